@@ -3,8 +3,8 @@
 
 use counterfoil_governance::act::Act;
 use counterfoil_governance::ledger;
-use counterfoil_governance::record::{Record, Signed};
-use counterfoil_governance::state::State;
+use counterfoil_governance::record::{LedgerRecord, SignedAct};
+use counterfoil_governance::state::LedgerState;
 use counterfoil_journal::entry::{GENESIS, LINK_BYTES};
 use counterfoil_journal::frame::{Frame, FrameReader};
 use counterfoil_journal::key::VerifierKey;
@@ -20,7 +20,7 @@ pub const LEDGER_KEYS: u8 = 9;
 
 /// A record that is read is written back as the same bytes.
 pub fn act(bytes: &[u8]) {
-    if let Ok(record) = Record::decode(GENESIS, bytes) {
+    if let Ok(record) = LedgerRecord::decode(GENESIS, bytes) {
         assert_eq!(record.encode(), bytes, "written back otherwise: {record:?}");
     }
 }
@@ -38,12 +38,12 @@ pub fn ledger(bytes: &[u8]) {
     if let Ok(verified) = ledger::verify(bytes, &key) {
         assert!(!verified.records.is_empty() && verified.torn_bytes <= bytes.len() as u64);
     }
-    let mut state = State::new(LEDGER_ORIGIN, PublicKey(log));
+    let mut state = LedgerState::new(LEDGER_ORIGIN, PublicKey(log));
     for (index, body) in (0..).zip(bodies(bytes)) {
-        let Ok(record) = Record::decode(GENESIS, body) else {
+        let Ok(record) = LedgerRecord::decode(GENESIS, body) else {
             continue;
         };
-        let Signed {
+        let SignedAct {
             time, actor, act, ..
         } = record.signed;
         let hand = signers
@@ -53,7 +53,7 @@ pub fn ledger(bytes: &[u8]) {
             continue;
         };
         let begins = matches!(act, Act::Genesis { .. });
-        let signed = Signed::sign((LEDGER_ORIGIN, GENESIS), time, actor, act, hand)
+        let signed = SignedAct::sign((LEDGER_ORIGIN, GENESIS), time, actor, act, hand)
             .expect("a key in memory signs");
         let done = state.act(index, &signed).is_ok();
         assert!(

@@ -1,5 +1,6 @@
 //! Drift: each kind of difference planted by hand, found, and found no more when it is mended.
 
+use counterfoil_base::gate::{Gate, GateOutcome};
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -7,14 +8,14 @@ use std::path::Path;
 
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{
-    Act, EvidenceKind, Gate, Outcome, RunEnd, RunStart, Verdict, account_digest,
+    Act, EvidenceKind, GateVerdict, RunEnd, RunStart, account_digest,
 };
-use counterfoil_governance::ledger::{self, Verified};
+use counterfoil_governance::ledger::{self, VerifiedLedger};
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::Signer as _;
 use counterfoil_runner::clock::now;
-use counterfoil_runner::drift::{KINDS, look, way_on};
+use counterfoil_runner::drift::{KINDS, hint, look};
 use counterfoil_runner::gates::Archive;
 use counterfoil_runner::store::keys::{KeyDir, PeopleKeys};
 use counterfoil_runner::store::lock::RunLock;
@@ -63,7 +64,7 @@ impl Place {
         }
     }
 
-    fn ledger(&self) -> Verified {
+    fn ledger(&self) -> VerifiedLedger {
         let key = signer().verifying_key();
         let key = VerifierKey::new(&ledger::origin(&id("test")), &key).unwrap();
         ledger::read(&self.desk.path, &key).unwrap()
@@ -74,7 +75,12 @@ impl Place {
         let found = look(&self.world.data, &self.keys, &state, time).unwrap();
         let told = found.into_iter().map(|one| {
             assert_ne!(one.declared, one.found);
-            assert_ne!(way_on(&one.rule), "look at it", "{}", one.rule);
+            assert_ne!(
+                hint(&one.rule),
+                "compare the two and correct one",
+                "{}",
+                one.rule
+            );
             (one.rule, one.found)
         });
         told.collect()
@@ -205,12 +211,12 @@ fn runs_that_the_ledger_did_not_start_or_cannot_let_go_on_are_found() {
 /// Puts other limits of the account in force.
 fn limit(place: &Place, limits: Digest) {
     let account = id(&place.manifest.account.name);
-    let verdict = Act::Verdict(Verdict {
+    let verdict = Act::Verdict(GateVerdict {
         gate: Gate::Limits,
         subject: account_digest(&account),
         bundle: Digest::of(b"policy"),
         input: Digest::of(b"input"),
-        outcome: Outcome::Pass,
+        outcome: GateOutcome::Pass,
         reasons: vec![],
         limits: Some(limits),
     });
@@ -290,7 +296,7 @@ fn roles_and_classes_that_nobody_can_act_in_are_found() {
     let place = Place::new();
     let revoke = |name: &str| {
         let state = place.ledger().state;
-        let owned = |one: &&counterfoil_governance::state::Key| one.owner == id(name);
+        let owned = |one: &&counterfoil_governance::state::KeyRecord| one.owner == id(name);
         let key = state.keys().iter().find(|(_, one)| owned(one)).unwrap().0;
         let (key, reason) = (*key, "lost".to_owned());
         place.desk.act(

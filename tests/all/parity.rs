@@ -1,7 +1,8 @@
 //! A live run held against its own backtest: equal where nothing differs, and the cause by name
 //! where something does.
 
-use counterfoil_governance::attest::Envelope;
+use counterfoil_governance::attest::DsseEnvelope;
+use counterfoil_journal::public_key::PublicKey as GovernanceKey;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::Ed25519Signer;
 use counterfoil_runner::store::data_dir::Execution;
@@ -168,7 +169,7 @@ fn the_statement_is_signed_and_says_what_was_found() {
     let found = held(&world, &run, None, None).unwrap();
     let key = Ed25519Signer::from_seed(&[7; 32]);
     let made = parity_statement(&run, &found, &key).unwrap();
-    let envelope = Envelope::parse(&made.envelope).unwrap();
+    let envelope = DsseEnvelope::parse(&made.envelope).unwrap();
     let public = PublicKey(counterfoil_journal::signer::Signer::verifying_key(&key));
     let (stated, _) = envelope.verify(&[public]).unwrap();
     assert_eq!(stated.predicate_type, PARITY_TYPE);

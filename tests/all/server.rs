@@ -12,6 +12,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use counterfoil_approval::ledger_client::LedgerActor;
 use counterfoil_governance::act::Act;
 use counterfoil_guests::component;
 use counterfoil_journal::public_key::PublicKey;
@@ -23,10 +24,10 @@ use counterfoil_runner::supervisor::inlet::Order;
 use counterfoil_runner::supervisor::status::Status;
 use counterfoil_runner::supervisor::{Settings, Supervisor};
 use counterfoil_sandbox::engine::EngineSettings;
-use counterfoil_server::book::{Book, Service};
 use counterfoil_server::client::{Client, ClientError, Message};
 use counterfoil_server::problem::Problem;
 use counterfoil_server::serve::{Reach, Server, check_address};
+use counterfoil_server::service_ledger::ServiceLedger;
 use counterfoil_server::session::session_message;
 use counterfoil_server::types::{
     BarsReply, BarsRequest, Challenge, Feed, PositionsReply, RunReply, RunsReply, SessionReply,
@@ -58,16 +59,21 @@ fn supervisor(data: &DataDir, records: Arc<dyn Records>, venues: Arc<Venues>) ->
 }
 
 fn server(data: &DataDir, venues: Arc<Venues>) -> (Server, Supervisor) {
-    let service = Service {
-        principal: id("robot"),
-        hand: Box::new(hand("robot")),
+    let service = LedgerActor {
+        id: id("robot"),
+        signing_key: Box::new(hand("robot")),
     };
     let path = data.root().join("ledger/test.ledger");
-    let book = Arc::new(Book::new(path, id("test"), Arc::new(signer), service));
+    let ledger = Arc::new(ServiceLedger::new(
+        path,
+        id("test"),
+        Arc::new(signer),
+        service,
+    ));
     let address = "127.0.0.1:0".parse().unwrap();
-    let supervisor = supervisor(data, Arc::clone(&book) as Arc<dyn Records>, venues);
+    let supervisor = supervisor(data, Arc::clone(&ledger) as Arc<dyn Records>, venues);
     let own = supervisor.clone();
-    let server = Server::bind(address, Reach::Loopback, supervisor, book).unwrap();
+    let server = Server::bind(address, Reach::Loopback, supervisor, ledger).unwrap();
     (server, own)
 }
 

@@ -6,8 +6,8 @@
 use std::path::PathBuf;
 
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::act::{Act, Scope};
-use counterfoil_governance::registry::Started;
+use counterfoil_governance::act::{Act, KillScope};
+use counterfoil_governance::registry::RegisteredRun;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::Signer as _;
 use counterfoil_runner::orders::kill::{Target, kill, lift};
@@ -42,7 +42,7 @@ fn silent(client: &Client, desk: &Desk, manifest: &Manifest) -> String {
 }
 
 /// What the ledger knows of a run.
-fn in_ledger(desk: &Desk, run: &str) -> Started {
+fn in_ledger(desk: &Desk, run: &str) -> RegisteredRun {
     let ledger = desk.open();
     let mut digest = [0; 32];
     hex::decode_to_slice(run, &mut digest).unwrap();
@@ -274,7 +274,7 @@ fn a_run_stops_when_what_it_was_authorized_on_changes() {
             "somebody throws the switch in the ledger",
             |desk, _, _| {
                 let reason = "too loud".to_owned();
-                let scope = Scope::Account(id("test"));
+                let scope = KillScope::Account(id("test"));
                 desk.act("gus", Act::Kill { scope, reason });
             },
             "account-killed: gus threw the kill switch",

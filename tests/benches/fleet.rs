@@ -18,15 +18,16 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
+use counterfoil_approval::ledger_client::LedgerActor;
 use counterfoil_os::clock::Stopwatch;
 use counterfoil_runner::permit::Records;
 use counterfoil_runner::store::data_dir::DataDir;
 use counterfoil_runner::supervisor::inlet::Order;
 use counterfoil_runner::supervisor::{Settings, Supervisor};
 use counterfoil_sandbox::engine::EngineSettings;
-use counterfoil_server::book::{Book, Service};
 use counterfoil_server::client::Client;
 use counterfoil_server::serve::{Reach, Server};
+use counterfoil_server::service_ledger::ServiceLedger;
 use counterfoil_server::types::{BarsReply, BarsRequest, Feed, RunReply, StartRequest};
 use counterfoil_tests::desk::{Desk, hand, id};
 use counterfoil_tests::world::{World, over_a_feed, signer};
@@ -181,12 +182,17 @@ impl Served {
 /// Serves until standard input ends.
 fn serve(folder: &Path) {
     let data = DataDir::open(folder).unwrap();
-    let service = Service {
-        principal: id("robot"),
-        hand: Box::new(hand("robot")),
+    let service = LedgerActor {
+        id: id("robot"),
+        signing_key: Box::new(hand("robot")),
     };
     let path = data.root().join("ledger/test.ledger");
-    let book = Arc::new(Book::new(path, id("test"), Arc::new(signer), service));
+    let ledger = Arc::new(ServiceLedger::new(
+        path,
+        id("test"),
+        Arc::new(signer),
+        service,
+    ));
     let supervisor = Supervisor::new(Settings {
         data: data.clone(),
         engine: EngineSettings {
@@ -195,11 +201,11 @@ fn serve(folder: &Path) {
         },
         signers: Arc::new(signer),
         runs_per_account: PER_ACCOUNT,
-        records: Arc::clone(&book) as Arc<dyn Records>,
+        records: Arc::clone(&ledger) as Arc<dyn Records>,
         venues: Arc::default(),
     });
     let address = "127.0.0.1:0".parse().unwrap();
-    let server = Server::bind(address, Reach::Loopback, supervisor, book).unwrap();
+    let server = Server::bind(address, Reach::Loopback, supervisor, ledger).unwrap();
     println!("http://{}", server.address());
     std::io::stdout().flush().unwrap();
     let (end, ended) = tokio::sync::oneshot::channel();

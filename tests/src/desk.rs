@@ -1,18 +1,19 @@
 //! A ledger with a principal for each role, in which a component walks to approved and starts are
 //! authorized. It must never know what a test claims.
 
+use counterfoil_base::gate::{Gate, GateOutcome};
 use std::path::PathBuf;
 
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{
-    Act, Authorization, DigestSet, Evidence, EvidenceKind, Gate, Outcome, Provenance, Verdict,
+    Act, DigestSet, EvidenceKind, EvidenceSet, GateVerdict, Provenance, StartAuthorization,
     account_digest,
 };
 use counterfoil_governance::attest;
 use counterfoil_governance::id::Id;
 use counterfoil_governance::ledger::{self, Ledger};
-use counterfoil_governance::record::Signed;
-use counterfoil_governance::role::{Kind, Role};
+use counterfoil_governance::record::SignedAct;
+use counterfoil_governance::role::{PrincipalKind, Role};
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::{Ed25519Signer, Signer};
 use counterfoil_runner::clock::now;
@@ -76,11 +77,11 @@ impl Desk {
         let origin = ledger::origin(&id("test"));
         let previous = counterfoil_journal::entry::GENESIS;
         let place = (origin.as_str(), previous);
-        let genesis = Signed::sign(place, now(), id("ada"), genesis, &hand("ada")).unwrap();
+        let genesis = SignedAct::sign(place, now(), id("ada"), genesis, &hand("ada")).unwrap();
         drop(Ledger::create(&path, &id("test"), signer(), &genesis).unwrap());
         let desk = Self { path };
         for (name, role) in STAFF.into_iter().skip(1) {
-            let kind = role.map_or(Kind::Service, |_| Kind::Person);
+            let kind = role.map_or(PrincipalKind::Service, |_| PrincipalKind::Person);
             let add = Act::PrincipalAdd {
                 id: id(name),
                 kind,
@@ -114,9 +115,9 @@ impl Desk {
         act_in(&mut self.open(), who, act)
     }
 
-    fn evidence() -> Evidence {
+    fn evidence() -> EvidenceSet {
         let all = EvidenceKind::ALL;
-        Evidence(
+        EvidenceSet(
             all.map(|kind| (kind, Digest::of(kind.name().as_bytes())))
                 .into(),
         )
@@ -132,12 +133,12 @@ impl Desk {
     }
 
     fn passed(gate: Gate, subject: Digest, limits: Option<Digest>) -> Act {
-        Act::Verdict(Verdict {
+        Act::Verdict(GateVerdict {
             gate,
             subject,
             bundle: Digest::of(b"policy"),
             input: Digest::of(b"input"),
-            outcome: Outcome::Pass,
+            outcome: GateOutcome::Pass,
             reasons: vec![],
             limits,
         })
@@ -235,7 +236,7 @@ impl Desk {
             Self::set_limits_in(ledger, &terms.account, terms.limits);
         }
         let time = now();
-        let asked = Authorization {
+        let asked = StartAuthorization {
             terms,
             not_before: time,
             not_after: UnixNanos(time.0 + nanos),

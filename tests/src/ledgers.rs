@@ -1,21 +1,23 @@
 //! A small ledger with one act of almost every kind. It must never be taken for an example of how
 //! to run an installation.
 
+use counterfoil_base::gate::{Gate, GateOutcome, GateReason};
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use counterfoil_base::digest::Digest;
 use counterfoil_fuzz::{LEDGER_KEYS, LEDGER_ORIGIN};
 use counterfoil_governance::act::{
-    Act, Authorization, BreakGlass, Budget, Class, Delegation, DigestSet, Drift, Evidence,
-    EvidenceKind, Exception, Gate, Outcome, Payer, Provenance, Reason, Refused, RunEnd, RunStart,
-    Scope, Subject, Terms, Usage, Verdict, account_digest,
+    Act, ApprovalClass, BreakGlass, BudgetHolder, Delegation, DigestSet, DriftFinding,
+    EvidenceKind, EvidenceSet, ExceptionSubject, GateVerdict, HostRefusal, KillScope,
+    PolicyException, Provenance, RunEnd, RunStart, RunTerms, StartAuthorization, Usage,
+    UsageBudget, account_digest,
 };
 use counterfoil_governance::attest;
 use counterfoil_governance::id::Id;
 use counterfoil_governance::ledger::{Ledger, LedgerError};
-use counterfoil_governance::record::Signed;
-use counterfoil_governance::role::{Kind, Role};
+use counterfoil_governance::record::SignedAct;
+use counterfoil_governance::role::{PrincipalKind, Role};
 use counterfoil_journal::entry::GENESIS;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
@@ -74,17 +76,17 @@ impl Desk {
     }
 
     fn passed(&mut self, gate: Gate, subject: Digest, limits: Option<Digest>) -> u64 {
-        let verdict = verdict(gate, subject, Outcome::Pass);
-        self.act("robot", Act::Verdict(Verdict { limits, ..verdict }))
+        let verdict = verdict(gate, subject, GateOutcome::Pass);
+        self.act("robot", Act::Verdict(GateVerdict { limits, ..verdict }))
     }
 }
 
-fn verdict(gate: Gate, subject: Digest, outcome: Outcome) -> Verdict {
-    let reason = Reason {
+fn verdict(gate: Gate, subject: Digest, outcome: GateOutcome) -> GateVerdict {
+    let reason = GateReason {
         code: "drawdown.max".to_owned(),
         text: "more than it may be".to_owned(),
     };
-    Verdict {
+    GateVerdict {
         gate,
         subject,
         bundle: digest("policy"),
@@ -108,15 +110,15 @@ pub fn write(path: &Path) {
         log_holder: id("host"),
     };
     let place = (LEDGER_ORIGIN, GENESIS);
-    let genesis = Signed::sign(place, UnixNanos(0), id("ada"), genesis, &hand(1)).unwrap();
+    let genesis = SignedAct::sign(place, UnixNanos(0), id("ada"), genesis, &hand(1)).unwrap();
     let log = Box::new(hand(LEDGER_KEYS));
     let ledger = Ledger::create(path, &name, log, &genesis).unwrap();
     let mut desk = Desk { ledger, time: 0 };
     for ((name, roles), seed) in PEOPLE.iter().zip(1..).skip(1) {
         let kind = if roles.is_empty() {
-            Kind::Service
+            PrincipalKind::Service
         } else {
-            Kind::Person
+            PrincipalKind::Person
         };
         let act = Act::PrincipalAdd {
             id: id(name),
@@ -129,7 +131,7 @@ pub fn write(path: &Path) {
     }
     let bundle = digest("policy");
     desk.act("ada", Act::PolicySet { bundle });
-    desk.act("ada", Act::ClassSet(Class::Risk.first()));
+    desk.act("ada", Act::ClassSet(ApprovalClass::Risk.first()));
     desk.act("ada", Act::SetupEnd {});
     let set = component(&mut desk);
     run(&mut desk, set);
@@ -156,7 +158,7 @@ fn component(desk: &mut Desk) -> DigestSet {
             },
         },
     );
-    let evidence = Evidence(
+    let evidence = EvidenceSet(
         EvidenceKind::ALL
             .map(|kind| (kind, digest(kind.name())))
             .into(),
@@ -176,7 +178,7 @@ fn component(desk: &mut Desk) -> DigestSet {
     let envelope = attest::approval(LEDGER_ORIGIN, &id("dan"), &set).unwrap();
     let signature = hand(5).sign(&envelope.message()).unwrap();
     desk.act("dan", Act::ComponentApprove { set, signature });
-    let failed = verdict(Gate::Promotion, set.digest(), Outcome::Fail);
+    let failed = verdict(Gate::Promotion, set.digest(), GateOutcome::Fail);
     desk.act("carol", Act::Verdict(failed));
     desk.act("dan", Act::ComponentPromote { set });
     desk.passed(Gate::Promotion, set.digest(), None);
@@ -193,7 +195,7 @@ fn run(desk: &mut Desk, set: DigestSet) {
         limits,
         verdict,
     });
-    let terms = Terms {
+    let terms = RunTerms {
         owner: id("bob"),
         set,
         account,
@@ -202,7 +204,7 @@ fn run(desk: &mut Desk, set: DigestSet) {
         parameters: digest("parameters"),
         limits,
     };
-    let asked = Authorization {
+    let asked = StartAuthorization {
         terms: terms.clone(),
         not_before: UnixNanos(0),
         not_after: UnixNanos(1_000),
@@ -225,8 +227,8 @@ fn run(desk: &mut Desk, set: DigestSet) {
 
 /// A run is counted against a budget, and ends.
 fn spend(desk: &mut Desk, run: Digest) {
-    let of = Payer::Owner(id("bob"));
-    let budget = Budget {
+    let of = BudgetHolder::Owner(id("bob"));
+    let budget = UsageBudget {
         of: of.clone(),
         fuel: 10,
         runs: 1,
@@ -260,7 +262,7 @@ fn spend(desk: &mut Desk, run: Digest) {
 
 /// Drift that is found and ends, and a refusal.
 fn drift(desk: &mut Desk, set: DigestSet) {
-    let drift = Drift {
+    let drift = DriftFinding {
         rule: "component.bytes".to_owned(),
         subject: set.component.to_string(),
         declared: set.component.to_string(),
@@ -269,7 +271,7 @@ fn drift(desk: &mut Desk, set: DigestSet) {
     let drifted = desk.act("robot", Act::Drift(drift.clone()));
     desk.act("gus", Act::Drift(drift));
     desk.act("gus", Act::DriftEnd { drifted });
-    let refused = Refused {
+    let refused = HostRefusal {
         act: "component-approve".to_owned(),
         subject: set.component.to_string(),
         rule: "evidence.changed".to_owned(),
@@ -280,8 +282,8 @@ fn drift(desk: &mut Desk, set: DigestSet) {
 
 /// Every kind of stop, and its lifting.
 fn stop(desk: &mut Desk, run: Digest) {
-    let account = Scope::Account(id("desk-7"));
-    for scope in [Scope::Run(run), account, Scope::Installation] {
+    let account = KillScope::Account(id("desk-7"));
+    for scope in [KillScope::Run(run), account, KillScope::Installation] {
         let reason = "the venue answers twice".to_owned();
         let killed = desk.act("erin", Act::Kill { scope, reason });
         let reason = "once again".to_owned();
@@ -293,7 +295,7 @@ fn stop(desk: &mut Desk, run: Digest) {
 fn people(desk: &mut Desk) {
     let reason = || "on leave".to_owned();
     let delegation = Delegation {
-        class: Class::Promotion,
+        class: ApprovalClass::Promotion,
         to: id("erin"),
         until: UnixNanos(400),
         reason: reason(),
@@ -301,9 +303,9 @@ fn people(desk: &mut Desk) {
     let delegated = desk.act("dan", Act::Delegate(delegation));
     let reason = reason();
     desk.act("dan", Act::DelegateEnd { delegated, reason });
-    let exception = Exception {
+    let exception = PolicyException {
         rule: "drawdown.max".to_owned(),
-        subject: Subject::Account(id("desk-7")),
+        subject: ExceptionSubject::Account(id("desk-7")),
         reason: "a new venue".to_owned(),
         control: "half the size".to_owned(),
         owner: id("erin"),

@@ -79,7 +79,12 @@ mod tests {
     ];
 
     /// What a crate may not name itself, though what it uses may.
-    const FORBIDDEN_DIRECTLY: [(&str, &str); 5] = [
+    const FORBIDDEN_DIRECTLY: [(&str, &str); 6] = [
+        (
+            "counterfoil-approval",
+            "counterfoil-sandbox counterfoil-server wasmtime wasmparser arrow tokio axum hyper rustls \
+             regorus sled jiff",
+        ),
         (
             "counterfoil-runner",
             "wasmtime wasmparser arrow tokio hyper rustls regorus",
@@ -427,6 +432,35 @@ mod tests {
                 });
                 let at = number + 1;
                 assert!(found.is_none(), "{path}:{at} names {found:?}: {line}");
+            }
+        }
+    }
+
+    /// The codes of the ledger's rules and of the host's, from the file that defines them.
+    fn rule_codes() -> BTreeSet<String> {
+        let text = read("host/governance/src/rule.rs");
+        let codes = text.lines().filter_map(|line| {
+            let (_, code) = line.trim().split_once(" = \"")?;
+            code.strip_suffix("\";").map(str::to_owned)
+        });
+        let codes: BTreeSet<String> = codes.collect();
+        assert!(codes.len() > 80, "rules are read otherwise now: {codes:?}");
+        codes
+    }
+
+    #[test]
+    fn no_door_decides_by_a_literal_rule_code() {
+        // The command line and the server ask governance and approval; a code of their own would be a
+        // rule that only one of them keeps.
+        let codes = rule_codes();
+        for folder in ["host/cli/src", "host/server/src"] {
+            for (path, text) in files(folder, ".rs") {
+                for literal in before_tests(&text).split('"') {
+                    assert!(
+                        !codes.contains(literal),
+                        "{path} has the rule code {literal:?}"
+                    );
+                }
             }
         }
     }

@@ -1,184 +1,198 @@
-//! What can be typed.
+//! The command line: every command, argument and flag, with its help. It must never act.
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand, ValueHint};
+use clap::{ColorChoice, Parser, Subcommand, ValueHint};
 
+mod account;
+mod audit;
 mod build;
+mod change;
 mod component;
 mod data;
-mod manifest;
-mod operate;
+mod groups;
+mod ledger;
+mod old_spellings;
 mod people;
 mod policy;
 mod research;
 mod run;
 mod serve;
-mod show;
+#[cfg(test)]
+mod tests;
 
-pub(crate) use build::{Build, CompileComponent, Demo, New};
-pub(crate) use component::{
-    AttestTests, Component, ComponentApprove, ComponentArchive, ComponentPromote, ComponentSubmit,
-    ComponentValidate, OneComponent,
+pub(crate) use account::{
+    AccountCommand, AuthorizationCommand, AuthorizationGrantArgs, BudgetCommand, BudgetPayer,
+    BudgetSetArgs, LimitsCommand,
 };
-pub(crate) use data::{Data, DataAccept, DataLineage, DataReport, DeriveActions, Ingest};
-pub(crate) use manifest::FeedManifest;
-pub(crate) use operate::{Authorize, AuthorizeStart, Budget, BudgetSet, Limits, Payer};
+pub(crate) use audit::{
+    AuditCommand, CompareArgs, ParityArgs, ProofArgs, PublishArgs, ReplayArgs, ReportArgs,
+    VerifyArgs,
+};
+pub(crate) use build::{BuildArgs, CompileComponentArgs, DemoArgs, NewArgs};
+pub(crate) use change::{
+    BreakGlassCommand, ChangeCommand, ExceptionCommand, ExceptionEndArgs, ExceptionGrantArgs,
+    ExceptionListArgs,
+};
+pub(crate) use component::{
+    AttestTestsArgs, ComponentApproveArgs, ComponentArchiveArgs, ComponentArg, ComponentCommand,
+    ComponentPromoteArgs, ComponentSubmitArgs, ComponentValidateArgs,
+};
+pub(crate) use data::{
+    DataAcceptArgs, DataCommand, DataLineageArgs, DataReportArgs, DeriveActionsArgs, IngestArgs,
+};
+pub(crate) use groups::command;
+pub(crate) use ledger::{
+    DriftArgs, LedgerCommand, LedgerIndexArgs, LedgerInitArgs, LedgerProofArgs, LedgerSearchArgs,
+    LedgerShowArgs, LedgerTailArgs, WhoApprovedArgs,
+};
+pub(crate) use old_spellings::{ReplacedSpelling, modernize};
 pub(crate) use people::{
-    AccessReview, BreakGlass, Change, Delegate, Drift, Exception, ExceptionEnd, ExceptionGrant,
-    ExceptionList, Filter, Key, KeyAdd, KeyNew, KeyRevoke, KeyRotate, Ledger, LedgerIndex,
-    LedgerInit, LedgerProof, LedgerSearch, LedgerShow, LedgerTail, LedgerVerify, OnePrincipal,
-    Principal, PrincipalAdd, PrincipalClass, PrincipalRoles, WhoApproved,
+    AccessReviewArgs, ClassCommand, ClassSetArgs, DelegationCommand, KeyAddArgs, KeyCommand,
+    KeyNewArgs, KeyRevokeArgs, KeyRotateArgs, PeopleCommand, PrincipalAddArgs, PrincipalArg,
+    PrincipalRolesArgs, RowFilter,
 };
 pub(crate) use policy::{
-    EvalInput, EvalLimits, EvalPromotion, EvalStart, Policy, PolicyEval, PolicyReEvaluate,
+    EvalInputArgs, EvalLimitsArgs, EvalPromotionArgs, EvalStartArgs, PolicyCommand,
+    PolicyEvalCommand, ReEvaluateArgs,
 };
-pub(crate) use research::{MonteCarlo, Sweep, WalkForward};
-pub(crate) use run::{Backtest, BacktestOrResume, Kill, Live, Terms};
-pub(crate) use serve::{KillRuns, RunCommand, RunStart, Runner, Serve, Watch};
-pub(crate) use show::{Audit, Compare, Parity, Proof, Publish, Replay, Report, Show, Verify};
+pub(crate) use research::{MonteCarloArgs, SweepArgs, WalkForwardArgs};
+pub(crate) use run::{BacktestArgs, BacktestOrResumeArgs, KillArgs, LiveArgs, ManifestFlags};
+pub(crate) use serve::{
+    RUNNER_DEFAULT, RUNNER_VARIABLE, RunArgs, RunCommand, RunManifestArgs, RunShowArgs,
+    RunStartArgs, RunnerCommand, ServeArgs, WatchArgs,
+};
 
-/// Hosts trading strategies that nobody has to trust.
+/// Runs sandboxed trading strategies and signs every decision, so that anyone can verify a run.
 #[derive(Debug, Parser)]
 #[command(
     name = "counterfoil",
     version,
     max_term_width = 100,
+    arg_required_else_help = true,
     after_help = "\
-Exit codes: 0 good, 1 the answer is no, 2 could not tell, 64 wrong usage.
-Tab completion for bash: source <(COMPLETE=bash counterfoil)"
+Exit codes: 0 success, 1 the answer is no (not intact, different, refused), 2 error, 64 wrong usage.
+`counterfoil COMMAND --help` describes a command. Tab completion: counterfoil completions --help"
 )]
-pub(crate) struct Args {
+pub(crate) struct CliArgs {
     #[command(flatten)]
-    pub(crate) global: Global,
+    pub(crate) global: GlobalArgs,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
+/// Flags that every command takes.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Global {
-    /// Where snapshots, components and runs are kept [default: the user's data folder]
-    #[arg(long, global = true, env = "COUNTERFOIL_DATA_DIR", value_hint = ValueHint::DirPath)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct GlobalArgs {
+    /// Directory of snapshots, components, runs and the ledger [default: the user's data directory]
+    #[arg(long, global = true, value_name = "DIR", env = "COUNTERFOIL_DATA_DIR", hide_env_values = true, value_hint = ValueHint::DirPath)]
     pub(crate) data_dir: Option<PathBuf>,
-    /// Where the signing key is kept, apart from the data [default: the user's configuration folder]
-    #[arg(long, global = true, env = "COUNTERFOIL_KEY_DIR", value_hint = ValueHint::DirPath)]
+    /// Directory of private keys, apart from the data [default: the user's configuration directory]
+    #[arg(long, global = true, value_name = "DIR", env = "COUNTERFOIL_KEY_DIR", hide_env_values = true, value_hint = ValueHint::DirPath)]
     pub(crate) key_dir: Option<PathBuf>,
-    /// Who acts: the principal whose key signs
+    /// Act as this principal and sign with its key
     #[arg(
         long = "as",
         global = true,
         env = "COUNTERFOIL_AS",
+        hide_env_values = true,
         value_name = "NAME"
     )]
     pub(crate) actor: Option<String>,
-    /// Do alone what takes two, under the break-glass of this record
+    /// Act without the second signature, under the break-glass opened in this ledger record
     #[arg(long, global = true, value_name = "RECORD")]
     pub(crate) emergency: Option<u64>,
-    /// Print JSON instead of tables
+    /// Print JSON instead of text
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// When to use colour; auto respects NO_COLOR and CLICOLOR
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: ColorChoice,
+    /// Print results and errors only: no progress, notes or strategy log
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Also print what is used and how long it takes: directories, keys, back end, ledger
+    #[arg(long, short, global = true)]
+    pub(crate) verbose: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Show everything on real data: ingest, backtest, sign, verify, replay, prove
-    Demo(Demo),
-    /// Start a new strategy: a crate that builds and passes its test
-    New(New),
+    /// Try everything on real data: ingest, backtest, verify, replay, approve, operate
+    Demo(DemoArgs),
+    /// Create a strategy crate that builds and passes its test
+    New(NewArgs),
     /// Build a strategy crate into a component
-    Build(Build),
-    /// Make an immutable snapshot of a file: CSV, plain or gzip, Parquet or Arrow IPC
-    Ingest(Box<Ingest>),
-    /// What the checks found in a snapshot, where it comes from, and corporate actions
+    Build(BuildArgs),
+    /// Ingest market data into snapshots; check, list and trace them
     #[command(subcommand)]
-    Data(Data),
-    /// List the snapshots
-    Snapshots,
-    /// Run a component over a snapshot, every decision journaled and signed
-    Backtest(Box<BacktestOrResume>),
-    /// Run one manifest with many values of its parameters, on all cores
-    Sweep(Box<Sweep>),
-    /// Choose parameters in one window and judge them in the next, again and again
-    WalkForward(Box<WalkForward>),
-    /// Draw a run's trades or bars again: what else it could have come to
-    MonteCarlo(MonteCarlo),
-    /// Run a component over closed bars from a stream, into the paper venue
-    Live(Box<Live>),
-    /// Write the manifest of a run over a feed, under its account's limits: what `authorize` takes
-    Manifest(FeedManifest),
-    /// Be the runner's process: runs that were authorized, behind a local API (a service)
-    Serve(Serve),
-    /// Start, stop, kill and watch the runs of the runner's process
-    Run(Runner),
-    /// Stop a live run, every run of an account, or all; or lift such a stop
-    Kill(Kill),
-    /// List the runs
-    Runs,
-    /// Show one run, its decisions or its fills
-    Show(Show),
-    /// Write a run's report: a page to read, and its tables and figures as files
-    Report(Report),
-    /// Compare two runs: manifests, the first differing decision, profit by cause
-    Compare(Compare),
-    /// Check a run's journal, or a proof: integrity and completeness
-    Verify(Verify),
-    /// Let the component decide again and compare every decision
-    Replay(Replay),
-    /// Hold a live run against its own backtest and sign what was found
-    Parity(Parity),
-    /// Look for what a backtest must not do
+    Data(DataCommand),
+    /// Run a component over a snapshot; every decision is journaled and signed
+    Backtest(Box<BacktestOrResumeArgs>),
+    /// Backtest every combination of parameter values, on all cores
+    Sweep(Box<SweepArgs>),
+    /// Choose parameters in-sample and test them out-of-sample, window by window
+    WalkForward(Box<WalkForwardArgs>),
+    /// Resample a run's trades or bars to see the spread of its result
+    MonteCarlo(MonteCarloArgs),
+    /// Write a run's report: an HTML page with tables and figures beside it
+    Report(ReportArgs),
+    /// Compare two runs: manifests, the first different decision, profit by cause
+    Compare(CompareArgs),
+    /// List and show runs; start, watch and stop the runs of a `serve` process
+    Run(RunArgs),
+    /// Run a component live on a stream of closed bars, at the paper venue by default
+    Live(Box<LiveArgs>),
+    /// Serve authorized runs behind a local HTTP API, as a long-running process
+    Serve(ServeArgs),
+    /// Stop a live run, all runs of an account or all runs, and keep them from starting
+    Kill(KillArgs),
+    /// Verify a run's journal, a proof or the ledger: hashes, signatures, completeness
+    Verify(VerifyArgs),
+    /// Run the component again on the recorded inputs and compare every decision
+    #[command(after_help = "\
+  counterfoil replay 3f9c --backend pulley
+
+Exit codes: 1 if a decision differs.")]
+    Replay(ReplayArgs),
+    /// Write the proof of one decision as a file that anyone can verify
+    Proof(ProofArgs),
+    /// Test runs for look-ahead and live/backtest parity; publish journals
     #[command(subcommand)]
-    Audit(Audit),
-    /// Write the proof of one decision: the counterfoil
-    Proof(Proof),
-    /// Write a run's journal as a static tiled log that other tools read
-    Publish(Publish),
-    /// Components on their way: draft, validated, approved, archived
+    Audit(AuditCommand),
+    /// Take a component from draft to approved: submit, validate, review, approve, promote
     #[command(subcommand)]
-    Component(Component),
-    /// People and services, and their roles
+    Component(ComponentCommand),
+    /// Manage principals, their keys, roles, approval classes and delegations
     #[command(subcommand)]
-    Principal(Principal),
-    /// Keys that people sign with
+    People(PeopleCommand),
+    /// Sign proposed changes; grant policy exceptions; break glass
     #[command(subcommand)]
-    Key(Key),
-    /// The record of what people did and were denied
+    Change(ChangeCommand),
+    /// Manage accounts: risk limits, budgets, authorizations to start runs
     #[command(subcommand)]
-    Ledger(Ledger),
-    /// Rules that are not kept for a while, and what is done instead
+    Account(AccountCommand),
+    /// Write, test, set and evaluate the policy that gates starts, promotions and limits
     #[command(subcommand)]
-    Exception(Exception),
-    /// Acts that take more than one signature: sign, withdraw, list
+    Policy(PolicyCommand),
+    /// Create, read, search and prove the signed audit trail of people's acts
     #[command(subcommand)]
-    Change(Change),
-    /// Let somebody speak for you in an approval class, for a while
-    #[command(subcommand)]
-    Delegate(Delegate),
-    /// Do alone what takes two, for a short while, loudly
-    #[command(subcommand)]
-    BreakGlass(BreakGlass),
-    /// What the gates allow, as code: test, try, set in force, ask, ask again
-    #[command(subcommand)]
-    Policy(Policy),
-    /// Let runs start for a while: authorize, withdraw, list
-    #[command(subcommand)]
-    Authorize(Authorize),
-    /// The risk limits of accounts, as the policy gives them
-    #[command(subcommand)]
-    Limits(Limits),
-    /// What owners and teams may use, and what they used
-    #[command(subcommand)]
-    Budget(Budget),
-    /// Who approved a run or a component, with which key, when
-    WhoApproved(WhoApproved),
-    /// Who holds which role and key, since when; duties in conflict; keys about to expire
-    AccessReview(AccessReview),
-    /// What differs between what the ledger declares and what is there
-    Drift(Drift),
-    /// Compile a component into the cache (used by the program itself)
+    Ledger(LedgerCommand),
+    /// Print a shell's completion script
+    #[command(after_help = "\
+  source <(counterfoil completions bash)
+  counterfoil completions fish > ~/.config/fish/completions/counterfoil.fish")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the program's version and the versions of its formats
+    Version,
+    /// Compile a component into the cache (started by the program itself)
     #[command(hide = true)]
-    CompileComponent(CompileComponent),
-    /// Evaluate a policy (used by the program itself)
+    CompileComponent(CompileComponentArgs),
+    /// Evaluate a policy (started by the program itself)
     #[command(hide = true)]
     EvaluatePolicy,
 }

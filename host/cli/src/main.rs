@@ -2,108 +2,154 @@
 //! business rule: whatever decides something lives in the crates below.
 
 mod args;
+mod cli_context;
 mod commands;
 mod output;
 mod people;
-mod places;
 mod progress;
 mod report;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory as _, Parser as _};
+use clap::{ColorChoice, FromArgMatches as _, ValueEnum as _};
+use counterfoil_os::clock::Stopwatch;
 
-use crate::args::{Args, Command};
-use crate::output::Answer;
+use crate::args::{CliArgs, Command};
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, CommandLineError, Verbosity};
+use crate::people::outcome::print_if_denied;
 
-/// The question was answered and the answer is no: a run that is not intact, a difference, a fault.
+/// The command worked and its answer is no: not intact, different, a fault, refused.
 const EXIT_NO: u8 = 1;
-/// The question could not be answered.
-const EXIT_COULD_NOT_TELL: u8 = 2;
-/// The program was called wrongly (`EX_USAGE` of sysexits.h).
+/// The command failed.
+const EXIT_ERROR: u8 = 2;
+/// The command line is wrong (`EX_USAGE` of sysexits.h).
 const EXIT_USAGE: u8 = 64;
 
 fn main() -> ExitCode {
-    clap_complete::CompleteEnv::with_factory(Args::command).complete();
-    let args = match Args::try_parse() {
+    clap_complete::CompleteEnv::with_factory(args::command).complete();
+    // Before parsing, so that help and usage errors of an old spelling show today's.
+    let (arguments, replaced) = args::modernize(std::env::args_os().collect());
+    let color = color_choice(&arguments);
+    let matches = args::command()
+        .color(color)
+        .try_get_matches_from(&arguments);
+    let args = match matches.and_then(|matches| CliArgs::from_arg_matches(&matches)) {
         Ok(args) => args,
-        Err(error) => {
-            let _to_closed_terminal = error.print();
-            let asked = matches!(
-                error.kind(),
-                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
-            );
-            return if asked {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::from(EXIT_USAGE)
-            };
-        }
+        Err(error) => return answer_usage(&error, arguments.len()),
     };
+    let verbosity = match (args.global.quiet, args.global.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (false, true) => Verbosity::Verbose,
+        (false, false) => Verbosity::Normal,
+    };
+    // Before the first line is printed: a note must not be written in spite of --quiet.
+    output::set_style(args.global.color, verbosity);
+    if let Some(replaced) = replaced
+        && !args.global.json
+    {
+        output::note(&format!("note: {replaced}"));
+    }
     match run(args) {
-        Ok(Answer::Yes) => ExitCode::SUCCESS,
-        Ok(Answer::No) => ExitCode::from(EXIT_NO),
+        Ok(CommandAnswer::Yes) => ExitCode::SUCCESS,
+        Ok(CommandAnswer::No) => ExitCode::from(EXIT_NO),
         Err(error) => {
-            output::complain(&error);
-            let code = if error.is::<output::Misuse>() {
+            output::print_error(&error);
+            let code = if error.is::<CommandLineError>() {
                 EXIT_USAGE
             } else {
-                EXIT_COULD_NOT_TELL
+                EXIT_ERROR
             };
             ExitCode::from(code)
         }
     }
 }
 
-fn run(args: Args) -> anyhow::Result<Answer> {
-    // The evaluating process knows no folder of anybody's.
-    if matches!(args.command, Command::EvaluatePolicy) {
-        return commands::policy::child::run();
+/// The value of `--color`. Help and usage errors are coloured before the whole line is parsed.
+fn color_choice(arguments: &[OsString]) -> ColorChoice {
+    let texts: Vec<String> = arguments
+        .iter()
+        .map(|argument| argument.to_string_lossy().into_owned())
+        .collect();
+    let joined = texts.iter().find_map(|text| text.strip_prefix("--color="));
+    let apart = || {
+        let place = texts.iter().position(|text| text == "--color")?;
+        texts.get(place.checked_add(1)?).map(String::as_str)
+    };
+    let value = joined.or_else(apart);
+    value
+        .and_then(|value| ColorChoice::from_str(value, false).ok())
+        .unwrap_or(ColorChoice::Auto)
+}
+
+/// Prints help, the version or a usage error. The program's name alone asks for help.
+fn answer_usage(error: &clap::Error, arguments: usize) -> ExitCode {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "every other kind is a usage error"
+    )]
+    match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if arguments <= 1 => {
+            let _closed = args::command().print_help();
+            ExitCode::SUCCESS
+        }
+        kind => {
+            let _closed = error.print();
+            match kind {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
+                _ => ExitCode::from(EXIT_USAGE),
+            }
+        }
     }
-    let places = places::Places::new(&args.global)?;
-    match args.command {
-        Command::Demo(demo) => commands::demo::run(&places, &demo),
-        Command::New(new) => commands::new::run(&places, &new),
-        Command::Build(build) => commands::build::run(&places, &build),
-        Command::Ingest(ingest) => commands::ingest::run(&places, &ingest),
-        Command::Data(data) => commands::data::run(&places, &data),
-        Command::Snapshots => commands::snapshots::run(&places),
-        Command::Backtest(backtest) => commands::backtest::run(&places, &backtest),
-        Command::Sweep(sweep) => commands::sweep::run(&places, &sweep),
-        Command::WalkForward(walk) => commands::walk_forward::run(&places, &walk),
-        Command::MonteCarlo(args) => commands::monte_carlo::run(&places, &args),
-        Command::Manifest(args) => commands::manifest::run(&places, &args),
-        Command::Serve(args) => commands::serve::run(&places, &args),
-        Command::Run(args) => commands::run::run(&places, &args),
-        Command::Live(live) => commands::live::run(&places, &live),
-        Command::Kill(kill) => commands::kill::run(&places, &kill),
-        Command::Runs => commands::runs::run(&places),
-        Command::Show(show) => commands::show::run(&places, &show),
-        Command::Report(report) => commands::report::run(&places, &report),
-        Command::Compare(compare) => commands::compare::run(&places, &compare),
-        Command::Verify(verify) => commands::verify::run(&places, &verify),
-        Command::Replay(replay) => commands::replay::run(&places, &replay),
-        Command::Parity(parity) => commands::parity::run(&places, &parity),
-        Command::Audit(audit) => commands::audit::run(&places, &audit),
-        Command::Proof(proof) => commands::proof::run(&places, &proof),
-        Command::Publish(publish) => commands::publish::run(&places, &publish),
-        Command::Component(component) => commands::component::run(&places, &component),
-        Command::Policy(policy) => commands::policy::run(&places, &policy),
-        Command::Principal(principal) => commands::principal::run(&places, &principal),
-        Command::Key(key) => commands::key::run(&places, &key),
-        Command::Ledger(ledger) => commands::ledger::run(&places, &ledger),
-        Command::Exception(exception) => commands::exception::run(&places, &exception),
-        Command::Change(change) => commands::change::run(&places, &change),
-        Command::Delegate(delegate) => commands::delegate::run(&places, &delegate),
-        Command::BreakGlass(glass) => commands::break_glass::run(&places, &glass),
-        Command::WhoApproved(args) => commands::who_approved::run(&places, &args),
-        Command::Authorize(args) => commands::authorize::run(&places, &args),
-        Command::Limits(args) => commands::limits::run(&places, &args),
-        Command::Budget(args) => commands::budget::run(&places, &args),
-        Command::Drift(args) => commands::drift::run(&places, &args),
-        Command::AccessReview(args) => commands::access_review::run(&places, &args),
-        Command::CompileComponent(compile) => commands::compile::run(&compile),
+}
+
+fn run(args: CliArgs) -> anyhow::Result<CommandAnswer> {
+    // The evaluating process has no access to the user's directories, and may not fail for it.
+    match &args.command {
+        Command::EvaluatePolicy => return commands::policy::child::run(),
+        Command::Version => return Ok(commands::version::run(args.global.json)),
+        Command::Completions { shell } => return Ok(commands::completions::run(*shell)),
+        _ => {}
+    }
+    let watch = Stopwatch::start();
+    let cli = CliContext::new(&args.global)?;
+    // A denial ends a command early as its error; it is an answer, and is printed as one.
+    let answer = print_if_denied(&cli, dispatch(&cli, args.command));
+    output::print_detail(&format!("took {:.3} s", watch.elapsed().as_secs_f64()));
+    answer
+}
+
+fn dispatch(cli: &CliContext, command: Command) -> anyhow::Result<CommandAnswer> {
+    match command {
+        Command::Demo(args) => commands::demo::run(cli, &args),
+        Command::New(args) => commands::new::run(cli, &args),
+        Command::Build(args) => commands::build::run(cli, &args),
+        Command::Data(args) => commands::data::run(cli, &args),
+        Command::Backtest(args) => commands::backtest::run(cli, &args),
+        Command::Sweep(args) => commands::sweep::run(cli, &args),
+        Command::WalkForward(args) => commands::walk_forward::run(cli, &args),
+        Command::MonteCarlo(args) => commands::monte_carlo::run(cli, &args),
+        Command::Report(args) => commands::report::run(cli, &args),
+        Command::Compare(args) => commands::compare::run(cli, &args),
+        Command::Run(args) => commands::run::run(cli, &args),
+        Command::Live(args) => commands::live::run(cli, &args),
+        Command::Serve(args) => commands::serve::run(cli, &args),
+        Command::Kill(args) => commands::kill::run(cli, &args),
+        Command::Verify(args) => commands::verify::run(cli, &args),
+        Command::Replay(args) => commands::replay::run(cli, &args),
+        Command::Proof(args) => commands::proof::run(cli, &args),
+        Command::Audit(args) => commands::audit::run(cli, &args),
+        Command::Component(args) => commands::component::run(cli, &args),
+        Command::People(args) => commands::people::run(cli, &args),
+        Command::Change(args) => commands::change::run(cli, &args),
+        Command::Account(args) => commands::account::run(cli, &args),
+        Command::Policy(args) => commands::policy::run(cli, &args),
+        Command::Ledger(args) => commands::ledger::run(cli, &args),
+        Command::Completions { shell } => Ok(commands::completions::run(shell)),
+        Command::Version => Ok(commands::version::run(cli.json)),
+        Command::CompileComponent(args) => commands::compile::run(&args),
         Command::EvaluatePolicy => commands::policy::child::run(),
     }
 }

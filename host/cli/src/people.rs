@@ -1,12 +1,11 @@
-//! What the commands about people share: the ledger's place, acting on it, and how records and
-//! refusals are told. It must never decide what is allowed: the ledger does.
+//! What the commands about people share: parsing what was typed, opening the ledger, and printing
+//! records and denials. It must never decide what is allowed: the ledger does.
 
-pub(crate) mod desk;
-pub(crate) mod refusal;
-pub(crate) mod rows;
+pub(crate) mod ledger_access;
+pub(crate) mod outcome;
+pub(crate) mod record_json;
 pub(crate) mod search;
-pub(crate) mod view;
-pub(crate) mod words;
+pub(crate) mod table;
 
 use std::path::Path;
 
@@ -14,24 +13,24 @@ use anyhow::{Context as _, Result, bail};
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::id::Id;
 use counterfoil_governance::role::{Role, Roles};
-use counterfoil_governance::state::State;
+use counterfoil_governance::state::LedgerState;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_os::files::read_whole;
 use counterfoil_runner::store::keys::read_public;
 use counterfoil_runner::times::parse_time;
 use counterfoil_trading::time::UnixNanos;
 
-use crate::output::Misuse;
+use crate::output::CommandLineError;
 
 /// The id that was typed for `what`.
 pub(crate) fn id(what: &str, text: &str) -> Result<Id> {
-    Id::parse(text).map_err(|error| Misuse::new(format!("{what} {text:?}: {error}")))
+    Id::parse(text).map_err(|error| CommandLineError::new(format!("{what} {text:?}: {error}")))
 }
 
 /// The time that was typed for `flag`.
 pub(crate) fn time(flag: &str, text: &str) -> Result<UnixNanos> {
     parse_time(text).ok_or_else(|| {
-        Misuse::new(format!(
+        CommandLineError::new(format!(
             "{flag} {text:?}: expected a day like 2030-01-02 or a time like 2030-01-02T15:00:00Z"
         ))
     })
@@ -88,7 +87,7 @@ pub(crate) fn begins_with<'a>(
 
 /// The component that was typed: a file's digest, a whole digest, or the first digits of one that
 /// is registered. A file or a whole digest need not be registered: the ledger answers for that.
-pub(crate) fn component(state: &State, text: &str) -> Result<Digest> {
+pub(crate) fn component(state: &LedgerState, text: &str) -> Result<Digest> {
     let path = Path::new(text);
     if path.is_file() {
         return Ok(Digest::of(&read_whole(path)?));

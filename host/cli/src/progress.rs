@@ -1,4 +1,4 @@
-//! Progress of long steps, on standard error, only where somebody watches.
+//! Progress of long steps on standard error, where that is a terminal. It must never change a result.
 
 use core::time::Duration;
 
@@ -8,19 +8,24 @@ use counterfoil_trading::record::RefusedInput;
 use counterfoil_trading::run::Run;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::output::note;
+use crate::output::{note, shows_progress};
 
-/// How many slices go by between two looks at the bar.
+/// Slices between two updates of the bar: updating it at each would cost more than the decision.
 const SLICES_PER_LOOK: u64 = 1024;
 
-/// A bar that appears if the step takes long. Hidden where standard error is no terminal.
+/// A progress bar for a step of `total` units (0: unknown). Hidden with `--quiet`, and where standard
+/// error is not a terminal.
 pub(crate) fn bar(what: &'static str, total: u64) -> ProgressBar {
     let bar = if total == 0 {
         ProgressBar::new_spinner()
     } else {
         ProgressBar::new(total)
     };
-    bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(4));
+    bar.set_draw_target(if shows_progress() {
+        ProgressDrawTarget::stderr_with_hz(4)
+    } else {
+        ProgressDrawTarget::hidden()
+    });
     let template = if total == 0 {
         "{msg} {human_pos} {elapsed}"
     } else {
@@ -34,16 +39,16 @@ pub(crate) fn bar(what: &'static str, total: u64) -> ProgressBar {
     bar
 }
 
-/// What the terminal hears of a run: progress, the strategy's log, refused inputs.
+/// Prints a run's progress, the strategy's log and refused inputs.
 #[derive(Debug)]
-pub(crate) struct Watcher {
+pub(crate) struct RunProgress {
     bar: ProgressBar,
     slices: u64,
     skipped: u64,
 }
 
-impl Watcher {
-    /// A watcher of a run over `total` bars (0: not known).
+impl RunProgress {
+    /// For a run over `total` bars (0: unknown).
     pub(crate) fn new(total: u64) -> Self {
         Self {
             bar: bar("deciding", total),
@@ -52,7 +57,7 @@ impl Watcher {
         }
     }
 
-    /// Bars that a feed sent again.
+    /// Bars that the feed sent again, and that were skipped.
     pub(crate) const fn skipped_bars(&self) -> u64 {
         self.skipped
     }
@@ -62,7 +67,7 @@ impl Watcher {
     }
 }
 
-impl RunObserver<Guest> for Watcher {
+impl RunObserver<Guest> for RunProgress {
     fn stepped(&mut self, strategy: &mut Guest, run: &Run) {
         self.slices = self.slices.saturating_add(1);
         if self.slices.is_multiple_of(SLICES_PER_LOOK) {
@@ -76,12 +81,15 @@ impl RunObserver<Guest> for Watcher {
                 LogLevel::Warn => "warn",
                 LogLevel::Error => "error",
             };
+            // The text is the guest's. `note` removes the control characters by which it could rewrite the
+            // terminal or imitate a line of the host.
             self.bar
                 .suspend(|| note(&format!("strategy {level}: {}", line.text)));
         }
         if dropped > 0 {
+            // A guest that logs without end is cut by the sandbox, and the operator sees that it was.
             self.bar
-                .suspend(|| note(&format!("strategy log: {dropped} more lines")));
+                .suspend(|| note(&format!("strategy log: {dropped} more lines dropped")));
         }
     }
 

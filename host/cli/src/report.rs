@@ -1,4 +1,4 @@
-//! What a run came to, as tables and JSON. Amounts are exact decimal texts.
+//! A run's result as tables and JSON. Amounts are exact decimal texts.
 
 use core::fmt::Write as _;
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ use counterfoil_trading::record::{
 };
 use serde_json::{Value, json};
 
-use crate::output::{Answer, pairs, say, table};
+use crate::output::{CommandAnswer, print_fields, print_line, print_table};
 
 /// One fill with the index of its bar.
 pub(crate) struct FillRow {
@@ -96,7 +96,7 @@ pub(crate) fn fill_json(row: &FillRow, instruments: &[Instrument]) -> Result<Val
     let fill = &row.fill;
     let instrument = instruments
         .get(fill.instrument.index())
-        .context("a fill of no instrument")?;
+        .context("a fill names an instrument that the manifest does not have")?;
     Ok(json!({
         "instrument": instrument.symbol(),
         "bar": row.bar,
@@ -128,7 +128,8 @@ pub(crate) fn print_fills(rows: &[FillRow], instruments: &[Instrument]) -> Resul
     for row in rows {
         let fill = &row.fill;
         let instrument = instruments.get(fill.instrument.index());
-        let instrument = instrument.context("a fill of no instrument")?;
+        let instrument =
+            instrument.context("a fill names an instrument that the manifest does not have")?;
         lines.push(vec![
             instrument.symbol().to_owned(),
             row.bar.to_string(),
@@ -139,7 +140,7 @@ pub(crate) fn print_fills(rows: &[FillRow], instruments: &[Instrument]) -> Resul
             fill.fee.to_text(),
         ]);
     }
-    table(&lines);
+    print_table(&lines);
     Ok(())
 }
 
@@ -199,7 +200,7 @@ pub(crate) fn outcome_json(manifest: &Manifest, outcome: &ExecutionOutcome) -> R
     Ok(value)
 }
 
-/// Why the host stopped a run, if it did.
+/// The record of the host's stop, if it stopped the run.
 fn stop_of(outcome: &ExecutionOutcome) -> Result<Option<StopRecord>> {
     match outcome.close.reason {
         CloseReason::Stopped => stop(&outcome.execution),
@@ -207,8 +208,8 @@ fn stop_of(outcome: &ExecutionOutcome) -> Result<Option<StopRecord>> {
     }
 }
 
-/// The exit code's answer: whether the run came to its end.
-pub(crate) fn answer_of(outcome: &ExecutionOutcome) -> Result<Answer> {
+/// Yes if the run decided its whole feed.
+pub(crate) fn answer_of(outcome: &ExecutionOutcome) -> Result<CommandAnswer> {
     let is_end = match outcome.close.reason {
         CloseReason::EndOfData => true,
         CloseReason::Fault => false,
@@ -216,7 +217,7 @@ pub(crate) fn answer_of(outcome: &ExecutionOutcome) -> Result<Answer> {
             stop_of(outcome)?.is_some_and(|record| record.stop.cause == StopCause::FeedEnded)
         }
     };
-    Ok(if is_end { Answer::Yes } else { Answer::No })
+    Ok(CommandAnswer::yes_if(is_end))
 }
 
 pub(crate) fn print_outcome(manifest: &Manifest, outcome: &ExecutionOutcome) -> Result<()> {
@@ -261,28 +262,28 @@ pub(crate) fn print_outcome(manifest: &Manifest, outcome: &ExecutionOutcome) -> 
         ("dividends", close.dividends.to_text()),
         ("journal", outcome.execution.journal().display().to_string()),
     ];
-    pairs(&rows);
+    print_fields(&rows);
     if close.reason == CloseReason::Fault
         && let Some((fault, at)) = fault(&outcome.execution)?
     {
-        say("");
-        say(&fault_text(&fault, at.as_ref(), &setup.instruments));
+        print_line("");
+        print_line(&fault_text(&fault, at.as_ref(), &setup.instruments));
     }
     if let Some(StopRecord { stop, .. }) = stop_of(outcome)? {
-        say("");
+        print_line("");
         let (cause, message) = (stop.cause.name(), stop.message);
-        say(&format!("the host stopped it: {cause}: {message}"));
+        print_line(&format!("stopped by the host: {cause}: {message}"));
     }
     let short = outcome.execution.short();
-    say("");
-    say(&format!(
+    print_line("");
+    print_line(&format!(
         "next: counterfoil report {short}   counterfoil verify {short}   counterfoil replay {short}   \
-         counterfoil show {short} --fills"
+         counterfoil run show {short} --fills"
     ));
     Ok(())
 }
 
-/// The fault in words: where, which, and how to see more.
+/// The fault as text: which, where, and the guest's own message and trace.
 pub(crate) fn fault_text(
     fault: &FaultRecord,
     at: Option<&DecisionRecord>,
@@ -295,13 +296,13 @@ pub(crate) fn fault_text(
         format!(" on bar {} of {symbol}, {fuel} fuel used", decision.index)
     });
     let mut text = format!(
-        "the strategy failed: {} in {}{bar}, slice closing {}",
+        "strategy fault: {} in {}{bar}, slice closing {}",
         fault.fault.name(),
         fault.callback.name(),
         show_time(fault.time),
     );
     if !fault.message.is_empty() {
-        let _infallible = write!(text, "\n  it said: {}", fault.message);
+        let _infallible = write!(text, "\n  message: {}", fault.message);
     }
     for line in fault.trace.lines() {
         let _infallible = write!(text, "\n  {line}");

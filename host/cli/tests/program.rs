@@ -55,7 +55,7 @@ impl Place {
     /// A snapshot of the real data.
     fn ingested(&self) -> String {
         let file = project("tests/data/us-equities-daily-2000-2013.csv.gz");
-        let made = self.json(0, &["ingest", &file]);
+        let made = self.json(0, &["data", "ingest", &file]);
         made["snapshot"].as_str().unwrap().to_owned()
     }
 
@@ -114,7 +114,7 @@ fn exit_codes_tell_good_from_bad_from_unknown_from_wrong_usage() {
 
     for (code, arguments) in [
         (2, &["replay", "ffff"] as &[&str]),
-        (2, &["ingest", "no-such-file.csv"]),
+        (2, &["data", "ingest", "no-such-file.csv"]),
         (
             2,
             &[
@@ -138,6 +138,117 @@ fn exit_codes_tell_good_from_bad_from_unknown_from_wrong_usage() {
     }
 }
 
+/// Standard output and standard error of a call that ends with this exit code.
+#[track_caller]
+fn printed(place: &Place, code: i32, arguments: &[&str]) -> [String; 2] {
+    let output = place.run(arguments);
+    let [out, err] =
+        [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    assert_eq!(
+        output.status.code(),
+        Some(code),
+        "{arguments:?}: {out}{err}"
+    );
+    [out, err]
+}
+
+#[test]
+fn the_name_alone_shows_the_commands_in_groups() {
+    let place = Place::new();
+    let [help, _] = printed(&place, 0, &[]);
+    for group in ["Author:", "Runs:", "Audit:", "People:", "Setup:"] {
+        assert!(help.contains(group), "{help}");
+    }
+    assert_eq!(help, printed(&place, 0, &["--help"])[0]);
+    assert!(!help.contains("snapshots  "), "old spellings are not shown");
+    printed(&place, 64, &["people"]);
+    let [version, _] = printed(&place, 0, &["version"]);
+    assert!(version.contains(env!("CARGO_PKG_VERSION")), "{version}");
+    let version = place.json(0, &["version"]);
+    assert_eq!(version["manifest"], "counterfoil-manifest/1");
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let [script, _] = printed(&place, 0, &["completions", shell]);
+        assert!(script.contains("walk-forward"), "{shell}");
+    }
+}
+
+#[test]
+fn colour_quiet_and_verbose_change_nothing_but_the_look() {
+    let place = Place::new();
+    let [plain, err] = printed(&place, 0, &["data", "list"]);
+    assert_eq!(err, "");
+    let [coloured, _] = printed(&place, 0, &["--color", "always", "version"]);
+    assert!(coloured.contains("\u{1b}[1m"), "{coloured:?}");
+    for never in [["--color", "never"], ["--color", "auto"]] {
+        let [text, _] = printed(&place, 0, &[never[0], never[1], "version"]);
+        assert!(!text.contains('\u{1b}'), "{text:?}");
+    }
+    let [help, _] = printed(&place, 0, &["--color=always", "--help"]);
+    assert!(help.contains('\u{1b}'), "{help:?}");
+
+    let [out, err] = printed(&place, 0, &["-v", "data", "list"]);
+    assert_eq!(out, plain, "results are the same");
+    for detail in ["data directory: ", "key directory: ", "took "] {
+        assert!(err.contains(detail), "{err}");
+    }
+    printed(&place, 64, &["-q", "-v", "data", "list"]);
+
+    // An old spelling does the same and names the new one, where a person reads.
+    let [out, err] = printed(&place, 0, &["snapshots"]);
+    assert_eq!(out, plain);
+    assert!(err.contains("`counterfoil data list`"), "{err}");
+    for silent in ["--quiet", "--json"] {
+        let [_, err] = printed(&place, 0, &[silent, "snapshots"]);
+        assert_eq!(err, "", "{silent}");
+    }
+    let [_, err] = printed(&place, 2, &["-q", "run", "show", "ffff"]);
+    assert!(err.starts_with("error: no run \"ffff\""), "{err}");
+}
+
+#[test]
+fn terms_by_name_and_by_flag_are_the_same_run() {
+    let place = Place::new();
+    let snapshot = place.ingested();
+    std::fs::write(place.path("terms.json"), r#"{"costs": {"fee-bps": "2"}}"#).unwrap();
+    let run = |more: &[&str]| {
+        let own = ["--instruments", "IBM", "--param", "slow=30"];
+        let done = place.backtest(&snapshot, &[&own, more].concat());
+        text(&done, "run-id").to_owned()
+    };
+    let by_flag = run(&["--fee-bps", "2", "--borrow-bps", "50"]);
+    assert_eq!(
+        run(&["--set", "costs.fee-bps=2", "--set", "costs.borrow-bps=50"]),
+        by_flag
+    );
+    let file = place.path("terms.json").display().to_string();
+    assert_eq!(run(&["--terms", &file, "--borrow-bps", "50"]), by_flag);
+    assert_ne!(run(&["--terms", &file]), by_flag);
+
+    let terms = cross(&snapshot);
+    let terms: Vec<&str> = terms.iter().map(String::as_str).collect();
+    for (wrong, expected) in [
+        (
+            &["--set", "costs.fee=2"] as &[&str],
+            "the terms are account.cash, ",
+        ),
+        (
+            &["--set", "costs.fee-bps=2", "--fee-bps", "2"],
+            "given twice",
+        ),
+        (
+            &["--set", "fast=2"],
+            "fast is given twice, by --param and --set",
+        ),
+    ] {
+        let all = [&["backtest"], terms.as_slice(), wrong].concat();
+        let [_, err] = printed(&place, 64, &all);
+        assert!(err.contains(expected), "{err}");
+    }
+    let manifest = project("strategies/trend/manifest.json");
+    let [_, err] = printed(&place, 64, &["backtest", &manifest, "--fee-bps", "2"]);
+    assert!(err.contains("--fee-bps"), "{err}");
+}
+
 #[test]
 fn a_run_without_risk_limits_does_not_start() {
     let place = Place::new();
@@ -153,7 +264,7 @@ fn a_run_without_risk_limits_does_not_start() {
     assert_eq!(output.status.code(), Some(2));
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("--risk"), "{said}");
-    assert_eq!(place.json(0, &["runs"]), Value::Array(vec![]));
+    assert_eq!(place.json(0, &["run", "list"]), Value::Array(vec![]));
 }
 
 #[test]
@@ -242,7 +353,7 @@ fn research_commands_say_the_same_again() {
             split["train"][1], split["test"][0],
             "no day is in both windows"
         );
-        let shown = place.json(0, &["show", text(split, "test-run"), "--manifest"]);
+        let shown = place.json(0, &["run", "show", text(split, "test-run"), "--manifest"]);
         assert_eq!(shown["data"]["snapshot"]["from"], split["test"][0]);
         assert_eq!(shown["parameters"]["fast"], split["chosen"]["fast"]);
         assert!(split["sharpe"].is_number() && split["fills"].is_u64());
@@ -299,7 +410,7 @@ fn bars_drawn_again_are_runs_that_verify_and_the_same_for_any_number_of_workers(
     let sample = text(&first["rows"][3], "run");
     place.json(0, &["verify", sample]);
     place.json(0, &["replay", sample]);
-    let shown = place.json(0, &["show", sample, "--manifest"]);
+    let shown = place.json(0, &["run", "show", sample, "--manifest"]);
     let source = text(&shown["data"]["snapshot"], "id");
     let lineage = place.json(0, &["data", "lineage", source]);
     assert_eq!(lineage["drawn-from"], snapshot.as_str());

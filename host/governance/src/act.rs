@@ -1,5 +1,5 @@
-//! The acts that a ledger holds, and the one form of each in deterministic CBOR. Who may do them,
-//! and what they change, must never be known here.
+//! The acts that a ledger records, each with one encoding in deterministic CBOR. What an act changes must
+//! never be known here.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use counterfoil_trading::cbor::{CborError, CborReader};
 use counterfoil_trading::time::UnixNanos;
 
 use crate::id::Id;
-use crate::role::{Kind, Role, Roles};
+use crate::role::{PrincipalKind, Role, Roles};
 use counterfoil_base::digest::Digest;
 use counterfoil_journal::public_key::PublicKey;
 
@@ -17,15 +17,19 @@ mod people;
 mod registry;
 mod runs;
 
+pub use codec::ActName;
 pub(crate) use codec::{id, signature};
-pub use control::{BreakGlass, Drift, Exception, Refused, Subject, Verdict};
-pub use people::{Class, ClassSet, Delegation};
-pub use registry::{DigestSet, Evidence, EvidenceKind, Provenance};
+pub use control::{
+    BreakGlass, DriftFinding, ExceptionSubject, GateVerdict, HostRefusal, PolicyException,
+};
+pub use people::{ApprovalClass, ApprovalClassRules, Delegation};
+pub use registry::{DigestSet, EvidenceKind, EvidenceSet, Provenance};
 pub use runs::{
-    Authorization, Budget, Payer, RunEnd, RunStart, Scope, Terms, Usage, account_digest,
+    BudgetHolder, KillScope, RunEnd, RunStart, RunTerms, StartAuthorization, Usage, UsageBudget,
+    account_digest,
 };
 
-/// What somebody does, or asks to do.
+/// An act of a principal, as the ledger records it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Act {
     /// Begins the ledger.
@@ -34,250 +38,215 @@ pub enum Act {
         administrators: Vec<(Id, PublicKey)>,
         /// The log's public key.
         log_key: PublicKey,
-        /// Who holds the log's secret key.
+        /// The principal who holds the log's secret key.
         log_holder: Id,
     },
     /// Adds a principal with its first key.
     PrincipalAdd {
-        /// Its id.
         id: Id,
-        /// What it is.
-        kind: Kind,
-        /// Its roles.
+        kind: PrincipalKind,
         roles: Roles,
         /// Its first key.
         key: PublicKey,
-        /// When the key's time is over.
+        /// When the key expires.
         until: Option<UnixNanos>,
     },
-    /// Gives a principal these roles and no others.
+    /// Replaces a principal's roles.
     RolesSet {
         /// The principal.
         id: Id,
-        /// Its roles from here on.
         roles: Roles,
     },
-    /// Gives a principal one more key.
+    /// Adds a key to a principal.
     KeyAdd {
         /// The principal.
         id: Id,
-        /// The key.
         key: PublicKey,
-        /// When its time is over.
+        /// When it expires.
         until: Option<UnixNanos>,
     },
-    /// Puts a new key in the place of the one that signs this.
+    /// Replaces the key that signs this act.
     KeyRotate {
         /// The new key.
         key: PublicKey,
-        /// When its time is over.
+        /// When it expires.
         until: Option<UnixNanos>,
     },
-    /// Ends a key.
+    /// Revokes a key.
     KeyRevoke {
         /// The principal.
         id: Id,
-        /// The key.
         key: PublicKey,
-        /// Why.
         reason: String,
     },
-    /// Says who holds the log's secret key from here on.
+    /// Names a new holder of the log's secret key.
     LogHolder {
-        /// The holder.
         id: Id,
     },
-    /// Puts a new key in the place of the log's.
+    /// Replaces the log's key.
     LogRotate {
         /// The new key.
         key: PublicKey,
-        /// The signature of the old key over [`crate::record::rotation_message`].
+        /// The old key's signature over [`crate::record::rotation_message`].
         old_signature: [u8; 64],
-        /// That of the new key.
+        /// The new key's signature over the same message.
         new_signature: [u8; 64],
     },
-    /// Ends the time in which administrators act alone.
+    /// Ends the set-up, in which administrators act alone.
     SetupEnd {},
-    /// Says who belongs to an approval class, and how many must sign.
-    ClassSet(ClassSet),
-    /// Lets somebody speak for the one who signs this, for a while.
+    /// Sets the members of an approval class and the number of signatures it takes.
+    ClassSet(ApprovalClassRules),
+    /// Lets another person vote for the signer until a date.
     Delegate(Delegation),
-    /// Ends a delegation before its time.
+    /// Ends a delegation early.
     DelegateEnd {
-        /// The entry that made it.
+        /// The record that made it.
         delegated: u64,
-        /// Why.
         reason: String,
     },
-    /// Proposes an act that others must sign.
+    /// Proposes an act for others to sign.
     ChangePropose {
-        /// The act.
         act: Box<Act>,
     },
-    /// Signs a change; the signature that completes it does the act.
+    /// Signs a proposed change; the last signature needed applies the act.
     ChangeApprove {
-        /// The entry that proposes it.
+        /// The record that proposes it.
         proposed: u64,
     },
-    /// Withdraws a change.
     ChangeWithdraw {
-        /// The entry that proposes it.
+        /// The record that proposes it.
         proposed: u64,
-        /// Why.
         reason: String,
     },
     /// Registers a component as a draft.
     ComponentSubmit {
-        /// The component.
         component: Digest,
         /// The strategy that it is a version of.
         strategy: Id,
-        /// What it was made from.
         provenance: Provenance,
     },
-    /// Says that the evidence for a draft is complete.
+    /// States that the evidence for a draft is complete.
     ComponentValidate {
-        /// The component.
         component: Digest,
-        /// The evidence.
-        evidence: Evidence,
+        evidence: EvidenceSet,
     },
     /// Approves a digest set.
     ComponentApprove {
-        /// What is approved.
         set: DigestSet,
-        /// The signature of the approval's statement, see [`crate::attest::approval`].
+        /// The signature over the approval's statement, see [`crate::attest::approval`].
         signature: [u8; 64],
     },
-    /// Makes a validated component approved under one digest set.
+    /// Puts a validated component into use under one digest set.
     ComponentPromote {
-        /// What was approved.
         set: DigestSet,
     },
     /// Takes a component out of use.
     ComponentArchive {
-        /// The component.
         component: Digest,
-        /// Why.
         reason: String,
     },
-    /// Sets the limits of an account, as the policy gave them.
+    /// Puts the limits that the policy gave an account in force.
     LimitsSet {
-        /// The account.
         account: Id,
-        /// The limits.
         limits: Digest,
-        /// The entry with the verdict that gave them.
+        /// The record of the verdict that gave them.
         verdict: u64,
     },
-    /// Lets runs on some terms start within a window of time.
-    StartAuthorize(Authorization),
-    /// Withdraws that.
+    /// Authorizes starts on given terms within a window of time.
+    StartAuthorize(StartAuthorization),
     StartWithdraw {
-        /// The entry that authorizes it.
+        /// The record that authorizes it.
         authorized: u64,
-        /// Why.
         reason: String,
     },
-    /// Starts a run.
     RunStart(RunStart),
-    /// Ends a run, and anchors its journal.
+    /// Ends a run and anchors its journal.
     RunEnd(RunEnd),
     /// Throws a kill switch.
     Kill {
         /// What it stops.
-        scope: Scope,
-        /// Why.
+        scope: KillScope,
         reason: String,
     },
-    /// Lifts it.
     KillLift {
-        /// The entry that threw it.
+        /// The record that threw it.
         killed: u64,
-        /// Why.
         reason: String,
     },
-    /// Sets a budget.
-    BudgetSet(Budget),
-    /// Says which owners are a team.
+    BudgetSet(UsageBudget),
+    /// Sets the members of a team.
     TeamSet {
-        /// The team.
         team: Id,
-        /// Its owners.
         members: BTreeSet<Id>,
     },
-    /// Lets somebody be over budget for a while.
+    /// Lets an owner or a team exceed a budget until a date.
     BudgetExcess {
-        /// Who.
-        of: Payer,
-        /// Until when.
+        of: BudgetHolder,
         until: UnixNanos,
-        /// Why.
         reason: String,
     },
     /// Records what a run used.
     Usage(Usage),
-    /// Says which policy bundle is in force from here on.
+    /// Puts a policy bundle in force.
     PolicySet {
-        /// The bundle.
         bundle: Digest,
     },
-    /// Records what a policy said at a gate.
-    Verdict(Verdict),
-    /// Grants an exception.
-    ExceptionGrant(Exception),
-    /// Ends an exception before its time.
+    /// Records a policy's verdict at a gate.
+    Verdict(GateVerdict),
+    ExceptionGrant(PolicyException),
+    /// Ends an exception early.
     ExceptionEnd {
-        /// The entry that granted it.
+        /// The record that granted it.
         granted: u64,
-        /// Why.
         reason: String,
     },
-    /// Breaks glass: acts that take two may be done alone for a while.
+    /// Waives the two-person rule for the named acts until a time.
     BreakGlassOpen(BreakGlass),
-    /// Does one of them.
+    /// Does such an act alone.
     Emergency {
-        /// The entry that broke the glass.
+        /// The record that broke the glass.
         opened: u64,
-        /// The act.
         act: Box<Act>,
     },
-    /// Closes a break-glass before its time.
+    /// Closes a break-glass early.
     BreakGlassClose {
-        /// The entry that broke the glass.
+        /// The record that broke the glass.
         opened: u64,
-        /// Why.
         reason: String,
     },
     /// Signs the retrospective of a break-glass.
     Retrospective {
-        /// The entry that broke the glass.
+        /// The record that broke the glass.
         opened: u64,
-        /// The digest of the report.
         report: Digest,
-        /// What was found.
         findings: String,
     },
-    /// Records a difference between what is declared and what is there.
-    Drift(Drift),
-    /// Says that such a difference is there no more.
+    /// Records a difference between the ledger and the machine.
+    Drift(DriftFinding),
+    /// Records that such a difference is gone.
     DriftEnd {
-        /// The entry that records it.
+        /// The record of the difference.
         drifted: u64,
     },
-    /// Records what a program refused before it asked the ledger.
-    Refused(Refused),
+    /// Records a request that the host refused before it asked the ledger.
+    Refused(HostRefusal),
 }
 
 impl Act {
-    /// The name of the act, for people and in records.
+    /// Which act it is, without its fields.
     #[must_use]
-    pub const fn name(&self) -> &'static str {
+    pub const fn act_name(&self) -> ActName {
         codec::name(self)
     }
 
-    /// The roles of which one is needed to do the act, or to propose it; none for what every
-    /// principal may do, within the rules.
+    /// The name of the act as text, for people and in records.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.act_name().as_str()
+    }
+
+    /// The roles of which one is needed to do or propose the act. Empty where the act's own rule
+    /// decides who may do it.
     #[must_use]
     pub const fn roles(&self) -> &'static [Role] {
         match self {
@@ -289,9 +258,9 @@ impl Act {
             | Self::LogRotate { .. }
             | Self::SetupEnd {}
             | Self::ClassSet(_) => &[Role::Administrator],
-            // An administrator any key, everybody their own: see the state's rules.
-            // Whoever asked a gate says what it answered; whose word counts is for the rules too.
-            // Who may delegate, sign, or withdraw a change is for its class to say.
+            // Their own rules decide: an administrator revokes any key and each principal its own;
+            // members of a class delegate, sign and withdraw; any principal records a verdict, and
+            // the rules that rest on one decide whose verdict counts.
             Self::KeyRotate { .. }
             | Self::KeyRevoke { .. }
             | Self::Verdict(_)
@@ -300,14 +269,14 @@ impl Act {
             | Self::ChangePropose { .. }
             | Self::ChangeApprove { .. }
             | Self::ChangeWithdraw { .. }
-            // Services do these, and for some of them people who watch: see the state's rules.
+            // Services do these, and for some of them people whose roles watch over runs.
             | Self::RunStart(_)
             | Self::RunEnd(_)
             | Self::Kill { .. }
             | Self::Usage(_)
             | Self::Drift(_)
             | Self::DriftEnd { .. }
-            // A denial needs no role.
+            // A refusal is recorded whoever was refused.
             | Self::Refused(_) => &[],
             Self::BudgetSet(_) | Self::TeamSet { .. } => &[Role::Administrator, Role::Approver],
             Self::BreakGlassOpen(_) | Self::Emergency { .. } => {
@@ -337,23 +306,91 @@ impl Act {
         }
     }
 
-    /// The approval class that signs such acts; none for what one principal does alone.
+    /// The approval class whose members sign such acts; none for what one principal does alone.
     #[must_use]
-    pub fn class(&self) -> Option<Class> {
-        Class::of_act(self.name())
+    pub const fn class(&self) -> Option<ApprovalClass> {
+        self.act_name().class()
     }
 
-    /// Appends the act's one form: an array of its name and its fields.
+    /// Appends the act's one encoding: an array of its name and its fields.
     pub fn encode(&self, out: &mut Vec<u8>) {
         codec::put_act(out, self);
     }
 
-    /// The act that stands next.
+    /// Decodes the next act.
     ///
     /// # Errors
     ///
-    /// Returns [`CborError`] if none does, or not in its one form.
+    /// Returns [`CborError`] if the bytes are not an act in its one encoding.
     pub fn decode(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
         codec::act(reader)
+    }
+}
+
+impl ActName {
+    /// The act with this name in records.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|act| act.as_str() == name)
+    }
+
+    /// The approval class whose members sign such acts; none for what one principal does alone.
+    #[must_use]
+    pub const fn class(self) -> Option<ApprovalClass> {
+        // No wildcard: an act that is new must be put on one side by hand. An act that fell into
+        // a default of none would take effect with a single signature.
+        match self {
+            Self::PrincipalAdd
+            | Self::RolesSet
+            | Self::KeyAdd
+            | Self::LogHolder
+            | Self::LogRotate
+            | Self::ClassSet => Some(ApprovalClass::Administration),
+            Self::PolicySet | Self::LimitsSet => Some(ApprovalClass::Risk),
+            Self::ComponentApprove => Some(ApprovalClass::Promotion),
+            Self::ExceptionGrant
+            | Self::KillLift
+            | Self::BudgetSet
+            | Self::TeamSet
+            | Self::BudgetExcess => Some(ApprovalClass::Operations),
+            Self::Genesis
+            | Self::KeyRotate
+            | Self::KeyRevoke
+            | Self::SetupEnd
+            | Self::Delegate
+            | Self::DelegateEnd
+            | Self::ChangePropose
+            | Self::ChangeApprove
+            | Self::ChangeWithdraw
+            | Self::ComponentSubmit
+            | Self::ComponentValidate
+            | Self::ComponentPromote
+            | Self::ComponentArchive
+            | Self::StartAuthorize
+            | Self::StartWithdraw
+            | Self::RunStart
+            | Self::RunEnd
+            | Self::Kill
+            | Self::Usage
+            | Self::Verdict
+            | Self::ExceptionEnd
+            | Self::BreakGlassOpen
+            | Self::Emergency
+            | Self::BreakGlassClose
+            | Self::Retrospective
+            | Self::Drift
+            | Self::DriftEnd
+            | Self::Refused => None,
+        }
+    }
+
+    /// The approval class whose members sign a proposal of such an act. An approval of a component is
+    /// itself one of the signatures that its class gives, so it is never proposed.
+    #[must_use]
+    pub const fn proposal_class(self) -> Option<ApprovalClass> {
+        if matches!(self, Self::ComponentApprove) {
+            return None;
+        }
+        self.class()
     }
 }

@@ -15,7 +15,7 @@ use counterfoil_journal::public_key::PublicKey;
 
 mod evidence;
 
-pub use evidence::{EvidenceError, EvidenceFault, Opened, open_evidence};
+pub use evidence::{EvidenceError, EvidenceFault, OpenedEvidence, open_evidence};
 
 /// The type of an in-toto Statement.
 ///
@@ -48,14 +48,10 @@ pub enum AttestError {
     },
     /// A field is not base64.
     #[error("the envelope's {field} is not base64")]
-    Base64 {
-        /// The field.
-        field: &'static str,
-    },
+    Base64 { field: &'static str },
     /// A field holds something else than the specification asks for.
     #[error("the {field} is {found:?}, not {expected:?}")]
     Field {
-        /// The field.
         field: &'static str,
         /// What it holds.
         found: String,
@@ -75,14 +71,13 @@ pub enum AttestError {
 
 /// Something a statement is about.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Subject {
-    /// Its name.
+pub struct StatementSubject {
     pub name: String,
     /// Its digests, by algorithm.
     pub digest: BTreeMap<String, String>,
 }
 
-impl Subject {
+impl StatementSubject {
     /// A subject with its SHA-256 digest.
     #[must_use]
     pub fn new(name: &str, digest: Digest) -> Self {
@@ -94,11 +89,11 @@ impl Subject {
 
 /// An in-toto Statement.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Statement {
+pub struct InTotoStatement {
     #[serde(rename = "_type")]
     kind: String,
     /// What it is about.
-    pub subject: Vec<Subject>,
+    pub subject: Vec<StatementSubject>,
     /// The type of what is said.
     #[serde(rename = "predicateType")]
     pub predicate_type: String,
@@ -106,10 +101,10 @@ pub struct Statement {
     pub predicate: Value,
 }
 
-impl Statement {
+impl InTotoStatement {
     /// A statement.
     #[must_use]
-    pub fn new(subject: Vec<Subject>, predicate_type: &str, predicate: Value) -> Self {
+    pub fn new(subject: Vec<StatementSubject>, predicate_type: &str, predicate: Value) -> Self {
         Self {
             kind: STATEMENT_TYPE.to_owned(),
             subject,
@@ -178,18 +173,14 @@ pub fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
 pub struct EnvelopeSignature {
     /// Which key may have made it: a hint that nothing rests on.
     pub key_id: String,
-    /// The signature.
     pub signature: Vec<u8>,
 }
 
 /// A payload with signatures over it and its type.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Envelope {
-    /// What the payload is.
+pub struct DsseEnvelope {
     pub payload_type: String,
-    /// The payload.
     pub payload: Vec<u8>,
-    /// The signatures.
     pub signatures: Vec<EnvelopeSignature>,
 }
 
@@ -214,13 +205,13 @@ pub fn key_id(key: &PublicKey) -> String {
     hex::encode(Digest::of(&key.0).0)
 }
 
-impl Envelope {
+impl DsseEnvelope {
     /// A statement in an envelope without signatures.
     ///
     /// # Errors
     ///
     /// Returns [`AttestError`] if the statement has no canonical form.
-    pub fn new(statement: &Statement) -> Result<Self, AttestError> {
+    pub fn new(statement: &InTotoStatement) -> Result<Self, AttestError> {
         Ok(Self {
             payload_type: PAYLOAD_TYPE.to_owned(),
             payload: statement.encode()?,
@@ -307,7 +298,7 @@ impl Envelope {
     pub fn verify(
         &self,
         keys: &[PublicKey],
-    ) -> Result<(Statement, BTreeSet<PublicKey>), AttestError> {
+    ) -> Result<(InTotoStatement, BTreeSet<PublicKey>), AttestError> {
         let message = self.message();
         let by = |key: &&PublicKey| {
             let holds = |one: &EnvelopeSignature| {
@@ -322,7 +313,7 @@ impl Envelope {
             return Err(AttestError::Unsigned { signatures });
         }
         expect("payloadType", &self.payload_type, PAYLOAD_TYPE)?;
-        Ok((Statement::parse(&self.payload)?, signers))
+        Ok((InTotoStatement::parse(&self.payload)?, signers))
     }
 }
 
@@ -340,8 +331,14 @@ fn decode(field: &'static str, text: &str) -> Result<Vec<u8>, AttestError> {
 /// # Errors
 ///
 /// Returns [`AttestError`] if it has no canonical form.
-pub fn approval(origin: &str, approver: &Id, set: &DigestSet) -> Result<Envelope, AttestError> {
-    let subjects = set.named().map(|(name, digest)| Subject::new(name, digest));
+pub fn approval(origin: &str, approver: &Id, set: &DigestSet) -> Result<DsseEnvelope, AttestError> {
+    let subjects = set
+        .named()
+        .map(|(name, digest)| StatementSubject::new(name, digest));
     let predicate = json!({ "approver": approver.as_str(), "ledger": origin });
-    Envelope::new(&Statement::new(subjects.into(), APPROVAL_TYPE, predicate))
+    DsseEnvelope::new(&InTotoStatement::new(
+        subjects.into(),
+        APPROVAL_TYPE,
+        predicate,
+    ))
 }

@@ -4,10 +4,10 @@
 use serde_json::{Map, Value};
 
 use crate::act::EvidenceKind;
-use crate::attest::{AttestError, Envelope, Statement, Subject};
+use crate::attest::{AttestError, DsseEnvelope, InTotoStatement, StatementSubject};
 use crate::id::Id;
-use crate::registry::Component;
-use crate::state::State;
+use crate::registry::RegisteredComponent;
+use crate::state::LedgerState;
 use counterfoil_base::digest::Digest;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_trading::time::UnixNanos;
@@ -37,17 +37,15 @@ pub enum EvidenceError {
     Ledger {
         /// The one it names.
         found: String,
-        /// This one.
         expected: String,
     },
 }
 
 /// A piece of evidence, whose signature holds.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Piece {
+pub struct EvidenceAttestation {
     /// What was checked.
     pub kind: EvidenceKind,
-    /// Of which component.
     pub component: Digest,
     /// Who ran the check.
     pub by: Id,
@@ -68,7 +66,7 @@ pub fn statement(
     (kind, component): (EvidenceKind, Digest),
     (by, time): (&Id, &str),
     (facts, reasons): (Value, &[String]),
-) -> Statement {
+) -> InTotoStatement {
     let mut predicate = Map::new();
     let mut put = |name: &str, value: Value| predicate.insert(name.to_owned(), value);
     put("by", by.as_str().into());
@@ -78,20 +76,20 @@ pub fn statement(
     put("reasons", reasons.into());
     put("time", time.into());
     let kind = format!("{TYPE_PREFIX}{}{TYPE_VERSION}", kind.name());
-    let subjects = vec![Subject::new(SUBJECT, component)];
-    Statement::new(subjects, &kind, Value::Object(predicate))
+    let subjects = vec![StatementSubject::new(SUBJECT, component)];
+    InTotoStatement::new(subjects, &kind, Value::Object(predicate))
 }
 
-impl Piece {
+impl EvidenceAttestation {
     /// The piece in an envelope, if a key that is or was its maker's in this ledger signed it.
     ///
     /// # Errors
     ///
     /// Returns [`EvidenceError`] that names what does not hold.
-    pub fn open(state: &State, bytes: &[u8]) -> Result<Self, EvidenceError> {
-        let envelope = Envelope::parse(bytes)?;
+    pub fn open(state: &LedgerState, bytes: &[u8]) -> Result<Self, EvidenceError> {
+        let envelope = DsseEnvelope::parse(bytes)?;
         // Who made it is a claim until one of their keys is found to have signed it.
-        let claimed = Statement::parse(&envelope.payload)?;
+        let claimed = InTotoStatement::parse(&envelope.payload)?;
         let by = Id::parse(text(&claimed.predicate, "by")?);
         let by = by.map_err(|_| wrong("who made it is no id"))?;
         let own = state.keys().iter().filter(|(_, key)| key.owner == by);
@@ -110,7 +108,7 @@ impl Piece {
         origin: &str,
         by: Id,
         key: PublicKey,
-        statement: &Statement,
+        statement: &InTotoStatement,
     ) -> Result<Self, EvidenceError> {
         let kind = statement.predicate_type.strip_prefix(TYPE_PREFIX);
         let kind = kind.and_then(|rest| rest.strip_suffix(TYPE_VERSION));
@@ -146,8 +144,8 @@ impl Piece {
     #[must_use]
     pub fn objection(
         &self,
-        state: &State,
-        (digest, component): (&Digest, &Component),
+        state: &LedgerState,
+        (digest, component): (&Digest, &RegisteredComponent),
         now: UnixNanos,
     ) -> Option<String> {
         let (kind, by) = (self.kind.name(), &self.by);
@@ -173,7 +171,7 @@ impl Piece {
     }
 }
 
-fn component(statement: &Statement) -> Result<Digest, EvidenceError> {
+fn component(statement: &InTotoStatement) -> Result<Digest, EvidenceError> {
     let [subject] = statement.subject.as_slice() else {
         return Err(wrong("it is about more or less than one thing"));
     };

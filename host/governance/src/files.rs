@@ -1,5 +1,5 @@
-//! The ledger's physical file: opened by one writer, appended to, made durable when told. It must
-//! never know what the bytes mean.
+//! The ledger's file: locked by one writer, appended to, and synced. It must never know what the bytes
+//! mean.
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use counterfoil_os::files::{FileError, create_whole};
 use counterfoil_os::lock::try_lock;
 
-/// An append-only file that one writer holds.
+/// An append-only file that one writer has locked.
 #[derive(Debug)]
 pub(crate) struct LogFile {
     file: File,
@@ -16,14 +16,15 @@ pub(crate) struct LogFile {
 }
 
 impl LogFile {
-    /// A new file at `path`, which must not exist, that holds `bytes`.
+    /// Creates a file with `bytes` at `path`, which must not exist.
     pub(crate) fn create(path: &Path, bytes: &[u8]) -> Result<Self, FileError> {
-        // Whole or not there: a crash never leaves a ledger without its first record.
+        // Written whole and never over an existing file: a crash leaves the whole ledger or none, and of
+        // two processes that create the same ledger the second fails.
         create_whole(path, bytes)?;
         Self::open(path).map(|(file, _)| file)
     }
 
-    /// The file at `path` and what it holds; refused while another writer has it.
+    /// Opens the file at `path` and reads it; fails while another writer has it locked.
     pub(crate) fn open(path: &Path) -> Result<(Self, Vec<u8>), FileError> {
         let mut options = OpenOptions::new();
         let mut file = options
@@ -31,9 +32,10 @@ impl LogFile {
             .append(true)
             .open(path)
             .map_err(FileError::at("open", path))?;
+        // An advisory lock that dies with its process: a crashed writer never blocks the next one.
         if !try_lock(&file).map_err(FileError::at("lock", path))? {
             let busy = ErrorKind::WouldBlock.into();
-            return Err(FileError::at("lock (another program writes it)", path)(
+            return Err(FileError::at("lock (another process writes it)", path)(
                 busy,
             ));
         }

@@ -38,9 +38,7 @@ pub enum IdError {
         "the name {name:?} holds {character:?} (U+{code:04X}); allowed are letters, digits and {PUNCTUATION}"
     )]
     Character {
-        /// The name.
         name: String,
-        /// The character.
         character: char,
         /// Its code point.
         code: u32,
@@ -48,7 +46,6 @@ pub enum IdError {
     /// Characters of scripts that no one language writes together, which look alike.
     #[error("the name {name:?} mixes scripts, so it may look like another name: {scripts}")]
     MixedScripts {
-        /// The name.
         name: String,
         /// Each character that has a script, with its code point and script.
         scripts: String,

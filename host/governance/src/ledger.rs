@@ -1,5 +1,5 @@
 //! The ledger: acts appended to one file before they take effect, and read back with every hash,
-//! signature and rule checked again. It must never hold a state that its records do not add up to.
+//! signature and rule checked again. Its state must never differ from what its records add up to.
 
 use core::fmt;
 use std::io::ErrorKind;
@@ -19,15 +19,15 @@ use counterfoil_trading::time::UnixNanos;
 use crate::act::Act;
 use crate::files::LogFile;
 use crate::id::Id;
-use crate::record::{Record, Signed};
+use crate::record::{LedgerRecord, SignedAct};
 use crate::rule::Denial;
-use crate::state::State;
+use crate::state::LedgerState;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_os::files::{FileError, read_whole};
 
 mod walk;
 
-pub use walk::{Mark, Verified, verify, verify_after};
+pub use walk::{LedgerMark, VerifiedLedger, verify, verify_after};
 
 /// What every ledger's origin begins with; its name follows.
 pub const ORIGIN_PREFIX: &str = "counterfoil/ledger/";
@@ -45,70 +45,61 @@ pub enum LedgerError {
     /// The file could not be read or written.
     #[error(transparent)]
     File(#[from] FileError),
-    /// A frame is none.
+    /// Malformed frame.
     #[error(transparent)]
     Frame(#[from] FrameError),
-    /// The chain or a checkpoint does not fit: a record was changed, removed or moved.
+    /// The chain or a checkpoint does not match: a record was changed, removed or moved.
     #[error(transparent)]
     Audit(#[from] AuditError),
-    /// A record does not fit into an entry.
     #[error(transparent)]
     Entry(#[from] EntryError),
-    /// The log's key cannot be used.
     #[error(transparent)]
     Key(#[from] VerifierKeyError),
     /// The log's signer did not sign.
     #[error(transparent)]
     Sign(#[from] SignError),
-    /// An entry holds no record.
-    #[error("entry {index} holds no record: {source}")]
+    #[error("malformed record in entry {index}: {source}")]
     Record {
         /// The entry.
         index: u64,
-        /// Why not.
         source: CborError,
     },
     /// A record is older than the one before it.
     #[error(
-        "record {index} is back-dated: its time {time} lies before {last}, that of the record before"
+        "record {index} is back-dated: its time {time} is before {last}, the time of the previous record"
     )]
     BackDated {
         /// The entry.
         index: u64,
-        /// Its time.
         time: i64,
         /// The time before.
         last: i64,
     },
-    /// A record says something else than the rules do.
-    #[error("record {index} says {recorded}, but by the rules it was {judged}")]
+    /// A record's outcome is not what the rules give.
+    #[error("record {index} is recorded as {recorded}, but the rules give {judged}")]
     Verdict {
         /// The entry.
         index: u64,
-        /// What it says.
+        /// The recorded outcome.
         recorded: String,
-        /// What it should say.
+        /// The outcome by the rules.
         judged: String,
     },
-    /// The file ends within a record, or holds one that no checkpoint covers.
+    /// The file ends in a part of a record, or in one that no checkpoint covers.
     #[error(
-        "the last {bytes} bytes are no whole record with its checkpoint; opening to write cuts them"
+        "the last {bytes} bytes are an unfinished record; opening the ledger to write cuts them off"
     )]
-    Torn {
-        /// How many bytes.
-        bytes: u64,
-    },
-    /// What was checked before is not how this ledger begins.
-    #[error("the ledger's first {size} records are not those that were checked before")]
+    Torn { bytes: u64 },
+    /// The ledger does not begin with what was verified before.
+    #[error("the ledger's first {size} records are not those that were verified before")]
     Mark {
-        /// How many were checked.
+        /// The number of records verified before.
         size: u64,
     },
-    /// There is no first record.
-    #[error("the ledger holds no record")]
+    #[error("the ledger has no records")]
     Empty,
-    /// The act was signed for another place in the ledger.
-    #[error("another record came first; sign again after entry {last}")]
+    /// The act was signed for another position in the ledger.
+    #[error("another record was appended first; sign again after the entry with leaf hash {last}")]
     Stale {
         /// The last entry.
         last: Hash,
@@ -118,39 +109,39 @@ pub enum LedgerError {
     Denied {
         /// Why.
         denial: Denial,
-        /// The entry that records the denial.
+        /// The record of the denial.
         index: u64,
     },
-    /// A ledger cannot begin with this act.
-    #[error("the ledger cannot begin like this: {0}")]
+    /// The first record breaks a rule.
+    #[error("invalid first record: {0}")]
     Genesis(Denial),
-    /// The log's key is another than the one at hand.
-    #[error("the ledger's key is {ledger}, not {found}")]
+    /// The log has another key than the given one.
+    #[error("the log's key is {ledger}, not {found}")]
     LogKey {
         /// The key that signs its next checkpoint.
         ledger: PublicKey,
-        /// The key at hand.
+        /// The given key.
         found: PublicKey,
     },
-    /// An append failed before: what the file holds is not known.
-    #[error("an append failed, and what the file holds is not known; open the ledger again")]
+    /// An append failed before, so what the file holds is unknown.
+    #[error("an earlier append failed, so what the file holds is unknown; open the ledger again")]
     Unknown,
 }
 
 impl LedgerError {
-    /// Whether another program writes the ledger now: it may be tried again.
+    /// Whether another process writes the ledger now, so that a retry may succeed.
     #[must_use]
     pub fn is_busy(&self) -> bool {
         matches!(self, Self::File(error) if error.source.kind() == ErrorKind::WouldBlock)
     }
 }
 
-/// Reads and checks the ledger at `path`, every time anew, without changing it.
+/// Reads and verifies the whole ledger at `path`, without changing it.
 ///
 /// # Errors
 ///
 /// As [`verify`], and [`LedgerError::Torn`] if the file ends within a record.
-pub fn read(path: &Path, key: &VerifierKey) -> Result<Verified, LedgerError> {
+pub fn read(path: &Path, key: &VerifierKey) -> Result<VerifiedLedger, LedgerError> {
     let verified = verify(&read_whole(path)?, key)?;
     match verified.torn_bytes {
         0 => Ok(verified),
@@ -166,7 +157,7 @@ pub struct Ledger {
     chain: Chain,
     tree: Tree,
     last_time: UnixNanos,
-    state: State,
+    state: LedgerState,
     cut_bytes: u64,
     unknown: bool,
 }
@@ -180,25 +171,27 @@ impl fmt::Debug for Ledger {
 }
 
 impl Ledger {
-    /// A new ledger at `path`, which must not exist, with its first record.
+    /// Creates a ledger with its first record at `path`, which must not exist.
     ///
     /// # Errors
     ///
-    /// Returns [`LedgerError`] if the first record breaks a rule, or the file cannot be made.
+    /// Returns [`LedgerError`] if the first record breaks a rule, or the file cannot be created.
     pub fn create(
         path: &Path,
         name: &Id,
         signer: Box<dyn Signer + Send>,
-        genesis: &Signed,
+        genesis: &SignedAct,
     ) -> Result<Self, LedgerError> {
         let origin = origin(name);
-        let mut state = State::new(&origin, PublicKey(signer.verifying_key()));
+        let mut state = LedgerState::new(&origin, PublicKey(signer.verifying_key()));
         let (mut chain, mut tree) = (Chain::new(), Tree::new());
         if genesis.previous != chain.last() {
             return Err(LedgerError::Stale { last: chain.last() });
         }
+        // Unlike later acts, a denied first record is not written: there would be no principal whose
+        // ledger it could be.
         state.judge(genesis).map_err(LedgerError::Genesis)?;
-        let record = Record {
+        let record = LedgerRecord {
             signed: genesis.clone(),
             denied: None,
         };
@@ -224,12 +217,12 @@ impl Ledger {
         })
     }
 
-    /// The ledger at `path`, checked from its first byte, for the only writer it may have now. A
-    /// record that a crash left without its checkpoint never took effect, and is cut.
+    /// Opens the ledger at `path` for its one writer, verified from its first byte. A record that a
+    /// crash left without its checkpoint never took effect, and is cut off.
     ///
     /// # Errors
     ///
-    /// Returns [`LedgerError`] if it does not hold, or if another program writes it.
+    /// Returns [`LedgerError`] if it does not verify, or another process writes it.
     pub fn open(
         path: &Path,
         name: &Id,
@@ -237,9 +230,14 @@ impl Ledger {
     ) -> Result<Self, LedgerError> {
         let origin = origin(name);
         let key = VerifierKey::new(&origin, &signer.verifying_key())?;
+        // The lock comes before the read: without it another process could append after this one had
+        // read, and both would sign a checkpoint for the same index.
         let (mut file, bytes) = LogFile::open(path)?;
         let verified = verify(&bytes, &key)?;
         check_signer(&verified.state, signer.as_ref())?;
+        // Only the tail without a checkpoint is cut. Its writer crashed before the append returned, so
+        // no caller was told that it took effect. Anything else that fails above is damage or
+        // forgery, and is never repaired here.
         let cut_bytes = verified.torn_bytes;
         if cut_bytes > 0 {
             let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
@@ -259,11 +257,11 @@ impl Ledger {
         })
     }
 
-    /// Goes on with the key that the ledger was rotated to.
+    /// Replaces the signer by the holder of the key that the log was rotated to.
     ///
     /// # Errors
     ///
-    /// Returns [`LedgerError::LogKey`] if it is another.
+    /// Returns [`LedgerError::LogKey`] if it holds another key.
     pub fn set_signer(&mut self, signer: Box<dyn Signer + Send>) -> Result<(), LedgerError> {
         check_signer(&self.state, signer.as_ref())?;
         self.signer = signer;
@@ -272,23 +270,23 @@ impl Ledger {
 
     /// What the records add up to.
     #[must_use]
-    pub const fn state(&self) -> &State {
+    pub const fn state(&self) -> &LedgerState {
         &self.state
     }
 
-    /// How many bytes were cut from the end when it was opened.
+    /// The number of bytes cut off the end when the ledger was opened.
     #[must_use]
     pub const fn cut_bytes(&self) -> u64 {
         self.cut_bytes
     }
 
-    /// Where the next act will stand: the ledger's origin, and the leaf hash before it.
+    /// The position of the next act: the ledger's origin, and the leaf hash before it.
     #[must_use]
     pub fn place(&self) -> (&str, Hash) {
         (&self.origin, self.chain.last())
     }
 
-    /// Signs an act for the next place and appends it.
+    /// Signs an act for the next position and appends it.
     ///
     /// # Errors
     ///
@@ -300,29 +298,44 @@ impl Ledger {
         act: Act,
         hand: &S,
     ) -> Result<u64, LedgerError> {
-        self.append(Signed::sign(self.place(), time, actor.clone(), act, hand)?)
+        self.append(SignedAct::sign(
+            self.place(),
+            time,
+            actor.clone(),
+            act,
+            hand,
+        )?)
     }
 
-    /// Records an act, done or denied, durably, and only then does it. The answer is its index.
+    /// Records an act as done or denied, durably, and only then applies it. Returns the record's index.
     ///
     /// # Errors
     ///
-    /// Returns [`LedgerError::Denied`] if a rule forbids it: the denial is recorded then. Any
-    /// other error means that nothing was recorded, or after a failed write that it is not known.
-    pub fn append(&mut self, signed: Signed) -> Result<u64, LedgerError> {
+    /// Returns [`LedgerError::Denied`] if a rule forbids it; the denial is recorded then. Any other
+    /// error means that nothing was recorded, except after a failed write, when it is unknown.
+    pub fn append(&mut self, signed: SignedAct) -> Result<u64, LedgerError> {
+        // After a failed write the file may or may not hold the record. Another append could then follow
+        // a record that this state never applied.
         if self.unknown {
             return Err(LedgerError::Unknown);
         }
+        // A rotation in this process makes the old key useless here at once: a checkpoint by it would
+        // not verify, and the ledger could not be opened again.
         check_signer(&self.state, self.signer.as_ref())?;
+        // Signed over another history: the actor may have decided on a state that is gone, or someone
+        // replays an act that was recorded before.
         let last = self.chain.last();
         if signed.previous != last {
             return Err(LedgerError::Stale { last });
         }
         let index = self.chain.size();
         walk::check_time(index, signed.time, Some(self.last_time))?;
+        // A denial is recorded as well, under the actor's signature: trying out what is forbidden leaves a
+        // trace, even with a stolen key.
         let denial = self.state.judge(&signed).err();
         let denied = denial.as_ref().map(|denial| denial.rule);
-        let record = Record { signed, denied };
+        let record = LedgerRecord { signed, denied };
+        // Copies: an error before the write leaves this ledger as it was, and the next append is valid.
         let (mut chain, mut tree, mut bytes) = (self.chain, self.tree.clone(), Vec::new());
         seal(
             (&mut chain, &mut tree),
@@ -330,10 +343,14 @@ impl Ledger {
             &record,
             &mut bytes,
         )?;
+        // The record and its checkpoint go into one durable write. A crash before it leaves nothing or
+        // a tail without a checkpoint, which the next opening cuts; a crash after it leaves a record
+        // that the next opening applies, as if the append had returned.
         if let Err(error) = self.file.append(&bytes) {
             self.unknown = true;
             return Err(error.into());
         }
+        // Applied only now that it is durable: no caller sees a state that a crash could take back.
         (self.chain, self.tree) = (chain, tree);
         self.last_time = record.signed.time;
         match denial {
@@ -349,8 +366,8 @@ impl Ledger {
     }
 }
 
-/// The signer holds the log's key as it is now.
-fn check_signer(state: &State, signer: &dyn Signer) -> Result<(), LedgerError> {
+/// Checks that the signer holds the log's current key.
+fn check_signer(state: &LedgerState, signer: &dyn Signer) -> Result<(), LedgerError> {
     let (ledger, found) = (state.log_key(), PublicKey(signer.verifying_key()));
     if ledger == found {
         return Ok(());
@@ -358,11 +375,11 @@ fn check_signer(state: &State, signer: &dyn Signer) -> Result<(), LedgerError> {
     Err(LedgerError::LogKey { ledger, found })
 }
 
-/// Appends a record's frame, and that of the checkpoint that covers it.
+/// Appends a record's frame and the frame of the checkpoint that covers it.
 fn seal(
     (chain, tree): (&mut Chain, &mut Tree),
     (origin, signer): (&str, &dyn Signer),
-    record: &Record,
+    record: &LedgerRecord,
     bytes: &mut Vec<u8>,
 ) -> Result<(), LedgerError> {
     let mut entry = Vec::new();

@@ -1,6 +1,6 @@
-//! Who may do what, and who did: every act of people is a signed record in the ledger before it
-//! takes effect, and what is allowed is only ever derived from those records. This crate must
-//! never name an engine, a server or a clock: times are arguments.
+//! Who may do what, and who did it: every act of a principal is a signed record in the ledger before it
+//! takes effect, and permissions derive from those records alone. This crate must never name an engine,
+//! a server or a clock: times are arguments.
 
 pub mod act;
 pub mod attest;

@@ -9,25 +9,24 @@ use counterfoil_journal::inclusion::{ProofError, inclusion_proof};
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::proof::TlogProof;
 
-/// Why there is no proof.
+/// Why a record cannot be proved.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProveError {
-    /// A frame is none.
+    /// Malformed frame.
     #[error(transparent)]
     Frame(#[from] FrameError),
-    /// The tree does not hold the record.
+    /// The tree has no such record.
     #[error(transparent)]
     Proof(#[from] ProofError),
     /// The last checkpoint is not the log's.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
-    /// No checkpoint covers such a record.
     #[error("the ledger has no record {index}; it has {records}")]
     NoRecord {
-        /// What was asked for.
+        /// The requested record.
         index: u64,
-        /// How many there are.
+        /// The number of records.
         records: u64,
     },
 }

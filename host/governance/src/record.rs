@@ -1,5 +1,5 @@
-//! A record of the ledger: an act, signed by the one who acts over the whole history before it,
-//! and whether it was done or denied. Whether it should have been must never be decided here.
+//! A record of the ledger: an act, signed by its actor over the whole history before it, and whether it
+//! took effect or was denied. Whether it should have been must never be decided here.
 
 use counterfoil_journal::hash::Hash;
 use counterfoil_journal::signer::{SignError, Signer};
@@ -13,14 +13,14 @@ use crate::id::Id;
 use crate::rule::Rule;
 use counterfoil_journal::public_key::PublicKey;
 
-/// The first item of what an actor signs: it keeps these bytes apart from everything else that
-/// the same key may sign.
+/// The first item of what an actor signs: no signature by the same key over anything else passes as an
+/// act.
 pub const SIGNED_CONTEXT: &str = "counterfoil/ledger-act/1";
 
 /// The first item of what both keys sign when the log's key is rotated.
 pub const ROTATION_CONTEXT: &str = "counterfoil/log-rotate/1";
 
-/// The bytes that the old and the new key of the log `origin` sign when one follows the other.
+/// The bytes that the old and the new key of the log `origin` sign when the log's key is rotated.
 #[must_use]
 pub fn rotation_message(origin: &str, old: &PublicKey, new: &PublicKey) -> Vec<u8> {
     let mut out = Vec::new();
@@ -32,11 +32,11 @@ pub fn rotation_message(origin: &str, old: &PublicKey, new: &PublicKey) -> Vec<u
     out
 }
 
-/// The act that puts the key of `new` in the place of that of `old`, signed by both.
+/// The act that replaces the log's key `old` by `new`, signed by both.
 ///
 /// # Errors
 ///
-/// Returns [`SignError`] if the holder of either key did not sign.
+/// Returns [`SignError`] if either signer did not sign.
 pub fn log_rotation<O: Signer + ?Sized, N: Signer + ?Sized>(
     origin: &str,
     old: &O,
@@ -54,30 +54,27 @@ pub fn log_rotation<O: Signer + ?Sized, N: Signer + ?Sized>(
 /// The version of the records' format.
 const VERSION: u64 = 1;
 
-/// An act with the signature of the one who acts.
+/// An act with its actor's signature.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Signed {
-    /// The leaf hash of the ledger's last entry when this was signed: the signature covers the
-    /// whole history, so an act can stand in one place of one ledger only.
+pub struct SignedAct {
+    /// The leaf hash of the ledger's last entry when this was signed. The signature covers it, so the
+    /// act is valid at one position of one ledger only.
     pub previous: Hash,
-    /// When.
     pub time: UnixNanos,
-    /// Who.
     pub actor: Id,
     /// The key that signed.
     pub key: PublicKey,
-    /// What.
     pub act: Act,
-    /// The Ed25519 signature over [`Signed::message`].
+    /// The Ed25519 signature over [`SignedAct::message`].
     pub signature: [u8; 64],
 }
 
-impl Signed {
-    /// Signs an act, to stand after the entry with leaf hash `previous` in the ledger `origin`.
+impl SignedAct {
+    /// Signs an act for the position after the leaf hash `previous` in the ledger `origin`.
     ///
     /// # Errors
     ///
-    /// Returns [`SignError`] if the holder of the key did not sign.
+    /// Returns [`SignError`] if the signer did not sign.
     pub fn sign<S: Signer + ?Sized>(
         (origin, previous): (&str, Hash),
         time: UnixNanos,
@@ -103,6 +100,8 @@ impl Signed {
         let mut out = Vec::new();
         put_array(&mut out, 7);
         put_text(&mut out, SIGNED_CONTEXT);
+        // The origin and the hash before it bind the signature to one position of one ledger: a
+        // signed act that is copied into another ledger, or appended a second time, does not verify.
         put_text(&mut out, origin);
         put_bytes(&mut out, &self.previous.0);
         self.put_common(&mut out);
@@ -117,17 +116,17 @@ impl Signed {
     }
 }
 
-/// A record: an act, and the rule by which it was denied, if it was.
+/// A record: an act, and the rule that denied it, if one did.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Record {
+pub struct LedgerRecord {
     /// The act.
-    pub signed: Signed,
-    /// The rule that denied it; nothing if it was done.
+    pub signed: SignedAct,
+    /// The rule that denied it; none if it took effect.
     pub denied: Option<Rule>,
 }
 
-impl Record {
-    /// The record's one form.
+impl LedgerRecord {
+    /// The record's one encoding.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
@@ -146,7 +145,7 @@ impl Record {
     ///
     /// # Errors
     ///
-    /// Returns [`CborError`] if it holds something else, or not in its one form.
+    /// Returns [`CborError`] if the body is not a record in its one encoding.
     pub fn decode(previous: Hash, body: &[u8]) -> Result<Self, CborError> {
         let mut reader = CborReader::new(body);
         reader.array_of(7, "a record of seven items")?;
@@ -163,7 +162,7 @@ impl Record {
             let rule = Rule::parse(&reader.text()?);
             Some(rule.ok_or(unknown("the code of a rule"))?)
         };
-        let signed = Signed {
+        let signed = SignedAct {
             previous,
             time: UnixNanos(reader.i64()?),
             actor: crate::act::id(&mut reader)?,

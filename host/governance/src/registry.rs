@@ -1,30 +1,30 @@
-//! What the registry knows of components and runs: stages, approvals, and the answers that follow
-//! from them. It must never change anything but by an act that was judged.
+//! Registered components and runs: stages, approvals and promotions. It must never change except by an act
+//! that was judged.
 
 use std::collections::BTreeMap;
 
 use counterfoil_trading::time::UnixNanos;
 
-use crate::act::{DigestSet, Evidence, Provenance, RunEnd, RunStart};
+use crate::act::{DigestSet, EvidenceSet, Provenance, RunEnd, RunStart};
 use crate::id::Id;
 use crate::rule::{Denial, Rule};
 use counterfoil_base::digest::Digest;
 use counterfoil_journal::public_key::PublicKey;
 
-/// Where a component stands on its only way.
+/// The stage of a component; it only moves forward.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Stage {
+pub enum ComponentStage {
     /// Submitted.
     Draft,
-    /// The evidence is complete.
+    /// Its evidence is complete.
     Validated,
-    /// It was promoted under a digest set that was approved.
+    /// It was promoted under an approved digest set.
     Approved,
     /// Out of use: it can be replayed, never started.
     Archived,
 }
 
-impl Stage {
+impl ComponentStage {
     /// The name, for people.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -37,92 +37,84 @@ impl Stage {
     }
 }
 
-/// Who did something, when, and which record says so.
+/// Who did an act, with which key, when, and in which record.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Deed {
-    /// Who.
+pub struct RecordRef {
     pub by: Id,
-    /// With which key.
     pub key: PublicKey,
-    /// When.
     pub time: UnixNanos,
-    /// The ledger's entry.
+    /// The record's index.
     pub index: u64,
 }
 
-/// An approval of one digest set.
+/// An approval of one digest set as recorded.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Approval {
+pub struct ApprovalRecord {
     /// What was approved.
     pub set: DigestSet,
     /// The signature in the approval's envelope.
     pub signature: [u8; 64],
-    /// For whom: who approved it, or whoever delegated to them.
+    /// The class member whose vote it is: the approver, or the member who delegated to them.
     pub voice: Id,
     /// Who approved it.
-    pub deed: Deed,
+    pub deed: RecordRef,
 }
 
-/// That a component became approved under one digest set.
+/// A promotion of a component under one digest set as recorded.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Promotion {
-    /// Under which.
+pub struct PromotionRecord {
     pub set: DigestSet,
-    /// The entry with the verdict that passed it.
+    /// The record of the verdict that passed it.
     pub verdict: u64,
     /// Who promoted it.
-    pub deed: Deed,
+    pub deed: RecordRef,
 }
 
 /// A registered component.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Component {
+pub struct RegisteredComponent {
     /// The strategy that it is a version of.
     pub strategy: Id,
-    /// What it was made from.
     pub provenance: Provenance,
     /// Who submitted it: its author.
-    pub submitted: Deed,
-    /// Where it stands.
-    pub stage: Stage,
-    /// Its evidence, and who validated it.
-    pub validated: Option<(Evidence, Deed)>,
+    pub submitted: RecordRef,
+    pub stage: ComponentStage,
+    pub validated: Option<(EvidenceSet, RecordRef)>,
     /// Its approvals, the oldest first.
-    pub approvals: Vec<Approval>,
-    /// The sets under which it was promoted, the oldest first.
-    pub promotions: Vec<Promotion>,
-    /// Who took it out of use, and why.
-    pub archived: Option<(String, Deed)>,
+    pub approvals: Vec<ApprovalRecord>,
+    /// Its promotions, the oldest first.
+    pub promotions: Vec<PromotionRecord>,
+    /// Why and by whom it was taken out of use.
+    pub archived: Option<(String, RecordRef)>,
 }
 
 /// A run that was started.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Started {
-    /// What was started.
+pub struct RegisteredRun {
     pub start: RunStart,
     /// Who started it.
-    pub deed: Deed,
-    /// How it ended, and who says so.
-    pub ended: Option<(RunEnd, Deed)>,
+    pub deed: RecordRef,
+    /// How it ended.
+    pub ended: Option<(RunEnd, RecordRef)>,
 }
 
-/// Components and runs, as the records of the ledger say.
+/// The components and runs of a ledger.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Registry {
-    pub(crate) components: BTreeMap<Digest, Component>,
-    pub(crate) runs: BTreeMap<Digest, Started>,
+pub struct ComponentRegistry {
+    pub(crate) components: BTreeMap<Digest, RegisteredComponent>,
+    pub(crate) runs: BTreeMap<Digest, RegisteredRun>,
 }
 
-impl Registry {
+impl ComponentRegistry {
     /// Every component, by digest.
     #[must_use]
-    pub const fn components(&self) -> &BTreeMap<Digest, Component> {
+    pub const fn components(&self) -> &BTreeMap<Digest, RegisteredComponent> {
         &self.components
     }
 
     /// Every run that was started, by run id.
     #[must_use]
-    pub const fn runs(&self) -> &BTreeMap<Digest, Started> {
+    pub const fn runs(&self) -> &BTreeMap<Digest, RegisteredRun> {
         &self.runs
     }
 
@@ -130,16 +122,20 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// Returns the [`Denial`] of whoever needs it.
-    pub fn component(&self, digest: &Digest) -> Result<&Component, Denial> {
+    /// Returns the [`Denial`] `component.unknown` if it is not registered.
+    pub fn component(&self, digest: &Digest) -> Result<&RegisteredComponent, Denial> {
         self.components.get(digest).ok_or_else(|| {
             let why = format!("component {digest} is not registered");
             Denial::new(Rule::ComponentUnknown, why, "an author submits it first")
         })
     }
 
-    /// The component, if it stands at `stage`.
-    pub(crate) fn at(&self, digest: &Digest, stages: &[Stage]) -> Result<&Component, Denial> {
+    /// The component, if it is at one of the stages.
+    pub(crate) fn at(
+        &self,
+        digest: &Digest,
+        stages: &[ComponentStage],
+    ) -> Result<&RegisteredComponent, Denial> {
         let component = self.component(digest)?;
         if stages.contains(&component.stage) {
             return Ok(component);
@@ -147,50 +143,52 @@ impl Registry {
         let names: Vec<_> = stages.iter().map(|stage| stage.name()).collect();
         let (found, names) = (component.stage.name(), names.join(" or "));
         let why = format!("component {digest} is {found}, and the act needs it to be {names}");
-        let way = match component.stage {
-            Stage::Draft => "a reviewer validates it next: counterfoil component review",
-            Stage::Validated => {
+        let hint = match component.stage {
+            ComponentStage::Draft => "a reviewer validates it next: counterfoil component review",
+            ComponentStage::Validated => {
                 "it is approved next, and then promoted: counterfoil component approve"
             }
-            Stage::Approved => {
-                "it is started or archived next: counterfoil authorize start, counterfoil component \
+            ComponentStage::Approved => {
+                "it is started or archived next: counterfoil account authorization grant, counterfoil component \
                  archive"
             }
-            Stage::Archived => "nothing comes after that: submit a new version",
+            ComponentStage::Archived => {
+                "an archived component stays archived: submit a new version"
+            }
         };
-        Err(Denial::new(Rule::StageOrder, why, way))
+        Err(Denial::new(Rule::StageOrder, why, hint))
     }
 
     /// The promotion under which this set may start.
     ///
     /// # Errors
     ///
-    /// Returns a [`Denial`] if there is none; if another set was approved, it names what changed.
-    pub fn may_start(&self, set: &DigestSet) -> Result<&Promotion, Denial> {
+    /// Returns a [`Denial`] if there is none. If another set was approved, it names the difference.
+    pub fn may_start(&self, set: &DigestSet) -> Result<&PromotionRecord, Denial> {
         let component = self.component(&set.component)?;
-        if component.stage == Stage::Archived {
+        if component.stage == ComponentStage::Archived {
             let why = format!(
                 "component {} is archived: it can be replayed, never started",
                 set.component
             );
-            let way = "start an approved component of the same strategy";
-            return Err(Denial::new(Rule::StageOrder, why, way));
+            let hint = "start an approved component of the same strategy";
+            return Err(Denial::new(Rule::StageOrder, why, hint));
         }
         let Some(last) = component.promotions.last() else {
             let found = component.stage.name();
             let why = format!("component {} is {found}, not approved", set.component);
-            let way = "this digest set is approved and promoted first";
-            return Err(Denial::new(Rule::ApprovalMissing, why, way));
+            let hint = "have this digest set approved and promoted first";
+            return Err(Denial::new(Rule::ApprovalMissing, why, hint));
         };
-        let fits = |one: &&Promotion| one.set == *set;
+        let fits = |one: &&PromotionRecord| one.set == *set;
         component.promotions.iter().rev().find(fits).ok_or_else(|| {
             let why = format!("the approval is for another set: {}", last.set.changes(set));
-            let way = "start what was approved, or have this set approved and promoted";
-            Denial::new(Rule::ApprovalChanged, why, way)
+            let hint = "start what was approved, or have this set approved and promoted";
+            Denial::new(Rule::ApprovalChanged, why, hint)
         })
     }
 
-    /// Whether the component may be replayed: whatever is registered may, whatever its stage.
+    /// Checks that the component may be replayed: it must be registered, at any stage.
     ///
     /// # Errors
     ///
@@ -200,36 +198,36 @@ impl Registry {
     }
 
     /// Which runs used this component, by run id.
-    pub fn runs_of(&self, component: &Digest) -> impl Iterator<Item = &Started> {
+    pub fn runs_of(&self, component: &Digest) -> impl Iterator<Item = &RegisteredRun> {
         let component = *component;
-        let used = move |one: &&Started| one.start.terms.set.component == component;
+        let used = move |one: &&RegisteredRun| one.start.terms.set.component == component;
         self.runs.values().filter(used)
     }
 
     /// The runs that have not ended.
-    pub fn open_runs(&self) -> impl Iterator<Item = &Started> {
+    pub fn open_runs(&self) -> impl Iterator<Item = &RegisteredRun> {
         self.runs.values().filter(|one| one.ended.is_none())
     }
 
     /// Who approved what this run was started with, the oldest approval first.
-    pub fn who_approved(&self, run: &Digest) -> impl Iterator<Item = &Approval> {
+    pub fn who_approved(&self, run: &Digest) -> impl Iterator<Item = &ApprovalRecord> {
         let set = self.runs.get(run).map(|started| started.start.terms.set);
         let component = set.and_then(|set| self.components.get(&set.component));
         let all = component.map(|one| one.approvals.as_slice());
-        let fits = move |one: &&Approval| Some(one.set) == set;
+        let fits = move |one: &&ApprovalRecord| Some(one.set) == set;
         all.unwrap_or_default().iter().filter(fits)
     }
 
     /// What to go back to from this component: the promotion before its first one, of another
     /// component of the same strategy that is still approved.
     #[must_use]
-    pub fn rollback(&self, component: &Digest) -> Option<&Promotion> {
+    pub fn rollback(&self, component: &Digest) -> Option<&PromotionRecord> {
         let from = self.components.get(component)?;
         let first = from.promotions.first()?.deed.index;
         let others = self.components.iter().filter(|(digest, other)| {
             *digest != component
                 && other.strategy == from.strategy
-                && other.stage == Stage::Approved
+                && other.stage == ComponentStage::Approved
         });
         let promotions = others.flat_map(|(_, other)| &other.promotions);
         let before = promotions.filter(|promotion| promotion.deed.index < first);

@@ -1,47 +1,48 @@
-//! Answers that are summed from the state: what was used on a day, and how healthy the evidence
-//! is. They must never change anything, nor ask for the time themselves.
+//! Reports from the state: usage of a day, and the health of the evidence. They must never change anything,
+//! nor read a clock.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use counterfoil_trading::time::UnixNanos;
 
-use crate::registry::Stage;
-use crate::state::{State, day_of};
+use crate::registry::ComponentStage;
+use crate::state::{LedgerState, day_of};
 use counterfoil_base::digest::Digest;
 use counterfoil_base::gate::GateOutcome;
 
-/// What was used.
+/// Summed usage.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Used {
-    /// By how many runs.
+pub struct UsageTotals {
     pub runs: u64,
-    /// Fuel.
     pub fuel: u64,
     /// Wall time, in nanoseconds.
     pub wall_nanos: u64,
-    /// Bytes that those runs held in storage, as each said last on that day.
+    /// Bytes that those runs stored, by the last usage record of each.
     pub bytes: u64,
 }
 
-/// What was used on one day of UTC.
+/// The usage of one day of UTC.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct DailyUsage {
     /// The day, counted from 1970-01-01.
     pub day: i64,
-    /// By owner.
-    pub owners: BTreeMap<String, Used>,
-    /// By team, as the teams are now; an owner of two teams counts in both.
-    pub teams: BTreeMap<String, Used>,
+    pub owners: BTreeMap<String, UsageTotals>,
+    /// By team, as the teams are now; an owner in two teams counts in both.
+    pub teams: BTreeMap<String, UsageTotals>,
     /// By tag; a run with two tags counts under both.
-    pub tags: BTreeMap<String, Used>,
+    pub tags: BTreeMap<String, UsageTotals>,
 }
 
-/// What was used on a day, see [`day_of`].
+/// The usage of a day, see [`day_of`].
 #[must_use]
-pub fn daily_usage(state: &State, day: i64) -> DailyUsage {
-    let (mut owners, mut teams, mut tags) = (Sums::default(), Sums::default(), Sums::default());
+pub fn daily_usage(state: &LedgerState, day: i64) -> DailyUsage {
+    let (mut owners, mut teams, mut tags) = (
+        UsageSums::default(),
+        UsageSums::default(),
+        UsageSums::default(),
+    );
     let books = state.books();
-    let of_day = |deed: &crate::registry::Deed| day_of(deed.time) == day;
+    let of_day = |deed: &crate::registry::RecordRef| day_of(deed.time) == day;
     for (usage, _) in books.usages.iter().filter(|(_, deed)| of_day(deed)) {
         owners.add(usage.owner.as_str(), usage);
         for (team, members) in &books.teams {
@@ -61,21 +62,25 @@ pub fn daily_usage(state: &State, day: i64) -> DailyUsage {
     }
 }
 
-/// What is used of a budget at a time: runs that go on, fuel and wall time of the day, bytes that are
-/// stored. A start is denied by `budget.over` when one of them is used up.
+/// What is used of a budget at a time: open runs, fuel and wall time of the day, stored bytes. A start is
+/// denied by `budget.over` when one of them reaches the budget.
 #[must_use]
-pub fn standing(state: &State, of: &crate::act::Payer, time: UnixNanos) -> Used {
+pub fn standing(
+    state: &LedgerState,
+    of: &crate::act::BudgetHolder,
+    time: UnixNanos,
+) -> UsageTotals {
     state.standing_use(of, time)
 }
 
 #[derive(Default)]
-struct Sums {
-    used: BTreeMap<String, Used>,
+struct UsageSums {
+    used: BTreeMap<String, UsageTotals>,
     /// The bytes of each run that was counted under a name.
     runs: BTreeMap<(String, Digest), u64>,
 }
 
-impl Sums {
+impl UsageSums {
     fn add(&mut self, name: &str, usage: &crate::act::Usage) {
         let used = self.used.entry(name.to_owned()).or_default();
         used.fuel = used.fuel.saturating_add(usage.fuel);
@@ -89,39 +94,39 @@ impl Sums {
     }
 }
 
-/// What is open, expired or incomplete: each list names what somebody should look at.
+/// What is open, expired or incomplete and needs attention.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Health {
+pub struct EvidenceHealth {
     /// Exceptions that hold, by the entry that granted them.
     pub exceptions: BTreeSet<u64>,
     /// Break-glass that is open, by the entry that broke it.
     pub break_glass: BTreeSet<u64>,
     /// Break-glass that is over and whose retrospective nobody signed.
     pub retrospectives: BTreeSet<u64>,
-    /// Keys whose time is over and that nobody rotated or revoked, with their owners.
+    /// Expired keys that were not rotated or revoked, with their owners.
     pub keys_expired: BTreeSet<String>,
-    /// Principals with a role and no key that counts.
+    /// Principals with a role but no valid key.
     pub keyless: BTreeSet<String>,
     /// Components in use whose evidence is not complete.
     pub evidence_missing: BTreeSet<Digest>,
     /// Components whose last promotion was under another policy than the one in force.
     pub policy_old: BTreeSet<Digest>,
-    /// Verdicts that failed and were the last word on their subject.
+    /// Failed verdicts that are the last on their subject.
     pub verdicts_failed: BTreeSet<u64>,
     /// Changes that wait for signatures.
     pub changes: BTreeSet<u64>,
-    /// Kill switches that are thrown.
+    /// Kill switches that are on.
     pub kills: BTreeSet<u64>,
-    /// Differences between what is declared and what is there that stand.
+    /// Open differences between the ledger and the machine.
     pub drifts: BTreeSet<u64>,
     /// Runs that have not ended.
     pub runs_open: BTreeSet<Digest>,
-    /// Acts that were denied, ever.
+    /// Acts denied since the ledger began.
     pub denials: u64,
 }
 
-impl Health {
-    /// How many items somebody should look at; runs that go on and old denials are none.
+impl EvidenceHealth {
+    /// The number of items that need attention; open runs and past denials do not count.
     #[must_use]
     pub fn open_items(&self) -> usize {
         let entries = [
@@ -144,9 +149,9 @@ impl Health {
     }
 }
 
-/// How healthy the evidence is at a time.
+/// The health of the evidence at a time.
 #[must_use]
-pub fn health(state: &State, time: UnixNanos) -> Health {
+pub fn health(state: &LedgerState, time: UnixNanos) -> EvidenceHealth {
     let entries = |all: &mut dyn Iterator<Item = u64>| all.collect::<BTreeSet<u64>>();
     let broken = || state.broken().iter();
     let open = broken().filter(|(_, one)| one.open(time));
@@ -155,7 +160,7 @@ pub fn health(state: &State, time: UnixNanos) -> Health {
     let waiting = state.changes().iter().filter(|(_, one)| one.waits(time));
     let drifted = state.drifts().iter().filter(|(_, one)| one.ended.is_none());
     let thrown = state.kills().iter().filter(|(_, one)| one.lifted.is_none());
-    Health {
+    EvidenceHealth {
         exceptions: entries(&mut held.map(|(index, _)| *index)),
         break_glass: entries(&mut open.map(|(index, _)| *index)),
         retrospectives: entries(&mut owed.map(|(index, _)| *index)),
@@ -173,7 +178,7 @@ pub fn health(state: &State, time: UnixNanos) -> Health {
     }
 }
 
-fn verdicts_failed(state: &State) -> BTreeSet<u64> {
+fn verdicts_failed(state: &LedgerState) -> BTreeSet<u64> {
     let mut last = BTreeMap::new();
     for (index, said) in state.verdicts() {
         let verdict = &said.verdict;
@@ -185,7 +190,7 @@ fn verdicts_failed(state: &State) -> BTreeSet<u64> {
     failed.map(|(index, _)| index).collect()
 }
 
-fn people_and_components(state: &State, time: UnixNanos) -> Health {
+fn people_and_components(state: &LedgerState, time: UnixNanos) -> EvidenceHealth {
     let keys = state.keys().iter();
     let expired = keys.filter(|(_, key)| key.ended.is_none() && !key.counts(time));
     let counts = |id: &crate::id::Id| {
@@ -196,7 +201,12 @@ fn people_and_components(state: &State, time: UnixNanos) -> Health {
     let keyless = people.filter(|(id, one)| !one.roles.is_empty() && !counts(id));
     let used = || {
         let all = state.registry().components().iter();
-        all.filter(|(_, one)| matches!(one.stage, Stage::Validated | Stage::Approved))
+        all.filter(|(_, one)| {
+            matches!(
+                one.stage,
+                ComponentStage::Validated | ComponentStage::Approved
+            )
+        })
     };
     let incomplete = used().filter(|(_, one)| {
         let evidence = one.validated.as_ref().map(|(evidence, _)| evidence.0.len());
@@ -206,13 +216,13 @@ fn people_and_components(state: &State, time: UnixNanos) -> Health {
         let last = one.promotions.last();
         last.is_some_and(|last| Some(last.set.policy) != state.policy())
     });
-    Health {
+    EvidenceHealth {
         keys_expired: expired
             .map(|(key, one)| format!("{} {key}", one.owner))
             .collect(),
         keyless: keyless.map(|(id, _)| id.to_string()).collect(),
         evidence_missing: incomplete.map(|(digest, _)| *digest).collect(),
         policy_old: old.map(|(digest, _)| *digest).collect(),
-        ..Health::default()
+        ..EvidenceHealth::default()
     }
 }

@@ -1,15 +1,14 @@
-//! Roles, and the kinds of principals that hold them. What a role may do is for the rules to say;
-//! it must never be known here.
+//! Roles, and the kinds of principals that hold them. What a role may do must never be known here.
 
 use core::fmt;
 use std::collections::BTreeSet;
 
-/// What a principal may be trusted with.
+/// A role of a principal.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Role {
     /// Writes strategies and submits components.
     Author,
-    /// Brings market data in.
+    /// Ingests market data.
     DataEngineer,
     /// Validates components on evidence.
     Reviewer,
@@ -69,16 +68,16 @@ impl fmt::Display for Role {
 /// The roles of one principal.
 pub type Roles = BTreeSet<Role>;
 
-/// Who acts: a human being or a program.
+/// Whether a principal is a human being or a program.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Kind {
+pub enum PrincipalKind {
     /// A human being.
     Person,
     /// A program.
     Service,
 }
 
-impl Kind {
+impl PrincipalKind {
     /// The name in records.
     #[must_use]
     pub const fn name(self) -> &'static str {

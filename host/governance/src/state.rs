@@ -1,20 +1,21 @@
-//! The state that the records of a ledger add up to: principals, keys, and the registry. It must
-//! never change but by an act that was judged, and it reads no clock: time is in the act.
+//! The state that the records of a ledger add up to. It must never change except by an act that was judged,
+//! and it reads no clock: time is in the act.
 
 use std::collections::BTreeMap;
 
 use counterfoil_trading::time::UnixNanos;
 
-use crate::act::{Class, ClassSet};
+use crate::act::{ApprovalClass, ApprovalClassRules};
 use crate::id::Id;
-use crate::record::Signed;
-use crate::registry::{Deed, Registry};
-use crate::role::{Kind, Role, Roles};
+use crate::record::SignedAct;
+use crate::registry::{ComponentRegistry, RecordRef};
+use crate::role::{PrincipalKind, Role, Roles};
 use crate::rule::Denial;
 use counterfoil_base::digest::Digest;
 use counterfoil_base::gate::Gate;
 use counterfoil_journal::public_key::PublicKey;
 
+mod access;
 mod apply;
 mod budgets;
 mod changes;
@@ -26,41 +27,40 @@ mod glass;
 mod judge;
 mod runs;
 
-pub use budgets::{Books, DAY_NANOS, EXCESS_NANOS_MAX, Excess, day_of};
-pub use changes::{CHANGE_NANOS_MAX, Change, Ending};
-pub use classes::Delegated;
-pub use control::{Granted, Said};
-pub use drift::Drifted;
-pub use glass::{BREAK_GLASS_NANOS_MAX, Broken};
-pub use runs::{Authorized, Killed, Limits};
+pub use access::Access;
+pub use budgets::{BudgetBooks, DAY_NANOS, EXCESS_NANOS_MAX, ExcessRecord, day_of};
+pub use changes::{CHANGE_NANOS_MAX, ChangeEnd, ProposedChange};
+pub use classes::DelegationRecord;
+pub use control::{ExceptionRecord, VerdictRecord};
+pub use drift::DriftRecord;
+pub use glass::{BREAK_GLASS_NANOS_MAX, BreakGlassRecord};
+pub use runs::{AuthorizationRecord, KillRecord, LimitsRecord};
 
 /// The longest delegation, in nanoseconds: 90 days, a leave.
 pub const DELEGATION_NANOS_MAX: i64 = 90 * 86_400 * 1_000_000_000;
 
-/// A person or a service.
+/// A principal: a person or a service.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Principal {
-    /// What it is.
-    pub kind: Kind,
+pub struct PrincipalRecord {
+    pub kind: PrincipalKind,
     /// What it may do.
     pub roles: Roles,
 }
 
-/// A key, and how long it counts.
+/// A key as recorded.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Key {
-    /// Whose it is.
+pub struct KeyRecord {
     pub owner: Id,
-    /// The entry that added it.
+    /// The record that added it.
     pub added: u64,
-    /// From when on it no longer counts, if that was said when it was added.
+    /// When it expires, if it does.
     pub until: Option<UnixNanos>,
-    /// The entry that revoked or rotated it.
+    /// The record that revoked or rotated it.
     pub ended: Option<u64>,
 }
 
-impl Key {
-    /// Whether the key counts at this time, at this point of the ledger.
+impl KeyRecord {
+    /// Whether the key is valid at this time, at this point of the ledger.
     #[must_use]
     pub fn counts(&self, time: UnixNanos) -> bool {
         self.ended.is_none() && self.until.is_none_or(|until| time < until)
@@ -69,35 +69,35 @@ impl Key {
 
 /// What the records so far add up to.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct State {
+pub struct LedgerState {
     origin: String,
     log_key: PublicKey,
-    /// The keys that the log had before, and the entries that rotated them.
+    /// The earlier keys of the log, and the records that rotated them.
     log_keys: BTreeMap<PublicKey, u64>,
     log_holder: Option<Id>,
-    principals: BTreeMap<Id, Principal>,
-    keys: BTreeMap<PublicKey, Key>,
-    setup_end: Option<Deed>,
-    classes: BTreeMap<Class, ClassSet>,
-    delegations: BTreeMap<u64, Delegated>,
-    changes: BTreeMap<u64, Change>,
-    broken: BTreeMap<u64, Broken>,
-    registry: Registry,
-    exceptions: BTreeMap<u64, Granted>,
-    policies: Vec<(Digest, Deed)>,
-    verdicts: BTreeMap<u64, Said>,
-    /// The entries of the verdicts on each subject.
+    principals: BTreeMap<Id, PrincipalRecord>,
+    keys: BTreeMap<PublicKey, KeyRecord>,
+    setup_end: Option<RecordRef>,
+    classes: BTreeMap<ApprovalClass, ApprovalClassRules>,
+    delegations: BTreeMap<u64, DelegationRecord>,
+    changes: BTreeMap<u64, ProposedChange>,
+    broken: BTreeMap<u64, BreakGlassRecord>,
+    registry: ComponentRegistry,
+    exceptions: BTreeMap<u64, ExceptionRecord>,
+    policies: Vec<(Digest, RecordRef)>,
+    verdicts: BTreeMap<u64, VerdictRecord>,
+    /// The records of the verdicts on each subject.
     said: BTreeMap<(Gate, Digest), Vec<u64>>,
-    limits: BTreeMap<Id, Limits>,
-    authorizations: BTreeMap<u64, Authorized>,
-    kills: BTreeMap<u64, Killed>,
-    books: Books,
-    drifts: BTreeMap<u64, Drifted>,
+    limits: BTreeMap<Id, LimitsRecord>,
+    authorizations: BTreeMap<u64, AuthorizationRecord>,
+    kills: BTreeMap<u64, KillRecord>,
+    books: BudgetBooks,
+    drifts: BTreeMap<u64, DriftRecord>,
     denials: u64,
 }
 
-impl State {
-    /// The state of a ledger without records, whose checkpoints `log_key` signs.
+impl LedgerState {
+    /// The state of an empty ledger whose checkpoints `log_key` signs.
     #[must_use]
     pub fn new(origin: &str, log_key: PublicKey) -> Self {
         Self {
@@ -112,7 +112,7 @@ impl State {
             delegations: BTreeMap::new(),
             changes: BTreeMap::new(),
             broken: BTreeMap::new(),
-            registry: Registry::default(),
+            registry: ComponentRegistry::default(),
             exceptions: BTreeMap::new(),
             policies: Vec::new(),
             verdicts: BTreeMap::new(),
@@ -120,7 +120,7 @@ impl State {
             limits: BTreeMap::new(),
             authorizations: BTreeMap::new(),
             kills: BTreeMap::new(),
-            books: Books::default(),
+            books: BudgetBooks::default(),
             drifts: BTreeMap::new(),
             denials: 0,
         }
@@ -134,49 +134,49 @@ impl State {
 
     /// Every principal.
     #[must_use]
-    pub const fn principals(&self) -> &BTreeMap<Id, Principal> {
+    pub const fn principals(&self) -> &BTreeMap<Id, PrincipalRecord> {
         &self.principals
     }
 
     /// Every key that was ever added.
     #[must_use]
-    pub const fn keys(&self) -> &BTreeMap<PublicKey, Key> {
+    pub const fn keys(&self) -> &BTreeMap<PublicKey, KeyRecord> {
         &self.keys
     }
 
-    /// The entry that revoked this key; `None` if none did, or if its owner rotated it.
+    /// The record that revoked this key; none if none did, or if its owner rotated it.
     #[must_use]
     pub fn revoked(&self, key: &PublicKey) -> Option<u64> {
         let found = self.keys.get(key)?;
         let index = found.ended?;
-        // The entry that rotates a key is the one that adds the next.
+        // The record that rotates a key also adds the next one.
         let mut all = self.keys.values();
         let is_rotated = all.any(|one| one.owner == found.owner && one.added == index);
         (!is_rotated).then_some(index)
     }
 
-    /// The log's public key: the next checkpoints are signed by it.
+    /// The log's public key, which signs the next checkpoint.
     #[must_use]
     pub const fn log_key(&self) -> PublicKey {
         self.log_key
     }
 
-    /// Whether the log has this key, or had it: whoever trusts one of them can follow it to the
-    /// others, since each rotation is signed by both.
+    /// Whether the log has or had this key. Each rotation is signed by both keys, so trust in one leads
+    /// to the others.
     #[must_use]
     pub fn had_log_key(&self, key: &PublicKey) -> bool {
         *key == self.log_key || self.log_keys.contains_key(key)
     }
 
-    /// Who holds the log's secret key; nobody before the first record.
+    /// Who holds the log's secret key; none before the first record.
     #[must_use]
     pub const fn log_holder(&self) -> Option<&Id> {
         self.log_holder.as_ref()
     }
 
-    /// Who ended the set-up; until then administrators act alone, and nothing is promoted.
+    /// The record that ended the set-up; until then administrators act alone, and nothing is promoted.
     #[must_use]
-    pub const fn setup_end(&self) -> Option<&Deed> {
+    pub const fn setup_end(&self) -> Option<&RecordRef> {
         self.setup_end.as_ref()
     }
 
@@ -187,39 +187,39 @@ impl State {
         principal.is_some_and(|one| one.roles.contains(&role))
     }
 
-    /// The components and runs.
+    /// Components and runs.
     #[must_use]
-    pub const fn registry(&self) -> &Registry {
+    pub const fn registry(&self) -> &ComponentRegistry {
         &self.registry
     }
 
-    /// Every exception that was ever granted, by the entry that granted it.
+    /// Every exception, by the record that granted it.
     #[must_use]
-    pub const fn exceptions(&self) -> &BTreeMap<u64, Granted> {
+    pub const fn exceptions(&self) -> &BTreeMap<u64, ExceptionRecord> {
         &self.exceptions
     }
 
-    /// How many acts were denied, and how many programs refused before they asked.
+    /// The number of acts denied by the ledger or refused by the host.
     #[must_use]
     pub const fn denials(&self) -> u64 {
         self.denials
     }
 
-    /// Whether the act may be done now.
+    /// Judges an act in this state.
     ///
     /// # Errors
     ///
     /// Returns the [`Denial`] by the first rule that it breaks.
-    pub fn judge(&self, signed: &Signed) -> Result<(), Denial> {
+    pub fn judge(&self, signed: &SignedAct) -> Result<(), Denial> {
         judge::judge(self, signed)
     }
 
-    /// Judges an act, and does it by the record in entry `index` or counts the denial.
+    /// Judges the act of record `index`, and applies it or counts the denial.
     ///
     /// # Errors
     ///
-    /// As [`State::judge`].
-    pub fn act(&mut self, index: u64, signed: &Signed) -> Result<(), Denial> {
+    /// As [`LedgerState::judge`].
+    pub fn act(&mut self, index: u64, signed: &SignedAct) -> Result<(), Denial> {
         let judged = self.judge(signed);
         if judged.is_ok() {
             self.apply(index, signed);
@@ -229,7 +229,7 @@ impl State {
         judged
     }
 
-    /// Counts an act that was denied.
+    /// Counts a denied act.
     pub(crate) const fn deny(&mut self) {
         self.denials = self.denials.saturating_add(1);
     }

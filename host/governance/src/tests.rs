@@ -8,15 +8,16 @@ use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
 use counterfoil_trading::time::UnixNanos;
 
 use crate::act::{
-    Act, Authorization, BreakGlass, Budget, Class, Delegation, DigestSet, Drift, Evidence,
-    EvidenceKind, Exception, Payer, Provenance, Refused, RunEnd, RunStart, Scope, Subject, Terms,
-    Usage, Verdict, account_digest,
+    Act, ApprovalClass, BreakGlass, BudgetHolder, Delegation, DigestSet, DriftFinding,
+    EvidenceKind, EvidenceSet, ExceptionSubject, GateVerdict, HostRefusal, KillScope,
+    PolicyException, Provenance, RunEnd, RunStart, RunTerms, StartAuthorization, Usage,
+    UsageBudget, account_digest,
 };
 use crate::attest;
 use crate::id::Id;
-use crate::ledger::{self, Ledger, LedgerError, Verified};
-use crate::record::{self, Record, Signed};
-use crate::role::{Kind, Role, Roles};
+use crate::ledger::{self, Ledger, LedgerError, VerifiedLedger};
+use crate::record::{self, LedgerRecord, SignedAct};
+use crate::role::{PrincipalKind, Role, Roles};
 use crate::rule::{Denial, Rule};
 use counterfoil_base::digest::Digest;
 use counterfoil_base::gate::{Gate, GateOutcome, GateReason};
@@ -78,7 +79,7 @@ impl Desk {
         };
         let origin = ledger::origin(&name);
         let previous = counterfoil_journal::entry::GENESIS;
-        let genesis = Signed::sign((&origin, previous), UnixNanos(0), id("ada"), act, &hand(1));
+        let genesis = SignedAct::sign((&origin, previous), UnixNanos(0), id("ada"), act, &hand(1));
         let path = folder.path().join("ledger");
         let log = Box::new(hand(LOG_SEED));
         let ledger = Ledger::create(&path, &name, log, &genesis.unwrap()).unwrap();
@@ -220,7 +221,7 @@ impl Desk {
         }
     }
 
-    fn verified(&self) -> Verified {
+    fn verified(&self) -> VerifiedLedger {
         ledger::read(&self.path(), &Self::log_key()).unwrap()
     }
 
@@ -253,7 +254,7 @@ impl Desk {
 fn add(name: &str, roles: &[Role], seed: u8) -> Act {
     Act::PrincipalAdd {
         id: id(name),
-        kind: Kind::Person,
+        kind: PrincipalKind::Person,
         roles: roles.iter().copied().collect(),
         key: key(seed),
         until: None,
@@ -281,9 +282,9 @@ fn submit(component: &str) -> Act {
     }
 }
 
-fn evidence() -> Evidence {
+fn evidence() -> EvidenceSet {
     let all = EvidenceKind::ALL;
-    Evidence(all.map(|kind| (kind, digest(kind.name()))).into())
+    EvidenceSet(all.map(|kind| (kind, digest(kind.name()))).into())
 }
 
 fn validate(component: &str) -> Act {
@@ -315,7 +316,7 @@ fn policy(name: &str) -> Act {
 
 /// That the policy of the set passed it at the gate for promotion.
 fn pass(set: DigestSet) -> Act {
-    Act::Verdict(Verdict {
+    Act::Verdict(GateVerdict {
         gate: Gate::Promotion,
         subject: set.digest(),
         bundle: set.policy,
@@ -335,7 +336,7 @@ fn fail(set: DigestSet) -> Act {
         code: "drawdown.max".to_owned(),
         text: "31 % is more than 20 %".to_owned(),
     };
-    Act::Verdict(Verdict {
+    Act::Verdict(GateVerdict {
         outcome: GateOutcome::Fail,
         reasons: vec![reason],
         ..verdict
@@ -353,8 +354,8 @@ fn archive(component: &str) -> Act {
     }
 }
 
-fn terms(set: DigestSet) -> Terms {
-    Terms {
+fn terms(set: DigestSet) -> RunTerms {
+    RunTerms {
         owner: id("team-lead"),
         set,
         account: id("desk-7"),
@@ -365,8 +366,8 @@ fn terms(set: DigestSet) -> Terms {
     }
 }
 
-fn authorization(set: DigestSet, from: i64, until: i64) -> Authorization {
-    Authorization {
+fn authorization(set: DigestSet, from: i64, until: i64) -> StartAuthorization {
+    StartAuthorization {
         terms: terms(set),
         not_before: UnixNanos(from),
         not_after: UnixNanos(until),
@@ -395,7 +396,7 @@ fn end(run: &str) -> Act {
 
 /// A verdict that passes the gate for starts, or the one for limits if it gives some.
 fn pass_at(gate: Gate, subject: Digest, limits: Option<Digest>) -> Act {
-    Act::Verdict(Verdict {
+    Act::Verdict(GateVerdict {
         gate,
         subject,
         bundle: digest("policy"),
@@ -406,8 +407,8 @@ fn pass_at(gate: Gate, subject: Digest, limits: Option<Digest>) -> Act {
     })
 }
 
-fn drift(found: &str) -> Drift {
-    Drift {
+fn drift(found: &str) -> DriftFinding {
+    DriftFinding {
         rule: "component.bytes".to_owned(),
         subject: "one".to_owned(),
         declared: "sha256".to_owned(),
@@ -415,8 +416,8 @@ fn drift(found: &str) -> Drift {
     }
 }
 
-fn refused(rule: &str) -> Refused {
-    Refused {
+fn refused(rule: &str) -> HostRefusal {
+    HostRefusal {
         act: "policy-set".to_owned(),
         subject: "a policy".to_owned(),
         rule: rule.to_owned(),
@@ -427,7 +428,7 @@ fn refused(rule: &str) -> Refused {
 fn add_service(name: &str, seed: u8) -> Act {
     Act::PrincipalAdd {
         id: id(name),
-        kind: Kind::Service,
+        kind: PrincipalKind::Service,
         roles: Roles::new(),
         key: key(seed),
         until: None,
@@ -459,7 +460,7 @@ fn the_document_names_every_rule_act_role_and_piece_of_evidence() {
     };
     assert!(listed(&Role::ALL.map(Role::name)));
     assert!(listed(&EvidenceKind::ALL.map(EvidenceKind::name)));
-    assert!(listed(&Class::ALL.map(Class::name)));
+    assert!(listed(&ApprovalClass::ALL.map(ApprovalClass::name)));
     assert!(listed(
         &attest::EvidenceFault::ALL.map(attest::EvidenceFault::code)
     ));
@@ -497,9 +498,9 @@ fn one_of_each() -> Vec<Act> {
         Act::LogHolder { id: id("a") },
         record::log_rotation("o", &hand(1), &hand(2)).unwrap(),
         Act::SetupEnd {},
-        Act::ClassSet(Class::Risk.first()),
+        Act::ClassSet(ApprovalClass::Risk.first()),
         Act::Delegate(Delegation {
-            class: Class::Operations,
+            class: ApprovalClass::Operations,
             to: id("a"),
             until: UnixNanos(1),
             reason: String::new(),
@@ -534,15 +535,15 @@ fn one_of_each() -> Vec<Act> {
         start("a", 0, set("a")),
         end("a"),
         Act::Kill {
-            scope: Scope::Account(id("a")),
+            scope: KillScope::Account(id("a")),
             reason: String::new(),
         },
         Act::KillLift {
             killed: 0,
             reason: String::new(),
         },
-        Act::BudgetSet(Budget {
-            of: Payer::Team(id("a")),
+        Act::BudgetSet(UsageBudget {
+            of: BudgetHolder::Team(id("a")),
             fuel: 1,
             runs: 2,
             bytes: 3,
@@ -553,7 +554,7 @@ fn one_of_each() -> Vec<Act> {
             members: [id("b"), id("c")].into(),
         },
         Act::BudgetExcess {
-            of: Payer::Owner(id("a")),
+            of: BudgetHolder::Owner(id("a")),
             until: UnixNanos(1),
             reason: String::new(),
         },
@@ -567,9 +568,9 @@ fn one_of_each() -> Vec<Act> {
         }),
         policy("a"),
         fail(set("a")),
-        Act::ExceptionGrant(Exception {
+        Act::ExceptionGrant(PolicyException {
             rule: String::new(),
-            subject: Subject::Component(digest("a")),
+            subject: ExceptionSubject::Component(digest("a")),
             reason: String::new(),
             control: String::new(),
             owner: id("a"),
@@ -607,13 +608,13 @@ fn one_of_each() -> Vec<Act> {
 fn every_record_has_one_form() {
     let previous = counterfoil_journal::entry::GENESIS;
     let mut acts = one_of_each();
-    for scope in [Scope::Run(digest("a")), Scope::Installation] {
+    for scope in [KillScope::Run(digest("a")), KillScope::Installation] {
         let reason = "x".to_owned();
         acts.push(Act::Kill { scope, reason });
     }
     acts.push(Act::PrincipalAdd {
         id: id("zoe"),
-        kind: Kind::Service,
+        kind: PrincipalKind::Service,
         roles: Role::ALL.into(),
         key: key(1),
         until: Some(UnixNanos(-1)),
@@ -623,19 +624,22 @@ fn every_record_has_one_form() {
         .zip([None, Some(Rule::KeyTaken)].into_iter().cycle())
     {
         let time = UnixNanos(1_700_000_000_000_000_000);
-        let signed = Signed::sign(("o", previous), time, id("ada"), act, &hand(1)).unwrap();
-        let record = Record { signed, denied };
+        let signed = SignedAct::sign(("o", previous), time, id("ada"), act, &hand(1)).unwrap();
+        let record = LedgerRecord { signed, denied };
         let bytes = record.encode();
-        assert_eq!(Record::decode(previous, &bytes).unwrap(), record);
+        assert_eq!(LedgerRecord::decode(previous, &bytes).unwrap(), record);
         for end in 0..bytes.len() {
-            assert!(Record::decode(previous, &bytes[..end]).is_err(), "{end}");
+            assert!(
+                LedgerRecord::decode(previous, &bytes[..end]).is_err(),
+                "{end}"
+            );
         }
         // Whatever other bytes decode, they are the one form of what they hold.
         for at in 0..bytes.len() {
             for mask in [1, 2, 4, 8, 16, 32, 64, 128] {
                 let mut changed = bytes.clone();
                 changed[at] ^= mask;
-                if let Ok(other) = Record::decode(previous, &changed) {
+                if let Ok(other) = LedgerRecord::decode(previous, &changed) {
                     assert_eq!(other.encode(), changed, "byte {at}");
                     assert_ne!(other, record);
                 }

@@ -13,12 +13,12 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use counterfoil_governance::act::{Act, Exception, Subject};
+use counterfoil_governance::act::{Act, ExceptionSubject, PolicyException};
 use counterfoil_governance::id::Id;
 use counterfoil_governance::ledger::{origin, verify, verify_after};
-use counterfoil_governance::record::{Record, Signed};
-use counterfoil_governance::role::{Kind, Role};
-use counterfoil_governance::state::State;
+use counterfoil_governance::record::{LedgerRecord, SignedAct};
+use counterfoil_governance::role::{PrincipalKind, Role};
+use counterfoil_governance::state::LedgerState;
 use counterfoil_index::{AnyTerm, SearchCandidates, search};
 use counterfoil_journal::checkpoint::Checkpoint;
 use counterfoil_journal::entry::Chain;
@@ -49,7 +49,7 @@ struct Made {
     origin: String,
     chain: Chain,
     tree: Tree,
-    state: State,
+    state: LedgerState,
     bytes: Vec<u8>,
 }
 
@@ -58,11 +58,11 @@ impl Made {
         let index = self.chain.size();
         let time = UnixNanos(i64::try_from(index).unwrap());
         let place = (self.origin.as_str(), self.chain.last());
-        let signed = Signed::sign(place, time, id(who), act, &hand(seed)).unwrap();
+        let signed = SignedAct::sign(place, time, id(who), act, &hand(seed)).unwrap();
         let denied = self.state.act(index, &signed).err();
         let denied = denied.map(|denial| denial.rule);
         let mut entry = Vec::new();
-        let record = Record { signed, denied };
+        let record = LedgerRecord { signed, denied };
         let leaf = self.chain.link(&record.encode(), &mut entry).unwrap();
         self.tree.push(leaf);
         write_entry(&entry, &mut self.bytes).unwrap();
@@ -82,9 +82,9 @@ impl Made {
         } else {
             "bob"
         };
-        let exception = Exception {
+        let exception = PolicyException {
             rule: format!("rule.{}", count % 1_000),
-            subject: Subject::Installation,
+            subject: ExceptionSubject::Installation,
             reason: format!("the reason of number {count}"),
             control: "watched daily".to_owned(),
             owner: id(owner),
@@ -97,7 +97,7 @@ impl Made {
 fn made(records: u64) -> Made {
     let origin = origin(&id("bench"));
     let mut made = Made {
-        state: State::new(&origin, public(LOG)),
+        state: LedgerState::new(&origin, public(LOG)),
         origin,
         chain: Chain::new(),
         tree: Tree::new(),
@@ -112,7 +112,7 @@ fn made(records: u64) -> Made {
     for (name, seed) in [("bob", 2), ("dan", 3)] {
         let add = Act::PrincipalAdd {
             id: id(name),
-            kind: Kind::Person,
+            kind: PrincipalKind::Person,
             roles: [Role::Approver].into(),
             key: public(seed),
             until: None,
@@ -126,7 +126,7 @@ fn made(records: u64) -> Made {
 }
 
 /// As the program's: a term for each field.
-fn terms(_: u64, record: &Record) -> BTreeSet<String> {
+fn terms(_: u64, record: &LedgerRecord) -> BTreeSet<String> {
     let signed = &record.signed;
     let mut terms = BTreeSet::from([
         format!("actor={}", signed.actor),
@@ -164,7 +164,7 @@ fn main() {
     let mark = timed("without an index: everything is checked", || {
         let verified = verify(&made.bytes, &key).unwrap();
         let says =
-            |(index, record): &(u64, &Record)| terms(*index, record).contains("rule=rule.77");
+            |(index, record): &(u64, &LedgerRecord)| terms(*index, record).contains("rule=rule.77");
         let fits = (0..).zip(&verified.records).filter(says);
         println!("{} records fit", fits.count());
         verified.mark()

@@ -2,7 +2,7 @@
 //! files. It must never take half a line for a whole one.
 
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::ledger::Mark;
+use counterfoil_governance::ledger::LedgerMark;
 use counterfoil_journal::hash::Hash;
 
 /// The first line.
@@ -14,7 +14,7 @@ pub(crate) struct IndexSeal {
     /// The ledger's origin.
     pub(crate) origin: String,
     /// How much of it was checked and is in the index.
-    pub(crate) mark: Mark,
+    pub(crate) mark: LedgerMark,
     /// The digest of the index's files.
     pub(crate) files: [u8; 32],
 }
@@ -47,7 +47,7 @@ impl IndexSeal {
             hex::decode_to_slice(lines.next()?, digest).ok()?;
         }
         let (root, bytes) = (Hash(root), Digest(bytes));
-        let mark = Mark {
+        let mark = LedgerMark {
             size,
             root,
             length,
@@ -71,7 +71,7 @@ mod tests {
     fn a_seal_has_one_text_and_nothing_else_is_one() {
         let seal = IndexSeal {
             origin: "counterfoil/ledger/desk".to_owned(),
-            mark: Mark {
+            mark: LedgerMark {
                 size: 7,
                 root: Hash([1; 32]),
                 length: 9,

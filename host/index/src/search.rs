@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use counterfoil_governance::ledger::{LedgerError, Verified, verify, verify_after};
-use counterfoil_governance::record::Record;
+use counterfoil_governance::ledger::{LedgerError, VerifiedLedger, verify, verify_after};
+use counterfoil_governance::record::LedgerRecord;
 use counterfoil_journal::key::VerifierKey;
 
 use crate::store::{self, IndexError, IndexStore};
@@ -29,7 +29,7 @@ pub enum AnsweredBy {
 #[derive(Debug)]
 pub struct SearchCandidates {
     /// The ledger's records, checked now or when the index was made.
-    pub verified: Verified,
+    pub verified: VerifiedLedger,
     /// The records that may match, by number; the caller compares each of them. Without an index,
     /// every record.
     pub candidates: BTreeSet<u64>,
@@ -48,7 +48,7 @@ pub fn search(
     bytes: &[u8],
     key: &VerifierKey,
     folder: &Path,
-    terms: &dyn Fn(u64, &Record) -> BTreeSet<SearchTerm>,
+    terms: &dyn Fn(u64, &LedgerRecord) -> BTreeSet<SearchTerm>,
     wanted: &[AnyTerm],
 ) -> Result<SearchCandidates, LedgerError> {
     let store = match IndexStore::open(folder, key.name()) {
@@ -80,7 +80,7 @@ pub fn rebuild(
     bytes: &[u8],
     key: &VerifierKey,
     folder: &Path,
-    terms: &dyn Fn(u64, &Record) -> BTreeSet<SearchTerm>,
+    terms: &dyn Fn(u64, &LedgerRecord) -> BTreeSet<SearchTerm>,
 ) -> Result<SearchCandidates, LedgerError> {
     match store::remove(folder) {
         Ok(()) => search(bytes, key, folder, terms, &[]),
@@ -99,7 +99,7 @@ fn emptied(mut store: IndexStore) -> Result<IndexStore, IndexError> {
     Ok(store)
 }
 
-fn without_index(verified: Verified, error: IndexError) -> SearchCandidates {
+fn without_index(verified: VerifiedLedger, error: IndexError) -> SearchCandidates {
     SearchCandidates {
         candidates: all(&verified),
         verified,
@@ -107,15 +107,15 @@ fn without_index(verified: Verified, error: IndexError) -> SearchCandidates {
     }
 }
 
-fn all(verified: &Verified) -> BTreeSet<u64> {
+fn all(verified: &VerifiedLedger) -> BTreeSet<u64> {
     (0..verified.mark().size).collect()
 }
 
 /// Brings the index up to the ledger, searches it, and closes it.
 fn find_candidates(
     mut store: IndexStore,
-    verified: &Verified,
-    terms: &dyn Fn(u64, &Record) -> BTreeSet<SearchTerm>,
+    verified: &VerifiedLedger,
+    terms: &dyn Fn(u64, &LedgerRecord) -> BTreeSet<SearchTerm>,
     wanted: &[AnyTerm],
 ) -> Result<BTreeSet<u64>, IndexError> {
     let known = store.mark().map_or(0, |mark| mark.size);

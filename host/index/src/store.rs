@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use counterfoil_governance::ledger::Mark;
+use counterfoil_governance::ledger::LedgerMark;
 use counterfoil_os::files::{FileError, make_folder, write_whole_unsynced};
 use counterfoil_os::lock::FileLock;
 
@@ -42,7 +42,7 @@ pub(crate) struct IndexStore {
     folder: PathBuf,
     origin: String,
     db: sled::Db,
-    mark: Option<Mark>,
+    mark: Option<LedgerMark>,
     /// Given back when dropped; the last field, so that the database is closed by then.
     _lock: FileLock,
 }
@@ -78,7 +78,7 @@ impl IndexStore {
     }
 
     /// How much of the ledger it knows; nothing if it is empty.
-    pub(crate) const fn mark(&self) -> Option<Mark> {
+    pub(crate) const fn mark(&self) -> Option<LedgerMark> {
         self.mark
     }
 
@@ -130,7 +130,7 @@ impl IndexStore {
     }
 
     /// Makes it durable enough to be found whole, and seals it: it knows the ledger up to `mark`.
-    pub(crate) fn close(self, mark: Mark) -> Result<(), IndexError> {
+    pub(crate) fn close(self, mark: LedgerMark) -> Result<(), IndexError> {
         let Self {
             folder,
             origin,

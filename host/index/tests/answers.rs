@@ -13,7 +13,7 @@ use counterfoil_index::{
     AnsweredBy, AnyTerm, SearchTerm, TERM_BYTES_MAX, indexed_records, rebuild, search,
 };
 use counterfoil_os::lock::FileLock;
-use desk::{Made, Record, key, terms};
+use desk::{LedgerRecord, Made, key, terms};
 use proptest::prelude::*;
 
 /// A ledger with many records, and where each ends.
@@ -42,7 +42,7 @@ fn alone(bytes: &[u8], wanted: &[AnyTerm]) -> Vec<u64> {
     fits.map(|(index, _)| index).collect()
 }
 
-fn says(index: u64, record: &Record, wanted: &[AnyTerm]) -> bool {
+fn says(index: u64, record: &LedgerRecord, wanted: &[AnyTerm]) -> bool {
     let terms = terms(index, record);
     wanted.iter().all(|want| {
         let mut any = want.0.iter();
@@ -123,7 +123,7 @@ fn an_index_that_cannot_be_made_is_done_without() {
 fn long_terms_are_found_by_their_beginning() {
     let folder = tempfile::tempdir().unwrap();
     let long = format!("reason={}", "x".repeat(2 * TERM_BYTES_MAX));
-    let said = |index: u64, _: &Record| -> BTreeSet<SearchTerm> {
+    let said = |index: u64, _: &LedgerRecord| -> BTreeSet<SearchTerm> {
         BTreeSet::from([format!("{long}{index}"), "none=".to_owned()])
     };
     for wanted in [format!("{long}7"), long.clone(), "reason=xx".to_owned()] {

@@ -8,8 +8,8 @@ mod runs;
 
 use std::collections::BTreeSet;
 
-use counterfoil_governance::act::Drift;
-use counterfoil_governance::state::State;
+use counterfoil_governance::act::DriftFinding;
+use counterfoil_governance::state::LedgerState;
 use counterfoil_os::files::FileError;
 use counterfoil_trading::manifest::ManifestError;
 use counterfoil_trading::time::UnixNanos;
@@ -119,9 +119,9 @@ pub const KINDS: &[(&str, &str)] = &[
 
 /// What to do about drift of this kind.
 #[must_use]
-pub fn way_on(rule: &str) -> &'static str {
+pub fn hint(rule: &str) -> &'static str {
     let found = KINDS.iter().find(|(code, _)| *code == rule);
-    found.map_or("look at it", |(_, way)| *way)
+    found.map_or("compare the two and correct one", |(_, hint)| *hint)
 }
 
 /// Every difference that is there at this time, each once.
@@ -133,9 +133,9 @@ pub fn way_on(rule: &str) -> &'static str {
 pub fn look(
     data: &DataDir,
     key_dir: &KeyDir,
-    state: &State,
+    state: &LedgerState,
     now: UnixNanos,
-) -> Result<BTreeSet<Drift>, DriftError> {
+) -> Result<BTreeSet<DriftFinding>, DriftError> {
     let mut found = Found(BTreeSet::new());
     bytes::look(data, state, &mut found)?;
     people::look(state, now, &mut found);
@@ -147,13 +147,13 @@ pub fn look(
 /// Whether a difference would be seen from this key folder, if it were there: the keys of others
 /// lie elsewhere.
 #[must_use]
-pub fn is_seen_from(key_dir: &KeyDir, drift: &Drift) -> bool {
+pub fn is_seen_from(key_dir: &KeyDir, drift: &DriftFinding) -> bool {
     let of_keys = drift.rule.starts_with("key.") || drift.rule.starts_with("log.");
     !of_keys || drift.subject.starts_with(&keys::folder(key_dir))
 }
 
 /// The differences so far.
-struct Found(BTreeSet<Drift>);
+struct Found(BTreeSet<DriftFinding>);
 
 impl Found {
     fn add(
@@ -163,7 +163,7 @@ impl Found {
         declared: impl Into<String>,
         found: impl Into<String>,
     ) {
-        self.0.insert(Drift {
+        self.0.insert(DriftFinding {
             rule: rule.to_owned(),
             subject: subject.into(),
             declared: declared.into(),

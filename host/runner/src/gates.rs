@@ -52,7 +52,7 @@ pub fn keep(
     input: &Value,
     verdict: &PolicyVerdict,
     subject: Digest,
-) -> Result<act::Verdict, GateError> {
+) -> Result<act::GateVerdict, GateError> {
     let recorded = recorded(verdict, subject)?;
     archive.put(&bundle.encode())?;
     archive.put(canonical_json(input)?.as_bytes())?;
@@ -63,12 +63,12 @@ pub fn keep(
 }
 
 /// A verdict as the ledger records it.
-fn recorded(verdict: &PolicyVerdict, subject: Digest) -> Result<act::Verdict, GateError> {
+fn recorded(verdict: &PolicyVerdict, subject: Digest) -> Result<act::GateVerdict, GateError> {
     let limits = match &verdict.limits {
         Some(limits) => Some(Digest::of(&limits_bytes(limits)?)),
         None => None,
     };
-    Ok(act::Verdict {
+    Ok(act::GateVerdict {
         gate: verdict.gate,
         subject,
         bundle: verdict.bundle.ok_or(GateError::Nothing)?,
@@ -88,8 +88,8 @@ fn recorded(verdict: &PolicyVerdict, subject: Digest) -> Result<act::Verdict, Ga
 pub fn again(
     archive: &Archive,
     evaluator: &Evaluator,
-    said: &act::Verdict,
-) -> Result<(act::Verdict, Vec<String>), GateError> {
+    said: &act::GateVerdict,
+) -> Result<(act::GateVerdict, Vec<String>), GateError> {
     let bundle = Bundle::decode(&archive.get(&said.bundle)?)?;
     let input: Value = serde_json::from_slice(&archive.get(&said.input)?)?;
     let verdict = evaluator.evaluate(Ok(&bundle), said.gate, &input);
@@ -98,15 +98,16 @@ pub fn again(
     Ok((now, differences))
 }
 
-fn differences(said: &act::Verdict, now: &act::Verdict) -> Vec<String> {
-    let reasons = |one: &act::Verdict| {
+fn differences(said: &act::GateVerdict, now: &act::GateVerdict) -> Vec<String> {
+    let reasons = |one: &act::GateVerdict| {
         one.reasons
             .iter()
             .map(GateReason::to_string)
             .collect::<Vec<_>>()
             .join("; ")
     };
-    let limits = |one: &act::Verdict| one.limits.map_or("none".to_owned(), |one| one.to_string());
+    let limits =
+        |one: &act::GateVerdict| one.limits.map_or("none".to_owned(), |one| one.to_string());
     let pairs = [
         ("bundle", said.bundle.to_string(), now.bundle.to_string()),
         ("input", said.input.to_string(), now.input.to_string()),

@@ -4,11 +4,10 @@
 mod watch;
 
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::act::{DigestSet, Terms};
+use counterfoil_governance::act::{DigestSet, RunTerms};
 use counterfoil_governance::id::Id;
-use counterfoil_governance::role::Role;
-use counterfoil_governance::rule::{Denial, Rule};
-use counterfoil_governance::state::State;
+use counterfoil_governance::rule::{AccessDenial, HostRule, Rule};
+use counterfoil_governance::state::{Access, LedgerState};
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_trading::manifest::{
     DataSource, Manifest, ManifestError, RunSetup, canonical_json,
@@ -20,45 +19,6 @@ pub use watch::{PermitWatch, Records};
 
 use crate::times::show_time;
 
-/// Why a run may not start.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{code}: {why}; {who}")]
-pub struct Denied {
-    /// The rule's stable code.
-    pub code: &'static str,
-    /// What broke it.
-    pub why: String,
-    /// Who could do it, or what to do instead.
-    pub who: String,
-}
-
-impl Denied {
-    /// A denial by this code.
-    pub fn new(code: &'static str, why: impl Into<String>, who: impl Into<String>) -> Self {
-        let (why, who) = (why.into(), who.into());
-        Self { code, why, who }
-    }
-}
-
-impl Denied {
-    fn of(rule: Rule, why: impl Into<String>, who: impl Into<String>) -> Self {
-        Self::new(rule.code(), why, who)
-    }
-}
-
-impl From<Denial> for Denied {
-    fn from(denial: Denial) -> Self {
-        Self::new(denial.rule.code(), denial.why, denial.who)
-    }
-}
-
-impl From<ManifestError> for Denied {
-    fn from(error: ManifestError) -> Self {
-        let way = "make the manifest again from what was approved";
-        Self::new("manifest.invalid", error.to_string(), way)
-    }
-}
-
 /// The right to start, or to go on with, one run.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[must_use]
@@ -66,7 +26,7 @@ pub struct Grant {
     run: [u8; 32],
     by: Id,
     authorized: u64,
-    terms: Terms,
+    terms: RunTerms,
     until: UnixNanos,
 }
 
@@ -97,7 +57,7 @@ impl Grant {
 
     /// What runs, for whom, where, and under what.
     #[must_use]
-    pub const fn terms(&self) -> &Terms {
+    pub const fn terms(&self) -> &RunTerms {
         &self.terms
     }
 
@@ -123,21 +83,21 @@ pub fn parameters_digest(manifest: &Manifest) -> Result<Digest, ManifestError> {
 ///
 /// # Errors
 ///
-/// Returns [`Denied`] if the manifest does not hold, or names an account or owner that is none.
-pub fn terms_of(manifest: &Manifest, set: DigestSet) -> Result<Terms, Denied> {
+/// Returns [`AccessDenial`] if the manifest does not hold, or names an account or owner that is none.
+pub fn terms_of(manifest: &Manifest, set: DigestSet) -> Result<RunTerms, AccessDenial> {
     let id = |what: &str, name: &str| {
         Id::parse(name).map_err(|error| {
             let why = format!("the manifest's {what}: {error}");
-            let way = "name an account and an owner whose names can be ids";
-            Denied::new("manifest.invalid", why, way)
+            let hint = "name an account and an owner whose names can be ids";
+            AccessDenial::new(HostRule::ManifestInvalid, why, hint)
         })
     };
     let DataSource::Feed { name, broker, .. } = &manifest.data else {
         let why = "the manifest's bars come from a snapshot";
-        let way = "start a manifest whose bars come from a feed";
-        return Err(Denied::new("manifest.invalid", why, way));
+        let hint = "start a manifest whose bars come from a feed";
+        return Err(AccessDenial::new(HostRule::ManifestInvalid, why, hint));
     };
-    Ok(Terms {
+    Ok(RunTerms {
         owner: id("owner", &manifest.account.owner)?,
         set,
         account: id("account", &manifest.account.name)?,
@@ -146,8 +106,8 @@ pub fn terms_of(manifest: &Manifest, set: DigestSet) -> Result<Terms, Denied> {
             Some(broker) => format!("{name}@{}/{}", broker.name, broker.environment),
         },
         timeframe: manifest.timeframe.clone(),
-        parameters: parameters_digest(manifest)?,
-        limits: manifest.limits_digest()?,
+        parameters: parameters_digest(manifest).map_err(|error| invalid(&error))?,
+        limits: manifest.limits_digest().map_err(|error| invalid(&error))?,
     })
 }
 
@@ -156,24 +116,24 @@ pub fn terms_of(manifest: &Manifest, set: DigestSet) -> Result<Terms, Denied> {
 ///
 /// # Errors
 ///
-/// Returns [`Denied`] by the first rule that is broken.
+/// Returns [`AccessDenial`] by the first rule that is broken.
 pub fn may_start(
-    state: &State,
+    state: &LedgerState,
     manifest: &Manifest,
     authorized: u64,
     who: &Id,
     time: UnixNanos,
-) -> Result<Grant, Denied> {
-    check_operator(state, who, time)?;
-    let run = manifest.run_id()?;
+) -> Result<Grant, AccessDenial> {
+    state.check_access(who, Access::OperateRuns, time)?;
+    let run = manifest.run_id().map_err(|error| invalid(&error))?;
     if let Some(started) = state.registry().runs().get(&Digest(run)) {
         let why = format!(
             "run {} was started by {}",
             hex::encode(run),
             started.deed.by
         );
-        let way = "a run id starts once: use a new start nonce";
-        return Err(Denied::of(Rule::RunExists, why, way));
+        let hint = "a run id starts once: use a new start nonce";
+        return Err(AccessDenial::new(Rule::RunExists, why, hint));
     }
     grant(state, manifest, authorized, who, time)
 }
@@ -183,68 +143,46 @@ pub fn may_start(
 ///
 /// # Errors
 ///
-/// Returns [`Denied`] by the first rule that is broken.
-pub fn may_go_on(state: &State, manifest: &Manifest, time: UnixNanos) -> Result<Grant, Denied> {
-    let run = manifest.run_id()?;
+/// Returns [`AccessDenial`] by the first rule that is broken.
+pub fn may_go_on(
+    state: &LedgerState,
+    manifest: &Manifest,
+    time: UnixNanos,
+) -> Result<Grant, AccessDenial> {
+    let run = manifest.run_id().map_err(|error| invalid(&error))?;
     let Some(started) = state.registry().runs().get(&Digest(run)) else {
         let why = format!("the ledger has no start of run {}", hex::encode(run));
-        return Err(Denied::of(Rule::RunUnknown, why, "an operator starts it"));
+        return Err(AccessDenial::new(
+            Rule::RunUnknown,
+            why,
+            "an operator starts it",
+        ));
     };
     if let Some((_, deed)) = &started.ended {
         let why = format!("run {} ended with record {}", hex::encode(run), deed.index);
-        return Err(Denied::of(Rule::RunEnded, why, "start a new run"));
+        return Err(AccessDenial::new(Rule::RunEnded, why, "start a new run"));
     }
     let authorized = started.start.authorized;
     check_key(state, &started.deed.key)?;
     grant(state, manifest, authorized, &started.deed.by, time)
 }
 
-/// Whether `who` may do what operators do.
-///
-/// # Errors
-///
-/// Returns [`Denied`] if `who` is no principal, or no operator with a key that counts.
-pub fn check_operator(state: &State, who: &Id, time: UnixNanos) -> Result<(), Denied> {
-    let principal = state.principals().get(who);
-    if principal.is_some_and(|one| one.roles.contains(&Role::Operator)) {
-        return Ok(());
-    }
-    let able = state.principals().iter().filter(|(id, one)| {
-        let mut keys = state.keys().values();
-        one.roles.contains(&Role::Operator) && keys.any(|key| key.owner == **id && key.counts(time))
-    });
-    let names: Vec<_> = able.map(|(id, _)| id.to_string()).collect();
-    let way = if names.is_empty() {
-        "there is no operator with a key; an administrator can name one".to_owned()
-    } else {
-        format!("could be done by {}", names.join(", "))
-    };
-    Err(Denied::of(
-        Rule::RoleMissing,
-        format!("{who} has not the role operator"),
-        way,
-    ))
+/// A manifest that does not hold starts nothing.
+fn invalid(error: &ManifestError) -> AccessDenial {
+    let hint = "make the manifest again from what was approved";
+    AccessDenial::new(HostRule::ManifestInvalid, error.to_string(), hint)
 }
 
 fn grant(
-    state: &State,
+    state: &LedgerState,
     manifest: &Manifest,
     authorized: u64,
     who: &Id,
     time: UnixNanos,
-) -> Result<Grant, Denied> {
-    let setup: RunSetup = manifest.setup()?;
-    let run = manifest.run_id()?;
-    let Some(found) = state.authorizations().get(&authorized) else {
-        let why = format!("record {authorized} authorizes no start");
-        let way = "an operator authorizes it: counterfoil authorize start";
-        return Err(Denied::of(Rule::StartUnknown, why, way));
-    };
-    if let Some((reason, deed)) = &found.withdrawn {
-        let why = format!("{} withdrew the authorization: {reason}", deed.by);
-        let way = "an operator authorizes it again";
-        return Err(Denied::of(Rule::StartWithdrawn, why, way));
-    }
+) -> Result<Grant, AccessDenial> {
+    let setup: RunSetup = manifest.setup().map_err(|error| invalid(&error))?;
+    let run = manifest.run_id().map_err(|error| invalid(&error))?;
+    let found = state.authorized(authorized)?;
     let asked = &found.authorization;
     let set = DigestSet {
         component: Digest(setup.component),
@@ -254,25 +192,20 @@ fn grant(
     let changes = asked.terms.changes(&terms);
     if !changes.is_empty() {
         let why = format!("another start was authorized: {changes}");
-        let way = "start what was authorized, or have this authorized";
-        return Err(Denied::of(Rule::StartChanged, why, way));
+        let hint = "start what was authorized, or have this authorized";
+        return Err(AccessDenial::new(Rule::StartChanged, why, hint));
     }
     if time < asked.not_before || asked.not_after <= time {
         let (from, until) = (show_time(asked.not_before), show_time(asked.not_after));
         let why = format!("the authorization counts from {from} until {until}");
-        let way = "start within the window, or have another authorized";
-        return Err(Denied::of(Rule::StartWindow, why, way));
+        let hint = "start within the window, or have another authorized";
+        return Err(AccessDenial::new(Rule::StartWindow, why, hint));
     }
     check_key(state, &found.deed.key)?;
     state.registry().may_start(&terms.set)?;
     state.check_policy(&terms.set)?;
     state.check_limits_of(&terms)?;
-    if let Some((index, killed)) = state.killed(&Digest(run), &terms.account) {
-        let (by, reason) = (&killed.deed.by, &killed.reason);
-        let why = format!("{by} threw the kill switch in record {index}: {reason}");
-        let way = "somebody other than who threw it lifts it: counterfoil kill --lift";
-        return Err(Denied::of(Rule::KillOn, why, way));
-    }
+    state.check_killed(&Digest(run), &terms.account)?;
     Ok(Grant {
         run,
         by: who.clone(),
@@ -284,11 +217,11 @@ fn grant(
 
 /// What was signed with a key that somebody revoked since carries no run. A key that was rotated, or
 /// whose time is over, signed it while it counted.
-fn check_key(state: &State, key: &PublicKey) -> Result<(), Denied> {
+fn check_key(state: &LedgerState, key: &PublicKey) -> Result<(), AccessDenial> {
     let Some(index) = state.revoked(key) else {
         return Ok(());
     };
     let why = format!("key {key} signed for this run, and was revoked by record {index}");
-    let way = "an operator authorizes another start with a key that counts";
-    Err(Denied::of(Rule::KeyRevoked, why, way))
+    let hint = "an operator authorizes another start with a key that counts";
+    Err(AccessDenial::new(Rule::KeyRevoked, why, hint))
 }

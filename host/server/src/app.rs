@@ -7,10 +7,9 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderMap, header};
 use axum::middleware;
 use counterfoil_governance::id::Id;
-use counterfoil_governance::role::Role;
-use counterfoil_governance::state::State as LedgerState;
+use counterfoil_governance::rule::AccessDenial;
+use counterfoil_governance::state::{Access, LedgerState};
 use counterfoil_runner::clock;
-use counterfoil_runner::permit::check_operator;
 use counterfoil_runner::supervisor::Supervisor;
 use tokio::sync::{Semaphore, watch};
 use utoipa::OpenApi;
@@ -18,11 +17,11 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::book::Book;
 use crate::guard;
 use crate::metrics::Metrics;
 use crate::problem::{Code, Problem};
 use crate::routes::{about, bars, events, runs, sessions};
+use crate::service_ledger::ServiceLedger;
 use crate::session::Sessions;
 
 /// Bytes of a request's body: the largest manifest, or a thousand bars.
@@ -37,8 +36,7 @@ pub const WATCHERS_MAX: usize = 64;
 pub struct App {
     /// The runs.
     pub supervisor: Supervisor,
-    /// The ledger.
-    pub book: Arc<Book>,
+    pub ledger: Arc<ServiceLedger>,
     /// Tokens.
     pub sessions: Sessions,
     /// This server's address, as in `http://127.0.0.1:7878`.
@@ -69,7 +67,7 @@ impl App {
     /// Returns a [`Problem`] if the operating system gave no random bytes.
     pub fn new(
         supervisor: Supervisor,
-        book: Arc<Book>,
+        ledger: Arc<ServiceLedger>,
         audience: String,
         hosts: Option<Vec<String>>,
         ending: watch::Receiver<bool>,
@@ -77,7 +75,7 @@ impl App {
         let random = counterfoil_runner::store::keys::random_hex();
         Ok(Self {
             supervisor,
-            book,
+            ledger,
             sessions: Sessions::new()?,
             audience,
             hosts,
@@ -96,12 +94,12 @@ impl App {
             .and_then(|value| value.to_str().ok())
             .and_then(|text| text.strip_prefix("Bearer "));
         let token = token.ok_or_else(|| {
-            let way = "open a session, and send its token as Authorization: Bearer TOKEN";
-            Problem::new(Code::TokenMissing, "the request has no token", way)
+            let hint = "open a session, and send its token as Authorization: Bearer TOKEN";
+            Problem::new(Code::TokenMissing, "the request has no token", hint)
         })?;
         let now = clock::now();
         let session = self.sessions.session(token, now)?;
-        let state = self.book.state()?;
+        let state = self.ledger.state()?;
         let key = state.keys().get(&session.key);
         let counts = key.is_some_and(|key| key.owner == session.principal && key.counts(now));
         if !counts {
@@ -109,31 +107,23 @@ impl App {
                 "the key that opened the session of {} no longer counts",
                 session.principal
             );
-            let way = "open a session with a key that counts";
-            return Err(Problem::new(Code::TokenExpired, detail, way));
+            let hint = "open a session with a key that counts";
+            return Err(Problem::new(Code::TokenExpired, detail, hint));
         }
         let id = session.principal;
         Ok(Caller { id, state })
     }
 
-    /// Who calls, if it is an operator.
-    pub(crate) fn operator(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
+    /// Who calls, if they may do this now.
+    pub(crate) fn permitted(
+        &self,
+        headers: &HeaderMap,
+        access: Access<'_>,
+    ) -> Result<Caller, Problem> {
         let caller = self.caller(headers)?;
-        check_operator(&caller.state, &caller.id, clock::now())?;
+        let allowed = caller.state.check_access(&caller.id, access, clock::now());
+        allowed.map_err(AccessDenial::from)?;
         Ok(caller)
-    }
-
-    /// Who calls, if it is somebody who may send bars.
-    pub(crate) fn sender(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
-        let caller = self.caller(headers)?;
-        let able = [Role::Operator, Role::DataEngineer];
-        let found = caller.state.principals().get(&caller.id);
-        if found.is_some_and(|one| able.iter().any(|role| one.roles.contains(role))) {
-            return Ok(caller);
-        }
-        let detail = format!("{} has neither role operator nor data-engineer", caller.id);
-        let way = "an operator or a data engineer sends bars; an administrator gives roles";
-        Err(Problem::new(Code::Role, detail, way))
     }
 }
 
@@ -181,12 +171,12 @@ pub fn router(app: Arc<App>) -> Router {
     let (routes, _document) = described().split_for_parts();
     routes
         .fallback(async || {
-            let way = "GET /openapi.json lists the routes";
-            Problem::new(Code::Route, "there is no such route", way)
+            let hint = "GET /openapi.json lists the routes";
+            Problem::new(Code::Route, "there is no such route", hint)
         })
         .method_not_allowed_fallback(async || {
-            let way = "GET /openapi.json lists the routes with their methods";
-            Problem::new(Code::Method, "the route does not take this method", way)
+            let hint = "GET /openapi.json lists the routes with their methods";
+            Problem::new(Code::Method, "the route does not take this method", hint)
         })
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn_with_state(

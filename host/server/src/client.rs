@@ -32,16 +32,10 @@ pub enum ClientError {
     Refused(Box<Problem>),
     /// The server cannot be reached, or broke off.
     #[error("cannot reach the runner at {base}: {reason}; start it with `counterfoil serve`")]
-    Unreachable {
-        /// Where.
-        base: String,
-        /// Why not.
-        reason: String,
-    },
+    Unreachable { base: String, reason: String },
     /// What answered is no runner of this version.
     #[error("{base} does not answer like a runner: {reason}")]
     Strange {
-        /// Where.
         base: String,
         /// What is strange.
         reason: String,
@@ -64,9 +58,7 @@ pub enum ClientError {
 pub struct Message {
     /// Its id; empty if it has none.
     pub id: String,
-    /// Its kind.
     pub kind: String,
-    /// Its data.
     pub data: String,
 }
 

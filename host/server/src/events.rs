@@ -44,8 +44,8 @@ impl Start {
         let parsed = parts.and_then(|(boot, number)| Some((boot, number.parse::<u64>().ok()?)));
         let Some((boot, number)) = parsed else {
             let detail = format!("{seen:?} is no event's id");
-            let way = "send the id of the last event you saw, or none";
-            return Err(Problem::new(Code::BodyMalformed, detail, way));
+            let hint = "send the id of the last event you saw, or none";
+            return Err(Problem::new(Code::BodyMalformed, detail, hint));
         };
         let is_ours = boot == app.boot && number <= last;
         Ok(Self {

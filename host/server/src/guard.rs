@@ -31,8 +31,8 @@ pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
     } else {
         let answered = tokio::time::timeout(REQUEST_MAX, next.run(request)).await;
         answered.unwrap_or_else(|_over| {
-            let way = "ask for the run's status before you ask again";
-            Problem::new(Code::TimedOut, "the request took too long", way).into_response()
+            let hint = "ask for the run's status before you ask again";
+            Problem::new(Code::TimedOut, "the request took too long", hint).into_response()
         })
     };
     let status = response.status().as_u16();
@@ -47,8 +47,8 @@ pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
 fn check_origin(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
     let foreign = |what: &str, value: &str| {
         let detail = format!("the header {what} is {value:?}");
-        let way = format!("ask {} itself", app.audience);
-        Err(Problem::new(Code::Origin, detail, way))
+        let hint = format!("ask {} itself", app.audience);
+        Err(Problem::new(Code::Origin, detail, hint))
     };
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     if let Some(origin) = text(header::ORIGIN).filter(|origin| *origin != app.audience) {
@@ -70,13 +70,13 @@ pub(crate) fn json<T: DeserializeOwned>(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<T, Problem> {
     let malformed = |detail: String| {
-        let way = "send JSON as GET /openapi.json describes it";
-        Problem::new(Code::BodyMalformed, detail, way)
+        let hint = "send JSON as GET /openapi.json describes it";
+        Problem::new(Code::BodyMalformed, detail, hint)
     };
     let bytes = body.map_err(|rejection| {
         if rejection.status().as_u16() == 413 {
-            let way = "send less in one request";
-            return Problem::new(Code::BodyTooLarge, rejection.body_text(), way);
+            let hint = "send less in one request";
+            return Problem::new(Code::BodyTooLarge, rejection.body_text(), hint);
         }
         malformed(rejection.body_text())
     })?;

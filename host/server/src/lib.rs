@@ -2,7 +2,7 @@
 //! of trading: it reads and changes everything through the crates below.
 
 pub mod app;
-pub mod book;
+
 pub mod client;
 mod events;
 mod guard;
@@ -10,6 +10,7 @@ mod metrics;
 pub mod problem;
 mod routes;
 pub mod serve;
+pub mod service_ledger;
 pub mod session;
 pub mod types;
 

@@ -3,8 +3,8 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use counterfoil_governance::rule::{AccessDenial, HostRule, Rule, RuleCode};
 use counterfoil_runner::orders::lease::LeaseError;
-use counterfoil_runner::permit::Denied;
 use counterfoil_runner::run::execute::ExecuteError;
 use counterfoil_runner::supervisor::SuperviseError;
 use counterfoil_trading::record::StopCause;
@@ -24,8 +24,6 @@ pub enum Code {
     SessionSignature,
     /// The request comes from a page or under a name that is not this server's.
     Origin,
-    /// The caller has none of the roles that may do this.
-    Role,
     /// There is no such route.
     Route,
     /// The route does not take this method.
@@ -78,13 +76,12 @@ pub enum Code {
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 29] = [
         Self::TokenMissing,
         Self::TokenExpired,
         Self::Challenge,
         Self::SessionSignature,
         Self::Origin,
-        Self::Role,
         Self::Route,
         Self::Method,
         Self::BodyTooLarge,
@@ -120,17 +117,16 @@ impl Code {
             Self::Challenge => ("challenge.invalid", 401),
             Self::SessionSignature => ("session.signature", 401),
             Self::Origin => ("origin.foreign", 403),
-            Self::Role => ("role.missing", 403),
             Self::Route => ("route.unknown", 404),
             Self::Method => ("method.unknown", 405),
             Self::BodyTooLarge => ("body.too-large", 413),
             Self::BodyMalformed => ("body.malformed", 400),
             Self::TimedOut => ("request.timed-out", 408),
             Self::Busy => ("server.busy", 503),
-            Self::Ledger => ("ledger.unusable", 503),
-            Self::RunUnknown => ("run.unknown", 404),
+            Self::Ledger => (HostRule::LedgerUnusable.code(), 503),
+            Self::RunUnknown => (Rule::RunUnknown.code(), 404),
             Self::RunAmbiguous => ("run.ambiguous", 409),
-            Self::RunExists => ("run.exists", 409),
+            Self::RunExists => (Rule::RunExists.code(), 409),
             Self::RunState => ("run.state", 409),
             Self::RunStopped => ("run.stopped", 409),
             Self::AccountRuns => ("account.runs", 409),
@@ -167,53 +163,52 @@ pub struct Problem {
     /// What broke.
     pub detail: String,
     /// Who could do it, or what to do instead.
-    pub way: String,
+    pub hint: String,
 }
 
 impl Problem {
     /// A refusal by a code of this API.
     #[must_use]
-    pub fn new(code: Code, detail: impl Into<String>, way: impl Into<String>) -> Self {
+    pub fn new(code: Code, detail: impl Into<String>, hint: impl Into<String>) -> Self {
         let (code, status) = code.parts();
-        Self::of(status, code, detail.into(), way.into())
+        Self::of(status, code, detail.into(), hint.into())
     }
 
-    fn of(status: u16, code: &str, detail: String, way: String) -> Self {
+    fn of(status: u16, code: &str, detail: String, hint: String) -> Self {
         Self {
             kind: format!("urn:counterfoil:problem:{code}"),
             status,
             code: code.to_owned(),
             detail,
-            way,
+            hint,
         }
     }
 
     /// The host could not do it.
     #[must_use]
     pub fn internal(error: &dyn core::fmt::Display) -> Self {
-        let way = "nothing is known to be wrong with the request; see the server's own log";
-        Self::new(Code::Internal, error.to_string(), way)
+        let hint = "the request may be valid; see the server's log";
+        Self::new(Code::Internal, error.to_string(), hint)
     }
 }
 
 impl core::fmt::Display for Problem {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "{}: {}; {}", self.code, self.detail, self.way)
+        write!(f, "{}: {}; {}", self.code, self.detail, self.hint)
     }
 }
 
 impl core::error::Error for Problem {}
 
-impl From<Denied> for Problem {
-    /// A rule of the ledger: what may not be is forbidden, whatever would have to change first.
-    fn from(denied: Denied) -> Self {
-        let (unusable, status) = Code::Ledger.parts();
-        let status = match denied.code {
-            "run.exists" => 409,
-            code if code == unusable => status,
-            _ => 403,
+impl From<AccessDenial> for Problem {
+    /// What a rule denies is forbidden, whatever would have to change first.
+    fn from(denied: AccessDenial) -> Self {
+        let status = match denied.rule {
+            RuleCode::Ledger(Rule::RunExists) => Code::RunExists.parts().1,
+            RuleCode::Host(HostRule::LedgerUnusable) => Code::Ledger.parts().1,
+            RuleCode::Ledger(_) | RuleCode::Host(_) => 403,
         };
-        Self::of(status, denied.code, denied.why, denied.who)
+        Self::of(status, denied.rule.code(), denied.why, denied.hint)
     }
 }
 
@@ -223,7 +218,7 @@ impl From<SuperviseError> for Problem {
         if let E::Ledger(denied) = error {
             return denied.into();
         }
-        let (code, way) = match &error {
+        let (code, hint) = match &error {
             E::Unknown { .. } => (Code::RunUnknown, "list the runs, and use an id of theirs"),
             E::Ambiguous { .. } => (Code::RunAmbiguous, "give more digits of the run's id"),
             E::StartedBefore { .. } => (Code::RunExists, "use a new start nonce"),
@@ -251,7 +246,7 @@ impl From<SuperviseError> for Problem {
             .and_then(|rest| rest.strip_prefix(": "))
             .unwrap_or(&said)
             .to_owned();
-        Self::new(code, said, way)
+        Self::new(code, said, hint)
     }
 }
 

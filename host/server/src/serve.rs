@@ -25,8 +25,8 @@ use tokio::runtime::Runtime;
 use tokio::sync::{Semaphore, watch};
 
 use crate::app::{App, router};
-use crate::book::Book;
 use crate::problem::Problem;
+use crate::service_ledger::ServiceLedger;
 
 /// Connections at once: every watcher, and each operator's tools many times over.
 pub const CONNECTIONS_MAX: usize = 512;
@@ -53,19 +53,14 @@ pub enum ServeError {
     /// The address is not of this machine alone.
     #[error(
         "{address} can be reached from other machines, and what goes over this API is not \
-         encrypted: a token could be read on the way and used to start or stop runs; put a proxy \
+         encrypted: a token could be read on the hint and used to start or stop runs; put a proxy \
          with TLS before a loopback address, or say --allow-remote if the network is yours alone"
     )]
-    Remote {
-        /// The address.
-        address: SocketAddr,
-    },
+    Remote { address: SocketAddr },
     /// The address cannot be listened to.
     #[error("cannot listen at {address}: {source}")]
     Listen {
-        /// The address.
         address: SocketAddr,
-        /// Why not.
         source: std::io::Error,
     },
     /// The process lacks something.
@@ -133,7 +128,7 @@ impl Server {
         address: SocketAddr,
         reach: Reach,
         supervisor: Supervisor,
-        book: Arc<Book>,
+        ledger: Arc<ServiceLedger>,
     ) -> Result<Self, ServeError> {
         check_address(address, reach)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -153,7 +148,7 @@ impl Server {
             ]),
         };
         let audience = format!("http://{address}");
-        let app = App::new(supervisor, book, audience, hosts, ended)?;
+        let app = App::new(supervisor, ledger, audience, hosts, ended)?;
         Ok(Self {
             runtime,
             listener,
@@ -205,7 +200,7 @@ impl Server {
     }
 
     fn go_on(&self, left: &Left) -> Result<(), Problem> {
-        let state = self.app.book.state()?;
+        let state = self.app.ledger.state()?;
         let grant = may_go_on(&state, &left.manifest, clock::now())?;
         let _begun = self.app.supervisor.go_on(&grant, &left.run)?;
         Ok(())
@@ -296,7 +291,7 @@ async fn accept(
 
 async fn refuse(mut stream: TcpStream) {
     let mut text = FULL.to_vec();
-    let body = r#"{"type":"urn:counterfoil:problem:server.busy","status":503,"code":"server.busy","detail":"too many connections","way":"close one, or wait"}"#;
+    let body = r#"{"type":"urn:counterfoil:problem:server.busy","status":503,"code":"server.busy","detail":"too many connections","hint":"close one, or wait"}"#;
     text.extend(format!("{body:<160}").into_bytes());
     // Whoever does not read this is let go all the same.
     let _told = tokio::time::timeout(HEAD_MAX, stream.write_all(&text)).await;

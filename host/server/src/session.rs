@@ -52,7 +52,6 @@ pub fn session_message(
 /// Whose token it is.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Session {
-    /// The principal.
     pub principal: Id,
     /// The key that opened it: when it ends, so does the session.
     pub key: PublicKey,

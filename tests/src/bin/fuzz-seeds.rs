@@ -13,7 +13,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use counterfoil_base::gate::Gate;
-use counterfoil_governance::record::Record;
+use counterfoil_governance::record::LedgerRecord;
 use counterfoil_journal::bundle;
 use counterfoil_journal::entry::GENESIS;
 use counterfoil_journal::frame::{Frame, FrameReader};
@@ -185,7 +185,7 @@ fn ledger(corpus: &Corpus) {
             None => break,
             Some(Frame::Entry(entry)) => {
                 let body = &entry[32..];
-                let record = Record::decode(GENESIS, body).unwrap();
+                let record = LedgerRecord::decode(GENESIS, body).unwrap();
                 let denied = if record.denied.is_some() {
                     "-denied"
                 } else {

@@ -1,37 +1,39 @@
-//! What can be typed about strategies: starting and building them.
+//! The command line of strategy authors: create and build a crate, run the demo.
 
 use std::path::PathBuf;
 
 use clap::ValueHint;
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct New {
-    /// The strategy's name in kebab-case; also the new folder's
+#[command(after_help = "  counterfoil new my-strategy && counterfoil build my-strategy")]
+pub(crate) struct NewArgs {
+    /// The strategy's name in kebab-case, also the name of the new directory
     pub(crate) name: String,
-    /// The folder of the SDK [default: the one this program was built from]
-    #[arg(long, value_hint = ValueHint::DirPath)]
+    /// Directory of the SDK [default: the one this program was built from]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) sdk: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct Build {
-    /// The strategy crate's folder
-    #[arg(default_value = ".", value_hint = ValueHint::DirPath)]
+#[command(after_help = "  counterfoil build my-strategy -o my-strategy.wasm")]
+pub(crate) struct BuildArgs {
+    /// The strategy crate's directory
+    #[arg(default_value = ".", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) folder: PathBuf,
-    /// Where to write the component [default: NAME.wasm in the crate's folder]
-    #[arg(long, short, value_hint = ValueHint::FilePath)]
+    /// The component file to write [default: NAME.wasm in the crate's directory]
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct CompileComponent {
-    /// Arguments that the sandbox gave
+pub(crate) struct CompileComponentArgs {
+    /// Arguments of the sandbox
     pub(crate) rest: Vec<String>,
 }
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct Demo {
-    /// Where the demo keeps its data [default: demo-data in the current folder]
-    #[arg(long, value_hint = ValueHint::DirPath)]
+pub(crate) struct DemoArgs {
+    /// Directory for the demo's data and keys [default: demo-data in the current directory]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) folder: Option<PathBuf>,
 }

@@ -1,137 +1,153 @@
-//! What can be typed about market data: ingestion, findings, lineage, corporate actions.
+//! The command line of `data`: ingestion, findings, lineage, corporate actions.
 
 use std::path::PathBuf;
 
 use clap::{Subcommand, ValueHint};
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum DataCommand {
+    /// Ingest a file of bars or trades into an immutable snapshot
+    Ingest(Box<IngestArgs>),
+    /// List the snapshots
+    List,
+    /// List a snapshot's data quality findings
+    Report(DataReportArgs),
+    /// Accept findings with a name and a reason; makes a new snapshot
+    Accept(DataAcceptArgs),
+    /// Show the files and settings a snapshot was made from
+    Lineage(DataLineageArgs),
+    /// Derive splits and dividends from a file with adjusted closes
+    DeriveActions(DeriveActionsArgs),
+}
+
 #[derive(Debug, clap::Args)]
-pub(crate) struct Ingest {
+#[command(after_help = "\
+The file is kept byte for byte; its bars are checked, and rows with errors are quarantined. Times are UTC
+unless the mapping names a time zone. docs/start/DATA.md describes columns, checks and the mapping.
+
+  counterfoil data ingest bars.csv.gz
+  counterfoil data ingest ibm.csv --symbol IBM --timeframe 1d --vendor stooq")]
+pub(crate) struct IngestArgs {
     /// A CSV file with a header, plain or gzip, a Parquet file or an Arrow IPC file
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
-    /// The symbol of every row, for a file without a symbol column
+    /// Symbol of every row, for a file without a symbol column
     #[arg(long)]
     pub(crate) symbol: Option<String>,
-    /// The length of a bar, such as 1m, 1h, 1d or 1M (case matters) [default: the smallest gap]
-    #[arg(long)]
+    /// Length of a bar, such as 1m, 1h, 1d or 1M (one month) [default: the smallest gap]
+    #[arg(long, value_name = "LENGTH")]
     pub(crate) timeframe: Option<String>,
-    /// What the time column means: open or close
-    #[arg(long, default_value = "open")]
+    /// Whether the time column is the bar's open or close
+    #[arg(long, default_value = "open", value_name = "open|close")]
     pub(crate) time: String,
-    /// Unit of times that are numbers: s, ms, us or ns [default: by their size]
-    #[arg(long)]
+    /// Unit of numeric times: s, ms, us or ns [default: by their size]
+    #[arg(long, value_name = "UNIT")]
     pub(crate) epoch_unit: Option<String>,
     /// Decimals of a price [default: the most in the file]
-    #[arg(long)]
+    #[arg(long, value_name = "DECIMALS")]
     pub(crate) price_scale: Option<u8>,
-    /// The price grid step [default: one at the price scale]
-    #[arg(long)]
+    /// Tick size, such as 0.01 [default: the smallest step at the price scale]
+    #[arg(long, value_name = "PRICE")]
     pub(crate) tick: Option<String>,
     /// Decimals of a volume [default: the most in the file]
-    #[arg(long)]
+    #[arg(long, value_name = "DECIMALS")]
     pub(crate) volume_scale: Option<u8>,
     /// Decimals of a quantity [default: those of the lot]
-    #[arg(long)]
+    #[arg(long, value_name = "DECIMALS")]
     pub(crate) quantity_scale: Option<u8>,
-    /// The quantity grid step, such as 0.001 [default: one at the quantity scale]
-    #[arg(long)]
+    /// Lot size, such as 0.001 [default: the smallest step at the quantity scale]
+    #[arg(long, value_name = "QUANTITY")]
     pub(crate) lot: Option<String>,
-    /// Who made the data; it is kept with the file
-    #[arg(long)]
+    /// Vendor of the data, kept with the file
+    #[arg(long, value_name = "NAME")]
     pub(crate) vendor: Option<String>,
-    /// The file's column names, delimiter, time format and time zone (JSON, see docs/start/DATA.md)
+    /// JSON file with column names, delimiter, time format and time zone
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) mapping: Option<PathBuf>,
-    /// Corporate actions: a CSV file, see docs/start/DATA.md
+    /// CSV file of corporate actions
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) actions: Option<PathBuf>,
-    /// When bars are expected: a calendar (JSON), or 24x7 [default for daily bars: the dates on
-    /// which any instrument has one]
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    /// When bars are expected: a calendar (JSON file), or 24x7 [default for daily bars: every date
+    /// on which any instrument has a bar]
+    #[arg(long, value_name = "FILE|24x7", value_hint = ValueHint::FilePath)]
     pub(crate) calendar: Option<PathBuf>,
-    /// What happens to rows and bars with errors: quarantine, or refuse the file
+    /// What to do with rows that have errors: quarantine the rows, or refuse the file
     #[arg(long, default_value = "quarantine", value_parser = ["quarantine", "refuse"])]
     pub(crate) policy: String,
-    /// Accept findings: what `counterfoil data accept --json` printed; repeat for more
+    /// Accept findings listed in this file, written by `data accept --json`; repeatable
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) accept: Vec<PathBuf>,
-    /// The rows are trades (time, price, size); needs --timeframe
+    /// Rows are trades (time, price, size) to build bars from; needs --timeframe
     #[arg(long, requires = "timeframe")]
     pub(crate) trades: bool,
-    /// Add this file to the files of a snapshot; where both have a bar, this file's counts
+    /// Add this file to a snapshot's files; where both have a bar, this file's bar is used
     #[arg(long, value_name = "SNAPSHOT")]
     pub(crate) revises: Option<String>,
 }
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum Data {
-    /// List what the checks found in a snapshot; exit code 1 if errors are open
-    Report(DataReport),
-    /// Accept findings, with name and reason: makes a new snapshot
-    Accept(DataAccept),
-    /// Show which files and settings a snapshot was made from
-    Lineage(DataLineage),
-    /// Find the splits and dividends that a file's adjusted closes show
-    DeriveActions(DeriveActions),
-}
-
 #[derive(Debug, clap::Args)]
-pub(crate) struct DataReport {
-    /// The snapshot: its id or the first digits of it
+#[command(after_help = "Exit codes: 1 if there are errors that nobody accepted.")]
+pub(crate) struct DataReportArgs {
+    /// The snapshot's id or its first digits
     pub(crate) snapshot: String,
-    /// Findings of this rule alone
+    /// Only findings of this rule
     #[arg(long)]
     pub(crate) rule: Option<String>,
-    /// At most so many findings
-    #[arg(long, default_value_t = 100)]
+    /// At most this many findings
+    #[arg(long, default_value_t = 100, value_name = "COUNT")]
     pub(crate) most: usize,
 }
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct DataAccept {
-    /// The snapshot: its id or the first digits of it
+#[command(after_help = "\
+  counterfoil data accept 3f9c --rule price-jump --instrument IBM --by ada --reason 'checked with the vendor'")]
+pub(crate) struct DataAcceptArgs {
+    /// The snapshot's id or its first digits
     pub(crate) snapshot: String,
-    /// The rule, as the report names it
+    /// The rule, as `data report` names it
     #[arg(long)]
     pub(crate) rule: String,
-    /// Findings of this instrument alone
-    #[arg(long)]
+    /// Only findings of this instrument
+    #[arg(long, value_name = "SYMBOL")]
     pub(crate) instrument: Option<String>,
-    /// Findings of this date alone
-    #[arg(long)]
+    /// Only findings of this date
+    #[arg(long, value_name = "DAY")]
     pub(crate) date: Option<String>,
-    /// Findings of this source alone, as the report names it
-    #[arg(long)]
+    /// Only findings of this source file, as `data report` names it
+    #[arg(long, value_name = "NAME")]
     pub(crate) file: Option<String>,
-    /// The finding of this line alone
+    /// Only the finding of this line of --file
     #[arg(long, requires = "file")]
     pub(crate) line: Option<u64>,
-    /// Who accepts
-    #[arg(long)]
+    /// Name of the person who accepts
+    #[arg(long, value_name = "NAME")]
     pub(crate) by: String,
-    /// Why
-    #[arg(long)]
+    /// The reason, kept with the snapshot
+    #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
 }
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct DataLineage {
-    /// The snapshot: its id or the first digits of it
+pub(crate) struct DataLineageArgs {
+    /// The snapshot's id or its first digits
     pub(crate) snapshot: String,
 }
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct DeriveActions {
-    /// A file with closes as traded and adjusted
+#[command(after_help = "\
+  counterfoil data derive-actions ibm.csv --symbol IBM -o actions.csv
+  counterfoil data ingest ibm.csv --symbol IBM --actions actions.csv")]
+pub(crate) struct DeriveActionsArgs {
+    /// A file with closes as traded and adjusted closes
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
-    /// The symbol of every row, for a file without a symbol column
+    /// Symbol of every row, for a file without a symbol column
     #[arg(long)]
     pub(crate) symbol: Option<String>,
-    /// The file's column names (JSON, see docs/start/DATA.md); the adjusted close is "adjusted"
+    /// JSON file with column names; the adjusted close is "adjusted"
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) mapping: Option<PathBuf>,
-    /// Where to write the actions [default: standard output]
-    #[arg(long, short, value_hint = ValueHint::FilePath)]
+    /// The CSV file to write [default: standard output]
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
 }

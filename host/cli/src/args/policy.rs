@@ -1,4 +1,4 @@
-//! What can be typed about policies.
+//! The command line of `policy`.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Subcommand, ValueHint};
 use counterfoil_base::gate::Gate;
 
-use super::Filter;
+use super::RowFilter;
 
 /// The names of all gates.
 fn gates() -> PossibleValuesParser {
@@ -14,137 +14,147 @@ fn gates() -> PossibleValuesParser {
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Policy {
-    /// Write the starter policy into a new folder
+pub(crate) enum PolicyCommand {
+    /// Write the starter policy into a new directory
     Init {
-        /// The folder
-        #[arg(value_hint = ValueHint::DirPath)]
+        /// The directory to create
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
         folder: PathBuf,
     },
-    /// Show a policy's digest and files: a folder's, or that of the policy in force
+    /// Show a policy's digest and files
     Show {
-        /// The folder [default: the policy in force]
-        #[arg(value_hint = ValueHint::DirPath)]
+        /// The policy's directory [default: the policy in force]
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
         folder: Option<PathBuf>,
     },
     /// Run a policy's own tests
-    Test(PolicyFolder),
-    /// Ask the policy in force at a gate, and record its verdict
+    #[command(after_help = "Exit codes: 1 if a test fails.")]
+    Test {
+        /// The policy's directory
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        folder: PathBuf,
+    },
+    /// Evaluate the policy in force at a gate and record its verdict
     #[command(subcommand)]
-    Eval(PolicyEval),
-    /// Put a policy in force (administrator, approver or compliance; signed by two)
-    Set(PolicyFolder),
+    Eval(PolicyEvalCommand),
+    /// Propose a policy to be set in force (administrator, approver or compliance; two signatures)
+    Set {
+        /// The policy's directory
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        folder: PathBuf,
+    },
     /// List the recorded verdicts
-    Verdicts(Filter),
-    /// Ask again what was asked for recorded verdicts; exit code 1 if an answer differs
-    ReEvaluate(PolicyReEvaluate),
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct PolicyFolder {
-    /// The folder
-    #[arg(value_hint = ValueHint::DirPath)]
-    pub(crate) folder: PathBuf,
+    Verdicts(RowFilter),
+    /// Evaluate recorded verdicts again on their recorded inputs
+    #[command(after_help = "Exit codes: 1 if a verdict differs from its record.")]
+    ReEvaluate(ReEvaluateArgs),
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum PolicyEval {
-    /// May this component be promoted, with its evidence and approvals?
-    Promotion(EvalPromotion),
-    /// May runs start under this authorization now?
-    Start(EvalStart),
-    /// Which limits does this account get?
-    Limits(Box<EvalLimits>),
-    /// Try a policy on a document of your own; nothing is recorded
-    Input(EvalInput),
+pub(crate) enum PolicyEvalCommand {
+    /// Evaluate whether a component may be promoted, with its evidence and approvals
+    Promotion(EvalPromotionArgs),
+    /// Evaluate whether a run may start now under an authorization
+    Start(EvalStartArgs),
+    /// Evaluate which limits an account gets
+    Limits(Box<EvalLimitsArgs>),
+    /// Evaluate a policy on an input document of your own; nothing is recorded
+    Input(EvalInputArgs),
 }
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct EvalPromotion {
-    /// The component: its digest or the first digits of it, or its file
+#[command(after_help = "Exit codes: 1 if the policy denies it.")]
+pub(crate) struct EvalPromotionArgs {
+    /// The component: a file, a digest, or the first digits of a digest
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) component: String,
-    /// The manifest with the limits [default: those that its evidence was found under]
+    /// Manifest with the limits [default: the limits of its evidence]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) manifest: Option<PathBuf>,
-    /// Only print what the policy would be told
+    /// Print the policy's input and evaluate nothing
     #[arg(long)]
     pub(crate) print_input: bool,
 }
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct EvalStart {
-    /// The record that authorizes the start
+#[command(after_help = "Exit codes: 1 if the policy denies it.")]
+pub(crate) struct EvalStartArgs {
+    /// Ledger record of the authorization
     pub(crate) record: u64,
-    /// Only print what the policy would be told
+    /// Print the policy's input and evaluate nothing
     #[arg(long)]
     pub(crate) print_input: bool,
 }
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct EvalLimits {
+#[command(after_help = "\
+Amounts are whole units of the account's currency. A limit that is left out is requested at the policy's cap.
+
+Exit codes: 1 if the policy or the ledger denies it.")]
+pub(crate) struct EvalLimitsArgs {
     /// The account
     pub(crate) account: String,
-    /// Who owns it
-    #[arg(long)]
+    /// The account's owner
+    #[arg(long, value_name = "NAME")]
     pub(crate) owner: String,
-    /// Its kind
+    /// The account's kind
     #[arg(long, default_value = "cash", value_parser = ["cash", "margin"])]
     pub(crate) kind: String,
     /// The settlement currency
     #[arg(long, default_value = "USD")]
     pub(crate) currency: String,
-    /// Orders let through on one bar [default for this and the others: the cap]
-    #[arg(long)]
+    /// Orders per bar
+    #[arg(long, value_name = "COUNT")]
     pub(crate) orders_per_bar: Option<u32>,
-    /// Orders let through on one UTC day
-    #[arg(long)]
+    /// Orders per UTC day
+    #[arg(long, value_name = "COUNT")]
     pub(crate) orders_per_day: Option<u32>,
-    /// Orders working at once
-    #[arg(long)]
+    /// Working orders at a time
+    #[arg(long, value_name = "COUNT")]
     pub(crate) working_orders: Option<u32>,
-    /// Value of one order, in whole units
-    #[arg(long)]
+    /// Notional of one order
+    #[arg(long, value_name = "AMOUNT")]
     pub(crate) order_notional: Option<u64>,
-    /// Value of one position, in whole units
-    #[arg(long)]
+    /// Notional of one position
+    #[arg(long, value_name = "AMOUNT")]
     pub(crate) position_notional: Option<u64>,
-    /// Sum of the absolute values of all positions, in whole units
-    #[arg(long)]
+    /// Gross exposure: the sum of all positions' absolute notionals
+    #[arg(long, value_name = "AMOUNT")]
     pub(crate) gross_exposure: Option<u64>,
-    /// Absolute value of the sum of all positions, in whole units
-    #[arg(long)]
+    /// Net exposure: the absolute sum of all positions' notionals
+    #[arg(long, value_name = "AMOUNT")]
     pub(crate) net_exposure: Option<u64>,
     /// Distance of a limit or stop price from the last close, in basis points
-    #[arg(long)]
+    #[arg(long, value_name = "BPS")]
     pub(crate) price_collar_bps: Option<u32>,
-    /// Fall of equity within a UTC day after which only reducing orders pass, in whole units
-    #[arg(long)]
+    /// Loss of equity within a UTC day after which only reducing orders pass
+    #[arg(long, value_name = "AMOUNT")]
     pub(crate) daily_loss: Option<u64>,
-    /// Fall of equity from its peak after which only reducing orders pass, in basis points
-    #[arg(long)]
+    /// Drawdown from peak equity after which only reducing orders pass, in basis points
+    #[arg(long, value_name = "BPS")]
     pub(crate) drawdown_bps: Option<u32>,
-    /// Only print what the policy would be told
+    /// Print the policy's input and evaluate nothing
     #[arg(long)]
     pub(crate) print_input: bool,
 }
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct EvalInput {
+#[command(after_help = "Exit codes: 1 if the policy denies it.")]
+pub(crate) struct EvalInputArgs {
     /// The gate
     #[arg(value_parser = gates())]
     pub(crate) gate: String,
-    /// The document (JSON, see docs/reference/POLICY.md)
+    /// The input document: a JSON file, see docs/reference/POLICY.md
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
-    /// The policy's folder [default: the policy in force]
-    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    /// The policy's directory [default: the policy in force]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) policy: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct PolicyReEvaluate {
-    /// The record of the verdict
+pub(crate) struct ReEvaluateArgs {
+    /// Ledger record of the verdict
     #[arg(required_unless_present = "all")]
     pub(crate) record: Option<u64>,
     /// Every recorded verdict

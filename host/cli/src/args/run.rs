@@ -1,188 +1,198 @@
-//! What can be typed about runs: what a manifest is made of, and what is run by it.
+//! The command line of `backtest`, `live` and `kill`, and the flags that a manifest is made of.
 
 use std::path::PathBuf;
 
 use clap::ValueHint;
 
-/// What a manifest is made of, for both kinds of run.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Terms {
+/// Flags that a manifest is made of, the same for both kinds of run. A flag that is left out
+/// (`None`) takes the value of `--terms` or the default.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct ManifestFlags {
     /// The component: a file, or the digest of one used before
     #[arg(long, value_hint = ValueHint::FilePath)]
     pub(crate) component: Option<String>,
-    /// A parameter of the strategy, as name=value; repeat for more
+    /// A parameter of the strategy; repeatable
     #[arg(long = "param", short = 'p', value_name = "NAME=VALUE")]
     pub(crate) params: Vec<String>,
-    /// Starting cash
-    #[arg(long, default_value = "1000000")]
-    pub(crate) cash: String,
-    /// cash (no shorts) or margin
-    #[arg(long, default_value = "cash")]
-    pub(crate) account: String,
-    /// Gross exposure of a margin account as a multiple of its equity
-    #[arg(long, default_value = "2")]
-    pub(crate) leverage: String,
-    /// Least equity of a margin account, in basis points of its gross exposure
-    #[arg(long, default_value = "0")]
-    pub(crate) maintenance_bps: String,
-    /// Below it: reduce (only reducing orders pass) or liquidate (the host flattens too)
-    #[arg(long, default_value = "reduce")]
-    pub(crate) margin_call: String,
-    /// Fee in basis points of notional
-    #[arg(long, default_value = "0")]
-    pub(crate) fee_bps: String,
-    /// The same for resting limit orders filled at their limit [default: that of --fee-bps]
-    #[arg(long)]
-    pub(crate) maker_fee_bps: Option<String>,
-    /// Fee for one unit of quantity
-    #[arg(long, default_value = "0")]
-    pub(crate) fee_per_share: String,
-    /// Fee once an order, with its first fill
-    #[arg(long, default_value = "0")]
-    pub(crate) fee_fixed: String,
-    /// The least an order pays once it has a fill
-    #[arg(long, default_value = "0")]
-    pub(crate) fee_min: String,
-    /// The most an order pays, or off
-    #[arg(long, default_value = "off")]
-    pub(crate) fee_max: String,
-    /// Slippage in basis points of the price
-    #[arg(long, default_value = "0")]
-    pub(crate) slippage_bps: String,
-    /// Slippage in grid steps of the price
-    #[arg(long, default_value_t = 0)]
-    pub(crate) slippage_ticks: u32,
-    /// Slippage in basis points for a fill as large as its bar's volume; less in proportion
-    #[arg(long, default_value = "0")]
-    pub(crate) slippage_volume_bps: String,
-    /// Yearly fee on the value of short positions, in basis points
-    #[arg(long, default_value = "0")]
-    pub(crate) borrow_bps: String,
-    /// Bars that pass before the venue has an order
-    #[arg(long, default_value_t = 0)]
-    pub(crate) latency_bars: u32,
-    /// Fill limit orders only where the price goes beyond the limit
-    #[arg(long)]
-    pub(crate) limit_trade_through: bool,
-    /// Share of a bar's volume that may fill on each side, in basis points, or off
-    #[arg(long, default_value = "1000")]
-    pub(crate) volume_cap: String,
-    /// Risk limits: a JSON file, or the preset research (wide; not for live money)
-    #[arg(long, value_hint = ValueHint::FilePath)]
+    /// Risk limits: a JSON file, or the preset `research` (wide; not for live money)
+    #[arg(long, value_name = "FILE|research", value_hint = ValueHint::FilePath)]
     pub(crate) risk: Option<String>,
-    /// Limits of the guest: a JSON file [default: the documented ones]
-    #[arg(long, value_hint = ValueHint::FilePath)]
+    /// Starting cash [default: 1000000]
+    #[arg(long, value_name = "AMOUNT", help_heading = TERMS)]
+    pub(crate) cash: Option<String>,
+    /// Kind of account: cash (no shorts) or margin [default: cash]
+    #[arg(long, value_name = "KIND", help_heading = TERMS)]
+    pub(crate) account: Option<String>,
+    /// Fee, in basis points of notional [default: 0]
+    #[arg(long, value_name = "BPS", help_heading = TERMS)]
+    pub(crate) fee_bps: Option<String>,
+    /// Fee for one unit of quantity [default: 0]
+    #[arg(long, value_name = "AMOUNT", help_heading = TERMS)]
+    pub(crate) fee_per_share: Option<String>,
+    /// Slippage, in basis points of the price [default: 0]
+    #[arg(long, value_name = "BPS", help_heading = TERMS)]
+    pub(crate) slippage_bps: Option<String>,
+    /// Set any term by its name, such as costs.fee-bps=10, or a parameter; repeatable
+    #[arg(long, value_name = "NAME=VALUE", help_heading = TERMS)]
+    pub(crate) set: Vec<String>,
+    /// JSON file of terms: `account`, `costs` and `matching` as in a manifest; flags override it
+    #[arg(long, value_name = "FILE", help_heading = TERMS, value_hint = ValueHint::FilePath)]
+    pub(crate) terms: Option<PathBuf>,
+    // Flags of 0.1 for what --set names. They work, hidden.
+    #[arg(long, hide = true)]
+    pub(crate) leverage: Option<String>,
+    #[arg(long, hide = true)]
+    pub(crate) maintenance_bps: Option<String>,
+    #[arg(long, hide = true)]
+    pub(crate) margin_call: Option<String>,
+    #[arg(long, hide = true)]
+    pub(crate) maker_fee_bps: Option<String>,
+    #[arg(long, hide = true)]
+    pub(crate) fee_fixed: Option<String>,
+    #[arg(long, hide = true)]
+    pub(crate) fee_min: Option<String>,
+    #[arg(long, hide = true)]
+    pub(crate) fee_max: Option<String>,
+    #[arg(long, hide = true)]
+    pub(crate) slippage_ticks: Option<u32>,
+    #[arg(long, hide = true)]
+    pub(crate) slippage_volume_bps: Option<String>,
+    #[arg(long, hide = true)]
+    pub(crate) borrow_bps: Option<String>,
+    #[arg(long, hide = true)]
+    pub(crate) latency_bars: Option<u32>,
+    #[arg(long, hide = true)]
+    pub(crate) limit_trade_through: bool,
+    #[arg(long, hide = true)]
+    pub(crate) volume_cap: Option<String>,
+    #[arg(long, hide = true)]
+    pub(crate) owner: Option<String>,
+    #[arg(long, hide = true)]
+    pub(crate) account_name: Option<String>,
+    #[arg(long, hide = true)]
+    pub(crate) currency: Option<String>,
+    /// Limits of the sandbox: a JSON file [default: the documented limits]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) limits: Option<PathBuf>,
-    /// After a fault: leave or cancel working orders, or cancel-and-flatten
-    #[arg(long, default_value = "cancel")]
-    pub(crate) on_fault: String,
-    /// Seed handed to the strategy
-    #[arg(long, default_value = "0")]
-    pub(crate) seed: String,
-    /// The account's owner
-    #[arg(long, default_value = "nobody")]
-    pub(crate) owner: String,
-    /// The account's name
-    #[arg(long, default_value = "paper")]
-    pub(crate) account_name: String,
-    /// The account's currency
-    #[arg(long, default_value = "USD")]
-    pub(crate) currency: String,
+    /// Working orders after a fault: leave, cancel or cancel-and-flatten [default: cancel]
+    #[arg(long, value_name = "ACTION")]
+    pub(crate) on_fault: Option<String>,
+    /// Seed of the strategy's random numbers [default: 0]
+    #[arg(long)]
+    pub(crate) seed: Option<String>,
 }
 
+/// Heading of the flags for terms.
+const TERMS: &str = "Account and costs";
+
+/// The names that `--set` and `--terms` take, for the end of a help text.
+const TERM_NAMES: &str = "\
+Names for --set:
+  account   .kind .cash .currency .name .owner .leverage .maintenance-bps .margin-call
+  costs     .fee-bps .maker-fee-bps .fee-per-share .fee-fixed .fee-min .fee-max .slippage-bps
+            .slippage-ticks .slippage-volume-bps .volume-cap-bps .borrow-bps
+  matching  .latency-bars .limit-trade-through
+docs/reference/MANIFEST.md describes each.";
+
 #[derive(Debug, clap::Args)]
-pub(crate) struct Backtest {
-    /// A manifest; then of the flags that go into one only --component is taken: its file
+pub(crate) struct BacktestArgs {
+    /// Run this manifest; of the flags that go into one only --component is taken, as its file
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) manifest: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) terms: Terms,
-    /// The snapshot: its id or the first digits of it
-    #[arg(long)]
+    pub(crate) terms: ManifestFlags,
+    /// The snapshot's id or its first digits
+    #[arg(long, value_name = "ID")]
     pub(crate) snapshot: Option<String>,
-    /// Which instruments, separated by commas [default: all]
-    #[arg(long, value_delimiter = ',')]
+    /// Instruments, separated by commas [default: all of the snapshot]
+    #[arg(long, value_name = "SYMBOLS", value_delimiter = ',')]
     pub(crate) instruments: Vec<String>,
-    /// First day or time, inclusive
-    #[arg(long)]
+    /// First day or time (UTC), inclusive
+    #[arg(long, value_name = "TIME")]
     pub(crate) from: Option<String>,
-    /// Last day or time, exclusive
-    #[arg(long)]
+    /// Last day or time (UTC), exclusive
+    #[arg(long, value_name = "TIME")]
     pub(crate) to: Option<String>,
-    /// Decisions for one signed checkpoint
-    #[arg(long, default_value_t = 4096)]
+    /// Decisions per signed checkpoint
+    #[arg(long, default_value_t = 4096, value_name = "COUNT")]
     pub(crate) cadence: u32,
-    /// Compiler: cranelift, cranelift-none or pulley (never changes a result)
-    #[arg(long, default_value = "cranelift")]
+    /// Compiler: cranelift, cranelift-none or pulley (results are the same)
+    #[arg(long, default_value = "cranelift", value_name = "NAME")]
     pub(crate) backend: String,
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
-A backtest that was killed goes on with --resume: its journal is verified, decided again and compared, and
-then the rest of its snapshot is decided. Nothing is lost: what no checkpoint covers is kept beside the
-journal. docs/start/OPERATE.md says more.
+#[command(after_help = format!("\
+  counterfoil backtest --component my.wasm --snapshot 8c1d --risk research -p fast=10 --fee-bps 2
+  counterfoil backtest manifest.json
+  counterfoil backtest --resume 3f9c      after a crash: verify, replay, then run the rest
 
-  counterfoil backtest --resume 3f9c")]
-pub(crate) struct BacktestOrResume {
+{TERM_NAMES}
+
+Exit codes: 1 if the run ended with a fault or was stopped."))]
+pub(crate) struct BacktestOrResumeArgs {
     #[command(flatten)]
-    pub(crate) base: Backtest,
-    /// Go on with this run, which was killed; its journal says everything else
+    pub(crate) base: BacktestArgs,
+    /// Resume this run after its process was killed; everything else is in its journal
     #[arg(
         long,
         value_name = "RUN",
-        conflicts_with_all = ["manifest", "Terms", "snapshot", "instruments", "from", "to", "cadence"]
+        conflicts_with_all = ["manifest", "ManifestFlags", "snapshot", "instruments", "from", "to", "cadence"]
     )]
     pub(crate) resume: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
-A run that was killed goes on with --resume: its journal is verified, decided again and compared, and then
-the next bar is taken. The feed may go on where it stopped or send bars again: those that were decided are
-skipped, and where one differs it is refused and recorded. docs/start/OPERATE.md says more.
-
+#[command(after_help = format!("\
+  counterfoil live --component my.wasm --like-snapshot 8c1d --risk research < bars.ndjson
+  counterfoil live --component my.wasm --like-snapshot 8c1d --risk research --feed binance
   counterfoil live --resume 3f9c < bars.ndjson
-  counterfoil live --component my.wasm --like-snapshot 8c1d --risk research --feed binance")]
-pub(crate) struct Live {
-    /// A manifest; then of the flags that go into one only --component is taken: its file
+
+A resumed run is verified and replayed first. Bars that it decided before are skipped when the feed sends
+them again; a bar that differs is refused and recorded. docs/start/OPERATE.md and docs/reference/FEEDS.md say more.
+
+{TERM_NAMES}
+
+Exit codes: 1 if the run ended with a fault or was stopped."))]
+pub(crate) struct LiveArgs {
+    /// Run this manifest; of the flags that go into one only --component is taken, as its file
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) manifest: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) terms: Terms,
-    /// Instruments as in this snapshot: symbols, scales and grid steps
-    #[arg(long)]
+    pub(crate) terms: ManifestFlags,
+    /// Take the instruments of this snapshot: symbols, scales, tick and lot sizes
+    #[arg(long, value_name = "ID")]
     pub(crate) like_snapshot: Option<String>,
-    /// Which of its instruments, separated by commas [default: all]
-    #[arg(long, value_delimiter = ',')]
+    /// Instruments, separated by commas [default: all of the snapshot]
+    #[arg(long, value_name = "SYMBOLS", value_delimiter = ',')]
     pub(crate) instruments: Vec<String>,
-    /// Read bars from this address (host:port) instead of standard input
+    /// Read bars from this address instead of standard input
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) connect: Option<String>,
-    /// Wait at this address for one sender of bars; port 0 takes a free one
+    /// Listen for one sender of bars; port 0 takes a free one
     #[arg(long, value_name = "HOST:PORT", conflicts_with = "connect")]
     pub(crate) listen: Option<String>,
-    /// Go on with this run, which was killed; its journal says everything but where bars come from
+    /// Resume this run after its process was killed; all but the bars' source is in its journal
     #[arg(
         long,
         value_name = "RUN",
-        conflicts_with_all = ["manifest", "Terms", "like_snapshot", "instruments", "feed", "start_nonce"]
+        conflicts_with_all = ["manifest", "ManifestFlags", "like_snapshot", "instruments", "feed", "start_nonce"]
     )]
     pub(crate) resume: Option<String>,
     #[command(flatten)]
-    pub(crate) broker: Broker,
-    /// The feed's name; binance, binance-trades, alpaca and alpaca-trades take bars from the venue
+    pub(crate) broker: BrokerFlags,
+    /// The feed's name; binance, binance-trades, alpaca and alpaca-trades connect to the venue
     #[arg(long, value_name = "NAME", default_value = "stdin")]
     pub(crate) feed: String,
-    /// Makes this start different from every other [default: random]
-    #[arg(long)]
+    /// Text that makes this start's run id unique [default: random]
+    #[arg(long, value_name = "TEXT")]
     pub(crate) start_nonce: Option<String>,
 }
 
 /// The broker that takes a live run's orders, and how it is reached.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Broker {
-    /// Send orders to this broker's paper environment: alpaca [default: the paper venue of this program]
+pub(crate) struct BrokerFlags {
+    /// Send orders to this broker's paper environment: alpaca [default: the built-in paper venue]
     #[arg(
         long = "broker",
         id = "broker",
@@ -190,10 +200,10 @@ pub(crate) struct Broker {
         conflicts_with_all = ["manifest", "resume"]
     )]
     pub(crate) name: Option<String>,
-    /// How far the broker's cash may differ from the run's before the run halts
+    /// Halt the run if the broker's cash differs from the run's by more than this
     #[arg(long, value_name = "AMOUNT", default_value = "0")]
     pub(crate) cash_tolerance: String,
-    /// How venues are reached: addresses and the file with a key; docs/reference/FEEDS.md has its form
+    /// JSON file with the venues' addresses and key files, see docs/reference/FEEDS.md
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) venues: Option<PathBuf>,
 }
@@ -202,30 +212,51 @@ pub(crate) struct Broker {
 #[command(
     group(clap::ArgGroup::new("target").required(true)),
     after_help = "\
-A live run that is stopped decides nothing more: before its next slice it takes its orders back, or flattens
-its positions, as its manifest's on-fault says, records why, and closes. It is stopped whoever you are; with
---as it is a record of the ledger too. Where there is a ledger, --lift takes --as and a role in it. Exit code 1:
-there was no stop to lift, or it is not yours to lift. docs/start/OPERATE.md says more.
+A stopped run makes no further decision: before its next slice it cancels its orders, or also flattens its
+positions (the manifest's on-fault), records the reason and closes. Stopping needs no role and no ledger,
+only the data directory; with --as it is recorded in the ledger. Lifting needs a role if there is a ledger.
+With --runner the runner's API does it, which needs --as and a role (operator).
 
   counterfoil kill 3f9c --reason 'wrong parameters'
   counterfoil kill --account desk-1
   counterfoil kill --all
-  counterfoil kill --all --lift"
+  counterfoil kill --all --lift
+
+Exit codes: 1 if there was nothing to lift, or the ledger or the runner refuses."
 )]
-pub(crate) struct Kill {
+pub(crate) struct KillArgs {
     /// The run: the first digits of its id
     #[arg(group = "target")]
     pub(crate) run: Option<String>,
     /// Every run of this account
     #[arg(long, group = "target")]
     pub(crate) account: Option<String>,
-    /// Every run of the installation
+    /// Every run of the data directory
     #[arg(long, group = "target")]
     pub(crate) all: bool,
-    /// Why, for the record
-    #[arg(long, default_value = "")]
+    /// The reason, for the record
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true
+    )]
     pub(crate) reason: String,
-    /// Take the stop back: what ended stays ended, but may start again
+    /// Lift the stop: ended runs stay ended, but new ones may start
     #[arg(long)]
     pub(crate) lift: bool,
+    /// Go through a runner's API [default URL: COUNTERFOIL_RUNNER, or http://127.0.0.1:7878]
+    #[arg(
+        long,
+        value_name = "URL",
+        num_args = 0..=1,
+        require_equals = true,
+        conflicts_with = "lift",
+        value_hint = ValueHint::Url
+    )]
+    #[expect(
+        clippy::option_option,
+        reason = "not given, given without an address, given with one"
+    )]
+    pub(crate) runner: Option<Option<String>>,
 }

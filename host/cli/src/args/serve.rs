@@ -1,44 +1,55 @@
-//! What can be typed about the runner's process and the runs in it.
+//! The command line of `serve` and `run`: the runner's process and the runs in it.
 
 use core::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Subcommand, ValueHint};
 
-/// Where the runner listens unless it is told otherwise.
-const LISTEN: &str = "127.0.0.1:7878";
-/// The same as a client writes it.
-const RUNNER: &str = "http://127.0.0.1:7878";
+/// Address at which the runner listens.
+const LISTEN_DEFAULT: &str = "127.0.0.1:7878";
+/// The same address as a client writes it.
+pub(crate) const RUNNER_DEFAULT: &str = "http://127.0.0.1:7878";
+/// Environment variable with the address of the runner.
+pub(crate) const RUNNER_VARIABLE: &str = "COUNTERFOIL_RUNNER";
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct Serve {
-    /// Where to listen; port 0 takes one that is free
-    #[arg(long, default_value = LISTEN)]
+#[command(after_help = "\
+  counterfoil serve --as robot 2> runner.log &
+
+Runs that an earlier process left open are resumed. The acting principal is a service of the ledger.
+
+Exit codes: 1 if a run was still active at the end.")]
+pub(crate) struct ServeArgs {
+    /// Address to listen at; port 0 takes a free one
+    #[arg(long, value_name = "HOST:PORT", default_value = LISTEN_DEFAULT)]
     pub(crate) listen: SocketAddr,
-    /// Listen where other machines can reach it, although nothing is encrypted
+    /// Allow connections from other machines, although nothing is encrypted
     #[arg(long)]
     pub(crate) allow_remote: bool,
-    /// At the end, close the journals instead of leaving the runs to be gone on with
+    /// Close the runs' journals at the end instead of leaving them to be resumed
     #[arg(long)]
     pub(crate) close: bool,
-    /// Runs of one account at once
-    #[arg(long, default_value_t = counterfoil_runner::supervisor::RUNS_PER_ACCOUNT)]
+    /// Concurrent runs per account
+    #[arg(long, value_name = "COUNT", default_value_t = counterfoil_runner::supervisor::RUNS_PER_ACCOUNT)]
     pub(crate) runs_per_account: usize,
-    /// How venues are reached: addresses and the file with a key; docs/reference/FEEDS.md has its form
+    /// JSON file with the venues' addresses and key files, see docs/reference/FEEDS.md
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) venues: Option<PathBuf>,
-    /// Compiler: cranelift, cranelift-none or pulley (never changes a result)
-    #[arg(long, default_value = "cranelift")]
+    /// Compiler: cranelift, cranelift-none or pulley (results are the same)
+    #[arg(long, default_value = "cranelift", value_name = "NAME")]
     pub(crate) backend: String,
-    /// Write the process's own log as JSON lines
+    /// Write the log as JSON lines
     #[arg(long)]
     pub(crate) log_json: bool,
 }
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct Runner {
-    /// The runner to ask
-    #[arg(long, global = true, env = "COUNTERFOIL_RUNNER", default_value = RUNNER, value_hint = ValueHint::Url)]
+#[command(after_help = "\
+`list`, `show` and `manifest` read the data directory. The others ask the runner (`counterfoil serve`) and
+sign in with --as.")]
+pub(crate) struct RunArgs {
+    /// The runner's address
+    #[arg(long, global = true, value_name = "URL", env = RUNNER_VARIABLE, hide_env_values = true, default_value = RUNNER_DEFAULT, value_hint = ValueHint::Url)]
     pub(crate) runner: String,
     #[command(subcommand)]
     pub(crate) command: RunCommand,
@@ -46,77 +57,128 @@ pub(crate) struct Runner {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RunCommand {
-    /// Start the run of a manifest that was authorized (operator)
-    Start(RunStart),
-    /// List the runs of the runner
+    /// List the runs of the data directory: backtests and live runs
     List,
-    /// How a run stands
-    Status(OneRun),
-    /// What a run holds
-    Positions(OneRun),
-    /// Tell a run to decide what is whole and close its journal (operator)
-    Stop(OneRun),
-    /// Kill a run, or every run of an account or of the installation (operator)
-    Kill(KillRuns),
-    /// Go on with a run that was left or halted (operator)
-    Resume(OneRun),
-    /// Watch one run, or all, until the runner ends
-    Watch(Watch),
+    /// Show a run: summary, fills, decisions, refused inputs or manifest
+    Show(RunShowArgs),
+    /// Write the manifest to start a backtested run live, under its account's limits
+    Manifest(RunManifestArgs),
+    #[command(flatten)]
+    Runner(RunnerCommand),
+}
+
+/// What the runner's process is asked for.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RunnerCommand {
+    /// Start the run of an authorized manifest in the runner (operator)
+    Start(RunStartArgs),
+    /// Show the state of one run in the runner, or list all
+    Status {
+        /// The run: the first digits of its id [default: all]
+        run: Option<String>,
+    },
+    /// Show a run's positions
+    Positions {
+        /// The run: the first digits of its id
+        run: String,
+    },
+    /// Stop a run after the slice it is deciding and close its journal (operator)
+    Stop {
+        /// The run: the first digits of its id
+        run: String,
+    },
+    /// Resume a run that was left open or halted (operator)
+    Resume {
+        /// The run: the first digits of its id
+        run: String,
+    },
+    /// Print the events of one run or all, one a line, until the runner ends
+    Watch(WatchArgs),
 }
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct RunStart {
+#[command(after_help = "\
+  counterfoil run show 3f9c
+  counterfoil run show 3f9c --decisions")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
+pub(crate) struct RunShowArgs {
+    /// The run: the first digits of its id, with /N for its Nth execution
+    pub(crate) run: String,
+    /// List the fills
+    #[arg(long, conflicts_with_all = ["decisions", "manifest"])]
+    pub(crate) fills: bool,
+    /// List the decisions with requests or a fault, by journal entry
+    #[arg(long, conflicts_with = "manifest")]
+    pub(crate) decisions: bool,
+    /// List the inputs that were refused and never reached the strategy
+    #[arg(long, conflicts_with_all = ["fills", "decisions", "manifest"])]
+    pub(crate) refused: bool,
+    /// Print the manifest
+    #[arg(long)]
+    pub(crate) manifest: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Component, parameters, instruments and account are those of the backtested run. Bars come from the feed,
+the risk limits are the account's limits in force, and every decision is signed before its order is sent.
+
+  counterfoil run manifest 3f9c --feed ticker -o start.json
+  counterfoil account authorization grant start.json --until 2026-03-31 --as olga
+
+Exit codes: 1 if the account has no limits.")]
+pub(crate) struct RunManifestArgs {
+    /// The run: the first digits of its id
+    pub(crate) run: String,
+    /// Name of the feed that sends the bars
+    #[arg(long, value_name = "NAME")]
+    pub(crate) feed: String,
+    /// Instruments, separated by commas [default: all of the run]
+    #[arg(long, value_name = "SYMBOLS", value_delimiter = ',')]
+    pub(crate) instruments: Vec<String>,
+    /// Text that makes this start's run id unique [default: random]
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) start_nonce: Option<String>,
+    /// The file to write
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+  counterfoil run start start.json --authorization 17 --replay 8c1d --speed 8640000 --as olga
+  counterfoil run start start.json --authorization 17 --market --as olga
+
+Exit codes: 1 if the runner refuses the start; the output names the rule.")]
+pub(crate) struct RunStartArgs {
     /// The manifest
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) manifest: PathBuf,
-    /// The ledger's record that authorizes the start
+    /// Ledger record that authorizes the start
     #[arg(long, value_name = "RECORD")]
     pub(crate) authorization: u64,
-    /// The bars of this snapshot, as if they came now
+    /// Replay the bars of this snapshot as if they arrived now
     #[arg(long, value_name = "SNAPSHOT", conflicts_with_all = ["push", "tcp", "market"])]
     pub(crate) replay: Option<String>,
-    /// How many times faster than they were [default: as fast as the run takes them]
-    #[arg(long, requires = "replay", value_parser = clap::value_parser!(u32).range(1..))]
+    /// How many times faster than real time to replay [default: as fast as the run decides]
+    #[arg(long, value_name = "FACTOR", requires = "replay", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) speed: Option<u32>,
-    /// Bars come over the API
+    /// Bars are pushed to the API
     #[arg(long, conflicts_with_all = ["tcp", "market"])]
     pub(crate) push: bool,
-    /// Bars come from the venue that the manifest's feed is named after
+    /// Bars come from the venue that the manifest's feed names
     #[arg(long, conflicts_with = "tcp")]
     pub(crate) market: bool,
-    /// Bars come as lines from this address of this machine
-    #[arg(long, value_name = "ADDRESS", required_unless_present_any = ["replay", "push", "market"])]
+    /// Bars come as lines from this address, which must be on the runner's machine
+    #[arg(long, value_name = "HOST:PORT", required_unless_present_any = ["replay", "push", "market"])]
     pub(crate) tcp: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct OneRun {
-    /// The run: the first digits of its id
-    pub(crate) run: String,
-}
-
-#[derive(Debug, clap::Args)]
-#[command(group(clap::ArgGroup::new("killed").required(true)))]
-pub(crate) struct KillRuns {
-    /// The run: the first digits of its id
-    #[arg(group = "killed")]
-    pub(crate) run: Option<String>,
-    /// Every run of this account; none starts until `counterfoil kill --lift`
-    #[arg(long, group = "killed")]
-    pub(crate) account: Option<String>,
-    /// Every run of the installation; none starts until `counterfoil kill --lift`
-    #[arg(long, group = "killed")]
-    pub(crate) all: bool,
-    /// Why, for the record
-    #[arg(long, default_value = "")]
-    pub(crate) reason: String,
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct Watch {
+pub(crate) struct WatchArgs {
     /// The run: the first digits of its id [default: all]
     pub(crate) run: Option<String>,
-    /// Only what comes after the event with this id
+    /// Only events after the one with this id
     #[arg(long, value_name = "ID")]
     pub(crate) after: Option<String>,
 }

@@ -1,19 +1,20 @@
 //! `access-review`: who holds what, since when, and what somebody should look at.
 
 use anyhow::Result;
+use counterfoil_approval::ledger_view::LedgerView;
 use counterfoil_governance::role::Role;
-use counterfoil_governance::state::Principal;
+use counterfoil_governance::state::PrincipalRecord;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::times::show_time;
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use serde_json::{Value, json};
 
 use super::{key, principal};
-use crate::args::AccessReview;
-use crate::output::{Answer, say, say_json};
-use crate::people::rows;
-use crate::people::view::View;
-use crate::places::Places;
+use crate::args::AccessReviewArgs;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, print_json, print_line};
+use crate::people::ledger_access;
+use crate::people::table;
 
 /// Roles that one principal can hold together but that belong to two for a second pair of eyes to
 /// be one: the ledger keeps the duties apart by component, a review asks whether they should meet.
@@ -24,8 +25,8 @@ const TOGETHER: [(Role, Role); 4] = [
     (Role::Operator, Role::Administrator),
 ];
 
-pub(crate) fn run(places: &Places, args: &AccessReview) -> Result<Answer> {
-    let view = View::open(places)?;
+pub(crate) fn run(cli: &CliContext, args: &AccessReviewArgs) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let now = now();
     let soon = now
         .0
@@ -38,12 +39,12 @@ pub(crate) fn run(places: &Places, args: &AccessReview) -> Result<Answer> {
         .collect();
     let keys: Vec<Value> = key::rows(view.state());
     let findings = findings(&view, (now, UnixNanos(soon)));
-    if places.json {
+    if cli.json {
         let time = show_time(now);
-        say_json(
+        print_json(
             &json!({ "time": time, "principals": people, "keys": keys, "findings": findings }),
         );
-        return Ok(Answer::Yes);
+        return Ok(CommandAnswer::Yes);
     }
     let columns = [
         "principal",
@@ -54,21 +55,21 @@ pub(crate) fn run(places: &Places, args: &AccessReview) -> Result<Answer> {
         "last-act",
         "last-time",
     ];
-    rows::tell(places, people, &columns, "no principal");
-    say("");
-    rows::tell(places, keys, &key::COLUMNS, "no key");
-    say("");
-    rows::tell(
-        places,
+    table::print(cli, people, &columns, "no principal");
+    print_line("");
+    table::print(cli, keys, &key::COLUMNS, "no key");
+    print_line("");
+    table::print(
+        cli,
         findings,
         &["finding", "principal", "what"],
-        "nothing to look at",
+        "no findings",
     );
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
 /// What somebody should look at.
-fn findings(view: &View, (now, soon): (UnixNanos, UnixNanos)) -> Vec<Value> {
+fn findings(view: &LedgerView, (now, soon): (UnixNanos, UnixNanos)) -> Vec<Value> {
     let state = view.state();
     let mut all = Vec::new();
     let mut find = |finding: &str, principal: &str, what: String| {
@@ -86,12 +87,12 @@ fn findings(view: &View, (now, soon): (UnixNanos, UnixNanos)) -> Vec<Value> {
             find(
                 "no-role",
                 id.as_str(),
-                "may do nothing but end its own keys".to_owned(),
+                "can only revoke its own keys".to_owned(),
             );
         }
         let mut own = state.keys().values().filter(|key| key.owner == *id);
         if !own.any(|key| key.counts(now)) {
-            find("no-key", id.as_str(), "has no key that counts".to_owned());
+            find("no-key", id.as_str(), "has no valid key".to_owned());
         }
         if !view
             .verified
@@ -107,14 +108,14 @@ fn findings(view: &View, (now, soon): (UnixNanos, UnixNanos)) -> Vec<Value> {
             find(
                 "key-ends",
                 one.owner.as_str(),
-                format!("key {key} ends at {}", show_time(until)),
+                format!("key {key} expires at {}", show_time(until)),
             );
         }
     }
     all
 }
 
-fn conflicts(principal: &Principal) -> impl Iterator<Item = (Role, Role)> {
+fn conflicts(principal: &PrincipalRecord) -> impl Iterator<Item = (Role, Role)> {
     let has = |role: Role| principal.roles.contains(&role);
     TOGETHER
         .into_iter()

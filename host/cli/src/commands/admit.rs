@@ -1,4 +1,4 @@
-//! Lets a component in: admission, compilation in a child process, a place under its digest.
+//! Admits a component: admission checks, compilation in a child process, storage by digest.
 
 use std::path::Path;
 use std::process::Command;
@@ -13,12 +13,12 @@ use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_trading::limits::SandboxLimits;
 use counterfoil_trading::manifest::digest;
 
-use crate::places::Places;
+use crate::cli_context::CliContext;
 
-/// The component that `text` means, a file or the digest of one used before; its digest and what
-/// it says of itself.
+/// Admits the component that `text` names, a file or the digest of one used before; returns its digest
+/// and its description.
 pub(crate) fn component(
-    places: &Places,
+    cli: &CliContext,
     text: &str,
     limits: &SandboxLimits,
     engine: &EngineSettings,
@@ -27,27 +27,31 @@ pub(crate) fn component(
     let bytes = if path.is_file() {
         read_whole(path)?
     } else if let Ok(digest) = digest("component", text) {
-        places.data.component(&Digest(digest))?
+        cli.data.component(&Digest(digest))?
     } else {
-        bail!("no component {text:?}: it is neither a file nor sha256: and 64 hex digits");
+        bail!("no component {text:?}: expected a file, or sha256: and 64 hex digits");
     };
-    admission::check(&bytes).with_context(|| format!("{text} is not admitted"))?;
-    let digest = places.data.put_component(&bytes)?;
-    compile(places, &digest, engine).with_context(|| format!("{text} is not admitted"))?;
+    admission::check(&bytes).with_context(|| format!("cannot admit {text}"))?;
+    // Stored under the digest of the bytes that were checked. From here on the file that was named
+    // may change without changing what runs.
+    let digest = cli.data.put_component(&bytes)?;
+    compile(cli, &digest, engine).with_context(|| format!("cannot admit {text}"))?;
     let ready = compile_component(&bytes, limits, engine.clone())?;
     Ok((digest, ready))
 }
 
-/// Compiles in a process of its own, whose limits a compile bomb cannot get past. What it made
-/// comes out of the cache afterwards.
-fn compile(places: &Places, digest: &Digest, engine: &EngineSettings) -> Result<()> {
-    let program = std::env::current_exe().context("this program's own path")?;
+/// Compiles in a child process, whose memory and time are limited. The compiled code is read from
+/// the cache afterwards.
+fn compile(cli: &CliContext, digest: &Digest, engine: &EngineSettings) -> Result<()> {
+    let program = std::env::current_exe().context("cannot find this program's own file")?;
+    // Compilation runs over bytes of an unknown author: a component made to exhaust the compiler's
+    // memory or time takes the child down, not the runs of this process.
     let mut child = Command::new(program);
     child
         .arg("compile-component")
-        .arg(places.data.component_path(digest));
+        .arg(cli.data.component_path(digest));
     child
-        .arg(places.data.compiled())
+        .arg(cli.data.compiled())
         .arg(super::compile::name_of(engine));
     child.arg(engine.fuel_max.to_string());
     Ok(compile_in_child(&mut child, CompileLimits::default())?)

@@ -1,30 +1,37 @@
-//! `audit`: what a backtest must not do.
+//! `audit`: look-ahead, parity, publication. The checks themselves are the runner's.
 
 use anyhow::Result;
 use counterfoil_runner::run::replay::ReplayReport;
 use counterfoil_runner::study::lookahead;
 
-use super::replay;
-use crate::args::Audit;
-use crate::output::{Answer, say};
-use crate::places::Places;
+use super::{parity, publish, replay};
+use crate::args::{AuditCommand, ReplayArgs};
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, print_line};
 
-pub(crate) fn run(places: &Places, args: &Audit) -> Result<Answer> {
-    let Audit::Lookahead(args) = args;
-    let found = lookahead(places, &args.run, &args.backend)?;
-    let answer = replay::show(places, &args.run, "look-ahead audit", &found)?;
-    if !places.json && answer == Answer::Yes {
-        say("every decision was made again without a bar beyond it: no look-ahead");
+pub(crate) fn run(cli: &CliContext, args: &AuditCommand) -> Result<CommandAnswer> {
+    match args {
+        AuditCommand::Lookahead(args) => probe(cli, args),
+        AuditCommand::Parity(args) => parity::run(cli, args),
+        AuditCommand::Publish(args) => publish::run(cli, args),
+    }
+}
+
+fn probe(cli: &CliContext, args: &ReplayArgs) -> Result<CommandAnswer> {
+    let found = lookahead(cli, &args.run, &args.backend)?;
+    let answer = replay::show(cli, &args.run, "look-ahead test", &found)?;
+    if !cli.json && answer == CommandAnswer::Yes {
+        print_line("no look-ahead: every decision is the same without the bars after it");
     }
     Ok(answer)
 }
 
-pub(super) fn lookahead(places: &Places, run: &str, backend: &str) -> Result<ReplayReport> {
-    replay::decide_again(
-        places,
+pub(super) fn lookahead(cli: &CliContext, run: &str, backend: &str) -> Result<ReplayReport> {
+    replay::replay_with(
+        cli,
         run,
         backend,
-        "deciding over garbage",
+        "testing for look-ahead",
         lookahead::audit,
     )
 }

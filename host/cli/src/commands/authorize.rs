@@ -4,9 +4,8 @@
 use anyhow::{Context as _, Result};
 use counterfoil_base::digest::Digest;
 use counterfoil_base::gate::GateReason;
-use counterfoil_governance::act::{Act, Authorization, DigestSet, Refused};
-use counterfoil_governance::state::{Authorized, State};
-use counterfoil_os::files::read_whole;
+use counterfoil_governance::act::{Act, ActName, DigestSet, StartAuthorization};
+use counterfoil_governance::state::{AuthorizationRecord, LedgerState};
 use counterfoil_os::files::read_whole;
 use counterfoil_policy::verdict::PolicyVerdict;
 use counterfoil_runner::clock::now;
@@ -18,93 +17,83 @@ use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};
 
 use super::policy::eval::said;
-use crate::args::{Authorize, AuthorizeStart, Filter};
-use crate::output::{Answer, say, say_json};
-use crate::people::desk::Desk;
-use crate::people::refusal::tell;
-use crate::people::view::View;
-use crate::people::{self, rows, words};
-use crate::places::Places;
-
-/// The name of the act, where it is refused before the ledger is asked.
-const ACT: &str = "start-authorize";
+use crate::args::{AuthorizationCommand, AuthorizationGrantArgs, RowFilter};
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, print_json, print_line};
+use crate::people::ledger_access;
+use crate::people::outcome::print_outcome;
+use crate::people::{self, record_json, table};
 
 /// A second.
 const SECOND_NANOS: i64 = 1_000_000_000;
 
-pub(crate) fn run(places: &Places, args: &Authorize) -> Result<Answer> {
+pub(crate) fn run(cli: &CliContext, args: &AuthorizationCommand) -> Result<CommandAnswer> {
     match args {
-        Authorize::Start(args) => start(places, args),
-        Authorize::Withdraw { record, reason } => {
+        AuthorizationCommand::Grant(args) => start(cli, args),
+        AuthorizationCommand::Withdraw { record, reason } => {
             let (authorized, reason) = (*record, reason.clone());
-            let done = Desk::open(places)?.act(Act::StartWithdraw { authorized, reason })?;
+            let outcome =
+                ledger_access::open(cli)?.act(Act::StartWithdraw { authorized, reason })?;
             let what = format!("the authorization of record {record} is withdrawn");
-            Ok(tell(
-                places,
-                done,
+            Ok(print_outcome(
+                cli,
+                outcome,
                 &what,
                 json!({ "authorized-by": record }),
             ))
         }
-        Authorize::List { all, filter } => list(places, *all, filter),
+        AuthorizationCommand::List { all, filter } => list(cli, *all, filter),
     }
 }
 
-fn start(places: &Places, args: &AuthorizeStart) -> Result<Answer> {
+fn start(cli: &CliContext, args: &AuthorizationGrantArgs) -> Result<CommandAnswer> {
     let text = String::from_utf8(read_whole(&args.manifest)?);
     let name = args.manifest.display();
     let manifest = Manifest::parse(&text.with_context(|| format!("{name}"))?);
     let manifest = manifest.with_context(|| format!("{name}"))?;
     let component = people::digest(&manifest.component);
     let component = component.with_context(|| format!("{name} names no component by digest"))?;
-    let mut desk = Desk::open(places)?;
+    let mut client = ledger_access::open(cli)?;
     let from = people::time_if("--from", args.from.as_deref())?;
     // A policy is told whole seconds: the window is open in the very second that it begins in.
     let second = UnixNanos(
-        desk.now
+        client
+            .time()
             .0
-            .saturating_sub(desk.now.0.rem_euclid(SECOND_NANOS)),
+            .saturating_sub(client.time().0.rem_euclid(SECOND_NANOS)),
     );
     let window = (
         from.unwrap_or(second),
         people::time("--until", &args.until)?,
     );
     let limits = manifest.limits_digest()?;
-    let terms = match terms_of(&manifest, set(desk.state(), component, limits)) {
-        Ok(terms) => terms,
-        Err(denied) => {
-            let refused = Refused {
-                act: ACT.to_owned(),
-                subject: Digest(manifest.run_id()?).to_string(),
-                rule: denied.code.to_owned(),
-                why: denied.why,
-            };
-            return Ok(desk.refuse(&refused, &denied.who)?.tell(places, &[]));
-        }
-    };
-    let asked = Authorization {
+    // What is authorized is everything the manifest decides, by digest. A start under another
+    // account, feed, parameter or limit is another start and needs its own authorization.
+    let terms = terms_of(&manifest, set(client.state(), component, limits));
+    let run = Digest(manifest.run_id()?).to_string();
+    let terms = ledger_access::require(&mut client, ActName::StartAuthorize, run, terms)?;
+    let asked = StartAuthorization {
         terms,
         not_before: window.0,
         not_after: window.1,
     };
     let subject = asked.digest();
-    let done = match desk.act(Act::StartAuthorize(asked))? {
-        Ok(done) => done,
-        Err(refusal) => return Ok(refusal.tell(places, &[])),
-    };
-    if desk.now < window.0 {
-        return told(places, desk.state(), done.index, None);
+    let index = client.act(Act::StartAuthorize(asked))?.index()?;
+    // A verdict is valid for an hour. One asked for now would have expired when the window opens,
+    // so the operator asks then.
+    if client.time() < window.0 {
+        return told(cli, client.state(), index, None);
     }
-    let document = gates::start(desk.state(), done.index, desk.now)?;
-    match said(places, &mut desk, &document, subject)? {
-        Ok((verdict, record)) => told(places, desk.state(), done.index, Some((&verdict, record))),
-        Err(refusal) => Ok(refusal.tell(places, &[])),
-    }
+    let document = gates::start(client.state(), index, client.time())?;
+    // The authorization is recorded whatever the policy answers, and a denial is recorded too: an
+    // operator who retries until the policy passes leaves the failed attempts in the ledger.
+    let (verdict, record) = said(cli, &mut client, &document, subject)?;
+    told(cli, client.state(), index, Some((&verdict, record)))
 }
 
 /// What the component was promoted under last, with these limits if it ever was. Of one that nobody
 /// promoted, or under other limits alone, the ledger says so by its own rule.
-fn set(state: &State, component: Digest, limits: Digest) -> DigestSet {
+fn set(state: &LedgerState, component: Digest, limits: Digest) -> DigestSet {
     let found = state.registry().components().get(&component);
     let promoted = || {
         found
@@ -126,16 +115,16 @@ fn set(state: &State, component: Digest, limits: Digest) -> DigestSet {
 /// Tells what was authorized, and what the policy says of it; it is not asked about a window that is
 /// to come.
 fn told(
-    places: &Places,
-    state: &State,
+    cli: &CliContext,
+    state: &LedgerState,
     index: u64,
     asked: Option<(&PolicyVerdict, u64)>,
-) -> Result<Answer> {
+) -> Result<CommandAnswer> {
     let shut = asked.is_some_and(|(verdict, _)| !verdict.passes());
-    let answer = if shut { Answer::No } else { Answer::Yes };
+    let answer = CommandAnswer::yes_if(!shut);
     let found = state.authorizations().get(&index);
     let one = found.context("the authorization that was recorded")?;
-    if places.json {
+    if cli.json {
         let reason = |one: &GateReason| json!({ "code": one.code, "text": one.text });
         let mut value = row(state, (index, one), now());
         value["verdict"] = json!(asked.map(|(verdict, record)| json!({
@@ -143,39 +132,39 @@ fn told(
             "outcome": verdict.outcome.name(),
             "reasons": verdict.reasons.iter().map(reason).collect::<Vec<_>>(),
         })));
-        say_json(&value);
+        print_json(&value);
         return Ok(answer);
     }
     let (from, until) = (one.authorization.not_before, one.authorization.not_after);
     let (from, until) = (show_time(from), show_time(until));
-    say(&format!(
-        "record {index}: starts are authorized from {from} until {until}"
+    print_line(&format!(
+        "record {index}: authorized to start from {from} until {until}"
     ));
     let ask = format!("counterfoil policy eval start {index}");
     let Some((verdict, record)) = asked else {
-        say(&format!("when the window is open, ask the policy: {ask}"));
+        print_line(&format!("next, once the window is open: {ask}"));
         return Ok(answer);
     };
     let outcome = verdict.outcome.name();
-    say(&format!("record {record}: the policy says {outcome}"));
+    print_line(&format!("record {record}: policy verdict {outcome}"));
     for reason in &verdict.reasons {
-        say(&format!("  {reason}"));
+        print_line(&format!("  {reason}"));
     }
     if shut {
-        say(&format!(
-            "nothing starts by it; mend that, and ask again: {ask}"
+        print_line(&format!(
+            "no run can start under it; correct that, then: {ask}"
         ));
     } else {
-        say(&format!(
+        print_line(&format!(
             "next, within an hour: counterfoil run start MANIFEST --authorization {index}"
         ));
-        say(&format!("later, ask again first: {ask}"));
+        print_line(&format!("later, evaluate the policy again first: {ask}"));
     }
     Ok(answer)
 }
 
-fn list(places: &Places, all: bool, filter: &Filter) -> Result<Answer> {
-    let view = View::open(places)?;
+fn list(cli: &CliContext, all: bool, filter: &RowFilter) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let (state, time) = (view.state(), now());
     let found = state.authorizations().iter();
     let found = found.map(|(index, one)| row(state, (*index, one), time));
@@ -192,16 +181,16 @@ fn list(places: &Places, all: bool, filter: &Filter) -> Result<Answer> {
         "is",
         "runs",
     ];
-    rows::tell(
-        places,
-        rows::filter(found, filter)?,
+    table::print(
+        cli,
+        table::filter(found, filter)?,
         &columns,
         "no authorization",
     );
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
-fn row(state: &State, (index, one): (u64, &Authorized), time: UnixNanos) -> Value {
+fn row(state: &LedgerState, (index, one): (u64, &AuthorizationRecord), time: UnixNanos) -> Value {
     let asked = &one.authorization;
     let is = if one.withdrawn.is_some() {
         "withdrawn"
@@ -214,20 +203,18 @@ fn row(state: &State, (index, one): (u64, &Authorized), time: UnixNanos) -> Valu
     };
     let runs = state.registry().runs().values();
     let runs = runs.filter(|run| run.start.authorized == index);
-    let mut value = words::terms(&asked.terms);
+    let mut value = record_json::terms(&asked.terms);
     value["record"] = json!(index);
-    value["by"] = words::text(&one.deed.by);
-    value["not-before"] = words::until(Some(asked.not_before));
-    value["not-after"] = words::until(Some(asked.not_after));
+    value["by"] = record_json::text(&one.deed.by);
+    value["not-before"] = record_json::until(Some(asked.not_before));
+    value["not-after"] = record_json::until(Some(asked.not_after));
     value["is"] = json!(is);
     value["runs"] = json!(
         runs.map(|run| run.start.run.to_string())
             .collect::<Vec<_>>()
     );
-    value["withdrawn"] = json!(
-        one.withdrawn
-            .as_ref()
-            .map(|(reason, deed)| { words::join(words::deed(deed), json!({ "reason": reason })) })
-    );
+    value["withdrawn"] = json!(one.withdrawn.as_ref().map(|(reason, deed)| {
+        record_json::join(record_json::deed(deed), json!({ "reason": reason }))
+    }));
     value
 }

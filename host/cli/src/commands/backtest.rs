@@ -11,87 +11,119 @@ use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::record::CloseReason;
 use sha2::{Digest as _, Sha256};
 
+use super::manifest_flags::{BarsSource, manifest};
 use super::resume;
-use super::terms::{Bars, manifest};
-use crate::args::{Backtest, BacktestOrResume};
-use crate::output::{Answer, say_json};
-use crate::places::Places;
-use crate::progress::Watcher;
+use super::run_terms::flags_of_manifest;
+use crate::args::{BacktestArgs, BacktestOrResumeArgs, ManifestFlags};
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, CommandLineError, print_json};
+use crate::progress::RunProgress;
 use crate::report;
 
-pub(crate) fn run(places: &Places, args: &BacktestOrResume) -> Result<Answer> {
+pub(crate) fn run(cli: &CliContext, args: &BacktestOrResumeArgs) -> Result<CommandAnswer> {
     if let Some(run) = &args.resume {
-        return resume::backtest(places, run, &args.base.backend);
+        return resume::backtest(cli, run, &args.base.backend);
     }
     let args = &args.base;
-    let manifest = manifest_of(places, args)?;
-    let outcome = execute(places, &manifest, &args.backend)?;
-    if places.json {
-        say_json(&report::outcome_json(&manifest, &outcome)?);
+    let manifest = manifest_of(cli, args)?;
+    let outcome = execute(cli, &manifest, &args.backend)?;
+    if cli.json {
+        print_json(&report::outcome_json(&manifest, &outcome)?);
     } else {
         report::print_outcome(&manifest, &outcome)?;
     }
     Ok(match outcome.close.reason {
-        CloseReason::EndOfData => Answer::Yes,
-        CloseReason::Fault | CloseReason::Stopped => Answer::No,
+        CloseReason::EndOfData => CommandAnswer::Yes,
+        CloseReason::Fault | CloseReason::Stopped => CommandAnswer::No,
     })
 }
 
 pub(crate) fn execute(
-    places: &Places,
+    cli: &CliContext,
     manifest: &Manifest,
     backend: &str,
 ) -> Result<ExecutionOutcome> {
-    let mut watcher = Watcher::new(0);
-    let signer = Box::new(places.keys.signer()?);
+    let mut progress = RunProgress::new(0);
+    let signer = Box::new(cli.keys.signer()?);
     let done = backtest(
-        &places.data,
+        &cli.data,
         manifest,
-        places.engine(backend)?,
+        cli.engine(backend)?,
         signer,
-        &mut watcher,
+        &mut progress,
     );
-    watcher.finish();
+    progress.finish();
     Ok(done?)
 }
 
-/// Takes in the file with the manifest's component, where one is given.
-pub(super) fn bring_component(
-    places: &Places,
+/// Stores the manifest's component from its file, where one is given.
+pub(super) fn store_component(
+    cli: &CliContext,
     manifest: &Manifest,
     file: Option<&str>,
 ) -> Result<()> {
     let Some(file) = file else { return Ok(()) };
     let bytes = read_whole(Path::new(file))?;
     let digest = format!("sha256:{}", hex::encode(Sha256::digest(&bytes)));
+    // The manifest is the run's identity. Running other bytes under it would give a journal whose
+    // component nobody can find.
     if digest != manifest.component {
         bail!(
-            "{file} is {digest}, the manifest names {}: give the component that it names",
+            "{file} is {digest}, but the manifest names {}; give the component that it names",
             manifest.component
         );
     }
-    places.data.put_component(&bytes)?;
+    cli.data.put_component(&bytes)?;
     Ok(())
 }
 
-pub(crate) fn manifest_of(places: &Places, args: &Backtest) -> Result<Manifest> {
+/// A manifest is complete: a flag beside it would be ignored, and the run would not be the one that
+/// was meant.
+pub(super) fn manifest_or_flags(
+    flags: &ManifestFlags,
+    more: impl Iterator<Item = &'static str>,
+) -> Result<()> {
+    let given: Vec<&str> = flags_of_manifest(flags).into_iter().chain(more).collect();
+    if given.is_empty() {
+        return Ok(());
+    }
+    Err(CommandLineError::new(format!(
+        "a manifest is given, which contains what {} would set; leave out the one or the other",
+        given.join(", ")
+    )))
+}
+
+/// The manifest in a file.
+pub(super) fn read_manifest(path: &Path) -> Result<Manifest> {
+    let invalid = || format!("invalid manifest {}", path.display());
+    let text = String::from_utf8(read_whole(path)?).with_context(invalid)?;
+    Manifest::parse(&text).with_context(invalid)
+}
+
+pub(crate) fn manifest_of(cli: &CliContext, args: &BacktestArgs) -> Result<Manifest> {
     if let Some(path) = &args.manifest {
-        if args.snapshot.is_some() {
-            bail!("give a manifest or flags, not both: the manifest says everything");
-        }
-        let text = read_whole(path)?;
-        let text = String::from_utf8(text).with_context(|| format!("{}", path.display()))?;
-        let manifest = Manifest::parse(&text)?;
-        bring_component(places, &manifest, args.terms.component.as_deref())?;
+        let own = [
+            ("--snapshot", args.snapshot.is_some()),
+            ("--instruments", !args.instruments.is_empty()),
+            ("--from", args.from.is_some()),
+            ("--to", args.to.is_some()),
+        ];
+        let own = own
+            .into_iter()
+            .filter_map(|(flag, is_given)| is_given.then_some(flag));
+        manifest_or_flags(&args.terms, own)?;
+        let manifest = read_manifest(path)?;
+        store_component(cli, &manifest, args.terms.component.as_deref())?;
         return Ok(manifest);
     }
     let id = args.snapshot.as_deref();
-    let id =
-        id.context("which snapshot? give --snapshot ID; `counterfoil snapshots` lists them")?;
-    let store = snapshot_store(&places.data)?;
+    let id = id.context(
+        "no snapshot; give --snapshot ID (`counterfoil data list` shows them), or a manifest",
+    )?;
+    let store = snapshot_store(&cli.data)?;
     let snapshot = store.load(&store.resolve(id)?)?;
     let selection = snapshot.select(&args.instruments, None, None)?;
-    let bars = Bars {
+    let bars = BarsSource {
         data: DataSource::Snapshot {
             id: snapshot.id().to_string(),
             from: args.from.clone(),
@@ -101,5 +133,5 @@ pub(crate) fn manifest_of(places: &Places, args: &Backtest) -> Result<Manifest> 
         instruments: selection.instruments(),
         cadence: args.cadence,
     };
-    manifest(places, &args.terms, bars, &args.backend)
+    manifest(cli, &args.terms, bars, &args.backend)
 }

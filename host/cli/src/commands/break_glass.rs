@@ -3,91 +3,97 @@
 use anyhow::Result;
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{self, Act};
-use counterfoil_governance::state::Broken;
+use counterfoil_governance::state::BreakGlassRecord;
 use counterfoil_os::files::read_whole;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::times::show_time;
 use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};
 
-use crate::args::{BreakGlass, Filter};
-use crate::output::Answer;
-use crate::people::desk::Desk;
-use crate::people::refusal::tell;
-use crate::people::view::View;
-use crate::people::{self, rows, words};
-use crate::places::Places;
+use crate::args::{BreakGlassCommand, RowFilter};
+use crate::cli_context::CliContext;
+use crate::output::CommandAnswer;
+use crate::people::ledger_access;
+use crate::people::outcome::print_outcome;
+use crate::people::{self, record_json, table};
 
-pub(crate) fn run(places: &Places, args: &BreakGlass) -> Result<Answer> {
+pub(crate) fn run(cli: &CliContext, args: &BreakGlassCommand) -> Result<CommandAnswer> {
     match args {
-        BreakGlass::Open { act, until, reason } => {
+        BreakGlassCommand::Open { act, until, reason } => {
             let glass = act::BreakGlass {
                 scope: act.iter().cloned().collect(),
                 reason: reason.clone(),
                 until: people::time("--until", until)?,
             };
             let end = show_time(glass.until);
-            let mut desk = Desk::open(places)?;
-            let done = desk.act(Act::BreakGlassOpen(glass))?;
-            let record = done.as_ref().map_or(0, |done| done.index);
+            let mut client = ledger_access::open(cli)?;
+            let outcome = client.act(Act::BreakGlassOpen(glass))?;
+            let record = outcome.clone().index().unwrap_or_default();
             let what = format!(
-                "{} may do alone until {end}: {}; with --emergency {record}, and a retrospective is owed",
-                desk.actor,
+                "{} may act without the second signature until {end}: {}; use --emergency {record}; a retrospective is owed",
+                client.actor(),
                 act.join(", ")
             );
-            Ok(tell(
-                places,
-                done,
+            Ok(print_outcome(
+                cli,
+                outcome,
                 &what,
                 json!({ "scope": act, "until": end }),
             ))
         }
-        BreakGlass::Close { record, reason } => {
+        BreakGlassCommand::Close { record, reason } => {
             let (opened, reason) = (*record, reason.clone());
-            let done = Desk::open(places)?.act(Act::BreakGlassClose { opened, reason })?;
+            let outcome = ledger_access::open(cli)?.act(Act::BreakGlassClose { opened, reason })?;
             let what =
-                format!("the break-glass of record {opened} is over; its retrospective is owed");
-            Ok(tell(places, done, &what, json!({ "opened-by": opened })))
+                format!("the break-glass of record {opened} is closed; its retrospective is owed");
+            Ok(print_outcome(
+                cli,
+                outcome,
+                &what,
+                json!({ "opened-by": opened }),
+            ))
         }
-        BreakGlass::Review {
+        BreakGlassCommand::Review {
             record,
             report,
             findings,
         } => {
             let opened = *record;
+            // Only the digest is recorded: the report may name people and incidents that do not
+            // belong into a ledger that auditors copy.
             let report = Digest::of(&read_whole(report)?);
             let findings = findings.clone();
-            let done = Desk::open(places)?.act(Act::Retrospective {
+            let outcome = ledger_access::open(cli)?.act(Act::Retrospective {
                 opened,
                 report,
                 findings,
             })?;
             let what = format!("the retrospective of record {opened} is signed");
-            let facts = json!({ "opened-by": opened, "report": words::digest(&report) });
-            Ok(tell(places, done, &what, facts))
+            let facts = json!({ "opened-by": opened, "report": record_json::digest(&report) });
+            Ok(print_outcome(cli, outcome, &what, facts))
         }
-        BreakGlass::List(filter) => list(places, filter),
+        BreakGlassCommand::List(filter) => list(cli, filter),
     }
 }
 
-fn list(places: &Places, filter: &Filter) -> Result<Answer> {
-    let view = View::open(places)?;
+fn list(cli: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let now = now();
     let all = view.state().broken().iter();
     let found = all.map(|(index, one)| row(*index, one, now)).collect();
     let columns = [
         "record", "by", "scope", "until", "open", "owed", "acts", "reason",
     ];
-    rows::tell(
-        places,
-        rows::filter(found, filter)?,
+    table::print(
+        cli,
+        table::filter(found, filter)?,
         &columns,
-        "no glass was broken",
+        "no break-glass",
     );
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
-fn row(index: u64, one: &Broken, now: UnixNanos) -> Value {
+fn row(index: u64, one: &BreakGlassRecord, now: UnixNanos) -> Value {
     let acts = one
         .acts
         .iter()
@@ -104,7 +110,7 @@ fn row(index: u64, one: &Broken, now: UnixNanos) -> Value {
         "reason": one.glass.reason,
         "closed": one.closed.as_ref().map(|(why, deed)| format!("by {}: {why}", deed.by)),
         "retrospective": one.retrospective.as_ref().map(|(report, findings, deed)| {
-            words::join(words::deed(deed), json!({ "report": words::digest(report), "findings": findings }))
+            record_json::join(record_json::deed(deed), json!({ "report": record_json::digest(report), "findings": findings }))
         }),
     })
 }

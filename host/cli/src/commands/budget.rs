@@ -2,9 +2,9 @@
 
 use anyhow::{Context as _, Result, bail};
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::act::{Act, Budget, Payer, Usage};
+use counterfoil_governance::act::{Act, BudgetHolder, Usage, UsageBudget};
 use counterfoil_governance::id::Id;
-use counterfoil_governance::report::{Used, daily_usage, standing};
+use counterfoil_governance::report::{UsageTotals, daily_usage, standing};
 use counterfoil_governance::state::{DAY_NANOS, day_of};
 use counterfoil_runner::clock::now;
 use counterfoil_runner::run::usage;
@@ -13,112 +13,121 @@ use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};
 
-use crate::args::{self, BudgetSet, Filter};
-use crate::output::{Answer, say, say_json};
-use crate::people::desk::Desk;
-use crate::people::refusal::tell;
-use crate::people::view::View;
-use crate::people::{self, rows, words};
-use crate::places::Places;
+use crate::args::{self, BudgetSetArgs, RowFilter};
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, print_json, print_line};
+use crate::people::ledger_access;
+use crate::people::outcome::print_outcome;
+use crate::people::{self, record_json, table};
 
 /// Nanoseconds in a second.
 const SECOND_NANOS: u64 = 1_000_000_000;
 
-pub(crate) fn run(places: &Places, args: &args::Budget) -> Result<Answer> {
+pub(crate) fn run(cli: &CliContext, args: &args::BudgetCommand) -> Result<CommandAnswer> {
     match args {
-        args::Budget::Set(args) => set(places, args),
-        args::Budget::Team { name, member } => {
+        args::BudgetCommand::Set(args) => set(cli, args),
+        args::BudgetCommand::Team { name, member } => {
             let team = people::id("the team", name)?;
             let members = member.iter().map(|name| people::id("--member", name));
             let members: std::collections::BTreeSet<_> = members.collect::<Result<_>>()?;
-            let names: Vec<_> = members.iter().map(words::text).collect();
+            let names: Vec<_> = members.iter().map(record_json::text).collect();
             let act = Act::TeamSet {
                 team: team.clone(),
                 members,
             };
-            let done = Desk::open(places)?.act(act)?;
-            let what = format!("the team {team} is {}", rows::plain(&json!(names)));
+            let outcome = ledger_access::open(cli)?.act(act)?;
+            let what = format!(
+                "team {team} has the members {}",
+                table::plain(&json!(names))
+            );
             let facts = json!({ "team": team.as_str(), "members": names });
-            Ok(tell(places, done, &what, facts))
+            Ok(print_outcome(cli, outcome, &what, facts))
         }
-        args::Budget::Excess {
+        args::BudgetCommand::Excess {
             payer: of,
             until,
             reason,
         } => {
             let (of, until) = (payer(of)?, people::time("--until", until)?);
-            let facts = words::join(words::payer(&of), json!({ "until": show_time(until) }));
-            let what = format!("{of} may be over budget until {}", show_time(until));
+            let facts = record_json::join(
+                record_json::payer(&of),
+                json!({ "until": show_time(until) }),
+            );
+            let what = format!("{of} may exceed its budget until {}", show_time(until));
             let reason = reason.clone();
-            let done = Desk::open(places)?.act(Act::BudgetExcess { of, until, reason })?;
-            Ok(tell(places, done, &what, facts))
+            let outcome = ledger_access::open(cli)?.act(Act::BudgetExcess { of, until, reason })?;
+            Ok(print_outcome(cli, outcome, &what, facts))
         }
-        args::Budget::Use { run, tag } => record(places, run, tag),
-        args::Budget::List(filter) => list(places, filter),
-        args::Budget::Report { day } => report(places, day.as_deref()),
+        args::BudgetCommand::Use { run, tag } => record(cli, run, tag),
+        args::BudgetCommand::List(filter) => list(cli, filter),
+        args::BudgetCommand::Report { day } => report(cli, day.as_deref()),
     }
 }
 
-fn payer(typed: &args::Payer) -> Result<Payer> {
+fn payer(typed: &args::BudgetPayer) -> Result<BudgetHolder> {
     match (&typed.owner, &typed.team) {
-        (Some(owner), None) => Ok(Payer::Owner(people::id("--owner", owner)?)),
-        (None, Some(team)) => Ok(Payer::Team(people::id("--team", team)?)),
-        (None, None) | (Some(_), Some(_)) => bail!("whose budget? give --owner or --team"),
+        (Some(owner), None) => Ok(BudgetHolder::Owner(people::id("--owner", owner)?)),
+        (None, Some(team)) => Ok(BudgetHolder::Team(people::id("--team", team)?)),
+        (None, None) | (Some(_), Some(_)) => bail!("no owner and no team; give --owner or --team"),
     }
 }
 
-fn set(places: &Places, args: &BudgetSet) -> Result<Answer> {
+fn set(cli: &CliContext, args: &BudgetSetArgs) -> Result<CommandAnswer> {
     let of = payer(&args.payer)?;
-    let budget = Budget {
+    let budget = UsageBudget {
         of: of.clone(),
         fuel: args.fuel,
         runs: args.runs,
         bytes: args.bytes,
         wall_nanos: args.wall.saturating_mul(SECOND_NANOS),
     };
-    let done = Desk::open(places)?.act(Act::BudgetSet(budget))?;
+    let outcome = ledger_access::open(cli)?.act(Act::BudgetSet(budget))?;
     let what = format!("{of} has a budget");
-    Ok(tell(places, done, &what, words::payer(&of)))
+    Ok(print_outcome(cli, outcome, &what, record_json::payer(&of)))
 }
 
 /// Records what a run used since it was recorded last; so it can be done every day, or twice.
-fn record(places: &Places, name: &str, tags: &[String]) -> Result<Answer> {
-    let execution = places.data.find(name)?;
-    let manifest = Manifest::parse(&places.data.manifest_text(&execution)?)?;
-    let all = places.data.executions_of(&execution.run)?;
+fn record(cli: &CliContext, name: &str, tags: &[String]) -> Result<CommandAnswer> {
+    let execution = cli.data.find(name)?;
+    let manifest = Manifest::parse(&cli.data.manifest_text(&execution)?)?;
+    let all = cli.data.executions_of(&execution.run)?;
+    // Usage is read from the journals, which the runner signed, not from what the caller reports:
+    // an owner cannot record less than was used.
     let used = usage::run_usage(&all)?;
-    let mut desk = Desk::open(places)?;
+    let mut client = ledger_access::open(cli)?;
     let run = Digest(manifest.run_id()?);
-    let started = desk.state().registry().runs().get(&run);
+    let started = client.state().registry().runs().get(&run);
     let owner = match started {
         Some(started) => started.start.terms.owner.clone(),
         None => Id::parse(&manifest.account.owner).context("the manifest's owner")?,
     };
     let (mut fuel, mut wall_nanos, mut bytes) = (used.fuel, used.wall_nanos, None);
-    let usages = desk.state().books().usages.iter();
+    let usages = client.state().books().usages.iter();
+    // What earlier records hold is subtracted, so that the command can run daily or twice, or again
+    // after a crash, without counting anything twice.
     for (before, _) in usages.filter(|(one, _)| one.run == run) {
         fuel = fuel.saturating_sub(before.fuel);
         wall_nanos = wall_nanos.saturating_sub(before.wall_nanos);
         bytes = Some(before.bytes);
     }
     if fuel == 0 && wall_nanos == 0 && bytes == Some(used.bytes) {
-        let facts = json!({ "run": words::digest(&run), "record": Value::Null });
-        if places.json {
-            say_json(&facts);
+        let facts = json!({ "run": record_json::digest(&run), "record": Value::Null });
+        if cli.json {
+            print_json(&facts);
         } else {
-            say("all of it is on record");
+            print_line("nothing new to record");
         }
-        return Ok(Answer::Yes);
+        return Ok(CommandAnswer::Yes);
     }
     let facts = json!({
-        "run": words::digest(&run), "owner": words::text(&owner), "tags": tags,
+        "run": record_json::digest(&run), "owner": record_json::text(&owner), "tags": tags,
         "fuel": fuel, "wall-nanos": wall_nanos, "bytes": used.bytes,
     });
     let what = format!(
-        "run {run} of {owner} used {fuel} fuel and {wall_nanos} ns more, and holds {} bytes",
+        "run {run} of {owner}: {fuel} fuel and {wall_nanos} ns more, {} bytes in storage",
         used.bytes
     );
-    let done = desk.act(Act::Usage(Usage {
+    let outcome = client.act(Act::Usage(Usage {
         run,
         owner,
         tags: tags.iter().cloned().collect(),
@@ -126,12 +135,12 @@ fn record(places: &Places, name: &str, tags: &[String]) -> Result<Answer> {
         wall_nanos,
         bytes: used.bytes,
     }))?;
-    Ok(tell(places, done, &what, facts))
+    Ok(print_outcome(cli, outcome, &what, facts))
 }
 
 /// Every budget with what is used of it now.
-fn list(places: &Places, filter: &Filter) -> Result<Answer> {
-    let view = View::open(places)?;
+fn list(cli: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let (state, time) = (view.state(), now());
     let mut all = Vec::new();
     for (of, (budget, deed)) in &state.books().budgets {
@@ -144,17 +153,17 @@ fn list(places: &Places, filter: &Filter) -> Result<Answer> {
         ];
         let excess = state.books().excesses.get(of);
         let excess = excess.filter(|one| time < one.until);
-        let mut value = words::payer(of);
+        let mut value = record_json::payer(of);
         value["over"] = json!(of_each.iter().any(|(_, used, most)| used >= most));
         value["excess-until"] = json!(excess.map(|one| show_time(one.until)));
-        value["by"] = words::text(&deed.by);
+        value["by"] = record_json::text(&deed.by);
         value["record"] = json!(deed.index);
         for (name, used, most) in of_each {
             value[name] = json!(format!("{used} of {most}"));
         }
         all.push(value);
     }
-    let all = rows::filter(all, filter)?;
+    let all = table::filter(all, filter)?;
     let over = all.iter().any(|row| row["over"] == json!(true));
     let columns = [
         "owner",
@@ -167,13 +176,13 @@ fn list(places: &Places, filter: &Filter) -> Result<Answer> {
         "excess-until",
         "record",
     ];
-    rows::tell(places, all, &columns, "no budget");
-    Ok(if over { Answer::No } else { Answer::Yes })
+    table::print(cli, all, &columns, "no budget");
+    Ok(CommandAnswer::yes_if(!over))
 }
 
 /// What was used on a day.
-fn report(places: &Places, day: Option<&str>) -> Result<Answer> {
-    let view = View::open(places)?;
+fn report(cli: &CliContext, day: Option<&str>) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let time = people::time_if("--day", day)?.unwrap_or_else(now);
     let day = day_of(time);
     let used = daily_usage(view.state(), day);
@@ -189,17 +198,19 @@ fn report(places: &Places, day: Option<&str>) -> Result<Answer> {
     for (kind, found) in list {
         all.extend(found.iter().map(|(name, used)| row(kind, name, used)));
     }
-    if places.json {
-        say_json(&json!({ "day": date, "used": all }));
-        return Ok(Answer::Yes);
+    if cli.json {
+        print_json(&json!({ "day": date, "used": all }));
+        return Ok(CommandAnswer::Yes);
     }
-    say(&format!("used on {date} (UTC), as runs reported it:"));
+    print_line(&format!(
+        "use on {date} (UTC), as recorded from the runs' journals:"
+    ));
     let columns = ["of", "name", "runs", "fuel", "wall-nanos", "bytes"];
-    rows::tell(places, all, &columns, "nothing");
-    Ok(Answer::Yes)
+    table::print(cli, all, &columns, "nothing");
+    Ok(CommandAnswer::Yes)
 }
 
-fn row(of: &str, name: &str, used: &Used) -> Value {
+fn row(of: &str, name: &str, used: &UsageTotals) -> Value {
     json!({
         "of": of,
         "name": name,

@@ -1,4 +1,4 @@
-//! `build`: a strategy crate becomes a component.
+//! `build`: builds a strategy crate into a component.
 
 use std::path::{Path, PathBuf};
 
@@ -9,13 +9,15 @@ use counterfoil_os::files::write_whole;
 use counterfoil_sandbox::admission;
 use serde_json::json;
 
-use crate::args::Build;
-use crate::output::{Answer, pairs, say, say_json};
-use crate::places::Places;
+use crate::args::BuildArgs;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, print_fields, print_json, print_line};
 
-pub(crate) fn run(places: &Places, args: &Build) -> Result<Answer> {
-    let folder = args.folder.canonicalize();
-    let folder = folder.with_context(|| format!("no folder {}", args.folder.display()))?;
+pub(crate) fn run(cli: &CliContext, args: &BuildArgs) -> Result<CommandAnswer> {
+    let folder = args
+        .folder
+        .canonicalize()
+        .with_context(|| format!("cannot open the directory {}", args.folder.display()))?;
     let toolchain = Toolchain::detect()?;
     let target = folder.join("target");
     let guest = GuestCrate {
@@ -24,15 +26,16 @@ pub(crate) fn run(places: &Places, args: &Build) -> Result<Answer> {
         locked: false,
     };
     let built = build(&toolchain, &guest)?;
-    // The author hears the host's verdict before anybody else does.
+    // Admission rejects what no host would run, so the author learns of it here and not from a
+    // reviewer.
     admission::check(&built.component)?;
     let path = args
         .output
         .clone()
         .unwrap_or_else(|| folder.join(file_name(&built.module_path)));
     write_whole(&path, &built.component)?;
-    print(places, &path, &built);
-    Ok(Answer::Yes)
+    print(cli, &path, &built);
+    Ok(CommandAnswer::Yes)
 }
 
 fn file_name(module: &Path) -> PathBuf {
@@ -44,20 +47,20 @@ fn file_name(module: &Path) -> PathBuf {
     PathBuf::from(format!("{stem}.wasm"))
 }
 
-fn print(places: &Places, path: &Path, built: &BuiltGuest) {
+fn print(cli: &CliContext, path: &Path, built: &BuiltGuest) {
     let digest = format!("sha256:{}", built.digest);
-    if places.json {
-        say_json(&json!({ "component": path, "digest": digest, "bytes": built.component.len() }));
+    if cli.json {
+        print_json(&json!({ "component": path, "digest": digest, "bytes": built.component.len() }));
         return;
     }
-    pairs(&[
+    print_fields(&[
         ("component", path.display().to_string()),
         ("digest", digest),
         ("size", format!("{} bytes", built.component.len())),
     ]);
-    say("");
+    print_line("");
     let path = path.display();
-    say(&format!(
+    print_line(&format!(
         "next: counterfoil backtest --component {path} --snapshot ID --risk research"
     ));
 }

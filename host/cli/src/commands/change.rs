@@ -3,108 +3,115 @@
 mod proposal;
 
 use anyhow::{Context as _, Result};
-use counterfoil_governance::act::{Act, Class};
-use counterfoil_governance::state::{Change, Ending};
+use counterfoil_approval::ledger_view::LedgerView;
+use counterfoil_governance::act::{Act, ApprovalClass};
+use counterfoil_governance::state::{ChangeEnd, ProposedChange};
 use counterfoil_runner::clock::now;
 use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
 
+use super::{break_glass, exception};
 use crate::args;
-use crate::output::{Answer, pairs, say, say_json};
-use crate::people::desk::Desk;
-use crate::people::refusal::tell;
-use crate::people::view::View;
-use crate::people::{rows, words};
-use crate::places::Places;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, print_fields, print_json, print_line};
+use crate::people::ledger_access;
+use crate::people::outcome::print_outcome;
+use crate::people::{record_json, table};
 
-pub(crate) fn run(places: &Places, args: &args::Change) -> Result<Answer> {
+pub(crate) fn run(cli: &CliContext, args: &args::ChangeCommand) -> Result<CommandAnswer> {
     match args {
-        args::Change::Approve { record } => approve(places, *record),
-        args::Change::Withdraw { record, reason } => {
+        args::ChangeCommand::Approve { record } => approve(cli, *record),
+        args::ChangeCommand::Withdraw { record, reason } => {
             let (proposed, reason) = (*record, reason.clone());
-            let done = Desk::open(places)?.act(Act::ChangeWithdraw { proposed, reason })?;
+            let outcome =
+                ledger_access::open(cli)?.act(Act::ChangeWithdraw { proposed, reason })?;
             let what = format!("the change of record {proposed} is withdrawn");
-            Ok(tell(places, done, &what, json!({ "change": proposed })))
+            Ok(print_outcome(
+                cli,
+                outcome,
+                &what,
+                json!({ "change": proposed }),
+            ))
         }
-        args::Change::Show { record } => show(places, *record),
-        args::Change::List { all, filter } => list(places, *all, filter),
+        args::ChangeCommand::Exception(args) => exception::run(cli, args),
+        args::ChangeCommand::BreakGlass(args) => break_glass::run(cli, args),
+        args::ChangeCommand::Show { record } => show(cli, *record),
+        args::ChangeCommand::List { all, filter } => list(cli, *all, filter),
     }
 }
 
 /// What somebody is asked to sign, field by field.
-fn show(places: &Places, proposed: u64) -> Result<Answer> {
-    let view = View::open(places)?;
+fn show(cli: &CliContext, proposed: u64) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let change = view.state().changes().get(&proposed);
     let change = change.with_context(|| {
-        format!(
-            "record {proposed} proposes no change; `counterfoil change list` shows those that do"
-        )
+        format!("record {proposed} is not a proposed change; `counterfoil change list` shows them")
     })?;
-    let mut value = row(places, &view, proposed, change);
-    if places.json {
-        say_json(&value);
-        return Ok(Answer::Yes);
+    let mut value = row(cli, &view, proposed, change);
+    if cli.json {
+        print_json(&value);
+        return Ok(CommandAnswer::Yes);
     }
     let differences = value["proposes"].take();
     let fields = value.as_object().into_iter().flatten();
     let told = fields.filter(|(name, field)| !field.is_null() && *name != "about");
     let told: Vec<(&str, String)> = told
-        .map(|(name, field)| (name.as_str(), rows::plain(field)))
+        .map(|(name, field)| (name.as_str(), table::plain(field)))
         .collect();
-    pairs(&told);
-    say("");
+    print_fields(&told);
+    print_line("");
     let differences = differences.as_array().cloned().unwrap_or_default();
-    rows::tell(places, differences, &["what", "now", "then"], "nothing");
+    table::print(cli, differences, &["what", "now", "then"], "nothing");
     if change.waits(now()) {
-        say("");
-        say(&format!(
+        print_line("");
+        print_line(&format!(
             "next: counterfoil change approve {proposed} --as ANOTHER"
         ));
     }
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
-fn approve(places: &Places, proposed: u64) -> Result<Answer> {
-    let mut desk = Desk::open(places)?;
-    let done = desk.act(Act::ChangeApprove { proposed })?;
-    let change = desk.state().changes().get(&proposed);
+fn approve(cli: &CliContext, proposed: u64) -> Result<CommandAnswer> {
+    let mut client = ledger_access::open(cli)?;
+    let outcome = client.act(Act::ChangeApprove { proposed })?;
+    let change = client.state().changes().get(&proposed);
     let effect = change.is_some_and(|change| change.ended.is_some());
     let name = change.map_or("change", |change| change.act.name());
     let then = if effect {
         "it takes effect now"
     } else {
-        "others must sign still"
+        "more signatures are needed"
     };
     let what = format!(
         "{} signs the {name} of record {proposed}; {then}",
-        desk.actor
+        client.actor()
     );
     let facts = json!({ "change": proposed, "act": name, "took-effect": effect });
-    Ok(tell(places, done, &what, facts))
+    Ok(print_outcome(cli, outcome, &what, facts))
 }
 
-fn list(places: &Places, all: bool, filter: &args::Filter) -> Result<Answer> {
-    let view = View::open(places)?;
+fn list(cli: &CliContext, all: bool, filter: &args::RowFilter) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let now = now();
     let changes = view.state().changes().iter();
     let changes = changes.filter(|(_, one)| all || one.waits(now));
     let found = changes
-        .map(|(index, one)| row(places, &view, *index, one))
+        .map(|(index, one)| row(cli, &view, *index, one))
         .collect();
     let columns = [
         "record", "act", "class", "by", "until", "signed", "ended", "in-short",
     ];
-    let none = "no change waits for signatures";
-    rows::tell(places, rows::filter(found, filter)?, &columns, none);
-    Ok(Answer::Yes)
+    let none = "no changes wait for signatures";
+    table::print(cli, table::filter(found, filter)?, &columns, none);
+    Ok(CommandAnswer::Yes)
 }
 
-fn row(places: &Places, view: &View, index: u64, one: &Change) -> Value {
+fn row(cli: &CliContext, view: &LedgerView, index: u64, one: &ProposedChange) -> Value {
     let class = one.act.class();
     let needed = class.map(|class| view.state().class(class).approvals);
     let ended = one.ended.as_ref().map(|(ending, deed)| match ending {
-        Ending::Done => format!("done in record {}", deed.index),
-        Ending::Withdrawn(why) => format!("withdrawn by {}: {why}", deed.by),
+        ChangeEnd::Done => format!("done in record {}", deed.index),
+        ChangeEnd::Withdrawn(why) => format!("withdrawn by {}: {why}", deed.by),
     });
     let signed: Vec<&str> = one
         .signed
@@ -113,14 +120,14 @@ fn row(places: &Places, view: &View, index: u64, one: &Change) -> Value {
         .collect();
     // Of what is over nobody can say what it was then.
     let proposes = match &one.ended {
-        None => proposal::differences(places, view.state(), &one.act),
+        None => proposal::differences(cli, view.state(), &one.act),
         Some(_) => Vec::new(),
     };
-    let about = words::whole(&one.act);
+    let about = record_json::whole(&one.act);
     json!({
         "record": index,
         "act": one.act.name(),
-        "class": class.map(Class::name),
+        "class": class.map(ApprovalClass::name),
         "needs": needed,
         "by": one.deed.by.as_str(),
         "time": show_time(one.deed.time),

@@ -1,4 +1,4 @@
-//! `compare`: two runs side by side.
+//! `compare`: prints the differences of two runs.
 
 use anyhow::Result;
 use counterfoil_runner::study::compare::{DifferingBar, ProfitBreakdown, RunComparison, compare};
@@ -10,29 +10,29 @@ use counterfoil_trading::units::Money;
 use counterfoil_verify::describe::RecordDescriber;
 use serde_json::{Value, json};
 
-use crate::args::Compare;
-use crate::output::{Answer, say, say_json, table};
-use crate::places::Places;
+use crate::args::CompareArgs;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, print_json, print_line, print_table};
 
-pub(crate) fn run(places: &Places, args: &Compare) -> Result<Answer> {
-    let first = places.data.find(&args.first)?;
-    let second = places.data.find(&args.second)?;
-    let found = compare(&places.data, [&first, &second])?;
+pub(crate) fn run(cli: &CliContext, args: &CompareArgs) -> Result<CommandAnswer> {
+    let first = cli.data.find(&args.first)?;
+    let second = cli.data.find(&args.second)?;
+    let found = compare(&cli.data, [&first, &second])?;
     let mut instruments = [Vec::new(), Vec::new()];
     for (execution, out) in [&first, &second].into_iter().zip(&mut instruments) {
-        let manifest = Manifest::parse(&places.data.manifest_text(execution)?)?;
+        let manifest = Manifest::parse(&cli.data.manifest_text(execution)?)?;
         *out = manifest.setup()?.instruments;
     }
-    if places.json {
-        say_json(&as_json(&found, &instruments));
+    if cli.json {
+        print_json(&as_json(&found, &instruments));
     } else {
         print(&found, &instruments, [&first.short(), &second.short()]);
     }
     let same = found.decision.is_none() && found.account.is_none();
-    Ok(if same { Answer::Yes } else { Answer::No })
+    Ok(CommandAnswer::yes_if(same))
 }
 
-/// What each run decided at a site, in words.
+/// Each run's decision at a site, as text.
 fn sides(site: &DifferingBar, instruments: &[Vec<Instrument>; 2]) -> [Option<String>; 2] {
     [0, 1].map(|side: usize| {
         let (_, decision) = site.decisions.get(side)?.as_ref()?;
@@ -80,37 +80,37 @@ fn as_json(found: &RunComparison, instruments: &[Vec<Instrument>; 2]) -> Value {
 
 fn print(found: &RunComparison, instruments: &[Vec<Instrument>; 2], names: [&str; 2]) {
     if found.fields.is_empty() {
-        say("manifests: the same");
+        print_line("manifests: identical");
     } else {
         let mut rows = vec![["manifest", names[0], names[1]].map(String::from).to_vec()];
         for one in &found.fields {
             let [first, second] = one.values.clone().map(Option::unwrap_or_default);
             rows.push(vec![one.field.clone(), first, second]);
         }
-        table(&rows);
+        print_table(&rows);
     }
-    say("");
+    print_line("");
     for (what, site) in [("decision", &found.decision), ("account", &found.account)] {
         let Some(site) = site else {
-            say(&format!("first differing {what}: none"));
+            print_line(&format!("first different {what}: none"));
             continue;
         };
-        say(&format!(
-            "first differing {what}: {}, on the bar of {} closing at {}",
+        print_line(&format!(
+            "first different {what}: {}, on the bar of {} closing at {}",
             site.aspect.name(),
             site.symbol,
             show_time(site.close_time)
         ));
         for (name, side) in names.iter().zip(sides(site, instruments)) {
-            say(&format!(
+            print_line(&format!(
                 "  {name}: {}",
                 side.unwrap_or_else(|| "no such bar".to_owned())
             ));
         }
     }
-    say("");
+    print_line("");
     let Some([first, second]) = &found.profit else {
-        say("profit: not known, a journal was not closed");
+        print_line("profit: unknown, because a journal is not closed");
         return;
     };
     let mut rows = vec![
@@ -135,10 +135,10 @@ fn print(found: &RunComparison, instruments: &[Vec<Instrument>; 2], names: [&str
             difference.to_text(),
         ]);
     }
-    table(&rows);
+    print_table(&rows);
 }
 
-/// A cost as a part of the profit.
+/// A cost's contribution to the profit.
 fn less(cost: Money) -> Money {
     Money(cost.0.saturating_neg())
 }

@@ -1,4 +1,4 @@
-//! The child's side of compilation: `compile-component FILE CACHE BACKEND FUEL`.
+//! `compile-component FILE CACHE BACKEND FUEL`: the child process that compiles a component.
 
 use std::path::{Path, PathBuf};
 
@@ -6,10 +6,10 @@ use anyhow::{Context as _, Result, bail};
 use counterfoil_sandbox::child::{CompileLimits, compile_child_main};
 use counterfoil_sandbox::engine::{Backend, EngineSettings, OptLevel};
 
-use crate::args::CompileComponent;
-use crate::output::{Answer, note};
+use crate::args::CompileComponentArgs;
+use crate::output::{CommandAnswer, note};
 
-/// The name of a back end on this command's line.
+/// The back end's name in this command's arguments.
 pub(crate) fn name_of(engine: &EngineSettings) -> &'static str {
     match (engine.backend, engine.opt) {
         (Backend::Pulley, _) => "pulley",
@@ -18,7 +18,7 @@ pub(crate) fn name_of(engine: &EngineSettings) -> &'static str {
     }
 }
 
-pub(crate) fn run(args: &CompileComponent) -> Result<Answer> {
+pub(crate) fn run(args: &CompileComponentArgs) -> Result<CommandAnswer> {
     let [file, cache, backend, fuel] = args.rest.as_slice() else {
         bail!("compile-component takes FILE CACHE BACKEND FUEL");
     };
@@ -34,7 +34,7 @@ pub(crate) fn run(args: &CompileComponent) -> Result<Answer> {
         cache: Some(PathBuf::from(cache)),
     };
     match compile_child_main(Path::new(file), settings, CompileLimits::default()) {
-        Ok(()) => Ok(Answer::Yes),
+        Ok(()) => Ok(CommandAnswer::Yes),
         Err((code, reason)) => {
             note(&reason);
             std::process::exit(i32::from(code))

@@ -14,40 +14,40 @@ use anyhow::Result;
 use counterfoil_governance::act::Act;
 use serde_json::json;
 
-use crate::args::{Component, ComponentArchive};
-use crate::output::Answer;
+use crate::args::{ComponentArchiveArgs, ComponentCommand};
+use crate::cli_context::CliContext;
+use crate::output::CommandAnswer;
 use crate::people;
-use crate::people::desk::Desk;
-use crate::people::refusal::tell;
-use crate::people::words;
-use crate::places::Places;
+use crate::people::ledger_access;
+use crate::people::outcome::print_outcome;
+use crate::people::record_json;
 
-pub(crate) fn run(places: &Places, args: &Component) -> Result<Answer> {
+pub(crate) fn run(cli: &CliContext, args: &ComponentCommand) -> Result<CommandAnswer> {
     match args {
-        Component::Submit(args) => submit::run(places, args),
-        Component::AttestTests(args) => tests::run(places, args),
-        Component::Validate(args) => check::run(places, args),
-        Component::Review(args) => evidence::review(places, args),
-        Component::Approve(args) => approve::run(places, args),
-        Component::Promote(args) => promote::run(places, args),
-        Component::Archive(args) => archive(places, args),
-        Component::History(args) => answers::history(places, args),
-        Component::List(filter) => answers::list(places, filter),
-        Component::Show(args) => answers::show(places, args),
-        Component::Runs(args) => answers::runs(places, args),
+        ComponentCommand::Submit(args) => submit::run(cli, args),
+        ComponentCommand::AttestTests(args) => tests::run(cli, args),
+        ComponentCommand::Validate(args) => check::run(cli, args),
+        ComponentCommand::Review(args) => evidence::review(cli, args),
+        ComponentCommand::Approve(args) => approve::run(cli, args),
+        ComponentCommand::Promote(args) => promote::run(cli, args),
+        ComponentCommand::Archive(args) => archive(cli, args),
+        ComponentCommand::History(args) => answers::history(cli, args),
+        ComponentCommand::List(filter) => answers::list(cli, filter),
+        ComponentCommand::Show(args) => answers::show(cli, args),
+        ComponentCommand::Runs(args) => answers::runs(cli, args),
     }
 }
 
-fn archive(places: &Places, args: &ComponentArchive) -> Result<Answer> {
-    let mut desk = Desk::open(places)?;
-    let component = people::component(desk.state(), &args.component)?;
+fn archive(cli: &CliContext, args: &ComponentArchiveArgs) -> Result<CommandAnswer> {
+    let mut client = ledger_access::open(cli)?;
+    let component = people::component(client.state(), &args.component)?;
     let reason = args.reason.clone();
-    let done = desk.act(Act::ComponentArchive { component, reason })?;
-    let what = format!("{component} is archived: it can be replayed, never started");
-    Ok(tell(
-        places,
-        done,
+    let outcome = client.act(Act::ComponentArchive { component, reason })?;
+    let what = format!("{component} is archived: it can be replayed but no longer started");
+    Ok(print_outcome(
+        cli,
+        outcome,
         &what,
-        json!({ "component": words::digest(&component) }),
+        json!({ "component": record_json::digest(&component) }),
     ))
 }

@@ -1,10 +1,8 @@
-//! `data`: what the checks found, who accepted it, where a snapshot comes from, and corporate
-//! actions.
+//! `data`: findings of the checks, their acceptance, lineage, corporate actions.
 
 use std::fs::File;
 
 use anyhow::{Context as _, Result};
-use counterfoil_os::files::write_whole;
 use counterfoil_os::files::write_whole;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::run::inputs::snapshot_store;
@@ -12,41 +10,47 @@ use counterfoil_runner::times::show_time;
 use counterfoil_snapshot::layers::lineage::LineageFile;
 use counterfoil_snapshot::quality::accept::{ACCEPTANCE_FORMAT, FindingAcceptance};
 use counterfoil_snapshot::quality::actions::format_actions;
-use counterfoil_snapshot::quality::findings::{QualityFinding, Severity};
+use counterfoil_snapshot::quality::findings::Severity;
 use counterfoil_snapshot::source::options::IngestOptions;
 use counterfoil_snapshot::store::snapshot::Snapshot;
 use serde_json::{Value, json};
 
+use super::findings::print_findings;
 use super::ingest::{self, side_file};
-use crate::args::{Data, DataAccept, DataLineage, DataReport, DeriveActions};
-use crate::output::{Answer, pairs, say, say_json, table};
-use crate::places::Places;
+use super::snapshots;
+use crate::args::{
+    DataAcceptArgs, DataCommand, DataLineageArgs, DataReportArgs, DeriveActionsArgs,
+};
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, print_fields, print_json, print_line, print_table};
 
-pub(crate) fn run(places: &Places, args: &Data) -> Result<Answer> {
+pub(crate) fn run(cli: &CliContext, args: &DataCommand) -> Result<CommandAnswer> {
     match args {
-        Data::Report(args) => report(places, args),
-        Data::Accept(args) => accept(places, args),
-        Data::Lineage(args) => lineage(places, args),
-        Data::DeriveActions(args) => derive_actions(places, args),
+        DataCommand::Ingest(args) => ingest::run(cli, args),
+        DataCommand::List => snapshots::run(cli),
+        DataCommand::Report(args) => report(cli, args),
+        DataCommand::Accept(args) => accept(cli, args),
+        DataCommand::Lineage(args) => lineage(cli, args),
+        DataCommand::DeriveActions(args) => derive_actions(cli, args),
     }
 }
 
-fn open(places: &Places, id: &str) -> Result<Snapshot> {
-    let store = snapshot_store(&places.data)?;
+fn open(cli: &CliContext, id: &str) -> Result<Snapshot> {
+    let store = snapshot_store(&cli.data)?;
     Ok(store.load(&store.resolve(id)?)?)
 }
 
-fn report(places: &Places, args: &DataReport) -> Result<Answer> {
-    let snapshot = open(places, &args.snapshot)?;
+fn report(cli: &CliContext, args: &DataReportArgs) -> Result<CommandAnswer> {
+    let snapshot = open(cli, &args.snapshot)?;
     let mut findings = snapshot.findings(usize::MAX)?;
     findings.retain(|one| args.rule.as_ref().is_none_or(|rule| *rule == one.rule));
     let all = findings.len();
     findings.truncate(args.most);
     let data = snapshot.manifest().findings.as_ref();
     let open = data.map_or(0, |data| data.open(Severity::Error));
-    let answer = if open == 0 { Answer::Yes } else { Answer::No };
-    if places.json {
-        say_json(&json!({
+    let answer = CommandAnswer::yes_if(open == 0);
+    if cli.json {
+        print_json(&json!({
             "snapshot": snapshot.id().to_string(),
             "open-errors": open,
             "rules": data.map(|data| &data.rules),
@@ -68,44 +72,20 @@ fn report(places: &Places, args: &DataReport) -> Result<Answer> {
             accepted,
         ]);
     }
-    table(&rows);
-    say("");
+    print_table(&rows);
+    print_line("");
     print_findings(&findings);
     if findings.len() < all {
-        say(&format!(
-            "{} of {all}; see more with --most",
+        print_line(&format!(
+            "{} of {all} findings; --most shows more",
             findings.len()
         ));
     }
     Ok(answer)
 }
 
-/// Findings as a table.
-pub(crate) fn print_findings(findings: &[QualityFinding]) {
-    let head = ["severity", "rule", "where", "what", "accepted by"];
-    let mut rows = vec![head.map(String::from).to_vec()];
-    for one in findings {
-        let place = [
-            one.file.clone(),
-            one.line.map(|line| format!("line {line}")),
-        ];
-        let place = place
-            .into_iter()
-            .chain([one.instrument.clone(), one.date.clone()]);
-        let place: Vec<String> = place.flatten().collect();
-        rows.push(vec![
-            one.severity.to_string(),
-            one.rule.clone(),
-            place.join(" "),
-            one.message.clone(),
-            one.accepted_by.clone().unwrap_or_default(),
-        ]);
-    }
-    table(&rows);
-}
-
-fn accept(places: &Places, args: &DataAccept) -> Result<Answer> {
-    let store = snapshot_store(&places.data)?;
+fn accept(cli: &CliContext, args: &DataAcceptArgs) -> Result<CommandAnswer> {
+    let store = snapshot_store(&cli.data)?;
     let id = store.resolve(&args.snapshot)?;
     let acceptance = FindingAcceptance {
         at: Some(now()),
@@ -119,8 +99,8 @@ fn accept(places: &Places, args: &DataAccept) -> Result<Answer> {
         rule: args.rule.clone(),
     };
     let done = store.accept(&id, &acceptance, &mut |_| {})?;
-    if places.json {
-        say_json(&json!({
+    if cli.json {
+        print_json(&json!({
             "snapshot": done.id.to_string(),
             "before": id.to_string(),
             "acceptance": acceptance,
@@ -128,13 +108,13 @@ fn accept(places: &Places, args: &DataAccept) -> Result<Answer> {
     } else {
         ingest::print(&done);
     }
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
-fn lineage(places: &Places, args: &DataLineage) -> Result<Answer> {
-    let store = snapshot_store(&places.data)?;
+fn lineage(cli: &CliContext, args: &DataLineageArgs) -> Result<CommandAnswer> {
+    let store = snapshot_store(&cli.data)?;
     let all = store.lineage(&store.resolve(&args.snapshot)?)?;
-    if places.json {
+    if cli.json {
         let normalized = all.normalized.iter().map(|one| {
             json!({
                 "normalized": one.id.to_string(),
@@ -143,31 +123,31 @@ fn lineage(places: &Places, args: &DataLineage) -> Result<Answer> {
                 "files": one.files.iter().map(file_json).collect::<Vec<_>>(),
             })
         });
-        say_json(&json!({
+        print_json(&json!({
             "snapshot": all.id.to_string(),
             "drawn-from": all.drawn_from.map(|id| id.to_string()),
             "settings": all.settings,
             "files": all.files.iter().map(file_json).collect::<Vec<_>>(),
             "normalized": normalized.collect::<Vec<_>>(),
         }));
-        return Ok(Answer::Yes);
+        return Ok(CommandAnswer::Yes);
     }
-    pairs(&[("snapshot", all.id.to_string())]);
+    print_fields(&[("snapshot", all.id.to_string())]);
     for (name, value) in &all.settings {
-        say(&format!("  {name} = {value}"));
+        print_line(&format!("  {name} = {value}"));
     }
     if let Some(source) = &all.drawn_from {
-        say(&format!("  drawn from  {source}"));
+        print_line(&format!("  drawn from  {source}"));
     }
     all.files.iter().for_each(|file| print_file(file, "  "));
     for one in &all.normalized {
-        say(&format!("  normalized  {}", one.id));
+        print_line(&format!("  normalized  {}", one.id));
         for (name, value) in &one.settings {
-            say(&format!("    {name} = {value}"));
+            print_line(&format!("    {name} = {value}"));
         }
         one.files.iter().for_each(|file| print_file(file, "    "));
     }
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
 fn file_json(file: &LineageFile) -> Value {
@@ -179,54 +159,55 @@ fn file_json(file: &LineageFile) -> Value {
 }
 
 fn print_file(file: &LineageFile, indent: &str) {
-    say(&format!("{indent}{}  {}", file.role, file.sha256));
+    print_line(&format!("{indent}{}  {}", file.role, file.sha256));
     for one in &file.receipts {
-        let vendor = one.vendor.as_deref().unwrap_or("vendor not stated");
-        let when = one
-            .ingested_at
-            .map_or("time not stated".to_owned(), show_time);
-        say(&format!("{indent}  {} from {vendor}, {when}", one.name));
+        let vendor = one.vendor.as_deref().unwrap_or("an unnamed vendor");
+        let when = one.ingested_at.map_or("time unknown".to_owned(), show_time);
+        print_line(&format!("{indent}  {} from {vendor}, {when}", one.name));
     }
     if file.receipts.is_empty() {
-        say(&format!("{indent}  no longer in the raw layer"));
+        print_line(&format!("{indent}  no longer in the raw layer"));
     }
 }
 
-fn derive_actions(places: &Places, args: &DeriveActions) -> Result<Answer> {
+fn derive_actions(cli: &CliContext, args: &DeriveActionsArgs) -> Result<CommandAnswer> {
     let path = args.file.display();
     let file = File::open(&args.file).with_context(|| format!("cannot open {path}"))?;
-    let name = args.file.file_name().context("the file has no name")?;
+    let name = args
+        .file
+        .file_name()
+        .with_context(|| format!("{path} has no file name"))?;
     let options = IngestOptions {
         symbol: args.symbol.clone(),
         mapping: side_file(args.mapping.as_deref())?,
         ingested_at: Some(now()),
         ..IngestOptions::default()
     };
-    let store = snapshot_store(&places.data)?;
+    let store = snapshot_store(&cli.data)?;
     let derived = store.derive_actions(file, &name.to_string_lossy(), &options)?;
     let text = format_actions(&derived.actions);
     if let Some(output) = &args.output {
         write_whole(output, text.as_bytes())?;
     }
-    if places.json {
-        say_json(&json!({
+    if cli.json {
+        print_json(&json!({
             "actions": derived.actions.len(),
             "unexplained": derived.unexplained,
             "file": args.output,
             "csv": text,
         }));
     } else if let Some(output) = &args.output {
-        say(&format!(
+        print_line(&format!(
             "{} actions in {}",
             derived.actions.len(),
             output.display()
         ));
     } else {
-        say(text.trim_end());
+        print_line(text.trim_end());
     }
     for one in &derived.unexplained {
-        crate::output::note(&format!("not explained: {one}"));
+        crate::output::warn(&format!("no split or dividend explains {one}"));
     }
     let explained = derived.unexplained.is_empty();
-    Ok(if explained { Answer::Yes } else { Answer::No })
+    Ok(CommandAnswer::yes_if(explained))
 }

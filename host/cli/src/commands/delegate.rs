@@ -1,62 +1,62 @@
 //! `delegate`: somebody speaks for a member of an approval class, for a while.
 
 use anyhow::{Context as _, Result};
-use counterfoil_governance::act::{Act, Class, Delegation};
-use counterfoil_governance::state::Delegated;
+use counterfoil_governance::act::{Act, ApprovalClass, Delegation};
+use counterfoil_governance::state::DelegationRecord;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
 
-use crate::args::Delegate;
-use crate::output::Answer;
-use crate::people::desk::Desk;
-use crate::people::refusal::tell;
-use crate::people::view::View;
-use crate::people::{self, rows};
-use crate::places::Places;
+use crate::args::DelegationCommand;
+use crate::cli_context::CliContext;
+use crate::output::CommandAnswer;
+use crate::people::ledger_access;
+use crate::people::outcome::print_outcome;
+use crate::people::{self, table};
 
-pub(crate) fn run(places: &Places, args: &Delegate) -> Result<Answer> {
+pub(crate) fn run(cli: &CliContext, args: &DelegationCommand) -> Result<CommandAnswer> {
     match args {
-        Delegate::To {
+        DelegationCommand::Add {
             name,
             class,
             until,
             reason,
         } => {
             let delegation = Delegation {
-                class: Class::parse(class).with_context(|| format!("no class {class:?}"))?,
+                class: ApprovalClass::parse(class)
+                    .with_context(|| format!("no class {class:?}"))?,
                 to: people::id("the name", name)?,
                 until: people::time("--until", until)?,
                 reason: reason.clone(),
             };
             let to = delegation.to.clone();
             let end = show_time(delegation.until);
-            let mut desk = Desk::open(places)?;
-            let done = desk.act(Act::Delegate(delegation))?;
+            let mut client = ledger_access::open(cli)?;
+            let outcome = client.act(Act::Delegate(delegation))?;
             let what = format!(
-                "{to} speaks for {} in the class {class} until {end}",
-                desk.actor
+                "{to} votes for {} in the class {class} until {end}",
+                client.actor()
             );
-            Ok(tell(
-                places,
-                done,
+            Ok(print_outcome(
+                cli,
+                outcome,
                 &what,
                 json!({ "class": class, "to": to.as_str(), "until": end }),
             ))
         }
-        Delegate::End { record, reason } => {
+        DelegationCommand::End { record, reason } => {
             let (delegated, reason) = (*record, reason.clone());
-            let done = Desk::open(places)?.act(Act::DelegateEnd { delegated, reason })?;
-            let what = format!("the delegation of record {delegated} is over");
-            Ok(tell(
-                places,
-                done,
+            let outcome = ledger_access::open(cli)?.act(Act::DelegateEnd { delegated, reason })?;
+            let what = format!("the delegation of record {delegated} is ended");
+            Ok(print_outcome(
+                cli,
+                outcome,
                 &what,
                 json!({ "delegated-by": delegated }),
             ))
         }
-        Delegate::List { all, filter } => {
-            let view = View::open(places)?;
+        DelegationCommand::List { all, filter } => {
+            let view = ledger_access::view(cli)?;
             let now = now();
             let found = view.state().delegations().iter();
             let found = found.filter(|(_, one)| *all || one.holds(now));
@@ -64,18 +64,18 @@ pub(crate) fn run(places: &Places, args: &Delegate) -> Result<Answer> {
                 .map(|(index, one)| row(*index, one, one.holds(now)))
                 .collect();
             let columns = ["record", "class", "from", "to", "until", "holds", "reason"];
-            rows::tell(
-                places,
-                rows::filter(found, filter)?,
+            table::print(
+                cli,
+                table::filter(found, filter)?,
                 &columns,
                 "no delegation",
             );
-            Ok(Answer::Yes)
+            Ok(CommandAnswer::Yes)
         }
     }
 }
 
-fn row(index: u64, one: &Delegated, holds: bool) -> Value {
+fn row(index: u64, one: &DelegationRecord, holds: bool) -> Value {
     json!({
         "record": index,
         "class": one.delegation.class.name(),

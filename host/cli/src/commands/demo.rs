@@ -1,4 +1,4 @@
-//! `demo`: the whole claim on real data, in one command.
+//! `demo`: everything the program claims, on real data, in one command.
 
 mod child;
 mod operator;
@@ -14,79 +14,84 @@ use counterfoil_os::clock::Stopwatch;
 use counterfoil_os::files::make_folder;
 use serde_json::{Value, json};
 
-use self::stage::Stage;
-use self::strategies::{EXAMPLES, Shown, show, sweep_it, take_in};
+use self::stage::DemoStage;
+use self::strategies::{DemoRun, EXAMPLES, ingest_data, show, sweep_it};
 use crate::args;
-use crate::output::{Answer, say, say_json};
-use crate::places::Places;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, print_json, print_line};
 use crate::report;
 
-pub(crate) fn run(global: &Places, args: &args::Demo) -> Result<Answer> {
+pub(crate) fn run(global: &CliContext, args: &args::DemoArgs) -> Result<CommandAnswer> {
     let watch = Stopwatch::start();
     let folder = args
         .folder
         .clone()
         .unwrap_or_else(|| PathBuf::from("demo-data"));
     make_folder(&folder)?;
-    let folder = folder.canonicalize().context("the demo's folder")?;
-    let places = global.elsewhere(&folder.join("data"), folder.join("keys"))?;
+    let folder = folder
+        .canonicalize()
+        .with_context(|| format!("cannot open the directory {}", folder.display()))?;
+    let cli = global.in_directories(&folder.join("data"), folder.join("keys"))?;
     let step = |text: &str| {
-        if !places.json {
-            say(text);
+        if !cli.json {
+            print_line(text);
         }
     };
-    step("1. Real data with its splits and dividends becomes an immutable snapshot.");
-    let snapshot = take_in(&places, &folder)?;
+    step("1. Ingest real data with its splits and dividends into an immutable snapshot.");
+    let snapshot = ingest_data(&cli, &folder)?;
     let mut shown = Vec::new();
     for (place, example) in EXAMPLES.iter().enumerate() {
         let number = place.saturating_add(2);
         step(&format!(
-            "{number}. {}: backtest, verify, replay on another back end, look for look-ahead, prove one \
+            "{number}. {}: backtest, verify, replay on another back end, test for look-ahead, prove one \
              decision, report.",
             example.name
         ));
-        shown.push(show(&places, &folder, example, &snapshot)?);
+        shown.push(show(&cli, &folder, example, &snapshot)?);
     }
     let number = shown.len().saturating_add(2);
     step(&format!(
-        "{number}. Six kinds of the cross, on all cores; what was run above is found, not run again."
+        "{number}. Sweep six parameter sets of moving-average-cross on all cores; the run above is reused."
     ));
-    let swept = sweep_it(&places, &folder, &snapshot)?;
-    if !places.json {
+    let swept = sweep_it(&cli, &folder, &snapshot)?;
+    if !cli.json {
         swept.print(usize::MAX);
-        say("");
+        print_line("");
     }
     let number = number.saturating_add(1);
     step(&format!(
-        "{number}. {} goes from draft to approved: every step signed by somebody else, and recorded.",
+        "{number}. Take {} from draft to approved: each step signed by another person and recorded.",
         people::STRATEGY
     ));
-    let walked = shown.iter().find(|one| one.name == people::STRATEGY);
+    let walked = shown.iter().find(|run| run.name == people::STRATEGY);
     let walked = walked.context("the demo ran the strategy that it approves")?;
     let walked = &walked.outcome.execution;
-    let (places, folder) = (&places, folder.as_path());
-    let stage = Stage { places, folder };
+    let (cli, folder) = (&cli, folder.as_path());
+    let stage = DemoStage { cli, folder };
     let approved = people::walk(&stage, walked)?;
     let number = number.saturating_add(1);
     step(&format!(
-        "\n{number}. An operator's day: a start of it is authorized, its process killed and started again, \
-         and its backtest says the same."
+        "\n{number}. Operate it: authorize and start a run, kill its process, resume it, compare it with its own \
+         backtest."
     ));
     let operated = operator::operate(&stage, walked, &snapshot)?;
-    if places.json {
+    if cli.json {
         let list = shown.iter().map(as_json).collect::<Result<Vec<_>>>()?;
-        say_json(
+        print_json(
             &json!({ "folder": folder, "snapshot": snapshot, "runs": list, "sweep": swept.json(), "approved": approved.json(), "operated": operated.json() }),
         );
     } else {
-        say("");
-        summary::tell(folder, &snapshot, &shown, &approved, &operated);
-        say(&format!("It took {:.1} s.", watch.elapsed().as_secs_f64()));
+        print_line("");
+        summary::print(folder, &snapshot, &shown, &approved, &operated);
+        print_line(&format!(
+            "Finished in {:.1} s.",
+            watch.elapsed().as_secs_f64()
+        ));
     }
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
-fn as_json(shown: &Shown) -> Result<Value> {
+fn as_json(shown: &DemoRun) -> Result<Value> {
     let mut value = report::outcome_json(&shown.manifest, &shown.outcome)?;
     value["strategy"] = json!(shown.name);
     value["verified"] = json!(true);

@@ -1,144 +1,144 @@
 //! `drift`: what differs between what the ledger declares and what is there.
 
+use counterfoil_approval::ledger_client::LedgerClient;
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result};
-use counterfoil_governance::act::{Act, Drift};
-use counterfoil_governance::state::State;
+use counterfoil_governance::act::{Act, DriftFinding};
+use counterfoil_governance::state::LedgerState;
 use counterfoil_runner::clock::now;
-use counterfoil_runner::drift::{is_seen_from, look, way_on};
+use counterfoil_runner::drift::{hint, is_seen_from, look};
 use counterfoil_runner::times::show_time;
 use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};
 
 use crate::args;
-use crate::output::{Answer, complain, say, say_json};
-use crate::people::desk::Desk;
-use crate::people::refusal::Refusal;
-use crate::people::view::View;
-use crate::people::{rows, words};
-use crate::places::Places;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, print_error, print_json, print_line};
+use crate::people::ledger_access;
+use crate::people::{record_json, table};
 
 /// What a list of differences shows.
 const COLUMNS: [&str; 5] = ["rule", "subject", "declared", "found", "record"];
 
-pub(crate) fn run(places: &Places, args: &args::Drift) -> Result<Answer> {
+pub(crate) fn run(cli: &CliContext, args: &args::DriftArgs) -> Result<CommandAnswer> {
     if !args.record {
-        let view = View::open_as_found(places)?;
-        let found = seen(places, view.state(), now())?;
+        let view = ledger_access::view_with_own_key(cli)?;
+        let found = seen(cli, view.state(), now())?;
         let all = found.iter().map(|one| row(view.state(), one)).collect();
-        let all = rows::filter(all, &args.filter)?;
-        return Ok(tell(places, all, &Recorded::default()));
+        let all = table::filter(all, &args.filter)?;
+        return Ok(tell(cli, all, &DriftRecords::default()));
     }
-    let mut desk = match Desk::open(places) {
-        Ok(desk) => desk,
+    let mut client = match ledger_access::open(cli) {
+        Ok(client) => client,
         // What keeps the record from being made may be the very drift: it is told all the same.
-        Err(error) => return untold(places, args, &error),
+        Err(error) => return untold(cli, args, &error),
     };
-    let found = seen(places, desk.state(), desk.now)?;
-    let recorded = match record(places, &mut desk, &found)? {
-        Ok(recorded) => recorded,
-        Err(refusal) => return Ok(refusal.tell(places, &[])),
-    };
-    let all = found.iter().map(|one| row(desk.state(), one)).collect();
-    Ok(tell(places, rows::filter(all, &args.filter)?, &recorded))
+    // Looked at under the open ledger, so that no act changes what is declared between the look and
+    // the records.
+    let found = seen(cli, client.state(), client.time())?;
+    let recorded = record(cli, &mut client, &found)?;
+    let all = found.iter().map(|one| row(client.state(), one)).collect();
+    Ok(tell(cli, table::filter(all, &args.filter)?, &recorded))
 }
 
 /// Tells what is there when nothing can be recorded.
-fn untold(places: &Places, args: &args::Drift, error: &anyhow::Error) -> Result<Answer> {
-    let Ok(view) = View::open_as_found(places) else {
+fn untold(
+    cli: &CliContext,
+    args: &args::DriftArgs,
+    error: &anyhow::Error,
+) -> Result<CommandAnswer> {
+    let Ok(view) = ledger_access::view_with_own_key(cli) else {
         return Err(anyhow::anyhow!("{error:#}"));
     };
-    let found = seen(places, view.state(), now())?;
+    let found = seen(cli, view.state(), now())?;
     if found.is_empty() {
-        return Err(anyhow::anyhow!("{error:#}")).context("nothing could be recorded");
+        return Err(anyhow::anyhow!("{error:#}")).context("cannot record the drift");
     }
-    complain(&anyhow::anyhow!("nothing was recorded: {error:#}"));
+    // A tampered ledger or log key is the drift that matters most and the one that cannot be
+    // recorded. It is printed, with exit code 1, instead of only failing.
+    print_error(&anyhow::anyhow!("not recorded: {error:#}"));
     let all = found.iter().map(|one| row(view.state(), one)).collect();
-    let all = rows::filter(all, &args.filter)?;
-    Ok(tell(places, all, &Recorded::default()))
+    let all = table::filter(all, &args.filter)?;
+    Ok(tell(cli, all, &DriftRecords::default()))
 }
 
-fn seen(places: &Places, state: &State, time: UnixNanos) -> Result<BTreeSet<Drift>> {
-    look(&places.data, &places.keys, state, time).context("what is there cannot be told")
+fn seen(cli: &CliContext, state: &LedgerState, time: UnixNanos) -> Result<BTreeSet<DriftFinding>> {
+    look(&cli.data, &cli.keys, state, time).context("what is there cannot be told")
 }
 
 /// The records that were made.
 #[derive(Default)]
-struct Recorded {
+struct DriftRecords {
     new: Vec<u64>,
     ended: Vec<u64>,
 }
 
 /// Records what is new, and the end of what stood and is there no more.
 fn record(
-    places: &Places,
-    desk: &mut Desk,
-    found: &BTreeSet<Drift>,
-) -> Result<Result<Recorded, Refusal>> {
-    let mut recorded = Recorded::default();
-    let drifts = desk.state().drifts().iter();
+    cli: &CliContext,
+    client: &mut LedgerClient,
+    found: &BTreeSet<DriftFinding>,
+) -> Result<DriftRecords> {
+    let mut recorded = DriftRecords::default();
+    let drifts = client.state().drifts().iter();
     let gone = drifts.filter(|(_, one)| {
-        one.ended.is_none() && is_seen_from(&places.keys, &one.drift) && !found.contains(&one.drift)
+        one.ended.is_none() && is_seen_from(&cli.keys, &one.drift) && !found.contains(&one.drift)
     });
+    // Only differences that this machine can see are ended: a key directory elsewhere may still
+    // hold the undeclared key that was found there.
     let gone: Vec<u64> = gone.map(|(index, _)| *index).collect();
     for drifted in gone {
-        match desk.act(Act::DriftEnd { drifted })? {
-            Ok(_) => recorded.ended.push(drifted),
-            Err(refusal) => return Ok(Err(refusal)),
-        }
+        let _record = client.act(Act::DriftEnd { drifted })?.index()?;
+        recorded.ended.push(drifted);
     }
     for drift in found {
-        if desk.state().standing(drift).is_some() {
+        if client.state().standing(drift).is_some() {
             continue;
         }
-        match desk.act(Act::Drift(drift.clone()))? {
-            Ok(done) => recorded.new.push(done.index),
-            Err(refusal) => return Ok(Err(refusal)),
-        }
+        // One record for each difference. A crash in between leaves the rest unrecorded, and the
+        // next call finds and records them, because recorded ones are skipped.
+        let index = client.act(Act::Drift(drift.clone()))?.index()?;
+        recorded.new.push(index);
     }
-    Ok(Ok(recorded))
+    Ok(recorded)
 }
 
-fn row(state: &State, drift: &Drift) -> Value {
-    let mut value = words::drift(drift);
+fn row(state: &LedgerState, drift: &DriftFinding) -> Value {
+    let mut value = record_json::drift(drift);
     let record = state.standing(drift);
     let since = record.and_then(|index| state.drifts().get(&index));
     value["record"] = json!(record);
     value["since"] = json!(since.map(|one| show_time(one.deed.time)));
-    value["way-on"] = json!(way_on(&drift.rule));
+    value["hint"] = json!(hint(&drift.rule));
     value
 }
 
-fn tell(places: &Places, all: Vec<Value>, recorded: &Recorded) -> Answer {
-    let answer = if all.is_empty() {
-        Answer::Yes
-    } else {
-        Answer::No
-    };
-    if places.json {
-        say_json(&json!({ "drift": all, "recorded": recorded.new, "ended": recorded.ended }));
+fn tell(cli: &CliContext, all: Vec<Value>, recorded: &DriftRecords) -> CommandAnswer {
+    let answer = CommandAnswer::yes_if(all.is_empty());
+    if cli.json {
+        print_json(&json!({ "drift": all, "recorded": recorded.new, "ended": recorded.ended }));
         return answer;
     }
-    let mut ways: Vec<String> = Vec::new();
+    let mut hints: Vec<String> = Vec::new();
     for row in &all {
-        let way = format!(
+        let hint = format!(
             "{}: {}",
-            rows::plain(&row["rule"]),
-            rows::plain(&row["way-on"])
+            table::plain(&row["rule"]),
+            table::plain(&row["hint"])
         );
-        if !ways.contains(&way) {
-            ways.push(way);
+        if !hints.contains(&hint) {
+            hints.push(hint);
         }
     }
-    rows::tell(
-        places,
+    table::print(
+        cli,
         all,
         &COLUMNS,
-        "no drift: what is there is what the ledger declares",
+        "no drift: the data directory matches the ledger",
     );
-    for way in ways {
-        say(&way);
+    for hint in hints {
+        print_line(&hint);
     }
     let list = |all: &[u64]| {
         all.iter()
@@ -147,11 +147,11 @@ fn tell(places: &Places, all: Vec<Value>, recorded: &Recorded) -> Answer {
             .join(", ")
     };
     if !recorded.new.is_empty() {
-        say(&format!("recorded as {}", list(&recorded.new)));
+        print_line(&format!("recorded in {}", list(&recorded.new)));
     }
     if !recorded.ended.is_empty() {
-        say(&format!(
-            "there no more, and recorded so: {}",
+        print_line(&format!(
+            "no longer found, recorded as ended in {}",
             list(&recorded.ended)
         ));
     }

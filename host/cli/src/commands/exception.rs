@@ -1,30 +1,28 @@
 //! `exception`: rules that are not kept for a while, and what is done instead.
 
 use anyhow::Result;
-use counterfoil_governance::act::{self, Act, Refused, Subject};
-use counterfoil_governance::rule::Rule;
+use counterfoil_approval::host_checks::{check_exception_rule, policy_in_force};
+use counterfoil_governance::act::{self, Act, ActName, ExceptionSubject};
 use counterfoil_runner::clock::now;
 use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
 
-use super::policy::in_force;
-use crate::args::{Exception, ExceptionEnd, ExceptionGrant, ExceptionList};
-use crate::output::Answer;
-use crate::people::desk::Desk;
-use crate::people::refusal::{Refusal, tell};
-use crate::people::view::View;
-use crate::people::{self, rows, words};
-use crate::places::Places;
+use crate::args::{ExceptionCommand, ExceptionEndArgs, ExceptionGrantArgs, ExceptionListArgs};
+use crate::cli_context::CliContext;
+use crate::output::CommandAnswer;
+use crate::people::ledger_access;
+use crate::people::outcome::print_outcome;
+use crate::people::{self, record_json, table};
 
-pub(crate) fn run(places: &Places, args: &Exception) -> Result<Answer> {
+pub(crate) fn run(cli: &CliContext, args: &ExceptionCommand) -> Result<CommandAnswer> {
     match args {
-        Exception::Grant(args) => grant(places, args),
-        Exception::End(args) => end(places, args),
-        Exception::List(args) => list(places, args),
+        ExceptionCommand::Grant(args) => grant(cli, args),
+        ExceptionCommand::End(args) => end(cli, args),
+        ExceptionCommand::List(args) => list(cli, args),
     }
 }
 
-fn grant(places: &Places, args: &ExceptionGrant) -> Result<Answer> {
+fn grant(cli: &CliContext, args: &ExceptionGrantArgs) -> Result<CommandAnswer> {
     let (owner, until) = (
         people::id("--owner", &args.owner)?,
         people::time("--until", &args.until)?,
@@ -33,13 +31,15 @@ fn grant(places: &Places, args: &ExceptionGrant) -> Result<Answer> {
     let account = account
         .map(|name| people::id("--account", name))
         .transpose()?;
-    let mut desk = Desk::open(places)?;
+    let mut client = ledger_access::open(cli)?;
     let subject = match (&args.component, account) {
-        (Some(component), _) => Subject::Component(people::component(desk.state(), component)?),
-        (None, Some(account)) => Subject::Account(account),
-        (None, None) => Subject::Installation,
+        (Some(component), _) => {
+            ExceptionSubject::Component(people::component(client.state(), component)?)
+        }
+        (None, Some(account)) => ExceptionSubject::Account(account),
+        (None, None) => ExceptionSubject::Installation,
     };
-    let exception = act::Exception {
+    let exception = act::PolicyException {
         rule: args.rule.clone(),
         subject,
         reason: args.reason.clone(),
@@ -47,77 +47,50 @@ fn grant(places: &Places, args: &ExceptionGrant) -> Result<Answer> {
         owner,
         until,
     };
-    let facts = words::exception(&exception);
-    if let Some(refusal) = unbending(places, &mut desk, &exception.rule)? {
-        return Ok(refusal.tell(places, &[]));
+    let facts = record_json::exception(&exception);
+    let (act, rule) = (ActName::ExceptionGrant, &*exception.rule);
+    if client.state().policy().is_some() {
+        let policy = policy_in_force(&cli.data, client.state())?;
+        let fits = check_exception_rule(&policy, rule);
+        ledger_access::require(&mut client, act, rule, fits)?;
     }
     let what = format!(
-        "{} is not kept until {}; {} answers for it",
+        "exception to {} until {}; {} answers for it",
         exception.rule,
         show_time(exception.until),
         exception.owner
     );
-    let done = desk.act(Act::ExceptionGrant(exception))?;
-    Ok(tell(places, done, &what, facts))
+    let outcome = client.act(Act::ExceptionGrant(exception))?;
+    Ok(print_outcome(cli, outcome, &what, facts))
 }
 
-/// The refusal of an exception that could bend nothing: the policy in force says which of its rules
-/// give way, and this is none of them. What the ledger's own rules are, the ledger says.
-fn unbending(places: &Places, desk: &mut Desk, rule: &str) -> Result<Option<Refusal>> {
-    let Some(giving_way) = giving_way(places, desk)? else {
-        return Ok(None);
-    };
-    if Rule::parse(rule).is_some() || giving_way.iter().any(|one| one == rule) {
-        return Ok(None);
-    }
-    let refused = Refused {
-        act: "exception-grant".to_owned(),
-        subject: rule.to_owned(),
-        rule: Rule::ExceptionUnfit.code().to_owned(),
-        why: format!("{rule} is no rule of the policy in force that gives way to an exception"),
-    };
-    let way = format!("those that do: {}", giving_way.join(", "));
-    desk.refuse(&refused, &way).map(Some)
-}
-
-/// The rules that give way, where the policy in force lists them as the starter does.
-fn giving_way(places: &Places, desk: &Desk) -> Result<Option<Vec<String>>> {
-    if desk.state().policy().is_none() {
-        return Ok(None);
-    }
-    let bundle = in_force(places, desk.state())??;
-    let data = bundle.files().get("data.json");
-    let data = data.and_then(|bytes| serde_json::from_slice::<Value>(bytes).ok());
-    let rules = data.as_ref().and_then(|data| {
-        let rules = data.pointer("/settings/exceptions/rules")?;
-        rules.as_array()
-    });
-    let text = |one: &Value| one.as_str().map(str::to_owned);
-    Ok(rules.map(|rules| rules.iter().filter_map(text).collect()))
-}
-
-fn end(places: &Places, args: &ExceptionEnd) -> Result<Answer> {
+fn end(cli: &CliContext, args: &ExceptionEndArgs) -> Result<CommandAnswer> {
     let (granted, reason) = (args.record, args.reason.clone());
-    let done = Desk::open(places)?.act(Act::ExceptionEnd { granted, reason })?;
-    let what = format!("the exception of record {granted} is over");
-    Ok(tell(places, done, &what, json!({ "granted-by": granted })))
+    let outcome = ledger_access::open(cli)?.act(Act::ExceptionEnd { granted, reason })?;
+    let what = format!("the exception of record {granted} is ended");
+    Ok(print_outcome(
+        cli,
+        outcome,
+        &what,
+        json!({ "granted-by": granted }),
+    ))
 }
 
-fn list(places: &Places, args: &ExceptionList) -> Result<Answer> {
-    let view = View::open(places)?;
+fn list(cli: &CliContext, args: &ExceptionListArgs) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let now = now();
     let all = view.state().exceptions().iter();
-    let row = |(index, one): (&u64, &counterfoil_governance::state::Granted)| {
+    let row = |(index, one): (&u64, &counterfoil_governance::state::ExceptionRecord)| {
         let value = json!({
             "record": index,
             "holds": one.holds(now),
             "approver": one.deed.by.as_str(),
             "granted": show_time(one.deed.time),
             "ended": one.ended.as_ref().map(|(reason, deed)| {
-                words::join(words::deed(deed), json!({ "reason": reason }))
+                record_json::join(record_json::deed(deed), json!({ "reason": reason }))
             }),
         });
-        words::join(value, words::exception(&one.exception))
+        record_json::join(value, record_json::exception(&one.exception))
     };
     let mut found: Vec<Value> = all.map(row).collect();
     if !args.all {
@@ -126,11 +99,11 @@ fn list(places: &Places, args: &ExceptionList) -> Result<Answer> {
     let columns = [
         "record", "rule", "subject", "owner", "approver", "until", "holds", "control", "reason",
     ];
-    rows::tell(
-        places,
-        rows::filter(found, &args.filter)?,
+    table::print(
+        cli,
+        table::filter(found, &args.filter)?,
         &columns,
         "no exception",
     );
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }

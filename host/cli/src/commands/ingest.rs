@@ -1,10 +1,9 @@
-//! `ingest`: a vendor's file becomes a snapshot.
+//! `data ingest`: makes a snapshot of a vendor's file.
 
 use std::fs::File;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use counterfoil_os::files::read_whole;
 use counterfoil_os::files::read_whole;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::run::inputs::snapshot_store;
@@ -18,52 +17,54 @@ use counterfoil_snapshot::source::options::{IngestOptions, SideFile};
 use counterfoil_snapshot::source::progress::IngestProgress;
 use serde_json::{Value, json};
 
-use super::data::print_findings;
-use crate::args::Ingest;
-use crate::output::{Answer, pairs, say, say_json, short, table};
-use crate::places::Places;
+use super::findings::print_findings;
+use crate::args::IngestArgs;
+use crate::cli_context::CliContext;
+use crate::output::{
+    CommandAnswer, print_answer, print_fields, print_json, print_line, print_table, short_digest,
+};
 use crate::progress::bar;
 
-pub(crate) fn run(places: &Places, args: &Ingest) -> Result<Answer> {
-    let done = match ingest(places, args) {
+pub(crate) fn run(cli: &CliContext, args: &IngestArgs) -> Result<CommandAnswer> {
+    let done = match ingest(cli, args) {
         Ok(done) => done,
-        Err(error) => return refused(places, error),
+        Err(error) => return refused(cli, error),
     };
-    if places.json {
-        say_json(&as_json(&done));
+    if cli.json {
+        print_json(&as_json(&done));
     } else {
         print(&done);
     }
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
-pub(crate) fn ingest(places: &Places, args: &Ingest) -> Result<IngestOutcome> {
+pub(crate) fn ingest(cli: &CliContext, args: &IngestArgs) -> Result<IngestOutcome> {
     let path = args.file.display();
     let file = File::open(&args.file).with_context(|| format!("cannot open {path}"))?;
     let name = args
         .file
         .file_name()
-        .context("the file has no name")?
+        .with_context(|| format!("{path} has no file name"))?
         .to_string_lossy();
-    let options = options(places, args)?;
+    let options = options(cli, args)?;
     let bar = bar("ingesting", 0);
     let mut progress = |step: IngestProgress| match step {
         IngestProgress::Reading { rows, .. } => bar.set_position(rows),
         IngestProgress::Writing { bars, .. } => bar.set_position(bars),
     };
-    let done = snapshot_store(&places.data)?.ingest(file, &name, &options, &mut progress);
+    let done = snapshot_store(&cli.data)?.ingest(file, &name, &options, &mut progress);
     bar.finish_and_clear();
     Ok(done?)
 }
 
-fn options(places: &Places, args: &Ingest) -> Result<IngestOptions> {
+fn options(cli: &CliContext, args: &IngestArgs) -> Result<IngestOptions> {
     let accepted = args.accept.iter().map(|path| {
         let whole = serde_json::from_slice::<Value>(&read_whole(path)?);
         let record = whole.map(|whole| whole.get("acceptance").cloned().unwrap_or(whole));
         let one = record.and_then(serde_json::from_value::<FindingAcceptance>);
-        one.with_context(|| format!("{}: no record of acceptance", path.display()))
+        one.with_context(|| format!("invalid record of acceptance in {}", path.display()))
     });
-    let store = snapshot_store(&places.data)?;
+    let store = snapshot_store(&cli.data)?;
     let revises = args.revises.as_deref().map(|id| store.resolve(id));
     let calendar = match &args.calendar {
         Some(word) if word.as_os_str() == "24x7" => Some(SideFile {
@@ -99,31 +100,33 @@ fn options(places: &Places, args: &Ingest) -> Result<IngestOptions> {
     })
 }
 
-/// A file that goes with a source.
+/// A file that describes a source: mapping, actions or calendar.
 pub(crate) fn side_file(path: Option<&Path>) -> Result<Option<SideFile>> {
     let Some(path) = path else { return Ok(None) };
-    let name = path.file_name().context("the file has no name")?;
+    let name = path
+        .file_name()
+        .with_context(|| format!("{} has no file name", path.display()))?;
     Ok(Some(SideFile {
         name: name.to_string_lossy().into_owned(),
         bytes: read_whole(path)?,
     }))
 }
 
-/// A refusal by policy is an answer, and its findings are what it says; anything else is none.
-fn refused(places: &Places, error: anyhow::Error) -> Result<Answer> {
+/// Prints a refusal by `--policy refuse`, which is an answer: no. Other errors are passed on.
+fn refused(cli: &CliContext, error: anyhow::Error) -> Result<CommandAnswer> {
     let Some(IngestError::Refused {
         count, findings, ..
     }) = error.downcast_ref()
     else {
         return Err(error);
     };
-    if places.json {
-        say_json(&json!({ "refused": true, "errors": count, "findings": findings }));
+    if cli.json {
+        print_json(&json!({ "refused": true, "errors": count, "findings": findings }));
     } else {
-        say(&error.to_string());
+        print_answer(CommandAnswer::No, &error.to_string());
         print_findings(findings);
     }
-    Ok(Answer::No)
+    Ok(CommandAnswer::No)
 }
 
 fn as_json(done: &IngestOutcome) -> Value {
@@ -153,7 +156,7 @@ pub(crate) fn print(done: &IngestOutcome) {
         ""
     };
     let there = if done.already_there {
-        " (it was there already)"
+        " (exists already)"
     } else {
         ""
     };
@@ -170,16 +173,16 @@ pub(crate) fn print(done: &IngestOutcome) {
         ("price scale", report.price_scale.to_string()),
     ];
     if !report.ignored_columns.is_empty() {
-        rows.push(("not used", report.ignored_columns.join(", ")));
+        rows.push(("ignored columns", report.ignored_columns.join(", ")));
     }
     if report.out_of_order > 0 {
         rows.push((
             "sorted",
-            format!("{} rows stood out of order", report.out_of_order),
+            format!("{} rows were out of order", report.out_of_order),
         ));
     }
     rows.extend(findings(&report.findings));
-    pairs(&rows);
+    print_fields(&rows);
     print_examples(done);
     let mut lines = vec![
         ["instrument", "bars", "first close", "last close"]
@@ -190,10 +193,10 @@ pub(crate) fn print(done: &IngestOutcome) {
         let (first, last) = (show_time(one.first_close), show_time(one.last_close));
         lines.push(vec![one.symbol.clone(), one.bars.to_string(), first, last]);
     }
-    table(&lines);
+    print_table(&lines);
 }
 
-/// What the checks found, notes apart, a line a rule.
+/// The findings of the checks, one line for each rule, without notes.
 fn findings(data: &LayerFindings) -> Vec<(&'static str, String)> {
     let line = |(rule, found): (&String, &RuleCount)| {
         let name = match found.severity {
@@ -212,8 +215,8 @@ fn findings(data: &LayerFindings) -> Vec<(&'static str, String)> {
 
 fn print_examples(done: &IngestOutcome) {
     if !findings(&done.report.findings).is_empty() {
-        let id = short(&done.id.to_string());
-        say(&format!("see them with: counterfoil data report {id}"));
+        let id = short_digest(&done.id.to_string());
+        print_line(&format!("next: counterfoil data report {id}"));
     }
     for row in &done.report.examples {
         let place = if row.line == 0 {
@@ -221,7 +224,7 @@ fn print_examples(done: &IngestOutcome) {
         } else {
             format!("{} line {}: ", row.file, row.line)
         };
-        say(&format!(
+        print_line(&format!(
             "quarantined: {place}{}: {}: {}",
             row.reason, row.message, row.row
         ));

@@ -1,21 +1,21 @@
 //! `key`: keys that people sign with.
 
 use anyhow::{Context as _, Result};
+use counterfoil_approval::ledger_view::LedgerView;
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::Act;
-use counterfoil_governance::state::State;
+use counterfoil_governance::state::LedgerState;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::store::keys::PeopleKeys;
 use serde_json::{Value, json};
 
-use crate::args::{Filter, Key, KeyAdd, KeyNew, KeyRevoke, KeyRotate};
-use crate::output::{Answer, note, say, say_json};
-use crate::people::desk::Desk;
-use crate::people::refusal::tell;
-use crate::people::view::View;
-use crate::people::{self, rows, words};
-use crate::places::Places;
+use crate::args::{KeyAddArgs, KeyCommand, KeyNewArgs, KeyRevokeArgs, KeyRotateArgs, RowFilter};
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, note, print_json, print_line};
+use crate::people::ledger_access;
+use crate::people::outcome::print_outcome;
+use crate::people::{self, record_json, table};
 
 /// What a list of keys shows.
 pub(crate) const COLUMNS: [&str; 6] = [
@@ -27,124 +27,141 @@ pub(crate) const COLUMNS: [&str; 6] = [
     "ended-by",
 ];
 
-pub(crate) fn run(places: &Places, args: &Key) -> Result<Answer> {
+pub(crate) fn run(cli: &CliContext, args: &KeyCommand) -> Result<CommandAnswer> {
     match args {
-        Key::New(args) => new(places, args),
-        Key::Add(args) => add(places, args),
-        Key::Rotate(args) => rotate(places, args),
-        Key::Revoke(args) => revoke(places, args),
-        Key::List(filter) => list(places, filter),
+        KeyCommand::New(args) => new(cli, args),
+        KeyCommand::Add(args) => add(cli, args),
+        KeyCommand::Rotate(args) => rotate(cli, args),
+        KeyCommand::Revoke(args) => revoke(cli, args),
+        KeyCommand::List(filter) => list(cli, filter),
     }
 }
 
-fn new(places: &Places, args: &KeyNew) -> Result<Answer> {
+fn new(cli: &CliContext, args: &KeyNewArgs) -> Result<CommandAnswer> {
     let id = people::id("the name", &args.name)?;
-    let keys = PeopleKeys::open(&places.keys, places.data.root())?;
+    let keys = PeopleKeys::open(&cli.keys, cli.data.root())?;
+    // Only the public half is ever printed: what a terminal, a log or a shell history keeps can be
+    // read by others.
     let public = PublicKey(keys.make(id.as_str())?);
-    if places.json {
-        say_json(&json!({ "principal": id.as_str(), "key": words::key(&public) }));
+    if cli.json {
+        print_json(&json!({ "principal": id.as_str(), "key": record_json::key(&public) }));
     } else {
         // The key alone on standard output, for whatever takes it from there.
-        say(&public.to_string());
+        print_line(&public.to_string());
         note(&format!(
-            "the public key of {id}; the secret half is in the key folder, for you alone"
+            "public key of {id}; its private key is in the key directory, readable by you only"
         ));
-        let is_there = |view: View| view.state().principals().contains_key(&id);
-        let next = if View::open(places).is_ok_and(is_there) {
+        let is_there = |view: LedgerView| view.state().principals().contains_key(&id);
+        let next = if ledger_access::view(cli).is_ok_and(is_there) {
             format!("key add {id} --key {public}")
         } else {
-            format!("principal add {id} --role ROLE --key {public}")
+            format!("add {id} --role ROLE --key {public}")
         };
-        note(&format!("next: an administrator runs counterfoil {next}"));
+        note(&format!(
+            "next, by an administrator: counterfoil people {next}"
+        ));
     }
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
-fn add(places: &Places, args: &KeyAdd) -> Result<Answer> {
+fn add(cli: &CliContext, args: &KeyAddArgs) -> Result<CommandAnswer> {
     let id = people::id("the name", &args.name)?;
     let key = people::public_key(&args.key)?;
     let until = people::time_if("--until", args.until.as_deref())?;
-    let done = Desk::open(places)?.act(Act::KeyAdd {
+    let outcome = ledger_access::open(cli)?.act(Act::KeyAdd {
         id: id.clone(),
         key,
         until,
     })?;
-    let facts = json!({ "principal": id.as_str(), "key": words::key(&key) });
-    Ok(tell(
-        places,
-        done,
-        &format!("{id} signs with key {key} too"),
+    let facts = json!({ "principal": id.as_str(), "key": record_json::key(&key) });
+    Ok(print_outcome(
+        cli,
+        outcome,
+        &format!("{id} can also sign with key {key}"),
         facts,
     ))
 }
 
 /// The new key lies in its file before the ledger hears of it: whatever a crash interrupts, one of
 /// the two counts and is there.
-fn rotate(places: &Places, args: &KeyRotate) -> Result<Answer> {
+fn rotate(cli: &CliContext, args: &KeyRotateArgs) -> Result<CommandAnswer> {
     let until = people::time_if("--until", args.until.as_deref())?;
-    let mut desk = Desk::open(places)?;
-    let key = PublicKey(desk.people.make(desk.actor.as_str())?);
-    let done = desk.act(Act::KeyRotate { key, until })?;
-    let actor = &desk.actor;
-    let facts = json!({ "principal": actor.as_str(), "key": words::key(&key) });
-    Ok(tell(
-        places,
-        done,
-        &format!("{actor} signs with key {key} from here on"),
+    let mut client = ledger_access::open(cli)?;
+    let keys = PeopleKeys::open(&cli.keys, cli.data.root())?;
+    // The private key is durable before the ledger names its public half. A crash between the two
+    // leaves an unused file; in the other sequence it would leave a principal whose only valid key
+    // exists nowhere.
+    let key = PublicKey(keys.make(client.actor().as_str())?);
+    // Signed by the old key, which ends with this record: whoever steals only the new file cannot
+    // make the record, and whoever stole the old key cannot rotate once it is written.
+    let outcome = client.act(Act::KeyRotate { key, until })?;
+    let actor = client.actor();
+    let facts = json!({ "principal": actor.as_str(), "key": record_json::key(&key) });
+    Ok(print_outcome(
+        cli,
+        outcome,
+        &format!("{actor} now signs with key {key}"),
         facts,
     ))
 }
 
-fn revoke(places: &Places, args: &KeyRevoke) -> Result<Answer> {
-    let mut desk = Desk::open(places)?;
-    let known: Vec<Digest> = desk
+fn revoke(cli: &CliContext, args: &KeyRevokeArgs) -> Result<CommandAnswer> {
+    let mut client = ledger_access::open(cli)?;
+    let known: Vec<Digest> = client
         .state()
         .keys()
         .keys()
         .map(|key| Digest(key.0))
         .collect();
+    // A whole key is taken as typed, even if the ledger does not know it, so that the denial is
+    // recorded. A prefix must fit one known key: revoking a wrong key by a slip cannot be undone.
     let key = match people::digest(&args.key) {
         Some(whole) => Some(whole),
         None => people::begins_with(&args.key, known.iter())?,
     };
-    let key = key.with_context(|| format!("no key begins with {:?}", args.key))?;
+    let key = key.with_context(|| {
+        format!(
+            "no key begins with {:?}; `counterfoil people key list` shows them",
+            args.key
+        )
+    })?;
     let key = PublicKey(key.0);
     // Whose a key is that nobody has, is for the ledger to answer: it will say no.
-    let owner = desk.state().keys().get(&key).map(|one| one.owner.clone());
-    let id = owner.unwrap_or_else(|| desk.actor.clone());
+    let owner = client.state().keys().get(&key).map(|one| one.owner.clone());
+    let id = owner.unwrap_or_else(|| client.actor().clone());
     let reason = args.reason.clone();
-    let done = desk.act(Act::KeyRevoke {
+    let outcome = client.act(Act::KeyRevoke {
         id: id.clone(),
         key,
         reason,
     })?;
-    let facts = json!({ "principal": id.as_str(), "key": words::key(&key) });
-    Ok(tell(
-        places,
-        done,
-        &format!("key {key} of {id} no longer counts"),
+    let facts = json!({ "principal": id.as_str(), "key": record_json::key(&key) });
+    Ok(print_outcome(
+        cli,
+        outcome,
+        &format!("key {key} of {id} is revoked"),
         facts,
     ))
 }
 
-fn list(places: &Places, filter: &Filter) -> Result<Answer> {
-    let view = View::open(places)?;
-    let found = rows::filter(rows(view.state()), filter)?;
-    rows::tell(places, found, &COLUMNS, "no key");
-    Ok(Answer::Yes)
+fn list(cli: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
+    let found = table::filter(rows(view.state()), filter)?;
+    table::print(cli, found, &COLUMNS, "no key");
+    Ok(CommandAnswer::Yes)
 }
 
 /// Every key, the oldest first.
-pub(crate) fn rows(state: &State) -> Vec<Value> {
+pub(crate) fn rows(state: &LedgerState) -> Vec<Value> {
     let now = now();
     let mut all: Vec<_> = state.keys().iter().collect();
     all.sort_by_key(|(_, one)| one.added);
-    let row = |(key, one): (&PublicKey, &counterfoil_governance::state::Key)| {
+    let row = |(key, one): (&PublicKey, &counterfoil_governance::state::KeyRecord)| {
         json!({
-            "key": words::key(key),
+            "key": record_json::key(key),
             "principal": one.owner.as_str(),
             "counts": one.counts(now),
-            "until": words::until(one.until),
+            "until": record_json::until(one.until),
             "added-by": one.added,
             "ended-by": one.ended,
         })

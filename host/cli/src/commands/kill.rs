@@ -1,50 +1,59 @@
 //! `kill`: stops a run, an account's runs or all of them, or lifts such a stop. Stopping must need
-//! nothing but the folder: the ledger hears of it afterwards. Lifting needs the ledger first.
+//! nothing but the data directory: the ledger records it afterwards. Lifting needs the ledger first.
 
 use anyhow::{Context as _, Result};
+use counterfoil_approval::ledger_client::ActOutcome;
+use counterfoil_approval::ledger_view;
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::act::{Act, Class, Refused, Scope};
+use counterfoil_governance::act::{Act, ActName, KillScope};
 use counterfoil_governance::id::Id;
+use counterfoil_governance::rule::AccessDenial;
+use counterfoil_governance::state::Access;
 use counterfoil_runner::orders::kill::{Target, is_set, kill, lift};
 use counterfoil_runner::store::data_dir::{DataDirError, Execution};
 use counterfoil_trading::manifest::Manifest;
 use serde_json::json;
 
-use crate::args::Kill;
-use crate::output::{Answer, note, say, say_json};
-use crate::people::desk::Desk;
-use crate::people::refusal::Refusal;
-use crate::people::view;
-use crate::people::{self, refusal};
-use crate::places::Places;
+use super::run;
+use crate::args::KillArgs;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, note, print_json, print_line, warn};
+use crate::people::outcome::print_outcome;
+use crate::people::{self, ledger_access};
 
-/// What is recorded where nobody gave a reason; the ledger takes none that is empty.
+/// The recorded reason where the operator gives none; the ledger takes no empty one.
 const NO_REASON: &str = "no reason was given";
 
-/// What is stopped.
-struct Aim {
+/// What is stopped, for the data directory and for the ledger.
+struct KillTarget {
     target: Target,
-    /// The same in the ledger.
-    scope: Scope,
+    /// The same in the ledger's terms.
+    scope: KillScope,
     name: String,
 }
 
-pub(crate) fn run(places: &Places, args: &Kill) -> Result<Answer> {
-    let aim = Aim::of(places, args)?;
+pub(crate) fn run(cli: &CliContext, args: &KillArgs) -> Result<CommandAnswer> {
+    if let Some(address) = &args.runner {
+        return run::kill(cli, address.as_deref(), args);
+    }
+    let aim = KillTarget::new(cli, args)?;
     let reason = match args.reason.trim() {
         "" => NO_REASON,
         reason => reason,
     };
     if args.lift {
-        return aim.lift(places, reason);
+        return aim.lift(cli, reason);
     }
-    let set = kill(&places.data, &aim.target, &args.reason);
-    let recorded = aim.record(places, reason);
-    // Told last, so that the ledger hears of it even where no file can be made.
-    set.with_context(|| format!("it is not certain that {} is stopped", aim.name))?;
-    if !aim.is_known(places)? {
-        note(&format!(
-            "nothing is known of {}: no run, no limits; is that its name?",
+    let set = kill(&cli.data, &aim.target, &args.reason);
+    let recorded = aim.record(cli, reason);
+    // The file stops runs within a slice, whether or not the ledger can be written, so it comes first.
+    // Its own error is returned after the record: where no file can be made, as on a full disk, the
+    // record in the ledger may still stop the run.
+    set.with_context(|| format!("{} may not be stopped", aim.name))?;
+    if !aim.is_known(cli)? {
+        // A mistyped name stops nothing that exists, so this must be seen even with --quiet.
+        warn(&format!(
+            "no run or limits for {}; check the name",
             aim.name
         ));
     }
@@ -52,177 +61,159 @@ pub(crate) fn run(places: &Places, args: &Kill) -> Result<Answer> {
         Ok(record) => (Some(record), None),
         Err(why) => (None, Some(format!("{why:#}"))),
     };
-    if places.json {
-        say_json(&json!({
+    if cli.json {
+        print_json(&json!({
             "target": aim.name, "stopped": true, "changed": true, "record": record,
             "unrecorded": why,
         }));
-        return Ok(Answer::Yes);
+        return Ok(CommandAnswer::Yes);
     }
-    say(&format!(
-        "{} is stopped: what runs ends before its next slice, and nothing starts; lift it with --lift",
+    print_line(&format!(
+        "{} is stopped: its runs end before their next slice and none starts; --lift lifts the stop",
         aim.name
     ));
     match (record, why) {
-        (Some(record), _) => say(&format!("record {record}: who stopped it, and why")),
-        (None, why) => note(&format!(
-            "it stands in no record: {}",
+        (Some(record), _) => print_line(&format!("recorded in ledger record {record}")),
+        (None, why) => warn(&format!(
+            "stopped, but not recorded in the ledger: {}",
             why.unwrap_or_default()
         )),
     }
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
-impl Aim {
-    fn of(places: &Places, args: &Kill) -> Result<Self> {
+impl KillTarget {
+    fn new(cli: &CliContext, args: &KillArgs) -> Result<Self> {
         if let Some(run) = &args.run {
-            let execution = execution(places, run)?;
+            let execution = execution(cli, run)?;
             let digest = people::digest(&execution.run).context("a run id is a digest")?;
             return Ok(Self {
                 name: format!("run {}", execution.short()),
                 target: Target::Run(execution),
-                scope: Scope::Run(digest),
+                scope: KillScope::Run(digest),
             });
         }
         if let Some(account) = &args.account {
             let id = people::id("--account", account)?;
             return Ok(Self {
                 name: format!("account {id}"),
-                scope: Scope::Account(id.clone()),
+                scope: KillScope::Account(id.clone()),
                 target: Target::Account(id),
             });
         }
         Ok(Self {
             target: Target::Installation,
-            scope: Scope::Installation,
+            scope: KillScope::Installation,
             name: "the installation".to_owned(),
         })
     }
 
-    /// The record of the stop, in the name of who acts; or why there is none.
-    fn record(&self, places: &Places, reason: &str) -> Result<u64> {
-        let mut desk = Desk::open(places)?;
+    /// Records the stop in the name of the acting principal; returns the record's index.
+    fn record(&self, cli: &CliContext, reason: &str) -> Result<u64> {
+        let mut client = ledger_access::open(cli)?;
         let act = Act::Kill {
             scope: self.scope.clone(),
             reason: reason.to_owned(),
         };
-        match desk.act(act)? {
-            Ok(done) => Ok(done.index),
-            Err(refusal) => Err(anyhow::Error::msg(refusal.line())),
-        }
+        Ok(client.act(act)?.index()?)
     }
 
-    /// Whether anything of that name runs, ran or may run.
-    fn is_known(&self, places: &Places) -> Result<bool> {
+    /// Whether there is a run, or an account with limits, of that name.
+    fn is_known(&self, cli: &CliContext) -> Result<bool> {
         let account = match &self.target {
             Target::Installation => return Ok(true),
             Target::Run(execution) => return Ok(execution.folder.exists()),
             Target::Account(account) => account,
         };
-        // What a broken ledger knows is not asked: this is a hint against slips of the pen.
-        let limits = view::View::open(places).ok();
-        if limits.is_some_and(|view| view.state().limits().contains_key(account)) {
+        // An unreadable ledger is no error here: this only catches a mistyped name.
+        let view = ledger_access::view(cli).ok();
+        if view.is_some_and(|view| view.state().limits().contains_key(account)) {
             return Ok(true);
         }
         let is_its = |execution: &Execution| {
-            let text = places.data.manifest_text(execution).ok()?;
+            let text = cli.data.manifest_text(execution).ok()?;
             let name = Manifest::parse(&text).ok()?.account.name;
             (Id::parse(&name).ok()? == *account).then_some(())
         };
-        Ok(places
+        Ok(cli
             .data
             .executions()?
             .iter()
             .any(|one| is_its(one).is_some()))
     }
 
-    /// Lifts the stop: in the ledger by whoever may, and only then the file.
-    fn lift(&self, places: &Places, reason: &str) -> Result<Answer> {
-        let was_set = is_set(&places.data, &self.target);
-        if view::all(&view::folder(places))?.is_empty() {
-            note(
-                "there is no ledger here: whoever can write the folder lifts it, and it stands in no record",
-            );
-            return self.lifted(places, (was_set, None));
+    /// Lifts the stop: first in the ledger, then in the data directory. In the other sequence a crash
+    /// between the two, or a denial, would let runs start that nobody was allowed to release.
+    fn lift(&self, cli: &CliContext, reason: &str) -> Result<CommandAnswer> {
+        let was_set = is_set(&cli.data, &self.target);
+        if ledger_view::all(&ledger_view::folder(&cli.data))?.is_empty() {
+            note("there is no ledger, so the lifting is not recorded");
+            return self.lifted(cli, was_set, None);
         }
-        let mut desk = Desk::open(places)?;
-        let kills = desk.state().kills().iter();
+        let mut client = ledger_access::open(cli)?;
+        let kills = client.state().kills().iter();
         let thrown = kills.filter(|(_, one)| one.lifted.is_none() && one.scope == self.scope);
         let thrown: Vec<u64> = thrown.map(|(index, _)| *index).collect();
         if thrown.is_empty() && was_set {
-            if let Some(refusal) = self.not_theirs(&mut desk)? {
-                return Ok(refusal.tell(places, &[]));
-            }
-            note("the ledger has no record of this stop, so there is none of its lifting");
+            let allowed = client.state().check_access(
+                client.actor(),
+                Access::LiftUnrecordedKill,
+                client.time(),
+            );
+            let allowed = allowed.map_err(AccessDenial::from);
+            ledger_access::require(&mut client, ActName::KillLift, &*self.name, allowed)?;
+            note("the ledger has no record of this stop, so its lifting is not recorded");
         }
         let mut record = None;
         for killed in &thrown {
             let (killed, reason) = (*killed, reason.to_owned());
-            let done = desk.act(Act::KillLift { killed, reason })?;
-            match done {
-                Ok(done) if done.proposed.is_none() => record = Some(done.index),
-                // Denied, or others must sign first: the file stays.
-                done => {
+            match client.act(Act::KillLift { killed, reason })? {
+                ActOutcome::Recorded { index } => record = Some(index),
+                // Denied, or another signature is needed: the file stays, so that no run starts meanwhile.
+                outcome @ (ActOutcome::Proposed { .. } | ActOutcome::Denied(_)) => {
                     let what = format!("the stop of record {killed} is lifted");
                     let facts = json!({ "target": self.name, "stopped": true, "changed": false });
-                    return Ok(refusal::tell(places, done, &what, facts));
+                    return Ok(print_outcome(cli, outcome, &what, facts));
                 }
             }
         }
-        self.lifted(places, (was_set || !thrown.is_empty(), record))
+        self.lifted(cli, was_set || !thrown.is_empty(), record)
     }
 
-    /// Why whoever acts may not lift a stop that the ledger does not know; it is a record.
-    fn not_theirs(&self, desk: &mut Desk) -> Result<Option<Refusal>> {
-        let (class, state) = (Class::Operations, desk.state());
-        if !state.voices(class, &desk.actor, desk.now).is_empty() {
-            return Ok(None);
-        }
-        let why = format!(
-            "{} does not belong to the approval class {}",
-            desk.actor,
-            class.name()
-        );
-        let refused = Refused {
-            act: "kill-lift".to_owned(),
-            subject: self.name.clone(),
-            rule: "role.missing".to_owned(),
-            why,
-        };
-        let way =
-            "have a member of the class operations lift it; counterfoil access-review names them";
-        desk.refuse(&refused, way).map(Some)
-    }
-
-    /// Takes the file away, and tells whether anything was stopped.
-    fn lifted(&self, places: &Places, (was_set, record): (bool, Option<u64>)) -> Result<Answer> {
-        lift(&places.data, &self.target)?;
-        if places.json {
-            say_json(&json!({
+    /// Removes the file and prints whether anything was stopped.
+    fn lifted(
+        &self,
+        cli: &CliContext,
+        was_set: bool,
+        record: Option<u64>,
+    ) -> Result<CommandAnswer> {
+        lift(&cli.data, &self.target)?;
+        if cli.json {
+            print_json(&json!({
                 "target": self.name, "stopped": false, "changed": was_set, "record": record,
             }));
         } else if was_set {
-            say(&format!("{} is no longer stopped", self.name));
+            print_line(&format!("{} is no longer stopped", self.name));
             if let Some(record) = record {
-                say(&format!("record {record}: who lifted it, and why"));
+                print_line(&format!("recorded in ledger record {record}"));
             }
         } else {
-            say(&format!("{} was not stopped", self.name));
+            print_line(&format!("{} was not stopped", self.name));
         }
-        Ok(if was_set { Answer::Yes } else { Answer::No })
+        Ok(CommandAnswer::yes_if(was_set))
     }
 }
 
-/// The execution that was typed. One that is not here can be stopped by its whole id: it may come.
-fn execution(places: &Places, name: &str) -> Result<Execution> {
-    match places.data.find(name) {
+/// The named execution. One that does not exist yet can be stopped by its whole id.
+fn execution(cli: &CliContext, name: &str) -> Result<Execution> {
+    match cli.data.find(name) {
         Ok(found) => Ok(found),
         Err(error @ DataDirError::NoRun { .. }) => {
             let Some(Digest(run)) = people::digest(name) else {
                 return Err(error.into());
             };
             let run = hex::encode(run);
-            let folder = places.data.root().join("runs").join(&run).join("1");
+            let folder = cli.data.root().join("runs").join(&run).join("1");
             Ok(Execution {
                 run,
                 number: 1,

@@ -1,6 +1,7 @@
 //! `limits`: the risk limits of an account, which the policy gives and two people put in force.
 
 use anyhow::{Context as _, Result};
+use counterfoil_approval::ledger_client::DeniedRequest;
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, account_digest};
 use counterfoil_policy::verdict::limits_bytes;
@@ -9,71 +10,66 @@ use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
 
 use super::policy::eval::{self, asked_limits, said};
-use crate::args::{EvalLimits, Filter, Limits};
-use crate::output::{Answer, say_json};
-use crate::people::desk::Desk;
-use crate::people::refusal::{Refusal, tell};
-use crate::people::view::View;
-use crate::people::{self, rows, words};
-use crate::places::Places;
+use crate::args::{EvalLimitsArgs, LimitsCommand, RowFilter};
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, print_json};
+use crate::people::ledger_access;
+use crate::people::outcome::print_outcome;
+use crate::people::{self, record_json, table};
 
-pub(crate) fn run(places: &Places, args: &Limits) -> Result<Answer> {
+pub(crate) fn run(cli: &CliContext, args: &LimitsCommand) -> Result<CommandAnswer> {
     match args {
-        Limits::Set(args) => set(places, args),
-        Limits::Show { account } => show(places, account),
-        Limits::List(filter) => list(places, filter),
+        LimitsCommand::Set(args) => set(cli, args),
+        LimitsCommand::Show { account } => show(cli, account),
+        LimitsCommand::List(filter) => list(cli, filter),
     }
 }
 
-fn set(places: &Places, args: &EvalLimits) -> Result<Answer> {
-    let mut desk = Desk::open(places)?;
-    let (account, document) = asked_limits(&desk, args)?;
+fn set(cli: &CliContext, args: &EvalLimitsArgs) -> Result<CommandAnswer> {
+    let mut client = ledger_access::open(cli)?;
+    let (account, document) = asked_limits(&client, args)?;
     if args.print_input {
         return eval::print(&document);
     }
     let subject = account_digest(&account);
-    let (given, record) = match said(places, &mut desk, &document, subject)? {
-        Ok(said) => said,
-        Err(refusal) => return Ok(refusal.tell(places, &[])),
-    };
+    let (given, record) = said(cli, &mut client, &document, subject)?;
     let Some(limits) = &given.limits else {
-        return eval::tell(places, &given, Some(record));
+        return eval::tell(cli, &given, Some(record));
     };
     let limits = Digest::of(&limits_bytes(limits)?);
-    let done = desk.act(Act::LimitsSet {
+    let outcome = client.act(Act::LimitsSet {
         account: account.clone(),
         limits,
         verdict: record,
     })?;
     let what = format!("the limits of account {account} are {limits}");
     let facts = json!({
-        "account": account.as_str(), "limits": words::digest(&limits), "verdict": record,
+        "account": account.as_str(), "limits": record_json::digest(&limits), "verdict": record,
     });
-    Ok(tell(places, done, &what, facts))
+    Ok(print_outcome(cli, outcome, &what, facts))
 }
 
-fn show(places: &Places, account: &str) -> Result<Answer> {
-    let view = View::open(places)?;
+fn show(cli: &CliContext, account: &str) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let account = people::id("the account", account)?;
-    let Some(found) = view.state().limits().get(&account) else {
-        let why = format!("account {account} has no limits");
-        let way = "ask the policy for some: counterfoil limits set";
-        return Ok(Refusal::answer("limits.missing", why, way).tell(places, &[]));
-    };
-    let bytes = Archive::new(&places.data).get(&found.limits)?;
+    let found = view
+        .state()
+        .limits_of(&account)
+        .map_err(DeniedRequest::from)?;
+    let bytes = Archive::new(&cli.data).get(&found.limits)?;
     let value: Value = serde_json::from_slice(&bytes)
         .with_context(|| format!("the limits {} in the archive", found.limits))?;
     // JSON in either form: it is what a manifest takes.
-    say_json(&value);
-    Ok(Answer::Yes)
+    print_json(&value);
+    Ok(CommandAnswer::Yes)
 }
 
-fn list(places: &Places, filter: &Filter) -> Result<Answer> {
-    let view = View::open(places)?;
+fn list(cli: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let all = view.state().limits().iter().map(|(account, one)| {
         json!({
             "account": account.as_str(),
-            "limits": words::digest(&one.limits),
+            "limits": record_json::digest(&one.limits),
             "verdict": one.verdict,
             "by": one.deed.by.as_str(),
             "time": show_time(one.deed.time),
@@ -81,11 +77,11 @@ fn list(places: &Places, filter: &Filter) -> Result<Answer> {
         })
     });
     let columns = ["account", "limits", "by", "time", "record", "verdict"];
-    rows::tell(
-        places,
-        rows::filter(all.collect(), filter)?,
+    table::print(
+        cli,
+        table::filter(all.collect(), filter)?,
         &columns,
         "no limits",
     );
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }

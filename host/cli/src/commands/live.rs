@@ -1,4 +1,4 @@
-//! `live`: a component over closed bars from a stream, into the paper venue.
+//! `live`: runs a component on closed bars from a stream, at the paper venue by default.
 
 use std::io::{BufRead, BufReader, stdin};
 use std::net::{TcpListener, TcpStream};
@@ -14,57 +14,57 @@ use counterfoil_runner::run::inputs::snapshot_store;
 use counterfoil_runner::run::live::live;
 use counterfoil_trading::manifest::{BrokerEntry, DataSource, Manifest};
 
-use super::backtest::bring_component;
+use super::backtest::{manifest_or_flags, read_manifest, store_component};
+use super::manifest_flags::{BarsSource, manifest};
 use super::resume;
-use super::terms::{Bars, manifest};
-use crate::args::Live;
-use crate::output::{Answer, note, say_json};
-use crate::places::Places;
-use crate::progress::Watcher;
+use crate::args::LiveArgs;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, note, print_json};
+use crate::progress::RunProgress;
 use crate::report;
 
-/// The back end of live runs: the one that decides fastest.
+/// The back end of live runs, the one with the fastest decisions.
 const BACKEND: &str = "cranelift";
 
-pub(crate) fn run(places: &Places, args: &Live) -> Result<Answer> {
+pub(crate) fn run(cli: &CliContext, args: &LiveArgs) -> Result<CommandAnswer> {
     if let Some(run) = &args.resume {
-        return resume::live(places, run, BACKEND, |manifest| ends_of(manifest, args));
+        return resume::live(cli, run, BACKEND, |manifest| ends_of(manifest, args));
     }
-    let manifest = manifest_of(places, args)?;
-    let signer = Box::new(places.keys.signer()?);
-    let engine = places.engine(BACKEND)?;
-    let mut watcher = Watcher::new(0);
+    let manifest = manifest_of(cli, args)?;
+    let signer = Box::new(cli.keys.signer()?);
+    let engine = cli.engine(BACKEND)?;
+    let mut progress = RunProgress::new(0);
     let run = hex::encode(manifest.run_id()?);
     note(&match market_of(&manifest) {
         Some(market) => format!(
-            "run {run}: waiting for bars of {}; `counterfoil kill {run}` closes it",
+            "run {run}: waiting for bars of {}; `counterfoil kill {run}` stops it",
             market.name()
         ),
         None => format!(
-            "run {run}: waiting for bars, one JSON object a line; the end of the stream ends it"
+            "run {run}: waiting for bars, one JSON object per line; the run ends with the stream"
         ),
     });
     let (source, broker) = ends_of(&manifest, args)?;
     let done = live(
-        &places.data,
+        &cli.data,
         &manifest,
         engine,
         signer,
         source,
         broker,
-        &mut watcher,
+        &mut progress,
     );
-    watcher.finish();
+    progress.finish();
     let outcome = done?;
-    if places.json {
-        say_json(&report::outcome_json(&manifest, &outcome)?);
+    if cli.json {
+        print_json(&report::outcome_json(&manifest, &outcome)?);
     } else {
         report::print_outcome(&manifest, &outcome)?;
     }
     report::answer_of(&outcome)
 }
 
-/// How venues are reached, as a file says.
+/// The venues' addresses and keys from a file, or the defaults.
 pub(super) fn venues_of(path: Option<&Path>) -> Result<Venues> {
     Ok(path.map_or_else(|| Ok(Venues::default()), Venues::load)?)
 }
@@ -72,22 +72,24 @@ pub(super) fn venues_of(path: Option<&Path>) -> Result<Venues> {
 /// Where the bars come from, and the broker that the manifest names, if it names one.
 fn ends_of(
     manifest: &Manifest,
-    args: &Live,
+    args: &LiveArgs,
 ) -> Result<(FeedSource<TimedLineReader>, Option<Bridge>)> {
     let venues = Arc::new(venues_of(args.broker.venues.as_deref())?);
     let setup = manifest.setup()?;
     let broker = venues.broker(manifest, &setup)?;
     let Some(market) = market_of(manifest) else {
-        // A feed may be silent for long, and a run that waits must hear that it is stopped.
+        // A feed may send nothing for hours. Reads time out, so that a kill is seen without a bar.
         return Ok((
             FeedSource::Lines(TimedLineReader::new(reader_of(args)?)?),
             broker,
         ));
     };
+    // The manifest names the venue as the source of the bars, and so does every verifier
+    // afterwards. Bars from a socket under that name would be a forged source.
     if args.connect.is_some() || args.listen.is_some() {
         bail!(
-            "the feed {:?} is a venue's: its bars come from nowhere else; leave --connect and --listen \
-             out, or give the feed another name with --feed",
+            "the feed {:?} is a venue, and its bars come from there; leave out --connect and --listen, or \
+             name the feed otherwise with --feed",
             market.name()
         );
     }
@@ -95,7 +97,7 @@ fn ends_of(
     Ok((FeedSource::Market(MarketBars { venues, market }), broker))
 }
 
-fn reader_of(args: &Live) -> Result<Box<dyn BufRead + Send>> {
+fn reader_of(args: &LiveArgs) -> Result<Box<dyn BufRead + Send>> {
     if let Some(address) = &args.connect {
         let stream = TcpStream::connect(address)
             .with_context(|| format!("cannot connect to the feed at {address}"))?;
@@ -109,27 +111,33 @@ fn reader_of(args: &Live) -> Result<Box<dyn BufRead + Send>> {
     note(&format!("listening at {}", listener.local_addr()?));
     let (stream, sender) = listener.accept().with_context(cannot)?;
     note(&format!("bars come from {sender}"));
-    // The listener is dropped here: nobody else can send into this run.
+    // The listener is dropped here, so no second sender can mix its bars into this run.
     Ok(Box::new(BufReader::new(stream)))
 }
 
-fn manifest_of(places: &Places, args: &Live) -> Result<Manifest> {
+fn manifest_of(cli: &CliContext, args: &LiveArgs) -> Result<Manifest> {
     if let Some(path) = &args.manifest {
-        let text = String::from_utf8(read_whole(path)?);
-        let text = text.with_context(|| format!("{}", path.display()))?;
-        let manifest = Manifest::parse(&text)?;
-        bring_component(places, &manifest, args.terms.component.as_deref())?;
+        let own = [
+            ("--like-snapshot", args.like_snapshot.is_some()),
+            ("--instruments", !args.instruments.is_empty()),
+        ];
+        let own = own
+            .into_iter()
+            .filter_map(|(flag, is_given)| is_given.then_some(flag));
+        manifest_or_flags(&args.terms, own)?;
+        let manifest = read_manifest(path)?;
+        store_component(cli, &manifest, args.terms.component.as_deref())?;
         return Ok(manifest);
     }
     let id = args.like_snapshot.as_deref();
-    let id = id.context("which instruments? give --like-snapshot ID, or a manifest")?;
-    let store = snapshot_store(&places.data)?;
+    let id = id.context("no instruments; give --like-snapshot ID, or a manifest")?;
+    let store = snapshot_store(&cli.data)?;
     let snapshot = store.load(&store.resolve(id)?)?;
     let start_nonce = match &args.start_nonce {
         Some(nonce) => nonce.clone(),
         None => counterfoil_runner::store::keys::random_hex()?,
     };
-    let bars = Bars {
+    let bars = BarsSource {
         data: DataSource::Feed {
             broker: args.broker.name.as_ref().map(|name| BrokerEntry {
                 name: name.clone(),
@@ -145,5 +153,5 @@ fn manifest_of(places: &Places, args: &Live) -> Result<Manifest> {
             .instruments(),
         cadence: 1,
     };
-    manifest(places, &args.terms, bars, BACKEND)
+    manifest(cli, &args.terms, bars, BACKEND)
 }

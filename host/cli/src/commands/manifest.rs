@@ -1,9 +1,10 @@
-//! `manifest`: the manifest of a run that was tried out, over a feed and under its account's limits.
-//! It must never authorize or start anything.
+//! `run manifest`: writes the manifest that starts a backtested run live, under its account's limits. It
+//! must never authorize or start anything.
 
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
+use counterfoil_approval::ledger_client::DeniedRequest;
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::id::Id;
 use counterfoil_os::files::write_whole;
@@ -12,25 +13,24 @@ use counterfoil_runner::store::keys::random_hex;
 use counterfoil_trading::manifest::{DataSource, InstrumentEntry, Manifest, RiskEntry};
 use serde_json::json;
 
-use crate::args::FeedManifest;
-use crate::output::{Answer, pairs, say, say_json};
-use crate::people::refusal::Refusal;
-use crate::people::view::View;
-use crate::places::Places;
+use crate::args::RunManifestArgs;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, print_fields, print_json, print_line};
+use crate::people::ledger_access;
 
 /// Decisions for one checkpoint: live, each is signed before its order leaves.
 const CADENCE: u32 = 1;
 
-pub(crate) fn run(places: &Places, args: &FeedManifest) -> Result<Answer> {
-    let execution = places.data.find(&args.run)?;
-    let of = Manifest::parse(&places.data.manifest_text(&execution)?)?;
-    let view = View::open(places)?;
-    let account = Id::parse(&of.account.name).context("the run's account")?;
-    let Some(found) = view.state().limits().get(&account) else {
-        let why = format!("account {account} has no limits");
-        let way = "ask the policy for some, and have them put in force: counterfoil limits set";
-        return Ok(Refusal::answer("limits.missing", why, way).tell(places, &[]));
-    };
+pub(crate) fn run(cli: &CliContext, args: &RunManifestArgs) -> Result<CommandAnswer> {
+    let execution = cli.data.find(&args.run)?;
+    let of = Manifest::parse(&cli.data.manifest_text(&execution)?)?;
+    let view = ledger_access::view(cli)?;
+    let account =
+        Id::parse(&of.account.name).context("invalid account name in the run's manifest")?;
+    let found = view
+        .state()
+        .limits_of(&account)
+        .map_err(DeniedRequest::from)?;
     let start_nonce = match &args.start_nonce {
         Some(nonce) => nonce.clone(),
         None => random_hex()?,
@@ -41,7 +41,7 @@ pub(crate) fn run(places: &Places, args: &FeedManifest) -> Result<Answer> {
             start_nonce,
             broker: None,
         },
-        risk: risk(places, &found.limits)?,
+        risk: risk(cli, &found.limits)?,
         instruments: chosen(&of.instruments, &args.instruments)?,
         cadence: CADENCE,
         ..of
@@ -49,7 +49,7 @@ pub(crate) fn run(places: &Places, args: &FeedManifest) -> Result<Answer> {
     // What does not hold is told here, not at the gate.
     manifest.setup()?;
     write_whole(&args.output, manifest.canonical()?.as_bytes())?;
-    tell(places, &manifest, &args.output)
+    tell(cli, &manifest, &args.output)
 }
 
 /// The instruments with these symbols, or all if none is named.
@@ -66,25 +66,25 @@ fn chosen(all: &[InstrumentEntry], symbols: &[String]) -> Result<Vec<InstrumentE
 }
 
 /// The limits in force, from the archive.
-fn risk(places: &Places, limits: &Digest) -> Result<RiskEntry> {
-    let bytes = Archive::new(&places.data).get(limits)?;
+fn risk(cli: &CliContext, limits: &Digest) -> Result<RiskEntry> {
+    let bytes = Archive::new(&cli.data).get(limits)?;
     serde_json::from_slice(&bytes).with_context(|| format!("the limits {limits} in the archive"))
 }
 
-fn tell(places: &Places, manifest: &Manifest, path: &Path) -> Result<Answer> {
+fn tell(cli: &CliContext, manifest: &Manifest, path: &Path) -> Result<CommandAnswer> {
     let run = hex::encode(manifest.run_id()?);
-    if places.json {
-        say_json(&json!({ "run": run, "manifest": path, "account": manifest.account.name }));
-        return Ok(Answer::Yes);
+    if cli.json {
+        print_json(&json!({ "run": run, "manifest": path, "account": manifest.account.name }));
+        return Ok(CommandAnswer::Yes);
     }
-    pairs(&[
+    print_fields(&[
         ("manifest", path.display().to_string()),
         ("run", run),
         ("account", manifest.account.name.clone()),
     ]);
-    say(&format!(
-        "next: counterfoil authorize start {} --until TIME",
+    print_line(&format!(
+        "next: counterfoil account authorization grant {} --until TIME",
         path.display()
     ));
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }

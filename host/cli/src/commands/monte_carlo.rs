@@ -1,4 +1,4 @@
-//! `monte-carlo`: a run's trades, drawn again; its bars are in `samples.rs`.
+//! `monte-carlo`: resamples a run's trades; its bars are resampled in `samples.rs`.
 
 use anyhow::{Context as _, Result, bail};
 use counterfoil_report::{PERCENTILES, SAMPLES_MAX, TradeDraw, TradeSimulation};
@@ -6,30 +6,30 @@ use counterfoil_trading::units::Money;
 use serde_json::{Map, Value, json};
 
 use super::{report, samples, verify};
-use crate::args::MonteCarlo as Args;
-use crate::output::{Answer, say, say_json, table};
-use crate::places::Places;
+use crate::args::MonteCarloArgs;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, print_json, print_line, print_table};
 
-/// Samples of trades that are drawn if no number is asked for.
+/// The default number of samples of trades.
 const SAMPLES: u32 = 10_000;
 
-pub(crate) fn run(places: &Places, args: &Args) -> Result<Answer> {
-    let execution = places.data.find(&args.run)?;
-    let key = verify::public_key(places, None)?;
+pub(crate) fn run(cli: &CliContext, args: &MonteCarloArgs) -> Result<CommandAnswer> {
+    let execution = cli.data.find(&args.run)?;
+    let key = verify::public_key(cli, None)?;
     let verified = verify::verify(&execution.journal(), &key)?;
     if !verified.is_good() {
         bail!(
-            "the journal of {} does not verify: see `counterfoil verify {}`",
+            "the journal of {} does not verify; `counterfoil verify {}` shows why",
             execution.short(),
             execution.short()
         );
     }
     if args.bars {
-        return samples::run(places, args, &execution, verified.closed);
+        return samples::run(cli, args, &execution, verified.closed);
     }
     let samples = args.samples.unwrap_or(SAMPLES);
     if samples == 0 || samples > SAMPLES_MAX {
-        bail!("--samples {samples}: from 1 to {SAMPLES_MAX}");
+        bail!("--samples {samples}: expected 1 to {SAMPLES_MAX}");
     }
     let (facts, _) = report::figures(&execution)?;
     let draw = if args.shuffle {
@@ -38,16 +38,16 @@ pub(crate) fn run(places: &Places, args: &Args) -> Result<Answer> {
         TradeDraw::Bootstrap
     };
     let drawn = TradeSimulation::from_facts(&facts, draw, samples, args.seed)
-        .context("the run has no closed trades to draw from")?;
-    if places.json {
-        say_json(&as_json(&drawn, args));
+        .context("the run has no closed trades to resample")?;
+    if cli.json {
+        print_json(&as_json(&drawn, args));
     } else {
         print(&drawn, args);
     }
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
-fn as_json(drawn: &TradeSimulation, args: &Args) -> Value {
+fn as_json(drawn: &TradeSimulation, args: &MonteCarloArgs) -> Value {
     let named = |values: [Money; PERCENTILES.len()]| {
         let names = PERCENTILES.map(|percent| format!("p{percent}"));
         let pairs = names
@@ -70,20 +70,20 @@ fn as_json(drawn: &TradeSimulation, args: &Args) -> Value {
     })
 }
 
-fn print(drawn: &TradeSimulation, args: &Args) {
+fn print(drawn: &TradeSimulation, args: &MonteCarloArgs) {
     let how = if args.shuffle {
-        "in another sequence"
+        "permuted"
     } else {
         "drawn with replacement"
     };
-    say(&format!(
+    print_line(&format!(
         "{} closed trades {how}, {} samples, seed {}",
         drawn.trades,
         drawn.samples.len(),
         args.seed
     ));
     let mut rows = vec![
-        ["percentile", "profit", "deepest fall"]
+        ["percentile", "profit", "max drawdown"]
             .map(String::from)
             .to_vec(),
     ];
@@ -96,12 +96,12 @@ fn print(drawn: &TradeSimulation, args: &Args) {
         ]);
     }
     rows.push(vec![
-        "as made".to_owned(),
+        "actual".to_owned(),
         drawn.actual.profit.to_text(),
         drawn.actual.drawdown.to_text(),
     ]);
-    table(&rows);
-    say(&format!(
+    print_table(&rows);
+    print_line(&format!(
         "{} of {} samples lost money",
         drawn.losses(),
         drawn.samples.len()

@@ -1,4 +1,4 @@
-//! `new`: a strategy crate that builds and passes its test.
+//! `new`: creates a strategy crate that builds and passes its test.
 
 use std::env;
 use std::fs;
@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use serde_json::json;
 
-use crate::args::New;
-use crate::output::{Answer, say, say_json};
-use crate::places::Places;
+use crate::args::NewArgs;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, print_json, print_line};
 
-/// The most folders below the template: a template is small.
+/// How deep the template's directories may be.
 const DEPTH_MAX: usize = 4;
 
-pub(crate) fn run(places: &Places, args: &New) -> Result<Answer> {
+pub(crate) fn run(cli: &CliContext, args: &NewArgs) -> Result<CommandAnswer> {
     check_name(&args.name)?;
     let sdk = args
         .sdk
@@ -22,15 +22,16 @@ pub(crate) fn run(places: &Places, args: &New) -> Result<Answer> {
         .unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../sdk-rust"));
     let sdk = sdk
         .canonicalize()
-        .with_context(|| format!("no SDK at {}; give its folder with --sdk", sdk.display()))?;
+        .with_context(|| format!("no SDK at {}; give its directory with --sdk", sdk.display()))?;
     let folder = env::current_dir()?.join(&args.name);
     if folder.exists() {
         bail!(
-            "{} is there already; choose another name or move it away",
+            "{} exists already; choose another name or move it away",
             folder.display()
         );
     }
-    // Made under another name and renamed, so that it is whole or not there.
+    // Written under another name and renamed last: a crash leaves a hidden folder, never half a crate
+    // under the name that the author asked for.
     let temp = env::current_dir()?.join(format!(".tmp-{}", args.name));
     let made = copy(
         &sdk.join("template"),
@@ -42,21 +43,23 @@ pub(crate) fn run(places: &Places, args: &New) -> Result<Answer> {
         },
         DEPTH_MAX,
     );
-    let renamed = made.and_then(|()| fs::rename(&temp, &folder).context("cannot rename"));
+    let renamed = made.and_then(|()| {
+        fs::rename(&temp, &folder).with_context(|| format!("cannot rename {}", temp.display()))
+    });
     if let Err(error) = renamed {
         let _best_effort = fs::remove_dir_all(&temp);
         return Err(error);
     }
-    if places.json {
-        say_json(&json!({ "name": args.name, "folder": folder }));
+    if cli.json {
+        print_json(&json!({ "name": args.name, "folder": folder }));
     } else {
         let name = &args.name;
-        say(&format!("made {}", folder.display()));
-        say(&format!(
+        print_line(&format!("created {}", folder.display()));
+        print_line(&format!(
             "next: cd {name} && cargo test && counterfoil build"
         ));
     }
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
 fn check_name(name: &str) -> Result<()> {
@@ -67,12 +70,12 @@ fn check_name(name: &str) -> Result<()> {
                 .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
     };
     if name.len() > 64 || !name.split('-').all(word) {
-        bail!("{name:?} is no strategy name: use kebab-case, such as my-strategy");
+        bail!("invalid strategy name {name:?}: expected kebab-case, such as my-strategy");
     }
     Ok(())
 }
 
-/// Copies a folder; the ending `.in` is dropped and the text filled in.
+/// Copies a directory, filling in texts and dropping the ending `.in` of file names.
 fn copy(from: &Path, to: &Path, fill: &dyn Fn(&str) -> String, depth: usize) -> Result<()> {
     fs::create_dir(to).with_context(|| format!("cannot create {}", to.display()))?;
     let entries =

@@ -1,8 +1,7 @@
-//! `parity`: a live run held against its own backtest, with a signed statement.
+//! `audit parity`: compares a live run with its own backtest and writes a signed statement.
 
 use anyhow::{Context as _, Result};
 use counterfoil_journal::public_key::PublicKey;
-use counterfoil_os::files::write_whole;
 use counterfoil_os::files::write_whole;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::study::parity::{
@@ -13,54 +12,50 @@ use counterfoil_trading::record::RunRecord;
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use counterfoil_verify::describe::RecordDescriber;
 
-use crate::args::Parity;
-use crate::output::{Answer, pairs, say, say_json};
-use crate::places::Places;
-use crate::progress::Watcher;
+use crate::args::ParityArgs;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, print_fields, print_json, print_line};
+use crate::progress::RunProgress;
 
-pub(crate) fn run(places: &Places, args: &Parity) -> Result<Answer> {
-    let execution = places.data.find(&args.run)?;
-    let signer = places.keys.signer()?;
+pub(crate) fn run(cli: &CliContext, args: &ParityArgs) -> Result<CommandAnswer> {
+    let execution = cli.data.find(&args.run)?;
+    let signer = cli.keys.signer()?;
     let question = ParityRequest {
-        data: &places.data,
+        data: &cli.data,
         execution: &execution,
-        key: &PublicKey(places.keys.public_key()?),
+        key: &PublicKey(cli.keys.public_key()?),
         through: args.day.as_deref().map(end_of).transpose()?,
         snapshot: args.snapshot.as_deref(),
         now: now(),
     };
-    let mut watcher = Watcher::new(0);
-    let engine = places.engine(&args.backend)?;
-    let found = parity(&question, engine, Box::new(signer), &mut watcher);
-    watcher.finish();
+    let mut progress = RunProgress::new(0);
+    let engine = cli.engine(&args.backend)?;
+    let found = parity(&question, engine, Box::new(signer), &mut progress);
+    progress.finish();
     let found = found?;
-    let stated = parity_statement(&execution, &found, &places.keys.signer()?)?;
+    let stated = parity_statement(&execution, &found, &cli.keys.signer()?)?;
     let name = format!("parity-{}.json", show_time(found.closes.1).replace(':', ""));
     let path = execution.folder.join(name);
     write_whole(&path, &stated.envelope)?;
-    if places.json {
+    if cli.json {
         let mut told = stated.predicate;
         if let Some(fields) = told.as_object_mut() {
             let path = path.display().to_string();
             fields.insert("statement".to_owned(), path.into());
         }
-        say_json(&told);
+        print_json(&told);
     } else {
         print(&found, &execution.short())?;
-        say(&format!("statement: {}", path.display()));
+        print_line(&format!("statement: {}", path.display()));
     }
-    Ok(if found.is_equal() {
-        Answer::Yes
-    } else {
-        Answer::No
-    })
+    Ok(CommandAnswer::yes_if(found.is_equal()))
 }
 
-/// The end of a day: the latest close that belongs to it.
+/// The end of a day, which is the latest close that belongs to it.
 fn end_of(day: &str) -> Result<UnixNanos> {
     let begin = parse_time(day).filter(|begin| begin.0.rem_euclid(DAY_NANOS) == 0);
     let end = begin.and_then(|begin| begin.0.checked_add(DAY_NANOS));
-    let end = end.with_context(|| format!("--day {day:?} is no date like 2026-03-02"))?;
+    let end = end.with_context(|| format!("--day {day:?}: expected a date such as 2026-03-02"))?;
     Ok(UnixNanos(end))
 }
 
@@ -73,7 +68,7 @@ fn print(found: &Found, live: &str) -> Result<()> {
     } else {
         "the snapshot's"
     };
-    pairs(&[
+    print_fields(&[
         (
             "parity",
             format!("{verdict}: {decided} decisions, {} equal", found.equal),
@@ -84,7 +79,7 @@ fn print(found: &Found, live: &str) -> Result<()> {
         ),
         ("bars", format!("{bars}, {}", found.snapshot)),
         (
-            "again",
+            "backtest",
             format!("{}, {again} decisions", found.again.short()),
         ),
     ]);
@@ -93,7 +88,7 @@ fn print(found: &Found, live: &str) -> Result<()> {
     };
     let instruments = found.manifest.setup()?.instruments;
     let describe = RecordDescriber::new(&instruments);
-    say(&format!(
+    print_line(&format!(
         "first difference: {}: {} ({}), on the bar of {} closing at {}",
         cause.name(),
         cause.sentence(),
@@ -107,7 +102,7 @@ fn print(found: &Found, live: &str) -> Result<()> {
             Some((_, one)) => describe.record(&RunRecord::Decision((**one).clone())),
             None => "no such bar".to_owned(),
         };
-        say(&format!("  {name}: {told}"));
+        print_line(&format!("  {name}: {told}"));
     }
     Ok(())
 }

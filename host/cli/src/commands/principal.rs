@@ -1,39 +1,29 @@
 //! `principal`: people and services, and their roles.
 
 use anyhow::{Context as _, Result};
-use counterfoil_governance::act::{Act, Class, ClassSet};
+use counterfoil_approval::ledger_client::DeniedRequest;
+use counterfoil_approval::ledger_view::LedgerView;
+use counterfoil_governance::act::{Act, ApprovalClass, ApprovalClassRules};
 use counterfoil_governance::id::Id;
-use counterfoil_governance::role::Kind;
+use counterfoil_governance::role::PrincipalKind;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
 
 use super::key;
-use crate::args::{Filter, OnePrincipal, Principal, PrincipalAdd, PrincipalClass, PrincipalRoles};
-use crate::output::{Answer, pairs, say_json};
-use crate::people::desk::Desk;
-use crate::people::refusal::{Refusal, tell};
-use crate::people::view::View;
-use crate::people::{self, rows, words};
-use crate::places::Places;
+use crate::args::{ClassSetArgs, PrincipalAddArgs, PrincipalArg, PrincipalRolesArgs, RowFilter};
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, print_fields, print_json};
+use crate::people::ledger_access;
+use crate::people::outcome::print_outcome;
+use crate::people::{self, record_json, table};
 
-pub(crate) fn run(places: &Places, args: &Principal) -> Result<Answer> {
-    match args {
-        Principal::Add(args) => add(places, args),
-        Principal::List(filter) => list(places, filter),
-        Principal::Show(args) => show(places, args),
-        Principal::Class(args) => class(places, args),
-        Principal::Classes(filter) => classes(places, filter),
-        Principal::Roles(args) => roles(places, args),
-    }
-}
-
-fn add(places: &Places, args: &PrincipalAdd) -> Result<Answer> {
+pub(super) fn add(cli: &CliContext, args: &PrincipalAddArgs) -> Result<CommandAnswer> {
     let id = people::id("the name", &args.name)?;
     let kind = if args.service {
-        Kind::Service
+        PrincipalKind::Service
     } else {
-        Kind::Person
+        PrincipalKind::Person
     };
     let act = Act::PrincipalAdd {
         id: id.clone(),
@@ -42,43 +32,43 @@ fn add(places: &Places, args: &PrincipalAdd) -> Result<Answer> {
         key: people::public_key(&args.key)?,
         until: people::time_if("--until", args.until.as_deref())?,
     };
-    let done = Desk::open(places)?.act(act)?;
+    let outcome = ledger_access::open(cli)?.act(act)?;
     let what = format!(
         "{id} is a {} of this ledger ({})",
         kind.name(),
         args.role.join(", ")
     );
-    Ok(tell(
-        places,
-        done,
+    Ok(print_outcome(
+        cli,
+        outcome,
         &what,
         json!({ "principal": id.as_str(), "roles": args.role }),
     ))
 }
 
-fn roles(places: &Places, args: &PrincipalRoles) -> Result<Answer> {
+pub(super) fn roles(cli: &CliContext, args: &PrincipalRolesArgs) -> Result<CommandAnswer> {
     let id = people::id("the name", &args.name)?;
     let act = Act::RolesSet {
         id: id.clone(),
         roles: people::roles(&args.role)?,
     };
-    let done = Desk::open(places)?.act(act)?;
+    let outcome = ledger_access::open(cli)?.act(act)?;
     let has = if args.role.is_empty() {
         "no role".to_owned()
     } else {
         args.role.join(", ")
     };
-    let what = format!("{id} has from here on: {has}");
-    Ok(tell(
-        places,
-        done,
+    let what = format!("{id} now has: {has}");
+    Ok(print_outcome(
+        cli,
+        outcome,
         &what,
         json!({ "principal": id.as_str(), "roles": args.role }),
     ))
 }
 
-fn list(places: &Places, filter: &Filter) -> Result<Answer> {
-    let view = View::open(places)?;
+pub(super) fn list(cli: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let all = view.state().principals().keys();
     let all = all.map(|id| row(&view, id)).collect();
     let columns = [
@@ -89,30 +79,22 @@ fn list(places: &Places, filter: &Filter) -> Result<Answer> {
         "last-act",
         "last-time",
     ];
-    rows::tell(places, rows::filter(all, filter)?, &columns, "no principal");
-    Ok(Answer::Yes)
+    table::print(cli, table::filter(all, filter)?, &columns, "no principal");
+    Ok(CommandAnswer::Yes)
 }
 
-fn show(places: &Places, args: &OnePrincipal) -> Result<Answer> {
-    let view = View::open(places)?;
+pub(super) fn show(cli: &CliContext, args: &PrincipalArg) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let id = people::id("the name", &args.name)?;
-    if !view.state().principals().contains_key(&id) {
-        let why = format!("{id} is no principal of this ledger");
-        let refusal = Refusal::answer(
-            "principal.unknown",
-            why,
-            "an administrator can add principals",
-        );
-        return Ok(refusal.tell(places, &[]));
-    }
+    view.state().principal(&id).map_err(DeniedRequest::from)?;
     let mut value = row(&view, &id);
     let keys = key::rows(view.state());
     let own = |one: &&Value| one["principal"] == json!(id.as_str());
     let keys: Vec<Value> = keys.iter().filter(own).cloned().collect();
-    if places.json {
+    if cli.json {
         value["keys"] = json!(keys);
-        say_json(&value);
-        return Ok(Answer::Yes);
+        print_json(&value);
+        return Ok(CommandAnswer::Yes);
     }
     let fields = [
         "principal",
@@ -122,26 +104,31 @@ fn show(places: &Places, args: &OnePrincipal) -> Result<Answer> {
         "last-act",
         "last-time",
     ];
-    let pair = |name: &&'static str| (*name, rows::plain(value.get(*name).unwrap_or(&Value::Null)));
-    pairs(&fields.iter().map(pair).collect::<Vec<_>>());
-    crate::output::say("");
-    rows::tell(places, keys, &key::COLUMNS, "no key");
-    Ok(Answer::Yes)
+    let pair = |name: &&'static str| {
+        (
+            *name,
+            table::plain(value.get(*name).unwrap_or(&Value::Null)),
+        )
+    };
+    print_fields(&fields.iter().map(pair).collect::<Vec<_>>());
+    crate::output::print_line("");
+    table::print(cli, keys, &key::COLUMNS, "no key");
+    Ok(CommandAnswer::Yes)
 }
 
 /// What a list says of a principal.
-pub(crate) fn row(view: &View, id: &Id) -> Value {
+pub(crate) fn row(view: &LedgerView, id: &Id) -> Value {
     let state = view.state();
     let records = &view.verified.records;
     let last = records.iter().rev().find(|one| one.signed.actor == *id);
     let principal = state.principals().get(id);
     let time = now();
-    let own = |one: &&counterfoil_governance::state::Key| one.owner == *id;
+    let own = |one: &&counterfoil_governance::state::KeyRecord| one.owner == *id;
     let since = state.keys().values().filter(own).map(|one| one.added).min();
     json!({
         "principal": id.as_str(),
         "kind": principal.map(|one| one.kind.name()),
-        "roles": principal.map(|one| words::roles(&one.roles)),
+        "roles": principal.map(|one| record_json::roles(&one.roles)),
         "keys": state.keys().values().filter(own).filter(|one| one.counts(time)).count(),
         "since": since.and_then(|index| view.time_of(index)).map(show_time),
         "last-act": last.map(|one| one.signed.act.name()),
@@ -149,36 +136,37 @@ pub(crate) fn row(view: &View, id: &Id) -> Value {
     })
 }
 
-fn class(places: &Places, args: &PrincipalClass) -> Result<Answer> {
-    let class = Class::parse(&args.class).with_context(|| format!("no class {:?}", args.class))?;
+pub(super) fn set_class(cli: &CliContext, args: &ClassSetArgs) -> Result<CommandAnswer> {
+    let class =
+        ApprovalClass::parse(&args.class).with_context(|| format!("no class {:?}", args.class))?;
     let members = args.member.iter();
     let members = members.map(|name| people::id("--member", name));
-    let set = ClassSet {
+    let set = ApprovalClassRules {
         class,
         roles: people::roles(&args.role)?,
         members: members.collect::<Result<_>>()?,
         approvals: args.approvals,
     };
     let facts = class_row(&set);
-    let done = Desk::open(places)?.act(Act::ClassSet(set))?;
+    let outcome = ledger_access::open(cli)?.act(Act::ClassSet(set))?;
     let what = format!("{} of the class {} must sign", args.approvals, class.name());
-    Ok(tell(places, done, &what, facts))
+    Ok(print_outcome(cli, outcome, &what, facts))
 }
 
-fn classes(places: &Places, filter: &Filter) -> Result<Answer> {
-    let view = View::open(places)?;
-    let all = Class::ALL.map(|class| class_row(&view.state().class(class)));
-    let found = rows::filter(all.into(), filter)?;
+pub(super) fn list_classes(cli: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
+    let all = ApprovalClass::ALL.map(|class| class_row(&view.state().class(class)));
+    let found = table::filter(all.into(), filter)?;
     let columns = ["class", "approvals", "roles", "members"];
-    rows::tell(places, found, &columns, "no class");
-    Ok(Answer::Yes)
+    table::print(cli, found, &columns, "no class");
+    Ok(CommandAnswer::Yes)
 }
 
-fn class_row(set: &ClassSet) -> Value {
+fn class_row(set: &ApprovalClassRules) -> Value {
     json!({
         "class": set.class.name(),
         "approvals": set.approvals,
-        "roles": words::roles(&set.roles),
-        "members": set.members.iter().map(words::text).collect::<Vec<_>>(),
+        "roles": record_json::roles(&set.roles),
+        "members": set.members.iter().map(record_json::text).collect::<Vec<_>>(),
     })
 }

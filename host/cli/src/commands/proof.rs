@@ -1,4 +1,4 @@
-//! `proof`: the counterfoil of one decision.
+//! `proof`: writes the proof of one decision.
 
 use std::path::PathBuf;
 
@@ -8,33 +8,33 @@ use counterfoil_runner::study::proof::{DecisionSelector, prove};
 use counterfoil_trading::manifest::Manifest;
 use serde_json::json;
 
-use crate::args::Proof;
-use crate::output::{Answer, say, say_json};
-use crate::places::Places;
+use crate::args::ProofArgs;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, print_json, print_line};
 
-pub(crate) fn run(places: &Places, args: &Proof) -> Result<Answer> {
-    let (path, index) = write(places, args)?;
-    if places.json {
-        say_json(&json!({ "entry": index, "proof": path }));
+pub(crate) fn run(cli: &CliContext, args: &ProofArgs) -> Result<CommandAnswer> {
+    let (path, index) = write(cli, args)?;
+    if cli.json {
+        print_json(&json!({ "entry": index, "proof": path }));
     } else {
         let path = path.display();
-        say(&format!(
+        print_line(&format!(
             "wrote {path}: the decision at entry {index}, its inclusion proof and a signed checkpoint"
         ));
-        say(&format!("next: counterfoil verify {path}"));
+        print_line(&format!("next: counterfoil verify {path}"));
     }
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
-pub(crate) fn write(places: &Places, args: &Proof) -> Result<(PathBuf, u64)> {
-    let execution = places.data.find(&args.run)?;
+pub(crate) fn write(cli: &CliContext, args: &ProofArgs) -> Result<(PathBuf, u64)> {
+    let execution = cli.data.find(&args.run)?;
     let which = match (&args.bar, args.entry) {
         (Some(bar), _) => {
-            let manifest = Manifest::parse(&places.data.manifest_text(&execution)?)?;
+            let manifest = Manifest::parse(&cli.data.manifest_text(&execution)?)?;
             which_bar(&manifest, bar)?
         }
         (None, Some(entry)) => DecisionSelector::Entry(entry),
-        (None, None) => anyhow::bail!("which decision? give --entry N or --bar SYMBOL:INDEX"),
+        (None, None) => anyhow::bail!("no decision; give --entry INDEX or --bar SYMBOL:INDEX"),
     };
     let proof = prove(&execution, &which)?;
     let name = format!(
@@ -56,7 +56,7 @@ fn which_bar(manifest: &Manifest, text: &str) -> Result<DecisionSelector> {
         .iter()
         .position(|one| one.symbol == symbol);
     let place =
-        place.with_context(|| format!("--bar {text}: the run has no instrument {symbol}"))?;
+        place.with_context(|| format!("--bar {text}: the run has no instrument {symbol:?}"))?;
     Ok(DecisionSelector::Bar {
         instrument: u32::try_from(place)?,
         bar,

@@ -1,4 +1,4 @@
-//! `publish`: a journal as a static tiled log.
+//! `audit publish`: writes a journal as a static tiled log.
 
 use std::path::PathBuf;
 
@@ -6,13 +6,13 @@ use anyhow::Result;
 use counterfoil_runner::study::publish::publish;
 use serde_json::json;
 
-use crate::args::Publish;
-use crate::output::{Answer, say, say_json};
-use crate::places::Places;
+use crate::args::PublishArgs;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, print_json, print_line};
 use crate::progress::bar;
 
-pub(crate) fn run(places: &Places, args: &Publish) -> Result<Answer> {
-    let execution = places.data.find(&args.run)?;
+pub(crate) fn run(cli: &CliContext, args: &PublishArgs) -> Result<CommandAnswer> {
+    let execution = cli.data.find(&args.run)?;
     let name = format!("{}-log", execution.short().replace('/', "-"));
     let folder = args.output.clone().unwrap_or_else(|| PathBuf::from(name));
     let bar = bar("publishing", 0);
@@ -21,20 +21,20 @@ pub(crate) fn run(places: &Places, args: &Publish) -> Result<Answer> {
     });
     bar.finish_and_clear();
     let done = done?;
-    if places.json {
-        say_json(&json!({
+    if cli.json {
+        print_json(&json!({
             "folder": folder,
             "entries": done.entries,
             "files": done.files,
             "origin": execution.origin(),
         }));
     } else {
-        say(&format!(
-            "wrote {}: {} entries in {} files, a log that any tlog-tiles client reads",
+        print_line(&format!(
+            "wrote {}: {} entries in {} files, readable by any tlog-tiles client",
             folder.display(),
             done.entries,
             done.files
         ));
     }
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }

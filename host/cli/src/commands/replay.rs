@@ -1,4 +1,4 @@
-//! `replay`: the component decides again.
+//! `replay`: runs the component again on the recorded inputs and compares every decision.
 
 use anyhow::Result;
 use counterfoil_runner::run::replay::{ReplayError, ReplayReport as Replayed, replay};
@@ -11,29 +11,34 @@ use counterfoil_trading::record::RunRecord;
 use counterfoil_verify::describe::RecordDescriber;
 use serde_json::json;
 
-use crate::args::Replay;
-use crate::output::{Answer, pairs, say, say_json};
-use crate::places::Places;
+use crate::args::ReplayArgs;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, print_answer, print_fields, print_json};
 use crate::progress::bar;
 
-pub(crate) fn run(places: &Places, args: &Replay) -> Result<Answer> {
-    let found = execute(places, &args.run, &args.backend)?;
-    show(places, &args.run, "replay", &found)
+pub(crate) fn run(cli: &CliContext, args: &ReplayArgs) -> Result<CommandAnswer> {
+    let found = execute(cli, &args.run, &args.backend)?;
+    show(cli, &args.run, "replay", &found)
 }
 
-/// Prints what deciding again found; `what` names the act.
-pub(crate) fn show(places: &Places, run: &str, what: &str, found: &Replayed) -> Result<Answer> {
-    let execution = places.data.find(run)?;
-    let manifest = Manifest::parse(&places.data.manifest_text(&execution)?)?;
+/// Prints the result of a replay; `what` names it.
+pub(crate) fn show(
+    cli: &CliContext,
+    run: &str,
+    what: &str,
+    found: &Replayed,
+) -> Result<CommandAnswer> {
+    let execution = cli.data.find(run)?;
+    let manifest = Manifest::parse(&cli.data.manifest_text(&execution)?)?;
     let instruments = manifest.setup()?.instruments;
     let good = found.is_identical();
-    if places.json {
+    if cli.json {
         let side = |record: &Option<Box<RunRecord>>| {
             record
                 .as_ref()
                 .map(|record| RecordDescriber::new(&instruments).record(record))
         };
-        say_json(&json!({
+        print_json(&json!({
             "run-id": format!("sha256:{}", execution.run),
             "execution": execution.number,
             "identical": good,
@@ -51,42 +56,37 @@ pub(crate) fn show(places: &Places, run: &str, what: &str, found: &Replayed) -> 
     } else {
         print(what, found, &instruments);
     }
-    Ok(if good { Answer::Yes } else { Answer::No })
+    Ok(CommandAnswer::yes_if(good))
 }
 
-pub(crate) fn execute(places: &Places, run: &str, backend: &str) -> Result<Replayed> {
-    decide_again(places, run, backend, "replaying", replay)
+pub(crate) fn execute(cli: &CliContext, run: &str, backend: &str) -> Result<Replayed> {
+    replay_with(cli, run, backend, "replaying", replay)
 }
 
-/// A way of deciding a run again.
-type Act = fn(
+/// A kind of replay.
+type ReplayKind = fn(
     &DataDir,
     &Execution,
     EngineSettings,
     &mut (dyn FnMut(u64) + Send),
 ) -> Result<Replayed, ReplayError>;
 
-/// Decides a run again by `act`, with progress under the name `what`.
-pub(super) fn decide_again(
-    places: &Places,
+/// Replays a run by `kind`, showing progress under the name `what`.
+pub(super) fn replay_with(
+    cli: &CliContext,
     run: &str,
     backend: &str,
     what: &'static str,
-    act: Act,
+    kind: ReplayKind,
 ) -> Result<Replayed> {
-    let execution = places.data.find(run)?;
+    let execution = cli.data.find(run)?;
     let bar = bar(what, 0);
     let mut progress = |decisions: u64| {
         if decisions.is_multiple_of(1024) {
             bar.set_position(decisions);
         }
     };
-    let found = act(
-        &places.data,
-        &execution,
-        places.engine(backend)?,
-        &mut progress,
-    );
+    let found = kind(&cli.data, &execution, cli.engine(backend)?, &mut progress);
     bar.finish_and_clear();
     Ok(found?)
 }
@@ -94,18 +94,22 @@ pub(super) fn decide_again(
 fn print(what: &str, found: &Replayed, instruments: &[Instrument]) {
     if let Some(time) = found.foreign_slice {
         let time = show_time(time);
-        say(&format!(
-            "{what}: the journal's bars closing at {time} are not the snapshot's: do not trust it"
-        ));
+        let answer = CommandAnswer::No;
+        print_answer(
+            answer,
+            &format!(
+                "{what}: the journal's bars closing at {time} differ from the snapshot's; do not trust it"
+            ),
+        );
         return;
     }
     let Some(difference) = &found.difference else {
         let until = if found.closed {
             ""
         } else {
-            " (the journal was not closed; its last slice is left out)"
+            " (the journal is not closed; its last slice is left out)"
         };
-        pairs(&[
+        print_fields(&[
             (
                 what,
                 format!("identical: {} decisions{until}", found.decisions),
@@ -125,11 +129,14 @@ fn print(what: &str, found: &Replayed, instruments: &[Instrument]) {
         Some(record) => RecordDescriber::new(instruments).record(record),
         None => "no such record".to_owned(),
     };
-    say(&format!(
-        "{what}: different at entry {} ({} records were identical)",
-        difference.index, found.identical
-    ));
-    pairs(&[
+    print_answer(
+        CommandAnswer::No,
+        &format!(
+            "{what}: different at entry {}, after {} identical records",
+            difference.index, found.identical
+        ),
+    );
+    print_fields(&[
         ("recorded", side(&difference.recorded)),
         ("replayed", side(&difference.replayed)),
     ]);

@@ -17,9 +17,9 @@ use counterfoil_trading::record::{OpenRecord, RunRecord};
 use serde_json::json;
 
 use super::verify;
-use crate::args::Report;
-use crate::output::{Answer, pairs, say, say_json};
-use crate::places::Places;
+use crate::args::ReportArgs;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, print_fields, print_json, print_line};
 use crate::progress::bar;
 
 /// Records between two looks at the progress bar.
@@ -29,7 +29,7 @@ const RECORDS_PER_LOOK: u64 = 4096;
 const FINDINGS_READ: usize = 10_000;
 
 /// What was written.
-pub(crate) struct Written {
+pub(crate) struct WrittenReport {
     pub(crate) folder: PathBuf,
     pub(crate) good: bool,
     json: serde_json::Value,
@@ -38,44 +38,44 @@ pub(crate) struct Written {
     why: Option<String>,
 }
 
-pub(crate) fn run(places: &Places, args: &Report) -> Result<Answer> {
-    let written = write(places, args)?;
+pub(crate) fn run(cli: &CliContext, args: &ReportArgs) -> Result<CommandAnswer> {
+    let written = write(cli, args)?;
     let page = written.folder.join("report.html");
-    if places.json {
+    if cli.json {
         let mut value = written.json;
         value["folder"] = json!(written.folder);
         value["files"] = json!(FILES);
-        say_json(&value);
+        print_json(&value);
     } else {
         if !written.good {
-            say("THE JOURNAL DOES NOT VERIFY: do not trust this report, which says so too");
-            say(&written.why.unwrap_or_default());
-            say("");
+            print_line("THE JOURNAL DOES NOT VERIFY: do not trust this report, which says so too");
+            print_line(&written.why.unwrap_or_default());
+            print_line("");
         }
-        pairs(&[("report", page.display().to_string())]);
+        print_fields(&[("report", page.display().to_string())]);
         let rows: Vec<(&str, String)> = written.headline;
-        pairs(&rows);
-        say("");
+        print_fields(&rows);
+        print_line("");
         let beside = FILES.get(..5).unwrap_or_default().join(", ");
-        say(&format!("beside it: {beside}"));
-        say("next: open the report in a browser; it ends with the commands that check it");
+        print_line(&format!("beside it: {beside}"));
+        print_line("next: open the report in a browser; it ends with the commands that check it");
     }
-    Ok(if written.good {
-        Answer::Yes
-    } else {
-        Answer::No
-    })
+    Ok(CommandAnswer::yes_if(written.good))
 }
 
 /// Verifies the journal, reads it again, and writes the folder.
-pub(crate) fn write(places: &Places, args: &Report) -> Result<Written> {
-    let execution = places.data.find(&args.run)?;
+pub(crate) fn write(cli: &CliContext, args: &ReportArgs) -> Result<WrittenReport> {
+    let execution = cli.data.find(&args.run)?;
     let folder = match &args.out {
         Some(out) => out.clone(),
-        None => default_folder(places, &execution),
+        None => default_folder(cli, &execution),
     };
+    // Before the journal is read: a mistyped --out must not replace a directory of other files
+    // after an hour of work.
     check_folder(&folder)?;
-    let key = verify::public_key(places, args.key.as_deref())?;
+    let key = verify::public_key(cli, args.key.as_deref())?;
+    // The figures are only as good as the journal. It is verified first, and a report of a broken
+    // one is still written, with a warning on it, because an auditor needs to see what it says.
     let found = verify::verify(&execution.journal(), &key)?;
     let good = found.is_good();
     let (manifest, facts) = gather(&execution, good)?;
@@ -89,7 +89,7 @@ pub(crate) fn write(places: &Places, args: &Report) -> Result<Written> {
             good,
             text: found.to_string(),
         },
-        data: data_findings(places, &manifest),
+        data: data_findings(cli, &manifest),
     };
     let periods = args
         .periods_per_year
@@ -103,7 +103,7 @@ pub(crate) fn write(places: &Places, args: &Report) -> Result<Written> {
         figures: &figures,
     };
     write_folder(&folder, &render.files()?)?;
-    Ok(Written {
+    Ok(WrittenReport {
         folder,
         good,
         json: render.json()?,
@@ -112,9 +112,9 @@ pub(crate) fn write(places: &Places, args: &Report) -> Result<Written> {
     })
 }
 
-fn default_folder(places: &Places, execution: &Execution) -> PathBuf {
+fn default_folder(cli: &CliContext, execution: &Execution) -> PathBuf {
     let number = execution.number.to_string();
-    let reports = places.data.root().join("reports");
+    let reports = cli.data.root().join("reports");
     reports.join(&execution.run).join(number)
 }
 
@@ -171,11 +171,11 @@ fn gather_all(
 }
 
 /// What ingestion noted of the run's data; `None` where the snapshot is not here.
-fn data_findings(places: &Places, manifest: &Manifest) -> Option<Vec<DataFinding>> {
+fn data_findings(cli: &CliContext, manifest: &Manifest) -> Option<Vec<DataFinding>> {
     let DataSource::Snapshot { id, .. } = &manifest.data else {
         return None;
     };
-    let store = snapshot_store(&places.data).ok()?;
+    let store = snapshot_store(&cli.data).ok()?;
     let snapshot = store.load(&store.resolve(id).ok()?).ok()?;
     let data = snapshot.manifest();
     // A sentence for each rule: that of its first finding.
@@ -240,15 +240,22 @@ fn write_folder(folder: &Path, files: &[(&'static str, Vec<u8>)]) -> Result<()> 
             fs::remove_dir_all(left).with_context(|| left.display().to_string())?;
         }
     }
+    // Everything is written into a hidden directory beside the target first. A crash up to here
+    // leaves the old report untouched.
     make_folder(&new)?;
     for (name, bytes) in files {
         write_whole(&new.join(name), bytes)?;
     }
     let moved = || format!("cannot move the report to {}", folder.display());
+    // Two renames, because a directory cannot replace one that is not empty. A crash between them
+    // leaves no report, and both versions in hidden directories; running the command again makes
+    // it.
     if folder.exists() {
         fs::rename(&folder, &old).with_context(moved)?;
     }
     fs::rename(&new, &folder).with_context(moved)?;
+    // The names are durable before the old report is removed: after a power cut there is one of the
+    // two.
     sync_folder(parent)?;
     if old.exists() {
         fs::remove_dir_all(&old).with_context(|| old.display().to_string())?;

@@ -1,5 +1,5 @@
-//! `--resume` of `backtest` and `live`: a run that was killed goes on. It must never decide by
-//! itself whether a journal holds.
+//! `--resume` of `backtest` and `live`: resumes a run whose process was killed. It must never decide by
+//! itself whether a journal is intact.
 
 use anyhow::{Context as _, Result};
 use counterfoil_runner::orders::gateway::broker::Bridge;
@@ -15,54 +15,54 @@ use counterfoil_trading::record::RunRecord;
 use counterfoil_verify::describe::RecordDescriber;
 use serde_json::{Value, json};
 
-use crate::output::{Answer, note, pairs, say, say_json};
-use crate::places::Places;
-use crate::progress::Watcher;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, note, print_answer, print_fields, print_json, print_line};
+use crate::progress::RunProgress;
 use crate::report;
 
-/// Goes on with a backtest.
-pub(crate) fn backtest(places: &Places, run: &str, backend: &str) -> Result<Answer> {
-    go_on(places, run, backend, |ready, around| {
+/// Resumes a backtest.
+pub(crate) fn backtest(cli: &CliContext, run: &str, backend: &str) -> Result<CommandAnswer> {
+    resume(cli, run, backend, |ready, around| {
         Ok(ready.backtest(Sealing::OwnThread, around)?)
     })
 }
 
-/// Goes on with a live run. The source of bars is opened once the journal is found good.
+/// Resumes a live run. The source of bars is opened after the journal was verified.
 pub(crate) fn live(
-    places: &Places,
+    cli: &CliContext,
     run: &str,
     backend: &str,
     ends: impl FnOnce(&Manifest) -> Result<(FeedSource<TimedLineReader>, Option<Bridge>)>,
-) -> Result<Answer> {
-    go_on(places, run, backend, |ready, around| {
+) -> Result<CommandAnswer> {
+    resume(cli, run, backend, |ready, around| {
         let (source, broker) = ends(ready.manifest())?;
         Ok(ready.live(source, broker, around)?)
     })
 }
 
-fn go_on(
-    places: &Places,
+fn resume(
+    cli: &CliContext,
     run: &str,
     backend: &str,
     act: impl FnOnce(Resumption, ResumeDeps<'_>) -> Result<ResumeOutcome>,
-) -> Result<Answer> {
-    let execution = places.data.find(run)?;
+) -> Result<CommandAnswer> {
+    let execution = cli.data.find(run)?;
     let short = execution.short();
-    let ready = match open(&places.data, &execution, Box::new(places.keys.signer()?))? {
+    let ready = match open(&cli.data, &execution, Box::new(cli.keys.signer()?))? {
         ResumeAttempt::Ready(ready) => ready,
-        ResumeAttempt::Blocked(halt) => return Ok(halted(places, &short, &halt, &[])),
+        ResumeAttempt::Blocked(halt) => return Ok(halted(cli, &short, &halt, &[])),
     };
     let found = ready.resume_point();
     note(&opening(&short, &found));
     let manifest = ready.manifest().clone();
     let instruments = manifest.setup()?.instruments;
-    let component = ready.prepare(&places.data, places.engine(backend)?)?;
-    let mut watcher = Watcher::new(0);
+    let component = ready.prepare(&cli.data, cli.engine(backend)?)?;
+    let mut progress = RunProgress::new(0);
     let mut cut = None;
     let mut tell = |notice: &ResumeEvent| match notice {
         ResumeEvent::Compared { records } => {
             note(&format!(
-                "{records} records came out as recorded; the run goes on"
+                "{records} records replayed as recorded; the run continues"
             ));
         }
         ResumeEvent::Cut(one) => {
@@ -71,44 +71,50 @@ fn go_on(
         }
     };
     let around = ResumeDeps {
-        data: &places.data,
+        data: &cli.data,
         component: &component,
-        observer: &mut watcher,
+        observer: &mut progress,
         on_event: &mut tell,
     };
     let resumed = act(*ready, around);
-    watcher.finish();
+    progress.finish();
     let (outcome, compared) = match resumed? {
         ResumeOutcome::Ended { outcome, compared } => (outcome, compared),
-        ResumeOutcome::Blocked(halt) => return Ok(halted(places, &short, &halt, &instruments)),
+        ResumeOutcome::Blocked(halt) => return Ok(halted(cli, &short, &halt, &instruments)),
     };
-    if places.json {
+    if cli.json {
         let mut value = report::outcome_json(&manifest, &outcome)?;
-        let resumed = resumed_json(&found, compared, cut.as_ref(), watcher.skipped_bars());
+        let resumed = resumed_json(&found, compared, cut.as_ref(), progress.skipped_bars());
         let fields = value.as_object_mut().context("an outcome is an object")?;
         fields.insert("resumed".to_owned(), resumed);
-        say_json(&value);
+        print_json(&value);
     } else {
         let kept = cut.as_ref().map_or_else(
-            || "nothing was cut".to_owned(),
-            |cut| format!("{} bytes kept in {}", cut.bytes, cut.kept.display()),
+            || "nothing".to_owned(),
+            |cut| {
+                format!(
+                    "{} unsigned bytes, kept in {}",
+                    cut.bytes,
+                    cut.kept.display()
+                )
+            },
         );
-        pairs(&[
+        print_fields(&[
             ("resumed after", format!("{} bars", found.decisions)),
-            ("compared", format!("{compared} records, all as recorded")),
+            ("replayed", format!("{compared} records, all identical")),
             ("cut", kept),
             (
-                "sent again",
-                format!("{} bars, skipped", watcher.skipped_bars()),
+                "skipped",
+                format!("{} bars that the feed sent again", progress.skipped_bars()),
             ),
         ]);
-        say("");
+        print_line("");
         report::print_outcome(&manifest, &outcome)?;
     }
     report::answer_of(&outcome)
 }
 
-/// What is said before anything is done.
+/// What was found, before anything is changed.
 fn opening(run: &str, found: &ResumePoint) -> String {
     let ResumePoint {
         records,
@@ -118,24 +124,22 @@ fn opening(run: &str, found: &ResumePoint) -> String {
     } = found;
     if *records == 0 {
         return format!(
-            "run {run}: nothing is signed yet, it begins anew; {tail_bytes} bytes will be kept"
+            "run {run}: no signed records; it starts over, and the {tail_bytes} unsigned bytes are kept"
         );
     }
     let tail = if *tail_bytes == 0 {
-        "nothing follows them".to_owned()
+        "nothing unsigned after them".to_owned()
     } else {
         format!(
-            "{tail_bytes} bytes follow with {uncovered} whole records; they will be kept and decided again"
+            "{tail_bytes} unsigned bytes after them ({uncovered} whole records) are kept and decided again"
         )
     };
-    format!(
-        "run {run}: {records} records are signed and hold, with {decisions} bars decided; {tail}"
-    )
+    format!("run {run}: {records} signed records verified, {decisions} bars decided; {tail}")
 }
 
 fn cut_text(cut: &CutTail) -> String {
     format!(
-        "{} bytes that no checkpoint covers were cut off at byte {} and are kept in {}",
+        "cut {} bytes that no checkpoint covers at byte {}; they are kept in {}",
         cut.bytes,
         cut.offset,
         cut.kept.display()
@@ -156,8 +160,13 @@ fn resumed_json(found: &ResumePoint, compared: u64, cut: Option<&CutTail>, skipp
     })
 }
 
-/// Says why the run does not go on.
-fn halted(places: &Places, run: &str, halt: &ResumeBlocked, instruments: &[Instrument]) -> Answer {
+/// Prints why the run cannot be resumed.
+fn halted(
+    cli: &CliContext,
+    run: &str,
+    halt: &ResumeBlocked,
+    instruments: &[Instrument],
+) -> CommandAnswer {
     let side = |record: &Option<Box<RunRecord>>| match record {
         Some(record) => RecordDescriber::new(instruments).record(record),
         None => "no such record".to_owned(),
@@ -168,22 +177,22 @@ fn halted(places: &Places, run: &str, halt: &ResumeBlocked, instruments: &[Instr
         | ResumeBlocked::Damaged { .. }
         | ResumeBlocked::OtherRun { .. } => None,
     };
-    if places.json {
-        say_json(&json!({
+    if cli.json {
+        print_json(&json!({
             "run": run,
             "resumed": false,
             "reason": halt.to_string(),
             "recorded": sides.as_ref().map(|(recorded, _)| recorded),
             "replayed": sides.as_ref().map(|(_, replayed)| replayed),
         }));
-        return Answer::No;
+        return CommandAnswer::No;
     }
-    say(&format!("halted: {halt}"));
+    print_answer(CommandAnswer::No, &format!("not resumed: {halt}"));
     if let Some((recorded, replayed)) = sides {
-        pairs(&[("recorded", recorded), ("replayed", replayed)]);
+        print_fields(&[("recorded", recorded), ("replayed", replayed)]);
     }
-    say(&format!(
-        "run {run} does not go on, and no byte of its journal was changed; see docs/start/OPERATE.md"
+    print_line(&format!(
+        "no byte of the journal of run {run} was changed; docs/start/OPERATE.md describes what to do"
     ));
-    Answer::No
+    CommandAnswer::No
 }

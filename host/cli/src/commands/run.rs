@@ -1,8 +1,10 @@
-//! `run`: what operators ask of the runner's process.
+//! `run`: the runs of the data directory, and requests to the runner's API. It must never decide what
+//! an operator may do: the runner does.
 
 use std::io::Write as _;
 
 use anyhow::{Context as _, Result};
+use counterfoil_approval::ledger_client::LedgerActor;
 use counterfoil_governance::id::Id;
 use counterfoil_os::files::read_whole;
 use counterfoil_runner::clock::now;
@@ -13,80 +15,107 @@ use counterfoil_server::types::{
 };
 use serde_json::{Value, json};
 
-use crate::args::{KillRuns, RunCommand, RunStart, Runner, Watch};
-use crate::output::{Answer, note, pairs, say, say_json, short, table};
-use crate::people::desk::{actor, hand};
-use crate::people::view::View;
-use crate::places::Places;
+use super::{manifest, runs, show};
+use crate::args::{
+    KillArgs, RUNNER_DEFAULT, RUNNER_VARIABLE, RunArgs, RunCommand, RunStartArgs, RunnerCommand,
+    WatchArgs,
+};
+use crate::cli_context::CliContext;
+use crate::output::{
+    CommandAnswer, note, print_answer, print_fields, print_json, print_line, print_table,
+    short_digest,
+};
+use crate::people::ledger_access;
 
-pub(crate) fn run(places: &Places, args: &Runner) -> Result<Answer> {
-    let done = ask(places, args);
-    // A refusal is an answer, and the answer is no.
-    let refused = done.as_ref().err().and_then(|error| error.downcast_ref());
-    if let Some(ClientError::Refused(problem)) = refused {
-        if places.json {
-            say_json(&json!({ "refused": problem }));
-        } else {
-            say(&format!("refused: {problem}"));
-        }
-        return Ok(Answer::No);
-    }
-    done
-}
-
-fn ask(places: &Places, args: &Runner) -> Result<Answer> {
-    let client = signed_in(places, &args.runner)?;
-    let post = |run: &str, act: &str| -> Result<Answer> {
-        let reply: RunReply = client.post(&format!("/v1/runs/{run}/{act}"), &())?;
-        tell(places, &reply)
-    };
+pub(crate) fn run(cli: &CliContext, args: &RunArgs) -> Result<CommandAnswer> {
     match &args.command {
-        RunCommand::Start(start) => {
-            let reply: RunReply = client.post("/v1/runs", &request(start)?)?;
-            tell(places, &reply)
-        }
-        RunCommand::List => list(places, &client.get("/v1/runs")?),
-        RunCommand::Status(one) => {
-            let reply: RunReply = client.get(&format!("/v1/runs/{}", one.run))?;
-            tell(places, &reply)
-        }
-        RunCommand::Positions(one) => positions(
-            places,
-            &client.get(&format!("/v1/runs/{}/positions", one.run))?,
-        ),
-        RunCommand::Stop(one) => post(&one.run, "stop"),
-        RunCommand::Kill(args) => kill(places, &client, args),
-        RunCommand::Resume(one) => post(&one.run, "resume"),
-        RunCommand::Watch(args) => watch(places, &client, args),
+        RunCommand::List => runs::run(cli),
+        RunCommand::Show(args) => show::run(cli, args),
+        RunCommand::Manifest(args) => manifest::run(cli, args),
+        RunCommand::Runner(command) => print_refusal(cli, ask(cli, &args.runner, command)),
     }
 }
 
-fn kill(places: &Places, client: &Client, args: &KillRuns) -> Result<Answer> {
+/// Prints a refusal of the runner, which is an answer: no.
+fn print_refusal(cli: &CliContext, done: Result<CommandAnswer>) -> Result<CommandAnswer> {
+    let refused = done.as_ref().err().and_then(|error| error.downcast_ref());
+    let Some(ClientError::Refused(problem)) = refused else {
+        return done;
+    };
+    if cli.json {
+        print_json(&json!({ "refused": problem }));
+    } else {
+        print_answer(CommandAnswer::No, &format!("refused: {problem}"));
+    }
+    Ok(CommandAnswer::No)
+}
+
+fn ask(cli: &CliContext, runner: &str, command: &RunnerCommand) -> Result<CommandAnswer> {
+    let client = signed_in(cli, runner)?;
+    let post = |run: &str, act: &str| -> Result<CommandAnswer> {
+        let reply: RunReply = client.post(&format!("/v1/runs/{run}/{act}"), &())?;
+        tell(cli, &reply)
+    };
+    match command {
+        RunnerCommand::Start(start) => {
+            let reply: RunReply = client.post("/v1/runs", &request(start)?)?;
+            tell(cli, &reply)
+        }
+        RunnerCommand::Status { run: None } => list(cli, &client.get("/v1/runs")?),
+        RunnerCommand::Status { run: Some(run) } => {
+            let reply: RunReply = client.get(&format!("/v1/runs/{run}"))?;
+            tell(cli, &reply)
+        }
+        RunnerCommand::Positions { run } => {
+            positions(cli, &client.get(&format!("/v1/runs/{run}/positions"))?)
+        }
+        RunnerCommand::Stop { run } => post(run, "stop"),
+        RunnerCommand::Resume { run } => post(run, "resume"),
+        RunnerCommand::Watch(args) => watch(cli, &client, args),
+    }
+}
+
+/// Stops runs through the API of the runner at `address`.
+pub(super) fn kill(
+    cli: &CliContext,
+    address: Option<&str>,
+    args: &KillArgs,
+) -> Result<CommandAnswer> {
+    let variable = || std::env::var(RUNNER_VARIABLE).ok();
+    let address = address.map(str::to_owned).or_else(variable);
+    let address = address.unwrap_or_else(|| RUNNER_DEFAULT.to_owned());
+    print_refusal(cli, ask_kill(cli, &address, args))
+}
+
+fn ask_kill(cli: &CliContext, runner: &str, args: &KillArgs) -> Result<CommandAnswer> {
+    let client = signed_in(cli, runner)?;
     let body = KillRequest {
         reason: args.reason.clone(),
     };
     if let Some(run) = &args.run {
         let reply: RunReply = client.post(&format!("/v1/runs/{run}/kill"), &body)?;
-        return tell(places, &reply);
+        return tell(cli, &reply);
     }
     let path = match &args.account {
         Some(account) => format!("/v1/accounts/{}/kill", Id::parse(account)?),
         None => "/v1/kill".to_owned(),
     };
-    list(places, &client.post(&path, &body)?)
+    list(cli, &client.post(&path, &body)?)
 }
 
-fn signed_in(places: &Places, runner: &str) -> Result<Client> {
-    let principal = actor(places)?;
-    let people = PeopleKeys::open(&places.keys, places.data.root())?;
-    let view = View::open(places)?;
-    let hand = hand(&people, view.state(), &principal, now())?;
+fn signed_in(cli: &CliContext, runner: &str) -> Result<Client> {
+    let principal = ledger_access::actor(cli)?;
+    let keys = PeopleKeys::open(&cli.keys, cli.data.root())?;
+    let view = ledger_access::view(cli)?;
+    let actor = LedgerActor::with_best_key(&keys, view.state(), principal, now())?;
+    // The key signs a challenge of this runner and ledger. Only the signature leaves this machine,
+    // and a recorded one cannot be replayed to another runner.
     let mut client = Client::new(runner);
-    client.sign_in(&principal, hand.as_ref())?;
+    client.sign_in(&actor.id, actor.signing_key.as_ref())?;
     Ok(client)
 }
 
-fn request(args: &RunStart) -> Result<StartRequest> {
+fn request(args: &RunStartArgs) -> Result<StartRequest> {
     let text = read_whole(&args.manifest)?;
     let manifest: Value = serde_json::from_slice(&text)
         .with_context(|| format!("{} is no manifest", args.manifest.display()))?;
@@ -108,17 +137,17 @@ fn request(args: &RunStart) -> Result<StartRequest> {
     })
 }
 
-fn tell(places: &Places, run: &RunReply) -> Result<Answer> {
-    if places.json {
-        say_json(&serde_json::to_value(run)?);
-        return Ok(Answer::Yes);
+fn tell(cli: &CliContext, run: &RunReply) -> Result<CommandAnswer> {
+    if cli.json {
+        print_json(&serde_json::to_value(run)?);
+        return Ok(CommandAnswer::Yes);
     }
     let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "none yet".to_owned());
     let state = match &run.reason {
         Some(reason) => format!("{}: {reason}", run.state),
         None => run.state.clone(),
     };
-    pairs(&[
+    print_fields(&[
         ("run", run.run.clone()),
         ("state", state),
         ("account", run.account.clone()),
@@ -137,19 +166,19 @@ fn tell(places: &Places, run: &RunReply) -> Result<Answer> {
         ("inputs refused", run.inputs_refused.to_string()),
         ("equity", text(&run.equity)),
     ]);
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
-fn list(places: &Places, reply: &RunsReply) -> Result<Answer> {
-    if places.json {
-        say_json(&serde_json::to_value(reply)?);
-        return Ok(Answer::Yes);
+fn list(cli: &CliContext, reply: &RunsReply) -> Result<CommandAnswer> {
+    if cli.json {
+        print_json(&serde_json::to_value(reply)?);
+        return Ok(CommandAnswer::Yes);
     }
     let head = ["run", "state", "account", "feed", "bars", "fills", "equity"];
     let mut rows = vec![head.map(String::from).to_vec()];
     for run in &reply.runs {
         rows.push(vec![
-            short(&run.run),
+            short_digest(&run.run),
             run.state.clone(),
             run.account.clone(),
             run.feed.clone(),
@@ -158,14 +187,14 @@ fn list(places: &Places, reply: &RunsReply) -> Result<Answer> {
             run.equity.clone().unwrap_or_default(),
         ]);
     }
-    table(&rows);
-    Ok(Answer::Yes)
+    print_table(&rows);
+    Ok(CommandAnswer::Yes)
 }
 
-fn positions(places: &Places, reply: &PositionsReply) -> Result<Answer> {
-    if places.json {
-        say_json(&serde_json::to_value(reply)?);
-        return Ok(Answer::Yes);
+fn positions(cli: &CliContext, reply: &PositionsReply) -> Result<CommandAnswer> {
+    if cli.json {
+        print_json(&serde_json::to_value(reply)?);
+        return Ok(CommandAnswer::Yes);
     }
     let head = ["instrument", "quantity", "cost", "value", "last close"];
     let mut rows = vec![head.map(String::from).to_vec()];
@@ -178,14 +207,14 @@ fn positions(places: &Places, reply: &PositionsReply) -> Result<Answer> {
             one.mark_price.clone().unwrap_or_default(),
         ]);
     }
-    table(&rows);
-    Ok(Answer::Yes)
+    print_table(&rows);
+    Ok(CommandAnswer::Yes)
 }
 
 /// Tells each event on a line of its own, until the runner ends or nobody reads.
-fn watch(places: &Places, client: &Client, args: &Watch) -> Result<Answer> {
+fn watch(cli: &CliContext, client: &Client, args: &WatchArgs) -> Result<CommandAnswer> {
     let mut hear = |message: Message| {
-        let line = if places.json {
+        let line = if cli.json {
             let data: Value = serde_json::from_str(&message.data).unwrap_or_default();
             json!({ "id": message.id, "kind": message.kind, "data": data }).to_string()
         } else {
@@ -197,14 +226,14 @@ fn watch(places: &Places, client: &Client, args: &Watch) -> Result<Answer> {
     };
     client.watch(args.run.as_deref(), args.after.as_deref(), &mut hear)?;
     note("the runner ended the stream");
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
 fn event_text(message: &Message) -> String {
     let Ok(event) = serde_json::from_str::<EventReply>(&message.data) else {
         return format!("{} {}", message.kind, message.data);
     };
-    let mut parts = vec![event.time, short(&event.run), event.kind];
+    let mut parts = vec![event.time, short_digest(&event.run), event.kind];
     parts.extend(event.state);
     parts.extend(event.level);
     parts.extend(event.close_time);

@@ -1,4 +1,4 @@
-//! `runs`: what was run.
+//! `run list`: lists the runs of the data directory.
 
 use anyhow::Result;
 use counterfoil_runner::run::extent::JournalExtent;
@@ -6,20 +6,20 @@ use counterfoil_runner::store::data_dir::Execution;
 use counterfoil_trading::manifest::Manifest;
 use serde_json::{Value, json};
 
-use crate::output::{Answer, say, say_json, short, table};
-use crate::places::Places;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, print_json, print_line, print_table, short_digest};
 
-pub(crate) fn run(places: &Places) -> Result<Answer> {
-    let all = places.data.executions()?;
-    if places.json {
-        say_json(&Value::from(all.iter().map(as_json).collect::<Vec<_>>()));
-        return Ok(Answer::Yes);
+pub(crate) fn run(cli: &CliContext) -> Result<CommandAnswer> {
+    let all = cli.data.executions()?;
+    if cli.json {
+        print_json(&Value::from(all.iter().map(as_json).collect::<Vec<_>>()));
+        return Ok(CommandAnswer::Yes);
     }
     if all.is_empty() {
-        say(
-            "no runs yet; start one with: counterfoil backtest --component FILE --snapshot ID --risk research",
+        print_line(
+            "no runs; make one with: counterfoil backtest --component FILE --snapshot ID --risk research",
         );
-        return Ok(Answer::Yes);
+        return Ok(CommandAnswer::Yes);
     }
     let head = [
         "run",
@@ -34,16 +34,18 @@ pub(crate) fn run(places: &Places) -> Result<Answer> {
     for one in &all {
         rows.push(row(one));
     }
-    table(&rows);
-    Ok(Answer::Yes)
+    print_table(&rows);
+    Ok(CommandAnswer::Yes)
 }
 
 fn row(one: &Execution) -> Vec<String> {
     let Ok(extent) = JournalExtent::read(&one.journal()) else {
-        return vec![one.short(), "journal cannot be read".to_owned()];
+        return vec![one.short(), "unreadable journal".to_owned()];
     };
     let component = Manifest::parse(&extent.open.manifest).map(|manifest| manifest.component);
-    let component = component.map(|digest| short(&digest)).unwrap_or_default();
+    let component = component
+        .map(|digest| short_digest(&digest))
+        .unwrap_or_default();
     let decisions = extent.decisions.to_string();
     let Some(close) = extent.close else {
         let nothing = String::new;
@@ -63,7 +65,7 @@ fn row(one: &Execution) -> Vec<String> {
         close.fills.to_string(),
         close.equity.to_text(),
         close.reason.name().to_owned(),
-        short(&hex::encode(close.decision_digest)),
+        short_digest(&hex::encode(close.decision_digest)),
     ]
 }
 

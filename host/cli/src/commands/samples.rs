@@ -1,4 +1,4 @@
-//! `monte-carlo --bars`: a run's bars, drawn again and decided anew.
+//! `monte-carlo --bars`: resamples a run's bars and runs the component on each sample.
 
 use anyhow::{Context as _, Result, bail};
 use counterfoil_report::{PERCENTILES, SweepOutcome, SweepTable};
@@ -11,63 +11,63 @@ use counterfoil_trading::units::Money;
 use serde_json::{Map, Value, json};
 
 use super::{report, sweep};
-use crate::args::MonteCarlo as Args;
-use crate::output::{Answer, say, say_json, table};
-use crate::places::Places;
+use crate::args::MonteCarloArgs;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, print_json, print_line, print_table};
 use crate::progress::bar;
 
-/// Samples if no number is asked for: each is a run.
+/// The default number of samples: each is a run.
 const SAMPLES: u32 = 100;
 
 /// The most samples of one command: a snapshot and a journal are kept for each.
 const SAMPLES_MAX: u32 = 100_000;
 
-/// What guests are compiled to; no back end changes a result.
+/// The back end; results are the same on each.
 const BACKEND: &str = "cranelift";
 
 /// The statistics whose distribution is shown.
 const SHOWN: [&str; 4] = ["total-return", "annual-return", "sharpe", "max-drawdown"];
 
-/// Draws samples of a run that verified and ended with `close`, runs each, and shows what they
-/// came to.
+/// Resamples a run that verified and ended with `close`, runs each sample, and prints the outcomes.
 pub(super) fn run(
-    places: &Places,
-    args: &Args,
+    cli: &CliContext,
+    args: &MonteCarloArgs,
     execution: &Execution,
     close: Option<CloseRecord>,
-) -> Result<Answer> {
+) -> Result<CommandAnswer> {
     let count = args.samples.unwrap_or(SAMPLES);
     if count == 0 || count > SAMPLES_MAX {
-        bail!("--samples {count}: from 1 to {SAMPLES_MAX}");
+        bail!("--samples {count}: expected 1 to {SAMPLES_MAX}");
     }
-    let manifest = Manifest::parse(&places.data.manifest_text(execution)?)?;
+    let manifest = Manifest::parse(&cli.data.manifest_text(execution)?)?;
     if !matches!(manifest.data, DataSource::Snapshot { .. }) {
         bail!(
-            "{} ran on a feed: there is no snapshot to draw its bars from",
+            "{} is a live run, and only a backtest has a snapshot to resample",
             execution.short()
         );
     }
     let actual = actual(execution, &manifest, close)?;
-    let items = draw(places, args, &manifest, count)?;
-    let done = sweep::execute(places, (args.workers, BACKEND), &items)?;
+    let items = draw(cli, args, &manifest, count)?;
+    let done = sweep::execute(cli, args.workers, BACKEND, &items)?;
     let table = sweep::table_of(vec!["sample".to_owned()], &items, &done)?;
-    let (id, folder) = sweep::place_of(places, &items)?;
+    let (id, folder) = sweep::place_of(cli, &items)?;
     let whole = as_json(args, &id, &table, &actual);
     sweep::write(&folder, &table, &whole)?;
     let failed = done.iter().filter(|one| one.is_err()).count();
     if let Some(error) = done.into_iter().find_map(Result::err) {
-        return Err(error).with_context(|| format!("{failed} of {count} runs failed; the first"));
+        return Err(error)
+            .with_context(|| format!("{failed} of {count} runs failed, the first with"));
     }
-    if places.json {
-        say_json(&whole);
+    if cli.json {
+        print_json(&whole);
     } else {
         print(args, &table, &actual);
-        say(&format!("whole table: {}", folder.display()));
+        print_line(&format!("full table: {}", folder.display()));
     }
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
-/// What the run itself came to.
+/// The outcome of the run itself.
 fn actual(
     execution: &Execution,
     manifest: &Manifest,
@@ -83,7 +83,12 @@ fn actual(
     })
 }
 
-fn draw(places: &Places, args: &Args, manifest: &Manifest, count: u32) -> Result<Vec<SweepItem>> {
+fn draw(
+    cli: &CliContext,
+    args: &MonteCarloArgs,
+    manifest: &Manifest,
+    count: u32,
+) -> Result<Vec<SweepItem>> {
     let first = SampleSpec {
         draw: how(args),
         block: args.block,
@@ -91,14 +96,14 @@ fn draw(places: &Places, args: &Args, manifest: &Manifest, count: u32) -> Result
         sample: 0,
     };
     let bar = bar("drawing", u64::from(count));
-    let items = sample_items(&places.data, manifest, first, count, &mut |made| {
+    let items = sample_items(&cli.data, manifest, first, count, &mut |made| {
         bar.set_position(u64::from(made));
     });
     bar.finish_and_clear();
     Ok(items?)
 }
 
-const fn how(args: &Args) -> BlockDraw {
+const fn how(args: &MonteCarloArgs) -> BlockDraw {
     if args.shuffle {
         BlockDraw::Shuffle
     } else {
@@ -112,7 +117,7 @@ fn losses(table: &SweepTable) -> usize {
     lost.count()
 }
 
-fn as_json(args: &Args, id: &str, table: &SweepTable, actual: &SweepOutcome) -> Value {
+fn as_json(args: &MonteCarloArgs, id: &str, table: &SweepTable, actual: &SweepOutcome) -> Value {
     let keys = PERCENTILES.map(|percent| format!("p{percent}"));
     let named = |values: [Value; PERCENTILES.len()]| {
         let pairs = keys.iter().cloned().zip(values);
@@ -140,15 +145,17 @@ fn as_json(args: &Args, id: &str, table: &SweepTable, actual: &SweepOutcome) -> 
     })
 }
 
-fn print(args: &Args, whole: &SweepTable, actual: &SweepOutcome) {
+fn print(args: &MonteCarloArgs, whole: &SweepTable, actual: &SweepOutcome) {
     let how = match how(args) {
         BlockDraw::Stationary => {
             format!("in blocks of {} on average, with replacement", args.block)
         }
-        BlockDraw::Shuffle => format!("in blocks of {}, in another sequence", args.block),
+        BlockDraw::Shuffle => format!("in permuted blocks of {}", args.block),
     };
     let (count, seed) = (whole.rows.len(), args.seed);
-    say(&format!("bars drawn {how}; {count} samples, seed {seed}"));
+    print_line(&format!(
+        "bars resampled {how}; {count} samples, seed {seed}"
+    ));
     let text = |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.4}"));
     let head = ["percentile", "profit"].into_iter().chain(SHOWN);
     let mut rows: Vec<Vec<String>> = vec![head.map(str::to_owned).collect()];
@@ -160,15 +167,15 @@ fn print(args: &Args, whole: &SweepTable, actual: &SweepOutcome) {
         line.extend(values.map(|column| text(column.get(place).copied().flatten())));
         rows.push(line);
     }
-    let mut line = vec!["as it ran".to_owned(), actual.profit.to_text()];
+    let mut line = vec!["actual".to_owned(), actual.profit.to_text()];
     line.extend(SHOWN.map(|name| text(actual.statistic(name))));
     rows.push(line);
-    table(&rows);
+    print_table(&rows);
     let ended = whole.ended().count();
-    say(&format!("{} of {ended} samples lost money", losses(whole)));
+    print_line(&format!("{} of {ended} samples lost money", losses(whole)));
     if ended < count {
-        say(&format!(
-            "{} samples ended by a fault and stand in no percentile",
+        print_line(&format!(
+            "{} samples ended with a fault and are in no percentile",
             count.saturating_sub(ended)
         ));
     }

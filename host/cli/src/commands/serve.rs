@@ -1,36 +1,38 @@
-//! `serve`: the runner's process.
+//! `serve`: the runner's process, which runs authorized manifests behind an HTTP API.
 
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use counterfoil_approval::ledger_client::LedgerActor;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::permit::Records;
 use counterfoil_runner::store::keys::PeopleKeys;
 use counterfoil_runner::supervisor::inlet::Order;
 use counterfoil_runner::supervisor::status::Status;
 use counterfoil_runner::supervisor::{Settings, Signers, Supervisor};
-use counterfoil_server::book::{Book, Service};
 use counterfoil_server::serve::{LogForm, Reach, Server, log, signal};
+use counterfoil_server::service_ledger::ServiceLedger;
 use serde_json::json;
 
 use super::live::venues_of;
-use crate::args::Serve;
-use crate::output::{Answer, note, say, say_json, short};
-use crate::people::desk::{actor, hand};
-use crate::people::view::View;
-use crate::places::Places;
+use crate::args::ServeArgs;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, note, print_json, print_line, short_digest};
+use crate::people::ledger_access;
 
-/// Open files of one run, with room for its share of connections.
+/// Open files per run, with room for its share of connections.
 const FILES_PER_RUN: u64 = 8;
-/// Open files of the process: a run has a few, and each connection one. Whoever floods the API must not
+/// Open files of the process. A run has a few and each connection one: a flood of connections must not
 /// keep a run from reading its lease.
 const FILES_MAX: u64 = 65_536;
 
-pub(crate) fn run(places: &Places, args: &Serve) -> Result<Answer> {
+pub(crate) fn run(cli: &CliContext, args: &ServeArgs) -> Result<CommandAnswer> {
+    // Raised before the first connection: at the limit, accepting fails, and so does opening a
+    // lease or a journal.
     let files = rlimit::increase_nofile_limit(FILES_MAX)?;
     if files < FILES_MAX {
         note(&format!(
-            "this process may open {files} files: enough for {} runs; raise it with `ulimit -n`",
+            "this process may open {files} files, enough for {} runs; raise the limit with `ulimit -n`",
             files / FILES_PER_RUN
         ));
     }
@@ -39,82 +41,86 @@ pub(crate) fn run(places: &Places, args: &Serve) -> Result<Answer> {
     } else {
         LogForm::Text
     });
-    let principal = actor(places).context("the runner acts as a service of the ledger")?;
-    let view = View::open(places)?;
-    let people = PeopleKeys::open(&places.keys, places.data.root())?;
-    let service = Service {
-        hand: hand(&people, view.state(), &principal, now())?,
-        principal,
-    };
-    let signer = places.keys.signer()?;
+    let principal = ledger_access::actor(cli)
+        .context("the runner acts as a service of the ledger; give --as SERVICE")?;
+    let view = ledger_access::view(cli)?;
+    let people = PeopleKeys::open(&cli.keys, cli.data.root())?;
+    let service = LedgerActor::with_best_key(&people, view.state(), principal, now())?;
+    let signer = cli.keys.signer()?;
     let signers: Signers = Arc::new(move || Box::new(signer.clone()));
-    let book = Arc::new(Book::new(
+    let ledger = Arc::new(ServiceLedger::new(
         view.path,
         view.name,
         Arc::clone(&signers),
         service,
     ));
-    let records: Arc<dyn Records> = Arc::clone(&book) as Arc<dyn Records>;
+    let records: Arc<dyn Records> = Arc::clone(&ledger) as Arc<dyn Records>;
     let supervisor = Supervisor::new(Settings {
-        data: places.data.clone(),
-        engine: places.engine(&args.backend)?,
+        data: cli.data.clone(),
+        engine: cli.engine(&args.backend)?,
         signers,
         runs_per_account: args.runs_per_account,
         records,
         venues: Arc::new(venues_of(args.venues.as_deref())?),
     });
+    // Requests are signed but not encrypted, so other machines are refused unless the operator says
+    // so.
     let reach = if args.allow_remote {
         Reach::Everybody
     } else {
         Reach::Loopback
     };
-    let server = Server::bind(args.listen, reach, supervisor, book)?;
+    // Bound before runs are resumed: if another runner has the port, this process must end without
+    // having touched a run.
+    let server = Server::bind(args.listen, reach, supervisor, ledger)?;
     note(&format!(
-        "the runner answers at http://{}",
+        "the runner listens at http://{}",
         server.address()
     ));
     for taken in server.take_over()? {
-        let run = short(&taken.left.run);
+        let run = short_digest(&taken.left.run);
         match taken.refused {
-            None => note(&format!("run {run} goes on")),
-            Some(problem) => note(&format!("run {run} does not go on: {problem}")),
+            None => note(&format!("run {run} resumed")),
+            Some(problem) => note(&format!("run {run} not resumed: {problem}")),
         }
     }
+    // A service manager's signal suspends by default: journals stay open and the next process
+    // resumes them. Closing them would end every run at each restart.
     let order = if args.close {
         Order::Stop
     } else {
         Order::Suspend
     };
     let standing = server.run(signal(order), signal(order))?;
-    tell(places, &standing);
+    print_states(cli, &standing);
     let is_left = |one: &Status| one.state.is_active();
     Ok(if standing.iter().any(is_left) {
-        Answer::No
+        CommandAnswer::No
     } else {
-        Answer::Yes
+        CommandAnswer::Yes
     })
 }
 
-/// Says how each run stands now that the process ends.
-fn tell(places: &Places, standing: &[Status]) {
-    if places.json {
+/// Prints the state of each run at the end of the process.
+fn print_states(cli: &CliContext, standing: &[Status]) {
+    if cli.json {
         let runs = standing
             .iter()
             .map(|one| json!({ "run": one.run, "state": one.state.name(), "reason": one.reason }));
-        say_json(&json!({ "runs": runs.collect::<Vec<_>>() }));
+        print_json(&json!({ "runs": runs.collect::<Vec<_>>() }));
         return;
     }
     for one in standing {
-        let way = if one.state.is_resumable() {
-            "its journal is open, to be gone on with"
+        let journal = if one.state.is_resumable() {
+            "journal left open; resume with `counterfoil run resume`"
         } else if one.state.is_active() {
-            "it had not come to its end; its journal is open"
+            "still active; journal left open"
         } else {
-            "its journal is closed"
+            "journal closed"
         };
-        say(&format!(
-            "run {} {}: {way}",
-            short(&one.run),
+        print_line(&format!(
+            "run {} {}: {journal}",
+            short_digest(&one.run),
             one.state.name()
         ));
     }

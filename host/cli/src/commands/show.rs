@@ -1,4 +1,4 @@
-//! `show`: one run.
+//! `run show`: prints one run.
 
 use anyhow::Result;
 use counterfoil_runner::run::execute::ExecutionOutcome;
@@ -11,41 +11,41 @@ use counterfoil_trading::record::{KIND_DECISION, KIND_REFUSED, RunRecord, record
 use counterfoil_verify::describe::RecordDescriber;
 use serde_json::{Value, json};
 
-use crate::args::Show;
-use crate::output::{Answer, pairs, say, say_json};
-use crate::places::Places;
+use crate::args::RunShowArgs;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, print_fields, print_json, print_line};
 use crate::report;
 
-pub(crate) fn run(places: &Places, args: &Show) -> Result<Answer> {
-    let execution = places.data.find(&args.run)?;
+pub(crate) fn run(cli: &CliContext, args: &RunShowArgs) -> Result<CommandAnswer> {
+    let execution = cli.data.find(&args.run)?;
     let extent = JournalExtent::read(&execution.journal())?;
     let manifest = Manifest::parse(&extent.open.manifest)?;
     let setup = manifest.setup()?;
     if args.manifest {
         let value: Value = serde_json::from_str(&extent.open.manifest)?;
-        say_json(&value);
+        print_json(&value);
     } else if args.fills {
         let fills = report::fills(&execution)?;
-        if places.json {
+        if cli.json {
             let list = fills
                 .iter()
                 .map(|row| report::fill_json(row, &setup.instruments));
-            say_json(&Value::from(list.collect::<Result<Vec<_>>>()?));
+            print_json(&Value::from(list.collect::<Result<Vec<_>>>()?));
         } else {
             report::print_fills(&fills, &setup.instruments)?;
         }
     } else if args.decisions {
-        decisions(places, &execution, &setup.instruments)?;
+        decisions(cli, &execution, &setup.instruments)?;
     } else if args.refused {
-        refused(places, &execution)?;
+        refused(cli, &execution)?;
     } else {
-        summary(places, execution, extent, &manifest)?;
+        summary(cli, execution, extent, &manifest)?;
     }
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
 fn summary(
-    places: &Places,
+    cli: &CliContext,
     execution: Execution,
     extent: JournalExtent,
     manifest: &Manifest,
@@ -53,14 +53,14 @@ fn summary(
     match extent.close {
         Some(close) => {
             let outcome = ExecutionOutcome { execution, close };
-            if places.json {
-                say_json(&report::outcome_json(manifest, &outcome)?);
+            if cli.json {
+                print_json(&report::outcome_json(manifest, &outcome)?);
                 return Ok(());
             }
             report::print_outcome(manifest, &outcome)
         }
-        None if places.json => {
-            say_json(&json!({
+        None if cli.json => {
+            print_json(&json!({
                 "run-id": format!("sha256:{}", execution.run),
                 "execution": execution.number,
                 "ended": null,
@@ -69,14 +69,14 @@ fn summary(
             Ok(())
         }
         None => {
-            pairs(&[
+            print_fields(&[
                 (
                     "run",
                     format!("{} (execution {})", execution.run, execution.number),
                 ),
                 (
                     "ended",
-                    "not closed: it is under way, or its process was stopped".to_owned(),
+                    "not closed: it is running, or its process was killed".to_owned(),
                 ),
                 ("bars decided", extent.decisions.to_string()),
                 ("journal", execution.journal().display().to_string()),
@@ -86,16 +86,16 @@ fn summary(
     }
 }
 
-/// Each decision that asked for something or was a fault, with its journal entry.
-fn decisions(places: &Places, execution: &Execution, instruments: &[Instrument]) -> Result<()> {
+/// Prints each decision with requests or a fault, with its journal entry.
+fn decisions(cli: &CliContext, execution: &Execution, instruments: &[Instrument]) -> Result<()> {
     let describe = RecordDescriber::new(instruments);
-    records(places, execution, KIND_DECISION, |index, record| {
+    records(cli, execution, KIND_DECISION, |index, record| {
         let RunRecord::Decision(decision) = record else {
             return None;
         };
         let asked = !decision.requests.as_ref().is_some_and(Vec::is_empty);
         let text = asked.then(|| describe.record(record))?;
-        Some(if places.json {
+        Some(if cli.json {
             json!({ "entry": index, "bar": decision.index, "decision": text })
         } else {
             Value::String(text)
@@ -103,15 +103,15 @@ fn decisions(places: &Places, execution: &Execution, instruments: &[Instrument])
     })
 }
 
-/// Each input that no run may see, with its journal entry.
-fn refused(places: &Places, execution: &Execution) -> Result<()> {
-    records(places, execution, KIND_REFUSED, |index, record| {
+/// Prints each refused input, with its journal entry.
+fn refused(cli: &CliContext, execution: &Execution) -> Result<()> {
+    records(cli, execution, KIND_REFUSED, |index, record| {
         let RunRecord::Refused(refused) = record else {
             return None;
         };
         let input = String::from_utf8_lossy(&refused.input);
         let reason = &refused.reason;
-        Some(if places.json {
+        Some(if cli.json {
             json!({ "entry": index, "reason": reason, "input": input })
         } else {
             Value::String(format!("{reason}  {input}").replace(['\n', '\r'], " "))
@@ -119,13 +119,12 @@ fn refused(places: &Places, execution: &Execution) -> Result<()> {
     })
 }
 
-/// Each record of a kind that `tell` has something to say about: what it says is printed, with the
-/// record's journal entry.
+/// Prints the records of a kind for which `describe` returns a value, with their journal entries.
 fn records(
-    places: &Places,
+    cli: &CliContext,
     execution: &Execution,
     kind: u64,
-    tell: impl Fn(u64, &RunRecord) -> Option<Value>,
+    describe: impl Fn(u64, &RunRecord) -> Option<Value>,
 ) -> Result<()> {
     let mut reader = JournalReader::open(&execution.journal())?;
     let mut list = Vec::new();
@@ -138,14 +137,14 @@ fn records(
             continue;
         }
         let record = RunRecord::decode(body).map_err(ReadJournalError::from)?;
-        match tell(index, &record) {
+        match describe(index, &record) {
             None => {}
-            Some(Value::String(text)) => say(&format!("{index:>8}  {text}")),
+            Some(Value::String(text)) => print_line(&format!("{index:>8}  {text}")),
             Some(value) => list.push(value),
         }
     }
-    if places.json {
-        say_json(&Value::from(list));
+    if cli.json {
+        print_json(&Value::from(list));
     }
     Ok(())
 }

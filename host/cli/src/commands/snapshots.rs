@@ -1,4 +1,4 @@
-//! `snapshots`: what was ingested.
+//! `data list`: lists the snapshots.
 
 use anyhow::Result;
 use counterfoil_runner::run::inputs::snapshot_store;
@@ -6,13 +6,13 @@ use counterfoil_runner::times::show_time;
 use counterfoil_snapshot::snapshot_store::SnapshotSummary;
 use serde_json::{Value, json};
 
-use crate::output::{Answer, say, say_json, short, table};
-use crate::places::Places;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, print_json, print_line, print_table, short_digest};
 
-pub(crate) fn run(places: &Places) -> Result<Answer> {
-    let all = snapshot_store(&places.data)?.list()?;
+pub(crate) fn run(cli: &CliContext) -> Result<CommandAnswer> {
+    let all = snapshot_store(&cli.data)?.list()?;
     let damaged = all.iter().any(|one| one.manifest.is_err());
-    if places.json {
+    if cli.json {
         let list: Vec<Value> = all
             .iter()
             .map(|one| match &one.manifest {
@@ -27,18 +27,18 @@ pub(crate) fn run(places: &Places) -> Result<Answer> {
                 Err(error) => json!({ "snapshot": one.id.to_string(), "error": error.to_string() }),
             })
             .collect();
-        say_json(&Value::from(list));
-        return Ok(if damaged { Answer::No } else { Answer::Yes });
+        print_json(&Value::from(list));
+        return Ok(CommandAnswer::yes_if(!damaged));
     }
     if all.is_empty() {
-        say("no snapshots yet; make one with: counterfoil ingest FILE.csv");
-        return Ok(Answer::Yes);
+        print_line("no snapshots; ingest one with: counterfoil data ingest FILE.csv");
+        return Ok(CommandAnswer::Yes);
     }
     print(&all);
-    Ok(if damaged { Answer::No } else { Answer::Yes })
+    Ok(CommandAnswer::yes_if(!damaged))
 }
 
-/// A line a snapshot; samples of drawn bars, of which there may be many, are counted.
+/// One line for each snapshot; resampled ones, of which there may be many, are counted.
 fn print(all: &[SnapshotSummary]) {
     let head = [
         "snapshot",
@@ -55,7 +55,7 @@ fn print(all: &[SnapshotSummary]) {
         manifest.is_some_and(|manifest| manifest.drawn_from().is_some())
     };
     for one in all.iter().filter(|one| !drawn(one)) {
-        let id = short(&one.id.to_string());
+        let id = short_digest(&one.id.to_string());
         match &one.manifest {
             Ok(manifest) => {
                 let symbols: Vec<&str> = manifest
@@ -79,11 +79,11 @@ fn print(all: &[SnapshotSummary]) {
             Err(error) => rows.push(vec![id, format!("damaged: {error}")]),
         }
     }
-    table(&rows);
+    print_table(&rows);
     let samples = all.iter().filter(drawn).count();
     if samples > 0 {
-        say(&format!(
-            "and {samples} samples of drawn bars; --json lists them, too"
+        print_line(&format!(
+            "and {samples} resampled snapshots of monte-carlo, which --json lists"
         ));
     }
 }

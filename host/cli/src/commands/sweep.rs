@@ -1,4 +1,4 @@
-//! `sweep`: one manifest, many values of its parameters.
+//! `sweep`: runs one manifest with many values of its fields.
 
 use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
@@ -19,29 +19,29 @@ use counterfoil_trading::units::Money;
 use serde_json::{Value, json};
 
 use super::{backtest, report};
-use crate::args::Sweep;
-use crate::output::{Answer, say, say_json, short, table};
-use crate::places::Places;
+use crate::args::SweepArgs;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, print_json, print_line, print_table, short_digest};
 use crate::progress::bar;
 
-pub(crate) fn run(places: &Places, args: &Sweep) -> Result<Answer> {
-    let made = make(places, args)?;
-    if places.json {
-        say_json(&made.json());
+pub(crate) fn run(cli: &CliContext, args: &SweepArgs) -> Result<CommandAnswer> {
+    let made = make(cli, args)?;
+    if cli.json {
+        print_json(&made.json());
     } else {
         made.print(args.top);
     }
     match made.failure {
-        None => Ok(Answer::Yes),
+        None => Ok(CommandAnswer::Yes),
         Some(error) => {
             let (failed, all) = (made.failed, made.table.rows.len());
-            Err(error).with_context(|| format!("{failed} of {all} runs failed; the first"))
+            Err(error).with_context(|| format!("{failed} of {all} runs failed, the first with"))
         }
     }
 }
 
-/// A sweep that was made, with its table written.
-pub(super) struct Made {
+/// A finished sweep, with its table written.
+pub(super) struct EndedSweep {
     id: String,
     folder: PathBuf,
     table: SweepTable,
@@ -51,15 +51,15 @@ pub(super) struct Made {
 }
 
 /// Runs a sweep and writes its table.
-pub(super) fn make(places: &Places, args: &Sweep) -> Result<Made> {
-    let base = backtest::manifest_of(places, &args.base)?;
+pub(super) fn make(cli: &CliContext, args: &SweepArgs) -> Result<EndedSweep> {
+    let base = backtest::manifest_of(cli, &args.base)?;
     let (fields, items) = items_of(&base, args)?;
-    let (id, folder) = place_of(places, &items)?;
-    let done = execute(places, (args.workers, &args.base.backend), &items)?;
+    let (id, folder) = place_of(cli, &items)?;
+    let done = execute(cli, args.workers, &args.base.backend, &items)?;
     let table = table_of(fields, &items, &done)?;
     let found =
         |one: &&Result<SweepItemRun, ExecuteError>| one.as_ref().is_ok_and(|done| done.is_reused);
-    let made = Made {
+    let made = EndedSweep {
         id,
         folder,
         table,
@@ -71,7 +71,7 @@ pub(super) fn make(places: &Places, args: &Sweep) -> Result<Made> {
     Ok(made)
 }
 
-/// The table of items and what came of each.
+/// The table of items and their outcomes.
 pub(super) fn table_of(
     fields: Vec<String>,
     items: &[SweepItem],
@@ -93,19 +93,19 @@ pub(super) fn write(folder: &Path, table: &SweepTable, json: &Value) -> Result<(
     Ok(())
 }
 
-/// Where the table of items lies, and the id that it lies under.
-pub(super) fn place_of(places: &Places, items: &[SweepItem]) -> Result<(String, PathBuf)> {
+/// The id of the sweep of these items, and the directory of its table.
+pub(super) fn place_of(cli: &CliContext, items: &[SweepItem]) -> Result<(String, PathBuf)> {
     let id = hex::encode(sweep_id(items)?);
-    let folder = places.data.root().join("sweeps").join(&id);
+    let folder = cli.data.root().join("sweeps").join(&id);
     Ok((id, folder))
 }
 
-impl Made {
+impl EndedSweep {
     pub(super) fn json(&self) -> Value {
         json!({ "sweep": format!("sha256:{}", self.id), "rows": self.table.json() })
     }
 
-    /// The best first; what ended by a fault or an error last.
+    /// Prints the best first, and runs that ended with a fault or an error last.
     pub(super) fn print(&self, top: usize) {
         let mut rows: Vec<&SweepRow> = self.table.rows.iter().collect();
         let profit = |row: &SweepRow| {
@@ -120,22 +120,22 @@ impl Made {
         let head = self.table.fields.iter().cloned();
         let mut lines = vec![head.chain(shown.map(str::to_owned)).collect::<Vec<_>>()];
         lines.extend(rows.into_iter().take(top).map(line));
-        table(&lines);
-        say("");
-        say(&format!(
-            "sweep {}: {} runs, {} of them found done, {} failed",
-            short(&self.id),
+        print_table(&lines);
+        print_line("");
+        print_line(&format!(
+            "sweep {}: {} runs, {} of them reused, {} failed",
+            short_digest(&self.id),
             self.table.rows.len(),
             self.reused,
             self.failed
         ));
-        say(&format!("whole table: {}", self.folder.display()));
+        print_line(&format!("full table: {}", self.folder.display()));
     }
 }
 
 fn line(row: &SweepRow) -> Vec<String> {
     let mut line = row.values.clone();
-    line.extend([short(&row.run), row.ended().to_owned()]);
+    line.extend([short_digest(&row.run), row.ended().to_owned()]);
     let Ok(one) = &row.outcome else { return line };
     let [_, annual, _, sharpe, _, _, drawdown, _, _, trades, ..] = one.statistics;
     let percent = |value: Option<f64>| value.map(|value| format!("{:.2} %", value * 100.0));
@@ -150,19 +150,20 @@ fn line(row: &SweepRow) -> Vec<String> {
     line
 }
 
-/// Runs all items on as many cores as asked for.
+/// Runs all items on this many workers, or one per core.
 pub(super) fn execute(
-    places: &Places,
-    (workers, backend): (Option<usize>, &str),
+    cli: &CliContext,
+    workers: Option<usize>,
+    backend: &str,
     items: &[SweepItem],
 ) -> Result<Vec<Result<SweepItemRun, ExecuteError>>> {
     let cores = available_parallelism().map_or(1, usize::from);
     let workers = workers.unwrap_or(cores).max(1);
-    let key = places.keys.signer()?;
+    let key = cli.keys.signer()?;
     let signer = || -> Box<dyn Signer + Send> { Box::new(key.clone()) };
     let bench = SweepConfig {
-        data: &places.data,
-        engine: places.engine(backend)?,
+        data: &cli.data,
+        engine: cli.engine(backend)?,
         signer: &signer,
     };
     let bar = bar("sweeping", u64::try_from(items.len())?);
@@ -174,7 +175,7 @@ pub(super) fn execute(
 }
 
 /// The fields that are varied, and an item for each combination.
-pub(super) fn items_of(base: &Manifest, args: &Sweep) -> Result<(Vec<String>, Vec<SweepItem>)> {
+pub(super) fn items_of(base: &Manifest, args: &SweepArgs) -> Result<(Vec<String>, Vec<SweepItem>)> {
     let Some(path) = &args.list else {
         let axes = args.vary.iter().map(|text| text.parse());
         let axes = axes
@@ -188,7 +189,7 @@ pub(super) fn items_of(base: &Manifest, args: &Sweep) -> Result<(Vec<String>, Ve
     let mut rows = text.lines().filter(|line| !line.trim().is_empty());
     let mut next = || rows.next().map(cells);
     let Some(fields) = next() else {
-        bail!("{}: no header with the names of fields", path.display());
+        bail!("{} has no header with the names of fields", path.display());
     };
     let rows: Vec<Vec<String>> = core::iter::from_fn(next).collect();
     let items = items_from_rows(base, &fields, rows);

@@ -1,4 +1,4 @@
-//! `verify`: a run's journal or a proof, by the auditor's own library.
+//! `verify`: a run's journal, a proof or the ledger, by the auditor's own library.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -11,29 +11,40 @@ use counterfoil_verify::{VerifyOptions, VerifyProgress, VerifyReport, parse_key_
 use counterfoil_verify::{is_of_ledger, verify_journal, verify_ledger_proof, verify_proof};
 use serde_json::json;
 
-use crate::args::Verify;
-use crate::output::{Answer, say, say_json};
-use crate::places::Places;
+use super::ledger;
+use crate::args::VerifyArgs;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, print_json, print_line};
 use crate::progress::bar;
 
-pub(crate) fn run(places: &Places, args: &Verify) -> Result<Answer> {
-    let key = public_key(places, args.key.as_deref())?;
+/// The word that stands for the ledger of the data directory. No run begins with it: it is not hex.
+const LEDGER: &str = "ledger";
+
+pub(crate) fn run(cli: &CliContext, args: &VerifyArgs) -> Result<CommandAnswer> {
     let path = Path::new(&args.what);
-    if path.is_file() && path.extension().is_some_and(|end| end == "tlog-proof") {
-        return proof(places, path, &key);
+    let has_ending = |ending: &str| path.extension().is_some_and(|end| end == ending);
+    // The word first: a file or directory that somebody puts under this name into the current
+    // directory must not be verified in place of the ledger.
+    if args.what == LEDGER {
+        return ledger::verify(cli, None, args.key.as_deref());
     }
-    let journal = journal_path(places, &args.what)?;
+    if path.is_file() && has_ending("ledger") {
+        return ledger::verify(cli, Some(path), args.key.as_deref());
+    }
+    // The key comes from the caller or the key directory, never from the file itself: a forger
+    // would enclose a key that fits.
+    let key = public_key(cli, args.key.as_deref())?;
+    if path.is_file() && has_ending("tlog-proof") {
+        return proof(cli, path, &key);
+    }
+    let journal = journal_path(cli, &args.what)?;
     let report = verify(&journal, &key)?;
-    if places.json {
-        say_json(&report.to_json());
+    if cli.json {
+        print_json(&report.to_json());
     } else {
         print(&report);
     }
-    Ok(if report.is_good() {
-        Answer::Yes
-    } else {
-        Answer::No
-    })
+    Ok(CommandAnswer::yes_if(report.is_good()))
 }
 
 pub(crate) fn verify(journal: &Path, key: &PublicKey) -> Result<VerifyReport> {
@@ -50,12 +61,12 @@ pub(crate) fn verify(journal: &Path, key: &PublicKey) -> Result<VerifyReport> {
     Ok(report?)
 }
 
-pub(crate) fn public_key(places: &Places, path: Option<&Path>) -> Result<PublicKey> {
+pub(crate) fn public_key(cli: &CliContext, path: Option<&Path>) -> Result<PublicKey> {
     let Some(path) = path else {
-        let key = places
+        let key = cli
             .keys
             .public_key()
-            .context("no public key: give --key FILE")?;
+            .context("no public key; give --key FILE")?;
         let key = PublicKey(key);
         ensure!(
             key.is_usable(),
@@ -67,7 +78,7 @@ pub(crate) fn public_key(places: &Places, path: Option<&Path>) -> Result<PublicK
     parse_key_file(&bytes).with_context(|| format!("{}", path.display()))
 }
 
-fn journal_path(places: &Places, what: &str) -> Result<PathBuf> {
+fn journal_path(cli: &CliContext, what: &str) -> Result<PathBuf> {
     let path = Path::new(what);
     if path.is_file() {
         return Ok(path.to_path_buf());
@@ -75,62 +86,62 @@ fn journal_path(places: &Places, what: &str) -> Result<PathBuf> {
     if path.is_dir() {
         return Ok(path.join(JOURNAL_FILE));
     }
-    Ok(places.data.find(what)?.journal())
+    Ok(cli.data.find(what)?.journal())
 }
 
-fn proof(places: &Places, path: &Path, key: &PublicKey) -> Result<Answer> {
+fn proof(cli: &CliContext, path: &Path, key: &PublicKey) -> Result<CommandAnswer> {
     let bytes = read_whole(path)?;
     if is_of_ledger(&bytes) {
         return Ok(match verify_ledger_proof(&bytes, key) {
-            Ok(proved) if places.json => told(&proved.to_json(), Answer::Yes),
+            Ok(proved) if cli.json => told(&proved.to_json(), CommandAnswer::Yes),
             Ok(proved) => {
-                say(proved.to_string().trim_end());
-                Answer::Yes
+                print_line(proved.to_string().trim_end());
+                CommandAnswer::Yes
             }
-            Err(error) if places.json => told(
+            Err(error) if cli.json => told(
                 &json!({ "good": false, "reason": error.to_string() }),
-                Answer::No,
+                CommandAnswer::No,
             ),
             Err(error) => {
-                say(&format!("not proved: {error}"));
-                Answer::No
+                print_line(&format!("does not verify: {error}"));
+                CommandAnswer::No
             }
         });
     }
-    // The run's manifest only makes the numbers readable; without it they are shown unscaled.
-    let manifest = manifest_of(places, &bytes);
+    // The proof holds without the manifest, which only scales its numbers: a wrong manifest cannot make
+    // a forged proof verify.
+    let manifest = manifest_of(cli, &bytes);
     let outcome = verify_proof(&bytes, key, manifest.as_deref());
     let good = outcome.is_ok();
     match outcome {
-        Ok(proved) if places.json => say_json(&proved.to_json()),
-        Ok(proved) => say(proved.to_string().trim_end()),
-        Err(error) if places.json => {
-            say_json(&json!({ "good": false, "reason": error.to_string() }));
+        Ok(proved) if cli.json => print_json(&proved.to_json()),
+        Ok(proved) => print_line(proved.to_string().trim_end()),
+        Err(error) if cli.json => {
+            print_json(&json!({ "good": false, "reason": error.to_string() }));
         }
-        Err(error) => say(&format!("not proved: {error}")),
+        Err(error) => print_line(&format!("does not verify: {error}")),
     }
-    Ok(if good { Answer::Yes } else { Answer::No })
+    Ok(CommandAnswer::yes_if(good))
 }
 
-fn told(value: &serde_json::Value, answer: Answer) -> Answer {
-    say_json(value);
+fn told(value: &serde_json::Value, answer: CommandAnswer) -> CommandAnswer {
+    print_json(value);
     answer
 }
 
-/// The manifest of the run that the proof names, if it is here.
-fn manifest_of(places: &Places, bytes: &[u8]) -> Option<String> {
+/// The manifest of the run that the proof names, if the run is in the data directory.
+fn manifest_of(cli: &CliContext, bytes: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(bytes);
     let origin = text
         .lines()
         .find_map(|line| line.strip_prefix("counterfoil/run/"))?;
-    places
-        .data
+    cli.data
         .find(origin)
-        .and_then(|run| places.data.manifest_text(&run))
+        .and_then(|run| cli.data.manifest_text(&run))
         .ok()
 }
 
-/// The auditor's own words, the same as `counterfoil-verify` prints.
+/// Prints the auditor's report, the same text as `counterfoil-verify` prints.
 pub(crate) fn print(report: &VerifyReport) {
-    say(report.to_string().trim_end());
+    print_line(report.to_string().trim_end());
 }

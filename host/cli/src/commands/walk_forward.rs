@@ -1,4 +1,4 @@
-//! `walk-forward`: choose in one window, judge in the next.
+//! `walk-forward`: chooses parameters in-sample and tests them out-of-sample, window by window.
 
 use anyhow::{Context as _, Result, bail};
 use counterfoil_report::{SweepRow, SweepTable};
@@ -15,24 +15,24 @@ use counterfoil_trading::units::Money;
 use serde_json::{Map, Value, json};
 
 use super::{backtest, sweep};
-use crate::args::WalkForward;
-use crate::output::{Answer, say, say_json, short, table};
-use crate::places::Places;
+use crate::args::WalkForwardArgs;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, print_json, print_line, print_table, short_digest};
 
-/// One split with what was chosen in it.
-struct Walked {
+/// One split, the values chosen in-sample and their in-sample profit.
+struct ChosenSplit {
     split: WalkSplit,
     values: Vec<String>,
-    train: Money,
+    train_profit: Money,
 }
 
-/// What stands in the table beside the fields that were varied.
+/// The table's columns beside the varied fields.
 const WINDOWS: [&str; 4] = ["train-from", "train-to", "test-from", "test-to"];
 const TRAIN_PROFIT: &str = "train-profit";
 
-pub(crate) fn run(places: &Places, args: &WalkForward) -> Result<Answer> {
-    let base = backtest::manifest_of(places, &args.sweep.base)?;
-    let (first, end) = range(places, &base)?;
+pub(crate) fn run(cli: &CliContext, args: &WalkForwardArgs) -> Result<CommandAnswer> {
+    let base = backtest::manifest_of(cli, &args.sweep.base)?;
+    let (first, end) = range(cli, &base)?;
     let windows = WalkWindows {
         train_days: args.train,
         test_days: args.test,
@@ -41,7 +41,7 @@ pub(crate) fn run(places: &Places, args: &WalkForward) -> Result<Answer> {
     let splits = walk_splits(first, end, windows);
     if splits.is_empty() {
         bail!(
-            "no split: the data is not longer than --train {} days, or a window has no days",
+            "no split: the data is not longer than --train {} days, or a window is empty",
             args.train
         );
     }
@@ -50,8 +50,8 @@ pub(crate) fn run(places: &Places, args: &WalkForward) -> Result<Answer> {
     for split in &splits {
         trains.extend(sweep::items_of(&with_window(&base, &split.train), &args.sweep)?.1);
     }
-    let how = (args.sweep.workers, args.sweep.base.backend.as_str());
-    let done = sweep::execute(places, how, &trains)?;
+    let (workers, backend) = (args.sweep.workers, args.sweep.base.backend.as_str());
+    let done = sweep::execute(cli, workers, backend, &trains)?;
     let each = trains.len() / splits.len();
     let mut tests = Vec::new();
     let mut chosen = Vec::new();
@@ -66,10 +66,10 @@ pub(crate) fn run(places: &Places, args: &WalkForward) -> Result<Answer> {
         });
         chosen.push(profit);
     }
-    let judged = sweep::execute(places, how, &tests)?;
+    let judged = sweep::execute(cli, workers, backend, &tests)?;
     let mut table = sweep::table_of(columns(&fields), &tests, &judged)?;
     if let Some(error) = judged.into_iter().find_map(Result::err) {
-        return Err(error).context("a window could not be judged");
+        return Err(error).context("an out-of-sample run failed");
     }
     let mut walked = Vec::new();
     for (((split, item), train), row) in splits
@@ -79,23 +79,23 @@ pub(crate) fn run(places: &Places, args: &WalkForward) -> Result<Answer> {
         .zip(&mut table.rows)
     {
         row.values = cells(&split, &item.values, train);
-        walked.push(Walked {
+        walked.push(ChosenSplit {
             split,
             values: item.values.clone(),
-            train,
+            train_profit: train,
         });
     }
     trains.extend(tests);
-    let (id, folder) = sweep::place_of(places, &trains)?;
+    let (id, folder) = sweep::place_of(cli, &trains)?;
     let whole = as_json(&id, &fields, &walked, &table);
     sweep::write(&folder, &table, &whole)?;
-    if places.json {
-        say_json(&whole);
+    if cli.json {
+        print_json(&whole);
     } else {
         print(&fields, &walked, &table);
-        say(&format!("whole table: {}", folder.display()));
+        print_line(&format!("full table: {}", folder.display()));
     }
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
 /// The names of the table's own columns.
@@ -105,7 +105,7 @@ fn columns(fields: &[String]) -> Vec<String> {
     all.chain([TRAIN_PROFIT.to_owned()]).collect()
 }
 
-/// What stands in them.
+/// The cells of those columns.
 fn cells(split: &WalkSplit, values: &[String], train: Money) -> Vec<String> {
     let windows = split.train.iter().chain(&split.test);
     let all = windows.chain(values).cloned();
@@ -113,12 +113,12 @@ fn cells(split: &WalkSplit, values: &[String], train: Money) -> Vec<String> {
 }
 
 /// The time that the manifest's bars cover.
-fn range(places: &Places, base: &Manifest) -> Result<(UnixNanos, UnixNanos)> {
+fn range(cli: &CliContext, base: &Manifest) -> Result<(UnixNanos, UnixNanos)> {
     let DataSource::Snapshot { id, from, to } = &base.data else {
-        bail!("a walk forward needs a snapshot, not a feed");
+        bail!("the manifest is over a feed; walk-forward needs one over a snapshot");
     };
-    selection_of(&places.data, base, &base.setup()?)?;
-    let store = snapshot_store(&places.data)?;
+    selection_of(&cli.data, base, &base.setup()?)?;
+    let store = snapshot_store(&cli.data)?;
     let snapshot = store.load(&store.resolve(id)?)?;
     let selected = |symbol: &str| base.instruments.iter().any(|one| one.symbol == symbol);
     let all = &snapshot.manifest().instruments;
@@ -133,7 +133,7 @@ fn range(places: &Places, base: &Manifest) -> Result<(UnixNanos, UnixNanos)> {
     ))
 }
 
-/// The item with the most profit; of equals the first. A run that ended by a fault is none.
+/// The item with the most profit, of equals the first. Runs that ended with a fault do not count.
 fn best<'a>(
     items: &'a [SweepItem],
     done: &[Result<SweepItemRun, ExecuteError>],
@@ -152,7 +152,7 @@ fn best<'a>(
             best = Some((item, profit));
         }
     }
-    best.context("every run of a window ended by a fault")
+    best.context("every run of an in-sample window ended with a fault")
 }
 
 fn profit(item: &SweepItem, done: &SweepItemRun) -> Result<Money> {
@@ -160,7 +160,7 @@ fn profit(item: &SweepItem, done: &SweepItemRun) -> Result<Money> {
     Ok(Money(done.close.equity.0.saturating_sub(cash.0)))
 }
 
-/// What the windows that were judged came to, all together.
+/// The sum of the out-of-sample profits.
 fn total(table: &SweepTable) -> Money {
     let profits = table.rows.iter().map(test_profit);
     let sum = profits.fold(0_i128, |sum, one| sum.saturating_add(one.0));
@@ -172,7 +172,7 @@ fn test_profit(row: &SweepRow) -> Money {
     row.outcome.as_ref().map_or(Money::ZERO, |one| one.profit)
 }
 
-fn as_json(id: &str, fields: &[String], walked: &[Walked], table: &SweepTable) -> Value {
+fn as_json(id: &str, fields: &[String], walked: &[ChosenSplit], table: &SweepTable) -> Value {
     let rows = table.json();
     let rows = rows.as_array().cloned().unwrap_or_default();
     let splits = walked.iter().zip(&table.rows).zip(rows);
@@ -185,7 +185,7 @@ fn as_json(id: &str, fields: &[String], walked: &[Walked], table: &SweepTable) -
             "train": one.split.train,
             "test": one.split.test,
             "chosen": values,
-            "train-profit": one.train.to_text(),
+            "train-profit": one.train_profit.to_text(),
             "test-profit": test_profit(row).to_text(),
             "test-run": row.run,
         });
@@ -202,10 +202,10 @@ fn as_json(id: &str, fields: &[String], walked: &[Walked], table: &SweepTable) -
     })
 }
 
-fn print(fields: &[String], walked: &[Walked], whole: &SweepTable) {
-    let head = ["chosen in", "judged in"].map(str::to_owned).to_vec();
+fn print(fields: &[String], walked: &[ChosenSplit], whole: &SweepTable) {
+    let head = ["in-sample", "out-of-sample"].map(str::to_owned).to_vec();
     let mut head: Vec<String> = head.into_iter().chain(fields.to_vec()).collect();
-    head.extend(["profit there", "profit then", "sharpe", "run"].map(str::to_owned));
+    head.extend(["profit in", "profit out", "sharpe out", "run"].map(str::to_owned));
     let mut lines = vec![head];
     for (one, row) in walked.iter().zip(&whole.rows) {
         let mut line = vec![one.split.train.join(".."), one.split.test.join("..")];
@@ -213,17 +213,17 @@ fn print(fields: &[String], walked: &[Walked], whole: &SweepTable) {
         let outcome = row.outcome.as_ref().ok();
         let sharpe = outcome.and_then(|one| one.statistic("sharpe"));
         line.extend([
-            one.train.to_text(),
+            one.train_profit.to_text(),
             test_profit(row).to_text(),
             sharpe.map_or(String::new(), |value| format!("{value:.2}")),
-            short(&row.run),
+            short_digest(&row.run),
         ]);
         lines.push(line);
     }
-    table(&lines);
-    say("");
-    say(&format!(
-        "profit in windows that no choice was made in: {}, each begun with the starting cash",
+    print_table(&lines);
+    print_line("");
+    print_line(&format!(
+        "out-of-sample profit: {}, each window starting with the full cash",
         total(whole).to_text()
     ));
 }

@@ -2,27 +2,29 @@
 //! all that a run rests on, and nothing that it does not.
 
 use anyhow::Result;
+use counterfoil_approval::ledger_client::DeniedRequest;
 use counterfoil_base::digest::Digest;
 use counterfoil_base::gate::Gate;
-use counterfoil_governance::act::{Act, DigestSet, Subject, Terms};
-use counterfoil_governance::registry::{Component, Deed, Started};
-use counterfoil_governance::state::{Ending, State};
+use counterfoil_governance::act::{Act, DigestSet, ExceptionSubject, RunTerms};
+use counterfoil_governance::registry::{RecordRef, RegisteredComponent, RegisteredRun};
+use counterfoil_governance::rule::AccessDenial;
+use counterfoil_governance::rule::Rule;
+use counterfoil_governance::state::{ChangeEnd, LedgerState};
 use serde_json::{Value, json};
 
-use crate::args::WhoApproved;
-use crate::output::{Answer, say, say_json};
-use crate::people::refusal::Refusal;
-use crate::people::view::View;
-use crate::people::{self, rows, words};
-use crate::places::Places;
+use crate::args::WhoApprovedArgs;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, print_json, print_line};
+use crate::people::ledger_access;
+use crate::people::{self, record_json, table};
 
-pub(crate) fn run(places: &Places, args: &WhoApproved) -> Result<Answer> {
-    let view = View::open(places)?;
+pub(crate) fn run(cli: &CliContext, args: &WhoApprovedArgs) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let state = view.state();
     let registry = state.registry();
     let run = people::begins_with(&args.what, registry.runs().keys())?;
     let started = run.and_then(|run| Some((run, registry.runs().get(&run)?)));
-    let mut chain = Chain {
+    let mut chain = ApprovalLinks {
         state,
         links: Vec::new(),
     };
@@ -37,36 +39,40 @@ pub(crate) fn run(places: &Places, args: &WhoApproved) -> Result<Answer> {
         (format!("component {component}"), approved)
     };
     if !approved {
-        let way = "an approver approves the component with its limits, policy and evidence";
-        let refusal = Refusal::answer("approval.missing", format!("nobody approved {what}"), way);
-        return Ok(refusal.tell(places, &[]));
+        let hint = "an approver approves the component with its limits, policy and evidence";
+        let why = format!("no approval of {what} is recorded");
+        let denial = AccessDenial::new(Rule::ApprovalMissing, why, hint);
+        return Err(DeniedRequest::from(denial).into());
     }
     let mut links = chain.links;
     links.sort_by_key(|link| link["record"].as_u64());
     links.dedup();
-    if places.json {
-        say_json(&json!({ "what": what, "chain": links }));
-        return Ok(Answer::Yes);
+    if cli.json {
+        print_json(&json!({ "what": what, "chain": links }));
+        return Ok(CommandAnswer::Yes);
     }
-    say(&what);
-    rows::tell(
-        places,
+    print_line(&what);
+    table::print(
+        cli,
         links,
         &["record", "time", "act", "by", "key", "about"],
         "nobody",
     );
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
 /// Everybody who had a hand in it, as they are found.
-struct Chain<'a> {
-    state: &'a State,
+struct ApprovalLinks<'a> {
+    state: &'a LedgerState,
     links: Vec<Value>,
 }
 
-impl Chain<'_> {
-    fn add(&mut self, act: &str, deed: &Deed, about: &Value) {
-        let link = words::join(words::deed(deed), json!({ "act": act, "about": about }));
+impl ApprovalLinks<'_> {
+    fn add(&mut self, act: &str, deed: &RecordRef, about: &Value) {
+        let link = record_json::join(
+            record_json::deed(deed),
+            json!({ "act": act, "about": about }),
+        );
         self.links.push(link);
     }
 
@@ -75,13 +81,13 @@ impl Chain<'_> {
     fn of_component(
         &mut self,
         digest: &Digest,
-        found: &Component,
+        found: &RegisteredComponent,
         under: Option<(DigestSet, u64)>,
     ) -> bool {
         let about = format!("{} at {}", found.strategy, found.provenance.source_commit);
         self.add("component-submit", &found.submitted, &json!(about));
         if let Some((evidence, deed)) = &found.validated {
-            let about = json!({ "evidence": words::digest(&evidence.digest()) });
+            let about = json!({ "evidence": record_json::digest(&evidence.digest()) });
             self.add("component-validate", deed, &about);
         }
         let counts = |set: &DigestSet, record: u64| {
@@ -90,7 +96,7 @@ impl Chain<'_> {
         let approvals = found.approvals.iter();
         let mut approved = false;
         for one in approvals.filter(|one| counts(&one.set, one.deed.index)) {
-            self.add("component-approve", &one.deed, &words::set(&one.set));
+            self.add("component-approve", &one.deed, &record_json::set(&one.set));
             approved = true;
         }
         let promotions = found.promotions.iter();
@@ -99,13 +105,13 @@ impl Chain<'_> {
         let from = under.map_or(usize::MAX, |_| 1);
         for one in promotions.rev().take(from) {
             self.verdict(one.verdict, Some(digest), None);
-            self.add("component-promote", &one.deed, &words::set(&one.set));
+            self.add("component-promote", &one.deed, &record_json::set(&one.set));
         }
         approved
     }
 
     /// All that let a run start.
-    fn of_run(&mut self, started: &Started) -> bool {
+    fn of_run(&mut self, started: &RegisteredRun) -> bool {
         let (terms, deed) = (&started.start.terms, &started.deed);
         let component = terms.set.component;
         let found = self.state.registry().components().get(&component);
@@ -114,7 +120,7 @@ impl Chain<'_> {
         self.limits(terms, deed.index);
         let authorized = started.start.authorized;
         if let Some(one) = self.state.authorizations().get(&authorized) {
-            self.add("start-authorize", &one.deed, &words::terms(terms));
+            self.add("start-authorize", &one.deed, &record_json::terms(terms));
             let subject = one.authorization.digest();
             let said = self.state.verdicts().iter().rev();
             let mut said = said.filter(|(index, said)| {
@@ -126,12 +132,12 @@ impl Chain<'_> {
                 self.verdict(*index, Some(&component), Some(terms));
             }
         }
-        self.add("run-start", deed, &words::run(&started.start));
+        self.add("run-start", deed, &record_json::run(&started.start));
         approved
     }
 
     /// A verdict, and the exceptions that it names among its reasons.
-    fn verdict(&mut self, index: u64, component: Option<&Digest>, terms: Option<&Terms>) {
+    fn verdict(&mut self, index: u64, component: Option<&Digest>, terms: Option<&RunTerms>) {
         let Some(said) = self.state.verdicts().get(&index) else {
             return;
         };
@@ -144,31 +150,31 @@ impl Chain<'_> {
                 && said.deed.time < one.exception.until
                 && ended.is_none_or(|ended| ended > index);
             let touches = match &one.exception.subject {
-                Subject::Component(of) => Some(of) == component,
-                Subject::Account(of) => terms.is_some_and(|terms| terms.account == *of),
-                Subject::Installation => true,
+                ExceptionSubject::Component(of) => Some(of) == component,
+                ExceptionSubject::Account(of) => terms.is_some_and(|terms| terms.account == *of),
+                ExceptionSubject::Installation => true,
             };
             let mut codes = said.verdict.reasons.iter().map(|reason| &reason.code);
             if held && touches && codes.any(|code| *code == one.exception.rule) {
-                let about = words::exception(&one.exception);
+                let about = record_json::exception(&one.exception);
                 self.add("exception-grant", &one.deed, &about);
             }
         }
     }
 
     /// Who put the account's limits in force: who proposed them, and everybody who signed.
-    fn limits(&mut self, terms: &Terms, before: u64) {
+    fn limits(&mut self, terms: &RunTerms, before: u64) {
         let changes = self.state.changes().values().rev();
         let mut set = changes.filter(|one| {
             let is_it = matches!(&one.act, Act::LimitsSet { account, limits, .. }
                 if *account == terms.account && *limits == terms.limits);
-            let done = matches!(&one.ended, Some((Ending::Done, deed)) if deed.index < before);
+            let done = matches!(&one.ended, Some((ChangeEnd::Done, deed)) if deed.index < before);
             is_it && done
         });
         let Some(change) = set.next() else {
             return;
         };
-        let about = words::whole(&change.act);
+        let about = record_json::whole(&change.act);
         self.add("change-propose", &change.deed, &about);
         for (_, deed) in change.signed.values() {
             if deed.index != change.deed.index {

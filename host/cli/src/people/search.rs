@@ -4,34 +4,35 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result};
+use counterfoil_approval::ledger_view;
 use counterfoil_governance::act::Act;
 use counterfoil_governance::id::Id;
 use counterfoil_governance::ledger::{origin, verify};
-use counterfoil_governance::record::Record;
+use counterfoil_governance::record::LedgerRecord;
 use counterfoil_index::{AnsweredBy, AnyTerm, IndexError, SearchCandidates};
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_os::files::read_whole;
 use counterfoil_trading::time::UnixNanos;
 use serde_json::Value;
 
-use super::{rows, view, words};
-use crate::args::{Filter, LedgerSearch};
+use super::{record_json, table};
+use crate::args::{LedgerSearchArgs, RowFilter};
+use crate::cli_context::CliContext;
 use crate::output::note;
-use crate::places::Places;
 
 /// Fields that nobody looks for by their beginning, or that differ in every record: asked of each.
 const NOT_INDEXED: [&str; 4] = ["record", "time", "key", "signature"];
 
 /// What records are asked for.
 pub(crate) struct Asked<'a> {
-    args: &'a LedgerSearch,
+    args: &'a LedgerSearchArgs,
     actor: Option<Id>,
     from: Option<UnixNanos>,
     to: Option<UnixNanos>,
 }
 
 /// The records that were asked for, in JSON, the oldest first.
-pub(crate) fn find(places: &Places, args: &LedgerSearch) -> Result<Vec<Value>> {
+pub(crate) fn find(places: &CliContext, args: &LedgerSearchArgs) -> Result<Vec<Value>> {
     let asked = Asked {
         args,
         actor: args
@@ -57,31 +58,33 @@ pub(crate) fn find(places: &Places, args: &LedgerSearch) -> Result<Vec<Value>> {
     };
     let records = verified.records.iter().zip(0..);
     let fits = records.filter(|(one, index)| candidates.contains(index) && asked.fits(one));
-    let found = fits.map(|(one, index)| words::record(index, one)).collect();
-    rows::filter(found, &args.filter)
+    let found = fits
+        .map(|(one, index)| record_json::record(index, one))
+        .collect();
+    table::filter(found, &args.filter)
 }
 
 const DOES_NOT_HOLD: &str = "the ledger does not hold";
 
 /// Makes the index anew.
-pub(crate) fn rebuild(places: &Places) -> Result<SearchCandidates> {
+pub(crate) fn rebuild(places: &CliContext) -> Result<SearchCandidates> {
     let (bytes, key) = ledger(places)?;
     counterfoil_index::rebuild(&bytes, &key, &folder(places), &terms).context(DOES_NOT_HOLD)
 }
 
 /// How many records the index knows; nothing if there is none.
-pub(crate) fn indexed_records(places: &Places) -> Option<u64> {
+pub(crate) fn indexed_records(places: &CliContext) -> Option<u64> {
     counterfoil_index::indexed_records(&folder(places))
 }
 
-fn folder(places: &Places) -> std::path::PathBuf {
+fn folder(places: &CliContext) -> std::path::PathBuf {
     places.data.root().join("index").join("ledger")
 }
 
-fn ledger(places: &Places) -> Result<(Vec<u8>, VerifierKey)> {
+fn ledger(places: &CliContext) -> Result<(Vec<u8>, VerifierKey)> {
     let key = places.keys.public_key();
     let key = key.context("no public key of the log: give --key-dir")?;
-    let (name, path) = view::find(places)?;
+    let (name, path) = ledger_view::find(&places.data)?;
     let key = VerifierKey::new(&origin(&name), &key)?;
     Ok((read_whole(&path)?, key))
 }
@@ -97,7 +100,7 @@ fn told(by: &AnsweredBy) {
 
 impl Asked<'_> {
     /// What the index is asked for; the rest is asked of the records.
-    fn wanted(&self, filter: &Filter) -> Vec<AnyTerm> {
+    fn wanted(&self, filter: &RowFilter) -> Vec<AnyTerm> {
         let args = self.args;
         let want = |terms: &[String]| AnyTerm(terms.iter().cloned().collect());
         let actor = self.actor.as_ref();
@@ -127,7 +130,7 @@ impl Asked<'_> {
         all
     }
 
-    fn fits(&self, one: &Record) -> bool {
+    fn fits(&self, one: &LedgerRecord) -> bool {
         let (args, signed, rule) = (self.args, &one.signed, denied_by(one));
         self.actor
             .as_ref()
@@ -141,7 +144,7 @@ impl Asked<'_> {
 }
 
 /// The rule by which the ledger denied the act, or the program refused it before.
-fn denied_by(record: &Record) -> Option<&str> {
+fn denied_by(record: &LedgerRecord) -> Option<&str> {
     match (record.denied, &record.signed.act) {
         (Some(rule), _) => Some(rule.code()),
         (None, Act::Refused(refused)) => Some(&refused.rule),
@@ -150,9 +153,9 @@ fn denied_by(record: &Record) -> Option<&str> {
 }
 
 /// What a record says: every field of its JSON form with every value that it can be asked for by.
-fn terms(index: u64, record: &Record) -> BTreeSet<String> {
+fn terms(index: u64, record: &LedgerRecord) -> BTreeSet<String> {
     let mut all = BTreeSet::new();
-    if let Value::Object(fields) = words::record(index, record) {
+    if let Value::Object(fields) = record_json::record(index, record) {
         for (field, value) in fields {
             if !NOT_INDEXED.contains(&field.as_str()) {
                 add(&mut all, &field, &value);
@@ -167,7 +170,7 @@ fn add(all: &mut BTreeSet<String>, field: &str, value: &Value) {
         Value::Null => {}
         Value::Array(items) => items.iter().for_each(|item| add(all, field, item)),
         Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
-            let text = rows::plain(value);
+            let text = table::plain(value);
             if let Some(digits) = text.strip_prefix("sha256:") {
                 all.insert(format!("{field}={digits}"));
             }

@@ -106,7 +106,7 @@ impl Shell {
             self.left.push(left);
             let base = loop {
                 let said = self.type_in("cat runner.log");
-                let at = |line: &String| Some(line.split_once("answers at ")?.1.to_owned());
+                let at = |line: &String| Some(line.split_once("listens at ")?.1.to_owned());
                 if let Some(base) = said.iter().find_map(at) {
                     break base;
                 }
@@ -173,7 +173,7 @@ fn the_operators_day_in_the_readme_goes_as_it_says() {
         let typed = typed.fold(line.clone(), |line, (word, is)| line.replace(word, is));
         let mut said = shell.type_in(&typed);
         match line.split(' ').collect::<Vec<_>>()[..] {
-            ["counterfoil", "authorize", ..] => {
+            ["counterfoil", "authorize", ..] | ["counterfoil", "account", "authorization", ..] => {
                 known.push(("RECORD", word(&said, "record ")));
             }
             ["counterfoil", "run", "start", ..] => {
@@ -191,7 +191,7 @@ fn the_operators_day_in_the_readme_goes_as_it_says() {
                     said = shell.type_in(&typed);
                 }
             }
-            ["counterfoil", "parity", ..] => {
+            ["counterfoil", "parity", ..] | ["counterfoil", "audit", "parity", ..] => {
                 let decisions = count(&said, "parity equal: ");
                 let equal = format!("{decisions} decisions, {decisions} equal");
                 assert!(

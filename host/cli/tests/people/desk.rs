@@ -119,7 +119,7 @@ impl Desk {
     pub(crate) fn denied(&self, who: &str, rule: &str, arguments: &[&str]) -> u64 {
         let said = self.json(who, 1, arguments);
         assert_eq!(text(&said, "rule"), rule, "{said}");
-        assert!(!text(&said, "why").is_empty() && !text(&said, "way-on").is_empty());
+        assert!(!text(&said, "why").is_empty() && !text(&said, "hint").is_empty());
         let index = said["record"]
             .as_u64()
             .unwrap_or_else(|| panic!("no record: {said}"));
@@ -159,7 +159,7 @@ impl Desk {
     }
 
     pub(crate) fn key(&self, name: &str) -> String {
-        let made = self.json("", 0, &["key", "new", name]);
+        let made = self.json("", 0, &["people", "key", "new", name]);
         text(&made, "key").to_owned()
     }
 
@@ -168,14 +168,14 @@ impl Desk {
         self.json(
             "ada",
             0,
-            &["principal", "add", name, "--role", role, "--key", &key],
+            &["people", "add", name, "--role", role, "--key", &key],
         )
     }
 
     /// How many records the ledger holds, every one of them checked.
     #[track_caller]
     pub(crate) fn records(&self) -> u64 {
-        self.json("", 0, &["ledger", "verify"])["records"]
+        self.json("", 0, &["verify", "ledger"])["records"]
             .as_u64()
             .unwrap()
     }
@@ -188,7 +188,7 @@ impl Desk {
     /// A manifest of a backtest of the component over the real data, as a file.
     pub(crate) fn manifest(&self) -> String {
         let file = project("tests/data/us-equities-daily-2000-2013.csv.gz");
-        let made = self.json("", 0, &["ingest", &file]);
+        let made = self.json("", 0, &["data", "ingest", &file]);
         let component = project(COMPONENT);
         let done = self.json(
             "",

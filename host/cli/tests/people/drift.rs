@@ -16,20 +16,20 @@ fn rules(said: &Value) -> Vec<&str> {
 fn drift_is_recorded_once_while_it_stands_and_so_is_its_end() {
     let desk = Desk::staffed();
     let component = desk.submit();
-    assert_eq!(rules(&desk.json("", 0, &["drift"])), [""; 0]);
+    assert_eq!(rules(&desk.json("", 0, &["ledger", "drift"])), [""; 0]);
     let bare = component.trim_start_matches("sha256:");
     let file = desk.path(&format!("data/components/{bare}.wasm"));
     let good = fs::read(&file).unwrap();
     fs::write(&file, b"other").unwrap();
     // Looking records nothing.
     let before = desk.records();
-    let said = desk.json("", 1, &["drift"]);
+    let said = desk.json("", 1, &["ledger", "drift"]);
     assert_eq!(rules(&said), ["component.bytes"]);
     assert_eq!(said["drift"][0]["record"], Value::Null);
     assert_eq!(desk.records(), before);
     // Who does not watch does not record; that is a denial.
-    desk.denied("bob", "role.missing", &["drift", "--record"]);
-    let said = desk.json("olga", 1, &["drift", "--record"]);
+    desk.denied("bob", "role.missing", &["ledger", "drift", "--record"]);
+    let said = desk.json("olga", 1, &["ledger", "drift", "--record"]);
     let record = said["recorded"][0].as_u64().unwrap();
     assert_eq!(said["drift"][0]["record"], record);
     let shown = desk.json("", 0, &["ledger", "show", &record.to_string()]);
@@ -37,21 +37,21 @@ fn drift_is_recorded_once_while_it_stands_and_so_is_its_end() {
         (text(&shown, "act"), text(&shown, "declared")),
         ("drift", component.as_str())
     );
-    let said = desk.json("dan", 1, &["drift", "--record"]);
+    let said = desk.json("dan", 1, &["ledger", "drift", "--record"]);
     assert_eq!(said["recorded"], Value::Array(vec![]), "it stands recorded");
     // Changed otherwise: the old difference has ended, another has begun.
     fs::remove_file(&file).unwrap();
-    let said = desk.json("dan", 1, &["drift", "--record"]);
+    let said = desk.json("dan", 1, &["ledger", "drift", "--record"]);
     assert_eq!(said["ended"][0], record);
     let second = said["recorded"][0].as_u64().unwrap();
     fs::write(&file, good).unwrap();
-    let said = desk.json("dan", 0, &["drift", "--record"]);
+    let said = desk.json("dan", 0, &["ledger", "drift", "--record"]);
     assert_eq!(
         (said["ended"][0].as_u64(), rules(&said)),
         (Some(second), vec![])
     );
-    desk.json("", 0, &["drift"]);
-    desk.json("", 0, &["ledger", "verify"]);
+    desk.json("", 0, &["ledger", "drift"]);
+    desk.json("", 0, &["verify", "ledger"]);
 }
 
 #[test]
@@ -69,22 +69,25 @@ fn drift_that_keeps_the_record_from_being_made_is_told_all_the_same() {
     // A public key that somebody put there does not hide the ledger's own.
     let public = desk.path("keys/log-signing.pub");
     fs::write(&public, "ab".repeat(32)).unwrap();
-    assert_eq!(rules(&desk.json("", 1, &["drift"])), ["log.key"]);
+    assert_eq!(rules(&desk.json("", 1, &["ledger", "drift"])), ["log.key"]);
     // Without a ledger, or with one that does not hold, nothing can be told.
     let ledger = fs::read(desk.ledger()).unwrap();
     fs::write(desk.ledger(), &ledger[..100]).unwrap();
-    desk.fails("", &["drift"]);
-    desk.fails("olga", &["drift", "--record"]);
+    desk.fails("", &["ledger", "drift"]);
+    desk.fails("olga", &["ledger", "drift", "--record"]);
     fs::remove_file(desk.ledger()).unwrap();
-    desk.fails("", &["drift"]);
+    desk.fails("", &["ledger", "drift"]);
 }
 
 #[test]
 fn what_is_seen_in_one_key_folder_is_not_ended_from_another() {
     let desk = Desk::staffed();
     let spare = desk.key("bob");
-    assert_eq!(rules(&desk.json("", 1, &["drift"])), ["key.undeclared"]);
-    let said = desk.json("olga", 1, &["drift", "--record"]);
+    assert_eq!(
+        rules(&desk.json("", 1, &["ledger", "drift"])),
+        ["key.undeclared"]
+    );
+    let said = desk.json("olga", 1, &["ledger", "drift", "--record"]);
     assert_eq!(said["recorded"].as_array().unwrap().len(), 1);
     // The same people with their keys elsewhere: nothing is there, and nothing has ended.
     let other = desk.path("other");
@@ -95,7 +98,11 @@ fn what_is_seen_in_one_key_folder_is_not_ended_from_another() {
     assert!(status.unwrap().success());
     fs::remove_file(other.join(format!("people/bob.{}.key", hex_of(&spare)))).unwrap();
     let other = other.display().to_string();
-    let said = desk.json("olga", 0, &["drift", "--record", "--key-dir", &other]);
+    let said = desk.json(
+        "olga",
+        0,
+        &["ledger", "drift", "--record", "--key-dir", &other],
+    );
     assert_eq!(said["ended"], Value::Array(vec![]));
 }
 

@@ -26,7 +26,7 @@ fn a_key_that_others_could_read_or_replace_signs_nothing() {
         fs::metadata(&file).unwrap().permissions().mode() & 0o777,
         0o600
     );
-    let act = ["principal", "add", "bob", "--key", &"ab".repeat(32)];
+    let act = ["people", "add", "bob", "--key", &"ab".repeat(32)];
     for (path, open, close, way_on) in [
         (&file, 0o644, 0o600, "chmod 600"),
         (&file, 0o620, 0o600, "chmod 600"),
@@ -45,7 +45,7 @@ fn a_key_that_others_could_read_or_replace_signs_nothing() {
 fn keys_of_people_do_not_lie_in_the_data() {
     let desk = Desk::empty();
     let inside = desk.path("data/keys").display().to_string();
-    let said = desk.fails("", &["key", "new", "ada", "--key-dir", &inside]);
+    let said = desk.fails("", &["people", "key", "new", "ada", "--key-dir", &inside]);
     assert!(
         said.contains("must be outside the data directory"),
         "{said}"
@@ -54,7 +54,7 @@ fn keys_of_people_do_not_lie_in_the_data() {
     desk.key("ada");
     desk.json("ada", 0, &["ledger", "init", "desk"]);
     let around = desk.path("").display().to_string();
-    let said = desk.fails("ada", &["key", "rotate", "--data-dir", &around]);
+    let said = desk.fails("ada", &["people", "key", "rotate", "--data-dir", &around]);
     assert!(
         said.contains("must be outside the data directory"),
         "{said}"
@@ -72,7 +72,7 @@ fn whoever_has_the_logs_public_key_alone_cannot_replace_it() {
     fs::remove_file(&secret).unwrap();
     let acts: [&[&str]; 3] = [
         &["component", "approve", &"cd".repeat(32)],
-        &["key", "rotate"],
+        &["people", "key", "rotate"],
         &["ledger", "init", "other"],
     ];
     for act in acts {
@@ -80,17 +80,17 @@ fn whoever_has_the_logs_public_key_alone_cannot_replace_it() {
         assert!(!secret.exists(), "{act:?}");
         assert_eq!(fs::read(&public).unwrap(), kept, "{act:?}");
     }
-    let said = desk.fails("dan", &["key", "rotate"]);
+    let said = desk.fails("dan", &["people", "key", "rotate"]);
     assert!(said.contains("can verify and not sign"), "{said}");
     assert_eq!(desk.records(), 5, "it verifies still");
     // In a folder without either, beside a ledger that another key signed.
     fs::remove_file(&public).unwrap();
-    let said = desk.fails("dan", &["key", "rotate"]);
+    let said = desk.fails("dan", &["people", "key", "rotate"]);
     assert!(said.contains("desk.ledger was signed by a key"), "{said}");
     assert!(!secret.exists() && !public.exists());
     fs::write(&secret, own).unwrap();
     mode(&secret, 0o600);
-    desk.json("dan", 0, &["key", "rotate"]);
+    desk.json("dan", 0, &["people", "key", "rotate"]);
     assert_eq!(desk.records(), 6);
 }
 
@@ -98,9 +98,9 @@ fn whoever_has_the_logs_public_key_alone_cannot_replace_it() {
 fn whoever_acts_says_who_they_are_and_holds_the_key() {
     let desk = Desk::staffed();
     let end = ["ledger", "end-setup"];
-    let until = ["key", "rotate", "--until", "tomorrow"];
-    let add = ["principal", "add", "two words", "--key", "ab"];
-    let list = ["key", "list", "--where", "principal"];
+    let until = ["people", "key", "rotate", "--until", "tomorrow"];
+    let add = ["people", "add", "two words", "--key", "ab"];
+    let list = ["people", "key", "list", "--where", "principal"];
     for (who, call, named) in [
         ("", &end[..], "--as"),
         ("b\u{43e}b", &end, "--as"),
@@ -112,7 +112,10 @@ fn whoever_acts_says_who_they_are_and_holds_the_key() {
         assert!(said.contains(named), "{said}");
     }
     let said = desk.fails("nobody-known", &["ledger", "end-setup"]);
-    assert!(said.contains("counterfoil key new nobody-known"), "{said}");
+    assert!(
+        said.contains("counterfoil people key new nobody-known"),
+        "{said}"
+    );
     // A key of their own does not make a stranger a principal.
     desk.key("mallory");
     desk.denied("mallory", "principal.unknown", &["ledger", "end-setup"]);
@@ -126,7 +129,11 @@ fn a_key_counts_from_its_record_to_its_end() {
     let desk = Desk::staffed();
     let archive = ["component", "archive", &"cd".repeat(32), "--reason", "r"];
     let bob = |field: &str| -> Vec<Value> {
-        let all = desk.json("", 0, &["key", "list", "--where", "principal=bob"]);
+        let all = desk.json(
+            "",
+            0,
+            &["people", "key", "list", "--where", "principal=bob"],
+        );
         all.as_array()
             .unwrap()
             .iter()
@@ -134,7 +141,7 @@ fn a_key_counts_from_its_record_to_its_end() {
             .collect()
     };
     // Rotated: the new key signs from here on, and nobody has to say which.
-    desk.json("bob", 0, &["key", "rotate"]);
+    desk.json("bob", 0, &["people", "key", "rotate"]);
     assert_eq!(bob("counts"), [json!(false), json!(true)]);
     desk.submit();
     // Revoked: what bob tries with it is denied, and on record.
@@ -142,29 +149,33 @@ fn a_key_counts_from_its_record_to_its_end() {
     desk.denied(
         "carol",
         "role.missing",
-        &["key", "revoke", &last, "--reason", "lost"],
+        &["people", "key", "revoke", &last, "--reason", "lost"],
     );
-    desk.json("ada", 0, &["key", "revoke", &last, "--reason", "lost"]);
+    desk.json(
+        "ada",
+        0,
+        &["people", "key", "revoke", &last, "--reason", "lost"],
+    );
     desk.denied("bob", "key.revoked", &archive);
     desk.denied(
         "ada",
         "key.revoked",
-        &["key", "revoke", &last, "--reason", "again"],
+        &["people", "key", "revoke", &last, "--reason", "again"],
     );
     // A key made at home counts once an administrator has added it.
     for (name, next) in [("bob", "key add bob"), ("new", "principal add new")] {
-        let output = desk.run("", &["key", "new", name]);
+        let output = desk.run("", &["people", "key", "new", name]);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(said.contains(&format!("counterfoil {next}")), "{said}");
     }
     let third = desk.key("bob");
     desk.denied("bob", "key.revoked", &archive);
-    desk.json("ada", 0, &["key", "add", "bob", "--key", &third]);
+    desk.json("ada", 0, &["people", "key", "add", "bob", "--key", &third]);
     desk.denied("bob", "role.missing", &archive);
     // Nor after its time.
     let late = desk.key("late");
     let add = [
-        "principal",
+        "people",
         "add",
         "late",
         "--role",
@@ -178,7 +189,7 @@ fn a_key_counts_from_its_record_to_its_end() {
     desk.denied(
         "ada",
         "key.taken",
-        &["principal", "add", "twin", "--key", &late],
+        &["people", "add", "twin", "--key", &late],
     );
 }
 
@@ -188,18 +199,10 @@ fn an_access_review_names_what_somebody_should_look_at() {
     let key = desk.key("zoe");
     let soon = ["--until", "2020-01-01"];
     let add = [
-        "principal",
-        "add",
-        "zoe",
-        "--role",
-        "author",
-        "--role",
-        "approver",
-        "--key",
-        &key,
+        "people", "add", "zoe", "--role", "author", "--role", "approver", "--key", &key,
     ];
     desk.json("ada", 0, &[add.as_slice(), &soon].concat());
-    let review = desk.json("", 0, &["access-review"]);
+    let review = desk.json("", 0, &["people", "access-review"]);
     let found = review["findings"].as_array().unwrap();
     let about = |name: &str| -> Vec<&str> {
         let own = found.iter().filter(|one| one["principal"] == name);

@@ -45,7 +45,10 @@ fn a_stop_needs_no_ledger_no_key_and_no_role_and_says_what_it_lacks() {
     let output = desk.run("olga", &["kill", "--account", "mian"]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(0), "{said}");
-    assert!(said.contains("nothing is known of account mian"), "{said}");
+    assert!(
+        said.contains("no run or limits for account mian; check the name"),
+        "{said}"
+    );
     assert!(desk.path("data/kill/account-mian").exists());
 }
 

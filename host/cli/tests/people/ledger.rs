@@ -19,7 +19,7 @@ fn a_data_directory_has_one_ledger_and_reading_it_needs_one() {
         "{said}"
     );
     let said = desk.fails("ada", &["ledger", "init", "desk"]);
-    assert!(said.contains("counterfoil key new ada"), "{said}");
+    assert!(said.contains("counterfoil people key new ada"), "{said}");
     desk.key("ada");
     desk.json("ada", 0, &["ledger", "init", "desk"]);
     let said = desk.fails("ada", &["ledger", "init", "other"]);
@@ -103,7 +103,7 @@ fn the_index_is_never_missed(desk: &Desk) {
         6
     );
     let before = search(&["--act", "key-rotate"]);
-    desk.json("bob", 0, &["key", "rotate"]);
+    desk.json("bob", 0, &["people", "key", "rotate"]);
     same();
     assert_eq!((before, indexed()), (Value::Array(vec![]), 7.into()));
     desk.submit();
@@ -126,21 +126,13 @@ fn damage_is_named_and_a_torn_tail_is_cut_by_the_next_act() {
     let middle = bad.len() / 2;
     bad[middle] ^= 1;
     fs::write(desk.ledger(), &bad).unwrap();
-    assert_eq!(desk.json("", 1, &["ledger", "verify"])["good"], false);
+    assert_eq!(desk.json("", 1, &["verify", "ledger"])["good"], false);
     assert!(
         desk.fails("", &["ledger", "tail"])
             .contains("does not hold")
     );
     let key = desk.key("eve");
-    let add = [
-        "principal",
-        "add",
-        "eve",
-        "--role",
-        "auditor",
-        "--key",
-        &key,
-    ];
+    let add = ["people", "add", "eve", "--role", "auditor", "--key", &key];
     desk.fails("ada", &add);
     assert_eq!(
         fs::read(desk.ledger()).unwrap(),
@@ -149,13 +141,13 @@ fn damage_is_named_and_a_torn_tail_is_cut_by_the_next_act() {
     );
     // The last record without its end, as a crash leaves it.
     fs::write(desk.ledger(), &whole[..whole.len() - 7]).unwrap();
-    let said = desk.json("", 1, &["ledger", "verify"]);
+    let said = desk.json("", 1, &["verify", "ledger"]);
     assert_eq!(
         (said["good"].clone(), said["records"].clone()),
         (Value::Bool(false), 4.into())
     );
     assert_eq!(
-        desk.json("", 0, &["principal", "list"])
+        desk.json("", 0, &["people", "list"])
             .as_array()
             .unwrap()
             .len(),
@@ -201,6 +193,7 @@ fn one_record_is_proved_without_the_ledger() {
 /// The words that grant an exception.
 fn grant<'a>(owner: &'a str, until: &'a str) -> [&'a str; 14] {
     [
+        "change",
         "exception",
         "grant",
         "--rule",
@@ -233,7 +226,7 @@ fn exceptions_end_and_can_be_listed_by_any_field() {
     let first = desk.json("dan", 0, &grant("bob", &soon))["record"].to_string();
     desk.json("dan", 0, &grant("carol", &soon));
     let count = |words: &[&str]| -> usize {
-        let found = desk.json("", 0, &[&["exception", "list"], words].concat());
+        let found = desk.json("", 0, &[&["change", "exception", "list"], words].concat());
         found.as_array().unwrap().len()
     };
     assert_eq!(count(&[]), 2);
@@ -245,12 +238,12 @@ fn exceptions_end_and_can_be_listed_by_any_field() {
     desk.json(
         "dan",
         0,
-        &["exception", "end", &first, "--reason", "mended"],
+        &["change", "exception", "end", &first, "--reason", "mended"],
     );
     desk.denied(
         "dan",
         "exception.unknown",
-        &["exception", "end", &first, "--reason", "again"],
+        &["change", "exception", "end", &first, "--reason", "again"],
     );
     assert_eq!((count(&[]), count(&["--all"])), (1, 2));
     // The policy in force says which of its rules give way at all.
@@ -261,7 +254,7 @@ fn exceptions_end_and_can_be_listed_by_any_field() {
     unbending[3] = "no.such.rule";
     let said = desk.json("dan", 1, &unbending);
     assert_eq!(text(&said, "rule"), "exception.unfit");
-    assert!(text(&said, "way-on").contains("threshold.fuel"), "{said}");
+    assert!(text(&said, "hint").contains("threshold.fuel"), "{said}");
     desk.json("dan", 0, &grant("bob", &soon));
     assert_eq!(count(&["--where", "subject=account main"]), 2);
 }
@@ -275,21 +268,12 @@ fn what_takes_two_waits_for_the_second() {
     desk.hire("eve", "compliance");
     desk.json("ada", 0, &["ledger", "end-setup"]);
     let key = desk.key("zed");
-    let add = [
-        "principal",
-        "add",
-        "zed",
-        "--role",
-        "auditor",
-        "--key",
-        &key,
-    ];
+    let add = ["people", "add", "zed", "--role", "auditor", "--key", &key];
     let asked = desk.json("ada", 0, &add);
     assert_eq!(text(&asked, "proposed-to"), "administration");
     let record = asked["record"].to_string();
     assert!(
-        desk.json("", 0, &["principal", "list", "--where", "principal=zed"])
-            == Value::Array(vec![])
+        desk.json("", 0, &["people", "list", "--where", "principal=zed"]) == Value::Array(vec![])
     );
     desk.denied("ada", "duty.proposer", &["change", "approve", &record]);
     desk.denied("dan", "role.missing", &["change", "approve", &record]);
@@ -297,7 +281,7 @@ fn what_takes_two_waits_for_the_second() {
     let done = desk.json("abe", 0, &["change", "approve", &record]);
     assert_eq!(done["took-effect"], true);
     assert_eq!(
-        desk.json("", 0, &["principal", "show", "zed"])["roles"][0],
+        desk.json("", 0, &["people", "show", "zed"])["roles"][0],
         "auditor"
     );
     assert_eq!(desk.json("", 0, &["change", "list"]), Value::Array(vec![]));
@@ -315,9 +299,10 @@ fn broken_glass_is_owed_a_retrospective_by_somebody_else() {
     desk.hire("eve", "compliance");
     desk.json("ada", 0, &["ledger", "end-setup"]);
     let key = desk.key("bob");
-    let add = ["key", "add", "bob", "--key", &key];
+    let add = ["people", "key", "add", "bob", "--key", &key];
     let open = |until: &'static str| {
         [
+            "change",
             "break-glass",
             "open",
             "--act",
@@ -331,6 +316,7 @@ fn broken_glass_is_owed_a_retrospective_by_somebody_else() {
     desk.denied("ada", "break-glass.unfit", &open("2100-01-01"));
     let soon = show_time(UnixNanos(now().0 + 3_600_000_000_000));
     let open = [
+        "change",
         "break-glass",
         "open",
         "--act",
@@ -351,7 +337,7 @@ fn broken_glass_is_owed_a_retrospective_by_somebody_else() {
         0,
         &[add.as_slice(), &["--emergency", &opened]].concat(),
     );
-    let row = &desk.json("", 0, &["break-glass", "list"])[0];
+    let row = &desk.json("", 0, &["change", "break-glass", "list"])[0];
     assert_eq!(
         (&row["open"], &row["owed"]),
         (&Value::Bool(true), &Value::Bool(true))
@@ -359,13 +345,21 @@ fn broken_glass_is_owed_a_retrospective_by_somebody_else() {
     desk.json(
         "ada",
         0,
-        &["break-glass", "close", &opened, "--reason", "done"],
+        &[
+            "change",
+            "break-glass",
+            "close",
+            &opened,
+            "--reason",
+            "done",
+        ],
     );
     desk.denied("ada", "break-glass.owed", &open);
     let report = desk.path("report.txt");
     fs::write(&report, "what was done, and why").unwrap();
     let report = report.display().to_string();
     let review = [
+        "change",
         "break-glass",
         "review",
         &opened,
@@ -375,7 +369,10 @@ fn broken_glass_is_owed_a_retrospective_by_somebody_else() {
     ];
     desk.denied("ada", "role.missing", &review);
     desk.json("eve", 0, &review);
-    assert_eq!(desk.json("", 0, &["break-glass", "list"])[0]["owed"], false);
+    assert_eq!(
+        desk.json("", 0, &["change", "break-glass", "list"])[0]["owed"],
+        false
+    );
 }
 
 #[test]
@@ -391,20 +388,14 @@ fn what_is_open_is_listed_and_classes_and_the_logs_holder_can_be_set() {
     assert_eq!(health["kills"][0], killed);
     let class = |approvals| {
         let set = [
-            "principal",
-            "class",
-            "risk",
-            "--role",
-            "approver",
-            "--member",
-            "carol",
+            "people", "class", "set", "risk", "--role", "approver", "--member", "carol",
         ];
         [&set[..], &["--approvals", approvals]].concat()
     };
     desk.denied("dan", "role.missing", &class("2"));
     desk.denied("ada", "class.unfit", &class("1"));
     desk.json("ada", 0, &class("2"));
-    let risk = desk.json("", 0, &["principal", "classes", "--where", "class=risk"]);
+    let risk = desk.json("", 0, &["people", "class", "list", "--where", "class=risk"]);
     assert_eq!(
         (&risk[0]["approvals"], &risk[0]["members"][0]),
         (&2.into(), &"carol".into())

@@ -126,7 +126,9 @@ fn a_start_is_authorized_under_the_limits_that_the_policy_gave() {
     let until = soon(3_600);
     let research = json!(manifest.risk);
     let wide = desk.fed(&manifest, "wide", &research);
-    let start = |file: &str| ["authorize", "start", file, "--until", &until].map(str::to_owned);
+    let start = |file: &str| {
+        ["account", "authorization", "grant", file, "--until", &until].map(str::to_owned)
+    };
     let words = |all: &[String; 5]| -> Vec<String> { all.to_vec() };
     let call = |who: &str, code: i32, file: &str| {
         let all = words(&start(file));
@@ -138,7 +140,7 @@ fn a_start_is_authorized_under_the_limits_that_the_policy_gave() {
     assert_eq!(rule("dan", &wide), "role.missing");
     let own = desk.path("own.json").display().to_string();
     let tried = hex::encode(manifest.run_id().unwrap());
-    let fed = ["manifest", &tried, "--feed", "test", "-o", &own];
+    let fed = ["run", "manifest", &tried, "--feed", "test", "-o", &own];
     desk.answers_no("limits.missing", &fed);
     // A snapshot's manifest is nobody's to authorize; the refusal is a record.
     let file = desk.path("snapshot");
@@ -149,16 +151,16 @@ fn a_start_is_authorized_under_the_limits_that_the_policy_gave() {
     assert!(said["record"].is_u64(), "{said}");
     // Limits: what the policy does not give is not proposed.
     let owner = manifest.account.owner.as_str();
-    let set = ["limits", "set", account, "--owner", owner];
+    let set = ["account", "limits", "set", account, "--owner", owner];
     let greedy = [&set[..], &["--order-notional", "9000000000"]].concat();
     assert_eq!(text(&desk.json("olga", 1, &greedy), "outcome"), "fail");
     desk.denied("bob", "role.missing", &set);
     desk.two(&set, "olga", &["dan", "eve"]);
-    let listed = desk.json("", 0, &["limits", "list"]);
+    let listed = desk.json("", 0, &["account", "limits", "list"]);
     assert_eq!(text(&listed[0], "account"), account);
-    let given = desk.json("", 0, &["limits", "show", account]);
+    let given = desk.json("", 0, &["account", "limits", "show", account]);
     assert_eq!(given["orders-per-bar-max"], 10);
-    desk.answers_no("limits.missing", &["limits", "show", "nobody"]);
+    desk.answers_no("limits.missing", &["account", "limits", "show", "nobody"]);
     assert_eq!(rule("olga", &wide), "limits.changed");
 
     let file = desk.fed(&manifest, "given", &given);
@@ -181,8 +183,9 @@ fn a_start_is_authorized_under_the_limits_that_the_policy_gave() {
     assert!(wrong.contains("--instruments AAA"), "{wrong}");
     let record = said["record"].to_string();
     let later = [
-        "authorize",
-        "start",
+        "account",
+        "authorization",
+        "grant",
         &file,
         "--from",
         &soon(3_600),
@@ -190,17 +193,36 @@ fn a_start_is_authorized_under_the_limits_that_the_policy_gave() {
         &soon(7_200),
     ];
     assert_eq!(text(&desk.json("olga", 0, &later), "is"), "to come");
-    let over = ["authorize", "start", &file, "--until", "2020-01-01"];
+    let over = [
+        "account",
+        "authorization",
+        "grant",
+        &file,
+        "--until",
+        "2020-01-01",
+    ];
     desk.denied("olga", "start.window", &over);
-    let long = ["authorize", "start", &file, "--until", "2100-01-01"];
+    let long = [
+        "account",
+        "authorization",
+        "grant",
+        &file,
+        "--until",
+        "2100-01-01",
+    ];
     desk.denied("olga", "start.window", &long);
     let count = |words: &[&str]| {
-        let found = desk.json("", 0, &[&["authorize", "list"], words].concat());
+        let found = desk.json(
+            "",
+            0,
+            &[&["account", "authorization", "list"], words].concat(),
+        );
         found.as_array().unwrap().len()
     };
     assert_eq!(count(&[]), 2);
     let withdraw = [
-        "authorize",
+        "account",
+        "authorization",
         "withdraw",
         &record,
         "--reason",
@@ -213,6 +235,7 @@ fn a_start_is_authorized_under_the_limits_that_the_policy_gave() {
     assert_eq!(count(&["--all", "--where", "is=withdrawn"]), 1);
     // What the policy fails is authorized and starts nothing.
     let glass = [
+        "change",
         "break-glass",
         "open",
         "--act",
@@ -225,7 +248,10 @@ fn a_start_is_authorized_under_the_limits_that_the_policy_gave() {
     desk.json("olga", 0, &glass);
     let said = call("olga", 1, &file);
     assert_eq!(text(&said["verdict"], "outcome"), "fail", "{said}");
-    assert_eq!(desk.json("", 0, &["drift"])["drift"], Value::Array(vec![]));
+    assert_eq!(
+        desk.json("", 0, &["ledger", "drift"])["drift"],
+        Value::Array(vec![])
+    );
     changes(&desk, &set);
     budgets(&desk, &until);
 }
@@ -256,11 +282,12 @@ fn budgets(desk: &Desk, until: &str) {
         let budget = [
             "--fuel", "10", "--bytes", "10", "--wall", "10", "--runs", runs,
         ];
-        [&["budget", "set"], &of[..], &budget].concat()
+        [&["account", "budget", "set"], &of[..], &budget].concat()
     };
     desk.denied("olga", "role.missing", &set(["--owner", "fund"], "1"));
     desk.denied("dan", "duty.budget", &set(["--owner", "dan"], "1"));
     let excess = [
+        "account",
         "budget",
         "excess",
         "--owner",
@@ -274,31 +301,51 @@ fn budgets(desk: &Desk, until: &str) {
     // One of the class does what takes one signature; nobody proposes it.
     desk.denied("ada", "role.missing", &set(["--owner", "fund"], "1"));
     desk.json("dan", 0, &set(["--owner", "fund"], "1"));
-    assert_eq!(desk.json("", 0, &["budget", "list"])[0]["over"], false);
+    assert_eq!(
+        desk.json("", 0, &["account", "budget", "list"])[0]["over"],
+        false
+    );
     // Nothing at once: it is used up as it stands.
     desk.json("dan", 0, &set(["--owner", "fund"], "0"));
-    assert_eq!(desk.json("", 1, &["budget", "list"])[0]["runs"], "0 of 0");
+    assert_eq!(
+        desk.json("", 1, &["account", "budget", "list"])[0]["runs"],
+        "0 of 0"
+    );
     desk.json("dan", 0, &excess);
-    let row = desk.json("", 1, &["budget", "list"])[0].clone();
+    let row = desk.json("", 1, &["account", "budget", "list"])[0].clone();
     assert!(row["excess-until"].is_string(), "{row}");
-    desk.json("dan", 0, &["budget", "team", "desk", "--member", "fund"]);
+    desk.json(
+        "dan",
+        0,
+        &["account", "budget", "team", "desk", "--member", "fund"],
+    );
     desk.json("dan", 0, &set(["--team", "desk"], "5"));
-    let listed = desk.json("", 0, &["budget", "list", "--where", "team=desk"]);
+    let listed = desk.json(
+        "",
+        0,
+        &["account", "budget", "list", "--where", "team=desk"],
+    );
     assert_eq!(listed.as_array().unwrap().len(), 1);
     used(desk);
-    let report = desk.json("", 0, &["budget", "report", "--day", "2026-01-02"]);
+    let report = desk.json(
+        "",
+        0,
+        &["account", "budget", "report", "--day", "2026-01-02"],
+    );
     assert_eq!(
         (text(&report, "day"), &report["used"]),
         ("2026-01-02", &json!([]))
     );
-    let output = desk.run("dan", &["budget", "set", "--fuel", "1"]);
+    let output = desk.run("dan", &["account", "budget", "set", "--fuel", "1"]);
     assert_eq!(output.status.code(), Some(64), "whose budget?");
 }
 
 /// What a run used is recorded once, however often it is asked for, and counts under its tags.
 fn used(desk: &Desk) {
-    let run = text(&desk.json("", 0, &["runs"])[0], "run").to_owned();
-    let tagged = ["budget", "use", &run, "--tag", "research", "--tag", "trend"];
+    let run = text(&desk.json("", 0, &["run", "list"])[0], "run").to_owned();
+    let tagged = [
+        "account", "budget", "use", &run, "--tag", "research", "--tag", "trend",
+    ];
     desk.denied("bob", "role.missing", &tagged);
     let said = desk.json("olga", 0, &tagged);
     let (fuel, bytes) = (
@@ -309,7 +356,7 @@ fn used(desk: &Desk) {
     let before = desk.records();
     assert_eq!(desk.json("olga", 0, &tagged)["record"], Value::Null);
     assert_eq!(desk.records(), before);
-    let report = desk.json("", 0, &["budget", "report"]);
+    let report = desk.json("", 0, &["account", "budget", "report"]);
     let rows = report["used"].as_array().unwrap();
     let of = |kind: &str| rows.iter().filter(|row| row["of"] == kind).count();
     assert_eq!((of("owner"), of("tag")), (1, 2), "{report}");

@@ -6,13 +6,13 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 use counterfoil_base::digest::Digest;
 use counterfoil_base::gate::{Gate, GateOutcome};
 use counterfoil_governance::act::{
-    Act, Authorization, DigestSet, Evidence, EvidenceKind, Provenance, RunEnd, Verdict,
+    Act, DigestSet, EvidenceKind, EvidenceSet, GateVerdict, Provenance, RunEnd, StartAuthorization,
     account_digest,
 };
 use counterfoil_governance::attest;
 use counterfoil_governance::id::Id;
 use counterfoil_governance::ledger::{Ledger, origin};
-use counterfoil_governance::role::{Kind, Role};
+use counterfoil_governance::role::{PrincipalKind, Role};
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::Signer;
 use counterfoil_runner::clock::now;
@@ -58,7 +58,7 @@ impl Office {
         hex::decode_to_slice(&key, &mut bytes).unwrap();
         let add = Act::PrincipalAdd {
             id: id("robot"),
-            kind: Kind::Service,
+            kind: PrincipalKind::Service,
             roles: core::iter::empty::<Role>().collect(),
             key: PublicKey(bytes),
             until: None,
@@ -177,7 +177,7 @@ impl Office {
             }
         }
         let time = now();
-        let asked = Authorization {
+        let asked = StartAuthorization {
             terms,
             not_before: time,
             not_after: UnixNanos(time.0 + HOUR),
@@ -206,7 +206,7 @@ impl Office {
             .spawn()
             .unwrap();
         let mut said = BufReader::new(child.stderr.take().unwrap());
-        let base = line_with(&mut said, "the runner answers at ");
+        let base = line_with(&mut said, "the runner listens at ");
         Served { child, said, base }
     }
 
@@ -236,7 +236,7 @@ impl Office {
 
     /// Who let a run start: all that it rests on, and nothing under another set.
     fn let_by(&self, run: &str) {
-        let who = self.desk.json("", 0, &["who-approved", run]);
+        let who = self.desk.json("", 0, &["ledger", "who-approved", run]);
         let chain = who["chain"].as_array().unwrap().iter();
         let chain: Vec<_> = chain
             .map(|one| (text(one, "act"), text(one, "by")))
@@ -300,16 +300,16 @@ impl Office {
     }
 }
 
-fn evidence() -> Evidence {
+fn evidence() -> EvidenceSet {
     let all = EvidenceKind::ALL;
-    Evidence(
+    EvidenceSet(
         all.map(|kind| (kind, Digest::of(kind.name().as_bytes())))
             .into(),
     )
 }
 
 fn passed(gate: Gate, subject: Digest, limits: Option<Digest>) -> Act {
-    Act::Verdict(Verdict {
+    Act::Verdict(GateVerdict {
         gate,
         subject,
         bundle: Digest::of(b"policy"),
@@ -394,12 +394,12 @@ fn a_run_survives_the_death_of_its_process_and_its_end_is_in_the_ledger() {
     served.child.wait().unwrap();
     let mut served = office.serve();
     let told = line_with(&mut served.said, "run ");
-    assert!(told.ends_with(" goes on"), "{told}");
+    assert!(told.ends_with(" resumed"), "{told}");
     office.until(&served, &run, "running", 10);
 
     // Ended as by a service manager, and started again.
     let out = served.terminate();
-    assert!(out.contains("suspended: its journal is open"), "{out}");
+    assert!(out.contains("suspended: journal left open"), "{out}");
     let served = office.serve();
     office.until(&served, &run, "running", 15);
     office.ask(&served, 0, &["stop", &run]);

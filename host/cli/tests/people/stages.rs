@@ -43,7 +43,7 @@ fn no_step_is_taken_out_of_order_or_by_somebody_else() {
         .filter(|one| !one["denied"].is_null())
         .count();
     assert_eq!((history.len(), denied), (17, 14));
-    desk.answers_no("approval.missing", &["who-approved", one]);
+    desk.answers_no("approval.missing", &["ledger", "who-approved", one]);
 }
 
 #[test]

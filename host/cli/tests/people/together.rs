@@ -13,7 +13,7 @@ fn two_programs_at_once_write_one_after_the_other() {
     let add = |name: &String| {
         let key = desk.key(name);
         // One that finds the ledger taken waits for its turn.
-        let add = ["principal", "add", name, "--role", "author", "--key", &key];
+        let add = ["people", "add", name, "--role", "author", "--key", &key];
         desk.json("ada", 0, &add);
     };
     thread::scope(|scope| {
@@ -22,7 +22,7 @@ fn two_programs_at_once_write_one_after_the_other() {
         }
     });
     assert_eq!(desk.records(), 9);
-    let all = desk.json("", 0, &["principal", "list"]);
+    let all = desk.json("", 0, &["people", "list"]);
     assert_eq!(all.as_array().unwrap().len(), 9);
 }
 
@@ -37,7 +37,7 @@ fn a_program_killed_in_the_middle_of_an_act_leaves_a_ledger_that_opens() {
         let mut child = desk
             .command(
                 "ada",
-                &["principal", "add", &name, "--role", "author", "--key", &key],
+                &["people", "add", &name, "--role", "author", "--key", &key],
             )
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -78,7 +78,7 @@ fn the_walk_in_the_document_leads_from_draft_to_approved() {
 
 /// Who brought the component into use, and what the policy said of it.
 fn by_whom(desk: &Desk, one: &str) {
-    let who = desk.json("", 0, &["who-approved", one]);
+    let who = desk.json("", 0, &["ledger", "who-approved", one]);
     let chain = who["chain"].as_array().unwrap().iter();
     let chain: Vec<(&str, &str)> = chain
         .map(|one| (text(one, "act"), text(one, "by")))

@@ -91,7 +91,7 @@ impl Place {
             "daily-loss-max": wide, "bar-age-max-ms": 315_360_000_000_u64,
         });
         std::fs::write(place.path("risk.json"), risk.to_string()).unwrap();
-        let made = place.json(0, &["ingest", "bars.csv"]);
+        let made = place.json(0, &["data", "ingest", "bars.csv"]);
         made["snapshot"]
             .as_str()
             .unwrap()

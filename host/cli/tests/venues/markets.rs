@@ -100,7 +100,7 @@ fn snapshot(place: &Place) -> String {
         csv.push_str(&row);
     }
     std::fs::write(place.path("minutes.csv"), csv).unwrap();
-    let made = place.json(0, &["ingest", "minutes.csv", "--calendar", "24x7"]);
+    let made = place.json(0, &["data", "ingest", "minutes.csv", "--calendar", "24x7"]);
     made["snapshot"].as_str().unwrap().to_owned()
 }
 
@@ -120,7 +120,7 @@ fn spawn(place: &Place, arguments: &[&str]) -> Child {
 /// Asks until the run has decided so many bars; its id.
 fn until(place: &Place, child: &mut Child, bars: i64) -> String {
     loop {
-        let runs = place.json(0, &["runs"]);
+        let runs = place.json(0, &["run", "list"]);
         let run = &runs[0];
         if run["decisions"].as_i64() >= Some(bars) {
             return run["run"].as_str().unwrap().to_owned();
@@ -171,10 +171,10 @@ fn a_run_over_a_venues_bars_loses_and_doubles_none_cut_or_killed() {
         place.json(0, &["verify", &run]);
         place.json(0, &["replay", &run]);
         // Each bar is the market's, and none formed.
-        let parity = place.json(0, &["parity", &run, "--snapshot", &snapshot]);
+        let parity = place.json(0, &["audit", "parity", &run, "--snapshot", &snapshot]);
         assert_eq!(parity["decisions"]["equal"], MINUTES, "{parity}");
         // What was done to have them all is on record.
-        let shown = place.said(&["show", &run, "--refused"]);
+        let shown = place.said(&["run", "show", &run, "--refused"]);
         for word in ["feed-disconnected", "feed-reconnected", "gap-filled"] {
             assert!(shown.contains(word), "{name}: no {word} in {shown}");
         }
@@ -206,7 +206,7 @@ fn what_is_named_after_a_venue_comes_from_it_and_nowhere_else() {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{said}");
         assert!(said.contains(expected), "{said}");
-        let runs = place.json(0, &["runs"]);
+        let runs = place.json(0, &["run", "list"]);
         assert_eq!(runs, json!([]), "nothing was started");
     }
 }

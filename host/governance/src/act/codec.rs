@@ -9,18 +9,19 @@ use counterfoil_trading::cbor::{
 use counterfoil_trading::time::UnixNanos;
 
 use super::{
-    Act, Authorization, BreakGlass, Budget, Class, ClassSet, Delegation, DigestSet, Drift,
-    Evidence, EvidenceKind, Exception, Payer, Provenance, Refused, RunEnd, RunStart, Scope,
-    Subject, Terms, Usage, Verdict,
+    Act, ApprovalClass, ApprovalClassRules, BreakGlass, BudgetHolder, Delegation, DigestSet,
+    DriftFinding, EvidenceKind, EvidenceSet, ExceptionSubject, GateVerdict, HostRefusal, KillScope,
+    PolicyException, Provenance, RunEnd, RunStart, RunTerms, StartAuthorization, Usage,
+    UsageBudget,
 };
 use crate::id::Id;
-use crate::role::{Kind, Role};
+use crate::role::{PrincipalKind, Role};
 use counterfoil_base::digest::Digest;
 use counterfoil_base::gate::{Gate, GateOutcome, GateReason};
 use counterfoil_journal::public_key::PublicKey;
 
 /// Something that has one form in CBOR.
-pub(super) trait Item: Sized {
+pub(super) trait CborItem: Sized {
     /// Appends its form.
     fn put(&self, out: &mut Vec<u8>);
     /// The one that stands next.
@@ -28,7 +29,7 @@ pub(super) trait Item: Sized {
 }
 
 /// Some items in a row, without the head of an array around them.
-trait Fields: Sized {
+trait CborFields: Sized {
     /// How many.
     const COUNT: usize;
     fn put_fields(&self, out: &mut Vec<u8>);
@@ -38,7 +39,7 @@ trait Fields: Sized {
 /// A struct's fields, in their order in the record.
 macro_rules! fields {
     ($($name:ident { $($field:ident),* })*) => { $(
-        impl Fields for $name {
+        impl CborFields for $name {
             const COUNT: usize = [$(stringify!($field)),*].len();
 
             fn put_fields(&self, out: &mut Vec<u8>) {
@@ -46,7 +47,7 @@ macro_rules! fields {
             }
 
             fn read_fields(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
-                Ok(Self { $($field: Item::read(reader)?),* })
+                Ok(Self { $($field: CborItem::read(reader)?),* })
             }
         }
     )* };
@@ -55,7 +56,7 @@ macro_rules! fields {
 /// Structs that stand in an array of their own.
 macro_rules! arrays {
     ($($name:ident: $expected:literal;)*) => { $(
-        impl Item for $name {
+        impl CborItem for $name {
             fn put(&self, out: &mut Vec<u8>) {
                 put_array(out, Self::COUNT);
                 self.put_fields(out);
@@ -72,7 +73,7 @@ macro_rules! arrays {
 /// Enums that are told by their names.
 macro_rules! names {
     ($($name:ident: $expected:literal;)*) => { $(
-        impl Item for $name {
+        impl CborItem for $name {
             fn put(&self, out: &mut Vec<u8>) {
                 put_text(out, self.name());
             }
@@ -91,10 +92,32 @@ macro_rules! acts {
         $($name:literal: $act:ident { $($field:ident),* };)*
         => $($held_name:literal: $held:ident($type:ty);)*
     ) => {
-        pub(super) const fn name(act: &Act) -> &'static str {
+        /// The name of an act without its fields. The texts are part of the ledger's format and
+        /// never change.
+        #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+        pub enum ActName {
+            $($act,)*
+            $($held,)*
+        }
+
+        impl ActName {
+            /// Every act that a ledger can hold.
+            pub const ALL: &[Self] = &[$(Self::$act,)* $(Self::$held),*];
+
+            /// The text in records.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$act => $name,)*
+                    $(Self::$held => $held_name,)*
+                }
+            }
+        }
+
+        pub(super) const fn name(act: &Act) -> ActName {
             match act {
-                $(Act::$act { .. } => $name,)*
-                $(Act::$held(_) => $held_name,)*
+                $(Act::$act { .. } => ActName::$act,)*
+                $(Act::$held(_) => ActName::$held,)*
             }
         }
 
@@ -116,10 +139,10 @@ macro_rules! acts {
             let name = reader.text()?;
             match name.as_str() {
                 $($name if items == <[&str]>::len(&[$name, $(stringify!($field)),*]) => {
-                    Ok(Act::$act { $($field: Item::read(reader)?),* })
+                    Ok(Act::$act { $($field: CborItem::read(reader)?),* })
                 })*
                 $($held_name if items == <$type>::COUNT + 1 => {
-                    Ok(Act::$held(Fields::read_fields(reader)?))
+                    Ok(Act::$held(CborFields::read_fields(reader)?))
                 })*
                 _ => Err(refused(reader, "a known act with its fields")),
             }
@@ -159,52 +182,52 @@ acts! {
     "retrospective": Retrospective { opened, report, findings };
     "drift-end": DriftEnd { drifted };
     =>
-    "class-set": ClassSet(ClassSet);
+    "class-set": ClassSet(ApprovalClassRules);
     "delegate": Delegate(Delegation);
     "break-glass-open": BreakGlassOpen(BreakGlass);
-    "start-authorize": StartAuthorize(Authorization);
+    "start-authorize": StartAuthorize(StartAuthorization);
     "run-start": RunStart(RunStart);
     "run-end": RunEnd(RunEnd);
-    "budget-set": BudgetSet(Budget);
+    "budget-set": BudgetSet(UsageBudget);
     "usage": Usage(Usage);
-    "verdict": Verdict(Verdict);
-    "exception-grant": ExceptionGrant(Exception);
-    "drift": Drift(Drift);
-    "refused": Refused(Refused);
+    "verdict": Verdict(GateVerdict);
+    "exception-grant": ExceptionGrant(PolicyException);
+    "drift": Drift(DriftFinding);
+    "refused": Refused(HostRefusal);
 }
 
 fields! {
-    Authorization { terms, not_before, not_after }
-    Budget { of, fuel, runs, bytes, wall_nanos }
+    StartAuthorization { terms, not_before, not_after }
+    UsageBudget { of, fuel, runs, bytes, wall_nanos }
     BreakGlass { scope, reason, until }
-    ClassSet { class, roles, members, approvals }
+    ApprovalClassRules { class, roles, members, approvals }
     Delegation { class, to, until, reason }
     DigestSet { component, limits, policy, evidence }
-    Drift { rule, subject, declared, found }
-    Exception { rule, subject, reason, control, owner, until }
+    DriftFinding { rule, subject, declared, found }
+    PolicyException { rule, subject, reason, control, owner, until }
     Provenance { source_commit, lock_file, toolchain, wit_world }
     GateReason { code, text }
-    Refused { act, subject, rule, why }
+    HostRefusal { act, subject, rule, why }
     RunEnd { run, execution, tree_size, root, decisions, reason }
     RunStart { run, authorized, terms }
-    Terms { owner, set, account, market, timeframe, parameters, limits }
+    RunTerms { owner, set, account, market, timeframe, parameters, limits }
     Usage { run, owner, tags, fuel, wall_nanos, bytes }
-    Verdict { gate, subject, bundle, input, outcome, reasons, limits }
+    GateVerdict { gate, subject, bundle, input, outcome, reasons, limits }
 }
 
 arrays! {
-    Authorization: "terms and a window";
-    Terms: "the seven terms of a run";
+    StartAuthorization: "terms and a window";
+    RunTerms: "the seven terms of a run";
     DigestSet: "four digests";
     Provenance: "four facts of provenance";
     GateReason: "a code and a text";
 }
 
 names! {
-    Class: "an approval class";
+    ApprovalClass: "an approval class";
     EvidenceKind: "a kind of evidence";
     Gate: "a gate";
-    Kind: "person or service";
+    PrincipalKind: "person or service";
     GateOutcome: "pass or fail";
     Role: "a role";
 }
@@ -224,15 +247,15 @@ fn refused(reader: &CborReader<'_>, expected: &'static str) -> CborError {
 
 /// An id in its one form.
 pub(crate) fn id(reader: &mut CborReader<'_>) -> Result<Id, CborError> {
-    Item::read(reader)
+    CborItem::read(reader)
 }
 
 /// A signature.
 pub(crate) fn signature(reader: &mut CborReader<'_>) -> Result<[u8; 64], CborError> {
-    Item::read(reader)
+    CborItem::read(reader)
 }
 
-impl Item for Id {
+impl CborItem for Id {
     fn put(&self, out: &mut Vec<u8>) {
         put_text(out, self.as_str());
     }
@@ -247,7 +270,7 @@ impl Item for Id {
 }
 
 /// An act within an act: never one that holds another, so that no bytes nest without end.
-impl Item for Box<Act> {
+impl CborItem for Box<Act> {
     fn put(&self, out: &mut Vec<u8>) {
         put_act(out, self);
     }
@@ -262,7 +285,7 @@ impl Item for Box<Act> {
     }
 }
 
-impl Item for Scope {
+impl CborItem for KillScope {
     fn put(&self, out: &mut Vec<u8>) {
         match self {
             Self::Run(run) => ("run".to_owned(), *run).put(out),
@@ -274,15 +297,15 @@ impl Item for Scope {
     fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
         let items = reader.array()?;
         match (reader.text()?.as_str(), items) {
-            ("run", 2) => Item::read(reader).map(Self::Run),
-            ("account", 2) => Item::read(reader).map(Self::Account),
+            ("run", 2) => CborItem::read(reader).map(Self::Run),
+            ("account", 2) => CborItem::read(reader).map(Self::Account),
             ("installation", 1) => Ok(Self::Installation),
             _ => Err(refused(reader, "a run, an account or the installation")),
         }
     }
 }
 
-impl Item for Subject {
+impl CborItem for ExceptionSubject {
     fn put(&self, out: &mut Vec<u8>) {
         match self {
             Self::Component(digest) => ("component".to_owned(), *digest).put(out),
@@ -294,8 +317,8 @@ impl Item for Subject {
     fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
         let items = reader.array()?;
         match (reader.text()?.as_str(), items) {
-            ("component", 2) => Item::read(reader).map(Self::Component),
-            ("account", 2) => Item::read(reader).map(Self::Account),
+            ("component", 2) => CborItem::read(reader).map(Self::Component),
+            ("account", 2) => CborItem::read(reader).map(Self::Account),
             ("installation", 1) => Ok(Self::Installation),
             _ => Err(refused(
                 reader,
@@ -305,7 +328,7 @@ impl Item for Subject {
     }
 }
 
-impl Item for Payer {
+impl CborItem for BudgetHolder {
     fn put(&self, out: &mut Vec<u8>) {
         match self {
             Self::Owner(id) => ("owner".to_owned(), id.clone()).put(out),
@@ -314,7 +337,7 @@ impl Item for Payer {
     }
 
     fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
-        let (name, id): (String, Id) = Item::read(reader)?;
+        let (name, id): (String, Id) = CborItem::read(reader)?;
         match name.as_str() {
             "owner" => Ok(Self::Owner(id)),
             "team" => Ok(Self::Team(id)),
@@ -323,7 +346,7 @@ impl Item for Payer {
     }
 }
 
-impl Item for String {
+impl CborItem for String {
     fn put(&self, out: &mut Vec<u8>) {
         put_text(out, self);
     }
@@ -333,7 +356,7 @@ impl Item for String {
     }
 }
 
-impl Item for u64 {
+impl CborItem for u64 {
     fn put(&self, out: &mut Vec<u8>) {
         put_u64(out, *self);
     }
@@ -343,7 +366,7 @@ impl Item for u64 {
     }
 }
 
-impl Item for UnixNanos {
+impl CborItem for UnixNanos {
     fn put(&self, out: &mut Vec<u8>) {
         put_i64(out, self.0);
     }
@@ -353,7 +376,7 @@ impl Item for UnixNanos {
     }
 }
 
-impl Item for Digest {
+impl CborItem for Digest {
     fn put(&self, out: &mut Vec<u8>) {
         put_bytes(out, &self.0);
     }
@@ -363,7 +386,7 @@ impl Item for Digest {
     }
 }
 
-impl Item for PublicKey {
+impl CborItem for PublicKey {
     fn put(&self, out: &mut Vec<u8>) {
         put_bytes(out, &self.0);
     }
@@ -373,7 +396,7 @@ impl Item for PublicKey {
     }
 }
 
-impl Item for [u8; 64] {
+impl CborItem for [u8; 64] {
     fn put(&self, out: &mut Vec<u8>) {
         put_bytes(out, self);
     }
@@ -385,7 +408,7 @@ impl Item for [u8; 64] {
     }
 }
 
-impl<T: Item> Item for Option<T> {
+impl<T: CborItem> CborItem for Option<T> {
     fn put(&self, out: &mut Vec<u8>) {
         match self {
             None => put_null(out),
@@ -401,7 +424,7 @@ impl<T: Item> Item for Option<T> {
     }
 }
 
-impl<A: Item, B: Item> Item for (A, B) {
+impl<A: CborItem, B: CborItem> CborItem for (A, B) {
     fn put(&self, out: &mut Vec<u8>) {
         put_array(out, 2);
         self.0.put(out);
@@ -414,7 +437,7 @@ impl<A: Item, B: Item> Item for (A, B) {
     }
 }
 
-impl<T: Item> Item for Vec<T> {
+impl<T: CborItem> CborItem for Vec<T> {
     fn put(&self, out: &mut Vec<u8>) {
         put_array(out, self.len());
         for item in self {
@@ -428,7 +451,7 @@ impl<T: Item> Item for Vec<T> {
 }
 
 /// A set has one form: in order, each item once.
-impl<T: Item + Ord> Item for BTreeSet<T> {
+impl<T: CborItem + Ord> CborItem for BTreeSet<T> {
     fn put(&self, out: &mut Vec<u8>) {
         put_array(out, self.len());
         for item in self {
@@ -449,7 +472,7 @@ impl<T: Item + Ord> Item for BTreeSet<T> {
     }
 }
 
-impl Item for Evidence {
+impl CborItem for EvidenceSet {
     fn put(&self, out: &mut Vec<u8>) {
         put_array(out, self.0.len());
         for (kind, digest) in &self.0 {
@@ -460,7 +483,7 @@ impl Item for Evidence {
     fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
         let mut found = BTreeMap::new();
         for _ in 0..reader.array()? {
-            let (kind, digest): (EvidenceKind, Digest) = Item::read(reader)?;
+            let (kind, digest): (EvidenceKind, Digest) = CborItem::read(reader)?;
             if found
                 .last_key_value()
                 .is_some_and(|(last, _)| *last >= kind)

@@ -1,5 +1,5 @@
-//! What acts of control speak of: exceptions, gates and their verdicts, drift, refusals. Whether a verdict is right
-//! must never be known here: the policy engine says it, and anyone can ask it again.
+//! Contents of acts of control: exceptions, verdicts, break-glass, drift, refusals. Whether a verdict is
+//! right must never be decided here: anyone can evaluate the policy again.
 
 use std::collections::BTreeSet;
 
@@ -9,79 +9,72 @@ use crate::id::Id;
 use counterfoil_base::digest::Digest;
 use counterfoil_base::gate::{Gate, GateOutcome, GateReason};
 
-/// A rule that is not kept for a while, and what stands in for it.
+/// Waives one rule of the policy for a while, under a compensating control.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Exception {
-    /// The rule, by whatever code its policy gives it.
+pub struct PolicyException {
+    /// The rule's code in the policy.
     pub rule: String,
-    /// For what it is not kept.
-    pub subject: Subject,
-    /// Why.
+    /// What it is waived for.
+    pub subject: ExceptionSubject,
     pub reason: String,
-    /// What is done instead.
+    /// The compensating control.
     pub control: String,
-    /// Who answers for it.
+    /// Who is responsible for it.
     pub owner: Id,
-    /// When it ends by itself.
+    /// When it expires.
     pub until: UnixNanos,
 }
 
-/// For what a rule is not kept.
+/// What an exception applies to.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Subject {
-    /// One component.
+pub enum ExceptionSubject {
     Component(Digest),
-    /// One account.
     Account(Id),
-    /// Whatever is here.
+    /// Every component and account.
     Installation,
 }
 
-/// What a policy bundle said of one input, signed by whoever asked.
+/// A policy's verdict on one input, recorded by the principal who asked.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Verdict {
-    /// The gate.
+pub struct GateVerdict {
     pub gate: Gate,
-    /// What was asked about, see [`Gate`].
+    /// The digest of what was asked about, see [`Gate`].
     pub subject: Digest,
     /// The policy bundle.
     pub bundle: Digest,
     /// The input document.
     pub input: Digest,
-    /// What it said.
     pub outcome: GateOutcome,
-    /// Every reason.
     pub reasons: Vec<GateReason>,
-    /// The limits that the gate for limits gave.
+    /// The limits that the policy gave; only at the gate for limits, and only if it passed.
     pub limits: Option<Digest>,
 }
 
-/// That somebody will do alone what takes two, for a while.
+/// Temporarily waives the two-person rule for the named acts.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct BreakGlass {
     /// The acts, by name.
     pub scope: BTreeSet<String>,
-    /// Why.
     pub reason: String,
-    /// When it ends by itself.
+    /// When it expires.
     pub until: UnixNanos,
 }
 
-/// A difference between what the ledger declares and what is there. Who records it is not who is
-/// to blame for it.
+/// A difference between what the ledger declares and what the machine holds. Its recorder is not
+/// thereby its cause.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct Drift {
-    /// What kind of difference, by a stable code.
+pub struct DriftFinding {
+    /// The kind of difference, by its stable code.
     pub rule: String,
     /// What differs: a component's digest, an account, a key's file.
     pub subject: String,
     /// What the ledger says.
     pub declared: String,
-    /// What is there.
+    /// What the machine holds.
     pub found: String,
 }
 
-impl Drift {
+impl DriftFinding {
     /// Its fields with their names.
     #[must_use]
     pub fn named(&self) -> [(&'static str, &str); 4] {
@@ -94,16 +87,14 @@ impl Drift {
     }
 }
 
-/// What a program refused before it asked the ledger: a denial that is recorded at the word of
-/// whoever asked.
+/// A request that the host refused before it asked the ledger, recorded by the principal who asked.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Refused {
+pub struct HostRefusal {
     /// The act, by name.
     pub act: String,
     /// What it was about.
     pub subject: String,
-    /// By which rule, by its stable code.
+    /// The rule's stable code.
     pub rule: String,
-    /// Why.
     pub why: String,
 }

@@ -1,5 +1,5 @@
-//! What acts on people speak of: approval classes and delegation. Who belongs to a class must
-//! never be known here.
+//! Contents of acts on people: approval classes and delegation. Who belongs to a class now must never be
+//! known here.
 
 use std::collections::BTreeSet;
 
@@ -8,20 +8,20 @@ use counterfoil_trading::time::UnixNanos;
 use crate::id::Id;
 use crate::role::{Role, Roles};
 
-/// A set of people of whom some must sign what the class is asked about.
+/// A group of people, some of whom must sign the acts of the class.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Class {
-    /// Principals, keys, roles, the log's key and its holder, and the classes themselves.
+pub enum ApprovalClass {
+    /// Signs for principals, keys, roles, the log's key and its holder, and the classes themselves.
     Administration,
-    /// The policy in force and the risk limits of accounts.
+    /// Signs for the policy in force and the risk limits of accounts.
     Risk,
-    /// Digest sets of components.
+    /// Signs for the digest sets of components.
     Promotion,
-    /// Exceptions, budgets, and what was stopped in an emergency.
+    /// Signs for exceptions, budgets, and the lifting of kill switches.
     Operations,
 }
 
-impl Class {
+impl ApprovalClass {
     /// Every class.
     pub const ALL: [Self; 4] = [
         Self::Administration,
@@ -47,7 +47,7 @@ impl Class {
         Self::ALL.into_iter().find(|class| class.name() == name)
     }
 
-    /// The fewest people that ever sign: the approvals needed grow with the risk.
+    /// The fewest signatures the class can be set to; it grows with the risk.
     #[must_use]
     pub const fn approvals_min(self) -> u64 {
         match self {
@@ -56,60 +56,42 @@ impl Class {
         }
     }
 
-    /// Who belongs to the class until somebody says otherwise.
+    /// The members and signatures of the class until an act sets others.
     #[must_use]
-    pub fn first(self) -> ClassSet {
+    pub fn first(self) -> ApprovalClassRules {
         let roles: &[Role] = match self {
             Self::Administration => &[Role::Administrator],
             Self::Risk => &[Role::Approver, Role::Compliance],
             Self::Promotion | Self::Operations => &[Role::Approver],
         };
-        ClassSet {
+        ApprovalClassRules {
             class: self,
             roles: roles.iter().copied().collect(),
             members: BTreeSet::new(),
             approvals: self.approvals_min(),
         }
     }
-
-    /// The class that signs acts of this name; none for what one principal does alone.
-    #[must_use]
-    pub fn of_act(name: &str) -> Option<Self> {
-        match name {
-            "principal-add" | "roles-set" | "key-add" | "log-holder" | "log-rotate"
-            | "class-set" => Some(Self::Administration),
-            "policy-set" | "limits-set" => Some(Self::Risk),
-            "component-approve" => Some(Self::Promotion),
-            "exception-grant" | "kill-lift" | "budget-set" | "team-set" | "budget-excess" => {
-                Some(Self::Operations)
-            }
-            _ => None,
-        }
-    }
 }
 
-/// Who belongs to a class, and how many of them must sign.
+/// The members of an approval class and the number of signatures it takes.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct ClassSet {
-    /// The class.
-    pub class: Class,
+pub struct ApprovalClassRules {
+    pub class: ApprovalClass,
     /// Every person with one of these roles belongs to it.
     pub roles: Roles,
-    /// And so do these.
+    /// These people belong to it as well.
     pub members: BTreeSet<Id>,
     /// How many must sign.
     pub approvals: u64,
 }
 
-/// That somebody speaks for a member of a class, for a while.
+/// Lets a person vote for a member of a class until a date.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Delegation {
-    /// The class.
-    pub class: Class,
-    /// Who speaks for the one who delegates.
+    pub class: ApprovalClass,
+    /// Who votes for the member.
     pub to: Id,
-    /// When it ends by itself.
+    /// When it expires.
     pub until: UnixNanos,
-    /// Why.
     pub reason: String,
 }

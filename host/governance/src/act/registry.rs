@@ -1,25 +1,22 @@
-//! What acts on components speak of: provenance, evidence, and the exact set of digests that is
-//! approved. When a set may be approved must never be known here.
+//! Contents of acts on components: provenance, evidence, and the exact set of digests that is approved.
+//! When a set may be approved must never be known here.
 
 use std::collections::BTreeMap;
 
-use super::codec::Item as _;
+use super::codec::CborItem as _;
 use counterfoil_base::digest::Digest;
 
 /// What a component was made from.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Provenance {
-    /// The commit of its source.
     pub source_commit: String,
-    /// The digest of its lock file.
     pub lock_file: Digest,
     /// The compiler, with its version.
     pub toolchain: String,
-    /// The WIT world that it is for.
     pub wit_world: String,
 }
 
-/// What must be shown of a component before it is validated.
+/// The kinds of evidence that a component needs before it is validated.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum EvidenceKind {
     /// Admission passed.
@@ -67,11 +64,11 @@ impl EvidenceKind {
     }
 }
 
-/// The pieces of evidence for one component, each by the digest of its attestation.
+/// The evidence for one component: the digest of each attestation, by kind.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Evidence(pub BTreeMap<EvidenceKind, Digest>);
+pub struct EvidenceSet(pub BTreeMap<EvidenceKind, Digest>);
 
-impl Evidence {
+impl EvidenceSet {
     /// The digest of the whole set.
     #[must_use]
     pub fn digest(&self) -> Digest {
@@ -81,16 +78,15 @@ impl Evidence {
     }
 }
 
-/// Exactly what is approved: one changed bit in any of it is another set.
+/// Exactly what is approved. Any changed bit makes another set.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct DigestSet {
-    /// The component.
     pub component: Digest,
     /// The limits it runs under.
     pub limits: Digest,
     /// The policy bundle it was judged by.
     pub policy: Digest,
-    /// The evidence, see [`Evidence::digest`].
+    /// The evidence, see [`EvidenceSet::digest`].
     pub evidence: Digest,
 }
 

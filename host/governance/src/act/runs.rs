@@ -1,35 +1,31 @@
-//! What acts on runs speak of: what may be started, what was started, what stops it, and what it
-//! uses. Whether a run may start must never be known here.
+//! Contents of acts on runs: terms, authorizations, starts, ends, kill switches and budgets. Whether a run
+//! may start must never be known here.
 
 use std::collections::BTreeSet;
 
 use counterfoil_trading::time::UnixNanos;
 
-use super::codec::Item as _;
+use super::codec::CborItem as _;
 use super::registry::DigestSet;
 use crate::id::Id;
 use counterfoil_base::digest::Digest;
 
-/// What runs, for whom, where, and under what.
+/// The terms of a run: what runs, for whom, on which account and market, under which limits.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Terms {
-    /// Whose run it is: its use counts against their budget.
+pub struct RunTerms {
+    /// The owner, whose budget the run's usage counts against.
     pub owner: Id,
-    /// What it runs, under what.
+    /// The component, and the digests it was approved under.
     pub set: DigestSet,
-    /// The account.
     pub account: Id,
-    /// The market.
     pub market: String,
-    /// The timeframe.
     pub timeframe: String,
-    /// The parameters.
     pub parameters: Digest,
-    /// The limits of the account.
+    /// The account's limits.
     pub limits: Digest,
 }
 
-impl Terms {
+impl RunTerms {
     fn named(&self) -> [(&'static str, String); 6] {
         [
             ("owner", self.owner.to_string()),
@@ -52,18 +48,17 @@ impl Terms {
     }
 }
 
-/// That runs on these terms may start within a window of time.
+/// Authorizes runs on these terms to start within a window of time.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Authorization {
-    /// The terms.
-    pub terms: Terms,
-    /// From when on.
+pub struct StartAuthorization {
+    pub terms: RunTerms,
+    /// Start of the window, inclusive.
     pub not_before: UnixNanos,
-    /// Until when, exclusive.
+    /// End of the window, exclusive.
     pub not_after: UnixNanos,
 }
 
-impl Authorization {
+impl StartAuthorization {
     /// The digest over its CBOR form: the subject of a verdict on starts under it.
     #[must_use]
     pub fn digest(&self) -> Digest {
@@ -84,24 +79,23 @@ pub fn account_digest(account: &Id) -> Digest {
 pub struct RunStart {
     /// The run id.
     pub run: Digest,
-    /// The entry that authorizes it.
+    /// The record that authorizes it.
     pub authorized: u64,
-    /// Its terms, as the runner found them.
-    pub terms: Terms,
+    /// Its terms, as the runner derived them from the manifest.
+    pub terms: RunTerms,
 }
 
-/// The end of one run, and the last checkpoint of its journal.
+/// The end of one run, and the last checkpoint of its journal: no entry can be added to or removed
+/// from the journal without contradicting the ledger.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RunEnd {
     /// The run id.
     pub run: Digest,
-    /// Which execution of it.
     pub execution: u64,
-    /// How many entries the journal holds.
+    /// The number of entries in the journal.
     pub tree_size: u64,
     /// Its root hash.
     pub root: Digest,
-    /// The decision digest.
     pub decisions: Digest,
     /// Why it ended.
     pub reason: String,
@@ -109,8 +103,7 @@ pub struct RunEnd {
 
 /// What a kill switch stops.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Scope {
-    /// One run.
+pub enum KillScope {
     Run(Digest),
     /// Every run of an account.
     Account(Id),
@@ -118,16 +111,15 @@ pub enum Scope {
     Installation,
 }
 
-/// Whom a budget is for.
+/// The owner or team that a budget applies to.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Payer {
-    /// One owner.
+pub enum BudgetHolder {
     Owner(Id),
     /// All owners of a team together.
     Team(Id),
 }
 
-impl core::fmt::Display for Payer {
+impl core::fmt::Display for BudgetHolder {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Self::Owner(id) => write!(f, "owner {id}"),
@@ -136,34 +128,34 @@ impl core::fmt::Display for Payer {
     }
 }
 
-/// What somebody may use. A day is one of UTC.
+/// A budget. Days are days of UTC.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Budget {
-    /// Whose budget it is.
-    pub of: Payer,
+pub struct UsageBudget {
+    /// Whom it applies to.
+    pub of: BudgetHolder,
     /// Fuel a day.
     pub fuel: u64,
-    /// How many runs at once.
+    /// Concurrent runs.
     pub runs: u64,
-    /// How many bytes may be stored.
+    /// Stored bytes.
     pub bytes: u64,
     /// Wall time a day, in nanoseconds.
     pub wall_nanos: u64,
 }
 
-/// What a run used since its last record of use.
+/// What a run used since its previous usage record.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Usage {
     /// The run id.
     pub run: Digest,
-    /// Whose run it is.
+    /// The run's owner.
     pub owner: Id,
-    /// What it is counted under.
+    /// Tags that reports group by.
     pub tags: BTreeSet<String>,
-    /// Fuel since then.
+    /// Fuel since the previous record.
     pub fuel: u64,
-    /// Wall time since then, in nanoseconds.
+    /// Wall time since the previous record, in nanoseconds.
     pub wall_nanos: u64,
-    /// How many bytes it holds in storage now.
+    /// Bytes that it stores now.
     pub bytes: u64,
 }

@@ -4,8 +4,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{AttestError, Envelope, Statement, Subject};
-use crate::act::{Evidence, EvidenceKind};
+use super::{AttestError, DsseEnvelope, InTotoStatement, StatementSubject};
+use crate::act::{EvidenceKind, EvidenceSet};
 use counterfoil_base::digest::Digest;
 use counterfoil_journal::public_key::PublicKey;
 
@@ -81,11 +81,11 @@ impl EvidenceKind {
 
 /// One piece of evidence that holds, and who signed it.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Opened {
+pub struct OpenedEvidence {
     /// Which piece.
     pub kind: EvidenceKind,
     /// What it says.
-    pub statement: Statement,
+    pub statement: InTotoStatement,
     /// The known keys that signed it.
     pub signers: BTreeSet<PublicKey>,
 }
@@ -100,10 +100,10 @@ pub struct Opened {
 /// Returns every [`EvidenceError`], not only the first.
 pub fn open_evidence(
     component: &Digest,
-    evidence: &Evidence,
+    evidence: &EvidenceSet,
     keys: &[PublicKey],
     mut open: impl FnMut(&Digest) -> Option<Vec<u8>>,
-) -> Result<Vec<Opened>, Vec<EvidenceError>> {
+) -> Result<Vec<OpenedEvidence>, Vec<EvidenceError>> {
     let (mut opened, mut errors) = (Vec::new(), Vec::new());
     for kind in EvidenceKind::ALL {
         match open_piece((component, kind), evidence.0.get(&kind), keys, &mut open) {
@@ -123,7 +123,7 @@ fn open_piece(
     digest: Option<&Digest>,
     keys: &[PublicKey],
     open: &mut impl FnMut(&Digest) -> Option<Vec<u8>>,
-) -> Result<Opened, (EvidenceFault, String)> {
+) -> Result<OpenedEvidence, (EvidenceFault, String)> {
     let Some(digest) = digest else {
         return Err((EvidenceFault::Missing, "there is none".to_owned()));
     };
@@ -136,7 +136,7 @@ fn open_piece(
         let why = format!("what is stored under {digest} has the digest {found}");
         return Err((EvidenceFault::Digest, why));
     }
-    let envelope = Envelope::parse(&bytes);
+    let envelope = DsseEnvelope::parse(&bytes);
     let envelope = envelope.map_err(|error| (EvidenceFault::Envelope, error.to_string()))?;
     let (statement, signers) = envelope.verify(keys).map_err(|error| {
         let unsigned = matches!(error, AttestError::Unsigned { .. });
@@ -148,8 +148,8 @@ fn open_piece(
         (fault, error.to_string())
     })?;
     // By digest alone: a name is for people.
-    let expected = Subject::new("component", *component).digest;
-    let about = |subject: &Subject| subject.digest.get("sha256") == expected.get("sha256");
+    let expected = StatementSubject::new("component", *component).digest;
+    let about = |subject: &StatementSubject| subject.digest.get("sha256") == expected.get("sha256");
     if statement.subject.len() != 1 || !statement.subject.iter().all(about) {
         let names: Vec<_> = statement
             .subject
@@ -167,7 +167,7 @@ fn open_piece(
         );
         return Err((EvidenceFault::Predicate, why));
     }
-    Ok(Opened {
+    Ok(OpenedEvidence {
         kind,
         statement,
         signers,

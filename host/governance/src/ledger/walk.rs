@@ -1,5 +1,5 @@
-//! The walk over a ledger's bytes: every hash, checkpoint, signature, time and rule; or, behind a
-//! mark that was checked before, only what came since. It must never write anything.
+//! Verifies a ledger's bytes: every hash, checkpoint, signature, time and rule; or, after a mark that was
+//! verified before, only what was added. It must never write anything.
 
 use core::num::NonZeroU64;
 
@@ -14,35 +14,35 @@ use counterfoil_trading::time::UnixNanos;
 
 use super::LedgerError;
 use crate::act::Act;
-use crate::record::Record;
+use crate::record::LedgerRecord;
 use crate::rule::Rule;
-use crate::state::State;
+use crate::state::LedgerState;
 use counterfoil_base::digest::Digest;
 use counterfoil_journal::public_key::PublicKey;
 
-/// A ledger's records, checked: what stands in the file and what it adds up to.
+/// A ledger's verified records and what they add up to.
 #[derive(Clone, Debug)]
-pub struct Verified {
+pub struct VerifiedLedger {
     /// Every record, in order.
-    pub records: Vec<Record>,
+    pub records: Vec<LedgerRecord>,
     /// What they add up to.
-    pub state: State,
+    pub state: LedgerState,
     /// The last checkpoint.
     pub checkpoint: Option<Checkpoint>,
-    /// How many bytes at the end are no whole record with its checkpoint.
+    /// The number of bytes at the end that are an unfinished record.
     pub torn_bytes: u64,
     pub(super) chain: Chain,
     pub(super) tree: Tree,
-    /// How many bytes hold, and their digest.
+    /// The number of bytes that a checkpoint covers.
     length: u64,
     bytes: Digest,
 }
 
-impl Verified {
-    /// How much was checked: what a later walk need not check again.
+impl VerifiedLedger {
+    /// What was verified, so that a later walk need not verify it again.
     #[must_use]
-    pub fn mark(&self) -> Mark {
-        Mark {
+    pub fn mark(&self) -> LedgerMark {
+        LedgerMark {
             size: self.tree.size(),
             root: self.tree.root(),
             length: self.length,
@@ -51,28 +51,28 @@ impl Verified {
     }
 }
 
-/// What was checked before: so many records with this root, every signature and rule of them, in
-/// exactly these bytes.
+/// What was verified before: a number of records with their root, in exactly these bytes, with every
+/// signature and rule.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Mark {
-    /// How many records.
+pub struct LedgerMark {
+    /// The number of records.
     pub size: u64,
-    /// The root hash of the tree of their entries.
+    /// The root hash of the tree over their entries.
     pub root: Hash,
-    /// How many bytes of the file.
+    /// The number of bytes of the file.
     pub length: u64,
-    /// Their digest.
+    /// The digest of those bytes.
     pub bytes: Digest,
 }
 
-/// Folds records into a state, one by one.
-struct Fold {
-    state: State,
-    records: Vec<Record>,
+/// Applies records to a state, one by one.
+struct RecordFold {
+    state: LedgerState,
+    records: Vec<LedgerRecord>,
 }
 
-impl Fold {
-    /// A record that was judged before: what it says of itself is taken.
+impl RecordFold {
+    /// Applies a record that was judged before, by its own outcome.
     fn take(&mut self, previous: Hash, index: u64, body: &[u8]) -> Result<(), LedgerError> {
         let record = self.read(previous, index, body)?;
         if record.denied.is_none() {
@@ -84,8 +84,8 @@ impl Fold {
         Ok(())
     }
 
-    fn read(&self, previous: Hash, index: u64, body: &[u8]) -> Result<Record, LedgerError> {
-        let record = Record::decode(previous, body)
+    fn read(&self, previous: Hash, index: u64, body: &[u8]) -> Result<LedgerRecord, LedgerError> {
+        let record = LedgerRecord::decode(previous, body)
             .map_err(|source| LedgerError::Record { index, source })?;
         let last = self.records.last().map(|last| last.signed.time);
         check_time(index, record.signed.time, last)?;
@@ -94,9 +94,11 @@ impl Fold {
 
     fn add(&mut self, previous: Hash, index: u64, body: &[u8]) -> Result<(), LedgerError> {
         let record = self.read(previous, index, body)?;
+        // Judged again rather than believed: whoever holds the log's key could otherwise record any act
+        // as done, or hide one as denied.
         let judged = self.state.act(index, &record.signed).err();
         let rule = judged.as_ref().map(|denial| denial.rule);
-        // A ledger begins with an act that was done.
+        // A ledger begins with an act that took effect: without one it has no principals.
         if rule != record.denied || (index == 0 && rule.is_some()) {
             let say = |rule: Option<Rule>| match rule {
                 None => "done".to_owned(),
@@ -128,51 +130,54 @@ pub(super) fn check_time(
     }
 }
 
-/// Checks the ledger in `bytes`: chain, tree, checkpoints, signatures, times and rules.
+/// Verifies the ledger in `bytes`: chain, tree, checkpoints, signatures, times and rules.
 ///
-/// `key` is any key that the log has or had: the ledger's own records say which key follows which,
-/// and both sign it.
+/// `key` is any key that the log has or had: each rotation is a record, signed by both keys.
 ///
 /// # Errors
 ///
-/// Returns a [`LedgerError`] that names the first record that does not hold. A torn tail is no
-/// error here; see [`Verified::torn_bytes`].
-pub fn verify(bytes: &[u8], key: &VerifierKey) -> Result<Verified, LedgerError> {
-    Walk::begin(bytes, key)?.finish(bytes, key)
+/// Returns a [`LedgerError`] that names the first record that fails. A torn tail is not an error here;
+/// see [`VerifiedLedger::torn_bytes`].
+pub fn verify(bytes: &[u8], key: &VerifierKey) -> Result<VerifiedLedger, LedgerError> {
+    LedgerWalk::begin(bytes, key)?.finish(bytes, key)
 }
 
-/// The same, where the bytes up to `mark` were checked before, and are the same still. The log's
-/// signature over their root is checked; the actors' signatures and the rules are not asked again.
-/// What the mark says is its caller's to trust.
+/// Verifies a ledger whose bytes up to `mark` were verified before and have not changed. Up to the mark it
+/// checks the log's signature over the root, not the actors' signatures or the rules, so the caller must
+/// trust the mark.
 ///
 /// # Errors
 ///
-/// As [`verify`], and [`LedgerError::Mark`] if the ledger does not begin with what was checked.
-pub fn verify_after(bytes: &[u8], key: &VerifierKey, mark: &Mark) -> Result<Verified, LedgerError> {
+/// As [`verify`], and [`LedgerError::Mark`] if the ledger does not begin with what was verified.
+pub fn verify_after(
+    bytes: &[u8],
+    key: &VerifierKey,
+    mark: &LedgerMark,
+) -> Result<VerifiedLedger, LedgerError> {
     let known = usize::try_from(mark.length).ok();
     let known = known.and_then(|length| bytes.get(..length));
     if known.map(Digest::of) != Some(mark.bytes) {
         return Err(LedgerError::Mark { size: mark.size });
     }
-    let mut walk = Walk::begin(bytes, key)?;
+    let mut walk = LedgerWalk::begin(bytes, key)?;
     walk.skip_to(mark)?;
     walk.finish(bytes, key)
 }
 
-/// A walk over a ledger's bytes, somewhere on its way.
-struct Walk<'a> {
+/// A walk over a ledger's bytes, at some position.
+struct LedgerWalk<'a> {
     frames: FrameReader,
     rest: &'a [u8],
     auditor: Auditor,
-    fold: Fold,
+    fold: RecordFold,
     /// The leaf hash of the last entry.
     last: Hash,
-    /// How many bytes a checkpoint covers.
+    /// The number of bytes that a checkpoint covers.
     sealed: u64,
     head: (Chain, Tree),
 }
 
-impl<'a> Walk<'a> {
+impl<'a> LedgerWalk<'a> {
     fn begin(bytes: &'a [u8], key: &VerifierKey) -> Result<Self, LedgerError> {
         let first = first_key(bytes)?.unwrap_or(PublicKey(*key.public_key()));
         let mut auditor = Auditor::new(VerifierKey::new(key.name(), &first.0)?);
@@ -181,8 +186,8 @@ impl<'a> Walk<'a> {
             frames: FrameReader::new(),
             rest: bytes,
             auditor,
-            fold: Fold {
-                state: State::new(key.name(), first),
+            fold: RecordFold {
+                state: LedgerState::new(key.name(), first),
                 records: Vec::new(),
             },
             last: GENESIS,
@@ -197,16 +202,16 @@ impl<'a> Walk<'a> {
         Ok(parsed.frame)
     }
 
-    /// Takes the records that were checked before.
-    fn skip_to(&mut self, mark: &Mark) -> Result<(), LedgerError> {
+    /// Applies the records that were verified before.
+    fn skip_to(&mut self, mark: &LedgerMark) -> Result<(), LedgerError> {
         let other = LedgerError::Mark { size: mark.size };
         let (mut chain, mut tree) = (Chain::new(), Tree::new());
-        // What seals a rotation of the log's key is the key before it.
+        // The old key seals the record that rotates it away.
         let mut sealing = self.fold.state.log_key();
         while chain.size() < mark.size {
             match self.frame()? {
                 None => return Err(other),
-                // One checkpoint covers those before it: the last is checked below.
+                // A checkpoint covers all earlier ones; the last is verified below.
                 Some(Frame::Checkpoint(_)) => {}
                 Some(Frame::Entry(entry)) => {
                     let index = chain.size();
@@ -233,7 +238,7 @@ impl<'a> Walk<'a> {
         self.set_key(self.fold.state.log_key())
     }
 
-    /// From here on, checkpoints are signed by this key.
+    /// Sets the key that signs the checkpoints that follow.
     fn set_key(&mut self, key: PublicKey) -> Result<(), LedgerError> {
         let key = VerifierKey::new(self.fold.state.origin(), &key.0)?;
         self.auditor.set_key(key);
@@ -246,8 +251,8 @@ impl<'a> Walk<'a> {
         self.head = (summary.chain, summary.tree);
     }
 
-    /// Checks what is left.
-    fn finish(mut self, bytes: &[u8], key: &VerifierKey) -> Result<Verified, LedgerError> {
+    /// Verifies the rest.
+    fn finish(mut self, bytes: &[u8], key: &VerifierKey) -> Result<VerifiedLedger, LedgerError> {
         let mut waiting: Option<(Hash, u64, &[u8])> = None;
         while let Some(frame) = self.frame()? {
             match self.auditor.frame(frame)? {
@@ -255,7 +260,8 @@ impl<'a> Walk<'a> {
                     waiting = Some((self.last, index, body));
                     self.last = leaf;
                 }
-                // Only now is the record the log's word.
+                // A record counts only once the log has signed a checkpoint over it: entries that a
+                // crash, or an attacker without the log's key, appended change no state.
                 AuditedFrame::Checkpoint(_) => {
                     if let Some((previous, index, body)) = waiting.take() {
                         let before = self.fold.state.log_key();
@@ -273,13 +279,16 @@ impl<'a> Walk<'a> {
         if self.fold.records.is_empty() {
             return Err(LedgerError::Empty);
         }
+        // The walk began with whatever key the file itself names. A forger can write a whole ledger under
+        // a key of their own; here it must turn out to be the caller's key, or one that it was
+        // rotated from or to.
         let found = PublicKey(*key.public_key());
         if !self.fold.state.had_log_key(&found) {
             let ledger = self.fold.state.log_key();
             return Err(LedgerError::LogKey { ledger, found });
         }
         let sealed = usize::try_from(self.sealed).unwrap_or(usize::MAX);
-        Ok(Verified {
+        Ok(VerifiedLedger {
             length: self.sealed,
             bytes: Digest::of(bytes.get(..sealed).unwrap_or(bytes)),
             records: self.fold.records,
@@ -292,14 +301,14 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// The key that the first record names, which nothing vouches for yet.
+/// The log key in the first record. It is trusted only if the rotations from it lead to the caller's key.
 fn first_key(bytes: &[u8]) -> Result<Option<PublicKey>, LedgerError> {
     let parsed = FrameReader::new().parse(bytes)?;
     let Some(Frame::Entry(entry)) = parsed.frame else {
         return Ok(None);
     };
     let first = split(entry, 0).ok();
-    let record = first.and_then(|(previous, body)| Record::decode(previous, body).ok());
+    let record = first.and_then(|(previous, body)| LedgerRecord::decode(previous, body).ok());
     Ok(record.and_then(|record| {
         if let Act::Genesis { log_key, .. } = record.signed.act {
             return Some(log_key);

@@ -1,4 +1,4 @@
-//! What an act changes, once it was judged. It must never ask whether the act may be done.
+//! Applies acts that were judged. It must never decide whether an act is allowed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,22 +7,25 @@ use counterfoil_trading::time::UnixNanos;
 use super::glass::raises;
 use super::judge::registry::approval_voice;
 use super::{
-    Authorized, Broken, Change, Delegated, Drifted, Ending, Excess, Granted, Key, Killed, Limits,
-    Principal, Said, State,
+    AuthorizationRecord, BreakGlassRecord, ChangeEnd, DelegationRecord, DriftRecord,
+    ExceptionRecord, ExcessRecord, KeyRecord, KillRecord, LedgerState, LimitsRecord,
+    PrincipalRecord, ProposedChange, VerdictRecord,
 };
 use crate::act::Act;
 use crate::id::Id;
-use crate::record::Signed;
-use crate::registry::{Approval, Component, Deed, Promotion, Stage, Started};
-use crate::role::{Kind, Role, Roles};
+use crate::record::SignedAct;
+use crate::registry::{
+    ApprovalRecord, ComponentStage, PromotionRecord, RecordRef, RegisteredComponent, RegisteredRun,
+};
+use crate::role::{PrincipalKind, Role, Roles};
 use counterfoil_base::digest::Digest;
 use counterfoil_base::gate::Gate;
 use counterfoil_journal::public_key::PublicKey;
 
-impl State {
-    /// Does an act that was judged, by the record in entry `index`.
-    pub(crate) fn apply(&mut self, index: u64, signed: &Signed) {
-        let deed = Deed {
+impl LedgerState {
+    /// Applies the already judged act of record `index`.
+    pub(crate) fn apply(&mut self, index: u64, signed: &SignedAct) {
+        let deed = RecordRef {
             by: signed.actor.clone(),
             key: signed.key,
             time: signed.time,
@@ -31,12 +34,12 @@ impl State {
         self.apply_act(deed, &signed.act);
     }
 
-    /// Does an act in the name of whoever answers for it.
+    /// Applies an act in the name of the principal who is responsible for it.
     #[expect(
         clippy::too_many_lines,
         reason = "one arm for each act, and the compiler sees that none is missing"
     )]
-    fn apply_act(&mut self, deed: Deed, act: &Act) {
+    fn apply_act(&mut self, deed: RecordRef, act: &Act) {
         let index = deed.index;
         match act {
             Act::Genesis {
@@ -47,7 +50,7 @@ impl State {
                 self.log_holder = Some(log_holder.clone());
                 for (id, key) in administrators {
                     let roles = Roles::from([Role::Administrator]);
-                    self.add_principal(id, Kind::Person, &roles);
+                    self.add_principal(id, PrincipalKind::Person, &roles);
                     self.add_key(index, id, *key, None);
                 }
             }
@@ -74,7 +77,7 @@ impl State {
             Act::KeyRevoke { key, .. } => self.end_key(index, *key),
             Act::LogHolder { id } => self.log_holder = Some(id.clone()),
             Act::ExceptionGrant(exception) => {
-                let granted = Granted {
+                let granted = ExceptionRecord {
                     exception: exception.clone(),
                     deed,
                     ended: None,
@@ -87,6 +90,8 @@ impl State {
                 }
             }
             Act::LogRotate { key, .. } => {
+                // Earlier keys stay known: a reader who trusts an old one can still verify the ledger,
+                // and no principal can ever register one as its own.
                 self.log_keys.insert(self.log_key, index);
                 self.log_key = *key;
             }
@@ -94,7 +99,7 @@ impl State {
             Act::ClassSet(set) => drop(self.classes.insert(set.class, set.clone())),
             Act::Delegate(delegation) => {
                 let delegation = delegation.clone();
-                let delegated = Delegated {
+                let delegated = DelegationRecord {
                     delegation,
                     deed,
                     ended: None,
@@ -110,11 +115,11 @@ impl State {
             Act::ChangeApprove { proposed } => self.sign(&deed, *proposed),
             Act::ChangeWithdraw { proposed, reason } => {
                 if let Some(found) = self.changes.get_mut(proposed) {
-                    found.ended = Some((Ending::Withdrawn(reason.clone()), deed));
+                    found.ended = Some((ChangeEnd::Withdrawn(reason.clone()), deed));
                 }
             }
             Act::BreakGlassOpen(glass) => {
-                let broken = Broken {
+                let broken = BreakGlassRecord {
                     glass: glass.clone(),
                     deed,
                     acts: Vec::new(),
@@ -150,18 +155,19 @@ impl State {
                 let subject = (verdict.gate, verdict.subject);
                 self.said.entry(subject).or_default().push(deed.index);
                 let verdict = verdict.clone();
-                self.verdicts.insert(deed.index, Said { verdict, deed });
+                self.verdicts
+                    .insert(deed.index, VerdictRecord { verdict, deed });
             }
             Act::ComponentSubmit {
                 component,
                 strategy,
                 provenance,
             } => {
-                let submitted = Component {
+                let submitted = RegisteredComponent {
                     strategy: strategy.clone(),
                     provenance: provenance.clone(),
                     submitted: deed,
-                    stage: Stage::Draft,
+                    stage: ComponentStage::Draft,
                     validated: None,
                     approvals: Vec::new(),
                     promotions: Vec::new(),
@@ -172,14 +178,14 @@ impl State {
             Act::ComponentValidate {
                 component,
                 evidence,
-            } => self.change(component, Some(Stage::Validated), |one| {
+            } => self.change(component, Some(ComponentStage::Validated), |one| {
                 one.validated = Some((evidence.clone(), deed));
             }),
             Act::ComponentApprove { set, signature } => {
                 let component = self.registry.components.get(&set.component);
                 let voice = component
                     .and_then(|found| approval_voice(self, (&deed.by, deed.time), found, set).ok());
-                let approval = Approval {
+                let approval = ApprovalRecord {
                     set: *set,
                     signature: *signature,
                     voice: voice.unwrap_or_else(|| deed.by.clone()),
@@ -192,17 +198,17 @@ impl State {
                 let author = author.map(|one| one.submitted.by.clone());
                 let verdict = self.check_verdict(Gate::Promotion, set.digest(), author.as_ref());
                 let verdict = verdict.map_or(0, |(index, _)| index);
-                let promotion = Promotion {
+                let promotion = PromotionRecord {
                     set: *set,
                     verdict,
                     deed,
                 };
-                self.change(&set.component, Some(Stage::Approved), |one| {
+                self.change(&set.component, Some(ComponentStage::Approved), |one| {
                     one.promotions.push(promotion);
                 });
             }
             Act::ComponentArchive { component, reason } => {
-                self.change(component, Some(Stage::Archived), |one| {
+                self.change(component, Some(ComponentStage::Archived), |one| {
                     one.archived = Some((reason.clone(), deed));
                 });
             }
@@ -212,7 +218,7 @@ impl State {
                 verdict,
             } => {
                 let (limits, verdict) = (*limits, *verdict);
-                let limits = Limits {
+                let limits = LimitsRecord {
                     limits,
                     verdict,
                     deed,
@@ -220,7 +226,7 @@ impl State {
                 self.limits.insert(account.clone(), limits);
             }
             Act::StartAuthorize(authorization) => {
-                let authorized = Authorized {
+                let authorized = AuthorizationRecord {
                     authorization: authorization.clone(),
                     deed,
                     withdrawn: None,
@@ -233,7 +239,7 @@ impl State {
                 }
             }
             Act::RunStart(start) => {
-                let started = Started {
+                let started = RegisteredRun {
                     start: start.clone(),
                     deed,
                     ended: None,
@@ -246,7 +252,7 @@ impl State {
                 }
             }
             Act::Kill { scope, reason } => {
-                let killed = Killed {
+                let killed = KillRecord {
                     scope: scope.clone(),
                     reason: reason.clone(),
                     deed,
@@ -268,7 +274,7 @@ impl State {
             }
             Act::BudgetExcess { of, until, reason } => {
                 let (until, reason) = (*until, reason.clone());
-                let excess = Excess {
+                let excess = ExcessRecord {
                     until,
                     reason,
                     deed,
@@ -277,7 +283,7 @@ impl State {
             }
             Act::Usage(usage) => self.books.add(usage, deed),
             Act::Drift(drift) => {
-                let drifted = Drifted {
+                let drifted = DriftRecord {
                     drift: drift.clone(),
                     deed,
                     ended: None,
@@ -293,8 +299,8 @@ impl State {
         }
     }
 
-    /// A proposal; whoever proposes and belongs to the class has signed with it.
-    fn propose(&mut self, deed: Deed, act: &Act) {
+    /// Adds a proposal. A proposer who has a vote in the class casts it with the proposal.
+    fn propose(&mut self, deed: RecordRef, act: &Act) {
         let mut signed = BTreeMap::new();
         let but = self.about(act);
         let voice = act.class().and_then(|class| {
@@ -305,7 +311,7 @@ impl State {
             signed.insert(deed.by.clone(), (voice, deed.clone()));
         }
         let (index, act) = (deed.index, act.clone());
-        let change = Change {
+        let change = ProposedChange {
             act,
             deed,
             signed,
@@ -314,8 +320,8 @@ impl State {
         self.changes.insert(index, change);
     }
 
-    /// A signature under a proposal; the act is done in the name of who proposed it.
-    fn sign(&mut self, deed: &Deed, proposed: u64) {
+    /// Adds a signature under a proposal; the last one needed applies the act in the proposer's name.
+    fn sign(&mut self, deed: &RecordRef, proposed: u64) {
         let found = self.changes.get(&proposed);
         let signed = found.and_then(|one| self.sign_change(one, &deed.by, deed.time).ok());
         let Some((voice, complete)) = signed else {
@@ -328,9 +334,11 @@ impl State {
         if !complete {
             return;
         }
-        change.ended = Some((Ending::Done, deed.clone()));
+        // Ended before it is applied: the act may itself change who could sign, and must not be signed
+        // again.
+        change.ended = Some((ChangeEnd::Done, deed.clone()));
         let act = change.act.clone();
-        let deed = Deed {
+        let deed = RecordRef {
             by: change.deed.by.clone(),
             key: change.deed.key,
             ..deed.clone()
@@ -338,10 +346,10 @@ impl State {
         self.apply_act(deed, &act);
     }
 
-    fn add_principal(&mut self, id: &Id, kind: Kind, roles: &Roles) {
+    fn add_principal(&mut self, id: &Id, kind: PrincipalKind, roles: &Roles) {
         let roles = roles.clone();
         self.principals
-            .insert(id.clone(), Principal { kind, roles });
+            .insert(id.clone(), PrincipalRecord { kind, roles });
     }
 
     fn add_key(&mut self, added: u64, owner: &Id, key: PublicKey, until: Option<UnixNanos>) {
@@ -349,7 +357,7 @@ impl State {
         let ended = None;
         self.keys.insert(
             key,
-            Key {
+            KeyRecord {
                 owner,
                 added,
                 until,
@@ -359,12 +367,18 @@ impl State {
     }
 
     fn end_key(&mut self, index: u64, key: PublicKey) {
+        // Never removed: what it signed before stays attributable, and the key stays taken.
         if let Some(key) = self.keys.get_mut(&key) {
             key.ended = Some(index);
         }
     }
 
-    fn change(&mut self, digest: &Digest, stage: Option<Stage>, how: impl FnOnce(&mut Component)) {
+    fn change(
+        &mut self,
+        digest: &Digest,
+        stage: Option<ComponentStage>,
+        how: impl FnOnce(&mut RegisteredComponent),
+    ) {
         if let Some(component) = self.registry.components.get_mut(digest) {
             component.stage = stage.unwrap_or(component.stage);
             how(component);

@@ -1,64 +1,62 @@
-//! Budgets and use: who used what on which day, and whether somebody is over. It must never read
-//! the machine: runs report what they use.
+//! Budgets and usage: what each owner used on which day, and whether a budget is exceeded. It must never
+//! read the machine: runs report what they use.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use counterfoil_trading::time::UnixNanos;
 
-use super::State;
-use crate::act::{Budget, Payer, Usage};
+use super::LedgerState;
+use crate::act::{BudgetHolder, Usage, UsageBudget};
 use crate::id::Id;
-use crate::registry::Deed;
-use crate::report::Used;
+use crate::registry::RecordRef;
+use crate::report::UsageTotals;
 use crate::rule::{Denial, Rule};
 use counterfoil_base::digest::Digest;
 
-/// The longest time that somebody may be over budget, in nanoseconds: seven days, after which the
-/// budget itself is to be changed.
+/// The longest excess of a budget, in nanoseconds: seven days, after which the budget itself should be
+/// changed.
 pub const EXCESS_NANOS_MAX: i64 = 7 * DAY_NANOS;
 
 /// A day of UTC, in nanoseconds.
 pub const DAY_NANOS: i64 = 86_400 * 1_000_000_000;
 
-/// The day of UTC that a time is in, counted from 1970-01-01.
+/// The day of UTC of a time, counted from 1970-01-01.
 #[must_use]
 pub const fn day_of(time: UnixNanos) -> i64 {
     time.0.div_euclid(DAY_NANOS)
 }
 
-/// That somebody may be over budget for a while.
+/// An approved excess of a budget.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Excess {
-    /// Until when.
+pub struct ExcessRecord {
+    /// When it expires.
     pub until: UnixNanos,
-    /// Why.
     pub reason: String,
     /// Who approved it.
-    pub deed: Deed,
+    pub deed: RecordRef,
 }
 
-/// Budgets, teams, and what was used.
+/// Budgets, teams and usage.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Books {
+pub struct BudgetBooks {
     /// Every budget in force, and who set it.
-    pub budgets: BTreeMap<Payer, (Budget, Deed)>,
-    /// Who is in which team.
+    pub budgets: BTreeMap<BudgetHolder, (UsageBudget, RecordRef)>,
     pub teams: BTreeMap<Id, BTreeSet<Id>>,
-    /// The last excess that was approved for each.
-    pub excesses: BTreeMap<Payer, Excess>,
-    /// Every record of use, in order.
-    pub usages: Vec<(Usage, Deed)>,
+    /// The last approved excess of each.
+    pub excesses: BTreeMap<BudgetHolder, ExcessRecord>,
+    /// Every usage record, in order.
+    pub usages: Vec<(Usage, RecordRef)>,
     /// Fuel and wall time of each owner on each day.
     spent: BTreeMap<(i64, Id), (u64, u64)>,
-    /// The bytes that each run holds, and whose they are.
+    /// The bytes that each run stores, and their owner.
     stored: BTreeMap<Digest, (Id, u64)>,
-    /// The same, summed for each owner.
+    /// The stored bytes of each owner.
     bytes: BTreeMap<Id, u64>,
 }
 
-impl Books {
-    /// Adds what a run used; the bytes are what it holds now.
-    pub(super) fn add(&mut self, usage: &Usage, deed: Deed) {
+impl BudgetBooks {
+    /// Adds a run's usage; its bytes replace the ones it reported before.
+    pub(super) fn add(&mut self, usage: &Usage, deed: RecordRef) {
         let day = (day_of(deed.time), usage.owner.clone());
         let (fuel, wall) = self.spent.entry(day).or_default();
         *fuel = fuel.saturating_add(usage.fuel);
@@ -73,38 +71,38 @@ impl Books {
         self.usages.push((usage.clone(), deed));
     }
 
-    /// Who has budgets that a run of this owner counts against.
-    pub(super) fn payers(&self, owner: &Id) -> Vec<Payer> {
+    /// The owner and the teams whose budgets a run of this owner counts against.
+    pub(super) fn payers(&self, owner: &Id) -> Vec<BudgetHolder> {
         let teams = self
             .teams
             .iter()
             .filter(|(_, members)| members.contains(owner));
-        let teams = teams.map(|(team, _)| Payer::Team(team.clone()));
-        let own = core::iter::once(Payer::Owner(owner.clone()));
+        let teams = teams.map(|(team, _)| BudgetHolder::Team(team.clone()));
+        let own = core::iter::once(BudgetHolder::Owner(owner.clone()));
         own.chain(teams).collect()
     }
 
-    /// The owners whose use counts against a budget.
-    fn owners(&self, payer: &Payer) -> BTreeSet<Id> {
+    /// The owners whose usage counts against a budget.
+    fn owners(&self, payer: &BudgetHolder) -> BTreeSet<Id> {
         match payer {
-            Payer::Owner(owner) => BTreeSet::from([owner.clone()]),
-            Payer::Team(team) => self.teams.get(team).cloned().unwrap_or_default(),
+            BudgetHolder::Owner(owner) => BTreeSet::from([owner.clone()]),
+            BudgetHolder::Team(team) => self.teams.get(team).cloned().unwrap_or_default(),
         }
     }
 }
 
-impl State {
-    /// Budgets, teams, and what was used.
+impl LedgerState {
+    /// Budgets, teams and usage.
     #[must_use]
-    pub const fn books(&self) -> &Books {
+    pub const fn books(&self) -> &BudgetBooks {
         &self.books
     }
 
-    /// Whether one more run of this owner may start by the budgets.
+    /// Checks that the budgets let one more run of this owner start.
     ///
     /// # Errors
     ///
-    /// Returns the [`Denial`] `budget.over` that names the budget, what is used up, and how much.
+    /// Returns the [`Denial`] `budget.over` that names the budget and what is used up.
     pub fn check_budget(&self, owner: &Id, time: UnixNanos) -> Result<(), Denial> {
         for payer in self.books.payers(owner) {
             let Some((budget, _)) = self.books.budgets.get(&payer) else {
@@ -128,9 +126,9 @@ impl State {
             let over = used.into_iter().find(|(_, used, budget)| used >= budget);
             if let Some((what, used, budget)) = over {
                 let why = format!("{payer} has used {used} of {budget} {what}");
-                let way = "a member of the class operations approves the excess: counterfoil budget \
+                let hint = "a member of the class operations approves the excess: counterfoil account budget \
                            excess";
-                return Err(Denial::new(Rule::BudgetOver, why, way));
+                return Err(Denial::new(Rule::BudgetOver, why, hint));
             }
         }
         Ok(())
@@ -138,7 +136,7 @@ impl State {
 
     /// What is used of a budget at a time: runs that go on, fuel and wall time of the day, bytes that
     /// are stored.
-    pub(crate) fn standing_use(&self, payer: &Payer, time: UnixNanos) -> Used {
+    pub(crate) fn standing_use(&self, payer: &BudgetHolder, time: UnixNanos) -> UsageTotals {
         let owners = self.books.owners(payer);
         let sum = |of: &dyn Fn(&Id) -> u64| {
             let all = owners.iter().map(of);
@@ -150,7 +148,7 @@ impl State {
         };
         let running = self.registry.open_runs();
         let running = running.filter(|one| owners.contains(&one.start.terms.owner));
-        Used {
+        UsageTotals {
             runs: u64::try_from(running.count()).unwrap_or(u64::MAX),
             fuel: sum(&|owner| spent(owner).0),
             wall_nanos: sum(&|owner| spent(owner).1),

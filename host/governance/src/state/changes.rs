@@ -1,44 +1,42 @@
-//! Changes that take more than one signature: proposed by one, signed by others, and done by the
-//! signature that completes them. It must never count a signature whose key or role is gone.
+//! Changes that take more than one signature: proposed by one principal, signed by others, and applied by
+//! the last signature needed. It must never count a signature whose key or role is gone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use counterfoil_trading::time::UnixNanos;
 
-use super::State;
-use crate::act::{Act, Class, Payer};
+use super::LedgerState;
+use crate::act::{Act, ApprovalClass, BudgetHolder};
 use crate::id::Id;
-use crate::registry::Deed;
+use crate::registry::RecordRef;
 use crate::rule::{Denial, Rule};
 
-/// How long a proposal waits for signatures, in nanoseconds: 14 days, so that nobody completes
-/// what everybody has forgotten.
+/// How long a proposal waits for signatures, in nanoseconds: 14 days, so that a forgotten proposal is not
+/// completed by mistake.
 pub const CHANGE_NANOS_MAX: i64 = 14 * 86_400 * 1_000_000_000;
 
-/// What became of a proposal.
+/// How a proposal ended.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Ending {
-    /// It took effect with the last signature.
+pub enum ChangeEnd {
+    /// The last signature needed applied it.
     Done,
-    /// It was withdrawn, and why.
+    /// It was withdrawn, for this reason.
     Withdrawn(String),
 }
 
-/// A change that was proposed.
+/// A proposed change.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Change {
-    /// The act.
+pub struct ProposedChange {
     pub act: Act,
     /// Who proposed it.
-    pub deed: Deed,
-    /// Who signed it, and for whom: themselves, or whoever delegated to them.
-    pub signed: BTreeMap<Id, (Id, Deed)>,
-    /// What became of it.
-    pub ended: Option<(Ending, Deed)>,
+    pub deed: RecordRef,
+    /// Who signed it, and the member whose vote it was.
+    pub signed: BTreeMap<Id, (Id, RecordRef)>,
+    pub ended: Option<(ChangeEnd, RecordRef)>,
 }
 
-impl Change {
-    /// When the proposal is over by itself.
+impl ProposedChange {
+    /// When the proposal expires.
     #[must_use]
     pub const fn until(&self) -> UnixNanos {
         UnixNanos(self.deed.time.0.saturating_add(CHANGE_NANOS_MAX))
@@ -51,59 +49,103 @@ impl Change {
     }
 }
 
-impl State {
-    /// Who may not speak about an act, because it is about them.
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "most acts are about nobody, and the rules name who may not do them"
-    )]
+impl LedgerState {
+    /// The principals whom an act is about, who may not speak in the matter.
     pub(super) fn about<'a>(&'a self, act: &'a Act) -> Vec<&'a Id> {
-        let killer = |killed| self.kills.get(killed).map(|one| &one.deed.by);
+        // No wildcard: an act that is new must say whom it is about, or its beneficiary could sign it.
         let payer = match act {
             Act::RolesSet { id, .. } => return vec![id],
             Act::ExceptionGrant(exception) => return vec![&exception.owner],
-            Act::KillLift { killed, .. } => return killer(killed).into_iter().collect(),
+            Act::KillLift { killed, .. } => {
+                let killed = self.kills.get(killed);
+                return killed.map(|one| &one.deed.by).into_iter().collect();
+            }
             Act::BudgetSet(budget) => &budget.of,
             Act::BudgetExcess { of, .. } => of,
-            _ => return Vec::new(),
+            Act::Genesis { .. }
+            | Act::PrincipalAdd { .. }
+            | Act::KeyAdd { .. }
+            | Act::KeyRotate { .. }
+            | Act::KeyRevoke { .. }
+            | Act::LogHolder { .. }
+            | Act::LogRotate { .. }
+            | Act::SetupEnd {}
+            | Act::ClassSet(_)
+            | Act::Delegate(_)
+            | Act::DelegateEnd { .. }
+            | Act::ChangePropose { .. }
+            | Act::ChangeApprove { .. }
+            | Act::ChangeWithdraw { .. }
+            | Act::ComponentSubmit { .. }
+            | Act::ComponentValidate { .. }
+            | Act::ComponentApprove { .. }
+            | Act::ComponentPromote { .. }
+            | Act::ComponentArchive { .. }
+            | Act::LimitsSet { .. }
+            | Act::StartAuthorize(_)
+            | Act::StartWithdraw { .. }
+            | Act::RunStart(_)
+            | Act::RunEnd(_)
+            | Act::Kill { .. }
+            | Act::TeamSet { .. }
+            | Act::Usage(_)
+            | Act::PolicySet { .. }
+            | Act::Verdict(_)
+            | Act::ExceptionEnd { .. }
+            | Act::BreakGlassOpen(_)
+            | Act::Emergency { .. }
+            | Act::BreakGlassClose { .. }
+            | Act::Retrospective { .. }
+            | Act::Drift(_)
+            | Act::DriftEnd { .. }
+            | Act::Refused(_) => return Vec::new(),
         };
         match payer {
-            Payer::Owner(owner) => vec![owner],
-            Payer::Team(team) => self.books.teams.get(team).into_iter().flatten().collect(),
+            BudgetHolder::Owner(owner) => vec![owner],
+            BudgetHolder::Team(team) => self.books.teams.get(team).into_iter().flatten().collect(),
         }
     }
 
-    /// Every change that was proposed, by the entry that proposed it.
+    /// Every proposed change, by its record.
     #[must_use]
-    pub const fn changes(&self) -> &BTreeMap<u64, Change> {
+    pub const fn changes(&self) -> &BTreeMap<u64, ProposedChange> {
         &self.changes
     }
 
-    /// The change that waits for signatures.
-    pub(super) fn waiting(&self, proposed: u64, time: UnixNanos) -> Result<&Change, Denial> {
+    /// The change of this record, if it still waits for signatures.
+    pub(super) fn waiting(
+        &self,
+        proposed: u64,
+        time: UnixNanos,
+    ) -> Result<&ProposedChange, Denial> {
         let Some(change) = self.changes.get(&proposed) else {
             let why = format!("record {proposed} proposes no change");
-            let way = "counterfoil change list shows those that wait";
-            return Err(Denial::new(Rule::ChangeUnknown, why, way));
+            let hint = "counterfoil change list shows the open ones";
+            return Err(Denial::new(Rule::ChangeUnknown, why, hint));
         };
         if change.waits(time) {
             return Ok(change);
         }
         let what = match &change.ended {
-            Some((Ending::Done, deed)) => format!("was done in record {}", deed.index),
-            Some((Ending::Withdrawn(why), deed)) => {
+            Some((ChangeEnd::Done, deed)) => format!("was done in record {}", deed.index),
+            Some((ChangeEnd::Withdrawn(why), deed)) => {
                 format!("was withdrawn by {} ({why})", deed.by)
             }
-            None => "waited too long".to_owned(),
+            None => "expired".to_owned(),
         };
         let why = format!("the change of record {proposed} {what}");
         Err(Denial::new(Rule::ChangeOver, why, "propose it again"))
     }
 
-    /// The voices that count for a change now: each signer's key counts still, and whoever they
-    /// speak for belongs to the class still.
-    pub(super) fn tally(&self, change: &Change, class: Class, time: UnixNanos) -> BTreeSet<Id> {
-        let counts = |(voice, deed): &&(Id, Deed)| {
+    /// The votes for a change that count now: the signer's key is still valid, and the member still
+    /// belongs to the class.
+    pub(super) fn tally(
+        &self,
+        change: &ProposedChange,
+        class: ApprovalClass,
+        time: UnixNanos,
+    ) -> BTreeSet<Id> {
+        let counts = |(voice, deed): &&(Id, RecordRef)| {
             let key = self.keys.get(&deed.key);
             self.belongs(class, voice) && key.is_some_and(|key| key.counts(time))
         };
@@ -111,16 +153,16 @@ impl State {
         all.map(|(voice, _)| voice.clone()).collect()
     }
 
-    /// For whom somebody signs a change now, and whether that completes it.
+    /// The member whose vote a signature under a change is, and whether it completes the change.
     pub(super) fn sign_change(
         &self,
-        change: &Change,
+        change: &ProposedChange,
         id: &Id,
         time: UnixNanos,
     ) -> Result<(Id, bool), Denial> {
         let name = change.act.name();
-        let Some(class) = Class::of_act(name) else {
-            let why = format!("{name} is no kind of change that others sign");
+        let Some(class) = change.act.class() else {
+            let why = format!("{name} is not a change that others sign");
             return Err(Denial::new(Rule::ChangeKind, why, "act directly"));
         };
         let used = self.tally(change, class, time);

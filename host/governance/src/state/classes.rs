@@ -1,72 +1,87 @@
-//! Who belongs to an approval class, for whom they speak, and how many must sign. It must never
-//! let one person speak twice, nor for somebody who may not speak in the matter.
+//! Members of approval classes, their delegates, and how many must sign. It must never count one person
+//! twice, nor a vote of someone whom the matter is about.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use counterfoil_trading::time::UnixNanos;
 
-use super::{Principal, State};
-use crate::act::{Class, ClassSet, Delegation};
+use super::{LedgerState, PrincipalRecord};
+use crate::act::{Act, ApprovalClass, ApprovalClassRules, Delegation};
 use crate::id::Id;
-use crate::registry::Deed;
-use crate::role::Kind;
+use crate::registry::RecordRef;
+use crate::role::PrincipalKind;
 use crate::rule::{Denial, Rule};
 
-/// A delegation, and whether it ended before its time.
+/// A delegation as recorded.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Delegated {
-    /// What was delegated to whom.
+pub struct DelegationRecord {
     pub delegation: Delegation,
     /// Who delegated.
-    pub deed: Deed,
-    /// Who ended it before its time, and why.
-    pub ended: Option<(String, Deed)>,
+    pub deed: RecordRef,
+    /// Why and by whom it was ended early.
+    pub ended: Option<(String, RecordRef)>,
 }
 
-impl Delegated {
-    /// Whether it holds at this time, at this point of the ledger.
+impl DelegationRecord {
+    /// Whether it is open at this time, at this point of the ledger.
     #[must_use]
     pub fn holds(&self, time: UnixNanos) -> bool {
         self.ended.is_none() && time < self.delegation.until
     }
 }
 
-/// Whether somebody belongs to a class themselves. A class is of people: a service asks.
-fn belongs(class: &ClassSet, id: &Id, principal: Option<&Principal>) -> bool {
+/// Whether a principal is a member of a class. Only people are: a service never votes.
+fn belongs(class: &ApprovalClassRules, id: &Id, principal: Option<&PrincipalRecord>) -> bool {
     principal.is_some_and(|one| {
-        one.kind == Kind::Person
+        one.kind == PrincipalKind::Person
             && (class.members.contains(id) || !class.roles.is_disjoint(&one.roles))
     })
 }
 
-impl State {
-    /// Who belongs to a class, and how many must sign.
+impl LedgerState {
+    /// The members of a class and the number of signatures it takes.
     #[must_use]
-    pub fn class(&self, class: Class) -> ClassSet {
+    pub fn class(&self, class: ApprovalClass) -> ApprovalClassRules {
         let set = self.classes.get(&class);
         set.cloned().unwrap_or_else(|| class.first())
     }
 
-    /// Every delegation, by the entry that made it.
+    /// The class of which more than one member must sign a proposal of this act; none if one
+    /// signature is enough.
     #[must_use]
-    pub const fn delegations(&self) -> &BTreeMap<u64, Delegated> {
+    pub fn multi_signature_class(&self, act: &Act) -> Option<ApprovalClass> {
+        let class = act.act_name().proposal_class()?;
+        (self.class(class).approvals > 1).then_some(class)
+    }
+
+    /// The class to which a principal must propose this act now, instead of doing it; none before the
+    /// set-up has ended, when administrators act alone.
+    #[must_use]
+    pub fn proposed_to(&self, act: &Act) -> Option<ApprovalClass> {
+        self.setup_end.as_ref()?;
+        self.multi_signature_class(act)
+    }
+
+    /// Every delegation, by the record that made it.
+    #[must_use]
+    pub const fn delegations(&self) -> &BTreeMap<u64, DelegationRecord> {
         &self.delegations
     }
 
-    /// Whether somebody belongs to a class themselves, not by delegation.
+    /// Whether a principal is a member of a class, not by delegation.
     #[must_use]
-    pub fn belongs(&self, class: Class, id: &Id) -> bool {
+    pub fn belongs(&self, class: ApprovalClass, id: &Id) -> bool {
         belongs(&self.class(class), id, self.principals.get(id))
     }
 
-    /// For whom somebody may speak in a class: for themselves first, then for those who delegated
-    /// to them, each as long as they belong to it themselves.
+    /// The members whose vote a principal can cast in a class: their own first, then those of members who
+    /// delegated to them.
     #[must_use]
-    pub fn voices(&self, class: Class, id: &Id, time: UnixNanos) -> Vec<Id> {
+    pub fn voices(&self, class: ApprovalClass, id: &Id, time: UnixNanos) -> Vec<Id> {
         let person = |one: &&Id| {
             self.principals
                 .get(one)
-                .is_some_and(|p| p.kind == Kind::Person)
+                .is_some_and(|p| p.kind == PrincipalKind::Person)
         };
         let own = Some(id).filter(|id| self.belongs(class, id));
         let delegated = self.delegations.values().filter(|one| {
@@ -82,11 +97,11 @@ impl State {
         }
     }
 
-    /// For whom `id` signs: the first voice that is not used yet and not one of `but`, who may not
-    /// speak in the matter.
+    /// The member whose vote `id` casts: the first of theirs that is not used yet and not one of `but`,
+    /// who have no vote in the matter.
     pub(super) fn voice(
         &self,
-        (class, time): (Class, UnixNanos),
+        (class, time): (ApprovalClass, UnixNanos),
         id: &Id,
         but: &[&Id],
         used: &BTreeSet<Id>,
@@ -107,7 +122,7 @@ impl State {
         let names: Vec<_> = voices.iter().map(Id::as_str).collect();
         let names = names.join(", ");
         let why = format!(
-            "{id} could only speak for {names}, who has signed or may not speak in this matter"
+            "{id} could only vote for {names}, who has signed or has no vote in this matter"
         );
         let mut not: Vec<_> = but.to_vec();
         not.push(id);
@@ -116,8 +131,8 @@ impl State {
         Err(Denial::new(Rule::DutyDelegation, why, who))
     }
 
-    /// Who could sign in a class: whoever has a voice in it and a key, but for some.
-    pub(super) fn who_signs(&self, class: Class, time: UnixNanos, but: &[&Id]) -> String {
+    /// A hint that names the principals who can sign in a class and have a key, except `but`.
+    pub(super) fn who_signs(&self, class: ApprovalClass, time: UnixNanos, but: &[&Id]) -> String {
         let can = self.principals.keys().filter(|id| {
             let voices = self.voices(class, id, time);
             !but.contains(id) && self.has_key(id, time) && voices.iter().any(|v| !but.contains(&v))
@@ -125,19 +140,21 @@ impl State {
         let can: Vec<_> = can.map(Id::as_str).collect();
         let class = class.name();
         if can.is_empty() {
-            return format!("nobody else in the class {class} has a key: a member can delegate");
+            return format!(
+                "no other member of the class {class} has a key: a member can delegate"
+            );
         }
         format!("who could do it ({class}): {}", can.join(", "))
     }
 
-    /// Whether every class has as many members with a key as must sign.
+    /// Checks that every class has as many members with a key as must sign.
     pub(super) fn check_classes(
         &self,
         (rule, time): (Rule, UnixNanos),
-        principals: &BTreeMap<Id, Principal>,
-        set: Option<&ClassSet>,
+        principals: &BTreeMap<Id, PrincipalRecord>,
+        set: Option<&ApprovalClassRules>,
     ) -> Result<(), Denial> {
-        for class in Class::ALL {
+        for class in ApprovalClass::ALL {
             let now = self.class(class);
             let now = set.filter(|one| one.class == class).unwrap_or(&now);
             let members = principals.iter().filter(|(id, principal)| {
@@ -151,8 +168,8 @@ impl State {
             let why = format!(
                 "the class {name} would have {members} members with a key, and {needed} must sign"
             );
-            let way = "add people with the roles of that class first";
-            return Err(Denial::new(rule, why, way));
+            let hint = "add people with the roles of that class first";
+            return Err(Denial::new(rule, why, hint));
         }
         Ok(())
     }

@@ -1,45 +1,44 @@
-//! What the state knows of policies, verdicts and exceptions, and which verdict opens a gate. It
-//! must never evaluate a policy.
+//! Policies, verdicts and exceptions in the state, and which verdict opens a gate. It must never evaluate
+//! a policy.
 
 use counterfoil_trading::time::UnixNanos;
 
-use super::State;
-use crate::act::{DigestSet, Exception, Subject, Verdict};
+use super::LedgerState;
+use crate::act::{DigestSet, ExceptionSubject, GateVerdict, PolicyException};
 use crate::id::Id;
-use crate::registry::Deed;
+use crate::registry::RecordRef;
 use crate::rule::{Denial, Rule};
 use counterfoil_base::digest::Digest;
 use counterfoil_base::gate::{Gate, GateOutcome};
 
-/// An exception that was granted.
+/// An exception as recorded.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Granted {
+pub struct ExceptionRecord {
     /// What was granted.
-    pub exception: Exception,
+    pub exception: PolicyException,
     /// Who granted it.
-    pub deed: Deed,
-    /// Who ended it before its time, and why.
-    pub ended: Option<(String, Deed)>,
+    pub deed: RecordRef,
+    /// Why and by whom it was ended early.
+    pub ended: Option<(String, RecordRef)>,
 }
 
-impl Granted {
-    /// Whether it holds at this time, at this point of the ledger.
+impl ExceptionRecord {
+    /// Whether it is open at this time, at this point of the ledger.
     #[must_use]
     pub fn holds(&self, time: UnixNanos) -> bool {
         self.ended.is_none() && time < self.exception.until
     }
 }
 
-/// A verdict, and who recorded it.
+/// A verdict as recorded.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Said {
-    /// What the policy said.
-    pub verdict: Verdict,
-    /// Who asked.
-    pub deed: Deed,
+pub struct VerdictRecord {
+    pub verdict: GateVerdict,
+    /// The record, by the principal who asked.
+    pub deed: RecordRef,
 }
 
-impl State {
+impl LedgerState {
     /// The policy bundle in force; none before the first one is set.
     #[must_use]
     pub fn policy(&self) -> Option<Digest> {
@@ -48,17 +47,17 @@ impl State {
 
     /// Every policy bundle that was ever set, the oldest first.
     #[must_use]
-    pub fn policies(&self) -> &[(Digest, Deed)] {
+    pub fn policies(&self) -> &[(Digest, RecordRef)] {
         &self.policies
     }
 
-    /// Every verdict, by the entry that records it.
+    /// Every verdict, by its record.
     #[must_use]
-    pub const fn verdicts(&self) -> &std::collections::BTreeMap<u64, Said> {
+    pub const fn verdicts(&self) -> &std::collections::BTreeMap<u64, VerdictRecord> {
         &self.verdicts
     }
 
-    /// Whether the set was approved under the policy in force.
+    /// Checks that the set was approved under the policy in force.
     ///
     /// # Errors
     ///
@@ -70,27 +69,27 @@ impl State {
         Err(self.other_policy(set.policy))
     }
 
-    /// The denial of what rests on another bundle than the one in force.
+    /// The denial where another bundle than the one in force was used.
     pub(super) fn other_policy(&self, bundle: Digest) -> Denial {
         match self.policies.last() {
             None => {
                 let why = "no policy is in force, and without one every gate is shut";
-                let way = "put a policy bundle in force first: counterfoil policy set";
-                Denial::new(Rule::PolicyMissing, why, way)
+                let hint = "put a policy bundle in force first: counterfoil policy set";
+                Denial::new(Rule::PolicyMissing, why, hint)
             }
             Some((now, deed)) => {
                 let why = format!(
                     "policy was {bundle}, is {now} since record {} by {}",
                     deed.index, deed.by
                 );
-                let way = "ask the policy in force, and have what it is asked about approved again";
-                Denial::new(Rule::PolicyChanged, why, way)
+                let hint = "evaluate the policy in force, and have its subject approved again";
+                Denial::new(Rule::PolicyChanged, why, hint)
             }
         }
     }
 
-    /// Checks that every exception that held when a verdict was said, for this component or account or
-    /// for all, holds still: the verdict may rest on it.
+    /// Checks that every exception that was open at a verdict, for this component or account or for all,
+    /// is still open: the verdict may rest on it.
     pub(super) fn check_excepted(
         &self,
         (index, time): (u64, UnixNanos),
@@ -100,10 +99,10 @@ impl State {
         let Some(said) = self.verdicts.get(&index).map(|said| said.deed.time) else {
             return Ok(());
         };
-        let touches = |subject: &Subject| match subject {
-            Subject::Component(one) => Some(one) == component,
-            Subject::Account(one) => Some(one) == account,
-            Subject::Installation => true,
+        let touches = |subject: &ExceptionSubject| match subject {
+            ExceptionSubject::Component(one) => Some(one) == component,
+            ExceptionSubject::Account(one) => Some(one) == account,
+            ExceptionSubject::Installation => true,
         };
         let over = self.exceptions.iter().find(|(granted, one)| {
             let ended = one.ended.as_ref().map(|(_, deed)| deed.index);
@@ -116,22 +115,21 @@ impl State {
             return Ok(());
         };
         let why = format!(
-            "the exception of record {granted} to {} held when the policy said so in record {index}, and \
-             has ended",
+            "the exception of record {granted} to {} was open at the verdict of record {index}, and has ended",
             one.exception.rule
         );
-        let way = "ask the policy again and record its verdict";
-        Err(Denial::new(Rule::VerdictStale, why, way))
+        let hint = "evaluate the policy again and record its verdict";
+        Err(Denial::new(Rule::VerdictStale, why, hint))
     }
 
-    /// The verdict that opens a gate for a subject: the last one by the policy in force, which must
-    /// have passed. The word of `not_by` counts for nothing.
+    /// The verdict that opens a gate for a subject: the last one by the policy in force, which must pass.
+    /// Verdicts that `not_by` recorded do not count.
     pub(super) fn check_verdict(
         &self,
         gate: Gate,
         subject: Digest,
         not_by: Option<&Id>,
-    ) -> Result<(u64, &Said), Denial> {
+    ) -> Result<(u64, &VerdictRecord), Denial> {
         let recorded = self.said.get(&(gate, subject));
         let all = recorded.into_iter().flatten().rev();
         let mut all = all.filter_map(|index| Some((*index, self.verdicts.get(index)?)));
@@ -141,7 +139,7 @@ impl State {
         let ask = match gate {
             Gate::Promotion => "counterfoil policy eval promotion COMPONENT",
             Gate::Start => "counterfoil policy eval start RECORD",
-            Gate::Limits => "counterfoil limits set ACCOUNT",
+            Gate::Limits => "counterfoil account limits set ACCOUNT",
         };
         let gate = gate.name();
         let Some((index, said)) = last else {
@@ -149,8 +147,8 @@ impl State {
             let why = format!(
                 "the policy in force has no verdict at the gate {gate} for {subject}{other}"
             );
-            let way = format!("ask the policy and record its verdict first: {ask}");
-            return Err(Denial::new(Rule::VerdictMissing, why, way));
+            let hint = format!("evaluate the policy and record its verdict first: {ask}");
+            return Err(Denial::new(Rule::VerdictMissing, why, hint));
         };
         if said.verdict.outcome == GateOutcome::Pass {
             return Ok((index, said));
@@ -163,7 +161,7 @@ impl State {
             "the policy failed it at the gate {gate} in record {index}: {}",
             reasons.join("; ")
         );
-        let way = format!("mend what it names and ask again: {ask}");
-        Err(Denial::new(Rule::VerdictFailed, why, way))
+        let hint = format!("correct what it names and evaluate it again: {ask}");
+        Err(Denial::new(Rule::VerdictFailed, why, hint))
     }
 }

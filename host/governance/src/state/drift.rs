@@ -1,35 +1,33 @@
-//! What the state knows of drift: differences that somebody found, and which of them stand. It must
-//! never look at what is there.
+//! Recorded drift, and which of it is open. It must never look at the machine.
 
 use std::collections::BTreeMap;
 
-use super::State;
-use crate::act::Drift;
-use crate::registry::Deed;
+use super::LedgerState;
+use crate::act::DriftFinding;
+use crate::registry::RecordRef;
 
-/// A difference that was recorded.
+/// A difference as recorded.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Drifted {
-    /// What differs.
-    pub drift: Drift,
+pub struct DriftRecord {
+    pub drift: DriftFinding,
     /// Who recorded it.
-    pub deed: Deed,
-    /// Who recorded that it is there no more.
-    pub ended: Option<Deed>,
+    pub deed: RecordRef,
+    /// Who recorded that it is gone.
+    pub ended: Option<RecordRef>,
 }
 
-impl State {
-    /// Every difference that was ever recorded, by its entry.
+impl LedgerState {
+    /// Every recorded difference, by its record.
     #[must_use]
-    pub const fn drifts(&self) -> &BTreeMap<u64, Drifted> {
+    pub const fn drifts(&self) -> &BTreeMap<u64, DriftRecord> {
         &self.drifts
     }
 
-    /// The entry that holds this difference, if it stands.
+    /// The record of this difference, if it is open.
     #[must_use]
-    pub fn standing(&self, drift: &Drift) -> Option<u64> {
+    pub fn standing(&self, drift: &DriftFinding) -> Option<u64> {
         let mut all = self.drifts.iter();
-        let same = |one: &Drifted| one.ended.is_none() && one.drift == *drift;
+        let same = |one: &DriftRecord| one.ended.is_none() && one.drift == *drift;
         all.find(|(_, one)| same(one)).map(|(index, _)| *index)
     }
 }

@@ -1,19 +1,19 @@
-//! The segregation of duties: what two things no one principal may do, and who could do them
-//! instead. It must never change the state.
+//! Separation of duties: which two things one principal may not both do, and who could do them instead.
+//! It must never change the state.
 
 use std::collections::BTreeSet;
 
 use counterfoil_trading::time::UnixNanos;
 
-use super::State;
-use crate::act::{Class, DigestSet};
+use super::LedgerState;
+use crate::act::{ApprovalClass, DigestSet};
 use crate::id::Id;
-use crate::registry::{Approval, Component};
+use crate::registry::{ApprovalRecord, RegisteredComponent};
 use crate::role::{Role, Roles};
 use crate::rule::{Denial, Rule};
 
-impl State {
-    /// Who could act in one of these roles: the principals with a key that counts, but for some.
+impl LedgerState {
+    /// A hint that names the principals with one of these roles and a valid key, except `but`.
     pub(super) fn who(&self, roles: &[Role], time: UnixNanos, but: &[&Id]) -> String {
         let names: Vec<_> = roles.iter().map(|role| role.name()).collect();
         let names = names.join(" or ");
@@ -25,7 +25,7 @@ impl State {
         let can: Vec<_> = can.map(|(id, _)| id.as_str()).collect();
         if can.is_empty() {
             return format!(
-                "nobody else has the role {names} and a key: an administrator gives both"
+                "no other principal has the role {names} and a key: an administrator gives both"
             );
         }
         format!("who could do it ({names}): {}", can.join(", "))
@@ -36,8 +36,8 @@ impl State {
         keys.any(|key| key.owner == *id && key.counts(time))
     }
 
-    /// Whether an administrator with a key is left, if `without` says which principals and keys
-    /// go.
+    /// Checks that an administrator with a valid key is left after the principals and keys that `goes`
+    /// names are gone.
     pub(super) fn administrator_left(
         &self,
         time: UnixNanos,
@@ -54,24 +54,24 @@ impl State {
             return Ok(());
         }
         let why = "no administrator with a key would be left";
-        let way = "make somebody else an administrator first";
-        Err(Denial::new(Rule::AdministratorLast, why, way))
+        let hint = "make another principal an administrator first";
+        Err(Denial::new(Rule::AdministratorLast, why, hint))
     }
 
-    /// Nobody both starts runs and holds the log's signing key.
+    /// No principal both starts runs and holds the log's signing key.
     pub(super) fn check_log_duty(&self, id: &Id, roles: &Roles) -> Result<(), Denial> {
         if self.log_holder.as_ref() != Some(id) || !roles.contains(&Role::Operator) {
             return Ok(());
         }
         let why = format!("{id} holds the log's signing key, so {id} may not be an operator");
-        let way = "give the role, or the key, to somebody else";
-        Err(Denial::new(Rule::DutyLogKey, why, way))
+        let hint = "give the role or the key to another principal";
+        Err(Denial::new(Rule::DutyLogKey, why, hint))
     }
 
-    /// Nobody judges what they authored.
+    /// No principal judges a component that they authored.
     pub(super) fn check_author(
         &self,
-        component: &Component,
+        component: &RegisteredComponent,
         actor: &Id,
         (role, time): (Role, UnixNanos),
     ) -> Result<(), Denial> {
@@ -80,17 +80,17 @@ impl State {
         }
         let why = format!("{actor} is the author, and nobody judges what they authored");
         let who = if role == Role::Approver {
-            self.who_signs(Class::Promotion, time, &[actor])
+            self.who_signs(ApprovalClass::Promotion, time, &[actor])
         } else {
             self.who(&[role], time, &[actor])
         };
         Err(Denial::new(Rule::DutyAuthor, why, who))
     }
 
-    /// Nobody approves what they validated.
+    /// No principal approves a component that they validated.
     pub(super) fn check_reviewer(
         &self,
-        component: &Component,
+        component: &RegisteredComponent,
         actor: &Id,
         time: UnixNanos,
     ) -> Result<(), Denial> {
@@ -98,39 +98,39 @@ impl State {
         if validated.is_none_or(|(_, deed)| deed.by != *actor) {
             return Ok(());
         }
-        let why = format!("{actor} validated it, and approving takes a second pair of eyes");
+        let why = format!("{actor} validated it, and another person must approve it (four-eyes)");
         let but = [actor, &component.submitted.by];
-        let who = self.who_signs(Class::Promotion, time, &but);
+        let who = self.who_signs(ApprovalClass::Promotion, time, &but);
         Err(Denial::new(Rule::DutyReviewer, why, who))
     }
 
-    /// The voices that approved exactly this set: whoever they are of belongs to the class still,
-    /// and the key that signed the approval counts still.
+    /// The votes for exactly this set that count now: the member still belongs to the class, and the key
+    /// that signed the approval is still valid.
     pub(super) fn approved_by(
         &self,
-        component: &Component,
+        component: &RegisteredComponent,
         set: &DigestSet,
         time: UnixNanos,
     ) -> BTreeSet<Id> {
-        let counts = |one: &&Approval| {
+        let counts = |one: &&ApprovalRecord| {
             let key = self.keys.get(&one.deed.key);
             one.set == *set
-                && self.belongs(Class::Promotion, &one.voice)
+                && self.belongs(ApprovalClass::Promotion, &one.voice)
                 && key.is_some_and(|key| key.counts(time))
         };
         let approvals = component.approvals.iter().filter(counts);
         approvals.map(|one| one.voice.clone()).collect()
     }
 
-    /// Enough people approved exactly this set.
+    /// Checks that enough members approved exactly this set.
     pub(super) fn check_approvals(
         &self,
-        component: &Component,
+        component: &RegisteredComponent,
         set: &DigestSet,
         time: UnixNanos,
     ) -> Result<(), Denial> {
         let voices = self.approved_by(component, set, time);
-        let needed = self.class(Class::Promotion).approvals;
+        let needed = self.class(ApprovalClass::Promotion).approvals;
         let found = u64::try_from(voices.len()).unwrap_or(u64::MAX);
         if found >= needed {
             return Ok(());
@@ -138,26 +138,26 @@ impl State {
         let mut but = vec![&component.submitted.by];
         but.extend(component.validated.as_ref().map(|(_, deed)| &deed.by));
         but.extend(&voices);
-        let who = self.who_signs(Class::Promotion, time, &but);
+        let who = self.who_signs(ApprovalClass::Promotion, time, &but);
         let other = component.approvals.last().filter(|last| last.set != *set);
         if let Some(last) = other.filter(|_| voices.is_empty()) {
             let why = format!("the approval is for another set: {}", last.set.changes(set));
             return Err(Denial::new(Rule::ApprovalChanged, why, who));
         }
         let why = format!(
-            "{found} of the {needed} approvals that component {} needs count",
+            "{found} of the {needed} approvals that component {} needs are valid",
             set.component
         );
         Err(Denial::new(Rule::ApprovalMissing, why, who))
     }
 
-    /// Nothing is promoted or started while the installation is being set up.
+    /// Checks that the set-up has ended: before that nothing is promoted or started.
     pub(super) fn check_setup(&self) -> Result<(), Denial> {
         if self.setup_end.is_some() {
             return Ok(());
         }
-        let why = "administrators may act alone still, so nothing is promoted or started";
-        let way = "an administrator ends the set-up: counterfoil ledger end-setup";
-        Err(Denial::new(Rule::SetupOpen, why, way))
+        let why = "the set-up has not ended: administrators may act alone, so nothing is promoted or started";
+        let hint = "an administrator ends the set-up: counterfoil ledger end-setup";
+        Err(Denial::new(Rule::SetupOpen, why, hint))
     }
 }

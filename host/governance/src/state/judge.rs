@@ -1,11 +1,11 @@
-//! Whether an act may be done in a state: one function for appending and for verifying. It must
-//! never change the state, nor know whether the act is new or was recorded long ago.
+//! Judges an act in a state: one function for appending and for verifying. It must never change the state,
+//! nor know whether the act is new or was recorded long ago.
 
-use super::State;
+use super::LedgerState;
 use crate::act::Act;
 use crate::id::Id;
-use crate::record::Signed;
-use crate::registry::Stage;
+use crate::record::SignedAct;
+use crate::registry::ComponentStage;
 use crate::rule::{Denial, Rule};
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_trading::time::UnixNanos;
@@ -17,22 +17,22 @@ mod people;
 pub(super) mod registry;
 mod runs;
 
-type Verdict = Result<(), Denial>;
+type Judgment = Result<(), Denial>;
 
-const ASK_ADMINISTRATOR: &str = "an administrator can add or replace keys";
+const ASK_ADMINISTRATOR: &str = "an administrator adds keys: counterfoil people key add";
 
-/// Who does an act, with which key, and when.
+/// The actor of an act, the key and the time.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Doing<'a> {
-    /// Who.
+pub(super) struct ActContext<'a> {
     pub(super) by: &'a Id,
     /// With which key.
     pub(super) key: &'a PublicKey,
-    /// When.
     pub(super) time: UnixNanos,
 }
 
-pub(super) fn judge(state: &State, signed: &Signed) -> Verdict {
+pub(super) fn judge(state: &LedgerState, signed: &SignedAct) -> Judgment {
+    // The first record has no principals to be judged by: it is believed if it is consistent, and whoever
+    // verifies the ledger compares its log key with one that they trust.
     if let Act::Genesis {
         administrators,
         log_key,
@@ -43,7 +43,7 @@ pub(super) fn judge(state: &State, signed: &Signed) -> Verdict {
         return people::genesis(state, signed, administrators, *log_key);
     }
     authentic(state, signed)?;
-    let doing = Doing {
+    let doing = ActContext {
         by: &signed.actor,
         key: &signed.key,
         time: signed.time,
@@ -52,17 +52,17 @@ pub(super) fn judge(state: &State, signed: &Signed) -> Verdict {
     judge_act(state, doing, &signed.act)
 }
 
-/// Whether somebody who may do such acts may do this one.
+/// Judges an act by its own rule, after the actor's key and role were checked.
 #[expect(
     clippy::too_many_lines,
     reason = "one arm for each act, and the compiler sees that none is missing"
 )]
-fn judge_act(state: &State, doing: Doing<'_>, act: &Act) -> Verdict {
+fn judge_act(state: &LedgerState, doing: ActContext<'_>, act: &Act) -> Judgment {
     match act {
         Act::Genesis { .. } => Err(Denial::new(
             Rule::GenesisRepeated,
-            "the ledger has begun",
-            "administrators add principals one by one",
+            "the ledger has its first record",
+            "an administrator adds principals: counterfoil principal add",
         )),
         Act::PrincipalAdd { id, roles, key, .. } => people::add(state, id, roles, key),
         Act::RolesSet { id, roles } => people::roles_set(state, doing, id, roles),
@@ -94,7 +94,7 @@ fn judge_act(state: &State, doing: Doing<'_>, act: &Act) -> Verdict {
         Act::ComponentApprove { set, signature } => registry::approve(state, doing, set, signature),
         Act::ComponentPromote { set } => registry::promote(state, doing, set),
         Act::ComponentArchive { component, .. } => {
-            let found = state.registry.at(component, &[Stage::Approved]);
+            let found = state.registry.at(component, &[ComponentStage::Approved]);
             found.map(|_| ())
         }
         Act::LimitsSet {
@@ -132,7 +132,7 @@ fn judge_act(state: &State, doing: Doing<'_>, act: &Act) -> Verdict {
     }
 }
 
-fn signature(state: &State, signed: &Signed) -> Verdict {
+fn signature(state: &LedgerState, signed: &SignedAct) -> Judgment {
     let message = signed.message(&state.origin);
     if signed.key.signed(&message, &signed.signature) {
         return Ok(());
@@ -145,9 +145,9 @@ fn signature(state: &State, signed: &Signed) -> Verdict {
     ))
 }
 
-/// Whether the one who acts is a principal with a key that counts, and signed this.
-fn authentic(state: &State, signed: &Signed) -> Verdict {
-    let doing = Doing {
+/// Checks that the actor is a principal with a valid key, and signed this act.
+fn authentic(state: &LedgerState, signed: &SignedAct) -> Judgment {
+    let doing = ActContext {
         by: &signed.actor,
         key: &signed.key,
         time: signed.time,
@@ -156,14 +156,15 @@ fn authentic(state: &State, signed: &Signed) -> Verdict {
     signature(state, signed)
 }
 
-/// Whether the one who acts is a principal with a key that counts.
-fn authentic_key(state: &State, doing: Doing<'_>) -> Verdict {
+/// Checks that the actor is a principal with a valid key.
+fn authentic_key(state: &LedgerState, doing: ActContext<'_>) -> Judgment {
     known(state, doing.by)?;
     let (actor, key) = (doing.by, doing.key);
     let deny = |rule, what: &str| {
         let why = format!("key {key} of {actor} {what}");
         Err(Denial::new(rule, why, ASK_ADMINISTRATOR))
     };
+    // A valid key of another principal is not enough: its holder would act in this actor's name.
     let Some(found) = state.keys.get(key).filter(|found| found.owner == *actor) else {
         return deny(Rule::KeyUnknown, "is not in the ledger");
     };
@@ -177,14 +178,6 @@ fn authentic_key(state: &State, doing: Doing<'_>) -> Verdict {
     Ok(())
 }
 
-fn known(state: &State, id: &Id) -> Verdict {
-    if state.principals.contains_key(id) {
-        return Ok(());
-    }
-    let why = format!("{id} is no principal of this ledger");
-    Err(Denial::new(
-        Rule::PrincipalUnknown,
-        why,
-        "an administrator can add principals",
-    ))
+fn known(state: &LedgerState, id: &Id) -> Judgment {
+    state.principal(id).map(|_| ())
 }

@@ -1,79 +1,77 @@
-//! What the state knows of limits, authorizations and kill switches. It must never stop a run
-//! itself: whoever runs one asks.
+//! Limits, authorizations and kill switches in the state. It must never stop a run itself: the runner
+//! asks.
 
 use std::collections::BTreeMap;
 
-use super::State;
-use crate::act::{Authorization, Scope, Terms};
+use super::LedgerState;
+use crate::act::{KillScope, RunTerms, StartAuthorization};
 use crate::id::Id;
-use crate::registry::Deed;
+use crate::registry::RecordRef;
 use crate::rule::{Denial, Rule};
 use counterfoil_base::digest::Digest;
 
-/// The limits of an account.
+/// The limits of an account as recorded.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Limits {
+pub struct LimitsRecord {
     /// Their digest.
     pub limits: Digest,
-    /// The entry with the verdict that gave them.
+    /// The record of the verdict that gave them.
     pub verdict: u64,
     /// Who set them.
-    pub deed: Deed,
+    pub deed: RecordRef,
 }
 
-/// An authorization of starts.
+/// An authorization of starts as recorded.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Authorized {
-    /// What may be started, when.
-    pub authorization: Authorization,
+pub struct AuthorizationRecord {
+    pub authorization: StartAuthorization,
     /// Who authorized it.
-    pub deed: Deed,
-    /// Who withdrew it, and why.
-    pub withdrawn: Option<(String, Deed)>,
+    pub deed: RecordRef,
+    /// Why and by whom it was withdrawn.
+    pub withdrawn: Option<(String, RecordRef)>,
 }
 
-/// A kill switch that somebody threw.
+/// A thrown kill switch as recorded.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Killed {
+pub struct KillRecord {
     /// What it stops.
-    pub scope: Scope,
-    /// Why.
+    pub scope: KillScope,
     pub reason: String,
     /// Who threw it.
-    pub deed: Deed,
-    /// Who lifted it, and why.
-    pub lifted: Option<(String, Deed)>,
+    pub deed: RecordRef,
+    /// Why and by whom it was lifted.
+    pub lifted: Option<(String, RecordRef)>,
 }
 
-impl State {
-    /// The limits of every account that has some.
+impl LedgerState {
+    /// The limits of each account that has any.
     #[must_use]
-    pub const fn limits(&self) -> &BTreeMap<Id, Limits> {
+    pub const fn limits(&self) -> &BTreeMap<Id, LimitsRecord> {
         &self.limits
     }
 
-    /// Every authorization of starts, by its entry.
+    /// Every authorization of starts, by its record.
     #[must_use]
-    pub const fn authorizations(&self) -> &BTreeMap<u64, Authorized> {
+    pub const fn authorizations(&self) -> &BTreeMap<u64, AuthorizationRecord> {
         &self.authorizations
     }
 
-    /// Every kill switch that was thrown, by its entry.
+    /// Every thrown kill switch, by its record.
     #[must_use]
-    pub const fn kills(&self) -> &BTreeMap<u64, Killed> {
+    pub const fn kills(&self) -> &BTreeMap<u64, KillRecord> {
         &self.kills
     }
 
-    /// The kill switch that stops this run of this account, if one does. A runner asks before
-    /// every start and goes on asking.
+    /// The kill switch that stops this run of this account, if one does. A runner asks before every start
+    /// and keeps asking while the run is open.
     #[must_use]
-    pub fn killed(&self, run: &Digest, account: &Id) -> Option<(u64, &Killed)> {
-        let stops = |one: &Killed| {
+    pub fn killed(&self, run: &Digest, account: &Id) -> Option<(u64, &KillRecord)> {
+        let stops = |one: &KillRecord| {
             one.lifted.is_none()
                 && match &one.scope {
-                    Scope::Run(of) => of == run,
-                    Scope::Account(of) => of == account,
-                    Scope::Installation => true,
+                    KillScope::Run(of) => of == run,
+                    KillScope::Account(of) => of == account,
+                    KillScope::Installation => true,
                 }
         };
         let mut all = self.kills.iter();
@@ -81,28 +79,29 @@ impl State {
         found.map(|(index, one)| (*index, one))
     }
 
-    pub(super) fn check_killed(&self, run: &Digest, account: &Id) -> Result<(), Denial> {
+    /// Checks that no kill switch stops this run of this account.
+    ///
+    /// # Errors
+    ///
+    /// Returns the [`Denial`] `kill.on` that names who threw the switch, and why.
+    pub fn check_killed(&self, run: &Digest, account: &Id) -> Result<(), Denial> {
         let Some((index, killed)) = self.killed(run, account) else {
             return Ok(());
         };
         let (by, reason) = (&killed.deed.by, &killed.reason);
         let why = format!("{by} threw the kill switch in record {index}: {reason}");
-        let way = "a member of the class operations, other than who threw it, lifts it: \
+        let hint = "a member of the class operations, other than who threw it, lifts it: \
                    counterfoil kill --lift";
-        Err(Denial::new(Rule::KillOn, why, way))
+        Err(Denial::new(Rule::KillOn, why, hint))
     }
 
-    /// Whether the account's limits are these.
+    /// Checks that the account's limits are these.
     ///
     /// # Errors
     ///
     /// Returns the [`Denial`] that names those in force.
     pub fn check_limits(&self, account: &Id, limits: Digest) -> Result<(), Denial> {
-        let Some(found) = self.limits.get(account) else {
-            let why = format!("account {account} has no limits");
-            let way = "ask the policy for some, and have them put in force: counterfoil limits set";
-            return Err(Denial::new(Rule::LimitsMissing, why, way));
-        };
+        let found = self.limits_of(account)?;
         if found.limits == limits {
             return Ok(());
         }
@@ -110,17 +109,17 @@ impl State {
             "the limits of account {account} were {limits}, are {} since record {}",
             found.limits, found.deed.index
         );
-        let way = "authorize the start under the limits in force";
-        Err(Denial::new(Rule::LimitsChanged, why, way))
+        let hint = "authorize the start under the limits in force";
+        Err(Denial::new(Rule::LimitsChanged, why, hint))
     }
 
-    /// Checks that the account's limits are those in force, and the very ones that the component was
-    /// approved under.
+    /// Checks that the account's limits are those in force and those that the component was approved
+    /// under.
     ///
     /// # Errors
     ///
     /// Returns a [`Denial`] that names both.
-    pub fn check_limits_of(&self, terms: &Terms) -> Result<(), Denial> {
+    pub fn check_limits_of(&self, terms: &RunTerms) -> Result<(), Denial> {
         self.check_limits(&terms.account, terms.limits)?;
         if terms.set.limits == terms.limits {
             return Ok(());
@@ -129,23 +128,27 @@ impl State {
             "component {} was approved under limits {}, and account {} has {}",
             terms.set.component, terms.set.limits, terms.account, terms.limits
         );
-        let way = "approve and promote it under the account's limits: \
+        let hint = "approve and promote it under the account's limits: \
                    counterfoil component approve COMPONENT --manifest MANIFEST";
-        Err(Denial::new(Rule::LimitsUnapproved, why, way))
+        Err(Denial::new(Rule::LimitsUnapproved, why, hint))
     }
 
-    /// The authorization in this entry, if it was not withdrawn.
-    pub(super) fn authorized(&self, index: u64) -> Result<&Authorized, Denial> {
+    /// The authorization of this record, unless it was withdrawn.
+    ///
+    /// # Errors
+    ///
+    /// Returns the [`Denial`] `start.unknown` or `start.withdrawn`.
+    pub fn authorized(&self, index: u64) -> Result<&AuthorizationRecord, Denial> {
         let Some(found) = self.authorizations.get(&index) else {
             let why = format!("record {index} authorizes no start");
-            let way = "an operator authorizes it: counterfoil authorize start";
-            return Err(Denial::new(Rule::StartUnknown, why, way));
+            let hint = "an operator authorizes it: counterfoil account authorization grant";
+            return Err(Denial::new(Rule::StartUnknown, why, hint));
         };
         let Some((reason, deed)) = &found.withdrawn else {
             return Ok(found);
         };
         let why = format!("{} withdrew the authorization: {reason}", deed.by);
-        let way = "an operator authorizes it again";
-        Err(Denial::new(Rule::StartWithdrawn, why, way))
+        let hint = "an operator authorizes it again";
+        Err(Denial::new(Rule::StartWithdrawn, why, hint))
     }
 }

@@ -1,7 +1,7 @@
 //! The registry's way: each act in the wrong order, by the wrong role, by the wrong person.
 
 use super::*;
-use crate::registry::Stage;
+use crate::registry::ComponentStage;
 
 #[test]
 fn a_component_walks_from_draft_to_archived_by_three_people_and_a_fourth_starts_it() {
@@ -16,7 +16,10 @@ fn a_component_walks_from_draft_to_archived_by_three_people_and_a_fourth_starts_
     );
     let registry = desk.ledger.state().registry();
     registry.may_replay(&digest("one")).unwrap();
-    assert_eq!(registry.components()[&digest("one")].stage, Stage::Archived);
+    assert_eq!(
+        registry.components()[&digest("one")].stage,
+        ComponentStage::Archived
+    );
     let runs: Vec<_> = registry.runs_of(&digest("one")).collect();
     assert_eq!(runs.len(), 1);
     assert_eq!(runs[0].deed.by, id("robot"));

@@ -2,13 +2,13 @@
 //! were made.
 
 use super::*;
-use crate::attest::{AttestError, Envelope};
+use crate::attest::{AttestError, DsseEnvelope};
 
 const OURS: &[u8] = include_bytes!("../../tests/golden/ours.json");
 const THEIRS: &[u8] = include_bytes!("../../tests/golden/theirs.json");
 const FACTS: &str = include_str!("../../tests/golden/facts.txt");
 
-fn ours() -> Envelope {
+fn ours() -> DsseEnvelope {
     let approval = attest::approval("counterfoil/ledger/test", &id("dan"), &set("one"));
     let mut envelope = approval.unwrap();
     envelope.sign(&hand(4)).unwrap();
@@ -51,12 +51,12 @@ fn an_independent_library_verified_our_envelope_and_refused_it_changed() {
 
 #[test]
 fn the_envelope_of_an_independent_library_holds_here_and_not_when_changed() {
-    let envelope = Envelope::parse(THEIRS).unwrap();
+    let envelope = DsseEnvelope::parse(THEIRS).unwrap();
     let (statement, signers) = envelope.verify(&[key(1), key(77)]).unwrap();
     assert_eq!(signers.into_iter().collect::<Vec<_>>(), [key(77)]);
     assert_eq!(statement.subject[0].digest["sha256"], "ab".repeat(32));
     assert_eq!(statement.predicate["passedTests"][0], "größer als null");
-    let unsigned = |envelope: &Envelope, keys: &[PublicKey]| {
+    let unsigned = |envelope: &DsseEnvelope, keys: &[PublicKey]| {
         let result = envelope.verify(keys);
         assert!(
             matches!(result, Err(AttestError::Unsigned { .. })),
@@ -100,16 +100,18 @@ fn what_is_no_envelope_or_no_statement_is_refused() {
             "sig is not base64",
         ),
     ] {
-        let error = Envelope::parse(text.as_bytes()).unwrap_err().to_string();
+        let error = DsseEnvelope::parse(text.as_bytes())
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(part), "{error}");
     }
-    let error = attest::Statement::parse(
+    let error = attest::InTotoStatement::parse(
         br#"{"_type":"x","subject":[],"predicateType":"","predicate":{}}"#,
     );
     assert!(error.unwrap_err().to_string().contains("_type is \"x\""));
     let long = vec![b' '; attest::ENVELOPE_BYTES_MAX + 1];
     assert!(matches!(
-        Envelope::parse(&long),
+        DsseEnvelope::parse(&long),
         Err(AttestError::TooLong { .. })
     ));
 }

@@ -4,8 +4,8 @@ use super::*;
 use crate::report::daily_usage;
 use crate::state::{DAY_NANOS, EXCESS_NANOS_MAX};
 
-fn budget(of: Payer, [fuel, runs, bytes, wall_nanos]: [u64; 4]) -> Act {
-    Act::BudgetSet(Budget {
+fn budget(of: BudgetHolder, [fuel, runs, bytes, wall_nanos]: [u64; 4]) -> Act {
+    Act::BudgetSet(UsageBudget {
         of,
         fuel,
         runs,
@@ -25,12 +25,12 @@ fn usage(run: &str, owner: &str, [fuel, wall_nanos, bytes]: [u64; 3], tags: &[&s
     })
 }
 
-fn owner() -> Payer {
-    Payer::Owner(id("team-lead"))
+fn owner() -> BudgetHolder {
+    BudgetHolder::Owner(id("team-lead"))
 }
 
-fn team() -> Payer {
-    Payer::Team(id("desk"))
+fn team() -> BudgetHolder {
+    BudgetHolder::Team(id("desk"))
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn a_teams_budget_counts_all_its_owners_and_nobody_decides_on_their_own() {
     desk.denied("dan", budget(team(), [100, 9, 50, 100]), Rule::DutyBudget);
     desk.denied(
         "dan",
-        budget(Payer::Owner(id("dan")), [1; 4]),
+        budget(BudgetHolder::Owner(id("dan")), [1; 4]),
         Rule::DutyBudget,
     );
     desk.change("ada", add("fay", &[Role::Approver], 90), &["amy"])
@@ -170,7 +170,7 @@ fn the_daily_report_sums_by_owner_team_and_tag() {
     desk.act("robot", usage("c", "bob", [8, 80, 800], &["btc"]))
         .unwrap();
     let report = daily_usage(desk.ledger.state(), 0);
-    let row = |part: &BTreeMap<String, crate::report::Used>, name: &str| {
+    let row = |part: &BTreeMap<String, crate::report::UsageTotals>, name: &str| {
         let used = part[name];
         [used.runs, used.fuel, used.wall_nanos, used.bytes]
     };

@@ -1,7 +1,7 @@
 //! What takes more than one person: proposed, signed, and done by the last signature.
 
 use super::*;
-use crate::state::{CHANGE_NANOS_MAX, Ending};
+use crate::state::{CHANGE_NANOS_MAX, ChangeEnd};
 
 #[test]
 fn in_the_set_up_administrators_act_alone_and_afterwards_every_risky_act_takes_two() {
@@ -16,7 +16,7 @@ fn in_the_set_up_administrators_act_alone_and_afterwards_every_risky_act_takes_t
         key: key(60),
         until: None,
     };
-    let class = Act::ClassSet(Class::Promotion.first());
+    let class = Act::ClassSet(ApprovalClass::Promotion.first());
     for (who, act, others) in [
         (
             "ada",
@@ -68,7 +68,7 @@ fn the_set_up_does_not_end_before_every_class_has_its_members() {
     // A service is no member, whatever its roles.
     let service = Act::PrincipalAdd {
         id: id("robot"),
-        kind: Kind::Service,
+        kind: PrincipalKind::Service,
         roles: [Role::Approver].into(),
         key: key(9),
         until: None,
@@ -101,7 +101,7 @@ fn a_change_is_done_by_the_signature_that_completes_it_and_by_no_other() {
     let (_, deed) = desk.ledger.state().policies().last().unwrap();
     assert_eq!((&deed.by, deed.index), (&id("ada"), done));
     let change = &desk.ledger.state().changes()[&proposed];
-    assert!(matches!(&change.ended, Some((Ending::Done, deed)) if deed.by == id("gus")));
+    assert!(matches!(&change.ended, Some((ChangeEnd::Done, deed)) if deed.by == id("gus")));
     let text = desk.denied("gus", sign, Rule::ChangeOver);
     assert!(
         text.contains(&format!("was done in record {done}")),

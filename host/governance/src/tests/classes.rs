@@ -3,7 +3,7 @@
 use super::*;
 use crate::state::DELEGATION_NANOS_MAX;
 
-fn delegate(class: Class, to: &str, until: i64) -> Act {
+fn delegate(class: ApprovalClass, to: &str, until: i64) -> Act {
     Act::Delegate(Delegation {
         class,
         to: id(to),
@@ -22,7 +22,7 @@ fn a_delegate_approves_for_an_absent_approver_until_the_delegation_ends() {
     let by_gus = approve("gus", set("one"), 7);
     desk.denied("gus", by_gus.clone(), Rule::RoleMissing);
     let delegated = desk
-        .act("dan", delegate(Class::Promotion, "gus", until))
+        .act("dan", delegate(ApprovalClass::Promotion, "gus", until))
         .unwrap();
     desk.act("gus", by_gus.clone()).unwrap();
     let one = &desk.ledger.state().registry().components()[&digest("one")];
@@ -43,7 +43,7 @@ fn a_delegate_approves_for_an_absent_approver_until_the_delegation_ends() {
     // What was approved while it held stands.
     desk.act("erin", promote(set("one"))).unwrap();
     // It ends by itself, and with the place of the one who delegated.
-    desk.act("dan", delegate(Class::Promotion, "gus", until))
+    desk.act("dan", delegate(ApprovalClass::Promotion, "gus", until))
         .unwrap();
     desk.act("gus", by_gus.clone()).unwrap();
     desk.time = until - 1;
@@ -59,16 +59,16 @@ fn delegation_never_gets_round_the_segregation_of_duties() {
     desk.act("max", submit("one")).unwrap();
     desk.act("carol", validate("one")).unwrap();
     // The author lends a second person their voice, or borrows another's.
-    desk.act("max", delegate(Class::Promotion, "gus", until))
+    desk.act("max", delegate(ApprovalClass::Promotion, "gus", until))
         .unwrap();
     let text = desk.denied("gus", approve("gus", set("one"), 7), Rule::DutyDelegation);
-    assert!(text.contains("could only speak for max"), "{text}");
+    assert!(text.contains("could only vote for max"), "{text}");
     assert!(text.ends_with("(promotion): dan"), "{text}");
-    desk.act("dan", delegate(Class::Promotion, "max", until))
+    desk.act("dan", delegate(ApprovalClass::Promotion, "max", until))
         .unwrap();
     desk.denied("max", approve("max", set("one"), 50), Rule::DutyAuthor);
     // Nor the reviewer.
-    desk.act("dan", delegate(Class::Promotion, "carol", until))
+    desk.act("dan", delegate(ApprovalClass::Promotion, "carol", until))
         .unwrap();
     desk.denied("carol", approve("carol", set("one"), 3), Rule::DutyReviewer);
 }
@@ -77,7 +77,7 @@ fn delegation_never_gets_round_the_segregation_of_duties() {
 fn two_people_with_one_voice_are_one_signature() {
     let mut desk = Desk::settled();
     let until = desk.time + 1_000;
-    desk.act("dan", delegate(Class::Risk, "erin", until))
+    desk.act("dan", delegate(ApprovalClass::Risk, "erin", until))
         .unwrap();
     let act = Box::new(policy("other"));
     let proposed = desk.act("ada", Act::ChangePropose { act }).unwrap();
@@ -100,7 +100,7 @@ fn only_a_member_delegates_and_only_to_another_person_for_a_while() {
     let mut desk = Desk::staffed();
     let soon = desk.time + 1_000;
     let long = desk.time + DELEGATION_NANOS_MAX + 1_000;
-    let risk = |to, until| delegate(Class::Risk, to, until);
+    let risk = |to, until| delegate(ApprovalClass::Risk, to, until);
     for (who, act, part) in [
         ("erin", risk("gus", soon), "erin does not belong"),
         ("dan", risk("dan", soon), "anyway"),
@@ -120,22 +120,22 @@ fn only_a_member_delegates_and_only_to_another_person_for_a_while() {
 #[test]
 fn a_class_never_asks_for_less_than_its_risk_and_can_ask_for_more() {
     let mut desk = Desk::staffed();
-    let with = |class: Class, approvals, members: &[&str]| {
+    let with = |class: ApprovalClass, approvals, members: &[&str]| {
         let mut set = class.first();
         set.approvals = approvals;
         set.members = members.iter().map(|name| id(name)).collect();
         Act::ClassSet(set)
     };
-    desk.denied("ada", with(Class::Risk, 1, &[]), Rule::ClassUnfit);
+    desk.denied("ada", with(ApprovalClass::Risk, 1, &[]), Rule::ClassUnfit);
     desk.denied(
         "ada",
-        with(Class::Risk, 2, &["nobody"]),
+        with(ApprovalClass::Risk, 2, &["nobody"]),
         Rule::PrincipalUnknown,
     );
-    desk.act("ada", with(Class::Promotion, 2, &["gus"]))
+    desk.act("ada", with(ApprovalClass::Promotion, 2, &["gus"]))
         .unwrap();
     desk.act("ada", Act::SetupEnd {}).unwrap();
-    let short = with(Class::Promotion, 3, &["gus"]);
+    let short = with(ApprovalClass::Promotion, 3, &["gus"]);
     let denial = desk.change("ada", short, &[]).unwrap_err();
     assert_eq!(denial.rule, Rule::ClassShort);
     // Two must approve now, and one of them by name.
@@ -150,4 +150,64 @@ fn a_class_never_asks_for_less_than_its_risk_and_can_ask_for_more() {
     assert!(text.ends_with("(promotion): gus"), "{text}");
     desk.act("gus", desk.approve("gus", set)).unwrap();
     desk.act("erin", promote(set)).unwrap();
+}
+
+#[test]
+fn every_act_is_in_the_table_with_the_class_that_signs_it() {
+    use crate::act::ActName as A;
+    use ApprovalClass::{Administration, Operations, Promotion, Risk};
+    let table = [
+        (A::Genesis, None),
+        (A::PrincipalAdd, Some(Administration)),
+        (A::RolesSet, Some(Administration)),
+        (A::KeyAdd, Some(Administration)),
+        (A::KeyRotate, None),
+        (A::KeyRevoke, None),
+        (A::LogHolder, Some(Administration)),
+        (A::LogRotate, Some(Administration)),
+        (A::SetupEnd, None),
+        (A::DelegateEnd, None),
+        (A::ChangePropose, None),
+        (A::ChangeApprove, None),
+        (A::ChangeWithdraw, None),
+        (A::ComponentSubmit, None),
+        (A::ComponentValidate, None),
+        (A::ComponentApprove, Some(Promotion)),
+        (A::ComponentPromote, None),
+        (A::ComponentArchive, None),
+        (A::LimitsSet, Some(Risk)),
+        (A::StartWithdraw, None),
+        (A::Kill, None),
+        (A::KillLift, Some(Operations)),
+        (A::TeamSet, Some(Operations)),
+        (A::BudgetExcess, Some(Operations)),
+        (A::PolicySet, Some(Risk)),
+        (A::ExceptionEnd, None),
+        (A::Emergency, None),
+        (A::BreakGlassClose, None),
+        (A::Retrospective, None),
+        (A::DriftEnd, None),
+        (A::ClassSet, Some(Administration)),
+        (A::Delegate, None),
+        (A::BreakGlassOpen, None),
+        (A::StartAuthorize, None),
+        (A::RunStart, None),
+        (A::RunEnd, None),
+        (A::BudgetSet, Some(Operations)),
+        (A::Usage, None),
+        (A::Verdict, None),
+        (A::ExceptionGrant, Some(Operations)),
+        (A::Drift, None),
+        (A::Refused, None),
+    ];
+    let names = table.map(|(name, _)| name);
+    assert_eq!(names.as_slice(), A::ALL, "an act without a row");
+    for (name, class) in table {
+        assert_eq!(name.class(), class, "{}", name.as_str());
+        assert_eq!(A::parse(name.as_str()), Some(name));
+        // An approval is a signature itself; everything else that a class signs can be proposed.
+        let proposed = class.filter(|_| name != A::ComponentApprove);
+        assert_eq!(name.proposal_class(), proposed, "{}", name.as_str());
+    }
+    assert_eq!(A::parse("nothing-of-the-kind"), None);
 }

@@ -47,7 +47,7 @@ fn drift_is_recorded_by_who_watches_and_says_what_differs() {
     let key = key(9);
     let add = Act::PrincipalAdd {
         id: id("kim"),
-        kind: Kind::Person,
+        kind: PrincipalKind::Person,
         roles: [Role::Auditor].into(),
         key,
         until: None,

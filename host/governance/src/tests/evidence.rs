@@ -3,28 +3,30 @@
 use serde_json::json;
 
 use super::*;
-use crate::attest::{Envelope, EvidenceFault, Statement, Subject, open_evidence};
+use crate::attest::{
+    DsseEnvelope, EvidenceFault, InTotoStatement, StatementSubject, open_evidence,
+};
 
 type Store = BTreeMap<Digest, Vec<u8>>;
 
-fn statement(kind: EvidenceKind, about: &str) -> Statement {
-    let subject = Subject::new("component.wasm", digest(about));
-    Statement::new(
+fn statement(kind: EvidenceKind, about: &str) -> InTotoStatement {
+    let subject = StatementSubject::new("component.wasm", digest(about));
+    InTotoStatement::new(
         vec![subject],
         &kind.predicate_type(),
         json!({ "passed": true }),
     )
 }
 
-fn sealed(statement: &Statement, seed: u8) -> Vec<u8> {
-    let mut envelope = Envelope::new(statement).unwrap();
+fn sealed(statement: &InTotoStatement, seed: u8) -> Vec<u8> {
+    let mut envelope = DsseEnvelope::new(statement).unwrap();
     envelope.sign(&hand(seed)).unwrap();
     envelope.encode().unwrap()
 }
 
 /// Evidence of every kind, signed by key 3.
-fn whole() -> (Evidence, Store) {
-    let (mut evidence, mut store) = (Evidence::default(), Store::new());
+fn whole() -> (EvidenceSet, Store) {
+    let (mut evidence, mut store) = (EvidenceSet::default(), Store::new());
     for kind in EvidenceKind::ALL {
         let bytes = sealed(&statement(kind, "one"), 3);
         evidence.0.insert(kind, Digest::of(&bytes));
@@ -54,10 +56,11 @@ fn evidence_that_is_not_what_its_digest_says_is_named_by_a_stable_code() {
     let kind = EvidenceKind::Replay;
     let other = statement(EvidenceKind::Admission, "one");
     let mut two = statement(kind, "one");
-    two.subject.push(Subject::new("another", digest("two")));
+    two.subject
+        .push(StatementSubject::new("another", digest("two")));
     let mut none = statement(kind, "one");
     none.subject.clear();
-    let mut no_statement = Envelope::new(&statement(kind, "one")).unwrap();
+    let mut no_statement = DsseEnvelope::new(&statement(kind, "one")).unwrap();
     no_statement.payload = b"{}".to_vec();
     no_statement.sign(&hand(3)).unwrap();
     let good = sealed(&statement(kind, "one"), 3);
@@ -71,7 +74,7 @@ fn evidence_that_is_not_what_its_digest_says_is_named_by_a_stable_code() {
         (EvidenceFault::Subject, sealed(&none, 3)),
         (EvidenceFault::Predicate, sealed(&other, 3)),
     ];
-    let check = |evidence: &Evidence, store: &Store, fault: EvidenceFault| {
+    let check = |evidence: &EvidenceSet, store: &Store, fault: EvidenceFault| {
         let open = |digest: &Digest| store.get(digest).cloned();
         let errors = open_evidence(&digest("one"), evidence, &[key(3)], open).unwrap_err();
         let [error] = &errors[..] else {

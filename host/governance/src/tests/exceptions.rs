@@ -4,10 +4,10 @@ use super::*;
 
 const DAY: i64 = 86_400_000_000_000;
 
-fn exception(owner: &str, until: i64) -> Exception {
-    Exception {
+fn exception(owner: &str, until: i64) -> PolicyException {
+    PolicyException {
         rule: "limits.drawdown".to_owned(),
-        subject: Subject::Account(id("desk-7")),
+        subject: ExceptionSubject::Account(id("desk-7")),
         reason: "the venue changes its calendar".to_owned(),
         control: "half the size, watched".to_owned(),
         owner: id(owner),
@@ -46,7 +46,10 @@ fn nobody_grants_an_exception_to_themselves_or_without_a_control_and_an_end() {
     let good = exception("erin", until);
     let own = Act::ExceptionGrant(exception("dan", until));
     let text = desk.denied("dan", own, Rule::DutyException);
-    assert!(text.contains("nobody else has the role approver"), "{text}");
+    assert!(
+        text.contains("no other principal has the role approver"),
+        "{text}"
+    );
     desk.denied("erin", Act::ExceptionGrant(good.clone()), Rule::RoleMissing);
     let mut bad = [(); 5].map(|()| good.clone());
     bad[0].rule.clear();
@@ -84,7 +87,7 @@ fn no_exception_bends_a_rule_of_the_ledger_or_becomes_the_rule_by_lasting() {
     let most = exception("erin", desk.time + 1 + 90 * DAY);
     desk.act("dan", Act::ExceptionGrant(most)).unwrap();
     let mut unseen = exception("erin", desk.time + DAY);
-    unseen.subject = Subject::Component(digest("unseen"));
+    unseen.subject = ExceptionSubject::Component(digest("unseen"));
     desk.denied("dan", Act::ExceptionGrant(unseen), Rule::ComponentUnknown);
 }
 
@@ -92,12 +95,12 @@ fn no_exception_bends_a_rule_of_the_ledger_or_becomes_the_rule_by_lasting() {
 #[test]
 fn a_verdict_opens_no_gate_once_an_exception_that_it_may_rest_on_has_ended() {
     //     whose exception, how it ends, whether the verdict may rest on it
-    let here = || Subject::Component(digest("one"));
-    let other = Subject::Account(id("desk-7"));
+    let here = || ExceptionSubject::Component(digest("one"));
+    let other = ExceptionSubject::Account(id("desk-7"));
     let table = [
         (here(), true, true),
         (here(), false, true),
-        (Subject::Installation, true, true),
+        (ExceptionSubject::Installation, true, true),
         (other, true, false),
     ];
     for (subject, by_hand, rests) in table {
@@ -107,7 +110,7 @@ fn a_verdict_opens_no_gate_once_an_exception_that_it_may_rest_on_has_ended() {
         let set = set("one");
         desk.act("dan", desk.approve("dan", set)).unwrap();
         let until = desk.time + 10;
-        let grant = Exception {
+        let grant = PolicyException {
             subject,
             ..exception("erin", until)
         };

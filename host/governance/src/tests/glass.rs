@@ -102,7 +102,7 @@ fn glass_is_broken_for_acts_that_take_two_and_for_four_hours_at_most() {
         (glass(&[], soon), "no act"),
         (
             glass(&["component-submit"], soon),
-            "component-submit is no act that takes two",
+            "component-submit is not an act that takes two",
         ),
         (
             glass(&["component-approve"], soon),
@@ -120,7 +120,7 @@ fn glass_is_broken_for_acts_that_take_two_and_for_four_hours_at_most() {
     }
     let service = Act::PrincipalAdd {
         id: id("machine"),
-        kind: Kind::Service,
+        kind: PrincipalKind::Service,
         roles: [Role::Operator].into(),
         key: key(83),
         until: None,

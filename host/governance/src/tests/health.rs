@@ -1,7 +1,7 @@
 //! Evidence health: everything that somebody should look at is counted, and nothing else.
 
 use super::*;
-use crate::report::{Health, health};
+use crate::report::{EvidenceHealth, health};
 
 #[test]
 #[expect(
@@ -15,17 +15,17 @@ fn every_open_item_is_listed_until_somebody_sees_to_it() {
     let at = |desk: &Desk, time| health(desk.ledger.state(), UnixNanos(time));
     let now = |desk: &Desk| at(desk, desk.time);
     let denials = desk.ledger.state().denials();
-    let clean = Health {
+    let clean = EvidenceHealth {
         denials,
-        ..Health::default()
+        ..EvidenceHealth::default()
     };
     assert_eq!(now(&desk), clean);
     assert_eq!(now(&desk).open_items(), 0);
     let exception = desk.act(
         "dan",
-        Act::ExceptionGrant(Exception {
+        Act::ExceptionGrant(PolicyException {
             rule: "drawdown.max".to_owned(),
-            subject: Subject::Installation,
+            subject: ExceptionSubject::Installation,
             reason: "a new venue".to_owned(),
             control: "half the size".to_owned(),
             owner: id("erin"),
@@ -43,7 +43,7 @@ fn every_open_item_is_listed_until_somebody_sees_to_it() {
     let glass = glass.unwrap();
     let change = desk.change("dan", policy("other"), &[]).unwrap();
     let reason = "too fast".to_owned();
-    let scope = Scope::Installation;
+    let scope = KillScope::Installation;
     let kill = desk.act("gus", Act::Kill { scope, reason }).unwrap();
     let mut other = set;
     other.limits = digest("wild");

@@ -4,7 +4,7 @@
 use std::fs;
 
 use super::*;
-use crate::ledger::{Mark, verify, verify_after};
+use crate::ledger::{LedgerMark, verify, verify_after};
 
 const NEW_SEED: u8 = 201;
 
@@ -75,44 +75,44 @@ fn a_mark_of_something_else_is_refused() {
     let (ends, bytes) = rotated();
     let key = verifier(NEW_SEED);
     let whole = verify(&bytes, &key).unwrap().mark();
-    let refused = |bytes: &[u8], mark: Mark| {
+    let refused = |bytes: &[u8], mark: LedgerMark| {
         let error = verify_after(bytes, &key, &mark).unwrap_err();
         assert!(!error.to_string().is_empty());
         error
     };
     let root = counterfoil_journal::hash::Hash([7; 32]);
-    let Mark { size, length, .. } = whole;
+    let LedgerMark { size, length, .. } = whole;
     let bytes_of = |length: usize| Digest::of(&bytes[..length]);
     let end = usize::try_from(length).unwrap();
     for mark in [
-        Mark { root, ..whole },
-        Mark { size: 0, ..whole },
-        Mark {
+        LedgerMark { root, ..whole },
+        LedgerMark { size: 0, ..whole },
+        LedgerMark {
             size: size - 1,
             ..whole
         },
-        Mark {
+        LedgerMark {
             size: size + 1,
             ..whole
         },
-        Mark {
+        LedgerMark {
             size: u64::MAX,
             ..whole
         },
-        Mark {
+        LedgerMark {
             length: length - 1,
             ..whole
         },
-        Mark {
+        LedgerMark {
             length: length - 1,
             bytes: bytes_of(end - 1),
             ..whole
         },
-        Mark {
+        LedgerMark {
             length: u64::MAX,
             ..whole
         },
-        Mark {
+        LedgerMark {
             bytes: digest("other"),
             ..whole
         },

@@ -10,8 +10,8 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::registry::Stage;
-use crate::state::State;
+use crate::registry::ComponentStage;
+use crate::state::LedgerState;
 
 /// `ada` and the others hold every role, but `ada` authors and operates nothing; the last is a
 /// service.
@@ -109,7 +109,7 @@ fn has(mask: u8, role: Role) -> bool {
 }
 
 #[derive(Clone, Default)]
-struct Piece {
+struct ModelComponent {
     author: Option<usize>,
     reviewer: Option<usize>,
     /// Who approved it under which policy, in whose name.
@@ -135,7 +135,7 @@ struct Model {
     proposals: Vec<(usize, Risky, BTreeSet<usize>, bool)>,
     glasses: Vec<Glass>,
     delegations: Vec<(usize, usize)>,
-    pieces: [Piece; 2],
+    pieces: [ModelComponent; 2],
     authorized: Option<(usize, usize)>,
     runs: BTreeSet<u8>,
     /// The run that goes on under the last authorization.
@@ -446,24 +446,24 @@ impl Model {
         may
     }
 
-    fn stage(&self, c: usize) -> Option<Stage> {
+    fn stage(&self, c: usize) -> Option<ComponentStage> {
         let piece = &self.pieces[c];
         piece.author?;
         Some(if piece.archived {
-            Stage::Archived
+            ComponentStage::Archived
         } else if piece.promoted.contains(&true) {
-            Stage::Approved
+            ComponentStage::Approved
         } else if piece.reviewer.is_some() {
-            Stage::Validated
+            ComponentStage::Validated
         } else {
-            Stage::Draft
+            ComponentStage::Draft
         })
     }
 }
 
 /// The state without its ledger: acts are signed, judged and applied, and no file is written.
 struct Bench {
-    state: State,
+    state: LedgerState,
     index: u64,
     proposals: Vec<u64>,
     glass: u64,
@@ -479,14 +479,14 @@ impl Bench {
         let previous = counterfoil_journal::entry::GENESIS;
         let time = UnixNanos(i64::try_from(index).unwrap());
         let place = (ORIGIN, previous);
-        let signed = Signed::sign(place, time, id(PEOPLE[who]), act, &hand(seed)).unwrap();
+        let signed = SignedAct::sign(place, time, id(PEOPLE[who]), act, &hand(seed)).unwrap();
         self.state.act(index, &signed)?;
         Ok(index)
     }
 
     /// A desk whose people hold every role, and whose set-up is over.
     fn new() -> Self {
-        let state = State::new(ORIGIN, key(LOG_SEED));
+        let state = LedgerState::new(ORIGIN, key(LOG_SEED));
         let mut bench = Self {
             state,
             index: 0,
@@ -572,7 +572,7 @@ impl Bench {
                 findings: reason,
             },
             Move::Delegate(to) => Act::Delegate(Delegation {
-                class: Class::Promotion,
+                class: ApprovalClass::Promotion,
                 to: id(PEOPLE[to]),
                 until: far,
                 reason,
@@ -583,7 +583,7 @@ impl Bench {
                 reason,
             },
             Move::Kill => Act::Kill {
-                scope: Scope::Installation,
+                scope: KillScope::Installation,
                 reason,
             },
             Move::Lift => Act::KillLift {
@@ -673,7 +673,7 @@ fn walk(moves: &[(usize, Move)], reached: &mut Reached) -> Result<(), TestCaseEr
         proposals: Vec::new(),
         glasses: Vec::new(),
         delegations: Vec::new(),
-        pieces: [Piece::default(), Piece::default()],
+        pieces: [ModelComponent::default(), ModelComponent::default()],
         authorized: None,
         runs: BTreeSet::new(),
         running: None,
@@ -730,7 +730,7 @@ fn no_act_leads_where_the_model_forbids() {
     let mut runner = proptest::test_runner::TestRunner::new_with_rng(config, rng);
     let total = core::cell::RefCell::new(&mut reached);
     // Some go a part of the registry's way before they stray.
-    let way = [
+    let hint = [
         (1, Move::Submit(0)),
         (2, Move::Validate(0, true)),
         (3, Move::Approve(0, 0, true)),
@@ -739,8 +739,8 @@ fn no_act_leads_where_the_model_forbids() {
         (2, Move::Authorize(0, 0)),
     ];
     let random = prop::collection::vec(a_move(), 1..160);
-    let moves = (0..=way.len(), random).prop_map(move |(part, random)| {
-        let mut moves = way[..part].to_vec();
+    let moves = (0..=hint.len(), random).prop_map(move |(part, random)| {
+        let mut moves = hint[..part].to_vec();
         moves.extend(random);
         moves
     });

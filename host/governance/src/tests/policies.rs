@@ -1,7 +1,7 @@
 //! What a policy said, and what it opens.
 
 use super::*;
-use crate::registry::Stage;
+use crate::registry::ComponentStage;
 
 /// A desk where `one` is validated and approved, and nobody asked the policy.
 fn approved() -> (Desk, DigestSet) {
@@ -38,9 +38,9 @@ fn nothing_is_promoted_unless_the_policy_in_force_passed_it_last() {
     desk.denied("dan", promote(set), Rule::VerdictFailed);
     let passed = desk.act("carol", pass(set)).unwrap();
     desk.act("bob", fail(set)).unwrap();
-    assert_eq!(stage(&desk), Stage::Validated);
+    assert_eq!(stage(&desk), ComponentStage::Validated);
     desk.act("dan", promote(set)).unwrap();
-    assert_eq!(stage(&desk), Stage::Approved);
+    assert_eq!(stage(&desk), ComponentStage::Approved);
     let one = &desk.ledger.state().registry().components()[&set.component];
     assert_eq!(one.promotions[0].verdict, passed);
     desk.denied("dan", promote(set), Rule::PromotionExists);

@@ -11,7 +11,7 @@ fn ready() -> (Desk, DigestSet, u64) {
     (desk, set, authorized)
 }
 
-fn kill(scope: Scope) -> Act {
+fn kill(scope: KillScope) -> Act {
     let reason = "the venue answers twice".to_owned();
     Act::Kill { scope, reason }
 }
@@ -24,7 +24,7 @@ fn lift(killed: u64) -> Act {
 #[test]
 fn a_run_starts_only_on_the_terms_that_were_authorized_and_the_message_names_what_changed() {
     let (mut desk, set, authorized) = ready();
-    let with = |change: &dyn Fn(&mut Terms)| {
+    let with = |change: &dyn Fn(&mut RunTerms)| {
         let mut terms = terms(set);
         change(&mut terms);
         let run = digest("run");
@@ -218,16 +218,16 @@ fn limits_are_what_the_policy_gave_last_for_that_account() {
 fn a_kill_switch_stops_starts_until_somebody_else_lifts_it() {
     let (mut desk, set, authorized) = ready();
     let go = |run: &str| start(run, authorized, set);
-    desk.denied("bob", kill(Scope::Installation), Rule::RoleMissing);
-    desk.denied("gus", kill(Scope::Run(digest("run"))), Rule::RunUnknown);
+    desk.denied("bob", kill(KillScope::Installation), Rule::RoleMissing);
+    desk.denied("gus", kill(KillScope::Run(digest("run"))), Rule::RunUnknown);
     let silent = Act::Kill {
-        scope: Scope::Installation,
+        scope: KillScope::Installation,
         reason: String::new(),
     };
     desk.denied("gus", silent, Rule::ReasonMissing);
-    desk.act("robot", kill(Scope::Account(id("desk-8"))))
+    desk.act("robot", kill(KillScope::Account(id("desk-8"))))
         .unwrap();
-    for scope in [Scope::Installation, Scope::Account(id("desk-7"))] {
+    for scope in [KillScope::Installation, KillScope::Account(id("desk-7"))] {
         let killed = desk.act("dan", kill(scope)).unwrap();
         let text = desk.denied("robot", go("run"), Rule::KillOn);
         assert!(text.contains("dan threw the kill switch"), "{text}");
@@ -235,7 +235,7 @@ fn a_kill_switch_stops_starts_until_somebody_else_lifts_it() {
         desk.denied("gus", lift(killed), Rule::RoleMissing);
         // Nor by lending somebody their voice.
         let delegation = Delegation {
-            class: Class::Operations,
+            class: ApprovalClass::Operations,
             to: id("gus"),
             until: UnixNanos(desk.time + 3),
             reason: "on leave".to_owned(),
@@ -254,7 +254,9 @@ fn a_kill_switch_stops_starts_until_somebody_else_lifts_it() {
     // A runner asks, and goes on asking.
     let state = desk.ledger.state();
     assert!(state.killed(&digest("run"), &id("desk-7")).is_none());
-    let killed = desk.act("erin", kill(Scope::Run(digest("run")))).unwrap();
+    let killed = desk
+        .act("erin", kill(KillScope::Run(digest("run"))))
+        .unwrap();
     let state = desk.ledger.state();
     let found = state.killed(&digest("run"), &id("desk-7"));
     assert_eq!(found.map(|(index, _)| index), Some(killed));

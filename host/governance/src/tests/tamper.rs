@@ -103,7 +103,7 @@ fn even_with_the_logs_key_no_record_can_be_removed_moved_or_made_up() {
     }
     // A denial is turned into a deed, and a deed into a denial.
     let last = bodies.len() - 1;
-    let decode = |at: usize| Record::decode(Chain::new().last(), &bodies[at]).unwrap();
+    let decode = |at: usize| LedgerRecord::decode(Chain::new().last(), &bodies[at]).unwrap();
     for (at, denied) in [
         (last, None),
         (last, Some(Rule::RunExists)),
@@ -138,9 +138,9 @@ fn a_back_dated_record_is_refused_when_written_and_when_read() {
     let at = bodies.len();
     let previous = desk.ledger.place();
     let time = UnixNanos(desk.time - 1);
-    let signed = Signed::sign(previous, time, id("bob"), submit("three"), &hand(2)).unwrap();
+    let signed = SignedAct::sign(previous, time, id("bob"), submit("three"), &hand(2)).unwrap();
     bodies.push(
-        Record {
+        LedgerRecord {
             signed,
             denied: None,
         }
@@ -220,7 +220,8 @@ fn a_ledger_has_one_writer_and_goes_on_after_it_was_closed() {
     desk.act("bob", submit("two")).unwrap();
     // An act that was signed before another record came is not taken for one signed now.
     let place = ("counterfoil/ledger/test", before);
-    let signed = Signed::sign(place, UnixNanos(99), id("bob"), submit("three"), &hand(2)).unwrap();
+    let signed =
+        SignedAct::sign(place, UnixNanos(99), id("bob"), submit("three"), &hand(2)).unwrap();
     let error = desk.ledger.append(signed).unwrap_err();
     assert!(matches!(error, LedgerError::Stale { .. }), "{error}");
     // The log of another name, or of another key, is not this one.

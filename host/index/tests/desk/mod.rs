@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use counterfoil_governance::act::{Act, Exception, Subject};
+use counterfoil_governance::act::{Act, ExceptionSubject, PolicyException};
 use counterfoil_governance::id::Id;
 use counterfoil_governance::ledger::{Ledger, origin};
-pub(crate) use counterfoil_governance::record::Record;
-use counterfoil_governance::record::Signed;
-use counterfoil_governance::role::{Kind, Role};
+pub(crate) use counterfoil_governance::record::LedgerRecord;
+use counterfoil_governance::record::SignedAct;
+use counterfoil_governance::role::{PrincipalKind, Role};
 use counterfoil_index::SearchTerm;
 use counterfoil_journal::entry::GENESIS;
 use counterfoil_journal::key::VerifierKey;
@@ -54,7 +54,7 @@ pub(crate) fn made(records: usize) -> Made {
     };
     let origin = origin(&id("made"));
     let place = (origin.as_str(), GENESIS);
-    let genesis = Signed::sign(place, UnixNanos(0), id("ada"), act, &hand(1)).unwrap();
+    let genesis = SignedAct::sign(place, UnixNanos(0), id("ada"), act, &hand(1)).unwrap();
     let mut ledger = Ledger::create(&path, &id("made"), Box::new(hand(9)), &genesis).unwrap();
     let mut ends = Vec::new();
     let mut time = 0;
@@ -67,7 +67,7 @@ pub(crate) fn made(records: usize) -> Made {
                 let seed = u8::try_from(count + 1).unwrap();
                 let add = Act::PrincipalAdd {
                     id: id(name),
-                    kind: Kind::Person,
+                    kind: PrincipalKind::Person,
                     roles: [Role::Approver].into(),
                     key: public(seed),
                     until: None,
@@ -76,9 +76,9 @@ pub(crate) fn made(records: usize) -> Made {
             }
             // Every third is denied: dan's own.
             count => {
-                let exception = Exception {
+                let exception = PolicyException {
                     rule: format!("rule-{}", count % 5),
-                    subject: Subject::Installation,
+                    subject: ExceptionSubject::Installation,
                     reason: "a reason".to_owned(),
                     control: "a control".to_owned(),
                     owner: id(owners[count % 3]),
@@ -96,7 +96,7 @@ pub(crate) fn made(records: usize) -> Made {
 }
 
 /// What a record says.
-pub(crate) fn terms(_: u64, record: &Record) -> BTreeSet<SearchTerm> {
+pub(crate) fn terms(_: u64, record: &LedgerRecord) -> BTreeSet<SearchTerm> {
     let signed = &record.signed;
     let mut terms = BTreeSet::from([
         format!("actor={}", signed.actor),

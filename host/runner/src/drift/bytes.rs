@@ -2,14 +2,14 @@
 //! say must never be asked here.
 
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::state::State;
+use counterfoil_governance::state::LedgerState;
 
 use super::{DriftError, Found, MISSING};
 use crate::gates::{Archive, ArchiveError};
 use crate::store::data_dir::{DataDir, DataDirError};
 use crate::study::evidence::{EvidenceStore, EvidenceStoreError};
 
-pub(super) fn look(data: &DataDir, state: &State, all: &mut Found) -> Result<(), DriftError> {
+pub(super) fn look(data: &DataDir, state: &LedgerState, all: &mut Found) -> Result<(), DriftError> {
     for (component, one) in state.registry().components() {
         if let Some(found) = component_bytes(data, component)? {
             all.add(
@@ -33,7 +33,7 @@ pub(super) fn look(data: &DataDir, state: &State, all: &mut Found) -> Result<(),
 
 /// What people can ask for again: the policy in force, the limits in force, and what every verdict
 /// rests on.
-fn archived(archive: &Archive, state: &State, all: &mut Found) -> Result<(), DriftError> {
+fn archived(archive: &Archive, state: &LedgerState, all: &mut Found) -> Result<(), DriftError> {
     let mut check = |rule: &str, subject: String, digest: &Digest| -> Result<(), DriftError> {
         if let Some(found) = archive_bytes(archive, digest)? {
             all.add(rule, subject, digest.to_string(), found);

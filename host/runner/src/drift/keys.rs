@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use counterfoil_governance::state::State;
+use counterfoil_governance::state::LedgerState;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_os::files::FileError;
 use counterfoil_trading::time::UnixNanos;
@@ -31,7 +31,7 @@ pub(super) fn folder(key_dir: &KeyDir) -> String {
 
 pub(super) fn look(
     (key_dir, data): (&KeyDir, &DataDir),
-    state: &State,
+    state: &LedgerState,
     now: UnixNanos,
     all: &mut Found,
 ) -> Result<(), DriftError> {
@@ -76,7 +76,7 @@ fn inside(key_dir: &KeyDir, path: &str) -> String {
 fn own(
     people: &PeopleKeys,
     key: &PersonKey,
-    (state, now): (&State, UnixNanos),
+    (state, now): (&LedgerState, UnixNanos),
     all: &mut Found,
 ) -> Result<(), DriftError> {
     let path = people.path(&key.name, &key.public)?;
@@ -108,7 +108,7 @@ fn own(
 }
 
 /// The log's key: the one that the ledger names, in a file that its holder alone reads.
-fn log(key_dir: &KeyDir, state: &State, all: &mut Found) -> Result<(), DriftError> {
+fn log(key_dir: &KeyDir, state: &LedgerState, all: &mut Found) -> Result<(), DriftError> {
     let (folder, declared) = (folder(key_dir), state.log_key().to_string());
     let mut compare = |file: &str, found: String| {
         if found != declared {

@@ -1,14 +1,14 @@
 //! Roles and classes that the ledger declares and that nobody can act in, since keys end by
 //! themselves. It must never know why a key ended.
 
-use counterfoil_governance::act::Class;
+use counterfoil_governance::act::ApprovalClass;
 use counterfoil_governance::id::Id;
-use counterfoil_governance::state::State;
+use counterfoil_governance::state::LedgerState;
 use counterfoil_trading::time::UnixNanos;
 
 use super::Found;
 
-pub(super) fn look(state: &State, now: UnixNanos, all: &mut Found) {
+pub(super) fn look(state: &LedgerState, now: UnixNanos, all: &mut Found) {
     let has_key = |id: &Id| {
         let mut keys = state.keys().values();
         keys.any(|key| key.owner == *id && key.counts(now))
@@ -29,7 +29,7 @@ pub(super) fn look(state: &State, now: UnixNanos, all: &mut Found) {
     if state.setup_end().is_none() {
         return;
     }
-    for class in Class::ALL {
+    for class in ApprovalClass::ALL {
         let needed = state.class(class).approvals;
         let members = state.principals().keys();
         let able = members.filter(|id| state.belongs(class, id) && has_key(id));

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::registry::{Stage, Started};
-use counterfoil_governance::state::State;
+use counterfoil_governance::registry::{ComponentStage, RegisteredRun};
+use counterfoil_governance::state::LedgerState;
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::time::UnixNanos;
 
@@ -16,7 +16,7 @@ use crate::store::lock::is_held;
 
 pub(super) fn look(
     data: &DataDir,
-    state: &State,
+    state: &LedgerState,
     now: UnixNanos,
     all: &mut Found,
 ) -> Result<(), DriftError> {
@@ -52,7 +52,7 @@ fn name(execution: &Execution) -> String {
 
 /// One execution over a feed.
 fn one(
-    state: &State,
+    state: &LedgerState,
     (execution, manifest): (&Execution, &Manifest),
     now: UnixNanos,
     all: &mut Found,
@@ -77,8 +77,8 @@ fn one(
 
 /// A run that the ledger started and has not ended.
 fn going_on(
-    state: &State,
-    (execution, manifest, started): (&Execution, &Manifest, &Started),
+    state: &LedgerState,
+    (execution, manifest, started): (&Execution, &Manifest, &RegisteredRun),
     now: UnixNanos,
     all: &mut Found,
 ) -> Result<(), DriftError> {
@@ -87,7 +87,7 @@ fn going_on(
         return limits(state, (execution, manifest, started), all);
     };
     if is_held(execution)? {
-        let declared = format!("it may not go on: {}", denied.code);
+        let declared = format!("it may not go on: {}", denied.rule);
         let found = "a process appends to its journal";
         all.add("run.going-on", name(execution), declared, found);
     }
@@ -96,8 +96,8 @@ fn going_on(
 
 /// The limits that a run keeps are those of its account now.
 fn limits(
-    state: &State,
-    (execution, manifest, started): (&Execution, &Manifest, &Started),
+    state: &LedgerState,
+    (execution, manifest, started): (&Execution, &Manifest, &RegisteredRun),
     all: &mut Found,
 ) -> Result<(), DriftError> {
     let keeps = manifest.limits_digest()?;
@@ -113,14 +113,14 @@ fn limits(
 }
 
 /// Where a component stands, by its digest's text.
-fn standing(state: &State, component: &str) -> &'static str {
+fn standing(state: &LedgerState, component: &str) -> &'static str {
     let components = state.registry().components().iter();
     let mut of_this = components.filter(|(digest, _)| digest.to_string() == component);
     let Some((_, one)) = of_this.next() else {
         return "not registered";
     };
     // Archived without ever having been in use is no approval either.
-    if one.stage == Stage::Archived && one.promotions.is_empty() {
+    if one.stage == ComponentStage::Archived && one.promotions.is_empty() {
         return "archived before it was approved";
     }
     one.stage.name()

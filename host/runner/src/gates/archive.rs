@@ -33,7 +33,6 @@ pub enum ArchiveError {
     /// There is nothing of this digest.
     #[error("{digest} is not in the archive {folder}; restore it from a copy")]
     Missing {
-        /// Which.
         digest: Digest,
         /// Where it was looked for.
         folder: String,

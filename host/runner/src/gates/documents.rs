@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::act::{DigestSet, EvidenceKind, Scope, Subject};
-use counterfoil_governance::evidence::{EvidenceError as PieceError, Piece};
+use counterfoil_governance::act::{DigestSet, EvidenceKind, ExceptionSubject, KillScope};
+use counterfoil_governance::evidence::{EvidenceAttestation, EvidenceError as PieceError};
 use counterfoil_governance::id::Id;
-use counterfoil_governance::registry::Component;
+use counterfoil_governance::registry::RegisteredComponent;
 use counterfoil_governance::rule::Denial;
-use counterfoil_governance::state::State;
+use counterfoil_governance::state::LedgerState;
 use counterfoil_policy::input::{
     self, AccountInput, AdmissionInput, AskedLimits, AuthorizationInput, DigestSetInput,
     ExceptionInput, KillInput, LimitsInput, LookAheadInput, OperatorsInput, PromotionInput,
@@ -43,12 +43,7 @@ pub enum DocumentError {
     Store(#[from] EvidenceStoreError),
     /// A piece of evidence does not hold.
     #[error("the evidence {digest} does not hold: {source}")]
-    Piece {
-        /// Which.
-        digest: Digest,
-        /// Why.
-        source: PieceError,
-    },
+    Piece { digest: Digest, source: PieceError },
 }
 
 /// What the gate of promotion is told of a component under a digest set.
@@ -58,7 +53,7 @@ pub enum DocumentError {
 /// Returns [`DocumentError`] if the component is not registered, or its evidence cannot be read.
 pub fn promotion(
     data: &DataDir,
-    state: &State,
+    state: &LedgerState,
     set: &DigestSet,
     now: UnixNanos,
 ) -> Result<PromotionInput, DocumentError> {
@@ -91,7 +86,7 @@ pub fn promotion(
 /// # Errors
 ///
 /// Returns [`DocumentError`] if it authorizes none, or its component is not registered.
-pub fn start(state: &State, entry: u64, now: UnixNanos) -> Result<StartInput, DocumentError> {
+pub fn start(state: &LedgerState, entry: u64, now: UnixNanos) -> Result<StartInput, DocumentError> {
     let authorized = state.authorizations().get(&entry);
     let authorized = authorized.ok_or(DocumentError::Unauthorized { entry })?;
     let (authorization, terms) = (&authorized.authorization, &authorized.authorization.terms);
@@ -141,7 +136,7 @@ pub fn start(state: &State, entry: u64, now: UnixNanos) -> Result<StartInput, Do
 }
 
 /// Every break-glass without a retrospective, those that are still open too.
-fn owed(state: &State) -> Vec<RetrospectiveInput> {
+fn owed(state: &LedgerState) -> Vec<RetrospectiveInput> {
     let unsigned = state
         .broken()
         .iter()
@@ -154,11 +149,11 @@ fn owed(state: &State) -> Vec<RetrospectiveInput> {
 }
 
 /// The kill switches that stop every run of an account. One on a single run stops no other.
-fn kills(state: &State, account: &Id) -> Vec<KillInput> {
-    let scope = |scope: &Scope| match scope {
-        Scope::Run(_) => None,
-        Scope::Account(of) => (of == account).then_some("account"),
-        Scope::Installation => Some("installation"),
+fn kills(state: &LedgerState, account: &Id) -> Vec<KillInput> {
+    let scope = |scope: &KillScope| match scope {
+        KillScope::Run(_) => None,
+        KillScope::Account(of) => (of == account).then_some("account"),
+        KillScope::Installation => Some("installation"),
     };
     let on = state.kills().iter().filter(|(_, one)| one.lifted.is_none());
     let told = on.filter_map(|(entry, one)| {
@@ -174,7 +169,7 @@ fn kills(state: &State, account: &Id) -> Vec<KillInput> {
 /// What the gate of limits is told of an account.
 #[must_use]
 pub fn limits(
-    state: &State,
+    state: &LedgerState,
     asked_by: &str,
     account: AccountInput,
     asked: AskedLimits,
@@ -199,15 +194,15 @@ fn set_of(set: &DigestSet) -> DigestSetInput {
 }
 
 /// Every exception of the ledger; one that was ended before its time ended then.
-fn exceptions(state: &State) -> Vec<ExceptionInput> {
-    let one = |(entry, granted): (&u64, &counterfoil_governance::state::Granted)| {
+fn exceptions(state: &LedgerState) -> Vec<ExceptionInput> {
+    let one = |(entry, granted): (&u64, &counterfoil_governance::state::ExceptionRecord)| {
         let exception = &granted.exception;
         let ended = granted.ended.as_ref().map(|(_, deed)| deed.time);
         let until = ended.map_or(exception.until, |ended| ended.min(exception.until));
         let (component, account) = match &exception.subject {
-            Subject::Component(one) => (Some(*one), None),
-            Subject::Account(one) => (None, Some(one.to_string())),
-            Subject::Installation => (None, None),
+            ExceptionSubject::Component(one) => (Some(*one), None),
+            ExceptionSubject::Account(one) => (None, Some(one.to_string())),
+            ExceptionSubject::Installation => (None, None),
         };
         ExceptionInput {
             entry: *entry,
@@ -226,7 +221,7 @@ fn exceptions(state: &State) -> Vec<ExceptionInput> {
 
 /// A piece of evidence, and whether it counts for this component now.
 struct Counted {
-    piece: Piece,
+    piece: EvidenceAttestation,
     passed: bool,
 }
 
@@ -235,8 +230,8 @@ type Pieces = BTreeMap<EvidenceKind, Counted>;
 /// The pieces that the component was validated by.
 fn pieces(
     data: &DataDir,
-    state: &State,
-    (digest, component): (&Digest, &Component),
+    state: &LedgerState,
+    (digest, component): (&Digest, &RegisteredComponent),
     now: UnixNanos,
 ) -> Result<Pieces, DocumentError> {
     let mut found = Pieces::new();
@@ -246,10 +241,11 @@ fn pieces(
     let store = EvidenceStore::new(data, digest);
     for (kind, digest_of_piece) in &evidence.0 {
         let bytes = store.get(digest_of_piece)?;
-        let piece = Piece::open(state, &bytes).map_err(|source| DocumentError::Piece {
-            digest: *digest_of_piece,
-            source,
-        })?;
+        let piece =
+            EvidenceAttestation::open(state, &bytes).map_err(|source| DocumentError::Piece {
+                digest: *digest_of_piece,
+                source,
+            })?;
         let objection = piece.objection(state, (digest, component), now);
         let passed = objection.is_none() && piece.kind == *kind;
         found.insert(*kind, Counted { piece, passed });

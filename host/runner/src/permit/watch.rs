@@ -5,15 +5,15 @@ use core::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::act::{RunEnd, Scope};
+use counterfoil_governance::act::{KillScope, RunEnd};
 use counterfoil_governance::id::Id;
-use counterfoil_governance::rule::Rule;
-use counterfoil_governance::state::State;
+use counterfoil_governance::rule::{AccessDenial, Rule};
+use counterfoil_governance::state::LedgerState;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::{RunStop, StopCause};
 use counterfoil_trading::time::UnixNanos;
 
-use super::{Denied, may_go_on};
+use super::may_go_on;
 use crate::run::permission::RunPermission;
 
 /// The ledger, as whoever runs asks and tells it.
@@ -22,15 +22,15 @@ pub trait Records: Send + Sync {
     ///
     /// # Errors
     ///
-    /// Returns [`Denied`] if it is missing or does not hold.
-    fn state(&self) -> Result<Arc<State>, Denied>;
+    /// Returns [`AccessDenial`] if it is missing or does not hold.
+    fn state(&self) -> Result<Arc<LedgerState>, AccessDenial>;
 
     /// Records how a run ended. A run whose end is recorded already is no error.
     ///
     /// # Errors
     ///
-    /// Returns [`Denied`] if a rule forbids it, or the ledger cannot be written.
-    fn end(&self, end: RunEnd) -> Result<(), Denied>;
+    /// Returns [`AccessDenial`] if a rule forbids it, or the ledger cannot be written.
+    fn end(&self, end: RunEnd) -> Result<(), AccessDenial>;
 }
 
 /// Watches over the permission of one run.
@@ -42,7 +42,7 @@ pub struct PermitWatch {
 
 /// With what the run was last found to be permitted.
 struct Seen {
-    state: Arc<State>,
+    state: Arc<LedgerState>,
     /// From when on time alone may have changed the answer.
     until: UnixNanos,
 }
@@ -65,17 +65,17 @@ impl PermitWatch {
     }
 
     /// The stop of a kill switch that people threw in the ledger: the same as by its file.
-    fn killed(&self, state: &State, denied: &Denied) -> Option<RunStop> {
-        if denied.code != Rule::KillOn.code() {
+    fn killed(&self, state: &LedgerState, denied: &AccessDenial) -> Option<RunStop> {
+        if !denied.is_by(Rule::KillOn) {
             return None;
         }
         let run = self.manifest.run_id().ok()?;
         let account = Id::parse(&self.manifest.account.name).ok()?;
         let (_, killed) = state.killed(&Digest(run), &account)?;
         let cause = match killed.scope {
-            Scope::Run(_) => StopCause::RunKilled,
-            Scope::Account(_) => StopCause::AccountKilled,
-            Scope::Installation => StopCause::InstallationKilled,
+            KillScope::Run(_) => StopCause::RunKilled,
+            KillScope::Account(_) => StopCause::AccountKilled,
+            KillScope::Installation => StopCause::InstallationKilled,
         };
         let message = denied.why.clone();
         Some(RunStop { cause, message })
@@ -100,9 +100,9 @@ impl RunPermission for PermitWatch {
     }
 }
 
-fn not(denied: &Denied) -> RunStop {
+fn not(denied: &AccessDenial) -> RunStop {
     RunStop {
         cause: StopCause::NotPermitted,
-        message: format!("{}: {}", denied.code, denied.why),
+        message: format!("{}: {}", denied.rule, denied.why),
     }
 }

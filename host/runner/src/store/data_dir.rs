@@ -45,7 +45,7 @@ pub enum DataDirError {
         /// The digest of its bytes now, as 64 hex digits.
         found: String,
     },
-    #[error("no run {name:?} in {folder}; `counterfoil runs` lists them")]
+    #[error("no run {name:?} in {folder}; `counterfoil run list` lists them")]
     NoRun { name: String, folder: String },
     /// Several runs have ids with this beginning.
     #[error("{name:?} could be {first} or {second}; give more digits")]
@@ -56,7 +56,7 @@ pub enum DataDirError {
     },
     /// The copy of the manifest beside a journal does not have the run's id as its digest.
     #[error(
-        "{path} was changed: it is not the manifest of run {run}; the true one is in the journal's first record (`counterfoil show {run} --manifest`)"
+        "{path} was changed: it is not the manifest of run {run}; the true one is in the journal's first record (`counterfoil run show {run} --manifest`)"
     )]
     ManifestChanged { path: String, run: String },
     /// A live manifest has an execution already.

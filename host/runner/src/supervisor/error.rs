@@ -1,19 +1,19 @@
 //! Why a run is not started, stopped, killed or gone on with. It must never decide that.
 
 use counterfoil_governance::id::IdError;
-use counterfoil_os::files::FileError;
 use counterfoil_trading::manifest::ManifestError;
 
 use super::RUNS_MAX;
 use super::feeds::OpenError;
 use super::kept::KeptError;
 use super::status::RunState;
-use crate::permit::Denied;
 use crate::run::component::ComponentError;
 use crate::run::execute::ExecuteError;
 use crate::run::mismatch::ManifestMismatch;
 use crate::run::run_end::RunEndError;
 use crate::store::data_dir::DataDirError;
+use counterfoil_governance::rule::AccessDenial;
+use counterfoil_os::files::FileError;
 
 /// Why a run is not started, stopped, killed or gone on with.
 #[derive(Debug, thiserror::Error)]
@@ -82,7 +82,7 @@ pub enum SuperviseError {
     Switch(#[from] FileError),
     /// The ledger.
     #[error(transparent)]
-    Ledger(#[from] Denied),
+    Ledger(#[from] AccessDenial),
     /// The run itself.
     #[error(transparent)]
     Run(Box<ExecuteError>),

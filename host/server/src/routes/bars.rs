@@ -8,6 +8,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
+use counterfoil_governance::state::Access;
 use counterfoil_runner::run::feed::LineTreatment;
 use counterfoil_runner::supervisor::Taker;
 use counterfoil_runner::supervisor::inlet::{NotQueued, Told};
@@ -36,18 +37,18 @@ pub(crate) async fn push(
     Path(name): Path<String>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<BarsReply>, Problem> {
-    let _caller = app.sender(&headers)?;
+    let _caller = app.permitted(&headers, Access::SendBars)?;
     let asked: BarsRequest = json(&headers, body)?;
     if asked.bars.len() > BARS_MAX {
         let detail = format!("{} bars in one request", asked.bars.len());
-        let way = format!("send {BARS_MAX} at most");
-        return Err(Problem::new(Code::BodyTooLarge, detail, way));
+        let hint = format!("send {BARS_MAX} at most");
+        return Err(Problem::new(Code::BodyTooLarge, detail, hint));
     }
     let takers = app.supervisor.takers(&name);
     if takers.is_empty() {
         let detail = format!("no run takes bars from feed {name:?}");
-        let way = "start a run whose manifest names this feed, with the feed kind push";
-        return Err(Problem::new(Code::FeedUnknown, detail, way));
+        let hint = "start a run whose manifest names this feed, with the feed kind push";
+        return Err(Problem::new(Code::FeedUnknown, detail, hint));
     }
     let (tell, told) = mpsc::unbounded_channel();
     let mut treatments = Vec::new();

@@ -40,8 +40,8 @@ pub(crate) async fn watch(
         .map(str::to_owned);
     let start = Start::of(&app, seen.or(query.after).as_deref())?;
     let permit = Arc::clone(&app.watchers).try_acquire_owned().map_err(|_| {
-        let way = "close another watcher, or ask for the status instead";
-        Problem::new(Code::Busy, "as many watch as may at once", way)
+        let hint = "close another watcher, or ask for the status instead";
+        Problem::new(Code::Busy, "as many watch as may at once", hint)
     })?;
     Ok(stream(app, &caller.id, start, run, permit))
 }

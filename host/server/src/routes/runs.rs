@@ -8,8 +8,9 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::act::Scope;
+use counterfoil_governance::act::{ActName, KillScope};
 use counterfoil_governance::id::Id;
+use counterfoil_governance::state::Access;
 use counterfoil_runner::clock;
 use counterfoil_runner::orders::kill::Target;
 use counterfoil_runner::permit::{may_go_on, may_start};
@@ -53,8 +54,8 @@ pub(crate) async fn start(
     let caller = app.caller(&headers)?;
     let asked: StartRequest = json(&headers, body)?;
     let manifest = Manifest::parse(&asked.manifest.to_string()).map_err(|error| {
-        let way = "send a manifest as `counterfoil show RUN --manifest` prints it";
-        Problem::new(Code::RunInvalid, error.to_string(), way)
+        let hint = "send a manifest as `counterfoil run show RUN --manifest` prints it";
+        Problem::new(Code::RunInvalid, error.to_string(), hint)
     })?;
     let _turn = turn(&app)?;
     let own = Arc::clone(&app);
@@ -69,7 +70,8 @@ pub(crate) async fn start(
         let grant = grant.map_err(|denied| match manifest.run_id() {
             Ok(run) => {
                 let run = Digest(run);
-                own.book.refuse(&caller.id, "run-start", &run, denied)
+                own.ledger
+                    .refuse(&caller.id, ActName::RunStart, &run, denied)
             }
             Err(_) => denied.into(),
         })?;
@@ -77,7 +79,7 @@ pub(crate) async fn start(
         let reserved = own
             .supervisor
             .reserve(&grant, manifest, asked.feed.into())?;
-        own.book.start(&grant)?;
+        own.ledger.start(&grant)?;
         let status = reserved.begin()?;
         tracing::info!(run = status.run, by = %caller.id, "run started");
         Ok(status)
@@ -130,7 +132,7 @@ pub(crate) async fn stop(
     headers: HeaderMap,
     Path(run): Path<String>,
 ) -> Result<(StatusCode, Json<RunReply>), Problem> {
-    let caller = app.operator(&headers)?;
+    let caller = app.permitted(&headers, Access::OperateRuns)?;
     let status = app.supervisor.stop(&run, &caller.id)?;
     tracing::info!(run = status.run, by = %caller.id, "run told to stop");
     Ok((StatusCode::ACCEPTED, Json(RunReply::from(&status))))
@@ -150,15 +152,15 @@ pub(crate) async fn kill(
     Path(run): Path<String>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<RunReply>), Problem> {
-    let caller = app.operator(&headers)?;
+    let caller = app.permitted(&headers, Access::OperateRuns)?;
     let reason = reason(&headers, body)?;
     let own = Arc::clone(&app);
     let status = apart(move || {
         let status = own.supervisor.kill(&run, &caller.id, &reason)?;
         let mut digest = [0; 32];
         if hex::decode_to_slice(&status.run, &mut digest).is_ok() {
-            let scope = Scope::Run(Digest(digest));
-            own.book.kill(&caller.id, scope, &reason);
+            let scope = KillScope::Run(Digest(digest));
+            own.ledger.kill(&caller.id, scope, &reason);
         }
         tracing::warn!(run = status.run, by = %caller.id, "run killed");
         Ok(status)
@@ -182,10 +184,10 @@ pub(crate) async fn kill_account(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<RunsReply>), Problem> {
     let account = Id::parse(&account).map_err(|error| {
-        let way = "name an account as a manifest does";
-        Problem::new(Code::BodyMalformed, format!("the account: {error}"), way)
+        let hint = "name an account as a manifest does";
+        Problem::new(Code::BodyMalformed, format!("the account: {error}"), hint)
     });
-    let target = account.map(|id| (Target::Account(id.clone()), Scope::Account(id)));
+    let target = account.map(|id| (Target::Account(id.clone()), KillScope::Account(id)));
     kill_all(app, headers, target, body).await
 }
 
@@ -200,22 +202,22 @@ pub(crate) async fn kill_everything(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<RunsReply>), Problem> {
-    let target = (Target::Installation, Scope::Installation);
+    let target = (Target::Installation, KillScope::Installation);
     kill_all(app, headers, Ok(target), body).await
 }
 
 async fn kill_all(
     app: Arc<App>,
     headers: HeaderMap,
-    target: Result<(Target, Scope), Problem>,
+    target: Result<(Target, KillScope), Problem>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<RunsReply>), Problem> {
-    let caller = app.operator(&headers)?;
+    let caller = app.permitted(&headers, Access::OperateRuns)?;
     let ((target, scope), reason) = (target?, reason(&headers, body)?);
     let killed = apart(move || {
         let killed = app.supervisor.kill_all(&target, &caller.id, &reason);
         // The runs of this process were told, whether the switch could be kept or not.
-        app.book.kill(&caller.id, scope, &reason);
+        app.ledger.kill(&caller.id, scope, &reason);
         let killed = killed?;
         tracing::warn!(?target, by = %caller.id, runs = killed.len(), "killed");
         Ok(killed)
@@ -245,7 +247,7 @@ pub(crate) async fn resume(
     headers: HeaderMap,
     Path(run): Path<String>,
 ) -> Result<(StatusCode, Json<RunReply>), Problem> {
-    let caller = app.operator(&headers)?;
+    let caller = app.permitted(&headers, Access::OperateRuns)?;
     let _turn = turn(&app)?;
     let own = Arc::clone(&app);
     let status = apart(move || {

@@ -26,7 +26,7 @@ pub(crate) async fn challenge(State(app): State<Arc<App>>) -> Result<Json<Challe
     Ok(Json(Challenge {
         challenge,
         audience: app.audience.clone(),
-        ledger: app.book.origin(),
+        ledger: app.ledger.origin(),
         expires: show_time(until),
     }))
 }
@@ -42,9 +42,8 @@ pub(crate) async fn open(
     let asked: SessionRequest = json(&headers, body)?;
     let now = clock::now();
     let refused = |detail: String| {
-        let way =
-            "sign the session's message with a key of yours that counts; see docs/reference/API.md";
-        Problem::new(Code::SessionSignature, detail, way)
+        let hint = "sign the login message with a valid key of yours; see docs/reference/API.md";
+        Problem::new(Code::SessionSignature, detail, hint)
     };
     let principal = Id::parse(&asked.principal).map_err(|error| refused(error.to_string()))?;
     let (mut key, mut signature) = ([0; 32], [0; 64]);
@@ -52,13 +51,13 @@ pub(crate) async fn open(
         .map_err(|_| refused("the key is not 64 hex digits".to_owned()))?;
     hex::decode_to_slice(&asked.signature, &mut signature)
         .map_err(|_| refused("the signature is not 128 hex digits".to_owned()))?;
-    let (ledger, audience) = (app.book.origin(), &app.audience);
+    let (ledger, audience) = (app.ledger.origin(), &app.audience);
     let message = session_message(&ledger, audience, &asked.challenge, &principal, &key);
     let key = PublicKey(key);
     if !key.signed(&message, &signature) {
         return Err(refused("the signature does not hold".to_owned()));
     }
-    let state = app.book.state()?;
+    let state = app.ledger.state()?;
     let known = state.keys().get(&key);
     // One answer for every reason: a stranger learns nothing of who there is.
     if !known.is_some_and(|known| known.owner == principal && known.counts(now)) {

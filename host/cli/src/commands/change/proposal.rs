@@ -6,16 +6,16 @@ use std::collections::BTreeSet;
 use anyhow::{Context as _, Result};
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::Act;
-use counterfoil_governance::state::State;
+use counterfoil_governance::state::LedgerState;
 use counterfoil_policy::bundle::Bundle;
 use counterfoil_runner::gates::Archive;
 use serde_json::{Map, Value, json};
 
-use crate::people::{rows, words};
-use crate::places::Places;
+use crate::cli_context::CliContext;
+use crate::people::{record_json, table};
 
 /// One line a difference: a field or file with what it is now and what it would be.
-pub(super) fn differences(places: &Places, state: &State, act: &Act) -> Vec<Value> {
+pub(super) fn differences(cli: &CliContext, state: &LedgerState, act: &Act) -> Vec<Value> {
     #[expect(
         clippy::wildcard_enum_match_arm,
         reason = "of every other act the fields are the whole of it"
@@ -25,9 +25,9 @@ pub(super) fn differences(places: &Places, state: &State, act: &Act) -> Vec<Valu
             account, limits, ..
         } => {
             let now = state.limits().get(account).map(|one| one.limits);
-            of_limits(places, now, limits)
+            of_limits(cli, now, limits)
         }
-        Act::PolicySet { bundle } => of_policy(places, state.policy(), bundle),
+        Act::PolicySet { bundle } => of_policy(cli, state.policy(), bundle),
         act => Ok(of_fields(act)),
     };
     found.unwrap_or_else(|error| vec![row("unreadable", None, Some(&json!(format!("{error:#}"))))])
@@ -36,7 +36,7 @@ pub(super) fn differences(places: &Places, state: &State, act: &Act) -> Vec<Valu
 /// The differences in one line.
 pub(super) fn line(differences: &[Value]) -> String {
     let told = differences.iter().map(|one| {
-        let part = |name: &str| one.get(name).map(rows::short).unwrap_or_default();
+        let part = |name: &str| one.get(name).map(table::short).unwrap_or_default();
         match (part("now"), part("then")) {
             (now, then) if now.is_empty() => format!("{} {then}", part("what")),
             (now, then) => format!("{} {now} -> {then}", part("what")),
@@ -50,16 +50,16 @@ fn row(what: &str, now: Option<&Value>, then: Option<&Value>) -> Value {
 }
 
 fn of_fields(act: &Act) -> Vec<Value> {
-    let fields = words::whole(act);
+    let fields = record_json::whole(act);
     let fields = fields.as_object().into_iter().flatten();
     let own = fields.filter(|(name, field)| *name != "act" && !field.is_null());
     own.map(|(name, field)| row(name, None, Some(field)))
         .collect()
 }
 
-fn of_limits(places: &Places, now: Option<Digest>, then: &Digest) -> Result<Vec<Value>> {
+fn of_limits(cli: &CliContext, now: Option<Digest>, then: &Digest) -> Result<Vec<Value>> {
     let read = |digest: &Digest| -> Result<Map<String, Value>> {
-        let bytes = Archive::new(&places.data).get(digest)?;
+        let bytes = Archive::new(&cli.data).get(digest)?;
         serde_json::from_slice(&bytes).with_context(|| format!("the limits {digest}"))
     };
     let (old, new) = (
@@ -73,21 +73,21 @@ fn of_limits(places: &Places, now: Option<Digest>, then: &Digest) -> Result<Vec<
     let one = |name: &String| row(name, old.get(name), new.get(name));
     let head = row(
         "limits",
-        now.as_ref().map(words::digest).as_ref(),
-        Some(&words::digest(then)),
+        now.as_ref().map(record_json::digest).as_ref(),
+        Some(&record_json::digest(then)),
     );
     Ok(core::iter::once(head).chain(differ.map(one)).collect())
 }
 
-fn of_policy(places: &Places, now: Option<Digest>, then: &Digest) -> Result<Vec<Value>> {
+fn of_policy(cli: &CliContext, now: Option<Digest>, then: &Digest) -> Result<Vec<Value>> {
     let read = |digest: &Digest| -> Result<Bundle> {
-        let bytes = Archive::new(&places.data).get(digest)?;
+        let bytes = Archive::new(&cli.data).get(digest)?;
         Bundle::decode(&bytes).with_context(|| format!("the policy {digest}"))
     };
     let (old, new) = (now.as_ref().map(read).transpose()?, read(then)?);
     let file = |bundle: &Bundle, path: &String| {
         let bytes = bundle.files().get(path);
-        bytes.map(|bytes| words::digest(&Digest::of(bytes)))
+        bytes.map(|bytes| record_json::digest(&Digest::of(bytes)))
     };
     let paths = old.iter().chain([&new]).flat_map(|one| one.files().keys());
     let paths: BTreeSet<&String> = paths.collect();
@@ -101,8 +101,8 @@ fn of_policy(places: &Places, now: Option<Digest>, then: &Digest) -> Result<Vec<
         .filter(|row| row["now"] != row["then"]);
     let head = row(
         "policy",
-        now.as_ref().map(words::digest).as_ref(),
-        Some(&words::digest(then)),
+        now.as_ref().map(record_json::digest).as_ref(),
+        Some(&record_json::digest(then)),
     );
     Ok(core::iter::once(head).chain(differ).collect())
 }

@@ -1,27 +1,28 @@
 //! What the registry answers about components: history, list, one of them, its runs.
 
 use anyhow::Result;
+use counterfoil_approval::ledger_client::DeniedRequest;
+use counterfoil_approval::ledger_view::LedgerView;
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, DigestSet};
-use counterfoil_governance::registry::Component;
+use counterfoil_governance::registry::RegisteredComponent;
 use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
 
 use super::evidence;
-use crate::args::{Filter, OneComponent};
+use crate::args::{ComponentArg, RowFilter};
+use crate::cli_context::CliContext;
 use crate::commands::ledger::tell_records;
-use crate::output::{Answer, pairs, say, say_json};
-use crate::people::refusal::Refusal;
-use crate::people::view::View;
-use crate::people::{self, rows, words};
-use crate::places::Places;
+use crate::output::{CommandAnswer, print_fields, print_json, print_line};
+use crate::people::ledger_access;
+use crate::people::{self, record_json, table};
 
 /// Every record about a component, denied ones too.
-pub(super) fn history(places: &Places, args: &OneComponent) -> Result<Answer> {
-    let view = View::open(places)?;
+pub(super) fn history(cli: &CliContext, args: &ComponentArg) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let component = people::component(view.state(), &args.component)?;
     let names = names(&view, &component);
-    let mut found = view.rows();
+    let mut found = record_json::all(&view);
     // What was refused before the ledger was asked, and drift, name it as their subject; verdicts name
     // the set or the authorization that they are on, and ends and uses the run.
     let fields = ["component", "subject", "run"];
@@ -33,15 +34,16 @@ pub(super) fn history(places: &Places, args: &OneComponent) -> Result<Answer> {
             .unwrap_or(row);
         fields.iter().any(names_it) || within.get("component") == names.first()
     });
-    tell_records(places, found);
-    Ok(Answer::Yes)
+    tell_records(cli, found);
+    Ok(CommandAnswer::Yes)
 }
 
 /// Every digest by which records speak of a component: its own first, then those of its sets, its
 /// authorizations and its runs.
-fn names(view: &View, component: &Digest) -> Vec<Value> {
-    let mut names = vec![words::digest(component)];
-    let of = |set: &DigestSet| (set.component == *component).then(|| words::digest(&set.digest()));
+fn names(view: &LedgerView, component: &Digest) -> Vec<Value> {
+    let mut names = vec![record_json::digest(component)];
+    let of =
+        |set: &DigestSet| (set.component == *component).then(|| record_json::digest(&set.digest()));
     for record in &view.verified.records {
         #[expect(
             clippy::wildcard_enum_match_arm,
@@ -49,8 +51,10 @@ fn names(view: &View, component: &Digest) -> Vec<Value> {
         )]
         let name = match &record.signed.act {
             Act::ComponentApprove { set, .. } | Act::ComponentPromote { set } => of(set),
-            Act::StartAuthorize(one) => of(&one.terms.set).map(|_| words::digest(&one.digest())),
-            Act::RunStart(one) => of(&one.terms.set).map(|_| words::digest(&one.run)),
+            Act::StartAuthorize(one) => {
+                of(&one.terms.set).map(|_| record_json::digest(&one.digest()))
+            }
+            Act::RunStart(one) => of(&one.terms.set).map(|_| record_json::digest(&one.run)),
             _ => None,
         };
         names.extend(name);
@@ -58,8 +62,8 @@ fn names(view: &View, component: &Digest) -> Vec<Value> {
     names
 }
 
-pub(super) fn list(places: &Places, filter: &Filter) -> Result<Answer> {
-    let view = View::open(places)?;
+pub(super) fn list(cli: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let all = view.state().registry().components().iter();
     let all = all.map(|(digest, one)| row(digest, one)).collect();
     let columns = [
@@ -70,104 +74,106 @@ pub(super) fn list(places: &Places, filter: &Filter) -> Result<Answer> {
         "submitted",
         "approvals",
     ];
-    rows::tell(places, rows::filter(all, filter)?, &columns, "no component");
-    Ok(Answer::Yes)
+    table::print(cli, table::filter(all, filter)?, &columns, "no components");
+    Ok(CommandAnswer::Yes)
 }
 
-fn row(digest: &Digest, one: &Component) -> Value {
+fn row(digest: &Digest, one: &RegisteredComponent) -> Value {
     json!({
-        "component": words::digest(digest),
+        "component": record_json::digest(digest),
         "strategy": one.strategy.as_str(),
         "stage": one.stage.name(),
         "author": one.submitted.by.as_str(),
         "submitted": show_time(one.submitted.time),
         "approvals": one.approvals.len(),
         "source-commit": one.provenance.source_commit,
-        "lock-file": words::digest(&one.provenance.lock_file),
+        "lock-file": record_json::digest(&one.provenance.lock_file),
         "toolchain": one.provenance.toolchain,
         "wit-world": one.provenance.wit_world,
     })
 }
 
-pub(super) fn show(places: &Places, args: &OneComponent) -> Result<Answer> {
-    let view = View::open(places)?;
+pub(super) fn show(cli: &CliContext, args: &ComponentArg) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let state = view.state();
     let component = people::component(state, &args.component)?;
-    let Some(one) = state.registry().components().get(&component) else {
-        let why = format!("component {component} is not registered");
-        let refusal = Refusal::answer("component.unknown", why, "an author submits it first");
-        return Ok(refusal.tell(places, &[]));
-    };
-    let bytes = places.data.component(&component);
+    let one = state
+        .registry()
+        .component(&component)
+        .map_err(DeniedRequest::from)?;
+    let bytes = cli.data.component(&component);
     let is = bytes.map_or_else(|error| error.to_string(), |_| "intact".to_owned());
     let (pieces, whole) = match &one.validated {
         Some((all, _)) => {
-            let pieces = evidence::recorded(places, state, &component, all);
+            let pieces = evidence::recorded(cli, state, &component, all);
             let whole = pieces.iter().all(|piece| piece["is"] == json!("intact"));
             (pieces, whole)
         }
         // Nobody rests on a draft's evidence yet, passed or not.
-        None => (evidence::on_disk(places, state, &component)?, true),
+        None => (evidence::on_disk(cli, state, &component)?, true),
     };
     let good = is == "intact" && whole;
     let approvals = one.approvals.iter();
-    let approval = |one: &counterfoil_governance::registry::Approval| {
-        words::join(words::deed(&one.deed), words::set(&one.set))
+    let approval = |one: &counterfoil_governance::registry::ApprovalRecord| {
+        record_json::join(record_json::deed(&one.deed), record_json::set(&one.set))
     };
     let approvals: Vec<Value> = approvals.map(approval).collect();
     let back = state.registry().rollback(&component);
-    let back = back.map(|approval| words::set(&approval.set));
-    let answer = if good { Answer::Yes } else { Answer::No };
+    let back = back.map(|approval| record_json::set(&approval.set));
+    let answer = CommandAnswer::yes_if(good);
     let mut value = row(&component, one);
     value["bytes"] = json!(is);
-    if places.json {
-        value["submitted-by"] = words::deed(&one.submitted);
-        value["validated-by"] = json!(one.validated.as_ref().map(|(_, deed)| words::deed(deed)));
+    if cli.json {
+        value["submitted-by"] = record_json::deed(&one.submitted);
+        value["validated-by"] = json!(
+            one.validated
+                .as_ref()
+                .map(|(_, deed)| record_json::deed(deed))
+        );
         value["evidence"] = json!(pieces);
         value["approvals"] = json!(approvals);
-        value["archived"] =
-            json!(one.archived.as_ref().map(|(reason, deed)| {
-                words::join(words::deed(deed), json!({ "reason": reason }))
-            }));
+        value["archived"] = json!(one.archived.as_ref().map(|(reason, deed)| {
+            record_json::join(record_json::deed(deed), json!({ "reason": reason }))
+        }));
         value["rollback"] = json!(back);
-        say_json(&value);
+        print_json(&value);
         return Ok(answer);
     }
     let fields = value.as_object().into_iter().flatten();
     let fields: Vec<(&str, String)> = fields
-        .map(|(name, field)| (name.as_str(), rows::plain(field)))
+        .map(|(name, field)| (name.as_str(), table::plain(field)))
         .collect();
-    pairs(&fields);
-    say("");
-    rows::tell(
-        places,
+    print_fields(&fields);
+    print_line("");
+    table::print(
+        cli,
         pieces,
         &["evidence", "digest", "by", "time", "is", "measured"],
-        "no evidence yet",
+        "no evidence",
     );
-    say("");
+    print_line("");
     let columns = ["record", "by", "time", "limits", "policy", "evidence"];
-    rows::tell(places, approvals, &columns, "no approval yet");
+    table::print(cli, approvals, &columns, "no approvals");
     if let Some(back) = back {
-        say("");
-        say(&format!("to go back: {}", rows::short(&back)));
+        print_line("");
+        print_line(&format!("last approved before: {}", table::short(&back)));
     }
     Ok(answer)
 }
 
 /// Which runs used a component: those that the ledger started, and those in this data directory.
-pub(super) fn runs(places: &Places, args: &OneComponent) -> Result<Answer> {
-    let view = View::open(places)?;
+pub(super) fn runs(cli: &CliContext, args: &ComponentArg) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let component = people::component(view.state(), &args.component)?;
     let mut all = Vec::new();
     for one in view.state().registry().runs_of(&component) {
         let value = json!({ "started-by": one.deed.by.as_str(), "time": show_time(one.deed.time) });
-        all.push(words::join(value, words::run(&one.start)));
+        all.push(record_json::join(value, record_json::run(&one.start)));
     }
     let name = component.to_string();
-    for one in places.data.executions()? {
+    for one in cli.data.executions()? {
         let manifest =
-            counterfoil_trading::manifest::Manifest::parse(&places.data.manifest_text(&one)?)?;
+            counterfoil_trading::manifest::Manifest::parse(&cli.data.manifest_text(&one)?)?;
         if manifest.component == name {
             let run = format!("sha256:{}", one.run);
             let account = manifest.account.name;
@@ -182,6 +188,6 @@ pub(super) fn runs(places: &Places, args: &OneComponent) -> Result<Answer> {
         "started-by",
         "time",
     ];
-    rows::tell(places, all, &columns, "no run used it");
-    Ok(Answer::Yes)
+    table::print(cli, all, &columns, "no runs");
+    Ok(CommandAnswer::Yes)
 }

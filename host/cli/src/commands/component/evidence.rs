@@ -3,76 +3,74 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
+use counterfoil_approval::host_checks::{check_component_bytes, open_piece};
+use counterfoil_approval::ledger_client::{ActOutcome, LedgerActor};
+use counterfoil_approval::ledger_view::LedgerView;
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::act::{Act, Evidence, EvidenceKind, Refused};
-use counterfoil_governance::attest::Envelope;
-use counterfoil_governance::evidence::{Piece, statement};
+use counterfoil_governance::act::{Act, ActName, EvidenceKind, EvidenceSet};
+use counterfoil_governance::attest::DsseEnvelope;
+use counterfoil_governance::evidence::{EvidenceAttestation, statement};
 use counterfoil_governance::id::Id;
-use counterfoil_governance::state::State;
-use counterfoil_journal::signer::Signer;
+use counterfoil_governance::state::LedgerState;
 use counterfoil_runner::clock::now;
-use counterfoil_runner::store::data_dir::DataDirError;
 use counterfoil_runner::store::keys::PeopleKeys;
 use counterfoil_runner::study::evidence::{EvidenceCheck, EvidenceStore};
 use counterfoil_runner::times::{parse_time, show_time};
 use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};
 
-use crate::args::OneComponent;
-use crate::output::Answer;
-use crate::people::desk::{self, Desk};
-use crate::people::refusal::tell;
-use crate::people::view::View;
-use crate::people::{self, words};
-use crate::places::Places;
+use crate::args::ComponentArg;
+use crate::cli_context::CliContext;
+use crate::output::CommandAnswer;
+use crate::people::ledger_access;
+use crate::people::outcome::{print_denied, print_outcome};
+use crate::people::{self, record_json};
 
 /// A piece that was made: its kind, its digest, and why it is not good enough, if it is not.
-pub(super) struct Made {
+pub(super) struct NewEvidence {
     pub(super) kind: EvidenceKind,
     pub(super) digest: Digest,
     pub(super) reasons: Vec<String>,
 }
 
 /// Whoever checks a component, signs what was found, and keeps it.
-pub(super) struct Maker {
+pub(super) struct EvidenceSigner {
     origin: String,
     component: Digest,
-    by: Id,
-    hand: Box<dyn Signer + Send>,
+    by: LedgerActor,
     store: EvidenceStore,
 }
 
-impl Maker {
-    pub(super) fn new(places: &Places, view: &View, component: Digest) -> Result<Self> {
-        let by = desk::actor(places)?;
-        let people = PeopleKeys::open(&places.keys, places.data.root())?;
+impl EvidenceSigner {
+    pub(super) fn new(cli: &CliContext, view: &LedgerView, component: Digest) -> Result<Self> {
+        let by = ledger_access::actor(cli)?;
+        let people = PeopleKeys::open(&cli.keys, cli.data.root())?;
         Ok(Self {
             origin: view.state().origin().to_owned(),
             component,
-            hand: desk::hand(&people, view.state(), &by, now())?,
-            by,
-            store: EvidenceStore::new(&places.data, &component),
+            by: LedgerActor::with_best_key(&people, view.state(), by, now())?,
+            store: EvidenceStore::new(&cli.data, &component),
         })
     }
 
     pub(super) const fn by(&self) -> &Id {
-        &self.by
+        &self.by.id
     }
 
     /// Signs a finding and keeps it, passed or not.
-    pub(super) fn keep(&self, kind: EvidenceKind, found: &EvidenceCheck) -> Result<Made> {
+    pub(super) fn keep(&self, kind: EvidenceKind, found: &EvidenceCheck) -> Result<NewEvidence> {
         let time = show_time(now());
         let facts = (found.facts.clone(), found.reasons.as_slice());
         let statement = statement(
             &self.origin,
             (kind, self.component),
-            (&self.by, &time),
+            (&self.by.id, &time),
             facts,
         );
-        let mut envelope = Envelope::new(&statement)?;
-        envelope.sign(self.hand.as_ref())?;
+        let mut envelope = DsseEnvelope::new(&statement)?;
+        envelope.sign(self.by.signing_key.as_ref())?;
         let digest = self.store.put(&envelope.encode()?)?;
-        Ok(Made {
+        Ok(NewEvidence {
             kind,
             digest,
             reasons: found.reasons.clone(),
@@ -80,31 +78,26 @@ impl Maker {
     }
 }
 
-/// A piece of evidence that is recorded, opened and checked now.
-pub(super) fn opened(
-    places: &Places,
-    state: &State,
-    component: &Digest,
-    digest: &Digest,
-) -> Result<Piece> {
-    let store = EvidenceStore::new(&places.data, component);
-    Ok(Piece::open(state, &store.get(digest)?)?)
-}
-
 /// What a reviewer can rest on, and why not on the rest.
-struct Found {
-    evidence: Evidence,
+struct ReviewableEvidence {
+    evidence: EvidenceSet,
     objections: Vec<String>,
 }
 
 /// The newest good piece of each kind; those that rest on a run, all on the same one.
-fn find(places: &Places, state: &State, component: &Digest, now: UnixNanos) -> Result<Found> {
-    let store = EvidenceStore::new(&places.data, component);
+fn find(
+    cli: &CliContext,
+    state: &LedgerState,
+    component: &Digest,
+    now: UnixNanos,
+) -> Result<ReviewableEvidence> {
+    let store = EvidenceStore::new(&cli.data, component);
     let registered = state.registry().components().get(component);
-    let mut newest: BTreeMap<EvidenceKind, (UnixNanos, Digest, Piece)> = BTreeMap::new();
+    let mut newest: BTreeMap<EvidenceKind, (UnixNanos, Digest, EvidenceAttestation)> =
+        BTreeMap::new();
     for digest in store.all()? {
         let piece = store.get(&digest).map_err(anyhow::Error::from);
-        let piece = piece.and_then(|bytes| Ok(Piece::open(state, &bytes)?));
+        let piece = piece.and_then(|bytes| Ok(EvidenceAttestation::open(state, &bytes)?));
         let piece = match piece {
             Ok(piece) => piece,
             Err(error) => {
@@ -121,12 +114,12 @@ fn find(places: &Places, state: &State, component: &Digest, now: UnixNanos) -> R
             newest.insert(piece.kind, (time, digest, piece));
         }
     }
-    let run = |piece: &Piece| piece.facts.get("run-id").cloned();
+    let run = |piece: &EvidenceAttestation| piece.facts.get("run-id").cloned();
     let of = newest
         .get(&EvidenceKind::Thresholds)
         .and_then(|(_, _, piece)| run(piece));
-    let mut found = Found {
-        evidence: Evidence::default(),
+    let mut found = ReviewableEvidence {
+        evidence: EvidenceSet::default(),
         objections: Vec::new(),
     };
     for kind in EvidenceKind::ALL {
@@ -152,58 +145,55 @@ fn find(places: &Places, state: &State, component: &Digest, now: UnixNanos) -> R
 
 /// `component review`: the reviewer's act names what holds. If a piece is missing the ledger says
 /// no by its own rule, and records that; why it is missing is told beside it.
-pub(super) fn review(places: &Places, args: &OneComponent) -> Result<Answer> {
-    let mut desk = Desk::open(places)?;
-    let component = people::component(desk.state(), &args.component)?;
-    if let Some(amiss) = bytes_amiss(places, desk.state(), &component)? {
-        let refused = Refused {
-            act: "component-validate".to_owned(),
-            subject: component.to_string(),
-            rule: amiss.rule.to_owned(),
-            why: amiss.why,
-        };
-        let refusal = desk.refuse(&refused, amiss.way_on)?;
-        return Ok(refusal.tell(places, &[]));
-    }
-    let found = find(places, desk.state(), &component, desk.now)?;
+pub(super) fn review(cli: &CliContext, args: &ComponentArg) -> Result<CommandAnswer> {
+    let mut client = ledger_access::open(cli)?;
+    let component = people::component(client.state(), &args.component)?;
+    let (act, subject) = (ActName::ComponentValidate, component.to_string());
+    let intact = check_component_bytes(&cli.data, client.state(), &component);
+    ledger_access::require(&mut client, act, subject, intact)?;
+    let found = find(cli, client.state(), &component, client.time())?;
     let evidence = found.evidence;
     let facts = json!({
-        "component": words::digest(&component),
+        "component": record_json::digest(&component),
         "stage": "validated",
-        "evidence": words::evidence(&evidence),
-        "evidence-digest": words::digest(&evidence.digest()),
+        "evidence": record_json::evidence(&evidence),
+        "evidence-digest": record_json::digest(&evidence.digest()),
     });
-    let done = desk.act(Act::ComponentValidate {
+    let outcome = client.act(Act::ComponentValidate {
         component,
         evidence,
     })?;
-    if let Err(refusal) = &done {
-        return Ok(refusal.tell(places, &found.objections));
+    if let ActOutcome::Denied(denied) = &outcome {
+        return Ok(print_denied(cli, denied, &found.objections));
     }
     let what = format!("{component} is validated on six pieces of evidence");
-    Ok(tell(places, done, &what, facts))
+    Ok(print_outcome(cli, outcome, &what, facts))
 }
 
 /// Every recorded piece of a component, with whether it can still be opened.
 pub(super) fn recorded(
-    places: &Places,
-    state: &State,
+    cli: &CliContext,
+    state: &LedgerState,
     component: &Digest,
-    evidence: &Evidence,
+    evidence: &EvidenceSet,
 ) -> Vec<Value> {
     let row = |(kind, digest): (&EvidenceKind, &Digest)| {
-        let piece = opened(places, state, component, digest);
+        let piece = open_piece(&cli.data, state, component, digest);
         let piece = piece.map(|piece| (piece, "intact".to_owned()));
-        told(Some(*kind), digest, piece)
+        told(Some(*kind), digest, piece.map_err(anyhow::Error::from))
     };
     evidence.0.iter().map(row).collect()
 }
 
 /// Every piece of a draft that is on disk, passed or not: what a reviewer could rest on.
-pub(super) fn on_disk(places: &Places, state: &State, component: &Digest) -> Result<Vec<Value>> {
-    let store = EvidenceStore::new(&places.data, component);
+pub(super) fn on_disk(
+    cli: &CliContext,
+    state: &LedgerState,
+    component: &Digest,
+) -> Result<Vec<Value>> {
+    let store = EvidenceStore::new(&cli.data, component);
     let row = |digest: Digest| {
-        let piece = opened(places, state, component, &digest);
+        let piece = open_piece(&cli.data, state, component, &digest);
         let piece = piece.map(|piece| {
             let is = match piece.reasons.as_slice() {
                 [] => "passed".to_owned(),
@@ -211,7 +201,7 @@ pub(super) fn on_disk(places: &Places, state: &State, component: &Digest) -> Res
             };
             (piece, is)
         });
-        told(None, &digest, piece)
+        told(None, &digest, piece.map_err(anyhow::Error::from))
     };
     let mut all: Vec<Value> = store.all()?.into_iter().map(row).collect();
     all.sort_by_key(|one| (one["evidence"].to_string(), one["time"].to_string()));
@@ -219,7 +209,11 @@ pub(super) fn on_disk(places: &Places, state: &State, component: &Digest) -> Res
 }
 
 /// A piece with what was measured, or why it cannot be opened.
-fn told(kind: Option<EvidenceKind>, digest: &Digest, piece: Result<(Piece, String)>) -> Value {
+fn told(
+    kind: Option<EvidenceKind>,
+    digest: &Digest,
+    piece: Result<(EvidenceAttestation, String)>,
+) -> Value {
     let (kind, by, time, is, measured) = match piece {
         Ok((piece, is)) => (
             Some(piece.kind),
@@ -237,7 +231,7 @@ fn told(kind: Option<EvidenceKind>, digest: &Digest, piece: Result<(Piece, Strin
         ),
     };
     json!({
-        "evidence": kind.map(EvidenceKind::name), "digest": words::digest(digest), "by": by,
+        "evidence": kind.map(EvidenceKind::name), "digest": record_json::digest(digest), "by": by,
         "time": time, "is": is, "measured": measured,
     })
 }
@@ -255,58 +249,8 @@ fn measured(facts: &Value) -> Value {
     Value::Object(numbers.collect())
 }
 
-/// The evidence that a component was validated on, every piece opened and checked; or the first
-/// that does not hold.
-pub(super) fn whole(
-    places: &Places,
-    state: &State,
-    component: &Digest,
-) -> Result<BTreeMap<EvidenceKind, Piece>, String> {
-    let registered = state.registry().components().get(component);
-    let recorded = registered.and_then(|one| one.validated.as_ref());
-    let pieces = recorded.into_iter().flat_map(|(evidence, _)| &evidence.0);
-    let open = |(kind, digest): (&EvidenceKind, &Digest)| {
-        let piece = opened(places, state, component, digest);
-        let piece = piece.map_err(|error| format!("{}: {error:#}", kind.name()))?;
-        Ok((*kind, piece))
-    };
-    pieces.map(open).collect()
-}
-
-/// Bytes that are not what the ledger has the digest of.
-pub(super) struct Amiss {
-    pub(super) rule: &'static str,
-    pub(super) why: String,
-    pub(super) way_on: &'static str,
-}
-
-/// What is wrong with the bytes of a registered component, which are read and hashed; nobody signs
-/// for what they cannot read. Of one that is not registered the ledger says so by its own rule.
-pub(super) fn bytes_amiss(
-    places: &Places,
-    state: &State,
-    component: &Digest,
-) -> Result<Option<Amiss>> {
-    if !state.registry().components().contains_key(component) {
-        return Ok(None);
-    }
-    let Err(error) = places.data.component(component) else {
-        return Ok(None);
-    };
-    let rule = if matches!(error, DataDirError::NoComponent { .. }) {
-        "component.missing"
-    } else if matches!(error, DataDirError::ComponentChanged { .. }) {
-        "component.changed"
-    } else {
-        return Err(error.into());
-    };
-    let why = error.to_string();
-    let way_on = "restore the file from where it came from; counterfoil drift names it";
-    Ok(Some(Amiss { rule, why, way_on }))
-}
-
 /// A text among a piece's facts.
-pub(super) fn fact<'a>(piece: &'a Piece, name: &str) -> Result<&'a str> {
+pub(super) fn fact<'a>(piece: &'a EvidenceAttestation, name: &str) -> Result<&'a str> {
     let found = piece.facts.get(name).and_then(Value::as_str);
     found.with_context(|| format!("the evidence {} says nothing of {name}", piece.kind.name()))
 }

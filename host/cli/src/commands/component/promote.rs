@@ -1,33 +1,25 @@
 //! `component promote`: what was approved, and passed by the policy, comes into use.
 
 use anyhow::Result;
-use counterfoil_governance::act::Act;
+use counterfoil_governance::act::{Act, ActName};
 
 use super::approve::set_of;
-use crate::args::ComponentPromote;
-use crate::output::Answer;
-use crate::people::desk::Desk;
-use crate::people::refusal::tell;
-use crate::people::{self, words};
-use crate::places::Places;
+use crate::args::ComponentPromoteArgs;
+use crate::cli_context::CliContext;
+use crate::output::CommandAnswer;
+use crate::people::ledger_access;
+use crate::people::outcome::print_outcome;
+use crate::people::{self, record_json};
 
-pub(super) fn run(places: &Places, args: &ComponentPromote) -> Result<Answer> {
-    let mut desk = Desk::open(places)?;
-    let component = people::component(desk.state(), &args.component)?;
-    let act = "component-promote";
-    let set = match set_of(
-        places,
-        &mut desk,
-        (act, &component),
-        args.manifest.as_deref(),
-    )? {
-        Ok(set) => set,
-        Err(refusal) => return Ok(refusal.tell(places, &[])),
-    };
-    let done = desk.act(Act::ComponentPromote { set })?;
+pub(super) fn run(cli: &CliContext, args: &ComponentPromoteArgs) -> Result<CommandAnswer> {
+    let mut client = ledger_access::open(cli)?;
+    let component = people::component(client.state(), &args.component)?;
+    let act = ActName::ComponentPromote;
+    let set = set_of(cli, &mut client, act, &component, args.manifest.as_deref())?;
+    let outcome = client.act(Act::ComponentPromote { set })?;
     let what = format!(
-        "{component} is approved: it may be started under limits {}",
+        "{component} is promoted: runs may be authorized under limits {}",
         set.limits
     );
-    Ok(tell(places, done, &what, words::set(&set)))
+    Ok(print_outcome(cli, outcome, &what, record_json::set(&set)))
 }

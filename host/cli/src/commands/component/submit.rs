@@ -11,40 +11,42 @@ use counterfoil_trading::limits::SandboxLimits;
 use counterfoil_trading::manifest::WORLD;
 use serde_json::json;
 
-use crate::args::ComponentSubmit;
+use crate::args::ComponentSubmitArgs;
+use crate::cli_context::CliContext;
 use crate::commands::admit;
-use crate::output::Answer;
-use crate::people::desk::Desk;
-use crate::people::refusal::tell;
-use crate::people::{self, words};
-use crate::places::Places;
+use crate::output::CommandAnswer;
+use crate::people::ledger_access;
+use crate::people::outcome::print_outcome;
+use crate::people::{self, record_json};
 
-pub(super) fn run(places: &Places, args: &ComponentSubmit) -> Result<Answer> {
+pub(super) fn run(cli: &CliContext, args: &ComponentSubmitArgs) -> Result<CommandAnswer> {
     let strategy = people::id("--strategy", &args.strategy)?;
     let provenance = provenance(args)?;
     // Admission keeps the bytes under their digest; what is not admitted is no component.
     let limits = SandboxLimits::default();
-    let engine = places.engine("cranelift")?.for_limits(&limits);
+    let engine = cli.engine("cranelift")?.for_limits(&limits);
+    // Admitted before it is registered: a component that no host would run must not become a draft
+    // that others spend time on.
     let (component, ready) =
-        admit::component(places, &args.file.display().to_string(), &limits, &engine)?;
+        admit::component(cli, &args.file.display().to_string(), &limits, &engine)?;
     let act = Act::ComponentSubmit {
         component,
         strategy: strategy.clone(),
         provenance,
     };
-    let done = Desk::open(places)?.act(act)?;
+    let outcome = ledger_access::open(cli)?.act(act)?;
     let said = &ready.description;
     let what = format!(
         "{component} ({} {}) is a draft of {strategy}",
         said.name, said.version
     );
     let facts = json!({
-        "component": words::digest(&component), "strategy": strategy.as_str(), "stage": "draft",
+        "component": record_json::digest(&component), "strategy": strategy.as_str(), "stage": "draft",
     });
-    Ok(tell(places, done, &what, facts))
+    Ok(print_outcome(cli, outcome, &what, facts))
 }
 
-fn provenance(args: &ComponentSubmit) -> Result<Provenance> {
+fn provenance(args: &ComponentSubmitArgs) -> Result<Provenance> {
     let source = |flag: &str| {
         let folder = args.source.as_deref();
         folder.with_context(|| format!("give --source FOLDER or {flag}"))
@@ -70,22 +72,24 @@ fn provenance(args: &ComponentSubmit) -> Result<Provenance> {
 }
 
 /// The commit of a folder's source, and whether something in it is not committed.
-pub(super) struct Commit {
+pub(super) struct SourceCommit {
     id: String,
     changed: bool,
 }
 
-impl core::fmt::Display for Commit {
+impl core::fmt::Display for SourceCommit {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let changed = if self.changed { " with changes" } else { "" };
         write!(f, "{}{changed}", self.id)
     }
 }
 
-pub(super) fn commit_of(folder: &Path) -> Result<Commit> {
+pub(super) fn commit_of(folder: &Path) -> Result<SourceCommit> {
     let id = said_by(folder, "git", &["rev-parse", "HEAD"])?;
+    // Uncommitted changes are part of the name. Otherwise a build of edited sources would carry the
+    // commit of the reviewed ones.
     let changes = said_by(folder, "git", &["status", "--porcelain", "--", "."])?;
-    Ok(Commit {
+    Ok(SourceCommit {
         id,
         changed: !changes.is_empty(),
     })
@@ -112,6 +116,8 @@ fn lock_file_of(folder: &Path) -> Result<PathBuf> {
         .canonicalize()
         .with_context(|| format!("the folder {}", folder.display()))?;
     let found = whole
+        // In a workspace the lock file is above the crate's directory. The nearest one is the one
+        // that cargo used.
         .ancestors()
         .map(|folder| folder.join("Cargo.lock"))
         .find(|file| file.is_file());

@@ -1,9 +1,8 @@
-//! A child process of the demo that goes on while the demo does something else. It never outlives
-//! what holds it.
+//! A child process of the demo that runs beside it. It never outlives its handle.
 
 use core::time::Duration;
 use std::io::{BufRead as _, BufReader, Read};
-use std::process::{Child as Process, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 
@@ -13,20 +12,20 @@ use rustix::process::{Pid, Signal, kill_process};
 /// How long the demo waits for a line: far longer than any takes.
 const LINE_WAIT_MAX: Duration = Duration::from_mins(1);
 
-/// Which of its outputs is read.
+/// The output of the child that is read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Output {
+pub(super) enum ChildPipe {
     Standard,
     Error,
 }
 
 /// A child whose lines are read; it is killed and reaped when dropped.
-pub(super) struct Child {
-    process: Process,
+pub(super) struct DemoChild {
+    process: Child,
     lines: Receiver<String>,
 }
 
-impl Drop for Child {
+impl Drop for DemoChild {
     fn drop(&mut self) {
         // Both fail only on a child that has ended and was reaped.
         let _gone = self.process.kill();
@@ -34,10 +33,10 @@ impl Drop for Child {
     }
 }
 
-impl Child {
-    pub(super) fn start(mut command: Command, output: Output) -> Result<Self> {
+impl DemoChild {
+    pub(super) fn start(mut command: Command, pipe: ChildPipe) -> Result<Self> {
         let place = |wanted| {
-            if output == wanted {
+            if pipe == wanted {
                 Stdio::piped()
             } else {
                 Stdio::null()
@@ -45,9 +44,9 @@ impl Child {
         };
         command
             .stdin(Stdio::null())
-            .stdout(place(Output::Standard))
-            .stderr(place(Output::Error));
-        let mut process = command.spawn().context("this program again")?;
+            .stdout(place(ChildPipe::Standard))
+            .stderr(place(ChildPipe::Error));
+        let mut process = command.spawn().context("cannot start this program again")?;
         let out = process.stdout.take().map(|out| Box::new(out) as _);
         let err = process.stderr.take().map(|err| Box::new(err) as _);
         let pipe: Option<Box<dyn Read + Send>> = out.or(err);
@@ -67,11 +66,11 @@ impl Child {
         Ok(Self { process, lines })
     }
 
-    /// The first line of which `wanted` makes something.
+    /// What `wanted` makes of the first line for which it makes something.
     ///
     /// # Errors
     ///
-    /// Says what the child said instead if it ended first, or says nothing for too long.
+    /// Fails with the lines that the child printed if it ends first, or prints nothing for a minute.
     pub(super) fn find<T>(
         &self,
         what: &str,
@@ -88,29 +87,45 @@ impl Child {
                     said.push('\n');
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    bail!("{what}: nothing for {} s; {said}", LINE_WAIT_MAX.as_secs())
+                    bail!(
+                        "{what}: no line for {} s; printed: {said}",
+                        LINE_WAIT_MAX.as_secs()
+                    )
                 }
-                Err(RecvTimeoutError::Disconnected) => bail!("{what}: it ended before; {said}"),
+                Err(RecvTimeoutError::Disconnected) => {
+                    bail!("{what}: the process ended; printed: {said}")
+                }
             }
         }
     }
 
-    /// Kills it as the kernel does when memory runs out: it cannot do anything about it.
+    /// Kills it as the kernel does when memory runs out, without a chance to tidy up.
     pub(super) fn kill(mut self) -> Result<()> {
-        self.process.kill().context("SIGKILL")?;
-        self.process.wait().context("the end of a killed process")?;
+        self.process
+            .kill()
+            .context("cannot kill the runner's process")?;
+        self.process
+            .wait()
+            .context("cannot wait for the runner's process")?;
         Ok(())
     }
 
     /// Ends it as a service manager does, and waits until it has ended with exit code 0.
     pub(super) fn terminate(mut self) -> Result<()> {
-        kill_process(Pid::from_child(&self.process), Signal::TERM).context("SIGTERM")?;
+        kill_process(Pid::from_child(&self.process), Signal::TERM)
+            .context("cannot signal the runner's process")?;
         while self.lines.recv_timeout(LINE_WAIT_MAX).is_ok() {}
-        let ended = self.process.try_wait().context("the end of a process")?;
+        let ended = self
+            .process
+            .try_wait()
+            .context("cannot wait for the runner's process")?;
         let ended = match ended {
             Some(ended) => ended,
-            // Its pipe is closed, so it is on its way out.
-            None => self.process.wait().context("the end of a process")?,
+            // Its pipe is closed, so it ends soon.
+            None => self
+                .process
+                .wait()
+                .context("cannot wait for the runner's process")?,
         };
         ensure!(ended.success(), "the runner's process ended with {ended}");
         Ok(())

@@ -1,5 +1,5 @@
-//! The demo's operator: a start is authorized, the run lives through the death of its process, and
-//! its own backtest says the same. Each step is this very program in another process.
+//! The demo's operator: authorizes and starts a run, which survives the death of its process and equals
+//! its own backtest. Each step is this program in another process.
 
 use std::path::PathBuf;
 
@@ -10,51 +10,62 @@ use counterfoil_runner::times::show_time;
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use serde_json::{Value, json};
 
-use super::child::{Child, Output};
+use super::child::{ChildPipe, DemoChild};
 use super::people::RUNNER;
-use super::stage::{Stage, text};
-use crate::output::{pairs, short};
+use super::stage::{DemoStage, text};
+use crate::output::{print_fields, short_digest};
 
-/// The feed's name: a market that nobody could mistake for a real one.
+/// The feed's name, which cannot be mistaken for a real market.
 const FEED: &str = "replayed";
-/// What is traded: a replay sends no corporate actions, and these had no split for years.
+/// The instruments. A replayed feed sends no corporate actions, and these had no split for years.
 const SYMBOLS: &str = "IBM,MSFT";
-/// A hundred days a second: the snapshot lasts half a minute, longer than the demo looks at it.
+/// Replay speed, a hundred days per second: the snapshot lasts half a minute, longer than the demo
+/// watches it.
 const SPEED: &str = "8640000";
-/// Bars between one look at the run and the next.
+/// Bars to wait for before the kill, and after it.
 const BARS: u64 = 300;
 
-/// What came of the day.
-pub(super) struct Operated {
+/// The run that was operated, and its comparison with its backtest.
+pub(super) struct OperatedRun {
     run: String,
-    started: Started,
+    started: StartedRun,
     journal: PathBuf,
-    /// Where the parity statement is.
     statement: String,
-    /// Bars decided, and how many of them the backtest decided the same.
     decisions: u64,
+    /// Decisions that the backtest made the same.
     equal: u64,
     fills: u64,
     equity: String,
 }
 
-/// What is known of a run before it ends.
-struct Started {
-    /// The ledger's record that lets it start.
+/// What is known of the run before it ends.
+struct StartedRun {
+    /// Ledger record of the authorization.
     authorization: u64,
     manifest: PathBuf,
-    /// Bars decided when its process was killed, as its journal says.
+    /// Bars in its journal when its process was killed.
     killed_at: u64,
 }
 
-/// Starts a run of what `tried` tried out, under an authorization, over the bars of this snapshot.
-pub(super) fn operate(stage: &Stage<'_>, tried: &Execution, snapshot: &str) -> Result<Operated> {
+/// Operates a live run of what `tried` backtested, over the replayed bars of a snapshot.
+pub(super) fn operate(
+    stage: &DemoStage<'_>,
+    tried: &Execution,
+    snapshot: &str,
+) -> Result<OperatedRun> {
     let manifest = stage.start_manifest(tried)?;
     let file = manifest.display().to_string();
     let until = show_time(UnixNanos(now().0.saturating_add(DAY_NANOS)));
-    let authorize = ["authorize", "start", &file, "--until", &until];
+    let authorize = [
+        "account",
+        "authorization",
+        "grant",
+        &file,
+        "--until",
+        &until,
+    ];
     let authorized = stage.call("olga", 0, &authorize)?["record"].as_u64();
-    let authorization = authorized.context("no record authorizes the start")?;
+    let authorization = authorized.context("the authorization has no record")?;
     let record = authorization.to_string();
 
     let (served, at) = stage.serve()?;
@@ -65,19 +76,19 @@ pub(super) fn operate(stage: &Stage<'_>, tried: &Execution, snapshot: &str) -> R
     stage.watch(&at, run, BARS)?;
     served.kill()?;
     let killed_at = stage.decided(run)?;
-    stage.tell(&format!(
-        "the runner's process was killed: {killed_at} bars are decided and signed"
+    stage.print_step(&format!(
+        "killed the runner's process: {killed_at} bars are decided and signed"
     ));
 
     let (served, at) = stage.serve()?;
-    let goes_on = format!("run {} goes on", short(run));
-    served.find(&goes_on, |line| Ok((line == goes_on).then_some(())))?;
+    let resumed = format!("run {} resumed", short_digest(run));
+    served.find(&resumed, |line| Ok((line == resumed).then_some(())))?;
     stage.watch(&at, run, killed_at.saturating_add(BARS))?;
     stage.call("olga", 0, &["run", "stop", run, "--runner", &at])?;
-    stage.see(&at, run, |event| event["state"] == "stopped")?;
+    stage.watch_until(&at, run, |event| event["state"] == "stopped")?;
     let status = stage.call("olga", 0, &["run", "status", run, "--runner", &at])?;
     served.terminate()?;
-    let started = Started {
+    let started = StartedRun {
         authorization,
         manifest,
         killed_at,
@@ -85,26 +96,34 @@ pub(super) fn operate(stage: &Stage<'_>, tried: &Execution, snapshot: &str) -> R
     stage.judge(started, &status)
 }
 
-impl Stage<'_> {
-    /// The manifest of a start of what was tried out, under the limits of its account.
+impl DemoStage<'_> {
+    /// Writes the manifest that starts the backtested run, under the limits of its account.
     pub(super) fn start_manifest(&self, tried: &Execution) -> Result<PathBuf> {
         self.set_limits()?;
         let manifest = self.folder.join("start.json");
         let file = manifest.display().to_string();
         let of = tried.short();
-        let fed = ["manifest", &of, "--feed", FEED, "--instruments", SYMBOLS];
+        let fed = [
+            "run",
+            "manifest",
+            &of,
+            "--feed",
+            FEED,
+            "--instruments",
+            SYMBOLS,
+        ];
         self.call("", 0, &[&fed[..], &["-o", &file]].concat())?;
         Ok(manifest)
     }
 
-    /// Limits for the account, which the policy gives and two people sign; those of an earlier demo
-    /// in this folder are still in force.
+    /// Sets the account's limits, which the policy gives and two people sign. Those of an earlier demo
+    /// in this directory are still in force.
     fn set_limits(&self) -> Result<()> {
-        let list = self.call("", 0, &["limits", "list"])?;
+        let list = self.call("", 0, &["account", "limits", "list"])?;
         if list.as_array().is_some_and(|list| !list.is_empty()) {
             return Ok(());
         }
-        let set = ["limits", "set", "paper", "--owner", "demo"];
+        let set = ["account", "limits", "set", "paper", "--owner", "demo"];
         let record = self.call("olga", 0, &set)?["record"].to_string();
         for name in ["dan", "eve"] {
             self.call(name, 0, &["change", "approve", &record])?;
@@ -112,35 +131,35 @@ impl Stage<'_> {
         Ok(())
     }
 
-    /// The runner's process, and where it answers.
-    fn serve(&self) -> Result<(Child, String)> {
+    /// Starts the runner's process; returns its address too.
+    fn serve(&self) -> Result<(DemoChild, String)> {
         let command = self.command(RUNNER, &["serve", "--listen", "127.0.0.1:0"])?;
-        let served = Child::start(command, Output::Error)?;
-        let at = served.find("the runner's process did not answer", |line| {
-            let at = line.strip_prefix("the runner answers at ");
+        let served = DemoChild::start(command, ChildPipe::Error)?;
+        let at = served.find("the runner did not start", |line| {
+            let at = line.strip_prefix("the runner listens at ");
             Ok(at.map(str::to_owned))
         })?;
-        self.tell(&format!("{RUNNER:<6} serve"));
+        self.print_step(&format!("{RUNNER:<6} serve"));
         Ok((served, at))
     }
 
-    /// Watches the run until so many bars are decided.
+    /// Watches the run until this many bars are decided.
     fn watch(&self, at: &str, run: &str, bars: u64) -> Result<()> {
-        self.see(at, run, |event| {
+        self.watch_until(at, run, |event| {
             event["bars"]
                 .as_u64()
                 .is_some_and(|decided| decided >= bars)
         })?;
-        self.tell(&format!("olga   run watch: {bars} bars"));
+        self.print_step(&format!("olga   run watch: {bars} bars"));
         Ok(())
     }
 
-    /// Watches the run, from its first event, until one of them is `wanted`.
-    fn see(&self, at: &str, run: &str, wanted: impl Fn(&Value) -> bool) -> Result<()> {
+    /// Watches the run from its first event to one that is `wanted`.
+    fn watch_until(&self, at: &str, run: &str, wanted: impl Fn(&Value) -> bool) -> Result<()> {
         let words = ["run", "watch", run, "--after", "0-0", "--runner", at];
-        let watching = Child::start(self.command("olga", &words)?, Output::Standard)?;
-        watching.find("the run did not come so far", |line| {
-            let event: Value = serde_json::from_str(line).context("an event is no JSON")?;
+        let watching = DemoChild::start(self.command("olga", &words)?, ChildPipe::Standard)?;
+        watching.find("the run did not get that far", |line| {
+            let event: Value = serde_json::from_str(line).context("an event is not JSON")?;
             let event = &event["data"];
             if wanted(event) {
                 return Ok(Some(()));
@@ -153,27 +172,30 @@ impl Stage<'_> {
         })
     }
 
-    /// Bars that the run's journal has, while nobody writes it.
+    /// Bars in the run's journal while no process writes it.
     fn decided(&self, run: &str) -> Result<u64> {
-        let shown = self.call("", 0, &["show", run])?;
+        let shown = self.call("", 0, &["run", "show", run])?;
         shown["bars"].as_u64().context("the journal is open")
     }
 
-    /// The ended run before its judges: is its journal whole, and does its backtest say the same?
-    fn judge(&self, started: Started, status: &Value) -> Result<Operated> {
+    /// Verifies the ended run and compares it with its backtest.
+    fn judge(&self, started: StartedRun, status: &Value) -> Result<OperatedRun> {
         let run = text(status, "run")?;
         let verified = self.call("", 0, &["verify", run])?;
-        ensure!(verified["good"] == true, "its journal does not verify");
-        let parity = self.call("", 0, &["parity", run])?;
+        ensure!(
+            verified["good"] == true,
+            "the journal of the operated run does not verify"
+        );
+        let parity = self.call("", 0, &["audit", "parity", run])?;
         let counts = &parity["decisions"];
-        self.tell(&format!(
-            "its journal verifies; {} decisions, {} equal in its backtest, and signed",
+        self.print_step(&format!(
+            "verified its journal; {} decisions, {} equal in its backtest, signed",
             counts["live"], counts["equal"]
         ));
         let count = |of: &Value| of.as_u64().with_context(|| format!("no count in {of}"));
-        Ok(Operated {
+        Ok(OperatedRun {
             run: run.to_owned(),
-            journal: self.places.data.find(run)?.journal(),
+            journal: self.cli.data.find(run)?.journal(),
             statement: text(&parity, "statement")?.to_owned(),
             decisions: count(&counts["live"])?,
             equal: count(&counts["equal"])?,
@@ -184,7 +206,7 @@ impl Stage<'_> {
     }
 }
 
-impl Operated {
+impl OperatedRun {
     pub(super) fn json(&self) -> Value {
         json!({
             "run": self.run,
@@ -200,14 +222,13 @@ impl Operated {
         })
     }
 
-    /// The run's id as people type it.
     pub(super) fn run(&self) -> String {
-        short(&self.run)
+        short_digest(&self.run)
     }
 
-    pub(super) fn tell(&self) {
+    pub(super) fn print(&self) {
         let (authorization, killed) = (self.started.authorization, self.started.killed_at);
-        pairs(&[
+        print_fields(&[
             (
                 "  run",
                 format!(
@@ -219,9 +240,9 @@ impl Operated {
             ),
             (
                 "  started",
-                format!("by olga, whom record {authorization} of the ledger lets"),
+                format!("by olga, authorized by ledger record {authorization}"),
             ),
-            ("  killed", format!("after {killed} bars, and gone on with")),
+            ("  killed", format!("after {killed} bars, then resumed")),
             (
                 "  parity",
                 format!("{} decisions, {} equal", self.decisions, self.equal),

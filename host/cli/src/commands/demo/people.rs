@@ -1,15 +1,14 @@
-//! The demo's people: a strategy goes from draft to approved, each step by this very program in
-//! another process, as its own person would call it.
+//! The demo's people: take a strategy from draft to approved. Each step is this program in another
+//! process, as that person would run it.
 
 use anyhow::{Context as _, Result, ensure};
+use counterfoil_approval::ledger_view;
 use counterfoil_os::files::write_whole;
 use counterfoil_runner::store::data_dir::{Execution, MANIFEST_FILE};
 use serde_json::{Value, json};
 
-use super::stage::{Stage, program, text};
-use crate::output::{say, table};
-use crate::people::rows;
-use crate::people::view;
+use super::stage::{DemoStage, program, text};
+use crate::output::{print_line, print_table};
 
 /// The strategy that is approved.
 pub(super) const STRATEGY: &str = "buy-and-hold";
@@ -17,8 +16,8 @@ pub(super) const STRATEGY: &str = "buy-and-hold";
 /// The lock file that the built-in components were made with.
 const LOCK: &[u8] = include_bytes!("../../../../../sdk-examples/Cargo.lock");
 
-/// Who is there beside ada, who begins the ledger. Bob writes and approves, so that it can be seen
-/// that he does not approve what he wrote.
+/// The principals beside ada, who creates the ledger. Bob is author and approver, to show that he
+/// cannot approve what he wrote.
 const PEOPLE: [(&str, &[&str]); 6] = [
     ("abe", &["administrator"]),
     ("bob", &["author", "approver"]),
@@ -31,89 +30,102 @@ const PEOPLE: [(&str, &[&str]); 6] = [
 /// The service as which the runner's process acts.
 pub(super) const RUNNER: &str = "robot";
 
-/// What came of the walk.
-pub(super) struct Approved {
+/// The recorded approvals of the strategy, and the refusal of its author's own approval.
+pub(super) struct ApprovalChain {
     chain: Vec<Value>,
     refused: Option<Value>,
 }
 
-impl Approved {
+impl ApprovalChain {
     pub(super) fn json(&self) -> Value {
         json!({ "strategy": STRATEGY, "chain": self.chain, "refused": self.refused })
     }
 
-    pub(super) fn tell(&self) {
+    pub(super) fn print(&self) {
         let head = ["step", "by", "with key", "record"];
         let mut lines = vec![head.map(String::from).to_vec()];
         for link in &self.chain {
-            let cell = |name: &str| link.get(name).map(rows::short).unwrap_or_default();
+            let cell = |name: &str| {
+                link.get(name)
+                    .map(crate::people::table::short)
+                    .unwrap_or_default()
+            };
             lines.push(vec![cell("act"), cell("by"), cell("key"), cell("record")]);
         }
-        table(&lines);
+        print_table(&lines);
         if let Some(refused) = &self.refused {
-            let text = |name: &str| refused.get(name).map(rows::plain).unwrap_or_default();
-            say(&format!(
-                "refused, and on record {}: {} ({}); {}",
+            let text = |name: &str| {
+                refused
+                    .get(name)
+                    .map(crate::people::table::plain)
+                    .unwrap_or_default()
+            };
+            print_line(&format!(
+                "denied, in record {}: {} ({}); {}",
                 text("record"),
                 text("why"),
                 text("rule"),
-                text("way-on")
+                text("hint")
             ));
         }
     }
 }
 
-/// Walks the strategy to approved; what was walked by an earlier demo in this folder is shown.
-pub(super) fn walk(stage: &Stage<'_>, run: &Execution) -> Result<Approved> {
-    let Stage { places, folder } = stage;
+/// Takes the strategy to approved, or shows the approvals of an earlier demo in this directory.
+pub(super) fn walk(stage: &DemoStage<'_>, run: &Execution) -> Result<ApprovalChain> {
+    let DemoStage { cli, folder } = stage;
     let component = folder
         .join(format!("{STRATEGY}.wasm"))
         .display()
         .to_string();
     let one = component.as_str();
     let mut refused = None;
-    if view::all(&view::folder(places))?.is_empty() {
+    if ledger_view::all(&ledger_view::folder(&cli.data))?.is_empty() {
         stage.begin()?;
         refused = Some(stage.approve(one, run)?);
     }
     let shown = stage.call("", 0, &["component", "show", one])?;
     ensure!(
         shown["stage"] == "approved",
-        "the walk of an earlier demo was interrupted; delete {} and run the demo again",
+        "an earlier demo was interrupted; delete {} and run the demo again",
         folder.display()
     );
-    let mut who = stage.call("", 0, &["who-approved", one])?;
+    let mut who = stage.call("", 0, &["ledger", "who-approved", one])?;
     let chain = who["chain"].take();
-    let chain = chain.as_array().cloned().context("who approved it")?;
-    stage.call("", 0, &["ledger", "verify"])?;
-    Ok(Approved { chain, refused })
+    let chain = chain
+        .as_array()
+        .cloned()
+        .context("who-approved printed no chain")?;
+    stage.call("", 0, &["verify", "ledger"])?;
+    Ok(ApprovalChain { chain, refused })
 }
 
-impl Stage<'_> {
-    /// A ledger, people with a key each, and a policy that two of them put in force.
+impl DemoStage<'_> {
+    /// Creates a ledger, people with a key each, and a policy that two of them set in force.
     fn begin(&self) -> Result<()> {
-        self.call("", 0, &["key", "new", "ada"])?;
+        self.call("", 0, &["people", "key", "new", "ada"])?;
         self.call("ada", 0, &["ledger", "init", "demo"])?;
         for (name, roles) in PEOPLE {
-            let made = self.call("", 0, &["key", "new", name])?;
-            let mut words = vec!["principal", "add", name, "--key", text(&made, "key")?];
+            let made = self.call("", 0, &["people", "key", "new", name])?;
+            let mut words = vec!["people", "add", name, "--key", text(&made, "key")?];
             for role in roles {
                 words.extend(["--role", role]);
             }
             self.call("ada", 0, &words)?;
         }
-        let made = self.call("", 0, &["key", "new", RUNNER])?;
+        let made = self.call("", 0, &["people", "key", "new", RUNNER])?;
         let key = text(&made, "key")?;
         self.call(
             "ada",
             0,
-            &["principal", "add", RUNNER, "--service", "--key", key],
+            &["people", "add", RUNNER, "--service", "--key", key],
         )?;
         self.call("ada", 0, &["ledger", "end-setup"])?;
         let policy = self.folder.join("policy");
-        // An interrupted demo may have left one, which nobody has put in force.
+        // An interrupted demo may have left one, which is not in force.
         if policy.exists() {
-            std::fs::remove_dir_all(&policy).context("the policy of an interrupted demo")?;
+            std::fs::remove_dir_all(&policy)
+                .context("cannot remove the policy of an interrupted demo")?;
         }
         let policy = policy.display().to_string();
         self.call("", 0, &["policy", "init", &policy])?;
@@ -123,7 +135,7 @@ impl Stage<'_> {
         Ok(())
     }
 
-    /// Draft, validated, approved; the answer is the refusal of the author's own approval.
+    /// Submits, validates, approves and promotes it; returns the refusal of its author's approval.
     fn approve(&self, one: &str, tried: &Execution) -> Result<Value> {
         let manifest = tried.folder.join(MANIFEST_FILE).display().to_string();
         let run = tried.short();
@@ -148,10 +160,10 @@ impl Stage<'_> {
                 "as-built-in",
             ],
         )?;
-        // No compiler for guests is asked for here: what the author attests is one more replay.
+        // The demo needs no compiler for guests: the author attests one more replay instead of tests.
         let folder = self.folder.display().to_string();
         let program = program()?.display().to_string();
-        let (data, keys) = (self.places.data.root(), self.places.keys.path());
+        let (data, keys) = (self.cli.data.root(), self.cli.keys.path());
         let (data, keys) = (data.display().to_string(), keys.display().to_string());
         let attest = [
             "component",
@@ -184,7 +196,7 @@ impl Stage<'_> {
         ];
         self.call("carol", 0, &validate)?;
         self.call("carol", 0, &["component", "review", one])?;
-        // Approved under the limits of the account that it is to trade for, and started under no other.
+        // ApprovalChain under the limits of the account that it is to trade for, and started under no other.
         let start = self.start_manifest(tried)?.display().to_string();
         let under = [one, "--manifest", &start];
         let approve = [&["component", "approve"], &under[..]].concat();

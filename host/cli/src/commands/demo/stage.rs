@@ -1,4 +1,4 @@
-//! Where the demo's people act: each act is this very program in another process.
+//! Runs this program in another process for each act of the demo's people.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -6,39 +6,41 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-use crate::output::say;
-use crate::places::Places;
+use crate::cli_context::CliContext;
+use crate::output::print_line;
 
-/// Where everything of the demo is.
-pub(super) struct Stage<'a> {
-    pub(super) places: &'a Places,
+/// The demo's directories.
+pub(super) struct DemoStage<'a> {
+    pub(super) cli: &'a CliContext,
     pub(super) folder: &'a Path,
 }
 
-impl Stage<'_> {
-    /// This program, about to be called for somebody; for nobody in particular if `who` is empty.
+impl DemoStage<'_> {
+    /// This program with the demo's directories, acting as `who` if that is not empty.
     pub(super) fn command(&self, who: &str, words: &[&str]) -> Result<Command> {
         let mut command = Command::new(program()?);
         command
             .arg("--json")
             .arg("--data-dir")
-            .arg(self.places.data.root())
+            .arg(self.cli.data.root())
             .arg("--key-dir")
-            .arg(self.places.keys.path())
+            .arg(self.cli.keys.path())
             .env_remove("COUNTERFOIL_AS")
             .env_remove("COUNTERFOIL_RUNNER");
         if !who.is_empty() {
             command.args(["--as", who]);
         }
-        // What follows a lone -- belongs to somebody else.
+        // Last, because what follows a lone -- is another program's.
         command.args(words);
         Ok(command)
     }
 
-    /// Calls this program for somebody, and gives what it prints.
+    /// Runs this program as `who` and returns the JSON that it prints; `code` is the exit code it must have.
     pub(super) fn call(&self, who: &str, code: i32, words: &[&str]) -> Result<Value> {
         let mut command = self.command(who, words)?;
-        let output = command.output().context("this program again")?;
+        let output = command
+            .output()
+            .context("cannot start this program again")?;
         let line = words.join(" ");
         if output.status.code() != Some(code) {
             let out = String::from_utf8_lossy(&output.stdout);
@@ -52,22 +54,22 @@ impl Stage<'_> {
             .with_context(|| format!("counterfoil {line} printed no JSON"))?;
         if !who.is_empty() {
             let verb: Vec<&str> = words.iter().take(2).copied().collect();
-            let what = if code == 0 { "" } else { ": refused" };
-            self.tell(&format!("{who:<6} {}{what}", verb.join(" ")));
+            let what = if code == 0 { "" } else { ": denied" };
+            self.print_step(&format!("{who:<6} {}{what}", verb.join(" ")));
         }
         Ok(value)
     }
 
-    /// Says what is done, where people read.
-    pub(super) fn tell(&self, line: &str) {
-        if !self.places.json {
-            say(&format!("  {line}"));
+    /// Prints a step; not with `--json`.
+    pub(super) fn print_step(&self, line: &str) {
+        if !self.cli.json {
+            print_line(&format!("  {line}"));
         }
     }
 }
 
 pub(super) fn program() -> Result<PathBuf> {
-    std::env::current_exe().context("this program's own path")
+    std::env::current_exe().context("cannot find this program's own file")
 }
 
 pub(super) fn text<'a>(value: &'a Value, field: &str) -> Result<&'a str> {

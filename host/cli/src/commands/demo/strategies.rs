@@ -1,4 +1,4 @@
-//! The demo's strategies: each is run, verified, replayed, audited, proved and reported.
+//! The demo's strategies: each is run, verified, replayed, tested for look-ahead, proved, reported.
 
 use std::path::{Path, PathBuf};
 
@@ -9,9 +9,9 @@ use counterfoil_trading::manifest::Manifest;
 use counterfoil_verify::verify_proof;
 
 use crate::args;
+use crate::cli_context::CliContext;
 use crate::commands::{audit, backtest, ingest, proof, replay, report as page, sweep, verify};
-use crate::output::say;
-use crate::places::Places;
+use crate::output::print_line;
 use crate::report;
 
 /// Twelve thousand daily bars of five instruments; see `tests/data/README.md`.
@@ -23,21 +23,21 @@ const ACTIONS: &[u8] =
 const ACTIONS_NAME: &str = "us-equities-actions-2000-2013.csv";
 
 /// One strategy of the demo.
-pub(super) struct Example {
+pub(super) struct DemoStrategy {
     pub(super) name: &'static str,
     component: &'static [u8],
     params: &'static [&'static str],
     account: &'static str,
 }
 
-pub(super) const EXAMPLES: &[Example] = &[
-    Example {
+pub(super) const EXAMPLES: &[DemoStrategy] = &[
+    DemoStrategy {
         name: "buy-and-hold",
         component: include_bytes!("../../../../../sdk-examples/components/buy-and-hold.wasm"),
         params: &[],
         account: "cash",
     },
-    Example {
+    DemoStrategy {
         name: "moving-average-cross",
         component: include_bytes!(
             "../../../../../sdk-examples/components/moving-average-cross.wasm"
@@ -47,8 +47,8 @@ pub(super) const EXAMPLES: &[Example] = &[
     },
 ];
 
-/// What was shown for one strategy.
-pub(super) struct Shown {
+/// One strategy's run with what was checked about it.
+pub(super) struct DemoRun {
     pub(super) name: &'static str,
     pub(super) manifest: Manifest,
     pub(super) outcome: ExecutionOutcome,
@@ -57,12 +57,12 @@ pub(super) struct Shown {
     pub(super) report: PathBuf,
 }
 
-pub(super) fn take_in(places: &Places, folder: &Path) -> Result<String> {
+pub(super) fn ingest_data(cli: &CliContext, folder: &Path) -> Result<String> {
     let file = folder.join(DATA_NAME);
     write_whole(&file, DATA)?;
     let actions = folder.join(ACTIONS_NAME);
     write_whole(&actions, ACTIONS)?;
-    let ask = args::Ingest {
+    let ask = args::IngestArgs {
         file,
         symbol: None,
         timeframe: Some("1d".to_owned()),
@@ -82,32 +82,32 @@ pub(super) fn take_in(places: &Places, folder: &Path) -> Result<String> {
         trades: false,
         revises: None,
     };
-    let done = ingest::ingest(places, &ask)?;
-    if !places.json {
+    let done = ingest::ingest(cli, &ask)?;
+    if !cli.json {
         ingest::print(&done);
-        say("");
+        print_line("");
     }
     Ok(done.id.to_string())
 }
 
 pub(super) fn show(
-    places: &Places,
+    cli: &CliContext,
     folder: &Path,
-    example: &Example,
+    example: &DemoStrategy,
     snapshot: &str,
-) -> Result<Shown> {
+) -> Result<DemoRun> {
     let component = folder.join(format!("{}.wasm", example.name));
     write_whole(&component, example.component)?;
     let ask = ask_backtest(&component, example, snapshot);
-    let manifest = backtest::manifest_of(places, &ask)?;
-    let outcome = backtest::execute(places, &manifest, "cranelift")?;
-    if !places.json {
+    let manifest = backtest::manifest_of(cli, &ask)?;
+    let outcome = backtest::execute(cli, &manifest, "cranelift")?;
+    if !cli.json {
         report::print_outcome(&manifest, &outcome)?;
     }
-    let key = verify::public_key(places, None)?;
+    let key = verify::public_key(cli, None)?;
     let found = verify::verify(&outcome.execution.journal(), &key)?;
-    if !places.json {
-        say("");
+    if !cli.json {
+        print_line("");
         verify::print(&found);
     }
     ensure!(
@@ -116,44 +116,46 @@ pub(super) fn show(
         example.name
     );
     let name = format!("{}/{}", outcome.execution.run, outcome.execution.number);
-    let again = replay::execute(places, &name, "pulley")?;
+    let again = replay::execute(cli, &name, "pulley")?;
     ensure!(
         again.is_identical(),
         "the replay of {} differs",
         example.name
     );
-    if !places.json {
-        say(&format!(
+    if !cli.json {
+        print_line(&format!(
             "replay           identical on the Pulley interpreter: {} decisions",
             again.decisions
         ));
     }
-    let audited = audit::lookahead(places, &name, "cranelift")?;
+    let audited = audit::lookahead(cli, &name, "cranelift")?;
     ensure!(
         audited.is_identical(),
-        "{} decides otherwise when it cannot see ahead",
+        "{} decides differently when later bars are garbage",
         example.name
     );
-    if !places.json {
-        say("look-ahead       none: decided again over garbage, every decision is the same");
+    if !cli.json {
+        print_line(
+            "look-ahead       none: every decision is the same with garbage in all later bars",
+        );
     }
     let file = folder.join(format!("{}.tlog-proof", example.name));
-    let (proof, _) = proof::write(places, &ask_proof(&name, &outcome, &file)?)?;
+    let (proof, _) = proof::write(cli, &ask_proof(&name, &outcome, &file)?)?;
     let bytes = counterfoil_os::files::read_whole(&proof)?;
     let proved = verify_proof(&bytes, &key, Some(&manifest.canonical()?))
         .context("the proof does not verify")?;
-    if !places.json {
-        say(&format!(
+    if !cli.json {
+        print_line(&format!(
             "proof            entry {}: {}",
             proved.index, proved.text
         ));
     }
-    let report = write_report(places, name)?;
-    if !places.json {
-        say(&format!("report           {}", report.display()));
-        say("");
+    let report = write_report(cli, name)?;
+    if !cli.json {
+        print_line(&format!("report           {}", report.display()));
+        print_line("");
     }
-    Ok(Shown {
+    Ok(DemoRun {
         name: example.name,
         manifest,
         outcome,
@@ -163,8 +165,8 @@ pub(super) fn show(
     })
 }
 
-fn ask_backtest(component: &Path, example: &Example, snapshot: &str) -> args::Backtest {
-    args::Backtest {
+fn ask_backtest(component: &Path, example: &DemoStrategy, snapshot: &str) -> args::BacktestArgs {
+    args::BacktestArgs {
         manifest: None,
         terms: terms(component, example),
         snapshot: Some(snapshot.to_owned()),
@@ -177,46 +179,52 @@ fn ask_backtest(component: &Path, example: &Example, snapshot: &str) -> args::Ba
 }
 
 /// The last example with other parameters, on all cores.
-pub(super) fn sweep_it(places: &Places, folder: &Path, snapshot: &str) -> Result<sweep::Made> {
+pub(super) fn sweep_it(
+    cli: &CliContext,
+    folder: &Path,
+    snapshot: &str,
+) -> Result<sweep::EndedSweep> {
     let example = EXAMPLES.last().context("the demo has examples")?;
     let component = folder.join(format!("{}.wasm", example.name));
     let mut base = ask_backtest(&component, example, snapshot);
     base.terms
         .params
         .retain(|text| !text.starts_with("fast=") && !text.starts_with("slow="));
-    let ask = args::Sweep {
+    let ask = args::SweepArgs {
         base,
         vary: vec!["fast=10..30:10".to_owned(), "slow=50,100".to_owned()],
         list: None,
         workers: None,
         top: usize::MAX,
     };
-    sweep::make(places, &ask)
+    sweep::make(cli, &ask)
 }
 
-fn write_report(places: &Places, run: String) -> Result<PathBuf> {
-    let ask = args::Report {
+fn write_report(cli: &CliContext, run: String) -> Result<PathBuf> {
+    let ask = args::ReportArgs {
         run,
         out: None,
         periods_per_year: None,
         key: None,
     };
-    Ok(page::write(places, &ask)?.folder.join("report.html"))
+    Ok(page::write(cli, &ask)?.folder.join("report.html"))
 }
 
-/// Asks for the proof of the decision before the first fill: the one that sent the order.
-fn ask_proof(name: &str, outcome: &ExecutionOutcome, file: &Path) -> Result<args::Proof> {
+/// The arguments that prove the decision before the first fill: the one that sent the order.
+fn ask_proof(name: &str, outcome: &ExecutionOutcome, file: &Path) -> Result<args::ProofArgs> {
     let fills = report::fills(&outcome.execution)?;
-    let first = fills.first().context("the demo's runs have fills")?;
+    let first = fills.first().context("the demo's run has no fill")?;
     let manifest: Manifest = Manifest::parse(
         &counterfoil_runner::run::extent::JournalExtent::read(&outcome.execution.journal())?
             .open
             .manifest,
     )?;
     let instrument = manifest.instruments.get(first.fill.instrument.index());
-    let symbol = &instrument.context("a fill of no instrument")?.symbol;
+    let symbol = &instrument
+        .context("a fill names an instrument that the manifest does not have")?
+        .symbol;
     let bar = first.bar.saturating_sub(1);
-    Ok(args::Proof {
+    Ok(args::ProofArgs {
         run: name.to_owned(),
         entry: None,
         bar: Some(format!("{symbol}:{bar}")),
@@ -224,39 +232,19 @@ fn ask_proof(name: &str, outcome: &ExecutionOutcome, file: &Path) -> Result<args
     })
 }
 
-fn terms(component: &Path, example: &Example) -> args::Terms {
-    let zero = || "0".to_owned();
-    args::Terms {
+fn terms(component: &Path, example: &DemoStrategy) -> args::ManifestFlags {
+    args::ManifestFlags {
         component: Some(component.display().to_string()),
         params: example
             .params
             .iter()
             .map(|text| (*text).to_owned())
             .collect(),
-        cash: "1000000".to_owned(),
-        account: example.account.to_owned(),
-        leverage: "2".to_owned(),
-        maintenance_bps: zero(),
-        margin_call: "reduce".to_owned(),
-        fee_bps: "5".to_owned(),
-        maker_fee_bps: None,
-        fee_per_share: zero(),
-        fee_fixed: zero(),
-        fee_min: zero(),
-        fee_max: "off".to_owned(),
-        slippage_bps: "2".to_owned(),
-        slippage_ticks: 0,
-        slippage_volume_bps: zero(),
-        borrow_bps: zero(),
-        latency_bars: 0,
-        limit_trade_through: false,
-        volume_cap: "1000".to_owned(),
+        account: Some(example.account.to_owned()),
+        fee_bps: Some("5".to_owned()),
+        slippage_bps: Some("2".to_owned()),
         risk: Some("research".to_owned()),
-        limits: None,
-        on_fault: "cancel".to_owned(),
-        seed: "0".to_owned(),
-        owner: "demo".to_owned(),
-        account_name: "paper".to_owned(),
-        currency: "USD".to_owned(),
+        owner: Some("demo".to_owned()),
+        ..args::ManifestFlags::default()
     }
 }

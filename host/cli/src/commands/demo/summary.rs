@@ -1,28 +1,32 @@
-//! What the demo says in the end.
+//! The demo's summary.
 
 use std::path::Path;
 
-use super::operator::Operated;
-use super::people::{Approved, STRATEGY};
-use super::strategies::Shown;
-use crate::output::{pairs, say, short, table};
+use super::operator::OperatedRun;
+use super::people::{ApprovalChain, STRATEGY};
+use super::strategies::DemoRun;
+use crate::output::{print_fields, print_line, print_table, short_digest};
 
-/// What was proven, where the files are, what to try next.
-pub(super) fn tell(
+/// Prints what was proven, where the files are and what to try next.
+pub(super) fn print(
     folder: &Path,
     snapshot: &str,
-    shown: &[Shown],
-    approved: &Approved,
-    operated: &Operated,
+    shown: &[DemoRun],
+    approved: &ApprovalChain,
+    operated: &OperatedRun,
 ) {
-    say("What was proven");
-    say(
+    print_line("What was proven");
+    print_line(
         "  Every journal is intact and complete: one signed decision for each bar of the snapshot.",
     );
-    say("  Every fill, fee and amount follows from the rules, recomputed without the component.");
-    say("  Every component, run again by its digest on another back end, decided the same.");
-    say("  So it did while every bar beyond the one at hand was garbage: no look-ahead.");
-    say("");
+    print_line(
+        "  Every fill, fee and amount follows from the rules, recomputed without the component.",
+    );
+    print_line("  Every component, replayed by its digest on another back end, decided the same.");
+    print_line(
+        "  It also decided the same with every later bar replaced by garbage: no look-ahead.",
+    );
+    print_line("");
     let head = [
         "strategy",
         "run",
@@ -32,55 +36,56 @@ pub(super) fn tell(
         "decision digest",
     ];
     let mut rows = vec![head.map(String::from).to_vec()];
-    for one in shown {
-        let close = &one.outcome.close;
+    for run in shown {
+        let close = &run.outcome.close;
         rows.push(vec![
-            one.name.to_owned(),
-            one.outcome.execution.short(),
-            one.records.to_string(),
+            run.name.to_owned(),
+            run.outcome.execution.short(),
+            run.records.to_string(),
             close.fills.to_string(),
             close.equity.to_text(),
-            short(&hex::encode(close.decision_digest)),
+            short_digest(&hex::encode(close.decision_digest)),
         ]);
     }
-    table(&rows);
-    say("");
-    say(&format!(
-        "Who let {STRATEGY} in, each with a key of their own"
-    ));
-    approved.tell();
-    say("");
-    say("What the operator ran");
-    operated.tell();
-    say("");
-    say("Where the files are");
+    print_table(&rows);
+    print_line("");
+    print_line(&format!("Who approved {STRATEGY}, each with their own key"));
+    approved.print();
+    print_line("");
+    print_line("What olga, the operator, ran");
+    operated.print();
+    print_line("");
+    print_line("Where the files are");
     let at = |name: &str| folder.join(name).display().to_string();
-    pairs(&[
+    print_fields(&[
         ("  snapshots, runs", at("data")),
         ("  ledger", at("data/ledger")),
         ("  keys", at("keys")),
         ("  snapshot", snapshot.to_owned()),
     ]);
-    say("");
-    say("What to try next");
+    print_line("");
+    print_line("What to try next");
     if let Some(last) = shown.last() {
         let flags = format!("--data-dir {} --key-dir {}", at("data"), at("keys"));
         let run = last.outcome.execution.short();
         let program = std::env::current_exe()
             .map_or("counterfoil".to_owned(), |path| path.display().to_string());
-        say(&format!("  open {} in a browser", last.report.display()));
-        say(&format!("  {program} show {run} --fills {flags}"));
-        say(&format!(
+        print_line(&format!("  open {} in a browser", last.report.display()));
+        print_line(&format!("  {program} run show {run} --fills {flags}"));
+        print_line(&format!(
             "  {program} verify {} {flags}",
             last.proof.display()
         ));
-        say(&format!(
+        print_line(&format!(
             "  {program} replay {run} --backend cranelift-none {flags}"
         ));
-        say(&format!("  {program} parity {} {flags}", operated.run()));
-        say(&format!("  {program} ledger tail {flags}"));
-        say("  Operate a run yourself: README.md, An operator's day");
-        say("  Change a byte of a journal and verify it again.");
-        say("  Write a strategy of your own: docs/start/WRITE_A_STRATEGY.md");
+        print_line(&format!(
+            "  {program} audit parity {} {flags}",
+            operated.run()
+        ));
+        print_line(&format!("  {program} ledger tail {flags}"));
+        print_line("  Operate a run yourself: README.md, \"You operate\"");
+        print_line("  Change a byte of a journal and verify it again.");
+        print_line("  Write a strategy of your own: docs/start/WRITE_A_STRATEGY.md");
     }
 }

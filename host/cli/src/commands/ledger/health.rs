@@ -2,39 +2,39 @@
 //! that is.
 
 use anyhow::Result;
-use counterfoil_governance::report::{Health, health};
+use counterfoil_governance::report::{EvidenceHealth, health};
 use counterfoil_runner::clock::now;
 use serde_json::{Value, json};
 
-use crate::output::{Answer, pairs, say_json};
-use crate::people::rows;
-use crate::people::view::View;
-use crate::places::Places;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, print_fields, print_json};
+use crate::people::ledger_access;
+use crate::people::table;
 
 /// Prints every list; yes if nobody has to look at any of them.
-pub(super) fn run(places: &Places) -> Result<Answer> {
-    let view = View::open(places)?;
+pub(super) fn run(cli: &CliContext) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let found = health(view.state(), now());
     let open = found.open_items();
     let lists = lists(&found);
-    if places.json {
+    if cli.json {
         let pair = |(name, list): &(&str, Value)| ((*name).to_owned(), list.clone());
         let mut value = Value::Object(lists.iter().map(pair).collect());
         value["open-items"] = json!(open);
         value["denials"] = json!(found.denials);
-        say_json(&value);
+        print_json(&value);
     } else {
         let mut told = vec![("open items", open.to_string())];
         let some = lists.iter().filter(|(_, list)| *list != json!([]));
-        told.extend(some.map(|(name, list)| (*name, rows::short(list))));
+        told.extend(some.map(|(name, list)| (*name, table::short(list))));
         told.push(("denials, ever", found.denials.to_string()));
-        pairs(&told);
+        print_fields(&told);
     }
-    Ok(if open == 0 { Answer::Yes } else { Answer::No })
+    Ok(CommandAnswer::yes_if(open == 0))
 }
 
 /// Each list by what it is of: records by their numbers, components and runs by their digests.
-fn lists(found: &Health) -> [(&'static str, Value); 12] {
+fn lists(found: &EvidenceHealth) -> [(&'static str, Value); 12] {
     let digests = |all: &std::collections::BTreeSet<counterfoil_base::digest::Digest>| {
         json!(all.iter().map(ToString::to_string).collect::<Vec<_>>())
     };

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
+use counterfoil_approval::host_checks::{check_policy_tests, policy_in_force};
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::act::{Act, Refused};
+use counterfoil_governance::act::{Act, ActName};
 use counterfoil_os::files::{make_folder, write_whole};
 use counterfoil_policy::bundle::Bundle;
 use counterfoil_policy::starter;
@@ -13,16 +14,15 @@ use counterfoil_runner::gates::Archive;
 use serde_json::json;
 
 use super::child::evaluator;
-use crate::output::{Answer, pairs, say, say_json};
-use crate::people::desk::Desk;
-use crate::people::refusal::tell;
-use crate::people::view::View;
-use crate::places::Places;
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, print_fields, print_json, print_line};
+use crate::people::ledger_access;
+use crate::people::outcome::{print_denied, print_outcome};
 
-pub(super) fn init(places: &Places, folder: &Path) -> Result<Answer> {
+pub(super) fn init(cli: &CliContext, folder: &Path) -> Result<CommandAnswer> {
     if folder.exists() {
         bail!(
-            "{} is there already; name a folder that is not",
+            "{} exists already; choose another directory",
             folder.display()
         );
     }
@@ -31,25 +31,25 @@ pub(super) fn init(places: &Places, folder: &Path) -> Result<Answer> {
         write_whole(&folder.join(name), text.as_bytes())?;
     }
     let bundle = read(folder)?;
-    if places.json {
-        say_json(&json!({ "folder": folder, "digest": bundle.digest() }));
-        return Ok(Answer::Yes);
+    if cli.json {
+        print_json(&json!({ "folder": folder, "digest": bundle.digest() }));
+        return Ok(CommandAnswer::Yes);
     }
     let name = folder.display();
-    say(&format!("wrote the starter policy {}", bundle.digest()));
-    say("next: set its numbers to yours, and try it");
-    say(&format!("  {name}/data.json"));
-    say(&format!("  counterfoil policy test {name}"));
-    say(&format!("  counterfoil policy set {name} --as YOU"));
-    Ok(Answer::Yes)
+    print_line(&format!("wrote the starter policy {}", bundle.digest()));
+    print_line("next: edit its limits, test it, propose it");
+    print_line(&format!("  {name}/data.json"));
+    print_line(&format!("  counterfoil policy test {name}"));
+    print_line(&format!("  counterfoil policy set {name} --as YOU"));
+    Ok(CommandAnswer::Yes)
 }
 
-pub(super) fn show(places: &Places, folder: Option<&Path>) -> Result<Answer> {
+pub(super) fn show(cli: &CliContext, folder: Option<&Path>) -> Result<CommandAnswer> {
     let (place, bundle, since) = if let Some(folder) = folder {
         (folder.display().to_string(), read(folder)?, None)
     } else {
-        let view = View::open(places)?;
-        let bundle = super::in_force(places, view.state())??;
+        let view = ledger_access::view(cli)?;
+        let bundle = policy_in_force(&cli.data, view.state())?;
         let since = view.state().policies().last().map(|(_, deed)| deed.index);
         ("in force".to_owned(), bundle, since)
     };
@@ -58,15 +58,15 @@ pub(super) fn show(places: &Places, folder: Option<&Path>) -> Result<Answer> {
         .iter()
         .map(|(path, content)| (path.clone(), content.len(), Digest::of(content)))
         .collect();
-    if places.json {
+    if cli.json {
         let file = |(path, bytes, digest): &(String, usize, Digest)| json!({ "path": path, "bytes": bytes, "digest": digest.to_string() });
-        say_json(&json!({
+        print_json(&json!({
             "policy": place,
             "digest": bundle.digest(),
             "since-record": since,
             "files": files.iter().map(file).collect::<Vec<_>>(),
         }));
-        return Ok(Answer::Yes);
+        return Ok(CommandAnswer::Yes);
     }
     let mut rows = vec![
         ("policy", place),
@@ -76,77 +76,68 @@ pub(super) fn show(places: &Places, folder: Option<&Path>) -> Result<Answer> {
     if let Some(record) = since {
         rows.push(("since record", record.to_string()));
     }
-    pairs(&rows);
+    print_fields(&rows);
     for (path, bytes, digest) in files {
-        say(&format!("  {digest}  {bytes:>7}  {path}"));
+        print_line(&format!("  {digest}  {bytes:>7}  {path}"));
     }
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }
 
-pub(super) fn test(places: &Places, folder: &Path) -> Result<Answer> {
+pub(super) fn test(cli: &CliContext, folder: &Path) -> Result<CommandAnswer> {
     let suite = evaluator()?.test(&read(folder)?);
-    if places.json {
-        say_json(&serde_json::to_value(&suite)?);
+    if cli.json {
+        print_json(&serde_json::to_value(&suite)?);
     } else {
         told(&suite);
     }
-    Ok(if suite.passes() {
-        Answer::Yes
-    } else {
-        Answer::No
-    })
+    Ok(CommandAnswer::yes_if(suite.passes()))
 }
 
 fn told(suite: &TestSuite) {
     if let Some(reason) = &suite.refused {
-        say(&format!("no test was run: {reason}"));
+        print_line(&format!("no tests ran: {reason}"));
         return;
     }
     for case in &suite.cases {
         match &case.failure {
-            None => say(&format!("pass  {}", case.rule)),
-            Some(why) => say(&format!("FAIL  {}: {why}", case.rule)),
+            None => print_line(&format!("pass  {}", case.rule)),
+            Some(why) => print_line(&format!("FAIL  {}: {why}", case.rule)),
         }
     }
     for file in &suite.coverage {
         let lines: Vec<String> = file.not_covered.iter().map(ToString::to_string).collect();
         let missed = if lines.is_empty() {
-            "every line was reached".to_owned()
+            "every line covered".to_owned()
         } else {
-            format!("not reached: lines {}", lines.join(", "))
+            format!("lines not covered: {}", lines.join(", "))
         };
-        say(&format!("{}: {missed}", file.path));
+        print_line(&format!("{}: {missed}", file.path));
     }
     let failed = suite.cases.iter().filter(|case| case.failure.is_some());
     let (failed, all) = (failed.count(), suite.cases.len());
-    say(&format!("{all} tests, {failed} failed"));
+    print_line(&format!("{all} tests, {failed} failed"));
 }
 
 /// Keeps the policy in the archive and puts it in force. Its own tests must pass: a policy that
 /// contradicts them is a slip of somebody's hand.
-pub(super) fn set(places: &Places, folder: &Path) -> Result<Answer> {
+pub(super) fn set(cli: &CliContext, folder: &Path) -> Result<CommandAnswer> {
     let bundle = read(folder)?;
     let suite = evaluator()?.test(&bundle);
-    if !suite.passes() {
+    let mut client = ledger_access::open(cli)?;
+    if let Err(denial) = check_policy_tests(&suite) {
         let failed = suite.cases.iter().filter(|case| case.failure.is_some());
         let mut reasons: Vec<String> = failed.map(|case| case.rule.clone()).collect();
         reasons.extend(suite.refused.iter().map(ToString::to_string));
-        let refused = Refused {
-            act: "policy-set".to_owned(),
-            subject: bundle.digest().to_string(),
-            rule: "policy.tests".to_owned(),
-            why: "its own tests do not pass, or it has none".to_owned(),
-        };
-        let refusal = Desk::open(places)?.refuse(&refused, "see `counterfoil policy test`")?;
-        return Ok(refusal.tell(places, &reasons));
+        let subject = bundle.digest().to_string();
+        let denied = client.refuse(ActName::PolicySet, subject, denial)?;
+        return Ok(print_denied(cli, &denied, &reasons));
     }
-    let mut desk = Desk::open(places)?;
-    let digest = Archive::new(&places.data).put(&bundle.encode())?;
-    let done = desk.act(Act::PolicySet { bundle: digest })?;
+    let digest = Archive::new(&cli.data).put(&bundle.encode())?;
+    let outcome = client.act(Act::PolicySet { bundle: digest })?;
     let what = format!("policy {digest} is in force");
-    Ok(tell(
-        places,
-        done,
+    Ok(print_outcome(
+        cli,
+        outcome,
         &what,
         json!({ "policy": digest.to_string() }),
     ))

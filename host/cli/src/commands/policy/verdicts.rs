@@ -1,30 +1,30 @@
 //! `policy verdicts|re-evaluate`: what policies said, and whether they would say it again.
 
 use anyhow::{Result, bail};
-use counterfoil_governance::state::Said;
+use counterfoil_governance::state::VerdictRecord;
 use counterfoil_runner::gates::{self, Archive};
 use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
 
 use super::child::evaluator;
-use crate::args::{Filter, PolicyReEvaluate};
-use crate::output::{Answer, say, say_json};
-use crate::people::rows;
-use crate::people::view::View;
-use crate::places::Places;
+use crate::args::{ReEvaluateArgs, RowFilter};
+use crate::cli_context::CliContext;
+use crate::output::{CommandAnswer, print_json, print_line};
+use crate::people::ledger_access;
+use crate::people::table;
 
-pub(super) fn list(places: &Places, filter: &Filter) -> Result<Answer> {
-    let view = View::open(places)?;
+pub(super) fn list(cli: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let all = view.state().verdicts().iter();
     let found = all.map(|(index, said)| row(*index, said)).collect();
     let columns = [
         "record", "time", "gate", "subject", "outcome", "policy", "by", "reasons",
     ];
-    rows::tell(places, rows::filter(found, filter)?, &columns, "no verdict");
-    Ok(Answer::Yes)
+    table::print(cli, table::filter(found, filter)?, &columns, "no verdict");
+    Ok(CommandAnswer::Yes)
 }
 
-fn row(index: u64, said: &Said) -> Value {
+fn row(index: u64, said: &VerdictRecord) -> Value {
     let one = &said.verdict;
     let reasons = one.reasons.iter().map(|reason| reason.code.clone());
     json!({
@@ -41,15 +41,15 @@ fn row(index: u64, said: &Said) -> Value {
     })
 }
 
-pub(super) fn again(places: &Places, args: &PolicyReEvaluate) -> Result<Answer> {
-    let view = View::open(places)?;
+pub(super) fn again(cli: &CliContext, args: &ReEvaluateArgs) -> Result<CommandAnswer> {
+    let view = ledger_access::view(cli)?;
     let verdicts = view.state().verdicts();
     let wanted = |index: &u64| args.record.is_none_or(|record| record == *index);
     let chosen: Vec<_> = verdicts.iter().filter(|(index, _)| wanted(index)).collect();
     if let (Some(record), true) = (args.record, chosen.is_empty()) {
-        bail!("record {record} is no verdict; `counterfoil policy verdicts` lists them");
+        bail!("record {record} is not a verdict; `counterfoil policy verdicts` lists them");
     }
-    let (archive, evaluator) = (Archive::new(&places.data), evaluator()?);
+    let (archive, evaluator) = (Archive::new(&cli.data), evaluator()?);
     let mut all = Vec::new();
     for (index, said) in chosen {
         let (now, differences) = gates::again(&archive, &evaluator, &said.verdict)?;
@@ -62,24 +62,24 @@ pub(super) fn again(places: &Places, args: &PolicyReEvaluate) -> Result<Answer> 
         }));
     }
     let same = all.iter().all(|one| one["identical"] == json!(true));
-    if places.json {
-        say_json(&Value::Array(all));
+    if cli.json {
+        print_json(&Value::Array(all));
     } else {
         if all.is_empty() {
-            say("no verdict");
+            print_line("no verdict");
         }
         for one in &all {
             let record = &one["record"];
             if one["identical"] == json!(true) {
-                let outcome = rows::plain(&one["outcome"]);
-                say(&format!("record {record}: {outcome}, identical"));
+                let outcome = table::plain(&one["outcome"]);
+                print_line(&format!("record {record}: {outcome}, identical"));
             } else {
-                say(&format!("record {record}: it differs"));
+                print_line(&format!("record {record}: different"));
                 for difference in one["differences"].as_array().into_iter().flatten() {
-                    say(&format!("  {}", rows::plain(difference)));
+                    print_line(&format!("  {}", table::plain(difference)));
                 }
             }
         }
     }
-    Ok(if same { Answer::Yes } else { Answer::No })
+    Ok(CommandAnswer::yes_if(same))
 }

@@ -1,28 +1,29 @@
-//! Whether an act may be done alone, be proposed, be signed, or be done under break-glass.
+//! Judges who may act alone, propose, sign, delegate and break glass. It must never change the state.
 
 use std::collections::BTreeSet;
 
-use super::{Doing, State, Verdict, authentic_key, judge_act};
-use crate::act::{Act, BreakGlass, Class, ClassSet, Delegation};
+use super::{ActContext, Judgment, LedgerState, authentic_key, judge_act};
+use crate::act::{Act, ActName, ApprovalClass, ApprovalClassRules, BreakGlass, Delegation};
 use crate::id::Id;
-use crate::role::{Kind, Role};
+use crate::role::{PrincipalKind, Role};
 use crate::rule::{Denial, Rule};
 use crate::state::DELEGATION_NANOS_MAX;
 use crate::state::glass::BREAK_GLASS_NANOS_MAX;
 use counterfoil_base::digest::Digest;
 
-/// Whether whoever acts may do such acts, and do them alone.
-pub(super) fn permitted(state: &State, doing: Doing<'_>, act: &Act) -> Verdict {
+/// Checks that the actor may do such acts, and do them alone.
+pub(super) fn permitted(state: &LedgerState, doing: ActContext<'_>, act: &Act) -> Judgment {
     let Some(class) = act.class() else {
         return has_role(state, doing, act);
     };
-    // In the time of the set-up, administrators do alone what is theirs to propose.
+    // During the set-up there may be only one administrator, so what administrators propose takes one
+    // signature. Nothing is promoted or started until the set-up has ended.
     let administrator = state.has_role(doing.by, Role::Administrator);
     let proposes = act.roles().contains(&Role::Administrator);
     if state.setup_end.is_none() && administrator && proposes {
         return Ok(());
     }
-    // An approval is itself one of the signatures that the class gives.
+    // An approval is itself one of the class's signatures; promotion counts them.
     let needed = if matches!(act, Act::ComponentApprove { .. }) {
         1
     } else {
@@ -31,7 +32,8 @@ pub(super) fn permitted(state: &State, doing: Doing<'_>, act: &Act) -> Verdict {
     let member = !state.voices(class, doing.by, doing.time).is_empty();
     let about = state.about(act);
     if member && needed == 1 {
-        // Whom it is about is told by the act's own rule; who speaks for them, by this one.
+        // The act's own rule denies principals whom it is about; this one denies their delegates, who
+        // would vote in their name.
         let mine = about.contains(&doing.by) || matches!(act, Act::ComponentApprove { .. });
         let none = BTreeSet::new();
         let voice = state.voice((class, doing.time), doing.by, &about, &none);
@@ -55,12 +57,12 @@ pub(super) fn permitted(state: &State, doing: Doing<'_>, act: &Act) -> Verdict {
     );
     let who = state.who_signs(class, doing.time, &[by]);
     let who = format!(
-        "propose it, and have others sign it (counterfoil change list shows what waits); {who}"
+        "propose it and have others sign it (counterfoil change list shows what waits); {who}"
     );
     Err(Denial::new(Rule::ApprovalsMissing, why, who))
 }
 
-fn has_role(state: &State, doing: Doing<'_>, act: &Act) -> Verdict {
+fn has_role(state: &LedgerState, doing: ActContext<'_>, act: &Act) -> Judgment {
     let needed = act.roles();
     if needed.is_empty() || needed.iter().any(|role| state.has_role(doing.by, *role)) {
         return Ok(());
@@ -75,51 +77,57 @@ fn has_role(state: &State, doing: Doing<'_>, act: &Act) -> Verdict {
     Err(Denial::new(Rule::RoleMissing, why, who))
 }
 
-/// Whether the act is of a kind that takes more than one signature, by its class.
-fn takes_more(state: &State, act: &Act) -> Result<Class, Denial> {
-    let approval = matches!(act, Act::ComponentApprove { .. });
-    let class = act.class().filter(|_| !approval);
-    if let Some(class) = class.filter(|class| state.class(*class).approvals > 1) {
+/// The class of which more than one member must sign such an act.
+fn takes_more(state: &LedgerState, act: &Act) -> Result<ApprovalClass, Denial> {
+    if let Some(class) = state.multi_signature_class(act) {
         return Ok(class);
     }
-    let why = format!("{} takes no more than one signature", act.name());
+    let why = format!("{} takes one signature only", act.name());
     Err(Denial::new(Rule::ChangeKind, why, "act directly"))
 }
 
-/// Whether somebody may propose such an act, which others sign.
-fn may_propose(state: &State, doing: Doing<'_>, act: &Act, class: Class) -> Verdict {
+/// Checks that the actor may propose such an act for others to sign.
+fn may_propose(
+    state: &LedgerState,
+    doing: ActContext<'_>,
+    act: &Act,
+    class: ApprovalClass,
+) -> Judgment {
     if !state.voices(class, doing.by, doing.time).is_empty() {
         return Ok(());
     }
     has_role(state, doing, act)
 }
 
-pub(super) fn propose(state: &State, doing: Doing<'_>, act: &Act) -> Verdict {
+pub(super) fn propose(state: &LedgerState, doing: ActContext<'_>, act: &Act) -> Judgment {
     let class = takes_more(state, act)?;
     may_propose(state, doing, act, class)?;
     judge_act(state, doing, act)
 }
 
-/// A signature counts once; the one that completes the change does the act, which must be right at
-/// that moment, and be proposed by somebody who could propose it still.
-pub(super) fn approve(state: &State, doing: Doing<'_>, proposed: u64) -> Verdict {
+/// Judges a signature under a change. The last one needed applies the act, which must be allowed at that
+/// moment, and whose proposer must still be able to propose it.
+pub(super) fn approve(state: &LedgerState, doing: ActContext<'_>, proposed: u64) -> Judgment {
     let change = state.waiting(proposed, doing.time)?;
     let asker = &change.deed.by;
     if asker == doing.by {
         let why = format!("{asker} proposed this change");
-        let class = change.act.class().unwrap_or(Class::Operations);
+        let class = change.act.class().unwrap_or(ApprovalClass::Operations);
         let who = state.who_signs(class, doing.time, &[asker]);
         return Err(Denial::new(Rule::DutyProposer, why, who));
     }
+    // Signers are counted by whose vote they cast, so a person and their delegate are one.
     let (_, complete) = state.sign_change(change, doing.by, doing.time)?;
     if !complete {
         return Ok(());
     }
-    let doing = Doing {
+    let doing = ActContext {
         by: asker,
         key: &change.deed.key,
         time: doing.time,
     };
+    // The proposer's key may have been revoked while the proposal waited. A thief's proposal must not
+    // take effect through honest signatures.
     authentic_key(state, doing)?;
     if let Some(class) = change.act.class() {
         may_propose(state, doing, &change.act, class)?;
@@ -128,35 +136,32 @@ pub(super) fn approve(state: &State, doing: Doing<'_>, proposed: u64) -> Verdict
 }
 
 pub(super) fn withdraw(
-    state: &State,
-    doing: Doing<'_>,
+    state: &LedgerState,
+    doing: ActContext<'_>,
     (proposed, reason): (u64, &str),
-) -> Verdict {
+) -> Judgment {
     let change = state.waiting(proposed, doing.time)?;
     told(reason)?;
-    let class = change.act.class().unwrap_or(Class::Operations);
+    let class = change.act.class().unwrap_or(ApprovalClass::Operations);
     let member = !state.voices(class, doing.by, doing.time).is_empty();
     if member || change.deed.by == *doing.by {
         return Ok(());
     }
-    let why = format!(
-        "{} neither proposed this change nor could sign it",
-        doing.by
-    );
+    let why = format!("{} neither proposed this change nor can sign it", doing.by);
     let who = state.who_signs(class, doing.time, &[doing.by]);
     Err(Denial::new(Rule::RoleMissing, why, who))
 }
 
-/// A reason is more than white space.
-pub(super) fn told(reason: &str) -> Verdict {
+/// Checks that a reason is more than white space.
+pub(super) fn told(reason: &str) -> Judgment {
     if !reason.trim().is_empty() {
         return Ok(());
     }
     let why = "the act gives no reason";
-    Err(Denial::new(Rule::ReasonMissing, why, "say why"))
+    Err(Denial::new(Rule::ReasonMissing, why, "give a reason"))
 }
 
-pub(super) fn setup_end(state: &State, doing: Doing<'_>) -> Verdict {
+pub(super) fn setup_end(state: &LedgerState, doing: ActContext<'_>) -> Judgment {
     if let Some(deed) = &state.setup_end {
         let why = format!("the set-up ended with record {}", deed.index);
         return Err(Denial::new(Rule::SetupOver, why, "nothing is left to do"));
@@ -165,15 +170,15 @@ pub(super) fn setup_end(state: &State, doing: Doing<'_>) -> Verdict {
     state.check_classes(rule, &state.principals, None)
 }
 
-pub(super) fn class_set(state: &State, doing: Doing<'_>, set: &ClassSet) -> Verdict {
+pub(super) fn class_set(
+    state: &LedgerState,
+    doing: ActContext<'_>,
+    set: &ApprovalClassRules,
+) -> Judgment {
     if set.approvals < set.class.approvals_min() {
         let (class, least) = (set.class.name(), set.class.approvals_min());
         let why = format!("the class {class} takes at least {least} signatures");
-        return Err(Denial::new(
-            Rule::ClassUnfit,
-            why,
-            "ask for as many or more",
-        ));
+        return Err(Denial::new(Rule::ClassUnfit, why, "set as many or more"));
     }
     for member in &set.members {
         super::known(state, member)?;
@@ -185,44 +190,48 @@ pub(super) fn class_set(state: &State, doing: Doing<'_>, set: &ClassSet) -> Verd
     state.check_classes(rule, &state.principals, Some(set))
 }
 
-/// Only who belongs to a class lets another speak for them, for a while; so nobody passes on what
-/// was passed to them.
-pub(super) fn delegate(state: &State, doing: Doing<'_>, delegation: &Delegation) -> Verdict {
+/// Only a member of a class delegates, to another person and for 90 days at most. A delegate is not a
+/// member, so a delegation cannot be passed on.
+pub(super) fn delegate(
+    state: &LedgerState,
+    doing: ActContext<'_>,
+    delegation: &Delegation,
+) -> Judgment {
     let (class, to) = (delegation.class, &delegation.to);
     told(&delegation.reason)?;
     super::known(state, to)?;
     let person = state
         .principals
         .get(to)
-        .is_some_and(|one| one.kind == Kind::Person);
+        .is_some_and(|one| one.kind == PrincipalKind::Person);
     let last = doing.time.0.saturating_add(DELEGATION_NANOS_MAX);
     let wrong = if !state.belongs(class, doing.by) {
         format!("{} does not belong to the class {}", doing.by, class.name())
     } else if to == doing.by {
-        format!("{to} speaks for {to} anyway")
+        format!("{to} is the one who delegates")
     } else if !person {
-        format!("{to} is a service, and services approve nothing")
+        format!("{to} is a service, and services do not vote")
     } else if delegation.until <= doing.time || delegation.until.0 > last {
         "it ends before it begins, or lasts longer than 90 days".to_owned()
     } else {
         return Ok(());
     };
-    let why = format!("this cannot be delegated: {wrong}");
-    let way = "a member of the class delegates it to another person, for 90 days at most";
-    Err(Denial::new(Rule::DelegationUnfit, why, way))
+    let why = format!("invalid delegation: {wrong}");
+    let hint = "a member of the class delegates it to another person, for 90 days at most";
+    Err(Denial::new(Rule::DelegationUnfit, why, hint))
 }
 
 pub(super) fn delegate_end(
-    state: &State,
-    doing: Doing<'_>,
+    state: &LedgerState,
+    doing: ActContext<'_>,
     (delegated, reason): (u64, &str),
-) -> Verdict {
+) -> Judgment {
     told(reason)?;
     let found = state.delegations.get(&delegated);
     let Some(found) = found.filter(|one| one.holds(doing.time)) else {
-        let why = format!("record {delegated} makes no delegation that still holds");
-        let way = "counterfoil delegate list shows those that do";
-        return Err(Denial::new(Rule::DelegationUnknown, why, way));
+        let why = format!("record {delegated} makes no open delegation");
+        let hint = "counterfoil people delegation list shows the open ones";
+        return Err(Denial::new(Rule::DelegationUnknown, why, hint));
     };
     let concerned = found.deed.by == *doing.by || found.delegation.to == *doing.by;
     if concerned || state.has_role(doing.by, Role::Administrator) {
@@ -236,41 +245,51 @@ pub(super) fn delegate_end(
     Err(Denial::new(Rule::RoleMissing, why, who))
 }
 
-pub(super) fn break_glass(state: &State, doing: Doing<'_>, glass: &BreakGlass) -> Verdict {
+pub(super) fn break_glass(
+    state: &LedgerState,
+    doing: ActContext<'_>,
+    glass: &BreakGlass,
+) -> Judgment {
     told(&glass.reason)?;
     let person = |id: &Id| {
         state
             .principals
             .get(id)
-            .is_some_and(|one| one.kind == Kind::Person)
+            .is_some_and(|one| one.kind == PrincipalKind::Person)
     };
     let last = doing.time.0.saturating_add(BREAK_GLASS_NANOS_MAX);
+    // Unknown names and acts that one person may do anyway are refused: a scope says exactly what the
+    // retrospective must account for.
     let stray = glass.scope.iter().find(|name| {
-        let class = Class::of_act(name).filter(|_| *name != "component-approve");
+        let class = ActName::parse(name).and_then(ActName::proposal_class);
         class.is_none_or(|class| state.class(class).approvals < 2)
     });
     let wrong = if let Some(name) = stray {
-        format!("{name} is no act that takes two")
+        format!("{name} is not an act that takes two signatures")
     } else if glass.scope.is_empty() {
-        "it is for no act".to_owned()
+        "it names no act".to_owned()
     } else if !person(doing.by) {
         format!("{} is a service", doing.by)
     } else if glass.until <= doing.time || glass.until.0 > last {
         "it ends before it begins, or lasts longer than four hours".to_owned()
     } else if let Some(owed) = state.owed(doing.by) {
         let why = format!("{} owes the retrospective of record {owed}", doing.by);
-        let way = "close it, and have an approver or compliance sign its retrospective";
-        return Err(Denial::new(Rule::BreakGlassOwed, why, way));
+        let hint = "close it, and have an approver or compliance sign its retrospective";
+        return Err(Denial::new(Rule::BreakGlassOwed, why, hint));
     } else {
         return Ok(());
     };
-    let why = format!("the glass cannot be broken like this: {wrong}");
-    let way = "name the acts that take two, and an end within four hours";
-    Err(Denial::new(Rule::BreakGlassUnfit, why, way))
+    let why = format!("invalid break-glass: {wrong}");
+    let hint = "name acts that take two signatures, and an end within four hours";
+    Err(Denial::new(Rule::BreakGlassUnfit, why, hint))
 }
 
-/// One person does what takes two, under the glass that they broke, within its scope and time.
-pub(super) fn emergency(state: &State, doing: Doing<'_>, (opened, act): (u64, &Act)) -> Verdict {
+/// Judges an act that one person does alone, under the glass that they broke, within its scope and time.
+pub(super) fn emergency(
+    state: &LedgerState,
+    doing: ActContext<'_>,
+    (opened, act): (u64, &Act),
+) -> Judgment {
     let broken = state.glass(opened)?;
     let name = act.name();
     let wrong = if broken.deed.by != *doing.by {
@@ -286,33 +305,38 @@ pub(super) fn emergency(state: &State, doing: Doing<'_>, (opened, act): (u64, &A
         return judge_act(state, doing, act);
     };
     let why = format!("the break-glass of record {opened} does not cover it: {wrong}");
-    let way = "propose the change for others to sign, or break glass for it";
-    Err(Denial::new(Rule::BreakGlassScope, why, way))
+    let hint = "propose the change for others to sign, or break glass for this act";
+    Err(Denial::new(Rule::BreakGlassScope, why, hint))
 }
 
-pub(super) fn close(state: &State, doing: Doing<'_>, (opened, reason): (u64, &str)) -> Verdict {
+pub(super) fn close(
+    state: &LedgerState,
+    doing: ActContext<'_>,
+    (opened, reason): (u64, &str),
+) -> Judgment {
     let broken = state.glass(opened)?;
     told(reason)?;
     if broken.open(doing.time) {
         return Ok(());
     }
     let why = format!("the break-glass of record {opened} is over");
-    let way = "what is left is its retrospective";
-    Err(Denial::new(Rule::BreakGlassClosed, why, way))
+    let hint = "only its retrospective is left";
+    Err(Denial::new(Rule::BreakGlassClosed, why, hint))
 }
 
-/// Somebody else says what happened: neither who broke the glass, nor who came by it.
+/// Another person signs the retrospective: neither the one who broke the glass, nor anyone who got a role
+/// or key under it.
 pub(super) fn retrospective(
-    state: &State,
-    doing: Doing<'_>,
+    state: &LedgerState,
+    doing: ActContext<'_>,
     (opened, _report, findings): (u64, &Digest, &str),
-) -> Verdict {
+) -> Judgment {
     let broken = state.glass(opened)?;
     told(findings)?;
     if broken.open(doing.time) {
         let why = format!("the break-glass of record {opened} is open");
-        let way = "close it first, or wait for its end";
-        return Err(Denial::new(Rule::BreakGlassOpen, why, way));
+        let hint = "close it first, or wait for its end";
+        return Err(Denial::new(Rule::BreakGlassOpen, why, hint));
     }
     if broken.retrospective.is_some() {
         let why = format!("the retrospective of record {opened} is signed");
@@ -326,7 +350,10 @@ pub(super) fn retrospective(
     if by != doing.by && !state.raised_by(broken, doing.by, doing.key) {
         return Ok(());
     }
-    let why = format!("{} broke this glass, or has a role or key by it", doing.by);
+    let why = format!(
+        "{} broke this glass, or got a role or key under it",
+        doing.by
+    );
     let mut but: Vec<&Id> = broken.raised.iter().collect();
     but.extend([by, doing.by]);
     let who = state.who(&[Role::Approver, Role::Compliance], doing.time, &but);

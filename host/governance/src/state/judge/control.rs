@@ -1,9 +1,9 @@
-//! Whether policies, verdicts and exceptions are what they must be.
+//! Judges policies, verdicts and exceptions. It must never evaluate a policy.
 
 use counterfoil_trading::time::UnixNanos;
 
-use super::{Doing, State};
-use crate::act::{Exception, Subject, Verdict};
+use super::{ActContext, LedgerState};
+use crate::act::{ExceptionSubject, GateVerdict, PolicyException};
 use crate::role::Role;
 use crate::rule::{Denial, Rule};
 use counterfoil_base::digest::Digest;
@@ -12,12 +12,12 @@ use counterfoil_base::gate::{Gate, GateOutcome, GateReason};
 /// The longest exception, in nanoseconds: 90 days, as for a delegation.
 const EXCEPTION_NANOS_MAX: i64 = 90 * 86_400 * 1_000_000_000;
 
-/// A bundle is put in force once; putting it in force again would say nothing.
-pub(super) fn policy_set(state: &State, bundle: Digest) -> super::Verdict {
+/// Denies putting the bundle in force that is in force already.
+pub(super) fn policy_set(state: &LedgerState, bundle: Digest) -> super::Judgment {
     if state.policy() != Some(bundle) {
         return Ok(());
     }
-    let why = format!("policy bundle {bundle} is in force");
+    let why = format!("policy bundle {bundle} is already in force");
     Err(Denial::new(
         Rule::PolicyRepeated,
         why,
@@ -25,9 +25,9 @@ pub(super) fn policy_set(state: &State, bundle: Digest) -> super::Verdict {
     ))
 }
 
-/// A verdict says why it failed, gives limits where limits were asked for, and passes nothing but
-/// by the policy in force.
-pub(super) fn verdict(state: &State, verdict: &Verdict) -> super::Verdict {
+/// A verdict has reasons if it fails, limits if it passes the gate for limits, and passes only by the policy
+/// in force.
+pub(super) fn verdict(state: &LedgerState, verdict: &GateVerdict) -> super::Judgment {
     let passed = verdict.outcome == GateOutcome::Pass;
     let limits = passed && verdict.gate == Gate::Limits;
     let told = |one: &GateReason| !one.code.trim().is_empty();
@@ -36,28 +36,30 @@ pub(super) fn verdict(state: &State, verdict: &Verdict) -> super::Verdict {
     } else if !passed && verdict.reasons.is_empty() {
         Some("it fails without a reason")
     } else if limits != verdict.limits.is_some() {
-        Some("limits stand in a verdict that passes the gate for limits, and in no other")
+        Some("a verdict has limits if it passes the gate for limits, and in no other case")
     } else {
         None
     };
     if let Some(wrong) = wrong {
-        let why = format!("the verdict cannot be recorded: {wrong}");
-        let way = "ask the policy again and record what it says";
-        return Err(Denial::new(Rule::VerdictIncomplete, why, way));
+        let why = format!("incomplete verdict: {wrong}");
+        let hint = "evaluate the policy again and record its verdict";
+        return Err(Denial::new(Rule::VerdictIncomplete, why, hint));
     }
+    // A verdict is its recorder's word until anyone evaluates the archived input again. A pass by a
+    // bundle that nobody put in force must not open a gate even until then.
     if passed && state.policy() != Some(verdict.bundle) {
         return Err(state.other_policy(verdict.bundle));
     }
     Ok(())
 }
 
-/// Nobody grants an exception that they answer for; and it says what stands in for the rule, until
-/// when.
+/// An exception names its rule, reason, control, owner and end, and is granted by someone other than its
+/// owner.
 pub(super) fn exception_grant(
-    state: &State,
-    doing: Doing<'_>,
-    exception: &Exception,
-) -> super::Verdict {
+    state: &LedgerState,
+    doing: ActContext<'_>,
+    exception: &PolicyException,
+) -> super::Judgment {
     let (owner, time) = (&exception.owner, doing.time);
     let texts = [
         ("rule", &exception.rule),
@@ -66,16 +68,16 @@ pub(super) fn exception_grant(
     ];
     let empty = texts.iter().find(|(_, text)| text.trim().is_empty());
     let missing = empty.map(|(name, _)| format!("it names no {name}"));
-    let over = (exception.until <= time).then(|| "it is over before it begins".to_owned());
+    let over = (exception.until <= time).then(|| "it ends before it begins".to_owned());
     let unknown = (!state.principals.contains_key(owner))
-        .then(|| format!("its owner {owner} is no principal"));
+        .then(|| format!("its owner {owner} is not a principal"));
     if let Some(what) = missing.or(over).or(unknown) {
-        let why = format!("the exception cannot be granted: {what}");
-        let way = "ask again with a rule, a reason, a control, an owner and an end to come";
-        return Err(Denial::new(Rule::ExceptionIncomplete, why, way));
+        let why = format!("incomplete exception: {what}");
+        let hint = "give a rule, a reason, a control, an owner and an end in the future";
+        return Err(Denial::new(Rule::ExceptionIncomplete, why, hint));
     }
     fit(exception, time)?;
-    if let Subject::Component(component) = &exception.subject {
+    if let ExceptionSubject::Component(component) = &exception.subject {
         state.registry.component(component)?;
     }
     if owner != doing.by {
@@ -86,34 +88,35 @@ pub(super) fn exception_grant(
     Err(Denial::new(Rule::DutyException, why, who))
 }
 
-/// No exception bends a rule of the ledger, and none becomes the rule by lasting.
-fn fit(exception: &Exception, time: UnixNanos) -> super::Verdict {
+/// An exception waives rules of the policy only, for 90 days at most.
+fn fit(exception: &PolicyException, time: UnixNanos) -> super::Judgment {
     let longest = time.0.saturating_add(EXCEPTION_NANOS_MAX);
-    let (why, way) = if Rule::parse(&exception.rule).is_some() {
+    let (why, hint) = if Rule::parse(&exception.rule).is_some() {
         let why = format!(
-            "{} is a rule of the ledger, and none of them gives way to an exception",
+            "{} is a rule of the ledger, and no exception waives those",
             exception.rule
         );
-        (why, "name a rule of the policy, as its verdict names it")
+        (why, "name a rule of the policy by the code in its verdict")
     } else if exception.until.0 > longest {
-        let why = "an exception holds for 90 days at most".to_owned();
-        (
-            why,
-            "grant it for less, and again if it is still needed then",
-        )
+        let why = "an exception lasts 90 days at most".to_owned();
+        (why, "grant it for less, and again if it is still needed")
     } else {
         return Ok(());
     };
-    Err(Denial::new(Rule::ExceptionUnfit, why, way))
+    Err(Denial::new(Rule::ExceptionUnfit, why, hint))
 }
 
-/// Only what holds can be ended.
-pub(super) fn exception_end(state: &State, doing: Doing<'_>, granted: u64) -> super::Verdict {
+/// Denies ending an exception that has ended.
+pub(super) fn exception_end(
+    state: &LedgerState,
+    doing: ActContext<'_>,
+    granted: u64,
+) -> super::Judgment {
     let found = state.exceptions.get(&granted);
     if found.is_some_and(|one| one.holds(doing.time)) {
         return Ok(());
     }
-    let why = format!("record {granted} grants no exception that still holds");
-    let way = "counterfoil exception list shows those that do";
-    Err(Denial::new(Rule::ExceptionUnknown, why, way))
+    let why = format!("record {granted} grants no open exception");
+    let hint = "counterfoil change exception list shows the open ones";
+    Err(Denial::new(Rule::ExceptionUnknown, why, hint))
 }

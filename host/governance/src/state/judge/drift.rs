@@ -1,12 +1,11 @@
-//! Whether drift and refusals are recorded as they must be. What is there must never be looked at
-//! here: whoever records it looked.
+//! Judges records of drift and refusals. It must never look at the machine: the recorder did.
 
-use super::{Doing, State, Verdict};
-use crate::act::{Drift, Refused};
+use super::{ActContext, Judgment, LedgerState};
+use crate::act::{DriftFinding, HostRefusal};
 use crate::role::Role;
 use crate::rule::{Denial, Rule};
 
-/// Who may record what they saw: whoever watches.
+/// The roles that may record drift.
 const WATCH: [Role; 5] = [
     Role::Operator,
     Role::Approver,
@@ -15,8 +14,8 @@ const WATCH: [Role; 5] = [
     Role::Administrator,
 ];
 
-/// A difference is recorded once while it stands.
-pub(super) fn found(state: &State, doing: Doing<'_>, drift: &Drift) -> Verdict {
+/// An open difference is recorded once.
+pub(super) fn found(state: &LedgerState, doing: ActContext<'_>, drift: &DriftFinding) -> Judgment {
     watches(state, doing)?;
     let missing = drift.named().into_iter().find(|(_, text)| empty(text));
     let wrong = match missing {
@@ -25,14 +24,14 @@ pub(super) fn found(state: &State, doing: Doing<'_>, drift: &Drift) -> Verdict {
         None => None,
     };
     if let Some(wrong) = wrong {
-        let why = format!("the drift cannot be recorded: {wrong}");
-        let way = "record what is declared and what is there";
-        return Err(Denial::new(Rule::DriftIncomplete, why, way));
+        let why = format!("incomplete drift: {wrong}");
+        let hint = "record what the ledger declares and what the machine holds";
+        return Err(Denial::new(Rule::DriftIncomplete, why, hint));
     }
     let Some(index) = state.standing(drift) else {
         return Ok(());
     };
-    let why = format!("record {index} holds this difference, and it stands");
+    let why = format!("record {index} has this difference, and it is open");
     Err(Denial::new(
         Rule::DriftRepeated,
         why,
@@ -40,20 +39,20 @@ pub(super) fn found(state: &State, doing: Doing<'_>, drift: &Drift) -> Verdict {
     ))
 }
 
-/// Only what stands can end.
-pub(super) fn end(state: &State, doing: Doing<'_>, drifted: u64) -> Verdict {
+/// Denies ending a difference that is not open.
+pub(super) fn end(state: &LedgerState, doing: ActContext<'_>, drifted: u64) -> Judgment {
     watches(state, doing)?;
     let found = state.drifts().get(&drifted);
     if found.is_some_and(|one| one.ended.is_none()) {
         return Ok(());
     }
-    let why = format!("record {drifted} holds no drift that still stands");
-    let way = "counterfoil ledger search --act drift shows those that were found";
-    Err(Denial::new(Rule::DriftUnknown, why, way))
+    let why = format!("record {drifted} has no open drift");
+    let hint = "counterfoil ledger search --act drift lists all drift";
+    Err(Denial::new(Rule::DriftUnknown, why, hint))
 }
 
-/// A refusal says what was refused, by which rule, and why.
-pub(super) fn refused(refused: &Refused) -> Verdict {
+/// A refusal names the act, its subject, the rule and the reason.
+pub(super) fn refused(refused: &HostRefusal) -> Judgment {
     let texts = [
         ("act", &refused.act),
         ("subject", &refused.subject),
@@ -63,21 +62,21 @@ pub(super) fn refused(refused: &Refused) -> Verdict {
     let Some((name, _)) = texts.into_iter().find(|(_, text)| empty(text)) else {
         return Ok(());
     };
-    let why = format!("the refusal cannot be recorded: it names no {name}");
-    let way = "record what was refused, and why";
-    Err(Denial::new(Rule::RefusalIncomplete, why, way))
+    let why = format!("incomplete refusal: it names no {name}");
+    let hint = "record what was refused and why";
+    Err(Denial::new(Rule::RefusalIncomplete, why, hint))
 }
 
 fn empty(text: &str) -> bool {
     text.trim().is_empty()
 }
 
-fn watches(state: &State, doing: Doing<'_>) -> Verdict {
+fn watches(state: &LedgerState, doing: ActContext<'_>) -> Judgment {
     let by = doing.by;
     if super::runs::is_service(state, by) || WATCH.iter().any(|role| state.has_role(by, *role)) {
         return Ok(());
     }
-    let why = format!("{by} has no role in which drift is recorded");
+    let why = format!("{by} has no role that may record drift");
     let who = state.who(&WATCH, doing.time, &[by]);
     Err(Denial::new(Rule::RoleMissing, why, who))
 }

@@ -1,87 +1,103 @@
-//! Whether principals, keys and roles may change so.
+//! Judges changes of principals, keys and roles. It must never change the state.
 
 use std::collections::BTreeSet;
 
 use counterfoil_trading::time::UnixNanos;
 
-use super::{ASK_ADMINISTRATOR, Doing, State, Verdict, known, signature};
+use super::{ASK_ADMINISTRATOR, ActContext, Judgment, LedgerState, known, signature};
 use crate::id::Id;
-use crate::record::{Signed, rotation_message};
+use crate::record::{SignedAct, rotation_message};
 use crate::role::{Role, Roles};
 use crate::rule::{Denial, Rule};
 use counterfoil_journal::public_key::PublicKey;
 
 pub(super) fn genesis(
-    state: &State,
-    signed: &Signed,
+    state: &LedgerState,
+    signed: &SignedAct,
     administrators: &[(Id, PublicKey)],
     log_key: PublicKey,
-) -> Verdict {
+) -> Judgment {
     let deny = |rule, why: &str| {
-        let way = "begin the ledger with another first record";
-        Err(Denial::new(rule, why, way))
+        let hint = "create the ledger with another first record";
+        Err(Denial::new(rule, why, hint))
     };
     if log_key != state.log_key {
         return deny(
             Rule::KeyUnknown,
-            "the first record names another log key than the one that signs",
+            "the first record names another log key than the signer's",
         );
     }
+    // One key for two principals would let one person sign as two, and a key that is also the log's
+    // would let an administrator write the history that judges them.
     let mut keys = BTreeSet::from([log_key]);
     let mut looks = BTreeSet::new();
     for (id, key) in administrators {
         if !key.is_usable() {
-            return deny(Rule::KeyUnusable, "a key with which nothing can be signed");
+            return deny(
+                Rule::KeyUnusable,
+                "a key is not a usable Ed25519 public key",
+            );
         }
         if !keys.insert(*key) {
-            return deny(Rule::KeyTaken, "two of the keys are one");
+            return deny(
+                Rule::KeyTaken,
+                "two principals, or a principal and the log, have the same key",
+            );
         }
         if !looks.insert(id.look()) {
-            return deny(Rule::PrincipalLook, "two of the ids look the same");
+            return deny(Rule::PrincipalLook, "two of the ids look alike");
         }
     }
     if !administrators.contains(&(signed.actor.clone(), signed.key)) {
         return deny(
             Rule::PrincipalUnknown,
-            "the one who begins the ledger is none of its administrators",
+            "the signer of the first record is not one of its administrators",
         );
     }
     signature(state, signed)
 }
 
-fn new_id(state: &State, id: &Id) -> Verdict {
+fn new_id(state: &LedgerState, id: &Id) -> Judgment {
     if state.principals.contains_key(id) {
         let why = format!("{id} is a principal already");
-        let way = "an administrator can change its roles and keys";
-        return Err(Denial::new(Rule::PrincipalExists, why, way));
+        let hint = "an administrator can change its roles and keys";
+        return Err(Denial::new(Rule::PrincipalExists, why, hint));
     }
+    // A name that only looks like an approver's would pass a reader's eye in every list and record.
     let look = id.look();
     let Some(other) = state.principals.keys().find(|other| other.look() == look) else {
         return Ok(());
     };
-    let why = format!("{id} looks like the principal {other}, and is another name");
+    let why = format!("{id} looks like the principal {other}, but is another name");
     Err(Denial::new(
         Rule::PrincipalLook,
         why,
-        "use a name that can be told apart",
+        "use a name that readers can tell apart",
     ))
 }
 
-fn new_key(state: &State, key: &PublicKey) -> Verdict {
-    let way = "make a new key";
+fn new_key(state: &LedgerState, key: &PublicKey) -> Judgment {
+    let hint = "create a new key: counterfoil people key new";
     if !key.is_usable() {
-        let why = format!("nothing can be signed with key {key}");
-        return Err(Denial::new(Rule::KeyUnusable, why, way));
+        let why = format!("key {key} is not a usable Ed25519 public key");
+        return Err(Denial::new(Rule::KeyUnusable, why, hint));
     }
+    // Keys that ended count as well: an old signature must never become another principal's.
     if *key == state.log_key || state.log_keys.contains_key(key) || state.keys.contains_key(key) {
-        let why = format!("key {key} is in use, or was");
-        return Err(Denial::new(Rule::KeyTaken, why, way));
+        let why = format!("key {key} is in use, or was used before");
+        return Err(Denial::new(Rule::KeyTaken, why, hint));
     }
     Ok(())
 }
 
-pub(super) fn roles_set(state: &State, doing: Doing<'_>, id: &Id, roles: &Roles) -> Verdict {
+pub(super) fn roles_set(
+    state: &LedgerState,
+    doing: ActContext<'_>,
+    id: &Id,
+    roles: &Roles,
+) -> Judgment {
     known(state, id)?;
+    // Even an administrator: a stolen administrator key must not make its holder an approver as well.
     if id == doing.by {
         let why = format!("{id} would change its own roles");
         let who = state.who(&[Role::Administrator], doing.time, &[id]);
@@ -102,12 +118,17 @@ pub(super) fn roles_set(state: &State, doing: Doing<'_>, id: &Id, roles: &Roles)
     state.check_classes(rule, &principals, None)
 }
 
-pub(super) fn key_revoke(state: &State, doing: Doing<'_>, id: &Id, key: PublicKey) -> Verdict {
+pub(super) fn key_revoke(
+    state: &LedgerState,
+    doing: ActContext<'_>,
+    id: &Id,
+    key: PublicKey,
+) -> Judgment {
     let actor = doing.by;
     let principal = state.principals.get(actor);
     let administers = principal.is_some_and(|one| one.roles.contains(&Role::Administrator));
     if actor != id && !administers {
-        let why = format!("{actor} is not {id} and no administrator");
+        let why = format!("{actor} is neither {id} nor an administrator");
         let who = state.who(&[Role::Administrator], doing.time, &[actor]);
         return Err(Denial::new(Rule::RoleMissing, why, who));
     }
@@ -116,54 +137,57 @@ pub(super) fn key_revoke(state: &State, doing: Doing<'_>, id: &Id, key: PublicKe
         return Err(Denial::new(Rule::KeyUnknown, why, ASK_ADMINISTRATOR));
     };
     if found.ended.is_some() {
-        let why = format!("key {key} was revoked or rotated before");
+        let why = format!("key {key} is already revoked or rotated");
         return Err(Denial::new(Rule::KeyRevoked, why, "nothing is left to do"));
     }
+    // Without an administrator no key could ever be added again, and every other key would expire in
+    // time: the ledger would be dead.
     state.administrator_left(doing.time, |_, other| *other == key)
 }
 
-pub(super) fn log_holder(state: &State, id: &Id) -> Verdict {
+pub(super) fn log_holder(state: &LedgerState, id: &Id) -> Judgment {
     let principal = state.principals.get(id);
     if principal.is_none_or(|one| !one.roles.contains(&Role::Operator)) {
         return Ok(());
     }
     let why = format!("{id} is an operator, and may not hold the log's signing key");
-    let way = "give the key, or the role, to somebody else";
-    Err(Denial::new(Rule::DutyLogKey, why, way))
+    let hint = "give the key or the role to another principal";
+    Err(Denial::new(Rule::DutyLogKey, why, hint))
 }
 
-pub(super) fn add(state: &State, id: &Id, roles: &Roles, key: &PublicKey) -> Verdict {
+pub(super) fn add(state: &LedgerState, id: &Id, roles: &Roles, key: &PublicKey) -> Judgment {
     new_id(state, id)?;
     new_key(state, key)?;
     state.check_log_duty(id, roles)
 }
 
-pub(super) fn key_add(state: &State, id: &Id, key: &PublicKey) -> Verdict {
+pub(super) fn key_add(state: &LedgerState, id: &Id, key: &PublicKey) -> Judgment {
     known(state, id)?;
     new_key(state, key)
 }
 
 pub(super) fn key_rotate(
-    state: &State,
-    doing: Doing<'_>,
+    state: &LedgerState,
+    doing: ActContext<'_>,
     key: &PublicKey,
     until: Option<UnixNanos>,
-) -> Verdict {
+) -> Judgment {
     new_key(state, key)?;
     if until.is_none_or(|until| doing.time < until) {
         return Ok(());
     }
-    // A key that is over before it begins would leave its owner without any.
-    let why = format!("key {key} would be over before it begins");
+    // The old key ends with this act. A new key that has expired already would leave its owner with none,
+    // and the last administrator with no way back.
+    let why = format!("key {key} would expire before it is added");
     Err(Denial::new(Rule::KeyExpired, why, ASK_ADMINISTRATOR))
 }
 
-/// The old key says who follows it, and the new one that somebody holds it.
+/// The old key names its successor, and the new key proves that someone holds it.
 pub(super) fn log_rotate(
-    state: &State,
+    state: &LedgerState,
     key: &PublicKey,
     (old_signature, new_signature): (&[u8; 64], &[u8; 64]),
-) -> Verdict {
+) -> Judgment {
     new_key(state, key)?;
     let message = rotation_message(&state.origin, &state.log_key, key);
     for (which, signer, signature) in [
@@ -172,8 +196,8 @@ pub(super) fn log_rotate(
     ] {
         if !signer.signed(&message, signature) {
             let why = format!("the log's {which} key {signer} did not sign the rotation");
-            let way = "have both keys sign that the new one follows the old one";
-            return Err(Denial::new(Rule::LogSignature, why, way));
+            let hint = "have both keys sign the rotation";
+            return Err(Denial::new(Rule::LogSignature, why, hint));
         }
     }
     Ok(())

@@ -1,38 +1,38 @@
-//! Whether a component may go on from its stage.
+//! Judges acts on components. It must never change the state.
 
 use std::collections::BTreeSet;
 
 use counterfoil_trading::time::UnixNanos;
 
-use super::{Doing, State, Verdict};
-use crate::act::{Class, DigestSet, Evidence, EvidenceKind};
+use super::{ActContext, Judgment, LedgerState};
+use crate::act::{ApprovalClass, DigestSet, EvidenceKind, EvidenceSet};
 use crate::attest;
 use crate::id::Id;
-use crate::registry::{Component, Stage};
+use crate::registry::{ComponentStage, RegisteredComponent};
 use crate::role::Role;
 use crate::rule::{Denial, Rule};
 use counterfoil_base::digest::Digest;
 use counterfoil_base::gate::Gate;
 
-pub(super) fn new_component(state: &State, component: &Digest) -> Verdict {
+pub(super) fn new_component(state: &LedgerState, component: &Digest) -> Judgment {
     if !state.registry.components.contains_key(component) {
         return Ok(());
     }
-    let why = format!("component {component} is registered");
+    let why = format!("component {component} is already registered");
     Err(Denial::new(
         Rule::ComponentExists,
         why,
-        "go on from its stage, or submit a new version",
+        "continue from its stage, or submit a new version",
     ))
 }
 
 pub(super) fn validate(
-    state: &State,
-    doing: Doing<'_>,
+    state: &LedgerState,
+    doing: ActContext<'_>,
     component: &Digest,
-    evidence: &Evidence,
-) -> Verdict {
-    let found = state.registry.at(component, &[Stage::Draft])?;
+    evidence: &EvidenceSet,
+) -> Judgment {
+    let found = state.registry.at(component, &[ComponentStage::Draft])?;
     state.check_author(found, doing.by, (Role::Reviewer, doing.time))?;
     let missing = |kind: &EvidenceKind| !evidence.0.contains_key(kind);
     let missing: Vec<_> = EvidenceKind::ALL.into_iter().filter(missing).collect();
@@ -41,38 +41,40 @@ pub(super) fn validate(
     }
     let names: Vec<_> = missing.iter().map(|kind| kind.name()).collect();
     let why = format!("evidence is missing: {}", names.join(", "));
-    let way = "make the missing ones first: counterfoil component attest-tests, counterfoil component validate";
-    Err(Denial::new(Rule::EvidenceMissing, why, way))
+    let hint = "create the missing evidence first: counterfoil component attest-tests, counterfoil component validate";
+    Err(Denial::new(Rule::EvidenceMissing, why, hint))
 }
 
 pub(super) fn approve(
-    state: &State,
-    doing: Doing<'_>,
+    state: &LedgerState,
+    doing: ActContext<'_>,
     set: &DigestSet,
     signature: &[u8; 64],
-) -> Verdict {
-    let stages = [Stage::Validated, Stage::Approved];
+) -> Judgment {
+    let stages = [ComponentStage::Validated, ComponentStage::Approved];
     let found = state.registry.at(&set.component, &stages)?;
     let (actor, time) = (doing.by, doing.time);
     state.check_author(found, actor, (Role::Approver, time))?;
     state.check_reviewer(found, actor, time)?;
     approval_voice(state, (actor, time), found, set)?;
     same_evidence(found, set)?;
+    // The approval has a signature of its own beside the act's, so that an auditor can check it as a DSSE
+    // envelope without the ledger. It must be by the same key, or the two could name different people.
     let envelope = attest::approval(&state.origin, actor, set);
     if envelope.is_ok_and(|envelope| doing.key.signed(&envelope.message(), signature)) {
         return Ok(());
     }
-    let why = format!("the signature of the approval is not {actor}'s over this digest set");
-    let way = "sign the approval of exactly this set with the key that signs the act";
-    Err(Denial::new(Rule::ApprovalSignature, why, way))
+    let why = format!("the approval's signature is not {actor}'s over this digest set");
+    let hint = "sign the approval of exactly this set with the key that signs the act";
+    Err(Denial::new(Rule::ApprovalSignature, why, hint))
 }
 
-/// For whom somebody approves a set: nobody lends the author or the reviewer a second voice, and
-/// who speaks for another does not count twice.
+/// The class member whose vote an approval is. The author and the reviewer have no vote, not even through
+/// a delegate, and each member's vote counts once.
 pub(in crate::state) fn approval_voice(
-    state: &State,
+    state: &LedgerState,
     (id, time): (&Id, UnixNanos),
-    found: &Component,
+    found: &RegisteredComponent,
     set: &DigestSet,
 ) -> Result<Id, Denial> {
     let mut but = vec![&found.submitted.by];
@@ -80,42 +82,47 @@ pub(in crate::state) fn approval_voice(
     let others = found.approvals.iter().filter(|one| one.deed.by != *id);
     let others = others.filter(|one| one.set == *set);
     let spoken: BTreeSet<Id> = others.map(|one| one.voice.clone()).collect();
+    // Votes whose key was revoked since no longer count, so a stolen key does not use up its owner's vote.
     let counting = state.approved_by(found, set, time);
     let used = counting.intersection(&spoken).cloned().collect();
-    state.voice((Class::Promotion, time), id, &but, &used)
+    state.voice((ApprovalClass::Promotion, time), id, &but, &used)
 }
 
-/// What is approved rests on the evidence that was validated.
-fn same_evidence(found: &Component, set: &DigestSet) -> Verdict {
+/// Checks that the evidence in the set is the evidence that was validated.
+fn same_evidence(found: &RegisteredComponent, set: &DigestSet) -> Judgment {
     let evidence = found.validated.as_ref().map(|(one, _)| one.digest());
     if evidence != Some(set.evidence) {
         let was = evidence.map_or_else(|| "nothing".to_owned(), |digest| digest.to_string());
         let why = format!(
-            "what was validated is not this: evidence was {was}, is {}",
+            "other evidence was validated: evidence was {was}, is {}",
             set.evidence
         );
-        let way = "approve the evidence that was validated";
-        return Err(Denial::new(Rule::ApprovalChanged, why, way));
+        let hint = "approve the evidence that was validated";
+        return Err(Denial::new(Rule::ApprovalChanged, why, hint));
     }
     Ok(())
 }
 
-/// A component becomes approved under a set that enough people approved and the policy in force
-/// passed, and in no other way.
-pub(super) fn promote(state: &State, doing: Doing<'_>, set: &DigestSet) -> Verdict {
+/// A component comes into use only under a set that enough members approved and the policy in force
+/// passed.
+pub(super) fn promote(state: &LedgerState, doing: ActContext<'_>, set: &DigestSet) -> Judgment {
     state.check_setup()?;
-    let stages = [Stage::Validated, Stage::Approved];
+    let stages = [ComponentStage::Validated, ComponentStage::Approved];
     let found = state.registry.at(&set.component, &stages)?;
     state.check_author(found, doing.by, (Role::Operator, doing.time))?;
     same_evidence(found, set)?;
     state.check_policy(set)?;
     if found.promotions.iter().any(|one| one.set == *set) {
-        let why = format!("component {} is approved under this set", set.component);
-        let way = "it can be started as it is";
-        return Err(Denial::new(Rule::PromotionExists, why, way));
+        let why = format!(
+            "component {} is already approved under this set",
+            set.component
+        );
+        let hint = "authorize a start: counterfoil account authorization grant";
+        return Err(Denial::new(Rule::PromotionExists, why, hint));
     }
+    // Counted now, not when they were given: an approver may have lost the role or the key since.
     state.check_approvals(found, set, doing.time)?;
-    // The author's own word of what the policy said opens no gate for their component.
+    // A verdict is its recorder's word. The author's own must not open the gate for their component.
     let author = &found.submitted.by;
     let (index, _) = state.check_verdict(Gate::Promotion, set.digest(), Some(author))?;
     state.check_excepted((index, doing.time), Some(&set.component), None)

@@ -2,7 +2,7 @@
 //! anything itself.
 
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::attest::{Envelope, Statement as Attested, Subject};
+use counterfoil_governance::attest::{DsseEnvelope, InTotoStatement as Attested, StatementSubject};
 use counterfoil_journal::signer::Signer;
 use counterfoil_trading::manifest::{ManifestError, digest};
 use counterfoil_trading::record::{DecisionRecord, RunRecord};
@@ -38,16 +38,16 @@ pub fn parity_statement(
 ) -> Result<ParityStatement, ParityError> {
     let predicate = predicate(live, found)?;
     let subject = |name: &'static str, text: &str| {
-        Ok::<_, ManifestError>(Subject::new(name, Digest(digest(name, text)?)))
+        Ok::<_, ManifestError>(StatementSubject::new(name, Digest(digest(name, text)?)))
     };
     // By digest, so that the statement names these exact inputs whatever a later file of the same name holds.
     let subjects = vec![
-        Subject::new("manifest", Digest(found.manifest.run_id()?)),
+        StatementSubject::new("manifest", Digest(found.manifest.run_id()?)),
         subject("component", &found.manifest.component)?,
         subject("snapshot", &found.snapshot)?,
     ];
     let attested = Attested::new(subjects, PARITY_TYPE, predicate.clone());
-    let mut envelope = Envelope::new(&attested)?;
+    let mut envelope = DsseEnvelope::new(&attested)?;
     envelope.sign(signer)?;
     Ok(ParityStatement {
         predicate,

@@ -1,18 +1,19 @@
-//! Lists: rows as JSON objects, filtered by any of their fields, told as a table.
+//! Lists: rows as JSON objects, filtered by any of their fields, printed as a table.
 
 use anyhow::Result;
 use serde_json::Value;
 
-use crate::args::Filter;
-use crate::output::{Misuse, say, say_json, table};
-use crate::places::Places;
+use crate::args::RowFilter;
+use crate::cli_context::CliContext;
+use crate::output::{CommandLineError, print_json, print_line, print_table};
 
 /// The rows whose fields have the values asked for.
-pub(crate) fn filter(rows: Vec<Value>, filter: &Filter) -> Result<Vec<Value>> {
+pub(crate) fn filter(rows: Vec<Value>, filter: &RowFilter) -> Result<Vec<Value>> {
     let mut conditions = Vec::new();
     for text in &filter.conditions {
         let pair = text.split_once('=');
-        let pair = pair.ok_or_else(|| Misuse::new(format!("--where {text}: expected FIELD=VALUE")));
+        let pair = pair
+            .ok_or_else(|| CommandLineError::new(format!("--where {text}: expected FIELD=VALUE")));
         conditions.push(pair?);
     }
     let fits = |row: &Value| {
@@ -38,14 +39,14 @@ fn holds(field: Option<&Value>, value: &str) -> bool {
     }
 }
 
-/// Tells rows: JSON, or a table of these columns.
-pub(crate) fn tell(places: &Places, rows: Vec<Value>, columns: &[&str], none: &str) {
+/// Prints rows: JSON, or a table of these columns.
+pub(crate) fn print(places: &CliContext, rows: Vec<Value>, columns: &[&str], none: &str) {
     if places.json {
-        say_json(&Value::Array(rows));
+        print_json(&Value::Array(rows));
         return;
     }
     if rows.is_empty() {
-        say(none);
+        print_line(none);
         return;
     }
     let head: Vec<String> = columns.iter().map(|name| (*name).to_owned()).collect();
@@ -54,7 +55,7 @@ pub(crate) fn tell(places: &Places, rows: Vec<Value>, columns: &[&str], none: &s
         let cell = |name: &&str| row.get(*name).map(short).unwrap_or_default();
         lines.push(columns.iter().map(cell).collect());
     }
-    table(&lines);
+    print_table(&lines);
 }
 
 /// A value as people read it, whole.
@@ -116,13 +117,13 @@ mod tests {
             ("component=", false),
             ("holds=yes", true),
         ] {
-            let ask = Filter {
+            let ask = RowFilter {
                 conditions: vec![condition.to_owned()],
             };
             let found = filter(vec![row.clone()], &ask).unwrap();
             assert_eq!(!found.is_empty(), fits, "{condition}");
         }
-        let ask = Filter {
+        let ask = RowFilter {
             conditions: vec!["owner".to_owned()],
         };
         assert!(filter(vec![row], &ask).is_err());

@@ -1,6 +1,6 @@
 //! What acts on runs say, in JSON.
 
-use counterfoil_governance::act::{Act, Payer, RunStart, Scope, Terms};
+use counterfoil_governance::act::{Act, BudgetHolder, KillScope, RunStart, RunTerms};
 use serde_json::{Value, json};
 
 use super::{digest, join, set, text, until};
@@ -39,9 +39,9 @@ pub(super) fn act(act: &Act) -> Value {
         }
         Act::Kill { scope, reason } => {
             let (kind, what) = match scope {
-                Scope::Run(run) => ("run", digest(run)),
-                Scope::Account(account) => ("account", text(account)),
-                Scope::Installation => ("installation", Value::Null),
+                KillScope::Run(run) => ("run", digest(run)),
+                KillScope::Account(account) => ("account", text(account)),
+                KillScope::Installation => ("installation", Value::Null),
             };
             json!({ "scope": kind, kind: what, "reason": reason })
         }
@@ -82,7 +82,7 @@ pub(crate) fn start(one: &RunStart) -> Value {
 }
 
 /// The terms of a start.
-pub(crate) fn terms(terms: &Terms) -> Value {
+pub(crate) fn terms(terms: &RunTerms) -> Value {
     let mut value = set(&terms.set);
     value["owner"] = text(&terms.owner);
     value["account"] = text(&terms.account);
@@ -94,9 +94,9 @@ pub(crate) fn terms(terms: &Terms) -> Value {
 }
 
 /// Whose budget.
-pub(crate) fn payer(of: &Payer) -> Value {
+pub(crate) fn payer(of: &BudgetHolder) -> Value {
     match of {
-        Payer::Owner(id) => json!({ "owner": text(id) }),
-        Payer::Team(id) => json!({ "team": text(id) }),
+        BudgetHolder::Owner(id) => json!({ "owner": text(id) }),
+        BudgetHolder::Team(id) => json!({ "team": text(id) }),
     }
 }

@@ -1,29 +1,30 @@
-//! Where things are, for this call.
+//! What every command needs: the directories, the acting principal and the form of the output.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use counterfoil_runner::store::data_dir::DataDir;
 use counterfoil_runner::store::keys::KeyDir;
 use counterfoil_sandbox::engine::{Backend, EngineSettings, OptLevel};
 
-use crate::args::Global;
+use crate::args::GlobalArgs;
+use crate::output::{CommandLineError, print_detail};
 
-/// Data directory, key directory and form of output.
+/// The directories, the acting principal and the form of the output of one call.
 #[derive(Debug)]
-pub(crate) struct Places {
+pub(crate) struct CliContext {
     pub(crate) data: DataDir,
     pub(crate) keys: KeyDir,
     pub(crate) json: bool,
-    /// Who acts, as typed.
+    /// Name of the acting principal, as typed.
     pub(crate) actor: Option<String>,
-    /// The break-glass under which they act alone.
+    /// Ledger record of the break-glass that waives the second signature.
     pub(crate) emergency: Option<u64>,
 }
 
-impl Places {
-    pub(crate) fn new(global: &Global) -> Result<Self> {
+impl CliContext {
+    pub(crate) fn new(global: &GlobalArgs) -> Result<Self> {
         let data = match &global.data_dir {
             Some(path) => path.clone(),
             None => user_folder("XDG_DATA_HOME", ".local/share", "--data-dir")?,
@@ -32,8 +33,13 @@ impl Places {
             Some(path) => path.clone(),
             None => user_folder("XDG_CONFIG_HOME", ".config", "--key-dir")?.join("keys"),
         };
-        // Absolute, because the code cache takes nothing else.
+        // Absolute, because the code cache takes no relative path.
         let data = std::path::absolute(&data)?;
+        print_detail(&format!("data directory: {}", data.display()));
+        print_detail(&format!("key directory: {}", keys.display()));
+        if let Some(actor) = &global.actor {
+            print_detail(&format!("acting principal: {actor}"));
+        }
         let data = DataDir::open(&data)?;
         Ok(Self {
             keys: KeyDir::new(keys).for_data(&data),
@@ -44,8 +50,8 @@ impl Places {
         })
     }
 
-    /// The same keys and form, with the data elsewhere.
-    pub(crate) fn elsewhere(&self, data: &std::path::Path, keys: PathBuf) -> Result<Self> {
+    /// The same form of output in other directories, with no acting principal.
+    pub(crate) fn in_directories(&self, data: &Path, keys: PathBuf) -> Result<Self> {
         let data = DataDir::open(data)?;
         Ok(Self {
             keys: KeyDir::new(keys).for_data(&data),
@@ -56,21 +62,22 @@ impl Places {
         })
     }
 
-    /// Engine settings for a back end's name.
+    /// Engine settings for the name of a back end.
     pub(crate) fn engine(&self, backend: &str) -> Result<EngineSettings> {
-        let (backend, opt) = match backend {
+        let (compiler, opt) = match backend {
             "cranelift" => (Backend::Cranelift, OptLevel::Speed),
             "cranelift-none" => (Backend::Cranelift, OptLevel::None),
             "pulley" => (Backend::Pulley, OptLevel::Speed),
             other => {
-                anyhow::bail!(
-                    "no back end {other:?}; there are cranelift, cranelift-none and pulley"
-                )
+                return Err(CommandLineError::new(format!(
+                    "unknown back end {other:?}; expected cranelift, cranelift-none or pulley"
+                )));
             }
         };
         let cache = Some(self.data.compiled());
+        print_detail(&format!("back end: {backend}"));
         Ok(EngineSettings {
-            backend,
+            backend: compiler,
             opt,
             cache,
             ..EngineSettings::default()
@@ -78,13 +85,14 @@ impl Places {
     }
 }
 
+/// The user's directory by an XDG variable, or below the home directory.
 fn user_folder(variable: &str, below_home: &str, flag: &str) -> Result<PathBuf> {
     let named = env::var_os(variable)
         .filter(|value| !value.is_empty())
         .map(PathBuf::from);
     let home = || env::var_os("HOME").map(|home| PathBuf::from(home).join(below_home));
-    let folder = named.or_else(home);
-    let folder =
-        folder.with_context(|| format!("neither {variable} nor HOME is set; give {flag}"))?;
+    let folder = named
+        .or_else(home)
+        .with_context(|| format!("neither {variable} nor HOME is set; give {flag} DIR"))?;
     Ok(folder.join("counterfoil"))
 }

@@ -1,17 +1,20 @@
 //! Records in JSON and in words. It must never leave out a field of an act.
 
+use counterfoil_approval::ledger_view::LedgerView;
 use counterfoil_base::digest::Digest;
 use counterfoil_base::gate::GateReason;
-use counterfoil_governance::act::{Act, DigestSet, Drift, Evidence, Exception, Subject, Verdict};
-use counterfoil_governance::record::Record;
-use counterfoil_governance::registry::{Deed, Stage};
+use counterfoil_governance::act::{
+    Act, DigestSet, DriftFinding, EvidenceSet, ExceptionSubject, GateVerdict, PolicyException,
+};
+use counterfoil_governance::record::LedgerRecord;
+use counterfoil_governance::registry::{ComponentStage, RecordRef};
 use counterfoil_governance::role::Roles;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_runner::times::show_time;
 use counterfoil_trading::time::UnixNanos;
 use serde_json::{Map, Value, json};
 
-use super::rows;
+use super::table;
 
 mod runs;
 
@@ -38,7 +41,7 @@ pub(crate) fn roles(roles: &Roles) -> Value {
 }
 
 /// Who did something, with which key, when, by which record.
-pub(crate) fn deed(deed: &Deed) -> Value {
+pub(crate) fn deed(deed: &RecordRef) -> Value {
     json!({
         "by": deed.by.as_str(),
         "key": key(&deed.key),
@@ -48,7 +51,7 @@ pub(crate) fn deed(deed: &Deed) -> Value {
 }
 
 /// Pieces of evidence by kind.
-pub(crate) fn evidence(evidence: &Evidence) -> Value {
+pub(crate) fn evidence(evidence: &EvidenceSet) -> Value {
     let pair = |(kind, one): (&counterfoil_governance::act::EvidenceKind, &Digest)| {
         (kind.name().to_owned(), digest(one))
     };
@@ -61,8 +64,14 @@ pub(crate) fn set(set: &DigestSet) -> Value {
     Value::Object(set.named().into_iter().map(pair).collect())
 }
 
+/// Every record of a ledger in JSON, the oldest first.
+pub(crate) fn all(view: &LedgerView) -> Vec<Value> {
+    let records = view.verified.records.iter().zip(0..);
+    records.map(|(one, index)| record(index, one)).collect()
+}
+
 /// A record in JSON: who, when, what, and the rule that denied it, if one did.
-pub(crate) fn record(index: u64, record: &Record) -> Value {
+pub(crate) fn record(index: u64, record: &LedgerRecord) -> Value {
     let signed = &record.signed;
     let mut value = json!({
         "record": index,
@@ -90,19 +99,28 @@ pub(crate) fn record(index: u64, record: &Record) -> Value {
 }
 
 /// The stage that a component came to by a record.
-fn stage(record: &Record) -> Option<Stage> {
+fn stage(record: &LedgerRecord) -> Option<ComponentStage> {
     if record.denied.is_some() {
         return None;
     }
     let act = &record.signed.act;
     let moves = [
-        (matches!(act, Act::ComponentSubmit { .. }), Stage::Draft),
+        (
+            matches!(act, Act::ComponentSubmit { .. }),
+            ComponentStage::Draft,
+        ),
         (
             matches!(act, Act::ComponentValidate { .. }),
-            Stage::Validated,
+            ComponentStage::Validated,
         ),
-        (matches!(act, Act::ComponentPromote { .. }), Stage::Approved),
-        (matches!(act, Act::ComponentArchive { .. }), Stage::Archived),
+        (
+            matches!(act, Act::ComponentPromote { .. }),
+            ComponentStage::Approved,
+        ),
+        (
+            matches!(act, Act::ComponentArchive { .. }),
+            ComponentStage::Archived,
+        ),
     ];
     let found = moves.into_iter().find(|(moves, _)| *moves);
     found.map(|(_, stage)| stage)
@@ -113,7 +131,7 @@ pub(crate) fn about(value: &Value) -> String {
     const COMMON: [&str; 6] = ["record", "time", "actor", "key", "act", "denied"];
     let fields = value.as_object().into_iter().flatten();
     let own = fields.filter(|(name, field)| !COMMON.contains(&name.as_str()) && !field.is_null());
-    let told = own.map(|(name, field)| format!("{name} {}", rows::short(field)));
+    let told = own.map(|(name, field)| format!("{name} {}", table::short(field)));
     told.collect::<Vec<_>>().join(", ")
 }
 
@@ -250,7 +268,7 @@ pub(crate) fn whole(one: &Act) -> Value {
 }
 
 /// What a policy said.
-fn verdict(one: &Verdict) -> Value {
+fn verdict(one: &GateVerdict) -> Value {
     let reason = |one: &GateReason| json!({ "code": one.code, "text": one.text });
     json!({
         "gate": one.gate.name(),
@@ -264,11 +282,11 @@ fn verdict(one: &Verdict) -> Value {
 }
 
 /// An exception's fields.
-pub(crate) fn exception(one: &Exception) -> Value {
+pub(crate) fn exception(one: &PolicyException) -> Value {
     let subject = match &one.subject {
-        Subject::Component(component) => digest(component),
-        Subject::Account(account) => json!(format!("account {account}")),
-        Subject::Installation => json!("installation"),
+        ExceptionSubject::Component(component) => digest(component),
+        ExceptionSubject::Account(account) => json!(format!("account {account}")),
+        ExceptionSubject::Installation => json!("installation"),
     };
     json!({
         "rule": one.rule,
@@ -281,7 +299,7 @@ pub(crate) fn exception(one: &Exception) -> Value {
 }
 
 /// A difference's fields.
-pub(crate) fn drift(one: &Drift) -> Value {
+pub(crate) fn drift(one: &DriftFinding) -> Value {
     let pair = |(name, text): (&str, &str)| (name.to_owned(), json!(text));
     Value::Object(one.named().into_iter().map(pair).collect())
 }

@@ -1,0 +1,186 @@
+//! The ledger of a data directory, read and verified from its first byte each time. It must never
+//! change the ledger's file.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use counterfoil_governance::id::{Id, IdError};
+use counterfoil_governance::ledger::{LedgerError, VerifiedLedger, origin, verify};
+use counterfoil_governance::state::LedgerState;
+use counterfoil_journal::key::{VerifierKey, VerifierKeyError};
+use counterfoil_os::files::{FileError, read_whole};
+use counterfoil_runner::store::data_dir::DataDir;
+use counterfoil_runner::store::keys::{KeyDir, KeyDirError};
+use counterfoil_trading::time::UnixNanos;
+
+/// The folder of the ledger in the data directory.
+const FOLDER: &str = "ledger";
+/// What the name of the ledger's file ends with, after the ledger's own name.
+const ENDING: &str = ".ledger";
+
+/// Why the ledger of a data directory cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LedgerViewError {
+    /// A file or folder could not be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The key folder has no public key of the log.
+    #[error("no public key of the log; give --key-dir")]
+    LogKey(#[source] KeyDirError),
+    /// The log's public key cannot verify anything.
+    #[error(transparent)]
+    Key(#[from] VerifierKeyError),
+    /// The folder holds no ledger.
+    #[error("no ledger in {folder}; create one with `counterfoil ledger init NAME --as YOU`")]
+    Missing { folder: String },
+    /// The folder holds more than one ledger.
+    #[error("more than one ledger in {folder}; a data directory has one: move the others away")]
+    Several { folder: String },
+    /// The name of a ledger's file is not a valid id.
+    #[error("invalid name of a ledger file {name:?}")]
+    Name {
+        name: String,
+        /// Why it is not valid.
+        source: IdError,
+    },
+    /// A hash, a signature or a rule fails.
+    #[error("the ledger {path} does not verify")]
+    Verify {
+        /// The ledger's file.
+        path: String,
+        /// The first record that fails, and why.
+        source: LedgerError,
+    },
+}
+
+/// A ledger's verified records.
+#[derive(Clone, Debug)]
+pub struct LedgerView {
+    /// The ledger's name.
+    pub name: Id,
+    /// Its file.
+    pub path: PathBuf,
+    /// The key that verified it.
+    pub key: VerifierKey,
+    /// The records, and what they add up to.
+    pub verified: VerifiedLedger,
+}
+
+impl LedgerView {
+    /// The ledger of a data directory, under the log's public key in the key folder.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`LedgerViewError`] if there is no ledger, no key, or the ledger does not verify.
+    pub fn open(data: &DataDir, keys: &KeyDir) -> Result<Self, LedgerViewError> {
+        let key = keys.public_key().map_err(LedgerViewError::LogKey)?;
+        Self::open_with_key(data, key)
+    }
+
+    /// The same, for a check that reports a changed public key instead of trusting it: where the
+    /// public key's file does not verify the ledger, the log's secret key says which key to trust.
+    ///
+    /// # Errors
+    ///
+    /// As [`LedgerView::open`].
+    pub fn open_with_own_key(data: &DataDir, keys: &KeyDir) -> Result<Self, LedgerViewError> {
+        match (Self::open(data, keys), keys.secret_public()) {
+            (Err(_), Ok(Some(key))) => Self::open_with_key(data, key),
+            (opened, _) => opened,
+        }
+    }
+
+    /// The same under a key that the caller trusts.
+    ///
+    /// # Errors
+    ///
+    /// As [`LedgerView::open`].
+    pub fn open_with_key(data: &DataDir, key: [u8; 32]) -> Result<Self, LedgerViewError> {
+        let (name, path) = find(data)?;
+        let key = VerifierKey::new(&origin(&name), &key)?;
+        let verified =
+            verify(&read_whole(&path)?, &key).map_err(|source| LedgerViewError::Verify {
+                path: path.display().to_string(),
+                source,
+            })?;
+        Ok(Self {
+            name,
+            path,
+            key,
+            verified,
+        })
+    }
+
+    /// When the record of this index was made.
+    #[must_use]
+    pub fn time_of(&self, index: u64) -> Option<UnixNanos> {
+        let place = usize::try_from(index).ok()?;
+        Some(self.verified.records.get(place)?.signed.time)
+    }
+
+    /// What the records add up to.
+    #[must_use]
+    pub const fn state(&self) -> &LedgerState {
+        &self.verified.state
+    }
+}
+
+/// Where the ledger of this name is stored, or will be.
+#[must_use]
+pub fn path_of(data: &DataDir, name: &Id) -> PathBuf {
+    folder(data).join(format!("{name}{ENDING}"))
+}
+
+/// The folder of the ledger in a data directory.
+#[must_use]
+pub fn folder(data: &DataDir) -> PathBuf {
+    data.root().join(FOLDER)
+}
+
+/// The one ledger of a data directory: its name and its file.
+///
+/// # Errors
+///
+/// Returns [`LedgerViewError`] if there is none, or more than one: whoever could add a second file
+/// would otherwise choose which ledger counts.
+pub fn find(data: &DataDir) -> Result<(Id, PathBuf), LedgerViewError> {
+    let folder = folder(data);
+    let mut found = all(&folder)?;
+    let name = || folder.display().to_string();
+    match (found.pop(), found.pop()) {
+        (Some(found), None) => Ok(found),
+        (None, _) => Err(LedgerViewError::Missing { folder: name() }),
+        (Some(_), Some(_)) => Err(LedgerViewError::Several { folder: name() }),
+    }
+}
+
+/// Every ledger in a folder.
+///
+/// # Errors
+///
+/// Returns [`LedgerViewError`] if the folder cannot be read, or a ledger's name is not valid.
+pub fn all(folder: &Path) -> Result<Vec<(Id, PathBuf)>, LedgerViewError> {
+    let mut found = Vec::new();
+    if !folder.is_dir() {
+        return Ok(found);
+    }
+    let unreadable = |source| FileError {
+        action: "read",
+        path: folder.display().to_string(),
+        source,
+    };
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let Some(name) = name.strip_suffix(ENDING) else {
+            continue;
+        };
+        let id = Id::parse(name).map_err(|source| LedgerViewError::Name {
+            name: name.to_owned(),
+            source,
+        })?;
+        found.push((id, path));
+    }
+    Ok(found)
+}

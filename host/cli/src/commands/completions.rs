@@ -1,0 +1,14 @@
+//! `completions`: a shell's completion script, made from the command tree.
+
+use std::io::Write as _;
+
+use crate::args;
+use crate::output::CommandAnswer;
+
+pub(crate) fn run(shell: clap_complete::Shell) -> CommandAnswer {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut args::command(), "counterfoil", &mut script);
+    // A closed pipe, as of `| head`, is no error.
+    let _closed = std::io::stdout().write_all(&script);
+    CommandAnswer::Yes
+}

@@ -1,0 +1,82 @@
+//! Makes a manifest of flags. It must never check what the manifest means: the run's setup does.
+
+use anyhow::{Context as _, Result, bail};
+use counterfoil_os::files::read_whole;
+use counterfoil_sandbox::engine::settings_digest;
+use counterfoil_trading::instrument::Instrument;
+use counterfoil_trading::limits::SandboxLimits;
+use counterfoil_trading::manifest::{
+    DataSource, FORMAT, InstrumentEntry, Manifest, PROFILE_PURE, RiskEntry, WORLD,
+};
+
+use super::admit;
+use super::run_terms::ManifestTerms;
+use crate::args::ManifestFlags;
+use crate::cli_context::CliContext;
+
+/// The part of a manifest that depends on where the bars come from.
+pub(crate) struct BarsSource {
+    pub(crate) data: DataSource,
+    pub(crate) timeframe: String,
+    pub(crate) instruments: Vec<Instrument>,
+    pub(crate) cadence: u32,
+}
+
+pub(crate) fn manifest(
+    cli: &CliContext,
+    flags: &ManifestFlags,
+    bars: BarsSource,
+    backend: &str,
+) -> Result<Manifest> {
+    let file = flags
+        .component
+        .as_deref()
+        .context("no component; give --component FILE, or a manifest")?;
+    let terms = ManifestTerms::from_flags(flags)?;
+    let limits: SandboxLimits = match &flags.limits {
+        None => SandboxLimits::default(),
+        Some(path) => serde_json::from_slice(&read_whole(path)?)
+            .with_context(|| format!("invalid sandbox limits in {}", path.display()))?,
+    };
+    limits.check_ranges()?;
+    let risk = risk(flags.risk.as_deref())?;
+    let engine = cli.engine(backend)?.for_limits(&limits);
+    let (digest, ready) = admit::component(cli, file, &limits, &engine)?;
+    Ok(Manifest {
+        format: FORMAT.to_owned(),
+        component: format!("sha256:{}", hex::encode(digest)),
+        world: WORLD.to_owned(),
+        profile: PROFILE_PURE.to_owned(),
+        engine: format!("sha256:{}", hex::encode(settings_digest())),
+        data: bars.data,
+        timeframe: bars.timeframe,
+        instruments: bars.instruments.iter().map(InstrumentEntry::from).collect(),
+        parameters: terms.parameters,
+        warm_up: ready.description.warm_up,
+        account: terms.account,
+        costs: terms.costs,
+        matching: terms.matching,
+        risk,
+        limits,
+        on_fault: flags
+            .on_fault
+            .clone()
+            .unwrap_or_else(|| "cancel".to_owned()),
+        seed: flags.seed.clone().unwrap_or_else(|| "0".to_owned()),
+        cadence: bars.cadence,
+    })
+}
+
+fn risk(text: Option<&str>) -> Result<RiskEntry> {
+    match text {
+        None => bail!(
+            "no risk limits, and a run does not start without them; give --risk FILE, or --risk research \
+             for the wide preset of backtests"
+        ),
+        Some("research") => Ok(RiskEntry::research()),
+        Some(path) => {
+            let bytes = read_whole(std::path::Path::new(path))?;
+            serde_json::from_slice(&bytes).with_context(|| format!("invalid risk limits in {path}"))
+        }
+    }
+}

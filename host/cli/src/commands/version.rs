@@ -1,0 +1,29 @@
+//! `version`: the program's version and those of its formats.
+
+use counterfoil_sandbox::engine::settings_digest;
+use counterfoil_trading::manifest::{FORMAT, PROFILE_PURE, WORLD};
+use serde_json::json;
+
+use crate::output::{CommandAnswer, print_fields, print_json};
+
+pub(crate) fn run(json: bool) -> CommandAnswer {
+    let version = env!("CARGO_PKG_VERSION");
+    let engine = format!("sha256:{}", hex::encode(settings_digest()));
+    if json {
+        print_json(&json!({
+            "version": version,
+            "world": WORLD,
+            "profile": PROFILE_PURE,
+            "manifest": FORMAT,
+            "engine": engine,
+        }));
+    } else {
+        print_fields(&[
+            ("counterfoil", version.to_owned()),
+            ("world", format!("{WORLD} ({PROFILE_PURE} profile)")),
+            ("manifest", FORMAT.to_owned()),
+            ("engine settings", engine),
+        ]);
+    }
+    CommandAnswer::Yes
+}

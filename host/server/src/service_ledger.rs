@@ -1,0 +1,200 @@
+//! The ledger as the server uses it: read anew whenever the file changed, written only for the
+//! acts that the runner does itself: the start, the end and the kill of a run. It must never answer from a ledger that does not hold.
+
+use core::fmt;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use counterfoil_approval::ledger_client::{
+    ActOutcome, LedgerActor, LedgerClient, LedgerClientError, open_to_write,
+};
+use counterfoil_base::digest::Digest;
+use counterfoil_governance::act::{Act, ActName, KillScope, RunEnd, RunStart};
+use counterfoil_governance::id::Id;
+use counterfoil_governance::ledger::{origin, verify};
+use counterfoil_governance::rule::{AccessDenial, HostRule, Rule};
+use counterfoil_governance::state::LedgerState;
+use counterfoil_journal::key::VerifierKey;
+use counterfoil_runner::clock;
+use counterfoil_runner::permit::{Grant, Records};
+use counterfoil_runner::supervisor::Signers;
+
+use crate::problem::Problem;
+
+/// What a ledger's file looked like when it was read. It only grows, so a change shows.
+type Stamp = (u64, Option<SystemTime>);
+
+/// The ledger of a runner, which acts in it as a service.
+pub struct ServiceLedger {
+    path: PathBuf,
+    name: Id,
+    /// Signs the ledger's checkpoints.
+    log: Signers,
+    service: Mutex<LedgerActor>,
+    read: Mutex<Option<(Stamp, Arc<LedgerState>)>>,
+}
+
+impl fmt::Debug for ServiceLedger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServiceLedger")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+fn unusable(error: &dyn fmt::Display) -> AccessDenial {
+    let hint = "no run starts until the ledger verifies again; see docs/GOVERNANCE.md";
+    AccessDenial::new(HostRule::LedgerUnusable, error.to_string(), hint)
+}
+
+/// An error with its causes, in one line.
+fn unusable_by(error: &LedgerClientError) -> AccessDenial {
+    let cause = core::error::Error::source(error);
+    let cause = cause.map_or_else(String::new, |cause| format!(": {cause}"));
+    unusable(&format_args!("{error}{cause}"))
+}
+
+impl ServiceLedger {
+    /// The ledger with this name at `path`.
+    #[must_use]
+    pub fn new(path: PathBuf, name: Id, log: Signers, service: LedgerActor) -> Self {
+        Self {
+            path,
+            name,
+            log,
+            service: Mutex::new(service),
+            read: Mutex::default(),
+        }
+    }
+
+    /// The ledger's origin.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        origin(&self.name)
+    }
+
+    /// What its records add up to now. A record whose checkpoint is not written yet does not count.
+    ///
+    /// # Errors
+    ///
+    /// Returns an [`AccessDenial`] by `ledger.unusable` if the ledger is missing or does not verify.
+    pub fn state(&self) -> Result<Arc<LedgerState>, AccessDenial> {
+        let meta = fs::metadata(&self.path).map_err(|error| {
+            let path = self.path.display();
+            unusable(&format_args!("cannot read the ledger {path}: {error}"))
+        })?;
+        let stamp: Stamp = (meta.len(), meta.modified().ok());
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, state)) = read.as_ref().filter(|(known, _)| *known == stamp) {
+            return Ok(Arc::clone(state));
+        }
+        // Forgotten first: if the new bytes were forged, no request may be answered from the state
+        // that was cached before them.
+        *read = None;
+        let key = VerifierKey::new(&self.origin(), &(self.log)().verifying_key())
+            .map_err(|error| unusable(&error))?;
+        let bytes = fs::read(&self.path).map_err(|error| unusable(&error))?;
+        let verified = verify(&bytes, &key).map_err(|error| unusable(&error))?;
+        let state = Arc::new(verified.state);
+        *read = Some((stamp, Arc::clone(&state)));
+        Ok(state)
+    }
+
+    /// Records the start of a granted run, durably, before it starts.
+    ///
+    /// # Errors
+    ///
+    /// Returns an [`AccessDenial`] if a rule forbids it, or the ledger cannot be written.
+    pub fn start(&self, grant: &Grant) -> Result<(), AccessDenial> {
+        self.act(Act::RunStart(RunStart {
+            run: Digest(*grant.run()),
+            authorized: grant.authorized(),
+            terms: grant.terms().clone(),
+        }))
+    }
+
+    /// Records a kill that a principal asked for and the runner has carried out. The principal did not
+    /// sign it, so the record is the runner's word. The kill holds whether it can be recorded or not.
+    pub fn kill(&self, by: &Id, scope: KillScope, why: &str) {
+        let why = why.trim();
+        let reason = if why.is_empty() {
+            format!("{by} asked")
+        } else {
+            format!("{by} asked: {why}")
+        };
+        if let Err(error) = self.act(Act::Kill { scope, reason }) {
+            tracing::error!(%error, %by, "kill not recorded in the ledger");
+        }
+    }
+
+    /// Opens the ledger in the runner's name; while another process writes it, waits.
+    fn client(&self) -> Result<LedgerClient<MutexGuard<'_, LedgerActor>>, AccessDenial> {
+        // One act of this process at a time: the file's lock would turn the second away as busy.
+        let service = self.service.lock().unwrap_or_else(PoisonError::into_inner);
+        let ledger = open_to_write(&self.path, &self.name, &*self.log)
+            .map_err(|error| unusable_by(&error))?;
+        Ok(LedgerClient::new(ledger, service, clock::now()))
+    }
+
+    fn act(&self, act: Act) -> Result<(), AccessDenial> {
+        let mut client = self.client()?;
+        let outcome = client.act(act).map_err(|error| unusable_by(&error))?;
+        self.cache(client.state());
+        match outcome {
+            ActOutcome::Recorded { .. } => Ok(()),
+            ActOutcome::Denied(denied) => Err(denied.denial),
+            // No act of a runner is of a class. If one ever is, the runner must not go on as if its
+            // act had taken effect.
+            ActOutcome::Proposed { index, class } => Err(unusable(&format_args!(
+                "record {index} only proposes the act to the class {}",
+                class.name()
+            ))),
+        }
+    }
+
+    /// Takes over the state of a ledger that is open here, so that no run waits while this process
+    /// verifies what it wrote itself. The file's lock keeps other writers out until then, so the
+    /// file's length and time are those of this state.
+    fn cache(&self, state: &LedgerState) {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        *read = fs::metadata(&self.path).ok().map(|meta| {
+            let stamp = (meta.len(), meta.modified().ok());
+            (stamp, Arc::new(state.clone()))
+        });
+    }
+
+    /// Records that the runner refused a principal's request before the ledger was asked, and returns
+    /// the refusal. The principal did not sign it, so the record is the runner's word.
+    pub fn refuse(&self, by: &Id, act: ActName, subject: &Digest, denied: AccessDenial) -> Problem {
+        let recorded = AccessDenial {
+            why: format!("{by} asked: {}", denied.why),
+            ..denied.clone()
+        };
+        let refused = self.client().and_then(|mut client| {
+            let refused = client.refuse(act, subject.to_string(), recorded);
+            self.cache(client.state());
+            refused.map_err(|error| unusable_by(&error))
+        });
+        if let Err(error) = refused {
+            // The request stays refused all the same.
+            tracing::error!(%error, rule = denied.rule.code(), %by, "refusal not recorded in the ledger");
+        }
+        denied.into()
+    }
+}
+
+impl Records for ServiceLedger {
+    fn state(&self) -> Result<Arc<LedgerState>, AccessDenial> {
+        Self::state(self)
+    }
+
+    fn end(&self, end: RunEnd) -> Result<(), AccessDenial> {
+        match self.act(Act::RunEnd(end)) {
+            // A crash between the record and what follows it makes the runner record the end again.
+            Err(denied) if denied.is_by(Rule::RunEnded) => Ok(()),
+            done => done,
+        }
+    }
+}
