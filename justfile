@@ -21,10 +21,11 @@ lint:
 demo *arguments:
     tests/setup/demo {{arguments}}
 
-# Write the generated parts of the documents, then check all of them.
+# Write the generated parts of the documents.
 docs:
     UPDATE_DOCS=1 cargo test --locked -p counterfoil-tests --test documents --test journal_format
-    cargo test --locked -p counterfoil-tests --test documents --test journal_format
+    UPDATE_DOCS=1 cargo test --locked -p counterfoil-governance page
+    UPDATE_DOCS=1 cargo test --locked -p counterfoil --bin counterfoil reference
 
 # Set up the compiler for components.
 guest:

@@ -32,8 +32,11 @@ pub fn verdict(bytes: &[u8]) {
         limits_bytes(limits).expect("limits that were given hold");
     }
     assert!(verdict.differences(&verdict).is_empty());
-    let digests = (verdict.bundle, verdict.input);
-    let refused =
-        PolicyVerdict::refused(verdict.gate, digests, PolicyRefusal::Error, "asked again");
+    let refused = PolicyVerdict::refused(
+        verdict.gate,
+        verdict.digests(),
+        PolicyRefusal::Error,
+        "asked again",
+    );
     assert!(!refused.passes() && refused.limits.is_none());
 }

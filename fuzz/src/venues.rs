@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use counterfoil_connect::broker::alpaca as broker_api;
-use counterfoil_connect::broker::life::{Applied, Life};
 use counterfoil_connect::broker::order::VenueOrder;
-use counterfoil_connect::feed::alpaca::Alpaca;
-use counterfoil_connect::feed::binance::{Binance, Stream};
+use counterfoil_connect::broker::order_state::{BrokerOrderState, EventEffect};
+use counterfoil_connect::feed::alpaca::AlpacaFeed;
+use counterfoil_connect::feed::binance::BinanceFeed;
 use counterfoil_connect::feed::event::FeedEvent;
-use counterfoil_connect::feed::intake::{Intake, Offer};
+use counterfoil_connect::feed::intake::{BarIntake, OfferOutcome};
 use counterfoil_connect::feed::listing::Listings;
-use counterfoil_connect::feed::protocol::{Gap, Protocol, Said};
+use counterfoil_connect::feed::protocol::{BarGap, BarOrigin, FeedProtocol, VenueMessage};
 use counterfoil_connect::net::credentials::Credentials;
 use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::instrument::{Instrument, InstrumentId};
@@ -122,28 +122,28 @@ fn check_bar(bar: &ClosedBar) {
 }
 
 /// Whatever a stream says is said once, and bars pass once, in sequence.
-fn check_said(protocol: &mut impl Protocol, bytes: &[u8]) {
+fn check_said(protocol: &mut impl FeedProtocol, bytes: &[u8]) {
     let mut said = Vec::new();
     protocol.read(bytes, &mut said);
     let listings = protocol.listings();
-    let mut intake = Intake::new(MINUTE, true, listings.ids(), &BTreeMap::new());
+    let mut intake = BarIntake::new(MINUTE, true, listings.ids(), &BTreeMap::new());
     let mut passed: BTreeMap<InstrumentId, UnixNanos> = BTreeMap::new();
     for one in said {
         match one {
-            Said::Refused { reason, input } => {
+            VenueMessage::Refused { reason, input } => {
                 assert!(!reason.is_empty());
                 assert!(input.is_empty() || bytes.windows(input.len()).any(|w| w == input));
             }
-            Said::Closed(bar) => {
+            VenueMessage::Closed(bar) => {
                 check_bar(&bar);
                 let event = match intake.offer(bar) {
-                    Offer::Event(event) => event,
-                    Offer::After(gaps) => {
+                    OfferOutcome::Event(event) => event,
+                    OfferOutcome::After(gaps) => {
                         let none = gaps.into_iter().map(|gap| (gap, Ok(Vec::new())));
-                        intake.fill(none.collect());
+                        intake.fill_gaps(none.collect());
                         match intake.offer(bar) {
-                            Offer::Event(event) => event,
-                            Offer::After(_) => panic!("asked twice"),
+                            OfferOutcome::Event(event) => event,
+                            OfferOutcome::After(_) => panic!("asked twice"),
                         }
                     }
                 };
@@ -153,17 +153,17 @@ fn check_said(protocol: &mut impl Protocol, bytes: &[u8]) {
                     assert!(before < Some(time));
                 }
             }
-            Said::Revised(bar) => check_bar(&bar),
-            Said::Trade(trade) => assert!(trade.instrument.0 < 2),
-            Said::Answer(_)
-            | Said::Live
-            | Said::Nothing
-            | Said::Amended { .. }
-            | Said::Ends { .. }
-            | Said::Denied { .. } => {}
+            VenueMessage::Revised(bar) => check_bar(&bar),
+            VenueMessage::Trade(trade) => assert!(trade.instrument.0 < 2),
+            VenueMessage::Answer(_)
+            | VenueMessage::Live
+            | VenueMessage::Nothing
+            | VenueMessage::Amended { .. }
+            | VenueMessage::Ends { .. }
+            | VenueMessage::Denied { .. } => {}
         }
     }
-    let gap = Gap {
+    let gap = BarGap {
         instrument: InstrumentId(0),
         from: UnixNanos(0),
         to: UnixNanos(i64::MAX),
@@ -178,17 +178,17 @@ fn check_said(protocol: &mut impl Protocol, bytes: &[u8]) {
 
 /// A message or an answer of Binance's: bars that pass are whole and over.
 pub fn binance(bytes: &[u8]) {
-    for stream in [Stream::Klines, Stream::Trades] {
-        let mut protocol = Binance::new(listings(), stream).expect("a timeframe it has");
+    for stream in [BarOrigin::Venue, BarOrigin::Trades] {
+        let mut protocol = BinanceFeed::new(listings(), stream).expect("a timeframe it has");
         check_said(&mut protocol, bytes);
     }
 }
 
 /// A message or an answer of Alpaca's market data: bars that pass are whole and over.
 pub fn alpaca(bytes: &[u8]) {
-    for stream in [Stream::Klines, Stream::Trades] {
+    for stream in [BarOrigin::Venue, BarOrigin::Trades] {
         let credentials = Credentials::new("KEY", "SECRET").expect("a key");
-        let protocol = Alpaca::new(listings(), stream, "iex", credentials);
+        let protocol = AlpacaFeed::new(listings(), stream, "iex", credentials);
         let mut protocol = protocol.expect("a timeframe it has");
         check_said(&mut protocol, bytes);
     }
@@ -203,13 +203,13 @@ pub fn broker(bytes: &[u8]) {
         assert!(!order.venue_id.is_empty() && order.venue_id.bytes().all(plain));
         assert!(!order.name.contains(char::is_control));
     };
-    if let Ok(broker_api::StreamSaid::Update(update)) = broker_api::stream(bytes, &listings) {
+    if let Ok(broker_api::StreamMessage::Update(update)) = broker_api::stream(bytes, &listings) {
         check(&update.order);
-        let mut life = Life::new(Quantity(10));
+        let mut life = BrokerOrderState::new(Quantity(10));
         for _ in 0..3 {
             let before = life;
             let applied = life.apply(update.happened, update.order.filled);
-            if !matches!(applied, Applied::Moved(_) | Applied::Filled(..)) {
+            if !matches!(applied, EventEffect::Moved(_) | EventEffect::Filled(..)) {
                 assert_eq!(life, before);
             }
             assert!(life.filled() >= Quantity(0) && life.filled() <= Quantity(10));

@@ -11,7 +11,7 @@ pub(crate) mod venue;
 
 use std::thread;
 
-use counterfoil_runner::orders::kill::{Target, kill};
+use counterfoil_runner::orders::kill::{KillTarget, set_switch};
 use counterfoil_runner::run::execute::ExecutionOutcome;
 use counterfoil_runner::study::parity::{ParityCause, ParityRequest, parity};
 use counterfoil_tests::journals::{records, verified};
@@ -170,7 +170,7 @@ fn an_order_that_waits_for_the_broker_does_not_go_out_after_a_kill() {
     let outcome = thread::scope(|scope| {
         scope.spawn(|| {
             desk.exchange.wait(|state| state.posts == 1);
-            kill(&world.data, &Target::Installation, "enough").unwrap();
+            set_switch(&world.data, &KillTarget::Installation, "enough").unwrap();
         });
         desk.run(&world, |run| while run.slice() {})
     });
@@ -196,7 +196,7 @@ fn a_dead_run_that_is_killed_takes_its_orders_back_once_it_is_resumed() {
     assert!(first.is_err(), "the feed broke");
     let before = desk.exchange.with(|state| state.orders.len());
     assert!(before > 0);
-    kill(&world.data, &Target::Installation, "enough").unwrap();
+    set_switch(&world.data, &KillTarget::Installation, "enough").unwrap();
     let outcome = desk.resume(&world, |run| while run.slice() {});
     assert_eq!(stop(&outcome).0, StopCause::InstallationKilled);
     desk.exchange.with(|state| {

@@ -13,15 +13,17 @@ use std::thread;
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::id::Id;
 use counterfoil_journal::key::VerifierKey;
-use counterfoil_runner::orders::gateway::client::{Cleared, Found, Reply, VenueClient};
-use counterfoil_runner::orders::gateway::guard::Guard;
+use counterfoil_runner::orders::gateway::client::{
+    ClearedIntent, VenueClient, VenueLookup, VenueReply,
+};
+use counterfoil_runner::orders::gateway::guard::RunGuard;
 use counterfoil_runner::orders::gateway::token::SignedToken;
 use counterfoil_runner::orders::gateway::{
-    BookTerms, DecidedBefore, Gateway, GatewayError, Terms, order_log,
+    Gateway, GatewayConfig, GatewayError, PriorDecisions, ReconcileConfig, order_log,
 };
-use counterfoil_runner::orders::kill::{KillSwitch, Target, kill, lift};
+use counterfoil_runner::orders::kill::{KillSwitch, KillTarget, lift, set_switch};
 use counterfoil_runner::orders::lease::Lease;
-use counterfoil_runner::orders::limits::{AccountLimits, LimitsWatch, Need};
+use counterfoil_runner::orders::limits::{AccountLimits, LimitsRequirement, LimitsWatch};
 use counterfoil_runner::run::execute::{ExecuteError, ExecutionOutcome};
 use counterfoil_runner::run::live::live;
 use counterfoil_runner::run::resume::{ResumeAttempt, ResumeDeps, ResumeOutcome, open};
@@ -355,12 +357,12 @@ impl Client {
         Ok(line.trim().to_owned())
     }
 
-    fn send(&self, order: &Cleared<'_>) -> Reply {
+    fn send(&self, order: &ClearedIntent<'_>) -> VenueReply {
         match self.ask("send", order.id()) {
-            Ok(answer) if answer == "known" => Reply::Known,
-            Ok(answer) if answer.starts_with("refused") => Reply::Refused(answer),
-            Ok(answer) => Reply::Unknown(format!("it says {answer:?}")),
-            Err(error) => Reply::Unknown(error.to_string()),
+            Ok(answer) if answer == "known" => VenueReply::Known,
+            Ok(answer) if answer.starts_with("refused") => VenueReply::Refused(answer),
+            Ok(answer) => VenueReply::Unknown(format!("it says {answer:?}")),
+            Err(error) => VenueReply::Unknown(error.to_string()),
         }
     }
 }
@@ -370,25 +372,25 @@ impl VenueClient for Client {
         "socket"
     }
 
-    fn submit(&mut self, order: &Cleared<'_>) -> Reply {
+    fn submit(&mut self, order: &ClearedIntent<'_>) -> VenueReply {
         self.send(order)
     }
 
-    fn cancel(&mut self, cancel: &Cleared<'_>) -> Reply {
+    fn cancel(&mut self, cancel: &ClearedIntent<'_>) -> VenueReply {
         self.send(cancel)
     }
 
-    fn replace(&mut self, order: &Cleared<'_>) -> Reply {
+    fn replace(&mut self, order: &ClearedIntent<'_>) -> VenueReply {
         self.send(order)
     }
 
-    fn lookup(&mut self, id: &VenueOrderId) -> Found {
+    fn lookup(&mut self, id: &VenueOrderId) -> VenueLookup {
         // Connections are served one after the other, so nothing is under way when this is read.
         match self.ask("lookup", id) {
-            Ok(answer) if answer == "working" => Found::Working,
-            Ok(answer) if answer == "not-found" => Found::NotFound,
-            Ok(answer) => Found::Unknown(format!("it says {answer:?}")),
-            Err(error) => Found::Unknown(error.to_string()),
+            Ok(answer) if answer == "working" => VenueLookup::Working,
+            Ok(answer) if answer == "not-found" => VenueLookup::NotFound,
+            Ok(answer) => VenueLookup::Unknown(format!("it says {answer:?}")),
+            Err(error) => VenueLookup::Unknown(error.to_string()),
         }
     }
 }
@@ -396,9 +398,9 @@ impl VenueClient for Client {
 /// A gateway over the socket for the manifest's first execution.
 fn gateway(world: &World, manifest: &Manifest, server: &Server) -> (Gateway<Client>, Execution) {
     let account = Id::parse(&manifest.account.name).unwrap();
-    let lease = Lease::take(&world.data, &account).unwrap();
-    let when = (Need::IfThere, UnixNanos(0));
-    let limits = LimitsWatch::start(&world.data, &account, manifest, when).unwrap();
+    let lease = Lease::acquire(&world.data, &account).unwrap();
+    let (need, now) = (LimitsRequirement::IfThere, UnixNanos(0));
+    let limits = LimitsWatch::start(&world.data, &account, manifest, need, now).unwrap();
     let run = manifest.run_id().unwrap();
     let text = manifest.canonical().unwrap();
     let name = hex::encode(run);
@@ -406,12 +408,17 @@ fn gateway(world: &World, manifest: &Manifest, server: &Server) -> (Gateway<Clie
     let execution =
         execution.unwrap_or_else(|| world.data.new_execution(&Digest(run), &text, true).unwrap());
     let kill = KillSwitch::new(&world.data, &account, Some(&execution));
-    let guard = Arc::new(Guard::new(kill, limits, lease.admit(1).unwrap(), None));
-    let terms = Terms {
+    let guard = Arc::new(RunGuard::new(
+        kill,
+        limits,
+        lease.admit_run(1).unwrap(),
+        None,
+    ));
+    let terms = GatewayConfig {
         signer: SharedSigner::new(signer()),
         guard,
         policy: run,
-        books: BookTerms {
+        books: ReconcileConfig {
             instruments: Vec::new(),
             cash: Money::ZERO,
             cash_tolerance: Money::ZERO,
@@ -419,7 +426,7 @@ fn gateway(world: &World, manifest: &Manifest, server: &Server) -> (Gateway<Clie
         },
     };
     let client = Client(server.address);
-    let gateway = Gateway::open(client, &execution, terms, DecidedBefore::new());
+    let gateway = Gateway::open(client, &execution, terms, PriorDecisions::new());
     (gateway.unwrap(), execution)
 }
 
@@ -482,8 +489,8 @@ fn what_is_not_known_stops_the_run_and_is_asked_for_by_the_next_process() {
         drop(first);
         server.set(Fault::None);
         if stopped {
-            let account = Target::Account(Id::parse("test").unwrap());
-            kill(&world.data, &account, "a drill").unwrap();
+            let account = KillTarget::Account(Id::parse("test").unwrap());
+            set_switch(&world.data, &account, "a drill").unwrap();
         }
         let (mut second, _) = gateway(&world, &manifest, &server);
         second.carry(&all[0]).unwrap();
@@ -563,7 +570,7 @@ fn an_order_log_with_any_byte_changed_is_not_gone_on_with() {
         bytes[place] ^= 1;
         std::fs::write(&path, &bytes).unwrap();
         let own = signer();
-        let opened = order_log::OrderLog::go_on(&execution, own, &key(&execution));
+        let opened = order_log::OrderLog::resume(&execution, own, &key(&execution));
         let last = whole.len() - 350;
         // A byte of the last checkpoint that makes it none leaves a tail as a kill does.
         assert!(opened.is_err() || place > last, "byte {place}");
@@ -642,26 +649,29 @@ fn stopped(world: &World, outcome: &ExecutionOutcome) -> (StopCause, String) {
 
 #[test]
 fn a_kill_ends_the_run_before_the_next_slice_and_keeps_it_from_starting() {
-    type Choose = fn(&World, &Manifest) -> Target;
+    type Choose = fn(&World, &Manifest) -> KillTarget;
     let table: [(Choose, StopCause); 3] = [
         (
             |world, manifest| {
                 let run = hex::encode(manifest.run_id().unwrap());
-                Target::Run(world.data.find(&run).unwrap())
+                KillTarget::Run(world.data.find(&run).unwrap())
             },
             StopCause::RunKilled,
         ),
         (
-            |_, _| Target::Account(Id::parse(" TEST").unwrap()),
+            |_, _| KillTarget::Account(Id::parse(" TEST").unwrap()),
             StopCause::AccountKilled,
         ),
-        (|_, _| Target::Installation, StopCause::InstallationKilled),
+        (
+            |_, _| KillTarget::Installation,
+            StopCause::InstallationKilled,
+        ),
     ];
     for (choose, cause) in table {
         let world = World::small(13);
         let manifest = manifest(&world, "killed");
         let outcome = live_then(&world, &manifest, || {
-            kill(&world.data, &choose(&world, &manifest), "enough").unwrap();
+            set_switch(&world.data, &choose(&world, &manifest), "enough").unwrap();
         });
         let outcome = outcome.unwrap();
         assert_eq!(stopped(&world, &outcome), (cause, "enough".to_owned()));
@@ -675,7 +685,7 @@ fn a_kill_ends_the_run_before_the_next_slice_and_keeps_it_from_starting() {
             assert!(lift(&world.data, &target).unwrap());
             world.live(&next, "").unwrap();
         }
-        assert!(!lift(&world.data, &Target::Installation).unwrap());
+        assert!(!lift(&world.data, &KillTarget::Installation).unwrap());
     }
 }
 
@@ -790,8 +800,8 @@ fn child() {
         return;
     };
     let data = DataDir::open(Path::new(&folder)).unwrap();
-    let lease = Lease::take(&data, &Id::parse("Test").unwrap()).unwrap();
-    std::fs::write(data.root().join("taken"), lease.epoch().to_string()).unwrap();
+    let lease = Lease::acquire(&data, &Id::parse("Test").unwrap()).unwrap();
+    std::fs::write(data.root().join("taken"), lease.fencing_token().to_string()).unwrap();
     let mut never = String::new();
     std::io::stdin().read_line(&mut never).unwrap();
 }
@@ -813,16 +823,16 @@ fn two_processes_never_have_one_account_and_every_holder_has_a_new_epoch() {
             assert_eq!(child.try_wait().unwrap(), None, "the child ended by itself");
             thread::yield_now();
         }
-        let error = Lease::take(&world.data, &account).unwrap_err();
+        let error = Lease::acquire(&world.data, &account).unwrap_err();
         assert_eq!(error.code(), "lease.held");
         let manifest = manifest(&world, "held");
         let error = world.live(&manifest, "").unwrap_err().to_string();
         assert!(error.starts_with("lease.held"), "{error}");
         child.kill().unwrap();
         child.wait().unwrap();
-        let lease = Lease::take(&world.data, &account).unwrap();
+        let lease = Lease::acquire(&world.data, &account).unwrap();
         assert_eq!(
-            lease.epoch().to_string(),
+            lease.fencing_token().to_string(),
             expect
                 .parse::<u64>()
                 .map(|one| one + 1)
@@ -836,24 +846,24 @@ fn two_processes_never_have_one_account_and_every_holder_has_a_new_epoch() {
 fn an_account_takes_so_many_runs_and_notices_that_it_was_taken_away() {
     let world = World::small(3);
     let account = Id::parse("test").unwrap();
-    let lease = Lease::take(&world.data, &account).unwrap();
-    let first = lease.admit(2).unwrap();
-    let _second = lease.admit(2).unwrap();
-    assert_eq!(lease.admit(2).unwrap_err().code(), "account.runs");
+    let lease = Lease::acquire(&world.data, &account).unwrap();
+    let first = lease.admit_run(2).unwrap();
+    let _second = lease.admit_run(2).unwrap();
+    assert_eq!(lease.admit_run(2).unwrap_err().code(), "account.runs");
     drop(first);
-    let _third = lease.admit(2).unwrap();
+    let _third = lease.admit_run(2).unwrap();
     lease.check().unwrap();
     // Somebody deletes the lock, and another process takes the account.
     let lock = world.path().join("leases/test.lock");
     std::fs::remove_file(&lock).unwrap();
-    let other = Lease::take(&world.data, &account).unwrap();
-    assert_eq!((lease.epoch(), other.epoch()), (1, 2));
+    let other = Lease::acquire(&world.data, &account).unwrap();
+    assert_eq!((lease.fencing_token(), other.fencing_token()), (1, 2));
     assert_eq!(lease.check().unwrap_err().code(), "lease.lost");
     other.check().unwrap();
     drop(other);
     // A lease that cannot be read is none to begin again from.
     std::fs::write(world.path().join("leases/test.lease"), "{}").unwrap();
-    let error = Lease::take(&world.data, &account).unwrap_err();
+    let error = Lease::acquire(&world.data, &account).unwrap_err();
     assert_eq!(error.code(), "lease.unreadable");
 }
 
@@ -863,7 +873,7 @@ fn a_run_whose_account_was_taken_away_sends_nothing_more() {
     let manifest = manifest(&world, "taken");
     let outcome = live_then(&world, &manifest, || {
         std::fs::remove_file(world.path().join("leases/test.lock")).unwrap();
-        drop(Lease::take(&world.data, &Id::parse("test").unwrap()).unwrap());
+        drop(Lease::acquire(&world.data, &Id::parse("test").unwrap()).unwrap());
     });
     let outcome = outcome.unwrap();
     let (cause, message) = stopped(&world, &outcome);
@@ -955,7 +965,7 @@ fn an_order_that_a_crash_cut_off_is_sent_once_or_told_as_not_sent() {
         let part = first_entries(&orders, 3 + 2 * 2 + kept);
         std::fs::write(order_log::path(&execution), part).unwrap();
         if taken {
-            drop(Lease::take(&world.data, &Id::parse("test").unwrap()).unwrap());
+            drop(Lease::acquire(&world.data, &Id::parse("test").unwrap()).unwrap());
         }
         let outcome = resume(&world, &execution, &lines);
         let all = ends(&execution);

@@ -20,9 +20,9 @@ use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
 use counterfoil_runner::orders::venues::Venues;
 use counterfoil_runner::permit::Records;
 use counterfoil_runner::store::data_dir::DataDir;
-use counterfoil_runner::supervisor::inlet::Order;
-use counterfoil_runner::supervisor::status::Status;
-use counterfoil_runner::supervisor::{Settings, Supervisor};
+use counterfoil_runner::supervisor::inlet::EndCommand;
+use counterfoil_runner::supervisor::status::RunStatus;
+use counterfoil_runner::supervisor::{Supervisor, SupervisorConfig};
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_server::client::{Client, ClientError, Message};
 use counterfoil_server::problem::Problem;
@@ -45,7 +45,7 @@ const FOLDER: &str = "COUNTERFOIL_TESTS_SERVER_FOLDER";
 const PER_ACCOUNT: usize = 2;
 
 fn supervisor(data: &DataDir, records: Arc<dyn Records>, venues: Arc<Venues>) -> Supervisor {
-    Supervisor::new(Settings {
+    Supervisor::new(SupervisorConfig {
         data: data.clone(),
         engine: EngineSettings {
             cache: Some(data.compiled()),
@@ -81,8 +81,8 @@ fn server(data: &DataDir, venues: Arc<Venues>) -> (Server, Supervisor) {
 pub(crate) struct Here {
     base: String,
     supervisor: Supervisor,
-    end: Option<oneshot::Sender<Order>>,
-    thread: Option<JoinHandle<Vec<Status>>>,
+    end: Option<oneshot::Sender<EndCommand>>,
+    thread: Option<JoinHandle<Vec<RunStatus>>>,
 }
 
 impl Here {
@@ -96,7 +96,7 @@ impl Here {
         server.take_over().unwrap();
         let base = format!("http://{}", server.address());
         let (end, ended) = oneshot::channel();
-        let until = async { ended.await.unwrap_or(Order::Kill) };
+        let until = async { ended.await.unwrap_or(EndCommand::Kill) };
         let thread =
             std::thread::spawn(move || server.run(until, core::future::pending()).unwrap());
         Self {
@@ -119,7 +119,7 @@ impl Here {
     }
 
     /// Ends the server once none of its runs is under way.
-    pub(crate) fn end_when_ended(self) -> Vec<Status> {
+    pub(crate) fn end_when_ended(self) -> Vec<RunStatus> {
         while self
             .supervisor
             .list()
@@ -128,10 +128,10 @@ impl Here {
         {
             std::thread::yield_now();
         }
-        self.end(Order::Suspend)
+        self.end(EndCommand::Suspend)
     }
 
-    pub(crate) fn end(mut self, order: Order) -> Vec<Status> {
+    pub(crate) fn end(mut self, order: EndCommand) -> Vec<RunStatus> {
         self.end.take().unwrap().send(order).unwrap();
         self.thread.take().unwrap().join().unwrap()
     }
@@ -140,7 +140,7 @@ impl Here {
 impl Drop for Here {
     fn drop(&mut self) {
         if let Some(end) = self.end.take() {
-            let _gone = end.send(Order::Kill);
+            let _gone = end.send(EndCommand::Kill);
         }
         if let Some(thread) = self.thread.take() {
             let _failed = thread.join();
@@ -486,7 +486,7 @@ fn an_account_has_so_many_runs_and_a_kill_leaves_the_others_alone() {
     assert_eq!(code(resumed), "run.ended");
     let fourth = asked(&desk, &small(&world, "fourth"), Feed::Push {});
     let fourth = start(&erin, &fourth).unwrap().run;
-    let standing = here.end(Order::Suspend);
+    let standing = here.end(EndCommand::Suspend);
     let left = standing.iter().find(|one| one.run == fourth).unwrap();
     assert_eq!(left.state.name(), "suspended");
 }

@@ -10,9 +10,9 @@ use counterfoil_governance::act::{Act, KillScope};
 use counterfoil_governance::registry::RegisteredRun;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::Signer as _;
-use counterfoil_runner::orders::kill::{Target, kill, lift};
+use counterfoil_runner::orders::kill::{KillTarget, lift, set_switch};
 use counterfoil_runner::orders::lease::Lease;
-use counterfoil_runner::supervisor::inlet::Order;
+use counterfoil_runner::supervisor::inlet::EndCommand;
 use counterfoil_server::client::Client;
 use counterfoil_server::types::{Feed, KillRequest, RunReply, RunsReply};
 use counterfoil_tests::desk::{Desk, hand, id};
@@ -130,14 +130,14 @@ fn a_kill_reaches_a_run_that_waits_for_a_silent_feed() {
         // As another process does: by the file alone.
         (
             |_, world, run| {
-                let target = Target::Run(world.data.find(run).unwrap());
-                kill(&world.data, &target, "from elsewhere").unwrap();
+                let target = KillTarget::Run(world.data.find(run).unwrap());
+                set_switch(&world.data, &target, "from elsewhere").unwrap();
             },
             StopCause::RunKilled,
             "from elsewhere",
         ),
         (
-            |_, world, _| kill(&world.data, &Target::Installation, "fire").unwrap(),
+            |_, world, _| set_switch(&world.data, &KillTarget::Installation, "fire").unwrap(),
             StopCause::InstallationKilled,
             "fire",
         ),
@@ -155,7 +155,7 @@ fn a_kill_reaches_a_run_that_waits_for_a_silent_feed() {
         let stop = stop_of(&world, &desk, &done);
         assert_eq!((stop.cause, stop.message.as_str()), (cause, message));
         // It holds for the next process, and a killed run is no run to go on with.
-        here.end(Order::Suspend);
+        here.end(EndCommand::Suspend);
         let here = Here::new(&world.data);
         let erin = here.client("erin");
         assert_eq!(
@@ -164,8 +164,8 @@ fn a_kill_reaches_a_run_that_waits_for_a_silent_feed() {
         );
         let next = asked(&desk, &small(&world, "next"), Feed::Push {});
         let target = match cause {
-            StopCause::AccountKilled => Target::Account(id("test")),
-            StopCause::InstallationKilled => Target::Installation,
+            StopCause::AccountKilled => KillTarget::Account(id("test")),
+            StopCause::InstallationKilled => KillTarget::Installation,
             StopCause::RunKilled
             | StopCause::LimitsMissing
             | StopCause::LimitsUnreadable
@@ -351,7 +351,7 @@ fn a_run_stops_without_a_ledger_that_holds_and_the_next_process_records_its_end(
         let expected = "not-permitted: ledger.unusable: ";
         assert!(reason.starts_with(expected), "{what}: {reason}");
         assert!(
-            reason.contains("its end is not in the ledger"),
+            reason.contains("the end is not recorded in the ledger"),
             "{what}: {reason}"
         );
         std::fs::rename(away(&desk), &desk.path).unwrap();
@@ -361,8 +361,12 @@ fn a_run_stops_without_a_ledger_that_holds_and_the_next_process_records_its_end(
         let end = in_ledger(&desk, &run).ended.unwrap().0;
         assert!(end.reason.starts_with(expected), "{what}: {}", end.reason);
         let digest = standing[0].decision_digest;
-        assert_eq!(Some(end.decisions.0), digest, "{what}");
-        assert_eq!(done.decision_digest, digest.map(hex::encode), "{what}");
+        assert_eq!(Some(end.decisions), digest, "{what}");
+        assert_eq!(
+            done.decision_digest,
+            digest.map(|digest| digest.hex()),
+            "{what}"
+        );
     }
 }
 
@@ -401,11 +405,11 @@ fn an_account_that_another_process_trades_is_refused_by_its_own_code() {
     let here = Here::new(&world.data);
     let erin = here.client("erin");
     let request = asked(&desk, &manifest, Feed::Push {});
-    let theirs = Lease::take(&world.data, &id("test")).unwrap();
+    let theirs = Lease::acquire(&world.data, &id("test")).unwrap();
     assert_eq!(code(start(&erin, &request)), "lease.held");
     // A refused start leaves nothing behind, neither here nor in the ledger.
     assert!(erin.get::<RunsReply>("/v1/runs").unwrap().runs.is_empty());
-    let epoch = theirs.epoch();
+    let epoch = theirs.fencing_token();
     drop(theirs);
     let run = start(&erin, &request).unwrap().run;
     push(&erin, &bars(&world.lines(&manifest)));

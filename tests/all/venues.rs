@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
 use counterfoil_runner::orders::venues::Venues;
-use counterfoil_runner::supervisor::inlet::Order;
+use counterfoil_runner::supervisor::inlet::EndCommand;
 use counterfoil_server::client::Client;
 use counterfoil_server::types::{Feed, RunReply};
 use counterfoil_tests::desk::Desk;
@@ -138,7 +138,7 @@ fn bars_come_from_one_venue_orders_go_to_another_and_the_process_may_end_between
     assert_eq!(begun.feed_kind, "market");
     let run = begun.run;
     decided(&erin, &run, FIRST);
-    here.end(Order::Suspend);
+    here.end(EndCommand::Suspend);
 
     outside.history.lock().unwrap().now = FIRST + 1;
     let here = Here::reaching(&world.data, Arc::clone(&outside.venues));

@@ -22,8 +22,8 @@ use counterfoil_approval::ledger_client::LedgerActor;
 use counterfoil_os::clock::Stopwatch;
 use counterfoil_runner::permit::Records;
 use counterfoil_runner::store::data_dir::DataDir;
-use counterfoil_runner::supervisor::inlet::Order;
-use counterfoil_runner::supervisor::{Settings, Supervisor};
+use counterfoil_runner::supervisor::inlet::EndCommand;
+use counterfoil_runner::supervisor::{Supervisor, SupervisorConfig};
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_server::client::Client;
 use counterfoil_server::serve::{Reach, Server};
@@ -193,7 +193,7 @@ fn serve(folder: &Path) {
         Arc::new(signer),
         service,
     ));
-    let supervisor = Supervisor::new(Settings {
+    let supervisor = Supervisor::new(SupervisorConfig {
         data: data.clone(),
         engine: EngineSettings {
             cache: Some(data.compiled()),
@@ -212,8 +212,8 @@ fn serve(folder: &Path) {
     std::thread::spawn(move || {
         let mut nothing = Vec::new();
         let _closed = std::io::Read::read_to_end(&mut std::io::stdin(), &mut nothing);
-        end.send(Order::Kill)
+        end.send(EndCommand::Kill)
     });
-    let until = async { ended.await.unwrap_or(Order::Kill) };
+    let until = async { ended.await.unwrap_or(EndCommand::Kill) };
     let _left = server.run(until, core::future::pending()).unwrap();
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use counterfoil_connect::broker::bridge::Bridge;
+use counterfoil_connect::broker::bridge::BrokerBridge;
 use counterfoil_runner::run::feed::BarSource;
 use counterfoil_runner::run::live::live;
 use counterfoil_runner::run::resume::{ResumeAttempt, ResumeDeps, ResumeOutcome, open};
@@ -30,7 +30,7 @@ pub fn place(variable: &str, manifest: &str) -> Option<Place> {
 }
 
 /// Starts the live run of the manifest, or goes on with it if it was started.
-pub fn live_or_resume<B: BarSource>(place: Place, source: B, broker: Option<Bridge>) {
+pub fn live_or_resume<B: BarSource>(place: Place, source: B, broker: Option<BrokerBridge>) {
     let (data, manifest, engine) = place;
     let run = hex::encode(manifest.run_id().unwrap());
     let Some(execution) = data.executions_of(&run).unwrap().pop() else {

@@ -163,7 +163,7 @@ impl World {
             component: digest.to_string(),
             world: WORLD.to_owned(),
             profile: PROFILE_PURE.to_owned(),
-            engine: format!("sha256:{}", hex::encode(settings_digest())),
+            engine: settings_digest().to_string(),
             data: DataSource::Snapshot {
                 id: self.snapshot.to_string(),
                 from: None,

@@ -2,11 +2,17 @@
 //! `<!-- end generated -->`. Tests of several crates include this file, so it uses only `std`.
 
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+/// Two parts of one document are never written at once: the later test would read a file that the
+/// earlier one has truncated.
+static WRITING: Mutex<()> = Mutex::new(());
 
 /// Compares a generated part with what the source says. With `UPDATE_DOCS` in the environment it
 /// writes the part instead.
 #[track_caller]
 pub(crate) fn check(document: &str, name: &str, expected: &str) {
+    let _guard = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
     let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let root = crate_folder
         .ancestors()

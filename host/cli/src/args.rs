@@ -15,6 +15,8 @@ mod ledger;
 mod old_spellings;
 mod people;
 mod policy;
+#[cfg(test)]
+mod reference;
 mod research;
 mod run;
 mod serve;
@@ -46,7 +48,7 @@ pub(crate) use ledger::{
     DriftArgs, LedgerCommand, LedgerIndexArgs, LedgerInitArgs, LedgerProofArgs, LedgerSearchArgs,
     LedgerShowArgs, LedgerTailArgs, WhoApprovedArgs,
 };
-pub(crate) use old_spellings::{ReplacedSpelling, modernize};
+pub(crate) use old_spellings::modernize;
 pub(crate) use people::{
     AccessReviewArgs, ClassCommand, ClassSetArgs, DelegationCommand, KeyAddArgs, KeyCommand,
     KeyNewArgs, KeyRevokeArgs, KeyRotateArgs, PeopleCommand, PrincipalAddArgs, PrincipalArg,
@@ -71,7 +73,7 @@ pub(crate) use serve::{
     max_term_width = 100,
     arg_required_else_help = true,
     after_help = "\
-Exit codes: 0 success, 1 the answer is no (not intact, different, refused), 2 error, 64 wrong usage.
+Exit codes: 0 success, 1 the answer is no (not intact, different, denied), 2 error, 64 usage.
 `counterfoil COMMAND --help` describes a command. Tab completion: counterfoil completions --help"
 )]
 pub(crate) struct CliArgs {
@@ -85,10 +87,10 @@ pub(crate) struct CliArgs {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct GlobalArgs {
-    /// Directory of snapshots, components, runs and the ledger [default: the user's data directory]
+    /// Directory of data, runs and ledger [default: the user's data directory]
     #[arg(long, global = true, value_name = "DIR", env = "COUNTERFOIL_DATA_DIR", hide_env_values = true, value_hint = ValueHint::DirPath)]
     pub(crate) data_dir: Option<PathBuf>,
-    /// Directory of private keys, apart from the data [default: the user's configuration directory]
+    /// Directory of private keys [default: below the user's configuration]
     #[arg(long, global = true, value_name = "DIR", env = "COUNTERFOIL_KEY_DIR", hide_env_values = true, value_hint = ValueHint::DirPath)]
     pub(crate) key_dir: Option<PathBuf>,
     /// Act as this principal and sign with its key
@@ -100,19 +102,26 @@ pub(crate) struct GlobalArgs {
         value_name = "NAME"
     )]
     pub(crate) actor: Option<String>,
-    /// Act without the second signature, under the break-glass opened in this ledger record
+    /// Act alone, under the break-glass of this ledger record
     #[arg(long, global = true, value_name = "RECORD")]
     pub(crate) emergency: Option<u64>,
     /// Print JSON instead of text
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// When to use colour; auto respects NO_COLOR and CLICOLOR
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    /// Colour: auto, always or never; auto respects `NO_COLOR` and `CLICOLOR`
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_default_value = true,
+        hide_possible_values = true
+    )]
     pub(crate) color: ColorChoice,
     /// Print results and errors only: no progress, notes or strategy log
     #[arg(long, short, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
-    /// Also print what is used and how long it takes: directories, keys, back end, ledger
+    /// Also print the directories, keys and back end in use, and the time taken
     #[arg(long, short, global = true)]
     pub(crate) verbose: bool,
 }
@@ -152,6 +161,7 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Run the component again on the recorded inputs and compare every decision
     #[command(after_help = "\
+Example:
   counterfoil replay 3f9c --backend pulley
 
 Exit codes: 1 if a decision differs.")]
@@ -181,6 +191,7 @@ Exit codes: 1 if a decision differs.")]
     Ledger(LedgerCommand),
     /// Print a shell's completion script
     #[command(after_help = "\
+Examples:
   source <(counterfoil completions bash)
   counterfoil completions fish > ~/.config/fish/completions/counterfoil.fish")]
     Completions {

@@ -107,11 +107,15 @@ fn answer_usage(error: &clap::Error, arguments: usize) -> ExitCode {
 
 fn run(args: CliArgs) -> anyhow::Result<CommandAnswer> {
     // The evaluating process has no access to the user's directories, and may not fail for it.
-    match &args.command {
-        Command::EvaluatePolicy => return commands::policy::child::run(),
-        Command::Version => return Ok(commands::version::run(args.global.json)),
-        Command::Completions { shell } => return Ok(commands::completions::run(*shell)),
-        _ => {}
+    if matches!(args.command, Command::EvaluatePolicy) {
+        return commands::policy::child::run();
+    }
+    // Neither of these reads a directory, so both work where none can be found.
+    if matches!(args.command, Command::Version) {
+        return Ok(commands::version::run(args.global.json));
+    }
+    if let Command::Completions { shell } = args.command {
+        return Ok(commands::completions::run(shell));
     }
     let watch = Stopwatch::start();
     let cli = CliContext::new(&args.global)?;

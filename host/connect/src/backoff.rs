@@ -1,64 +1,55 @@
-//! How long to wait before trying again. It must never read a clock or draw its own randomness.
+//! How long to wait before a retry. It must never read a clock or draw its own randomness.
 
 use core::time::Duration;
+
+use counterfoil_base::draws::Random;
 
 /// Doublings after which the wait has reached any sensible maximum.
 const DOUBLINGS_MAX: u32 = 20;
 
-/// Waits that double up to a maximum, each cut by up to half at random, so that many clients of
-/// one venue do not come back together.
+/// Waits that double up to a maximum, each cut by up to half at random, so that many clients of one
+/// venue do not reconnect at the same moment.
 #[derive(Clone, Debug)]
 pub struct Backoff {
     first: Duration,
     max: Duration,
     tries: u32,
-    state: u64,
+    random: Random,
 }
 
 impl Backoff {
     /// Waits from `first` to `max`. The same seed gives the same waits.
     #[must_use]
-    pub const fn new(first: Duration, max: Duration, seed: u64) -> Self {
+    pub fn new(first: Duration, max: Duration, seed: u64) -> Self {
         Self {
             first,
             max,
             tries: 0,
-            state: seed,
+            random: Random::new(seed),
         }
     }
 
     /// The next wait: between half of the doubled time and all of it.
     pub fn next_wait(&mut self) -> Duration {
+        // Bounded first: a shift by more than 31 would overflow after a night without a venue.
         let factor = 1_u32 << self.tries.min(DOUBLINGS_MAX);
         self.tries = self.tries.saturating_add(1);
         let full = self.first.saturating_mul(factor).min(self.max);
         let half = full / 2;
         let nanos = u64::try_from(half.as_nanos()).unwrap_or(u64::MAX);
-        let share = self.draw().checked_rem(nanos.saturating_add(1));
+        let share = self.random.number().checked_rem(nanos.saturating_add(1));
         half.saturating_add(Duration::from_nanos(share.unwrap_or(0)))
     }
 
-    /// How often was tried since the last success.
+    /// Attempts since the last success.
     #[must_use]
     pub const fn tries(&self) -> u32 {
         self.tries
     }
 
-    /// Begins anew, after a success.
+    /// Starts over after a success.
     pub fn reset(&mut self) {
         self.tries = 0;
-    }
-
-    /// The next number of the sequence.
-    ///
-    /// Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014
-    /// (`SplitMix64`). It spreads waits; nothing secret depends on it.
-    fn draw(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut value = self.state;
-        value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        value ^ (value >> 31)
     }
 }
 

@@ -1,120 +1,88 @@
-//! A broker: orders out, and what became of them in. It must never guess what a venue has: what is
-//! not known is looked up by the order's name, or told as not known.
+//! A broker: sends orders and receives what becomes of them. It must never guess what a venue has: an
+//! unknown outcome is looked up by the order's name, or reported as unknown.
 
 pub mod alpaca;
 pub mod bridge;
 pub mod client;
-pub mod desk;
-pub mod life;
 pub mod order;
+pub mod order_state;
 pub mod submission;
+pub mod tracker;
 pub mod updates;
 
 use core::time::Duration;
 
 use counterfoil_trading::time::UnixNanos;
 
-use crate::broker::order::{Leave, NewOrder, OrderName, Snapshot, VenueFill, VenueOrder};
+use crate::broker::order::{NewOrder, OrderName, SendGuard, VenueAccount, VenueFill, VenueOrder};
 use crate::field::FieldError;
 use crate::net::http::HttpError;
 
-/// Why a broker did not do what was asked.
+/// Why a broker request failed. These texts are recorded in order logs: they never change.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BrokerError {
-    /// The venue does not take the order. It will never fill.
+    /// The venue refused the order. It will never fill.
     #[error("the venue refused it with status {status}: {reason}")]
     Refused {
-        /// The status of the answer.
+        /// HTTP status of the response.
         status: u16,
-        /// The venue's words.
         reason: String,
     },
-    /// It is not known whether the venue has the order: nothing may be sent in its place before
-    /// somebody has looked.
+    /// The venue may or may not have the order: nothing may be sent in its place before a lookup.
     #[error("it is not known whether the venue has order {name}: {reason}")]
-    Unknown {
-        /// The order.
-        name: String,
-        /// What happened last.
-        reason: String,
-    },
-    /// It may not go out any more. Nothing is there, and nothing was sent that could bring it.
+    Unknown { name: String, reason: String },
+    /// The order may no longer be sent. The venue does not have it, and no earlier request can place it.
     #[error("it was not sent: {reason}")]
-    Withdrawn {
-        /// Why.
-        reason: String,
-    },
-    /// Another order has this name.
+    Withdrawn { reason: String },
+    /// The venue has another order under this name.
     #[error("the venue has another order named {name}")]
-    Conflict {
-        /// The name.
-        name: String,
-    },
-    /// The venue cannot take such an order.
+    Conflict { name: String },
+    /// The venue does not support such an order.
     #[error("the venue has no {what}")]
-    Unsupported {
-        /// What it lacks.
-        what: String,
-    },
-    /// An answer cannot be read.
+    Unsupported { what: String },
+    /// A response cannot be parsed.
     #[error("the answer to {what} cannot be read: {source}")]
     Unreadable {
-        /// What was asked.
         what: &'static str,
-        /// The field.
         source: FieldError,
     },
-    /// The account did not hold still.
+    /// The account changed during every attempt to read it.
     #[error("orders changed at every try to read the account: try again")]
     Moving,
-    /// The clocks of venue and machine are too far apart to trust either.
+    /// The clocks of venue and machine differ too much to trust either.
     #[error("the venue's clock says {venue:?}, this machine's {local:?}: set it right first")]
-    ClockSkew {
-        /// The venue's time.
-        venue: UnixNanos,
-        /// This machine's.
-        local: UnixNanos,
-    },
-    /// There is no answer.
+    ClockSkew { venue: UnixNanos, local: UnixNanos },
+    /// No response.
     #[error(transparent)]
     Http(#[from] HttpError),
-    /// It took longer than a run waits: it is not known what the venue did.
+    /// The call exceeded its time limit: what the venue did is unknown.
     #[error("there was no answer within {after:?}")]
-    Late {
-        /// How long was waited.
-        after: Duration,
-    },
+    Late { after: Duration },
     /// The venue has no order of this name to cancel or replace.
     #[error("the venue has no order {name}")]
-    Absent {
-        /// The name.
-        name: String,
-    },
-    /// What is recorded of an order cannot have happened to it.
-    #[error("the recorded executions of order {name} are not those of one order")]
-    Recall {
-        /// The order.
-        name: String,
-    },
-    /// The broker's task is gone.
+    Absent { name: String },
+    /// The recorded executions cannot all belong to the order.
+    #[error("the recorded executions of order {name} do not follow each other")]
+    Recall { name: String },
+    /// The broker's task has ended.
     #[error("the broker's thread has ended")]
     Gone,
 }
 
-/// What became of a request to take an order back.
+/// The venue's response to a cancel request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Cancel {
+pub enum CancelOutcome {
     /// The venue will try.
     Requested,
-    /// The order can no longer be taken back: its end is on its way.
+    /// The order can no longer be canceled: its final status follows as an update.
     TooLate,
 }
 
-/// What a runner needs of a broker.
-pub trait Broker: Send + Sync {
-    /// Places an order once, whatever happens on the way, as long as it has leave. The same name never
-    /// places two.
+/// The requests that a runner makes of a broker.
+pub trait BrokerApi: Send + Sync {
+    /// Places an order at most once, whatever the network does, while `guard` allows it. The same name
+    /// never places two orders.
     ///
     /// # Errors
     ///
@@ -122,43 +90,46 @@ pub trait Broker: Send + Sync {
     fn submit(
         &self,
         order: &NewOrder,
-        leave: &Leave,
+        guard: &SendGuard,
     ) -> impl Future<Output = Result<VenueOrder, BrokerError>> + Send;
 
-    /// Puts an order in the place of another.
+    /// Replaces an order with another.
     ///
     /// # Errors
     ///
-    /// As [`Broker::submit`]; if it is refused the other one stands.
+    /// As [`BrokerApi::submit`]; after a refusal the old order keeps working.
     fn replace(
         &self,
         venue_id: &str,
         with: &NewOrder,
-        leave: &Leave,
+        guard: &SendGuard,
     ) -> impl Future<Output = Result<VenueOrder, BrokerError>> + Send;
 
-    /// Takes an order back. Its end comes as an update.
+    /// Cancels an order. Its final status follows as an update.
     ///
     /// # Errors
     ///
-    /// Returns [`BrokerError`] if the venue did not say what it does.
-    fn cancel(&self, venue_id: &str) -> impl Future<Output = Result<Cancel, BrokerError>> + Send;
+    /// Returns [`BrokerError`] if the venue did not acknowledge the request.
+    fn cancel(
+        &self,
+        venue_id: &str,
+    ) -> impl Future<Output = Result<CancelOutcome, BrokerError>> + Send;
 
-    /// The order of a name, if the venue has it.
+    /// The order with this name, if the venue has it.
     ///
     /// # Errors
     ///
-    /// Returns [`BrokerError`] if the venue did not say.
+    /// Returns [`BrokerError`] if the venue did not respond.
     fn find(
         &self,
         name: &OrderName,
     ) -> impl Future<Output = Result<Option<VenueOrder>, BrokerError>> + Send;
 
-    /// The fills of an order, the first first.
+    /// The fills of an order, oldest first.
     ///
     /// # Errors
     ///
-    /// Returns [`BrokerError`] if the venue did not say.
+    /// Returns [`BrokerError`] if the venue did not respond.
     fn fills(
         &self,
         venue_id: &str,
@@ -168,6 +139,6 @@ pub trait Broker: Send + Sync {
     ///
     /// # Errors
     ///
-    /// Returns [`BrokerError`] if the venue did not say all of it.
-    fn snapshot(&self) -> impl Future<Output = Result<Snapshot, BrokerError>> + Send;
+    /// Returns [`BrokerError`] if a part of it could not be read.
+    fn account(&self) -> impl Future<Output = Result<VenueAccount, BrokerError>> + Send;
 }

@@ -1,14 +1,14 @@
 //! Values of a venue's JSON as integers, or an error that names the field. It must never know what
-//! a field means.
+//! a field means. These error texts are recorded in journals: they never change.
 
 use counterfoil_trading::decimal;
 use counterfoil_trading::time::UnixNanos;
 use serde_json::value::RawValue;
 
-/// The most letters of a venue's text that an error repeats.
+/// The most characters of a venue's text that an error repeats.
 const SHOWN_MAX: usize = 200;
 
-/// Why a venue's message cannot be read.
+/// Why a field of a venue's message cannot be read.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("field {field}: {reason}")]
 pub struct FieldError {
@@ -29,9 +29,10 @@ impl FieldError {
     }
 }
 
-/// A text from outside as an error may repeat it: its beginning, without control characters.
+/// Text from outside as an error may repeat it: its beginning, without control characters.
 #[must_use]
 pub fn shown(text: &str) -> String {
+    // A venue may send a megabyte, or escape sequences for the operator's terminal.
     let mut out: String = text
         .chars()
         .take(SHOWN_MAX)
@@ -49,12 +50,12 @@ pub fn shown(text: &str) -> String {
     out
 }
 
-/// The value of a field that must be there.
-pub(crate) fn there<T>(field: &str, value: Option<T>) -> Result<T, FieldError> {
+/// The value of a required field.
+pub(crate) fn required<T>(field: &str, value: Option<T>) -> Result<T, FieldError> {
     value.ok_or_else(|| FieldError::new(field, "is missing"))
 }
 
-/// The text of a JSON number or of a JSON text without escapes.
+/// The text of a JSON number, or of a JSON string without escapes.
 pub(crate) fn digits(raw: &RawValue) -> &str {
     let text = raw.get();
     text.strip_prefix('"')
@@ -64,14 +65,16 @@ pub(crate) fn digits(raw: &RawValue) -> &str {
 
 /// A decimal, as text or number, at a scale. It must be exact: nothing is rounded.
 pub(crate) fn number(field: &str, raw: Option<&RawValue>, scale: u8) -> Result<i64, FieldError> {
-    let value = decimal::parse(digits(there(field, raw)?), scale)
+    // Never through a float: 0.1 has no exact binary form, and a rounded price changes the decision
+    // digest.
+    let value = decimal::parse(digits(required(field, raw)?), scale)
         .map_err(|error| FieldError::new(field, error))?;
     i64::try_from(value).map_err(|_| FieldError::new(field, "does not fit"))
 }
 
 /// Milliseconds since 1970.
 pub(crate) fn millis(field: &str, value: Option<i64>) -> Result<UnixNanos, FieldError> {
-    let nanos = there(field, value)?.checked_mul(1_000_000);
+    let nanos = required(field, value)?.checked_mul(1_000_000);
     nanos
         .map(UnixNanos)
         .ok_or_else(|| FieldError::new(field, "is too far from 1970"))
@@ -79,7 +82,7 @@ pub(crate) fn millis(field: &str, value: Option<i64>) -> Result<UnixNanos, Field
 
 /// An RFC 3339 time with an offset.
 pub(crate) fn time(field: &str, text: Option<&str>) -> Result<UnixNanos, FieldError> {
-    let text = there(field, text)?;
+    let text = required(field, text)?;
     let stamp: jiff::Timestamp = text
         .parse()
         .map_err(|_| FieldError::new(field, format!("{:?} is no RFC 3339 time", shown(text))))?;
@@ -88,13 +91,7 @@ pub(crate) fn time(field: &str, text: Option<&str>) -> Result<UnixNanos, FieldEr
         .map_err(|_| FieldError::new(field, "is too far from 1970"))
 }
 
-/// A time as RFC 3339 in UTC, as venues take it.
-#[must_use]
-pub(crate) fn time_text(time: UnixNanos) -> String {
-    time.rfc3339()
-}
-
-/// The whole of a message as JSON.
+/// Parses a whole message.
 pub(crate) fn json<'a, T: serde::Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, FieldError> {
     serde_json::from_slice(bytes).map_err(|error| FieldError::new("message", error))
 }

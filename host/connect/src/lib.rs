@@ -1,4 +1,4 @@
-//! The one place for sockets: market-data feeds and a broker's protocol, each as a pure parser and
+//! The one crate that opens sockets: market-data feeds and a broker's protocol, each a pure parser and
 //! state machine with a thin task around it.
 //!
 //! It must never know a journal, a strategy or a clock: the time is an argument, and so is the
@@ -9,4 +9,5 @@ pub mod broker;
 pub mod feed;
 pub mod field;
 pub mod net;
+mod reconnect;
 mod wait;

@@ -4,4 +4,5 @@ pub mod credentials;
 pub mod dial;
 pub mod endpoint;
 pub mod http;
+pub mod secret;
 pub mod socket;

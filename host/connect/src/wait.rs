@@ -1,8 +1,8 @@
-//! The one place that waits for time to pass. It must never tell what time it is.
+//! The one place that waits for time to pass. It must never read a clock.
 
 use core::time::Duration;
 
-/// A wait, which a test with a paused clock can shorten to nothing.
+/// A timer that a test with a paused clock shortens to nothing.
 #[expect(
     clippy::disallowed_methods,
     reason = "waiting for a venue belongs to this crate's tasks; no result depends on it"

@@ -5,11 +5,11 @@ use core::fmt;
 
 /// Rules in their order, each with what it says and its code.
 macro_rules! rules {
-    ($(#[$about:meta])* $name:ident: $($(#[$doc:meta])* $rule:ident = $code:literal;)*) => {
+    ($(#[$about:meta])* $name:ident: $($(#[doc = $doc:literal])* $rule:ident = $code:literal;)*) => {
         $(#[$about])*
         #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
         pub enum $name {
-            $($(#[$doc])* $rule,)*
+            $($(#[doc = $doc])* $rule,)*
         }
 
         impl $name {
@@ -21,6 +21,14 @@ macro_rules! rules {
             pub const fn code(self) -> &'static str {
                 match self {
                     $(Self::$rule => $code,)*
+                }
+            }
+
+            /// The sentence that documents it here and in docs/reference/GOVERNANCE.md.
+            #[must_use]
+            pub const fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$rule => concat!($($doc),*).trim_ascii(),)*
                 }
             }
         }

@@ -8,12 +8,12 @@ use counterfoil_journal::hash::Hash;
 /// The first line.
 const FORMAT: &str = "counterfoil/index/1";
 
-/// What the index's files are, and what they were made from.
+/// The digest of the index's files, and the ledger they were made from.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct IndexSeal {
     /// The ledger's origin.
     pub(crate) origin: String,
-    /// How much of it was checked and is in the index.
+    /// The part of it that was verified and is in the index.
     pub(crate) mark: LedgerMark,
     /// The digest of the index's files.
     pub(crate) files: [u8; 32],

@@ -77,7 +77,7 @@ impl IndexStore {
         })
     }
 
-    /// How much of the ledger it knows; nothing if it is empty.
+    /// The part of the ledger that it knows; `None` if it is empty.
     pub(crate) const fn mark(&self) -> Option<LedgerMark> {
         self.mark
     }

@@ -113,8 +113,9 @@ impl TlogProof {
             }
             None => None,
         };
-        let index = lines.next().and_then(|line| line.strip_prefix("index "));
-        let index = index
+        let index = lines
+            .next()
+            .and_then(|line| line.strip_prefix("index "))
             .and_then(decimal::parse)
             .ok_or(TlogProofError::Index)?;
         let mut hashes = Vec::new();

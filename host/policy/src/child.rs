@@ -14,7 +14,7 @@ use counterfoil_trading::cbor::{self, CborReader};
 use crate::bundle::{BUNDLE_BYTES_MAX, Bundle, BundleError};
 use crate::engine;
 use crate::suite::TestSuite;
-use crate::verdict::{PolicyRefusal, PolicyVerdict};
+use crate::verdict::{PolicyRefusal, PolicyVerdict, VerdictDigests};
 use counterfoil_base::digest::Digest;
 use counterfoil_base::gate::Gate;
 
@@ -97,9 +97,13 @@ impl Evaluator {
     ) -> PolicyVerdict {
         // The digest is of the bytes that the process gets, so a verdict can be checked against its input years later.
         let canonical = engine::canonical(input);
-        let input = canonical.as_ref().ok();
-        let input = input.map(|text| Digest::of(text.as_bytes()));
-        let digests = (bundle.ok().map(Bundle::digest), input);
+        let digests = VerdictDigests {
+            bundle: bundle.ok().map(Bundle::digest),
+            input: canonical
+                .as_ref()
+                .ok()
+                .map(|text| Digest::of(text.as_bytes())),
+        };
         let refused = |refusal, text: &str| PolicyVerdict::refused(gate, digests, refusal, text);
         let bundle = match bundle {
             Ok(bundle) => bundle,
@@ -125,9 +129,7 @@ impl Evaluator {
         // The process runs other people's rules. Its bytes count only in the one form of a verdict, for exactly this gate,
         // bundle and input: else an answer to an easier question could open the gate.
         match PolicyVerdict::decode(&answer) {
-            Ok(verdict) if verdict.gate == gate && (verdict.bundle, verdict.input) == digests => {
-                verdict
-            }
+            Ok(verdict) if verdict.gate == gate && verdict.digests() == digests => verdict,
             Ok(_) => refused(
                 PolicyRefusal::Shape,
                 "the process answered another question",

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use crate::bundle::{Bundle, DATA_FILE};
 use crate::suite::{LineCoverage, TestCase, TestSuite};
 use crate::verdict::{CODE_BYTES_MAX, PolicyRefusal, REASONS_MAX, TEXT_BYTES_MAX};
-use crate::verdict::{PolicyVerdict, bounded};
+use crate::verdict::{PolicyVerdict, VerdictDigests, bounded};
 use counterfoil_base::digest::Digest;
 use counterfoil_base::gate::{Gate, GateOutcome, GateReason};
 
@@ -74,14 +74,15 @@ struct PolicyAnswer {
 
 /// Asks the bundle at the gate. `input` is canonical JSON.
 pub(crate) fn decide(bundle: &Bundle, gate: Gate, input: &str, steps: u64) -> PolicyVerdict {
-    let digests = (bundle.digest(), Digest::of(input.as_bytes()));
+    let digests = VerdictDigests {
+        bundle: Some(bundle.digest()),
+        input: Some(Digest::of(input.as_bytes())),
+    };
     match ask(bundle, gate, input, steps) {
         Ok(answer) => {
-            PolicyVerdict::told(gate, digests, answer.outcome, answer.reasons, answer.limits)
+            PolicyVerdict::of_policy(gate, digests, answer.outcome, answer.reasons, answer.limits)
         }
-        Err(EngineFault { refusal, text }) => {
-            PolicyVerdict::refused(gate, (Some(digests.0), Some(digests.1)), refusal, &text)
-        }
+        Err(EngineFault { refusal, text }) => PolicyVerdict::refused(gate, digests, refusal, &text),
     }
 }
 
@@ -262,8 +263,10 @@ fn rules(content: &[u8]) -> impl Iterator<Item = String> {
 
 /// Which lines of the policies were reached; empty if the engine cannot tell.
 fn coverage(engine: &regorus::Engine) -> Vec<LineCoverage> {
-    let files = engine.get_coverage_report().map(|report| report.files);
-    let files = files.unwrap_or_default().into_iter();
+    let files = engine
+        .get_coverage_report()
+        .map_or_else(|_| Vec::new(), |report| report.files)
+        .into_iter();
     let policies = files.filter(|file| !file.path.ends_with("_test.rego"));
     policies
         .map(|file| LineCoverage {

@@ -115,12 +115,21 @@ pub enum VerdictError {
     Limits,
 }
 
+/// What a verdict is bound to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct VerdictDigests {
+    /// The policy bundle's digest; `None` if there was no readable bundle.
+    pub bundle: Option<Digest>,
+    /// The digest of the input's canonical JSON; `None` if it has no such form.
+    pub input: Option<Digest>,
+}
+
 impl PolicyVerdict {
     /// A verdict of the host: the policy was not asked, or its answer does not count.
     #[must_use]
     pub fn refused(
         gate: Gate,
-        (bundle, input): (Option<Digest>, Option<Digest>),
+        digests: VerdictDigests,
         refusal: PolicyRefusal,
         text: &str,
     ) -> Self {
@@ -131,32 +140,41 @@ impl PolicyVerdict {
         Self {
             format: FORMAT.to_owned(),
             gate,
-            bundle,
-            input,
+            bundle: digests.bundle,
+            input: digests.input,
             outcome: GateOutcome::Fail,
             reasons: vec![reason],
             limits: None,
         }
     }
 
-    /// A verdict of the policy.
-    pub(crate) fn told(
+    /// The verdict of a policy that answered.
+    pub(crate) fn of_policy(
         gate: Gate,
-        (bundle, input): (Digest, Digest),
+        digests: VerdictDigests,
         outcome: GateOutcome,
         mut reasons: Vec<GateReason>,
         limits: Option<RiskEntry>,
     ) -> Self {
         // Sorted, because a set in Rego has no sequence: the same answer must have the same bytes on every machine.
-        reasons.sort_by(|one, other| (&one.code, &one.text).cmp(&(&other.code, &other.text)));
+        reasons.sort_by(|a, b| (&a.code, &a.text).cmp(&(&b.code, &b.text)));
         Self {
             format: FORMAT.to_owned(),
             gate,
-            bundle: Some(bundle),
-            input: Some(input),
+            bundle: digests.bundle,
+            input: digests.input,
             outcome,
             reasons,
             limits,
+        }
+    }
+
+    /// The digests that the verdict is bound to.
+    #[must_use]
+    pub const fn digests(&self) -> VerdictDigests {
+        VerdictDigests {
+            bundle: self.bundle,
+            input: self.input,
         }
     }
 

@@ -34,6 +34,7 @@ pub(crate) fn trades(facts: &RunFacts) -> Option<Result<Vec<u8>, ArrowError>> {
         .iter()
         .map(|trade| Some((trade, facts.instruments.get(trade.instrument.index())?)))
         .collect::<Option<_>>()?;
+    // Before any column is made, so that a table is whole or not there.
     let gross: Vec<Money> = rows
         .iter()
         .map(|row| row.0.gross())

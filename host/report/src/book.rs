@@ -9,7 +9,7 @@ use counterfoil_trading::units::{Money, Price, Quantity};
 
 use crate::trade::{RoundTrip, TradeDirection, TradeEnd};
 
-/// What the book needs to know of one fill.
+/// One fill, as a book takes it.
 #[derive(Clone, Debug)]
 pub(crate) struct BookedFill {
     pub(crate) side: Side,
@@ -190,7 +190,7 @@ fn add_costs(trade: &mut RoundTrip, part: &FillPart) -> Option<()> {
     Some(())
 }
 
-/// What closes and what is left. Fee and slippage go by quantity, rounded half to even; what is
+/// The part of a fill that closes a trade, and the rest. Fee and slippage go by quantity, rounded half to even; what is
 /// left gets the rest, so that nothing is lost.
 fn split(
     instrument: &Instrument,

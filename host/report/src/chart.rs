@@ -148,7 +148,7 @@ impl ChartWidth {
 /// One picture.
 #[derive(Clone, Debug)]
 pub(crate) struct Chart {
-    /// What it shows, for who cannot see it.
+    /// A description for screen readers.
     pub(crate) label: String,
     pub(crate) x: ChartAxis,
     pub(crate) y: ChartAxis,
@@ -275,6 +275,7 @@ fn steps(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
 /// A triangle some pixels from its point; `down` is 1 for one below it, -1 for one above.
 fn triangle(down: i32) -> Vec<(i32, i32)> {
     let unit = i32::try_from(SCALE).unwrap_or(1);
+    // Off its point, so that a triangle does not hide the line that it marks.
     let (half, near, far) = (4 * unit, 3 * unit * down, 10 * unit * down);
     vec![(0, near), (-half, far), (half, far)]
 }

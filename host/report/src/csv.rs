@@ -70,6 +70,7 @@ fn trade_cells(facts: &RunFacts, place: usize, trade: &RoundTrip) -> Option<Vec<
 /// One row a slice.
 pub(crate) fn equity(facts: &RunFacts, figures: &ReportFigures) -> String {
     let mut out = format!("{EQUITY}\n");
+    // One drawdown for each slice, both made from the same list.
     for (slice, drawdown) in facts.slices.iter().zip(&figures.drawdowns) {
         let row = [
             slice.time.rfc3339(),

@@ -74,6 +74,8 @@ pub(crate) fn falls(times: &[UnixNanos], drawdowns: &[f64]) -> DrawdownSummary {
             }
             continue;
         }
+        // Every new or equal high is the peak of the next fall: a fall is as long as it lasted, not
+        // as long as the high before it.
         peak = Some(time);
         if let Some(mut fall) = open.take() {
             fall.recovered = Some(time);

@@ -24,20 +24,20 @@ pub(crate) struct SliceFacts {
     pub(crate) exposure: Money,
 }
 
-/// What trading cost, by kind. Every amount is a cost where it is positive.
+/// Trading costs, by kind. Every amount is a cost where it is positive.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct TradingCosts {
     /// Fees, charged beside the price.
     pub(crate) fees: Money,
     /// Slippage, which is in the prices paid and received.
     pub(crate) slippage: Money,
-    /// What borrowing for short positions cost.
+    /// The cost of borrowing for short positions.
     pub(crate) borrow: Money,
     /// Dividends received less those paid; no cost, but beside them.
     pub(crate) dividends: Money,
 }
 
-/// What became of the strategy's requests.
+/// Outcomes of the strategy's requests.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct OrderFacts {
     /// Requests that the risk gate let through.
@@ -65,7 +65,7 @@ pub(crate) struct FillMark {
     pub(crate) side: Side,
 }
 
-/// What one instrument's charts are drawn from.
+/// The data of one instrument's charts.
 #[derive(Clone, Debug)]
 pub(crate) struct InstrumentFacts {
     /// Closes.
@@ -128,7 +128,7 @@ pub struct RunFacts {
     pub(crate) starting_cash: Money,
     /// The length of a bar.
     pub(crate) timeframe: Timeframe,
-    /// What was traded.
+    /// The instruments.
     pub(crate) instruments: Vec<Instrument>,
     /// The build of the host that wrote the journal, for people.
     pub(crate) host: String,
@@ -138,13 +138,13 @@ pub struct RunFacts {
     pub(crate) lines: Vec<InstrumentFacts>,
     /// Round trips in the sequence in which they ended, then the open ones by instrument.
     pub(crate) trades: Vec<RoundTrip>,
-    /// What trading cost.
+    /// Trading costs.
     pub(crate) costs: TradingCosts,
     /// Notional bought and sold.
     pub(crate) traded: Money,
     /// Fuel of each decision, smallest first.
     pub(crate) fuel: Vec<u64>,
-    /// What became of requests.
+    /// Outcomes of requests.
     pub(crate) orders: OrderFacts,
     /// The fault, if there was one.
     pub(crate) fault: Option<FaultFacts>,
@@ -168,6 +168,7 @@ impl RunFacts {
     /// Equity at the end.
     #[must_use]
     pub(crate) fn final_equity(&self) -> Money {
+        // Without a slice nothing was decided, and the account is as it began.
         self.slices
             .last()
             .map_or(self.starting_cash, |slice| slice.equity)

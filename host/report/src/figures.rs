@@ -32,7 +32,7 @@ pub(crate) struct MonthReturn {
     pub(crate) change: Option<f64>,
 }
 
-/// How much of the equity was at risk.
+/// The share of the equity that was at risk.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct ExposureFigures {
     /// The share of slices after which some position was open.
@@ -58,9 +58,9 @@ pub(crate) struct TradeFigures {
     pub(crate) lost: u64,
     /// Won over closed.
     pub(crate) hit_rate: Option<f64>,
-    /// What the winning ones made.
+    /// The profit of the winning ones.
     pub(crate) profit: Money,
-    /// What the losing ones lost, zero or below.
+    /// The loss of the losing ones, zero or below.
     pub(crate) loss: Money,
     /// Profit over loss.
     pub(crate) profit_factor: Option<f64>,
@@ -168,6 +168,8 @@ fn by_day(times: &[UnixNanos], equity: &[f64]) -> Vec<DayEquity> {
     for (time, equity) in times.iter().zip(equity.iter().copied()) {
         let day = moment::day_of_close(*time);
         match days.last_mut() {
+            // The last slice of a day counts: returns are from evening to evening, however many bars
+            // a day has.
             Some(last) if last.day == day => last.equity = equity,
             _ => days.push(DayEquity { day, equity }),
         }
@@ -239,6 +241,7 @@ fn trades(all: &[RoundTrip]) -> Option<TradeFigures> {
     let mut total = Money::ZERO;
     let mut bars = 0_u64;
     for trade in all {
+        // An open trade has no result yet, and would change every ratio with the last close.
         let Some(held) = trade.bars() else {
             figures.open += 1;
             continue;

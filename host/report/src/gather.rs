@@ -184,7 +184,8 @@ impl FactsGatherer {
             self.facts.lines.get_mut(place),
             self.held.get_mut(place),
         ) else {
-            // A journal from elsewhere may verify and still name what its manifest lacks.
+            // A journal from elsewhere may verify and still name what its manifest lacks. It is refused
+            // before anything of the record is counted.
             return Err(unknown(entry, fill.instrument.0));
         };
         let overflow = || GatherError::Overflow { entry };

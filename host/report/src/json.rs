@@ -14,6 +14,7 @@ use crate::render::{ReportError, RunReport};
 const FORMAT: &str = "counterfoil-report/1";
 
 pub(crate) fn report(render: &RunReport<'_>) -> Result<Vec<u8>, ReportError> {
+    // Pretty, for people who open it; the keys are sorted, so the bytes are the same each time.
     let mut bytes = serde_json::to_vec_pretty(&value(render)?)?;
     bytes.push(b'\n');
     Ok(bytes)
@@ -122,6 +123,7 @@ fn statistics(figures: &ReportFigures) -> Value {
         "best-period": returns.best,
         "worst-period": returns.worst,
         "positive-periods": returns.positive,
+        // A number and not null: a run that never fell has a drawdown of zero.
         "max-drawdown": falls.deepest.map_or(0.0, |fall| fall.depth),
         "deepest-drawdown": falls.deepest.map(|deepest| fall(&deepest)),
         "longest-drawdown": falls.longest.map(|longest| fall(&longest)),

@@ -28,6 +28,7 @@ pub(crate) fn civil(time: UnixNanos) -> DateTime {
 
 /// The moment at which a date begins, where 64 bits hold it.
 pub(crate) fn midnight(date: Date) -> Option<UnixNanos> {
+    // Years beyond 2262 do not fit, and an axis that would reach there gets no label.
     let zoned = date.to_zoned(TimeZone::UTC).ok()?;
     let nanos = zoned.timestamp().as_nanosecond();
     i64::try_from(nanos).ok().map(UnixNanos)

@@ -1,4 +1,4 @@
-//! What else a run's trades could have come to: their profits drawn again, in other sequences and
+//! Other results that a run's trades could have had: their profits drawn again, in other sequences and
 //! numbers. It must never know why a trade was made.
 
 use counterfoil_base::draws::Random;

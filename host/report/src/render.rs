@@ -28,7 +28,7 @@ pub struct DataFinding {
     pub message: String,
 }
 
-/// What the caller knows of the run besides its records.
+/// Facts about the run that are not in its records.
 #[derive(Clone, Debug)]
 pub struct ReportSubject {
     /// The run id, as 64 hex digits.
@@ -69,7 +69,7 @@ pub enum ReportError {
 /// Everything a report shows.
 #[derive(Clone, Copy, Debug)]
 pub struct RunReport<'a> {
-    /// What the caller knows.
+    /// Facts that are not in the run's records.
     pub subject: &'a ReportSubject,
     /// The manifest.
     pub manifest: &'a Manifest,

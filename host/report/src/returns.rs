@@ -1,7 +1,7 @@
 //! Figures of a series of returns. Formulas are those of `empyrical`, and golden values made with
 //! it are compared in the tests; `docs/reference/REPORT.md` writes them out. It must never know money.
 
-/// What a series of returns gives; `None` where a figure is not defined.
+/// Figures of a series of returns; `None` where a figure is not defined.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct ReturnFigures {
     /// Last equity over first, less one.

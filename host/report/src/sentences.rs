@@ -71,6 +71,7 @@ pub(crate) fn headline(render: &RunReport<'_>) -> Vec<HeadlineTile> {
     let returns = &figures.returns;
     let currency = &render.manifest.account.currency;
     let fall = figures.falls.deepest;
+    // A run that never fell has a drawdown of zero, and no figure is missing.
     let depth = fall.map_or(0.0, |fall| fall.depth);
     let longest = float_text(figures.falls.longest_days, 0);
     let trades = &figures.trades;
@@ -136,7 +137,7 @@ pub(crate) fn headline(render: &RunReport<'_>) -> Vec<HeadlineTile> {
     ]
 }
 
-/// What ran, in one line: how many instruments, which bars, from when to when.
+/// The run in one line: how many instruments, which bars, from when to when.
 pub(crate) fn subject(render: &RunReport<'_>) -> String {
     let manifest = render.manifest;
     let count = u64::try_from(manifest.instruments.len()).unwrap_or(u64::MAX);

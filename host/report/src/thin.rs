@@ -32,6 +32,7 @@ struct LineBucket {
 impl LineBucket {
     fn join(&mut self, later: &Self) {
         self.count = self.count.saturating_add(later.count);
+        // Strictly below: of two equal lows the earlier one stays, as it would in one bucket.
         if later.low.1 < self.low.1 {
             self.low = later.low;
         }

@@ -70,6 +70,7 @@ const PLANS: [TickSpacing; 18] = [
 /// The moments at which years, months, days or parts of a day begin: the finest of these with at
 /// most `most` labels.
 pub(crate) fn moments(low: i64, high: i64, most: usize) -> Vec<(i64, String)> {
+    // The finest spacing that fits: labels are read, and one more is worth more than a round number.
     let fits = |every: TickSpacing| {
         // Not listed where there are far too many: a year has too many seconds.
         let many = high.saturating_sub(low) / every.nanos_at_least();
@@ -162,6 +163,7 @@ pub(crate) fn short_text(value: f64, step: f64, largest: f64) -> String {
     } else {
         (1.0, "")
     };
+    // As many decimals as the step needs: with fewer, two neighbouring labels would be equal.
     let mut decimals = 0_usize;
     let mut part = step.abs() / unit;
     while part < 0.999_999 && decimals < 9 && part > 0.0 {

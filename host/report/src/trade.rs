@@ -37,14 +37,14 @@ pub(crate) struct TradeEnd {
     pub(crate) bar: u64,
     /// The journal entry of the decision that requested the order, if the journal holds it.
     pub(crate) entry: Option<u64>,
-    /// What the strategy gave as its reason.
+    /// The strategy's reason.
     pub(crate) reason: Option<String>,
 }
 
 /// One round trip.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct RoundTrip {
-    /// What was traded.
+    /// The instrument.
     pub(crate) instrument: InstrumentId,
     /// Long or short.
     pub(crate) direction: TradeDirection,
@@ -96,6 +96,8 @@ impl RoundTrip {
     /// Net profit and loss as a share of what was put in; `None` without an entry value.
     #[must_use]
     pub(crate) fn return_on_entry(&self) -> Option<f64> {
+        // Quantities below the money scale can have a notional that rounds to zero. A share of nothing
+        // is not defined.
         if self.entry_value == Money::ZERO {
             return None;
         }

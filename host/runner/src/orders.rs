@@ -1,5 +1,5 @@
-//! The way of an order to a venue and back: gateway, lease, limits, kill switch, reconciliation. It must
-//! never decide what a strategy may do.
+//! The path of an order to a venue and back: gateway, lease, limits, kill switch, reconciliation.
+//! It must never decide what a strategy may do.
 
 pub mod gateway;
 pub mod kill;

@@ -4,6 +4,7 @@
 pub mod backtest;
 pub mod component;
 pub mod drive;
+pub mod end_cause;
 pub mod execute;
 pub mod extent;
 pub mod feed;

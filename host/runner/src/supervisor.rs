@@ -1,19 +1,21 @@
-//! Owns several runs, each on threads of its own: starts, stops and kills them, goes on with those
-//! that a process left, and says how each stands. It must never know a network or who may ask.
+//! Owns several runs, each on threads of its own: starts, stops, kills and resumes them, and shows
+//! the status of each. It must never know a network or who may call it.
 
-mod brought;
 mod components;
+mod config;
 mod error;
 pub mod events;
+pub mod feed_settings;
 pub mod feeds;
 pub mod inlet;
-pub mod kept;
-mod killing;
+mod kill;
+mod recover_ends;
 mod replay;
 mod run;
-mod settling;
+pub mod run_file;
+mod run_thread;
 pub mod status;
-mod work;
+mod supervised_feed;
 
 use core::fmt;
 use core::time::Duration;
@@ -22,93 +24,57 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::Builder;
 
 use counterfoil_governance::id::Id;
-use counterfoil_journal::signer::Signer;
-use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_trading::manifest::Manifest;
 
+pub use config::{RUNS_MAX, RUNS_PER_ACCOUNT, Signers, SupervisorConfig};
 pub use error::SuperviseError;
 pub use replay::line_of;
-pub use run::Taker;
+pub use run::FeedSubscriber;
 
-use self::components::Components;
-use self::events::Events;
-use self::feeds::FeedSettings;
-use self::inlet::Order;
-use self::kept::{Kept, Meant};
-use self::run::{Parts, Supervised};
-use self::status::{RunState, Status};
-use self::work::{Begin, Ready};
+use self::components::ComponentCache;
+use self::events::RunEvents;
+use self::feed_settings::FeedSettings;
+use self::inlet::EndCommand;
+use self::run::{RunParts, SupervisedRun};
+use self::run_file::{RestartIntent, RunFile};
+use self::run_thread::{ReadyRun, RunBeginning};
+use self::status::{RunState, RunStatus};
 use crate::orders::kill::KillSwitch;
-use crate::orders::lease::RUNS_PER_ACCOUNT_MAX;
-use crate::orders::venues::Venues;
-use crate::permit::{Grant, PermitWatch, Records};
+use crate::permit::{Grant, PermitWatch};
 use crate::run::execute::{ExecuteError, LiveContext};
 use crate::run::live;
-use crate::store::data_dir::DataDir;
-
-/// Runs of one process at once: each has threads of its own, and a machine has only so many.
-pub const RUNS_MAX: usize = 1_024;
-/// Runs of one account at once, unless the settings say otherwise.
-pub const RUNS_PER_ACCOUNT: usize = RUNS_PER_ACCOUNT_MAX;
-
-/// Makes signers for journals.
-pub type Signers = Arc<dyn Fn() -> Box<dyn Signer + Send> + Send + Sync>;
-
-/// What a supervisor is made from.
-#[derive(Clone)]
-pub struct Settings {
-    /// Where components, snapshots and journals lie.
-    pub data: DataDir,
-    /// Back end, optimisation and cache: none of them may change a result.
-    pub engine: EngineSettings,
-    /// Signs checkpoints.
-    pub signers: Signers,
-    /// Runs of one account at once.
-    pub runs_per_account: usize,
-    /// The ledger: whether a run may still go on, and where its end is recorded.
-    pub records: Arc<dyn Records>,
-    /// How the venues outside are reached.
-    pub venues: Arc<Venues>,
-}
-
-impl fmt::Debug for Settings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Settings")
-            .field("runs_per_account", &self.runs_per_account)
-            .finish_non_exhaustive()
-    }
-}
 
 /// Several runs. Cloning is cheap.
 #[derive(Clone)]
 pub struct Supervisor {
-    inner: Arc<Inner>,
+    inner: Arc<SupervisorInner>,
 }
 
-struct Inner {
-    settings: Settings,
-    components: Components,
-    events: Arc<Events>,
-    runs: Mutex<Runs>,
-    /// Told whenever a run's thread ends.
+struct SupervisorInner {
+    settings: SupervisorConfig,
+    components: ComponentCache,
+    events: Arc<RunEvents>,
+    runs: Mutex<RunTable>,
+    /// Notified whenever a run's thread ends.
     ended: Condvar,
 }
 
+/// The runs of this process, and how many have a thread.
 #[derive(Default)]
-struct Runs {
-    all: BTreeMap<String, Arc<Supervised>>,
+struct RunTable {
+    all: BTreeMap<String, Arc<SupervisedRun>>,
     /// Threads of runs that have not ended.
     threads: usize,
     is_ending: bool,
 }
 
-impl Runs {
-    /// Whether one more run may begin. How many an account may have, its lease says.
+impl RunTable {
+    /// Whether one more run may start. The number of runs of an account is bounded by its lease.
     fn check_room(&self) -> Result<(), SuperviseError> {
         if self.is_ending {
             return Err(SuperviseError::Ending);
         }
-        let active = self.all.values().filter(|one| one.state().is_active());
+        let active = self.all.values().filter(|run| run.state().is_active());
         let count = active.count();
         if count >= RUNS_MAX {
             return Err(SuperviseError::Full { count });
@@ -116,10 +82,10 @@ impl Runs {
         Ok(())
     }
 
-    fn find(&self, name: &str) -> Result<Arc<Supervised>, SuperviseError> {
+    fn find(&self, name: &str) -> Result<Arc<SupervisedRun>, SuperviseError> {
         let prefix = name.strip_prefix("sha256:").unwrap_or(name);
         let mut fits = self.all.range(prefix.to_owned()..).filter(|(id, _)| {
-            // The first that does not fit ends the search: names are in order.
+            // Names are in order: the first that does not match ends the search.
             !prefix.is_empty() && id.starts_with(prefix)
         });
         let Some((first, run)) = fits.next() else {
@@ -145,24 +111,24 @@ impl fmt::Debug for Supervisor {
     }
 }
 
-/// A run that can begin: its manifest holds, its component is ready, its feed is open, and its
-/// place is taken. Dropped, it gives the place back.
+/// A run that can start: its manifest is valid, its component compiled, its feed open, and its
+/// place taken. Dropped, it gives the place back.
 #[must_use]
-pub struct Reserved {
-    inner: Arc<Inner>,
-    run: Arc<Supervised>,
-    ready: Option<Ready>,
+pub struct ReservedRun {
+    inner: Arc<SupervisorInner>,
+    run: Arc<SupervisedRun>,
+    ready: Option<ReadyRun>,
 }
 
-impl fmt::Debug for Reserved {
+impl fmt::Debug for ReservedRun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reserved")
+        f.debug_struct("ReservedRun")
             .field("run", &self.run)
             .finish_non_exhaustive()
     }
 }
 
-impl Drop for Reserved {
+impl Drop for ReservedRun {
     fn drop(&mut self) {
         if self.ready.is_some() {
             self.inner.runs().all.remove(&self.run.id);
@@ -170,14 +136,14 @@ impl Drop for Reserved {
     }
 }
 
-impl Reserved {
-    /// Lets it begin. From here on it goes on after a crash.
+impl ReservedRun {
+    /// Starts the run. From here on it resumes after a crash.
     ///
     /// # Errors
     ///
-    /// Returns [`SuperviseError`] if that cannot be kept, or there is no thread.
-    pub fn begin(mut self) -> Result<Status, SuperviseError> {
-        work::keep(
+    /// Returns [`SuperviseError`] if the run file cannot be written, or no thread can be started.
+    pub fn begin(mut self) -> Result<RunStatus, SuperviseError> {
+        run_thread::write_intent(
             &self.inner.settings.data,
             &self.run,
             RunState::Starting,
@@ -190,34 +156,40 @@ impl Reserved {
     }
 }
 
-/// A run that an earlier process left.
+/// A run of an earlier process.
 #[derive(Clone, Debug)]
-pub struct Left {
-    /// The run id.
+pub struct PriorRun {
     pub run: String,
-    /// Its manifest.
     pub manifest: Manifest,
-    /// Whether it is meant to go on.
-    pub meant: Meant,
+    /// Whether it is to resume.
+    pub intent: RestartIntent,
 }
 
-impl Inner {
-    fn runs(&self) -> MutexGuard<'_, Runs> {
+impl SupervisorInner {
+    fn runs(&self) -> MutexGuard<'_, RunTable> {
         self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn spawn(self: &Arc<Self>, run: &Arc<Supervised>, ready: Ready) -> Result<(), SuperviseError> {
+    fn spawn(
+        self: &Arc<Self>,
+        run: &Arc<SupervisedRun>,
+        ready: ReadyRun,
+    ) -> Result<(), SuperviseError> {
         let mut runs = self.runs();
         if runs.is_ending {
             drop(runs);
-            run.enter(RunState::Suspended, Some("the process ends".to_owned()));
+            run.enter(
+                RunState::Suspended,
+                Some("the process is shutting down".to_owned()),
+            );
             return Err(SuperviseError::Ending);
         }
+        // Counted before the thread starts: a shutdown between the two must wait for it.
         runs.threads = runs.threads.saturating_add(1);
         drop(runs);
         let (inner, own) = (Arc::clone(self), Arc::clone(run));
         let spawned = Builder::new().name("run".to_owned()).spawn(move || {
-            work::work(&inner.settings, &own, ready);
+            run_thread::run_to_end(&inner.settings, &own, ready);
             inner.thread_ended();
         });
         if let Err(error) = spawned {
@@ -239,10 +211,10 @@ impl Inner {
 impl Supervisor {
     /// A supervisor without runs.
     #[must_use]
-    pub fn new(settings: Settings) -> Self {
-        let inner = Inner {
+    pub fn new(settings: SupervisorConfig) -> Self {
+        let inner = SupervisorInner {
             settings,
-            components: Components::default(),
+            components: ComponentCache::default(),
             events: Arc::default(),
             runs: Mutex::default(),
             ended: Condvar::new(),
@@ -252,35 +224,37 @@ impl Supervisor {
         }
     }
 
-    /// What happens to the runs.
+    /// The events of all runs.
     #[must_use]
-    pub fn events(&self) -> &Arc<Events> {
+    pub fn events(&self) -> &Arc<RunEvents> {
         &self.inner.events
     }
 
-    /// Makes everything ready for a run that was granted, and takes its place.
+    /// Prepares a run that was granted, and takes its place.
     ///
     /// # Errors
     ///
-    /// Returns [`SuperviseError`] if anything is missing or does not agree; nothing was written
-    /// then.
+    /// Returns [`SuperviseError`] if a requirement is missing or does not match; nothing was
+    /// written then.
     pub fn reserve(
         &self,
         grant: &Grant,
         manifest: Manifest,
         feed: FeedSettings,
-    ) -> Result<Reserved, SuperviseError> {
+    ) -> Result<ReservedRun, SuperviseError> {
         let inner = &self.inner;
         let data = &inner.settings.data;
         let setup = manifest.setup()?;
         live::check_manifest(&manifest, &setup)?;
         let id = hex::encode(manifest.run_id()?);
         check_grant(grant, &id)?;
+        // A live manifest starts once. A second start, say of a request that was sent twice after a
+        // lost response, would trade the same account a second time.
         if !data.executions_of(&id)?.is_empty() {
             return Err(SuperviseError::StartedBefore { run: id });
         }
-        let run = Arc::new(Supervised::new(
-            Parts {
+        let run = Arc::new(SupervisedRun::new(
+            RunParts {
                 id: id.clone(),
                 account: grant.account().clone(),
                 manifest,
@@ -296,10 +270,12 @@ impl Supervisor {
             return Err(SuperviseError::StartedBefore { run: id });
         }
         runs.check_room()?;
+        // Inserted before the slow part, which the lock does not cover: two requests for one run at
+        // once find each other here, and the second is refused.
         runs.all.insert(id.clone(), Arc::clone(&run));
         drop(runs);
         match self.make_ready(&run, grant) {
-            Ok(ready) => Ok(Reserved {
+            Ok(ready) => Ok(ReservedRun {
                 inner: Arc::clone(inner),
                 run,
                 ready: Some(ready),
@@ -311,31 +287,35 @@ impl Supervisor {
         }
     }
 
-    fn make_ready(&self, run: &Supervised, grant: &Grant) -> Result<Ready, SuperviseError> {
+    fn make_ready(&self, run: &SupervisedRun, grant: &Grant) -> Result<ReadyRun, SuperviseError> {
         let settings = &self.inner.settings;
         live::check_kill_switches(&settings.data, &run.manifest)?;
-        // Held from here on: who has no place trades nothing.
+        // The lease and the place first: without them everything after is in vain, and another
+        // process that holds the account keeps it.
         let conditions = self.conditions(run, grant)?;
         let component = self.component_of(run)?;
-        let places = (&settings.data, &settings.venues);
-        let feed = feeds::open(places, &run.manifest, &run.feed)?;
-        Ok(Ready {
+        let feed = feeds::open(&settings.data, &settings.venues, &run.manifest, &run.feed)?;
+        Ok(ReadyRun {
             component,
             signer: (settings.signers)(),
             conditions,
-            begin: Begin::Anew(feed),
+            begin: RunBeginning::Anew(feed),
         })
     }
 
-    /// Under which conditions a granted run trades its account.
-    fn conditions(&self, run: &Supervised, grant: &Grant) -> Result<LiveContext, SuperviseError> {
+    /// The conditions under which a granted run trades its account.
+    fn conditions(
+        &self,
+        run: &SupervisedRun,
+        grant: &Grant,
+    ) -> Result<LiveContext, SuperviseError> {
         let settings = &self.inner.settings;
         let most = settings.runs_per_account;
         let records = Arc::clone(&settings.records);
         let broker = settings.venues.broker(&run.manifest, &run.setup);
         Ok(LiveContext {
             policy: grant.terms().set.policy.0,
-            told: run.told.clone(),
+            told: run.stop_signal.clone(),
             permit: Some(Box::new(PermitWatch::new(records, run.manifest.clone()))),
             broker: broker.map_err(Box::new).map_err(ExecuteError::from)?,
             ..live::live_context(&settings.data, &run.manifest, most)?
@@ -344,50 +324,50 @@ impl Supervisor {
 
     fn component_of(
         &self,
-        run: &Supervised,
+        run: &SupervisedRun,
     ) -> Result<crate::run::component::SharedComponent, SuperviseError> {
-        let Settings { data, engine, .. } = &self.inner.settings;
+        let SupervisorConfig { data, engine, .. } = &self.inner.settings;
         let components = &self.inner.components;
         Ok(components.get(data, &run.manifest, &run.setup, engine)?)
     }
 
-    /// The runs that an earlier process left, by run id. They are listed from here on.
+    /// The runs of earlier processes, by run id. They are listed from here on.
     ///
     /// # Errors
     ///
-    /// Returns [`SuperviseError`] if what was kept of them cannot be read.
-    pub fn left(&self) -> Result<Vec<Left>, SuperviseError> {
+    /// Returns [`SuperviseError`] if a run file cannot be read.
+    pub fn prior_runs(&self) -> Result<Vec<PriorRun>, SuperviseError> {
         let mut all = Vec::new();
-        for (id, kept) in Kept::all(&self.inner.settings.data)? {
-            let manifest = Manifest::parse(&kept.manifest)?;
-            let parts = Parts {
+        for (id, file) in RunFile::all(&self.inner.settings.data)? {
+            let manifest = Manifest::parse(&file.manifest)?;
+            let parts = RunParts {
                 id: id.clone(),
                 account: Id::parse(&manifest.account.name)?,
                 setup: manifest.setup()?,
                 manifest: manifest.clone(),
-                feed: kept.feed,
-                by: Id::parse(&kept.by)?,
+                feed: file.feed,
+                by: Id::parse(&file.by)?,
             };
-            let state = match kept.meant {
-                Meant::Running => RunState::Interrupted,
-                Meant::Ended => {
-                    let state = kept.state.as_deref().and_then(RunState::parse);
+            let state = match file.intent {
+                RestartIntent::Running => RunState::Interrupted,
+                RestartIntent::Ended => {
+                    let state = file.state.as_deref().and_then(RunState::parse);
                     state.unwrap_or(RunState::Interrupted)
                 }
             };
-            let run = Supervised::new(parts, Arc::clone(&self.inner.events), state);
-            run.enter(state, kept.reason);
-            let mut digest = [0; 32];
-            let text = kept.decision_digest.unwrap_or_default();
-            if hex::decode_to_slice(&text, &mut digest).is_ok() {
+            let run = SupervisedRun::new(parts, Arc::clone(&self.inner.events), state);
+            run.enter(state, file.reason);
+            // A digest means that the journal is closed: the run is never resumed, whatever else
+            // the file says.
+            if let Some(digest) = file.decision_digest {
                 run.close(digest);
             }
             let mut runs = self.inner.runs();
             runs.all.entry(id.clone()).or_insert_with(|| Arc::new(run));
-            all.push(Left {
+            all.push(PriorRun {
                 run: id,
                 manifest,
-                meant: kept.meant,
+                intent: file.intent,
             });
         }
         Ok(all)
@@ -402,18 +382,18 @@ impl Supervisor {
         Ok(self.inner.runs().find(name)?.manifest.clone())
     }
 
-    /// Goes on with a run that was left, halted or killed.
+    /// Resumes a run that was interrupted, suspended, halted or killed.
     ///
     /// # Errors
     ///
-    /// Returns [`SuperviseError`] if it is under way or has ended, or anything it needs is missing.
-    /// What its journal says comes as its state.
-    pub fn go_on(&self, grant: &Grant, name: &str) -> Result<Status, SuperviseError> {
+    /// Returns [`SuperviseError`] if it is active or has ended, or a requirement is missing. What
+    /// its journal shows becomes its state.
+    pub fn resume(&self, grant: &Grant, name: &str) -> Result<RunStatus, SuperviseError> {
         let inner = &self.inner;
         let old = inner.runs().find(name)?;
         check_grant(grant, &old.id)?;
-        let run = Arc::new(Supervised::new(
-            Parts {
+        let run = Arc::new(SupervisedRun::new(
+            RunParts {
                 id: old.id.clone(),
                 account: old.account.clone(),
                 manifest: old.manifest.clone(),
@@ -425,18 +405,19 @@ impl Supervisor {
             RunState::Starting,
         ));
         let mut runs = inner.runs();
-        let current = runs.all.get(&old.id).map_or(old.state(), |one| one.state());
+        let current = runs.all.get(&old.id).map_or(old.state(), |run| run.state());
+        // Read again under the lock: another request may have resumed the run since it was found.
         if !current.is_resumable() || old.is_closed() {
             return Err(SuperviseError::State {
                 run: old.id.clone(),
                 state: current,
-                wanted: "gone on with",
+                wanted: "resumed",
             });
         }
         runs.check_room()?;
         runs.all.insert(run.id.clone(), Arc::clone(&run));
         drop(runs);
-        match self.begin_again(&run, grant) {
+        match self.prepare_resume(&run, grant) {
             Ok(()) => Ok(run.status()),
             Err(error) => {
                 run.enter(current, Some(error.to_string()));
@@ -445,51 +426,58 @@ impl Supervisor {
         }
     }
 
-    fn begin_again(&self, run: &Arc<Supervised>, grant: &Grant) -> Result<(), SuperviseError> {
+    fn prepare_resume(
+        &self,
+        run: &Arc<SupervisedRun>,
+        grant: &Grant,
+    ) -> Result<(), SuperviseError> {
         let settings = &self.inner.settings;
         let executions = settings.data.executions_of(&run.id)?;
         let ready = match executions.into_iter().next_back() {
-            // The process died before the run's folder was made: it begins.
+            // The process died after the run file and before the folder of the run: nothing was
+            // decided, so it starts from its first bar.
             None => self.make_ready(run, grant)?,
-            Some(execution) => Ready {
+            Some(execution) => ReadyRun {
                 conditions: {
                     let switch = KillSwitch::new(&settings.data, &run.account, Some(&execution));
                     let stop = switch.check().map_or(Ok(()), Err);
+                    // Read before the lease is taken: a killed run stays killed over a restart of
+                    // the process, until an operator lifts the switch.
                     stop.map_err(ExecuteError::NotStarted)?;
                     self.conditions(run, grant)?
                 },
                 component: self.component_of(run)?,
                 signer: (settings.signers)(),
-                begin: Begin::GoOn(execution),
+                begin: RunBeginning::Resume(execution),
             },
         };
-        work::keep(&settings.data, run, RunState::Resuming, None)?;
+        run_thread::write_intent(&settings.data, run, RunState::Resuming, None)?;
         self.inner.spawn(run, ready)
     }
 
-    /// Every run, by run id.
+    /// The status of every run, by run id.
     #[must_use]
-    pub fn list(&self) -> Vec<Status> {
+    pub fn list(&self) -> Vec<RunStatus> {
         let all: Vec<_> = self.inner.runs().all.values().cloned().collect();
-        all.iter().map(|one| one.status()).collect()
+        all.iter().map(|run| run.status()).collect()
     }
 
-    /// The run that `name` means: the first digits of its id.
+    /// The status of a run, by its id or the first digits of it.
     ///
     /// # Errors
     ///
     /// Returns [`SuperviseError`] if there is none, or more than one.
-    pub fn status(&self, name: &str) -> Result<Status, SuperviseError> {
+    pub fn status(&self, name: &str) -> Result<RunStatus, SuperviseError> {
         let run = self.inner.runs().find(name)?;
         Ok(run.status())
     }
 
-    /// Tells a run to stop: it decides what is whole and closes its journal.
+    /// Stops a run: it decides what is complete and closes its journal.
     ///
     /// # Errors
     ///
-    /// Returns [`SuperviseError`] if there is no such run, or it is not under way.
-    pub fn stop(&self, name: &str, by: &Id) -> Result<Status, SuperviseError> {
+    /// Returns [`SuperviseError`] if there is no such run, or it is not active.
+    pub fn stop(&self, name: &str, by: &Id) -> Result<RunStatus, SuperviseError> {
         let run = self.inner.runs().find(name)?;
         let state = run.state();
         if !state.is_active() {
@@ -500,33 +488,39 @@ impl Supervisor {
             });
         }
         let active = [RunState::Starting, RunState::Running, RunState::Resuming];
-        run.advance(&active, RunState::Stopping, Some(format!("told by {by}")));
-        run.order(Order::Stop);
+        run.advance(
+            &active,
+            RunState::Stopping,
+            Some(format!("stopped by {by}")),
+        );
+        run.command(EndCommand::Stop);
         Ok(run.status())
     }
 
-    /// The runs that take bars pushed to this feed.
+    /// The runs that accept bars pushed to this feed.
     #[must_use]
-    pub fn takers(&self, feed: &str) -> Vec<Taker> {
+    pub fn subscribers(&self, feed: &str) -> Vec<FeedSubscriber> {
         let runs = self.inner.runs();
-        let all = runs.all.values().filter(|one| one.takes_pushes_of(feed));
-        all.cloned().map(Taker).collect()
+        let all = runs.all.values().filter(|run| run.takes_pushes_of(feed));
+        all.cloned().map(FeedSubscriber).collect()
     }
 
-    /// Begins no run any more, and gives every run that is under way this order.
-    pub fn end(&self, order: Order) {
+    /// Starts no run any more, and commands every active run to end.
+    pub fn end_all(&self, command: EndCommand) {
         let mut runs = self.inner.runs();
+        // Under the same lock as the commands: a run that starts now either gets the command or is
+        // refused.
         runs.is_ending = true;
         for run in runs.all.values() {
-            run.order(order);
+            run.command(command);
         }
     }
 
-    /// Waits until no run is under way; false if `time` went by before.
+    /// Waits until no run is active; false if `time` is over before.
     #[must_use]
     pub fn wait(&self, time: Duration) -> bool {
         let runs = self.inner.runs();
-        let busy = |runs: &mut Runs| runs.threads > 0;
+        let busy = |runs: &mut RunTable| runs.threads > 0;
         let waited = self.inner.ended.wait_timeout_while(runs, time, busy);
         let (runs, _) = waited.unwrap_or_else(PoisonError::into_inner);
         runs.threads == 0

@@ -60,10 +60,11 @@ pub fn check(bytes: &[u8]) -> Result<(), AdmissionError> {
         let Some(export) = name.strip_prefix("export ") else {
             continue;
         };
-        let found = functions.get(*name);
-        let found = found.ok_or_else(|| AdmissionError::MissingExport {
-            name: export.to_owned(),
-        })?;
+        let found = functions
+            .get(*name)
+            .ok_or_else(|| AdmissionError::MissingExport {
+                name: export.to_owned(),
+            })?;
         check_type(export, found, expected)?;
     }
     Ok(())

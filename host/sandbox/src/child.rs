@@ -119,8 +119,8 @@ pub fn compile_child_main(
     match load(&engine, &bytes) {
         Ok(_) => Ok(()),
         Err(error) => {
-            let cause = core::error::Error::source(&error);
-            let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
+            let cause = core::error::Error::source(&error)
+                .map_or_else(String::new, |cause| format!(": {cause}"));
             Err((
                 EXIT_REFUSED,
                 bounded(format!("{error}{cause}"), TRACE_BYTES_MAX),

@@ -3,7 +3,7 @@
 
 use core::fmt;
 
-use sha2::{Digest as _, Sha256};
+use counterfoil_base::digest::Digest;
 use wasmtime::component::Component;
 
 use crate::admission::{self, AdmissionError};
@@ -11,24 +11,6 @@ use crate::engine::Engine;
 use crate::imports;
 use crate::state::GuestState;
 use crate::wit;
-
-/// The SHA-256 of a component's bytes: what a strategy is called by.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct ComponentDigest(pub [u8; 32]);
-
-impl ComponentDigest {
-    /// The digest of these bytes.
-    #[must_use]
-    pub fn of(bytes: &[u8]) -> Self {
-        Self(Sha256::digest(bytes).into())
-    }
-}
-
-impl fmt::Display for ComponentDigest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(self.0))
-    }
-}
 
 /// Why there is nothing to start.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +26,7 @@ pub enum CompileError {
 #[derive(Clone)]
 pub struct LoadedComponent {
     engine: Engine,
-    digest: ComponentDigest,
+    digest: Digest,
     pre: wit::StrategyPre<GuestState>,
 }
 
@@ -59,7 +41,7 @@ impl fmt::Debug for LoadedComponent {
 impl LoadedComponent {
     /// What it was compiled from.
     #[must_use]
-    pub fn digest(&self) -> ComponentDigest {
+    pub fn digest(&self) -> Digest {
         self.digest
     }
 
@@ -94,7 +76,7 @@ pub fn load(engine: &Engine, bytes: &[u8]) -> Result<LoadedComponent, CompileErr
     let pre = linker.instantiate_pre(&component).map_err(refused)?;
     Ok(LoadedComponent {
         engine: engine.clone(),
-        digest: ComponentDigest::of(bytes),
+        digest: Digest::of(bytes),
         pre: wit::StrategyPre::new(pre).map_err(refused)?,
     })
 }

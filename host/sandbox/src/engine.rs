@@ -7,8 +7,8 @@ use core::fmt::Write as _;
 use core::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use counterfoil_base::digest::Digest;
 use counterfoil_trading::limits::{FUEL_DEFAULT, SandboxLimits};
-use sha2::{Digest as _, Sha256};
 use wasmtime::{Cache, CacheConfig, Config, OperatorCost};
 
 use crate::thread::HOST_STACK_BYTES;
@@ -233,6 +233,6 @@ pub fn settings_text() -> String {
 
 /// The SHA-256 of [`settings_text`]: part of a run's manifest.
 #[must_use]
-pub fn settings_digest() -> [u8; 32] {
-    Sha256::digest(settings_text()).into()
+pub fn settings_digest() -> Digest {
+    Digest::of(settings_text().as_bytes())
 }

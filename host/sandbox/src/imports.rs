@@ -46,12 +46,15 @@ pub(crate) fn linker(engine: &wasmtime::Engine) -> Result<Linker<GuestState>> {
         Ok((orders.map(convert::working_order).collect::<Vec<_>>(),))
     })?;
     let mut log = linker.instance(LOG)?;
-    log.func_wrap("write", write)?;
+    log.func_wrap(
+        "write",
+        |store: Store<'_>, (level, text): (wit::LogLevel, String)| write(store, level, text),
+    )?;
     Ok(linker)
 }
 
 /// One line. wasmtime has bounded the text by what one answer may hold before it got here.
-fn write(mut store: Store<'_>, (level, text): (wit::LogLevel, String)) -> Result<()> {
+fn write(mut store: Store<'_>, level: wit::LogLevel, text: String) -> Result<()> {
     charge(&mut store, FUEL_PER_CALL)?;
     // Charged before it is kept: a guest that logs in a loop would fill the host's memory, not its own.
     let log = &mut store.data_mut().log;

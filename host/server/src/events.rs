@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use axum::response::sse::{Event, KeepAlive, Sse};
 use counterfoil_governance::id::Id;
-use counterfoil_runner::supervisor::events::{Events, Subscription};
+use counterfoil_runner::supervisor::events::{EventSubscription, RunEvents};
 use futures_util::stream::{Stream, unfold};
 use serde_json::json;
 use tokio::sync::{Notify, OwnedSemaphorePermit, watch};
@@ -57,13 +57,13 @@ impl Start {
 
 struct Watcher {
     app: Arc<App>,
-    events: Arc<Events>,
+    events: Arc<RunEvents>,
     woken: Arc<Notify>,
     ending: watch::Receiver<bool>,
     after: u64,
     run: Option<String>,
     waiting: VecDeque<Event>,
-    _subscription: Subscription,
+    _subscription: EventSubscription,
     _permit: OwnedSemaphorePermit,
 }
 

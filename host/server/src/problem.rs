@@ -234,7 +234,7 @@ impl From<SuperviseError> for Problem {
             E::Feed(_) => (Code::Feed, "correct the feed's settings"),
             E::Run(error) => of_run(error),
             E::Id(_) | E::OtherGrant { .. } => (Code::RunInvalid, CORRECT),
-            E::Kept(_) | E::Thread(_) | E::Switch(_) | _ => {
+            E::RunFile(_) | E::Thread(_) | E::Switch(_) | _ => {
                 (Code::Internal, "see the server's own log")
             }
         };

@@ -12,10 +12,10 @@ use axum::body::Body;
 use axum::http::{Request, Response};
 use counterfoil_runner::clock;
 use counterfoil_runner::permit::may_go_on;
-use counterfoil_runner::supervisor::inlet::Order;
-use counterfoil_runner::supervisor::kept::Meant;
-use counterfoil_runner::supervisor::status::Status;
-use counterfoil_runner::supervisor::{Left, SuperviseError, Supervisor};
+use counterfoil_runner::supervisor::inlet::EndCommand;
+use counterfoil_runner::supervisor::run_file::RestartIntent;
+use counterfoil_runner::supervisor::status::RunStatus;
+use counterfoil_runner::supervisor::{PriorRun, SuperviseError, Supervisor};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -97,7 +97,7 @@ pub struct Server {
 #[derive(Debug)]
 pub struct Taken {
     /// The run.
-    pub left: Left,
+    pub left: PriorRun,
     /// Why it does not go on; none if it does.
     pub refused: Option<Problem>,
 }
@@ -173,13 +173,13 @@ impl Server {
     pub fn take_over(&self) -> Result<Vec<Taken>, ServeError> {
         let supervisor = &self.app.supervisor;
         let mut all = Vec::new();
-        for left in supervisor.left()? {
-            let has_ended = supervisor.settle(&left);
+        for left in supervisor.prior_runs()? {
+            let has_ended = supervisor.recover_end(&left);
             if matches!(has_ended, Ok(true)) {
                 tracing::info!(run = left.run, "run has ended, and the ledger says so");
                 continue;
             }
-            if left.meant != Meant::Running {
+            if left.intent != RestartIntent::Running {
                 if let Err(error) = has_ended {
                     tracing::warn!(run = left.run, %error, "the run's end is not in the ledger");
                 }
@@ -199,10 +199,10 @@ impl Server {
         Ok(all)
     }
 
-    fn go_on(&self, left: &Left) -> Result<(), Problem> {
+    fn go_on(&self, left: &PriorRun) -> Result<(), Problem> {
         let state = self.app.ledger.state()?;
         let grant = may_go_on(&state, &left.manifest, clock::now())?;
-        let _begun = self.app.supervisor.go_on(&grant, &left.run)?;
+        let _begun = self.app.supervisor.resume(&grant, &left.run)?;
         Ok(())
     }
 
@@ -214,9 +214,9 @@ impl Server {
     /// Returns [`ServeError`] if the process cannot serve.
     pub fn run(
         self,
-        until: impl Future<Output = Order>,
-        again: impl Future<Output = Order>,
-    ) -> Result<Vec<Status>, ServeError> {
+        until: impl Future<Output = EndCommand>,
+        again: impl Future<Output = EndCommand>,
+    ) -> Result<Vec<RunStatus>, ServeError> {
         let Self {
             runtime,
             listener,
@@ -232,7 +232,7 @@ impl Server {
             tracing::info!(?order, "ending");
             ending.send_replace(true);
             let waiting = supervisor.clone();
-            waiting.end(order);
+            waiting.end_all(order);
             let ended = tokio::task::spawn_blocking(move || waiting.wait(RUNS_END_MAX));
             tokio::select! {
                 biased;
@@ -257,8 +257,8 @@ async fn accept(
     listener: &TcpListener,
     app: &Arc<App>,
     room: &Arc<Semaphore>,
-    until: impl Future<Output = Order>,
-) -> Order {
+    until: impl Future<Output = EndCommand>,
+) -> EndCommand {
     let routes = router(Arc::clone(app));
     let mut until = core::pin::pin!(until);
     loop {
@@ -363,7 +363,7 @@ pub fn log(form: LogForm) {
 /// # Errors
 ///
 /// Returns the system's error if signals cannot be listened to.
-pub async fn signal(order: Order) -> Order {
+pub async fn signal(order: EndCommand) -> EndCommand {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut term), Ok(mut int)) = (
         signal(SignalKind::terminate()),

@@ -45,7 +45,7 @@ impl fmt::Debug for ServiceLedger {
 }
 
 fn unusable(error: &dyn fmt::Display) -> AccessDenial {
-    let hint = "no run starts until the ledger verifies again; see docs/GOVERNANCE.md";
+    let hint = "no run starts until the ledger verifies again; see docs/reference/GOVERNANCE.md";
     AccessDenial::new(HostRule::LedgerUnusable, error.to_string(), hint)
 }
 

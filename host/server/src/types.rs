@@ -1,8 +1,8 @@
 //! What goes over the wire, both ways. Amounts are decimals as text, times RFC 3339, digests hex.
 
-use counterfoil_runner::supervisor::events::{Event, Happened};
-use counterfoil_runner::supervisor::feeds::FeedSettings;
-use counterfoil_runner::supervisor::status::Status;
+use counterfoil_runner::supervisor::events::{RunActivity, RunEvent};
+use counterfoil_runner::supervisor::feed_settings::FeedSettings;
+use counterfoil_runner::supervisor::status::RunStatus;
 use counterfoil_runner::times::show_time;
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::units::Money;
@@ -152,8 +152,8 @@ pub struct RunReply {
     pub decision_digest: Option<String>,
 }
 
-impl From<&Status> for RunReply {
-    fn from(status: &Status) -> Self {
+impl From<&RunStatus> for RunReply {
+    fn from(status: &RunStatus) -> Self {
         let figures = &status.figures;
         Self {
             run: status.run.clone(),
@@ -174,7 +174,7 @@ impl From<&Status> for RunReply {
             bars_skipped: figures.bars_skipped,
             cash: figures.cash.map(Money::to_text),
             equity: figures.equity.map(Money::to_text),
-            decision_digest: status.decision_digest.map(hex::encode),
+            decision_digest: status.decision_digest.map(|digest| digest.hex()),
         }
     }
 }
@@ -215,8 +215,8 @@ pub struct PositionsReply {
     pub positions: Vec<PositionReply>,
 }
 
-impl From<&Status> for PositionsReply {
-    fn from(status: &Status) -> Self {
+impl From<&RunStatus> for PositionsReply {
+    fn from(status: &RunStatus) -> Self {
         let held = status.instruments.iter().zip(&status.figures.positions);
         let positions = held.map(|(one, held): (&Instrument, _)| PositionReply {
             symbol: one.symbol().to_owned(),
@@ -314,8 +314,8 @@ pub struct EventReply {
     pub equity: Option<String>,
 }
 
-impl From<&Event> for EventReply {
-    fn from(event: &Event) -> Self {
+impl From<&RunEvent> for EventReply {
+    fn from(event: &RunEvent) -> Self {
         let mut reply = Self {
             time: show_time(event.time),
             run: event.run.clone(),
@@ -330,12 +330,12 @@ impl From<&Event> for EventReply {
             equity: None,
         };
         match &event.what {
-            Happened::State { state, reason } => {
+            RunActivity::State { state, reason } => {
                 "state".clone_into(&mut reply.kind);
                 reply.state = Some(state.name().to_owned());
                 reply.text.clone_from(reason);
             }
-            Happened::Slice {
+            RunActivity::Slice {
                 close_time,
                 bars,
                 fills,
@@ -349,11 +349,11 @@ impl From<&Event> for EventReply {
                 reply.requests_refused = Some(*requests_refused);
                 reply.equity = Some(equity.clone());
             }
-            Happened::InputRefused { reason } => {
+            RunActivity::InputRefused { reason } => {
                 "input-refused".clone_into(&mut reply.kind);
                 reply.text = Some(reason.clone());
             }
-            Happened::Log { level, text } => {
+            RunActivity::Log { level, text } => {
                 "log".clone_into(&mut reply.kind);
                 reply.level = Some((*level).to_owned());
                 reply.text = Some(text.clone());

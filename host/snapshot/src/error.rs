@@ -149,7 +149,7 @@ pub enum IngestError {
         #[source]
         source: BarError,
     },
-    /// What this program relies on does not hold: a bug here.
+    /// An invariant of this program does not hold: a bug here.
     #[error("{file}: {reason}; please report this bug")]
     Internal { file: String, reason: String },
     /// The snapshot cannot be written.

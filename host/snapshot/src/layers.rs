@@ -11,4 +11,5 @@ pub(crate) mod bars;
 pub(crate) mod curate;
 pub(crate) mod merge;
 pub(crate) mod normalize;
+pub(crate) mod plan;
 pub(crate) mod publish;

@@ -16,13 +16,13 @@ pub(crate) const MANIFEST: &str = "manifest.json";
 /// The quarantined rows and bars, beside the manifest.
 pub(crate) const QUARANTINE: &str = "quarantine.jsonl";
 
-/// What the checks found, beside the manifest of a snapshot.
+/// The findings of the checks, beside the manifest of a snapshot.
 pub(crate) const FINDINGS: &str = "findings.jsonl";
 
 /// The corporate actions, beside the manifest of a snapshot.
 pub(crate) const ACTIONS: &str = "actions.csv";
 
-/// When sessions ended, beside the manifest of a snapshot.
+/// The session ends, beside the manifest of a snapshot.
 pub(crate) const SESSIONS: &str = "sessions.csv";
 
 /// The format of a snapshot's manifest.

@@ -33,7 +33,7 @@ pub struct SnapshotStore {
 pub struct SnapshotSummary {
     /// Its name.
     pub id: SnapshotId,
-    /// What it holds, or why that cannot be read. Only the manifest was checked.
+    /// Its manifest, or why that cannot be read. Only the manifest was checked.
     pub manifest: Result<LayerManifest, ReadError>,
 }
 

@@ -40,17 +40,21 @@ impl BarTally {
     pub(crate) fn new(opened: &OpenedJournal) -> Self {
         let commitments = opened.open.commitments.as_deref().unwrap_or_default();
         let mut promised = commitments.iter();
-        let instruments = opened.setup.instruments.iter().map(|one| InstrumentTally {
-            symbol: one.symbol().to_owned(),
-            promised: promised.next().cloned(),
-            bars: 0,
-            closes: None,
-            sha: Sha256::new(),
-            actions: 0,
-            actions_sha: Sha256::new(),
-            gap: None,
-            widest: None,
-        });
+        let instruments = opened
+            .setup
+            .instruments
+            .iter()
+            .map(|instrument| InstrumentTally {
+                symbol: instrument.symbol().to_owned(),
+                promised: promised.next().cloned(),
+                bars: 0,
+                closes: None,
+                sha: Sha256::new(),
+                actions: 0,
+                actions_sha: Sha256::new(),
+                gap: None,
+                widest: None,
+            });
         Self {
             is_closed: false,
             is_faulted: false,
@@ -122,11 +126,11 @@ impl BarTally {
 
     /// The bars counted.
     pub(crate) fn seen(&self) -> Vec<BarsSeen> {
-        let seen = self.instruments.iter().map(|one| BarsSeen {
-            symbol: one.symbol.clone(),
-            bars: one.bars,
-            promised: one.promised.as_ref().map(|promised| promised.bars),
-            closes: one.closes,
+        let seen = self.instruments.iter().map(|tally| BarsSeen {
+            symbol: tally.symbol.clone(),
+            bars: tally.bars,
+            promised: tally.promised.as_ref().map(|promised| promised.bars),
+            closes: tally.closes,
         });
         seen.collect()
     }

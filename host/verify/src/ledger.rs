@@ -132,14 +132,16 @@ impl ProvedAct {
 
 impl fmt::Display for ProvedAct {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let denied = self.denied.as_ref();
-        let denied = denied.map_or_else(|| "done".to_owned(), |rule| format!("denied by {rule}"));
+        let outcome = self
+            .denied
+            .as_ref()
+            .map_or_else(|| "done".to_owned(), |rule| format!("denied by {rule}"));
         writeln!(
             f,
             "proved    record {} of {} in {}",
             self.index, self.tree_size, self.ledger
         )?;
-        writeln!(f, "act       {} by {}: {denied}", self.act, self.actor)?;
+        writeln!(f, "act       {} by {}: {outcome}", self.act, self.actor)?;
         writeln!(f, "time      {}", self.time.rfc3339())?;
         writeln!(f, "key       {}", hex::encode(self.key))
     }

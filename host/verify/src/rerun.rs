@@ -20,12 +20,12 @@ use counterfoil_trading::venue::recorded_venue::RecordedVenue;
 
 use crate::finding::{Finding, FindingCause};
 use crate::opened::{InstrumentNames, OpenedJournal};
-use compare::{Differs, RecordComparer, SliceBodies};
+use compare::{Differs, RecordComparison, SliceBodies};
 use script::RecordedStrategy;
 
 /// What is plugged into the path.
 type AuditPorts<'a, 'b> =
-    RunPorts<'a, RecordedStrategy, RecordedVenue, RecordComparer<'b>, RecordedTimes<NoClock>>;
+    RunPorts<'a, RecordedStrategy, RecordedVenue, RecordComparison<'b>, RecordedTimes<NoClock>>;
 
 /// The most bytes of records in one slice: a million deliveries, more than the most instruments,
 /// working orders and requests together can cause. Beyond it a journal is refused unread.
@@ -310,7 +310,7 @@ impl Rerunner {
         &mut self,
         act: impl FnOnce(&mut Run, &Slice, &mut AuditPorts<'_, '_>) -> Result<T, RunError<Differs>>,
     ) -> Result<(), Box<Finding>> {
-        let mut compare = RecordComparer::new(&self.bodies, &mut self.digest);
+        let mut compare = RecordComparison::new(&self.bodies, &mut self.digest);
         let mut ports = RunPorts {
             strategy: &mut self.script,
             venue: &mut self.venue,

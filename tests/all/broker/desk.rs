@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
 use counterfoil_journal::key::VerifierKey;
-use counterfoil_runner::orders::gateway::broker::Bridge;
+use counterfoil_runner::orders::gateway::broker::BrokerBridge;
 use counterfoil_runner::orders::gateway::order_log;
 use counterfoil_runner::orders::venues::Venues;
 use counterfoil_runner::run::execute::{ExecuteError, ExecutionOutcome};
@@ -84,7 +84,7 @@ impl Desk {
         }
     }
 
-    fn bridge(&self) -> Bridge {
+    fn bridge(&self) -> BrokerBridge {
         let venues = json!({"alpaca": {
             "credentials": self.key,
             "orders": format!("http://127.0.0.1:{}", self.exchange.requests),

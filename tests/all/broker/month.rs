@@ -17,12 +17,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 
 use counterfoil_base::draws::Random;
-use counterfoil_connect::broker::bridge::{Bridge, Connection, Settings};
+use counterfoil_connect::broker::bridge::{BridgeConfig, BrokerBridge, BrokerConnection};
 use counterfoil_connect::broker::{client, updates};
 use counterfoil_connect::feed::listing::Listings;
 use counterfoil_connect::net::credentials::Credentials;
 use counterfoil_connect::net::dial::Dialer;
-use counterfoil_connect::net::endpoint::{Endpoint, Kind};
+use counterfoil_connect::net::endpoint::{Endpoint, EndpointKind};
 use counterfoil_runner::clock::now;
 use counterfoil_runner::run::execute::ExecutionOutcome;
 use counterfoil_runner::run::feed::{LineRead, LineSource};
@@ -90,23 +90,24 @@ pub(crate) fn bracket(world: &World) -> Manifest {
 }
 
 /// The broker at these ports, for a process with little patience.
-fn bridge(folder: &Path, manifest: &Manifest, ports: &str) -> Bridge {
+fn bridge(folder: &Path, manifest: &Manifest, ports: &str) -> BrokerBridge {
     let (requests, stream) = ports.split_once(' ').unwrap();
     let at = |scheme: &str, port: &str, kind| {
         Endpoint::parse(&format!("{scheme}://127.0.0.1:{port}"), kind).unwrap()
     };
-    let mut client = client::Settings::new(at("http", requests, Kind::Http), 1);
+    let mut client = client::BrokerApiConfig::new(at("http", requests, EndpointKind::Http), 1);
     client.request_timeout = Duration::from_millis(500);
     client.backoff_first = Duration::from_millis(5);
     client.backoff_max = Duration::from_millis(50);
-    let mut updates = updates::Settings::new(at("ws", stream, Kind::WebSocket), 1);
+    let mut updates =
+        updates::UpdateStreamConfig::new(at("ws", stream, EndpointKind::WebSocket), 1);
     updates.backoff_first = Duration::from_millis(200);
     updates.backoff_max = Duration::from_millis(500);
     let setup = manifest.setup().unwrap();
     let listed = setup.instruments.iter();
     let listed = listed.map(|one| (one.clone(), one.symbol().to_owned()));
-    Bridge::open(Connection {
-        settings: Settings::new(client, updates),
+    BrokerBridge::open(BrokerConnection {
+        settings: BridgeConfig::new(client, updates),
         credentials: Credentials::from_file(&folder.join("key.json")).unwrap(),
         listings: Listings::new(listed.collect(), setup.timeframe).unwrap(),
         dialer: Dialer::new(Duration::from_secs(10)).unwrap(),

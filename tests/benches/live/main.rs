@@ -21,7 +21,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use counterfoil_journal::frame::{Frame, FrameReader};
 use counterfoil_os::clock::Stopwatch;
-use counterfoil_runner::orders::gateway::broker::Bridge;
+use counterfoil_runner::orders::gateway::broker::BrokerBridge;
 use counterfoil_runner::orders::venues::Venues;
 use counterfoil_runner::run::execute::ExecutionOutcome;
 use counterfoil_runner::run::feed::{LineRead, LineSource};
@@ -90,7 +90,7 @@ fn row(what: &str, spans: &[u128]) {
 fn run(
     world: &World,
     manifest: &Manifest,
-    broker: Option<Bridge>,
+    broker: Option<BrokerBridge>,
     (bars, close): (u64, fn(u64) -> u64),
     before: impl Fn(),
 ) -> (ExecutionOutcome, Vec<u128>) {
@@ -211,7 +211,7 @@ fn at_a_broker(world: &World) -> Manifest {
     manifest
 }
 
-fn bridge(world: &World, exchange: &Exchange, manifest: &Manifest) -> Bridge {
+fn bridge(world: &World, exchange: &Exchange, manifest: &Manifest) -> BrokerBridge {
     let key = world.path().join("key.json");
     std::fs::write(&key, r#"{"key": "KEY", "secret": "SECRET"}"#).unwrap();
     std::fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();

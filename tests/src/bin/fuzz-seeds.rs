@@ -24,7 +24,7 @@ use counterfoil_journal::tile;
 use counterfoil_journal::tree::Tree;
 use counterfoil_policy::bundle::Bundle;
 use counterfoil_policy::starter;
-use counterfoil_policy::verdict::{PolicyRefusal, PolicyVerdict};
+use counterfoil_policy::verdict::{PolicyRefusal, PolicyVerdict, VerdictDigests};
 use counterfoil_runner::run::execute::ExecutionOutcome;
 use counterfoil_runner::study::proof::{DecisionSelector, prove};
 use counterfoil_tests::world::{World, over_a_feed, project, public_key};
@@ -213,8 +213,11 @@ fn policies(corpus: &Corpus) {
         (Gate::Start, PolicyRefusal::TimeOut),
         (Gate::Limits, PolicyRefusal::Shape),
     ] {
-        let bundle = digest.filter(|_| refusal != PolicyRefusal::Missing);
-        let refused = PolicyVerdict::refused(gate, (bundle, digest), refusal, "as it came");
+        let digests = VerdictDigests {
+            bundle: digest.filter(|_| refusal != PolicyRefusal::Missing),
+            input: digest,
+        };
+        let refused = PolicyVerdict::refused(gate, digests, refusal, "as it came");
         corpus.seed("verdict", gate.name(), refused.encode().unwrap());
         let mut passed = serde_json::to_value(&refused).unwrap();
         passed["outcome"] = "pass".into();

@@ -43,6 +43,7 @@ pub(crate) enum AuthorizationCommand {
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
+Example:
   counterfoil account authorization grant start.json --until 2026-03-31 --as olga
 
 Exit codes: 1 if the ledger or the policy denies it; the output names the rule.")]
@@ -104,7 +105,8 @@ pub(crate) enum BudgetCommand {
         tag: Vec<String>,
     },
     /// List the budgets with what is used of each
-    #[command(after_help = "Exit codes: 1 if a budget is used up.")]
+    #[command(after_help = "\
+Exit codes: 1 if a budget is used up.")]
     List(RowFilter),
     /// Report the use of a day by owner, team and tag
     Report {

@@ -6,8 +6,9 @@ use clap::{Subcommand, ValueHint};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Writes report.html, report.json, trades.csv, trades.arrow, equity.csv and equity.arrow; the same run gives
-the same bytes. The journal is verified first. docs/reference/REPORT.md defines each figure.
+Writes report.html, report.json, trades.csv, trades.arrow, equity.csv and equity.arrow; the same
+run gives the same bytes. The journal is verified first. docs/reference/REPORT.md defines each
+figure.
 
   counterfoil report 3f9c
   counterfoil report 3f9c/2 --out my-report
@@ -29,6 +30,7 @@ pub(crate) struct ReportArgs {
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
+Example:
   counterfoil compare 3f9c 8c1d
 
 Exit codes: 1 if the runs differ.")]
@@ -42,7 +44,8 @@ pub(crate) struct CompareArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuditCommand {
     /// Test for look-ahead: run the component again with every later bar replaced by garbage
-    #[command(after_help = "Exit codes: 1 if a decision differs.")]
+    #[command(after_help = "\
+Exit codes: 1 if a decision differs.")]
     Lookahead(ReplayArgs),
     /// Compare a live run with its own backtest and sign a statement of the result
     Parity(ParityArgs),
@@ -52,6 +55,7 @@ pub(crate) enum AuditCommand {
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
+Example:
   counterfoil audit parity 3f9c --day 2026-03-02
 
 Exit codes: 1 if a decision differs.")]
@@ -71,6 +75,7 @@ pub(crate) struct ParityArgs {
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
+Examples:
   counterfoil verify 3f9c                          a run's journal
   counterfoil verify decision.tlog-proof --key log-signing.pub
   counterfoil verify ledger                        the ledger of the data directory
@@ -98,6 +103,7 @@ pub(crate) struct ReplayArgs {
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
+Examples:
   counterfoil proof 3f9c --bar IBM:250 -o decision.tlog-proof
   counterfoil verify decision.tlog-proof")]
 pub(crate) struct ProofArgs {

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::ValueHint;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "  counterfoil new my-strategy && counterfoil build my-strategy")]
+#[command(after_help = "\
+Example:
+  counterfoil new my-strategy && counterfoil build my-strategy")]
 pub(crate) struct NewArgs {
     /// The strategy's name in kebab-case, also the name of the new directory
     pub(crate) name: String,
@@ -15,7 +17,9 @@ pub(crate) struct NewArgs {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "  counterfoil build my-strategy -o my-strategy.wasm")]
+#[command(after_help = "\
+Example:
+  counterfoil build my-strategy -o my-strategy.wasm")]
 pub(crate) struct BuildArgs {
     /// The strategy crate's directory
     #[arg(default_value = ".", value_name = "DIR", value_hint = ValueHint::DirPath)]

@@ -103,9 +103,11 @@ pub(crate) struct ExceptionListArgs {
 pub(crate) enum BreakGlassCommand {
     /// Break glass for the named acts, for up to four hours (operator or administrator)
     #[command(after_help = "\
-  counterfoil change break-glass open --act key-add --until 2026-03-02T15:00:00Z --reason 'locked out'
+Example:
+  counterfoil change break-glass open --act key-add --until 2026-03-02T15:00:00Z --reason lockout
 
-Acts then run with --emergency RECORD, and each is marked in the ledger. A retrospective is owed.")]
+Acts then run with --emergency RECORD, and each is marked in the ledger. A retrospective is
+owed.")]
     Open {
         /// An act to waive the two-person rule for, such as key-add; repeatable
         #[arg(long, value_name = "ACT", required = true)]

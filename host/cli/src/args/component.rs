@@ -41,6 +41,7 @@ pub(crate) struct ComponentArg {
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
+Example:
   counterfoil component submit trend.wasm --strategy trend --source strategies/trend --as bob
 
 Exit codes: 1 if the ledger denies the act; the output names the rule.")]
@@ -67,8 +68,9 @@ pub(crate) struct ComponentSubmitArgs {
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The command runs in the source's directory. The attestation states that you ran it there, at this commit,
-with this result, and carries the digest of its output. It proves your statement, not the result.
+The command runs in the source's directory. The attestation states that you ran it there, at
+this commit, with this result, and carries the digest of its output. It proves your statement,
+not the result.
 
   counterfoil component attest-tests trend.wasm --as bob --source strategies/trend -- cargo test
 
@@ -90,10 +92,11 @@ pub(crate) struct AttestTestsArgs {
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The manifest names the component and a snapshot. The checks are a backtest, replays on two back ends, a
-look-ahead probe and a backtest with higher slippage. Each result is signed and recorded, passed or failed.
+The manifest names the component and a snapshot. The checks are a backtest, replays on two back
+ends, a look-ahead probe and a backtest with higher slippage. Each result is signed and
+recorded, passed or failed.
 
-  counterfoil component validate trend.wasm --manifest manifest.json --thresholds research --as carol
+  counterfoil component validate trend.wasm --manifest m.json --thresholds research --as carol
 
 Exit codes: 1 if a check fails or the ledger denies the act.")]
 pub(crate) struct ComponentValidateArgs {
@@ -110,6 +113,7 @@ pub(crate) struct ComponentValidateArgs {
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
+Example:
   counterfoil component approve trend.wasm --as dan
 
 Exit codes: 1 if the ledger denies the act, such as an author approving their own component.")]

@@ -22,8 +22,9 @@ pub(crate) enum DataCommand {
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The file is kept byte for byte; its bars are checked, and rows with errors are quarantined. Times are UTC
-unless the mapping names a time zone. docs/start/DATA.md describes columns, checks and the mapping.
+The file is kept byte for byte; its bars are checked, and rows with errors are quarantined.
+Times are UTC unless the mapping names a time zone. docs/start/DATA.md describes columns, checks
+and the mapping.
 
   counterfoil data ingest bars.csv.gz
   counterfoil data ingest ibm.csv --symbol IBM --timeframe 1d --vendor stooq")]
@@ -86,7 +87,8 @@ pub(crate) struct IngestArgs {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit codes: 1 if there are errors that nobody accepted.")]
+#[command(after_help = "\
+Exit codes: 1 if there are errors that nobody accepted.")]
 pub(crate) struct DataReportArgs {
     /// The snapshot's id or its first digits
     pub(crate) snapshot: String,
@@ -100,7 +102,8 @@ pub(crate) struct DataReportArgs {
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-  counterfoil data accept 3f9c --rule price-jump --instrument IBM --by ada --reason 'checked with the vendor'")]
+Example:
+  counterfoil data accept 3f9c --rule price-jump --instrument IBM --by ada --reason checked")]
 pub(crate) struct DataAcceptArgs {
     /// The snapshot's id or its first digits
     pub(crate) snapshot: String,
@@ -135,6 +138,7 @@ pub(crate) struct DataLineageArgs {
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
+Examples:
   counterfoil data derive-actions ibm.csv --symbol IBM -o actions.csv
   counterfoil data ingest ibm.csv --symbol IBM --actions actions.csv")]
 pub(crate) struct DeriveActionsArgs {

@@ -71,6 +71,7 @@ fn template(command: &clap::Command) -> StyledStr {
         }
         text.push('\n');
     }
+    let _infallible = writeln!(text, "{}", paint(header, "Global options:"));
     text.push_str("{options}{after-help}");
     StyledStr::from(text)
 }

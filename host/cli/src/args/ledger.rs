@@ -18,7 +18,8 @@ pub(crate) enum LedgerCommand {
         name: String,
     },
     /// List what is open, expired or incomplete
-    #[command(after_help = "Exit codes: 1 if anything is.")]
+    #[command(after_help = "\
+Exit codes: 1 if anything is.")]
     Health,
     /// Show the last records
     Tail(LedgerTailArgs),
@@ -38,6 +39,7 @@ pub(crate) enum LedgerCommand {
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
+Example:
   counterfoil people key new ada && counterfoil ledger init desk --as ada
 
 `counterfoil verify ledger` checks every hash, checkpoint, signature and rule of it again.")]
@@ -58,6 +60,7 @@ pub(crate) struct LedgerTailArgs {
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
+Examples:
   counterfoil ledger search --actor bob --denied
   counterfoil ledger search --act component-approve --from 2026-03-01 --where component=3f9c")]
 pub(crate) struct LedgerSearchArgs {
@@ -109,7 +112,8 @@ pub(crate) struct LedgerProofArgs {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit codes: 1 if anything differs.")]
+#[command(after_help = "\
+Exit codes: 1 if anything differs.")]
 pub(crate) struct DriftArgs {
     /// Record new differences, and the end of recorded ones
     #[arg(long)]
@@ -119,7 +123,9 @@ pub(crate) struct DriftArgs {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "  counterfoil ledger who-approved 3f9c")]
+#[command(after_help = "\
+Example:
+  counterfoil ledger who-approved 3f9c")]
 pub(crate) struct WhoApprovedArgs {
     /// A run or a component: a digest, its first digits, or the component's file
     #[arg(value_name = "RUN|COMPONENT", value_hint = ValueHint::FilePath)]

@@ -40,6 +40,7 @@ pub(crate) enum PeopleCommand {
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
+Examples:
   counterfoil people key new bob > bob.pub
   counterfoil people add bob --role author --key bob.pub --as ada")]
 pub(crate) struct PrincipalAddArgs {
@@ -140,6 +141,7 @@ pub(crate) enum ClassCommand {
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
+Example:
   counterfoil people class set risk --role approver --approvals 2 --as ada")]
 pub(crate) struct ClassSetArgs {
     /// The class

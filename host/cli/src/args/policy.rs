@@ -28,7 +28,8 @@ pub(crate) enum PolicyCommand {
         folder: Option<PathBuf>,
     },
     /// Run a policy's own tests
-    #[command(after_help = "Exit codes: 1 if a test fails.")]
+    #[command(after_help = "\
+Exit codes: 1 if a test fails.")]
     Test {
         /// The policy's directory
         #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
@@ -46,7 +47,8 @@ pub(crate) enum PolicyCommand {
     /// List the recorded verdicts
     Verdicts(RowFilter),
     /// Evaluate recorded verdicts again on their recorded inputs
-    #[command(after_help = "Exit codes: 1 if a verdict differs from its record.")]
+    #[command(after_help = "\
+Exit codes: 1 if a verdict differs from its record.")]
     ReEvaluate(ReEvaluateArgs),
 }
 
@@ -63,7 +65,8 @@ pub(crate) enum PolicyEvalCommand {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit codes: 1 if the policy denies it.")]
+#[command(after_help = "\
+Exit codes: 1 if the policy denies it.")]
 pub(crate) struct EvalPromotionArgs {
     /// The component: a file, a digest, or the first digits of a digest
     #[arg(value_hint = ValueHint::FilePath)]
@@ -77,7 +80,8 @@ pub(crate) struct EvalPromotionArgs {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit codes: 1 if the policy denies it.")]
+#[command(after_help = "\
+Exit codes: 1 if the policy denies it.")]
 pub(crate) struct EvalStartArgs {
     /// Ledger record of the authorization
     pub(crate) record: u64,
@@ -88,7 +92,8 @@ pub(crate) struct EvalStartArgs {
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Amounts are whole units of the account's currency. A limit that is left out is requested at the policy's cap.
+Amounts are whole units of the account's currency. A limit that is left out is requested at the
+policy's cap.
 
 Exit codes: 1 if the policy or the ledger denies it.")]
 pub(crate) struct EvalLimitsArgs {
@@ -139,7 +144,8 @@ pub(crate) struct EvalLimitsArgs {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit codes: 1 if the policy denies it.")]
+#[command(after_help = "\
+Exit codes: 1 if the policy denies it.")]
 pub(crate) struct EvalInputArgs {
     /// The gate
     #[arg(value_parser = gates())]

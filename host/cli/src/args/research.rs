@@ -8,10 +8,10 @@ use super::run::BacktestArgs;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Each combination is a run of its own, journaled and signed; a run that exists already is reused. The table
-is printed best profit first and written as CSV, Arrow and JSON.
+Each combination is a run of its own, journaled and signed; a run that exists already is reused.
+The table is printed best profit first and written as CSV, Arrow and JSON.
 
-  counterfoil sweep --component my.wasm --snapshot 8c1d --risk research --vary fast=5..20:5 --vary slow=50,100
+  counterfoil sweep --component my.wasm --snapshot 8c1d --risk research --vary fast=5..20:5
   counterfoil sweep manifest.json --vary costs.fee-bps=0,2,5
 
 Exit codes: 2 if a run failed; the table holds the others.")]
@@ -35,8 +35,9 @@ pub(crate) struct SweepArgs {
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-  counterfoil walk-forward --component my.wasm --snapshot 8c1d --risk research --vary fast=5..20:5 \\
-    --train 730 --test 365")]
+Examples:
+  counterfoil walk-forward --component my.wasm --snapshot 8c1d --risk research \\
+    --vary fast=5..20:5 --train 730 --test 365")]
 pub(crate) struct WalkForwardArgs {
     #[command(flatten)]
     pub(crate) sweep: SweepArgs,
@@ -53,6 +54,7 @@ pub(crate) struct WalkForwardArgs {
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
+Examples:
   counterfoil monte-carlo 3f9c --samples 10000 --seed 3
   counterfoil monte-carlo 3f9c --bars --block 20")]
 pub(crate) struct MonteCarloArgs {

@@ -123,6 +123,7 @@ pub(crate) struct BacktestArgs {
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!("\
+Examples:
   counterfoil backtest --component my.wasm --snapshot 8c1d --risk research -p fast=10 --fee-bps 2
   counterfoil backtest manifest.json
   counterfoil backtest --resume 3f9c      after a crash: verify, replay, then run the rest
@@ -144,12 +145,14 @@ pub(crate) struct BacktestOrResumeArgs {
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!("\
+Examples:
   counterfoil live --component my.wasm --like-snapshot 8c1d --risk research < bars.ndjson
   counterfoil live --component my.wasm --like-snapshot 8c1d --risk research --feed binance
   counterfoil live --resume 3f9c < bars.ndjson
 
-A resumed run is verified and replayed first. Bars that it decided before are skipped when the feed sends
-them again; a bar that differs is refused and recorded. docs/start/OPERATE.md and docs/reference/FEEDS.md say more.
+A resumed run is verified and replayed first. Bars that it decided before are skipped when the
+feed sends them again; a bar that differs is refused and recorded. docs/start/OPERATE.md and
+docs/reference/FEEDS.md say more.
 
 {TERM_NAMES}
 
@@ -212,10 +215,11 @@ pub(crate) struct BrokerFlags {
 #[command(
     group(clap::ArgGroup::new("target").required(true)),
     after_help = "\
-A stopped run makes no further decision: before its next slice it cancels its orders, or also flattens its
-positions (the manifest's on-fault), records the reason and closes. Stopping needs no role and no ledger,
-only the data directory; with --as it is recorded in the ledger. Lifting needs a role if there is a ledger.
-With --runner the runner's API does it, which needs --as and a role (operator).
+A stopped run makes no further decision: before its next slice it cancels its orders, or also
+flattens its positions (the manifest's on-fault), records the reason and closes. Stopping needs
+no role and no ledger, only the data directory; with --as it is recorded in the ledger. Lifting
+needs a role if there is a ledger. With --runner the runner's API does it, which needs --as and
+a role (operator).
 
   counterfoil kill 3f9c --reason 'wrong parameters'
   counterfoil kill --account desk-1
@@ -245,7 +249,7 @@ pub(crate) struct KillArgs {
     /// Lift the stop: ended runs stay ended, but new ones may start
     #[arg(long)]
     pub(crate) lift: bool,
-    /// Go through a runner's API [default URL: COUNTERFOIL_RUNNER, or http://127.0.0.1:7878]
+    /// Go through a runner's API [default URL: `COUNTERFOIL_RUNNER`, or the local runner]
     #[arg(
         long,
         value_name = "URL",

@@ -14,9 +14,11 @@ pub(crate) const RUNNER_VARIABLE: &str = "COUNTERFOIL_RUNNER";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
+Example:
   counterfoil serve --as robot 2> runner.log &
 
-Runs that an earlier process left open are resumed. The acting principal is a service of the ledger.
+Runs that an earlier process left open are resumed. The acting principal is a service of the
+ledger.
 
 Exit codes: 1 if a run was still active at the end.")]
 pub(crate) struct ServeArgs {
@@ -45,8 +47,8 @@ pub(crate) struct ServeArgs {
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-`list`, `show` and `manifest` read the data directory. The others ask the runner (`counterfoil serve`) and
-sign in with --as.")]
+`list`, `show` and `manifest` read the data directory. The others ask the runner (`counterfoil
+serve`) and sign in with --as.")]
 pub(crate) struct RunArgs {
     /// The runner's address
     #[arg(long, global = true, value_name = "URL", env = RUNNER_VARIABLE, hide_env_values = true, default_value = RUNNER_DEFAULT, value_hint = ValueHint::Url)]
@@ -98,6 +100,7 @@ pub(crate) enum RunnerCommand {
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
+Examples:
   counterfoil run show 3f9c
   counterfoil run show 3f9c --decisions")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
@@ -120,8 +123,9 @@ pub(crate) struct RunShowArgs {
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Component, parameters, instruments and account are those of the backtested run. Bars come from the feed,
-the risk limits are the account's limits in force, and every decision is signed before its order is sent.
+Component, parameters, instruments and account are those of the backtested run. Bars come from
+the feed, the risk limits are the account's limits in force, and every decision is signed before
+its order is sent.
 
   counterfoil run manifest 3f9c --feed ticker -o start.json
   counterfoil account authorization grant start.json --until 2026-03-31 --as olga
@@ -146,6 +150,7 @@ pub(crate) struct RunManifestArgs {
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
+Examples:
   counterfoil run start start.json --authorization 17 --replay 8c1d --speed 8640000 --as olga
   counterfoil run start start.json --authorization 17 --market --as olga
 

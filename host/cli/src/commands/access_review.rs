@@ -38,7 +38,7 @@ pub(crate) fn run(cli: &CliContext, args: &AccessReviewArgs) -> Result<CommandAn
         .map(|id| principal::row(&view, id))
         .collect();
     let keys: Vec<Value> = key::rows(view.state());
-    let findings = findings(&view, (now, UnixNanos(soon)));
+    let findings = findings(&view, now, UnixNanos(soon));
     if cli.json {
         let time = show_time(now);
         print_json(
@@ -69,7 +69,7 @@ pub(crate) fn run(cli: &CliContext, args: &AccessReviewArgs) -> Result<CommandAn
 }
 
 /// What somebody should look at.
-fn findings(view: &LedgerView, (now, soon): (UnixNanos, UnixNanos)) -> Vec<Value> {
+fn findings(view: &LedgerView, now: UnixNanos, soon: UnixNanos) -> Vec<Value> {
     let state = view.state();
     let mut all = Vec::new();
     let mut find = |finding: &str, principal: &str, what: String| {

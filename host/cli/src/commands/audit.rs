@@ -20,6 +20,8 @@ pub(crate) fn run(cli: &CliContext, args: &AuditCommand) -> Result<CommandAnswer
 fn probe(cli: &CliContext, args: &ReplayArgs) -> Result<CommandAnswer> {
     let found = lookahead(cli, &args.run, &args.backend)?;
     let answer = replay::show(cli, &args.run, "look-ahead test", &found)?;
+    // Stated only for a whole journal that replayed: silence about a difference would read as
+    // success.
     if !cli.json && answer == CommandAnswer::Yes {
         print_line("no look-ahead: every decision is the same without the bars after it");
     }

@@ -126,7 +126,7 @@ fn told(
     let one = found.context("the authorization that was recorded")?;
     if cli.json {
         let reason = |one: &GateReason| json!({ "code": one.code, "text": one.text });
-        let mut value = row(state, (index, one), now());
+        let mut value = row(state, index, one, now());
         value["verdict"] = json!(asked.map(|(verdict, record)| json!({
             "record": record,
             "outcome": verdict.outcome.name(),
@@ -167,7 +167,7 @@ fn list(cli: &CliContext, all: bool, filter: &RowFilter) -> Result<CommandAnswer
     let view = ledger_access::view(cli)?;
     let (state, time) = (view.state(), now());
     let found = state.authorizations().iter();
-    let found = found.map(|(index, one)| row(state, (*index, one), time));
+    let found = found.map(|(index, one)| row(state, *index, one, time));
     let counts = |row: &Value| all || row["is"] == json!("open") || row["is"] == json!("to come");
     let found = found.filter(counts).collect();
     let columns = [
@@ -190,7 +190,7 @@ fn list(cli: &CliContext, all: bool, filter: &RowFilter) -> Result<CommandAnswer
     Ok(CommandAnswer::Yes)
 }
 
-fn row(state: &LedgerState, (index, one): (u64, &AuthorizationRecord), time: UnixNanos) -> Value {
+fn row(state: &LedgerState, index: u64, one: &AuthorizationRecord, time: UnixNanos) -> Value {
     let asked = &one.authorization;
     let is = if one.withdrawn.is_some() {
         "withdrawn"

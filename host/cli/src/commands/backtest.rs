@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
+use counterfoil_base::digest::Digest;
 use counterfoil_os::files::read_whole;
 use counterfoil_runner::run::backtest::backtest;
 use counterfoil_runner::run::execute::ExecutionOutcome;
 use counterfoil_runner::run::inputs::snapshot_store;
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::record::CloseReason;
-use sha2::{Digest as _, Sha256};
 
 use super::manifest_flags::{BarsSource, manifest};
 use super::resume;
@@ -64,7 +64,7 @@ pub(super) fn store_component(
 ) -> Result<()> {
     let Some(file) = file else { return Ok(()) };
     let bytes = read_whole(Path::new(file))?;
-    let digest = format!("sha256:{}", hex::encode(Sha256::digest(&bytes)));
+    let digest = Digest::of(&bytes).to_string();
     // The manifest is the run's identity. Running other bytes under it would give a journal whose
     // component nobody can find.
     if digest != manifest.component {

@@ -119,6 +119,8 @@ fn row(cli: &CliContext, view: &LedgerView, index: u64, one: &ProposedChange) ->
         .map(counterfoil_governance::id::Id::as_str)
         .collect();
     // Of what is over nobody can say what it was then.
+    // Of an ended change the difference to that time's state is no longer known; a difference to
+    // today's would mislead.
     let proposes = match &one.ended {
         None => proposal::differences(cli, view.state(), &one.act),
         Some(_) => Vec::new(),

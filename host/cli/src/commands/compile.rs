@@ -33,6 +33,8 @@ pub(crate) fn run(args: &CompileComponentArgs) -> Result<CommandAnswer> {
         fuel_max: fuel.parse().context("FUEL")?,
         cache: Some(PathBuf::from(cache)),
     };
+    // Limits are set by the child on itself before it reads the component, so that the file's first
+    // byte is already under them.
     match compile_child_main(Path::new(file), settings, CompileLimits::default()) {
         Ok(()) => Ok(CommandAnswer::Yes),
         Err((code, reason)) => {

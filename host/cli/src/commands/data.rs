@@ -47,6 +47,8 @@ fn report(cli: &CliContext, args: &DataReportArgs) -> Result<CommandAnswer> {
     let all = findings.len();
     findings.truncate(args.most);
     let data = snapshot.manifest().findings.as_ref();
+    // Counted over all findings, not over those that --rule and --most leave: a filter must not
+    // turn the answer into yes.
     let open = data.map_or(0, |data| data.open(Severity::Error));
     let answer = CommandAnswer::yes_if(open == 0);
     if cli.json {
@@ -98,6 +100,8 @@ fn accept(cli: &CliContext, args: &DataAcceptArgs) -> Result<CommandAnswer> {
         reason: args.reason.clone(),
         rule: args.rule.clone(),
     };
+    // A snapshot never changes. Accepting a finding makes another snapshot that names the first, so
+    // that a run shows which findings were open when it was made.
     let done = store.accept(&id, &acceptance, &mut |_| {})?;
     if cli.json {
         print_json(&json!({

@@ -46,6 +46,8 @@ pub(crate) fn ingest(cli: &CliContext, args: &IngestArgs) -> Result<IngestOutcom
         .file_name()
         .with_context(|| format!("{path} has no file name"))?
         .to_string_lossy();
+    // Options are read before the file is copied: a wrong mapping must not leave raw data behind
+    // under the name of a snapshot that was never made.
     let options = options(cli, args)?;
     let bar = bar("ingesting", 0);
     let mut progress = |step: IngestProgress| match step {
@@ -84,6 +86,8 @@ fn options(cli: &CliContext, args: &IngestArgs) -> Result<IngestOptions> {
         quantity_scale: args.quantity_scale,
         lot: args.lot.clone(),
         vendor: args.vendor.clone(),
+        // The time of receipt is stored with the raw file, not in the snapshot: the same bytes and
+        // settings give the same snapshot id whenever they are ingested.
         ingested_at: Some(now()),
         kind: if args.trades {
             SourceKind::Trades

@@ -9,7 +9,7 @@ use counterfoil_governance::act::{Act, ActName, KillScope};
 use counterfoil_governance::id::Id;
 use counterfoil_governance::rule::AccessDenial;
 use counterfoil_governance::state::Access;
-use counterfoil_runner::orders::kill::{Target, is_set, kill, lift};
+use counterfoil_runner::orders::kill::{KillTarget, is_set, lift, set_switch};
 use counterfoil_runner::store::data_dir::{DataDirError, Execution};
 use counterfoil_trading::manifest::Manifest;
 use serde_json::json;
@@ -25,8 +25,8 @@ use crate::people::{self, ledger_access};
 const NO_REASON: &str = "no reason was given";
 
 /// What is stopped, for the data directory and for the ledger.
-struct KillTarget {
-    target: Target,
+struct KillPlan {
+    target: KillTarget,
     /// The same in the ledger's terms.
     scope: KillScope,
     name: String,
@@ -36,7 +36,7 @@ pub(crate) fn run(cli: &CliContext, args: &KillArgs) -> Result<CommandAnswer> {
     if let Some(address) = &args.runner {
         return run::kill(cli, address.as_deref(), args);
     }
-    let aim = KillTarget::new(cli, args)?;
+    let aim = KillPlan::new(cli, args)?;
     let reason = match args.reason.trim() {
         "" => NO_REASON,
         reason => reason,
@@ -44,7 +44,7 @@ pub(crate) fn run(cli: &CliContext, args: &KillArgs) -> Result<CommandAnswer> {
     if args.lift {
         return aim.lift(cli, reason);
     }
-    let set = kill(&cli.data, &aim.target, &args.reason);
+    let set = set_switch(&cli.data, &aim.target, &args.reason);
     let recorded = aim.record(cli, reason);
     // The file stops runs within a slice, whether or not the ledger can be written, so it comes first.
     // Its own error is returned after the record: where no file can be made, as on a full disk, the
@@ -82,14 +82,14 @@ pub(crate) fn run(cli: &CliContext, args: &KillArgs) -> Result<CommandAnswer> {
     Ok(CommandAnswer::Yes)
 }
 
-impl KillTarget {
+impl KillPlan {
     fn new(cli: &CliContext, args: &KillArgs) -> Result<Self> {
         if let Some(run) = &args.run {
             let execution = execution(cli, run)?;
             let digest = people::digest(&execution.run).context("a run id is a digest")?;
             return Ok(Self {
                 name: format!("run {}", execution.short()),
-                target: Target::Run(execution),
+                target: KillTarget::Run(execution),
                 scope: KillScope::Run(digest),
             });
         }
@@ -98,11 +98,11 @@ impl KillTarget {
             return Ok(Self {
                 name: format!("account {id}"),
                 scope: KillScope::Account(id.clone()),
-                target: Target::Account(id),
+                target: KillTarget::Account(id),
             });
         }
         Ok(Self {
-            target: Target::Installation,
+            target: KillTarget::Installation,
             scope: KillScope::Installation,
             name: "the installation".to_owned(),
         })
@@ -121,9 +121,9 @@ impl KillTarget {
     /// Whether there is a run, or an account with limits, of that name.
     fn is_known(&self, cli: &CliContext) -> Result<bool> {
         let account = match &self.target {
-            Target::Installation => return Ok(true),
-            Target::Run(execution) => return Ok(execution.folder.exists()),
-            Target::Account(account) => account,
+            KillTarget::Installation => return Ok(true),
+            KillTarget::Run(execution) => return Ok(execution.folder.exists()),
+            KillTarget::Account(account) => account,
         };
         // An unreadable ledger is no error here: this only catches a mistyped name.
         let view = ledger_access::view(cli).ok();

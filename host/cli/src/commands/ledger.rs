@@ -19,7 +19,6 @@ use counterfoil_journal::entry::GENESIS;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::Signer as _;
 use counterfoil_os::files::{make_folder, read_whole, write_whole};
-use counterfoil_os::files::{make_folder, read_whole, write_whole};
 use counterfoil_runner::clock::now;
 use counterfoil_runner::store::keys::PeopleKeys;
 use serde_json::{Value, json};

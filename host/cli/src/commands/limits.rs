@@ -36,6 +36,8 @@ fn set(cli: &CliContext, args: &EvalLimitsArgs) -> Result<CommandAnswer> {
     let Some(limits) = &given.limits else {
         return eval::tell(cli, &given, Some(record));
     };
+    // The act names the bytes that the policy gave, which lie in the archive: the signers approve
+    // those limits and no later ones.
     let limits = Digest::of(&limits_bytes(limits)?);
     let outcome = client.act(Act::LimitsSet {
         account: account.clone(),

@@ -6,8 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use counterfoil_os::files::read_whole;
-use counterfoil_runner::orders::gateway::broker::Bridge;
+use counterfoil_runner::orders::gateway::broker::BrokerBridge;
 use counterfoil_runner::orders::venues::{Venues, market_of};
 use counterfoil_runner::run::feed::{FeedSource, MarketBars, TimedLineReader};
 use counterfoil_runner::run::inputs::snapshot_store;
@@ -73,7 +72,7 @@ pub(super) fn venues_of(path: Option<&Path>) -> Result<Venues> {
 fn ends_of(
     manifest: &Manifest,
     args: &LiveArgs,
-) -> Result<(FeedSource<TimedLineReader>, Option<Bridge>)> {
+) -> Result<(FeedSource<TimedLineReader>, Option<BrokerBridge>)> {
     let venues = Arc::new(venues_of(args.broker.venues.as_deref())?);
     let setup = manifest.setup()?;
     let broker = venues.broker(manifest, &setup)?;
@@ -93,7 +92,7 @@ fn ends_of(
             market.name()
         );
     }
-    venues.check(market, (manifest, &setup))?;
+    venues.check(market, manifest, &setup)?;
     Ok((FeedSource::Market(MarketBars { venues, market }), broker))
 }
 

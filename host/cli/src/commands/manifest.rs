@@ -31,6 +31,8 @@ pub(crate) fn run(cli: &CliContext, args: &RunManifestArgs) -> Result<CommandAns
         .state()
         .limits_of(&account)
         .map_err(DeniedRequest::from)?;
+    // Two starts of one backtest are two runs. Without the nonce the second would have the id of
+    // the first and be refused as a repetition.
     let start_nonce = match &args.start_nonce {
         Some(nonce) => nonce.clone(),
         None => random_hex()?,

@@ -44,10 +44,10 @@ pub(crate) fn manifest(
     let (digest, ready) = admit::component(cli, file, &limits, &engine)?;
     Ok(Manifest {
         format: FORMAT.to_owned(),
-        component: format!("sha256:{}", hex::encode(digest)),
+        component: digest.to_string(),
         world: WORLD.to_owned(),
         profile: PROFILE_PURE.to_owned(),
-        engine: format!("sha256:{}", hex::encode(settings_digest())),
+        engine: settings_digest().to_string(),
         data: bars.data,
         timeframe: bars.timeframe,
         instruments: bars.instruments.iter().map(InstrumentEntry::from).collect(),

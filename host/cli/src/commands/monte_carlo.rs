@@ -16,6 +16,8 @@ const SAMPLES: u32 = 10_000;
 pub(crate) fn run(cli: &CliContext, args: &MonteCarloArgs) -> Result<CommandAnswer> {
     let execution = cli.data.find(&args.run)?;
     let key = verify::public_key(cli, None)?;
+    // Percentiles of an altered journal would look as trustworthy as any others, so it is verified
+    // first.
     let verified = verify::verify(&execution.journal(), &key)?;
     if !verified.is_good() {
         bail!(
@@ -28,6 +30,7 @@ pub(crate) fn run(cli: &CliContext, args: &MonteCarloArgs) -> Result<CommandAnsw
         return samples::run(cli, args, &execution, verified.closed);
     }
     let samples = args.samples.unwrap_or(SAMPLES);
+    // The bound keeps memory in hand: every sample's path is held until the percentiles are known.
     if samples == 0 || samples > SAMPLES_MAX {
         bail!("--samples {samples}: expected 1 to {SAMPLES_MAX}");
     }

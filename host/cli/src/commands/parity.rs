@@ -36,6 +36,8 @@ pub(crate) fn run(cli: &CliContext, args: &ParityArgs) -> Result<CommandAnswer> 
     let stated = parity_statement(&execution, &found, &cli.keys.signer()?)?;
     let name = format!("parity-{}.json", show_time(found.closes.1).replace(':', ""));
     let path = execution.folder.join(name);
+    // Written whatever the comparison found, and before it is printed: a difference that only
+    // scrolled by on a terminal would be no evidence.
     write_whole(&path, &stated.envelope)?;
     if cli.json {
         let mut told = stated.predicate;

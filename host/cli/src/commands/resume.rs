@@ -2,7 +2,7 @@
 //! itself whether a journal is intact.
 
 use anyhow::{Context as _, Result};
-use counterfoil_runner::orders::gateway::broker::Bridge;
+use counterfoil_runner::orders::gateway::broker::BrokerBridge;
 use counterfoil_runner::run::feed::{FeedSource, TimedLineReader};
 use counterfoil_runner::run::journal::Sealing;
 use counterfoil_runner::run::resume::{
@@ -32,7 +32,7 @@ pub(crate) fn live(
     cli: &CliContext,
     run: &str,
     backend: &str,
-    ends: impl FnOnce(&Manifest) -> Result<(FeedSource<TimedLineReader>, Option<Bridge>)>,
+    ends: impl FnOnce(&Manifest) -> Result<(FeedSource<TimedLineReader>, Option<BrokerBridge>)>,
 ) -> Result<CommandAnswer> {
     resume(cli, run, backend, |ready, around| {
         let (source, broker) = ends(ready.manifest())?;
@@ -48,6 +48,8 @@ fn resume(
 ) -> Result<CommandAnswer> {
     let execution = cli.data.find(run)?;
     let short = execution.short();
+    // The journal is verified and the run's lease taken before anything is printed or changed: a
+    // second process that resumes the same run stops here.
     let ready = match open(&cli.data, &execution, Box::new(cli.keys.signer()?))? {
         ResumeAttempt::Ready(ready) => ready,
         ResumeAttempt::Blocked(halt) => return Ok(halted(cli, &short, &halt, &[])),
@@ -56,6 +58,8 @@ fn resume(
     note(&opening(&short, &found));
     let manifest = ready.manifest().clone();
     let instruments = manifest.setup()?.instruments;
+    // Prepared before the first byte is cut: without the component the journal stays as the crash
+    // left it.
     let component = ready.prepare(&cli.data, cli.engine(backend)?)?;
     let mut progress = RunProgress::new(0);
     let mut cut = None;
@@ -76,6 +80,8 @@ fn resume(
         observer: &mut progress,
         on_event: &mut tell,
     };
+    // From here on the journal is written. Every signed record was replayed and compared first, and
+    // the unsigned tail is in a file of its own.
     let resumed = act(*ready, around);
     progress.finish();
     let (outcome, compared) = match resumed? {

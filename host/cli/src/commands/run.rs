@@ -22,8 +22,7 @@ use crate::args::{
 };
 use crate::cli_context::CliContext;
 use crate::output::{
-    CommandAnswer, note, print_answer, print_fields, print_json, print_line, print_table,
-    short_digest,
+    CommandAnswer, note, print_answer, print_fields, print_json, print_table, short_digest,
 };
 use crate::people::ledger_access;
 
@@ -84,6 +83,8 @@ pub(super) fn kill(
     let variable = || std::env::var(RUNNER_VARIABLE).ok();
     let address = address.map(str::to_owned).or_else(variable);
     let address = address.unwrap_or_else(|| RUNNER_DEFAULT.to_owned());
+    // A refused kill is an answer with exit code 1. The operator can still stop the run through the
+    // data directory, which asks nobody.
     print_refusal(cli, ask_kill(cli, &address, args))
 }
 

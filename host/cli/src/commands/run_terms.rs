@@ -234,7 +234,11 @@ impl TermSections {
             for (field, value) in fields {
                 let text = match value {
                     Value::String(text) => text.clone(),
-                    value => value.to_string(),
+                    value @ (Value::Null
+                    | Value::Bool(_)
+                    | Value::Number(_)
+                    | Value::Array(_)
+                    | Value::Object(_)) => value.to_string(),
                 };
                 self.set(&format!("{section}.{field}"), &text)?;
             }

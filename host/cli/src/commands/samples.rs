@@ -40,6 +40,8 @@ pub(super) fn run(
         bail!("--samples {count}: expected 1 to {SAMPLES_MAX}");
     }
     let manifest = Manifest::parse(&cli.data.manifest_text(execution)?)?;
+    // The bars of a live run are in its journal, but not the calendar and corporate actions that a
+    // resampled snapshot needs.
     if !matches!(manifest.data, DataSource::Snapshot { .. }) {
         bail!(
             "{} is a live run, and only a backtest has a snapshot to resample",
@@ -52,6 +54,8 @@ pub(super) fn run(
     let table = sweep::table_of(vec!["sample".to_owned()], &items, &done)?;
     let (id, folder) = sweep::place_of(cli, &items)?;
     let whole = as_json(args, &id, &table, &actual);
+    // The table is written before a failure is reported: the samples that ended took long to
+    // compute.
     sweep::write(&folder, &table, &whole)?;
     let failed = done.iter().filter(|one| one.is_err()).count();
     if let Some(error) = done.into_iter().find_map(Result::err) {

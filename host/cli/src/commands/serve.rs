@@ -7,9 +7,9 @@ use counterfoil_approval::ledger_client::LedgerActor;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::permit::Records;
 use counterfoil_runner::store::keys::PeopleKeys;
-use counterfoil_runner::supervisor::inlet::Order;
-use counterfoil_runner::supervisor::status::Status;
-use counterfoil_runner::supervisor::{Settings, Signers, Supervisor};
+use counterfoil_runner::supervisor::inlet::EndCommand;
+use counterfoil_runner::supervisor::status::RunStatus;
+use counterfoil_runner::supervisor::{Signers, Supervisor, SupervisorConfig};
 use counterfoil_server::serve::{LogForm, Reach, Server, log, signal};
 use counterfoil_server::service_ledger::ServiceLedger;
 use serde_json::json;
@@ -55,7 +55,7 @@ pub(crate) fn run(cli: &CliContext, args: &ServeArgs) -> Result<CommandAnswer> {
         service,
     ));
     let records: Arc<dyn Records> = Arc::clone(&ledger) as Arc<dyn Records>;
-    let supervisor = Supervisor::new(Settings {
+    let supervisor = Supervisor::new(SupervisorConfig {
         data: cli.data.clone(),
         engine: cli.engine(&args.backend)?,
         signers,
@@ -87,13 +87,13 @@ pub(crate) fn run(cli: &CliContext, args: &ServeArgs) -> Result<CommandAnswer> {
     // A service manager's signal suspends by default: journals stay open and the next process
     // resumes them. Closing them would end every run at each restart.
     let order = if args.close {
-        Order::Stop
+        EndCommand::Stop
     } else {
-        Order::Suspend
+        EndCommand::Suspend
     };
     let standing = server.run(signal(order), signal(order))?;
     print_states(cli, &standing);
-    let is_left = |one: &Status| one.state.is_active();
+    let is_left = |one: &RunStatus| one.state.is_active();
     Ok(if standing.iter().any(is_left) {
         CommandAnswer::No
     } else {
@@ -102,7 +102,7 @@ pub(crate) fn run(cli: &CliContext, args: &ServeArgs) -> Result<CommandAnswer> {
 }
 
 /// Prints the state of each run at the end of the process.
-fn print_states(cli: &CliContext, standing: &[Status]) {
+fn print_states(cli: &CliContext, standing: &[RunStatus]) {
     if cli.json {
         let runs = standing
             .iter()

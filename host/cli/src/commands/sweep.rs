@@ -6,7 +6,6 @@ use std::thread::available_parallelism;
 use anyhow::{Context as _, Result, bail};
 use counterfoil_journal::signer::Signer;
 use counterfoil_os::files::{make_folder, read_whole, write_whole};
-use counterfoil_os::files::{make_folder, read_whole, write_whole};
 use counterfoil_report::{SweepOutcome, SweepRow, SweepTable};
 use counterfoil_runner::run::execute::ExecuteError;
 use counterfoil_runner::study::sweep::{
@@ -54,6 +53,8 @@ pub(super) struct EndedSweep {
 pub(super) fn make(cli: &CliContext, args: &SweepArgs) -> Result<EndedSweep> {
     let base = backtest::manifest_of(cli, &args.base)?;
     let (fields, items) = items_of(&base, args)?;
+    // The sweep is named by its items before any of them runs. Interrupted and started again, it
+    // finds its own runs and writes the same table.
     let (id, folder) = place_of(cli, &items)?;
     let done = execute(cli, args.workers, &args.base.backend, &items)?;
     let table = table_of(fields, &items, &done)?;
@@ -113,6 +114,8 @@ impl EndedSweep {
             let whole = outcome.filter(|one| one.close.reason == CloseReason::EndOfData);
             whole.map(|one| one.profit.0)
         };
+        // Runs that ended early sort last, whatever they had earned by then: a fault after a lucky
+        // start is no good result.
         rows.sort_by_key(|row| core::cmp::Reverse(profit(row)));
         let shown = [
             "run", "ended", "trades", "profit", "annual", "sharpe", "drawdown",
@@ -159,6 +162,8 @@ pub(super) fn execute(
 ) -> Result<Vec<Result<SweepItemRun, ExecuteError>>> {
     let cores = available_parallelism().map_or(1, usize::from);
     let workers = workers.unwrap_or(cores).max(1);
+    // Each worker signs its own journals with the same key; a signer is cloned, never shared, so
+    // that no worker waits for another's signature.
     let key = cli.keys.signer()?;
     let signer = || -> Box<dyn Signer + Send> { Box::new(key.clone()) };
     let bench = SweepConfig {

@@ -8,7 +8,7 @@ use crate::output::{CommandAnswer, print_fields, print_json};
 
 pub(crate) fn run(json: bool) -> CommandAnswer {
     let version = env!("CARGO_PKG_VERSION");
-    let engine = format!("sha256:{}", hex::encode(settings_digest()));
+    let engine = settings_digest().to_string();
     if json {
         print_json(&json!({
             "version": version,

@@ -52,6 +52,7 @@ pub(crate) fn run(cli: &CliContext, args: &WalkForwardArgs) -> Result<CommandAns
     }
     let (workers, backend) = (args.sweep.workers, args.sweep.base.backend.as_str());
     let done = sweep::execute(cli, workers, backend, &trains)?;
+    // Every split has the same number of items, in the sequence of the splits.
     let each = trains.len() / splits.len();
     let mut tests = Vec::new();
     let mut chosen = Vec::new();
@@ -59,6 +60,8 @@ pub(crate) fn run(cli: &CliContext, args: &WalkForwardArgs) -> Result<CommandAns
         .iter()
         .zip(trains.chunks(each).zip(done.chunks(each)))
     {
+        // The choice sees the in-sample window only. The manifest that is tested ends up with
+        // another data range and nothing else, so no out-of-sample bar can influence it.
         let (item, profit) = best(items, done)?;
         tests.push(SweepItem {
             values: item.values.clone(),
@@ -68,6 +71,8 @@ pub(crate) fn run(cli: &CliContext, args: &WalkForwardArgs) -> Result<CommandAns
     }
     let judged = sweep::execute(cli, workers, backend, &tests)?;
     let mut table = sweep::table_of(columns(&fields), &tests, &judged)?;
+    // The total is over all windows. With one of them missing it would flatter or punish the
+    // strategy, so there is no total at all.
     if let Some(error) = judged.into_iter().find_map(Result::err) {
         return Err(error).context("an out-of-sample run failed");
     }
@@ -144,6 +149,7 @@ fn best<'a>(
             Ok(done) => done,
             Err(error) => bail!("{}: {error}", item.values.join(" ")),
         };
+        // A fault cuts a run short, and a short run can look profitable.
         if done.close.reason == CloseReason::Fault {
             continue;
         }

@@ -45,6 +45,8 @@ pub(crate) fn run(cli: &CliContext, args: &WhoApprovedArgs) -> Result<CommandAns
         return Err(DeniedRequest::from(denial).into());
     }
     let mut links = chain.links;
+    // In the sequence of the records, whatever the sequence in which they were found: a reader must
+    // see that the approval precedes the start.
     links.sort_by_key(|link| link["record"].as_u64());
     links.dedup();
     if cli.json {
@@ -91,6 +93,8 @@ impl ApprovalLinks<'_> {
             self.add("component-validate", deed, &about);
         }
         let counts = |set: &DigestSet, record: u64| {
+            // Only acts before the start count: an approval that came later cannot have allowed it,
+            // and one of another set never applies.
             under.is_none_or(|(only, before)| *set == only && record < before)
         };
         let approvals = found.approvals.iter();
@@ -146,6 +150,8 @@ impl ApprovalLinks<'_> {
         self.add("verdict", &said.deed, &about);
         for (granted, one) in self.state.exceptions() {
             let ended = one.ended.as_ref().map(|(_, deed)| deed.index);
+            // An exception counts only if it was in force when the verdict was given, not now: it
+            // may have been granted or ended since.
             let held = *granted < index
                 && said.deed.time < one.exception.until
                 && ended.is_none_or(|ended| ended > index);

@@ -81,7 +81,7 @@ fn whoever_has_the_logs_public_key_alone_cannot_replace_it() {
         assert_eq!(fs::read(&public).unwrap(), kept, "{act:?}");
     }
     let said = desk.fails("dan", &["people", "key", "rotate"]);
-    assert!(said.contains("can verify and not sign"), "{said}");
+    assert!(said.contains("verifies and does not sign"), "{said}");
     assert_eq!(desk.records(), 5, "it verifies still");
     // In a folder without either, beside a ledger that another key signed.
     fs::remove_file(&public).unwrap();
@@ -163,7 +163,7 @@ fn a_key_counts_from_its_record_to_its_end() {
         &["people", "key", "revoke", &last, "--reason", "again"],
     );
     // A key made at home counts once an administrator has added it.
-    for (name, next) in [("bob", "key add bob"), ("new", "principal add new")] {
+    for (name, next) in [("bob", "people key add bob"), ("new", "people add new")] {
         let output = desk.run("", &["people", "key", "new", name]);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(said.contains(&format!("counterfoil {next}")), "{said}");

@@ -129,7 +129,7 @@ fn damage_is_named_and_a_torn_tail_is_cut_by_the_next_act() {
     assert_eq!(desk.json("", 1, &["verify", "ledger"])["good"], false);
     assert!(
         desk.fails("", &["ledger", "tail"])
-            .contains("does not hold")
+            .contains("does not verify")
     );
     let key = desk.key("eve");
     let add = ["people", "add", "eve", "--role", "auditor", "--key", &key];
@@ -191,7 +191,7 @@ fn one_record_is_proved_without_the_ledger() {
 }
 
 /// The words that grant an exception.
-fn grant<'a>(owner: &'a str, until: &'a str) -> [&'a str; 14] {
+fn grant<'a>(owner: &'a str, until: &'a str) -> [&'a str; 15] {
     [
         "change",
         "exception",
@@ -221,7 +221,7 @@ fn exceptions_end_and_can_be_listed_by_any_field() {
     desk.denied("dan", "exception.incomplete", &grant("bob", "2020-01-01"));
     desk.denied("dan", "exception.unfit", &grant("bob", &late));
     let mut ledgers = grant("bob", &soon);
-    ledgers[3] = "duty.author";
+    ledgers[4] = "duty.author";
     desk.denied("dan", "exception.unfit", &ledgers);
     let first = desk.json("dan", 0, &grant("bob", &soon))["record"].to_string();
     desk.json("dan", 0, &grant("carol", &soon));
@@ -251,7 +251,7 @@ fn exceptions_end_and_can_be_listed_by_any_field() {
     desk.json("", 0, &["policy", "init", &folder]);
     desk.json("ada", 0, &["policy", "set", &folder]);
     let mut unbending = grant("bob", &soon);
-    unbending[3] = "no.such.rule";
+    unbending[4] = "no.such.rule";
     let said = desk.json("dan", 1, &unbending);
     assert_eq!(text(&said, "rule"), "exception.unfit");
     assert!(text(&said, "hint").contains("threshold.fuel"), "{said}");
@@ -293,6 +293,10 @@ fn what_takes_two_waits_for_the_second() {
 }
 
 #[test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one break-glass from opening to review"
+)]
 fn broken_glass_is_owed_a_retrospective_by_somebody_else() {
     let desk = Desk::staffed();
     desk.hire("abe", "administrator");

@@ -129,7 +129,7 @@ fn a_start_is_authorized_under_the_limits_that_the_policy_gave() {
     let start = |file: &str| {
         ["account", "authorization", "grant", file, "--until", &until].map(str::to_owned)
     };
-    let words = |all: &[String; 5]| -> Vec<String> { all.to_vec() };
+    let words = |all: &[String; 6]| -> Vec<String> { all.to_vec() };
     let call = |who: &str, code: i32, file: &str| {
         let all = words(&start(file));
         let all: Vec<&str> = all.iter().map(String::as_str).collect();

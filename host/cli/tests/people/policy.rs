@@ -47,7 +47,7 @@ fn a_policy_is_written_tested_and_put_in_force() {
     let made = desk.json("", 0, &["policy", "init", &folder]);
     assert!(
         desk.fails("", &["policy", "init", &folder])
-            .contains("is there already")
+            .contains("exists already")
     );
     let tested = desk.json("", 0, &["policy", "test", &folder]);
     assert!(tested["cases"].as_array().unwrap().len() > 10, "{tested}");
@@ -128,7 +128,7 @@ fn a_gate_is_asked_its_answer_is_recorded_and_can_be_asked_for_again() {
     }
     assert!(
         desk.fails("", &["policy", "re-evaluate", "0"])
-            .contains("is no verdict")
+            .contains("is not a verdict")
     );
     // Whoever is no principal asks nothing; that is recorded as well.
     desk.key("mallory");

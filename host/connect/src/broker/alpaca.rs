@@ -13,45 +13,45 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use crate::broker::BrokerError;
-use crate::broker::life::Happened;
-use crate::broker::order::{NewOrder, Terms, VenueFill, VenueOrder, VenuePosition, VenueStatus};
+use crate::broker::order::{
+    NewOrder, OrderTerms, VenueFill, VenueOrder, VenuePosition, VenueStatus,
+};
+use crate::broker::order_state::BrokerEvent;
 use crate::feed::listing::Listings;
-use crate::field::{FieldError, digits, json, number, shown, there, time};
+use crate::field::{FieldError, digits, json, number, required, shown, time};
 
-/// The most orders of one answer.
+/// The most orders of one response.
 pub const ORDERS_MAX: usize = 500;
 
 /// The most executions of one page.
 pub const FILLS_MAX: usize = 100;
 
-/// What the stream says.
+/// A message of the update stream.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum StreamSaid {
-    /// The key is good.
+pub enum StreamMessage {
+    /// The key was accepted.
     Authorized,
-    /// The key is not.
+    /// The key was refused.
     Denied(String),
-    /// Updates come from here on.
+    /// Updates follow.
     Listening,
-    /// Something happened to an order.
-    Update(Box<Update>),
-    /// Nothing of interest.
+    Update(Box<OrderUpdate>),
+    /// A message of no interest.
     Nothing,
 }
 
-/// Something that happened to an order.
+/// An event of an order, and the order after it.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Update {
-    /// What.
-    pub happened: Happened,
-    /// The order after it.
+pub struct OrderUpdate {
+    pub happened: BrokerEvent,
+    /// The order after the event.
     pub order: VenueOrder,
-    /// When, by the venue's clock, if it says.
+    /// By the venue's clock, if the message states it.
     pub time: Option<UnixNanos>,
 }
 
 #[derive(Deserialize)]
-struct Envelope<'a> {
+struct StreamFrame<'a> {
     #[serde(borrow)]
     stream: Option<&'a str>,
     #[serde(borrow)]
@@ -59,7 +59,7 @@ struct Envelope<'a> {
 }
 
 #[derive(Deserialize)]
-struct Status<'a> {
+struct StreamStatus<'a> {
     #[serde(borrow)]
     status: Option<&'a str>,
     #[serde(borrow)]
@@ -67,7 +67,7 @@ struct Status<'a> {
 }
 
 #[derive(Deserialize)]
-struct TradeUpdate<'a> {
+struct TradeUpdateJson<'a> {
     event: Option<&'a str>,
     timestamp: Option<&'a str>,
     #[serde(borrow)]
@@ -75,11 +75,11 @@ struct TradeUpdate<'a> {
     #[serde(borrow)]
     qty: Option<&'a RawValue>,
     #[serde(borrow)]
-    order: Option<Order<'a>>,
+    order: Option<OrderJson<'a>>,
 }
 
 #[derive(Deserialize)]
-struct Order<'a> {
+struct OrderJson<'a> {
     id: Option<&'a str>,
     client_order_id: Option<&'a str>,
     symbol: Option<&'a str>,
@@ -99,7 +99,7 @@ struct Order<'a> {
 }
 
 #[derive(Deserialize)]
-struct Holder<'a> {
+struct AccountJson<'a> {
     currency: Option<&'a str>,
     #[serde(borrow)]
     cash: Option<&'a RawValue>,
@@ -112,7 +112,7 @@ struct Holder<'a> {
 }
 
 #[derive(Deserialize)]
-struct Position<'a> {
+struct PositionJson<'a> {
     symbol: Option<&'a str>,
     side: Option<&'a str>,
     #[serde(borrow)]
@@ -120,7 +120,7 @@ struct Position<'a> {
 }
 
 #[derive(Deserialize)]
-struct Execution<'a> {
+struct FillJson<'a> {
     id: Option<&'a str>,
     activity_type: Option<&'a str>,
     order_id: Option<&'a str>,
@@ -135,26 +135,24 @@ struct Execution<'a> {
 }
 
 #[derive(Deserialize)]
-struct Failure<'a> {
+struct ErrorJson<'a> {
     code: Option<i64>,
     #[serde(borrow)]
     message: Option<std::borrow::Cow<'a, str>>,
 }
 
-/// An account's amounts.
+/// Cash and equity of an account.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct AccountState {
-    /// Its currency.
+pub struct AccountBalances {
     pub currency: String,
-    /// Cash.
     pub cash: Money,
     /// Cash and positions.
     pub equity: Money,
-    /// Whether it takes no orders.
+    /// Whether the account accepts no orders.
     pub is_blocked: bool,
 }
 
-/// The body that places an order.
+/// The request body that places an order.
 ///
 /// # Errors
 ///
@@ -177,7 +175,7 @@ pub fn order_body(order: &NewOrder, listings: &Listings) -> Result<Vec<u8>, Brok
     Ok(body.to_string().into_bytes())
 }
 
-/// The body that puts an order in the place of another of the same instrument, side and type.
+/// The request body that replaces an order with another of the same instrument, side and type.
 ///
 /// # Errors
 ///
@@ -189,7 +187,7 @@ pub fn replace_body(order: &NewOrder, listings: &Listings) -> Result<Vec<u8>, Br
     Ok(changes(order, instrument)?.to_string().into_bytes())
 }
 
-/// What a replacement may change.
+/// The fields that a replacement may change.
 fn changes(order: &NewOrder, instrument: &Instrument) -> Result<serde_json::Value, BrokerError> {
     let terms = &order.terms;
     let mut body = json!({
@@ -222,10 +220,10 @@ fn unsupported(what: &str) -> BrokerError {
     }
 }
 
-/// Code and words of an answer that says no.
+/// Code and message of an error response.
 #[must_use]
 pub fn failure(body: &[u8]) -> (i64, String) {
-    match json::<Failure<'_>>(body) {
+    match json::<ErrorJson<'_>>(body) {
         Ok(failure) => {
             let message = failure.message.unwrap_or_default();
             (failure.code.unwrap_or(0), shown(&message))
@@ -234,7 +232,7 @@ pub fn failure(body: &[u8]) -> (i64, String) {
     }
 }
 
-/// Whether the words of a refusal say that the name is taken.
+/// Whether a refusal says that the name is taken.
 #[must_use]
 pub fn is_name_taken(status: u16, words: &str) -> bool {
     status == 422 && words.contains("client_order_id must be unique")
@@ -246,7 +244,7 @@ pub fn is_name_taken(status: u16, words: &str) -> bool {
 ///
 /// Returns [`FieldError`] naming the first field that cannot be read.
 pub fn order(body: &[u8], listings: &Listings) -> Result<VenueOrder, FieldError> {
-    json::<Order<'_>>(body)?.read(listings)
+    json::<OrderJson<'_>>(body)?.read(listings)
 }
 
 /// A list of orders.
@@ -255,44 +253,48 @@ pub fn order(body: &[u8], listings: &Listings) -> Result<VenueOrder, FieldError>
 ///
 /// Returns [`FieldError`] naming the first field that cannot be read.
 pub fn orders(body: &[u8], listings: &Listings) -> Result<Vec<VenueOrder>, FieldError> {
-    let all: Vec<Order<'_>> = json(body)?;
+    let all: Vec<OrderJson<'_>> = json(body)?;
     all.iter().map(|order| order.read(listings)).collect()
 }
 
-/// The account.
+/// The balances in a response.
 ///
 /// # Errors
 ///
 /// Returns [`FieldError`] naming the first field that cannot be read.
-pub fn account(body: &[u8]) -> Result<AccountState, FieldError> {
-    let account: Holder<'_> = json(body)?;
+pub fn account(body: &[u8]) -> Result<AccountBalances, FieldError> {
+    let account: AccountJson<'_> = json(body)?;
     let money = |field: &str, raw| {
-        Money::parse(digits(there(field, raw)?)).map_err(|error| FieldError::new(field, error))
+        Money::parse(digits(required(field, raw)?)).map_err(|error| FieldError::new(field, error))
     };
-    let is_blocked = there("trading_blocked", account.trading_blocked)?
-        || there("account_blocked", account.account_blocked)?
+    // Every flag must be there: a field that is missing after an update of the API must not read as
+    // "not blocked".
+    let is_blocked = required("trading_blocked", account.trading_blocked)?
+        || required("account_blocked", account.account_blocked)?
         || account.trade_suspended_by_user.unwrap_or(false)
-        || there("status", account.status)? != "ACTIVE";
-    Ok(AccountState {
-        currency: there("currency", account.currency)?.to_owned(),
+        || required("status", account.status)? != "ACTIVE";
+    Ok(AccountBalances {
+        currency: required("currency", account.currency)?.to_owned(),
         cash: money("cash", account.cash)?,
         equity: money("equity", account.equity)?,
         is_blocked,
     })
 }
 
-/// All positions; those that the run does not trade are told by their symbol.
+/// All positions; those that the run does not trade are given by their symbol.
 ///
 /// # Errors
 ///
 /// Returns [`FieldError`] naming the first field that cannot be read.
 pub fn positions(body: &[u8], listings: &Listings) -> Result<Vec<VenuePosition>, FieldError> {
-    let all: Vec<Position<'_>> = json(body)?;
+    let all: Vec<PositionJson<'_>> = json(body)?;
     all.iter()
         .map(|position| {
-            let symbol = there("symbol", position.symbol)?;
-            let text = digits(there("qty", position.qty)?);
-            let is_short = there("side", position.side)? == "short";
+            let symbol = required("symbol", position.symbol)?;
+            let text = digits(required("qty", position.qty)?);
+            let is_short = required("side", position.side)? == "short";
+            // The sign and the side say the same thing twice. Where they differ, neither can be
+            // trusted.
             if is_short != text.starts_with('-') {
                 return Err(FieldError::new("qty", "and side do not agree"));
             }
@@ -312,7 +314,7 @@ pub fn positions(body: &[u8], listings: &Listings) -> Result<Vec<VenuePosition>,
         .collect()
 }
 
-/// One page of an order's executions, and how to ask for the next; `None` at the last page.
+/// One page of an order's executions, and the token of the next page; `None` on the last page.
 ///
 /// # Errors
 ///
@@ -322,92 +324,94 @@ pub fn fills(
     venue_id: &str,
     listings: &Listings,
 ) -> Result<(Vec<VenueFill>, Option<String>), FieldError> {
-    let all: Vec<Execution<'_>> = json(body)?;
+    let all: Vec<FillJson<'_>> = json(body)?;
     let mut fills = Vec::new();
-    for one in &all {
-        let is_fill = there("activity_type", one.activity_type)? == "FILL";
-        if !is_fill || there("order_id", one.order_id)? != venue_id {
+    for activity in &all {
+        let is_fill = required("activity_type", activity.activity_type)? == "FILL";
+        // The filter of the request is not trusted: an execution of another order would be booked
+        // to this one.
+        if !is_fill || required("order_id", activity.order_id)? != venue_id {
             continue;
         }
-        let (_, instrument) = listings.find("symbol", there("symbol", one.symbol)?)?;
+        let (_, instrument) = listings.find("symbol", required("symbol", activity.symbol)?)?;
         let scale = instrument.quantity_scale();
         fills.push(VenueFill {
-            price: Price(number("price", one.price, instrument.price_scale())?),
-            quantity: Quantity(number("qty", one.qty, scale)?),
-            filled: Quantity(number("cum_qty", one.cum_qty, scale)?),
-            time: time("transaction_time", one.transaction_time)?,
+            price: Price(number("price", activity.price, instrument.price_scale())?),
+            quantity: Quantity(number("qty", activity.qty, scale)?),
+            filled: Quantity(number("cum_qty", activity.cum_qty, scale)?),
+            time: time("transaction_time", activity.transaction_time)?,
         });
     }
     let next = match all.last() {
-        Some(last) if all.len() >= FILLS_MAX => Some(there("id", last.id)?.to_owned()),
+        Some(last) if all.len() >= FILLS_MAX => Some(required("id", last.id)?.to_owned()),
         _ => None,
     };
     Ok((fills, next))
 }
 
-/// What a frame of the stream means; text and binary frames hold the same JSON.
+/// The message in a frame of the stream; text and binary frames hold the same JSON.
 ///
 /// # Errors
 ///
 /// Returns [`FieldError`] naming the first field that cannot be read.
-pub fn stream(frame: &[u8], listings: &Listings) -> Result<StreamSaid, FieldError> {
-    let envelope: Envelope<'_> = json(frame)?;
-    let data = there("data", envelope.data)?.get().as_bytes();
-    match there("stream", envelope.stream)? {
+pub fn stream(frame: &[u8], listings: &Listings) -> Result<StreamMessage, FieldError> {
+    let envelope: StreamFrame<'_> = json(frame)?;
+    let data = required("data", envelope.data)?.get().as_bytes();
+    match required("stream", envelope.stream)? {
         "authorization" => {
-            let status = json::<Status<'_>>(data)?.status;
-            Ok(match there("status", status)? {
-                "authorized" => StreamSaid::Authorized,
-                other => StreamSaid::Denied(shown(other)),
+            let status = json::<StreamStatus<'_>>(data)?.status;
+            Ok(match required("status", status)? {
+                "authorized" => StreamMessage::Authorized,
+                other => StreamMessage::Denied(shown(other)),
             })
         }
         "listening" => {
-            let streams = json::<Status<'_>>(data)?.streams;
-            let all = there("streams", streams)?;
+            let streams = json::<StreamStatus<'_>>(data)?.streams;
+            let all = required("streams", streams)?;
             Ok(if all.contains(&"trade_updates") {
-                StreamSaid::Listening
+                StreamMessage::Listening
             } else {
-                StreamSaid::Denied("the stream leaves out trade_updates".to_owned())
+                StreamMessage::Denied("the stream leaves out trade_updates".to_owned())
             })
         }
         "trade_updates" => update(data, listings),
-        _ => Ok(StreamSaid::Nothing),
+        _ => Ok(StreamMessage::Nothing),
     }
 }
 
-fn update(data: &[u8], listings: &Listings) -> Result<StreamSaid, FieldError> {
-    let event: TradeUpdate<'_> = json(data)?;
-    let raw = there("order", event.order)?;
+fn update(data: &[u8], listings: &Listings) -> Result<StreamMessage, FieldError> {
+    let event: TradeUpdateJson<'_> = json(data)?;
+    let raw = required("order", event.order)?;
     let order = raw.read(listings)?;
     let at = match event.timestamp {
         Some(text) => Some(time("timestamp", Some(text))?),
         None => None,
     };
-    let happened = match there("event", event.event)? {
-        "accepted" | "pending_new" | "held" => Happened::Pending,
-        "new" => Happened::New,
+    let happened = match required("event", event.event)? {
+        "accepted" | "pending_new" | "held" => BrokerEvent::Pending,
+        "new" => BrokerEvent::New,
         "fill" | "partial_fill" => {
-            let symbol = there("order.symbol", raw.symbol)?;
+            let symbol = required("order.symbol", raw.symbol)?;
             let (_, instrument) = listings.find("order.symbol", symbol)?;
             let scale = instrument.quantity_scale();
-            Happened::Fill(VenueFill {
+            BrokerEvent::Fill(VenueFill {
                 price: Price(number("price", event.price, instrument.price_scale())?),
                 quantity: Quantity(number("qty", event.qty, scale)?),
                 filled: order.filled,
-                time: there("timestamp", at)?,
+                time: required("timestamp", at)?,
             })
         }
-        "pending_cancel" => Happened::PendingCancel,
-        "pending_replace" => Happened::PendingReplace,
-        "order_cancel_rejected" | "order_replace_rejected" => Happened::WorksOn,
-        "canceled" => Happened::Canceled,
-        "expired" => Happened::Expired,
-        "rejected" => Happened::Rejected,
-        "replaced" => Happened::Replaced,
-        "trade_bust" | "trade_correct" | "trade_cancel" => Happened::Amended,
-        // The order stands where it stood, and may go on.
+        "pending_cancel" => BrokerEvent::PendingCancel,
+        "pending_replace" => BrokerEvent::PendingReplace,
+        "order_cancel_rejected" | "order_replace_rejected" => BrokerEvent::WorksOn,
+        "canceled" => BrokerEvent::Canceled,
+        "expired" => BrokerEvent::Expired,
+        "rejected" => BrokerEvent::Rejected,
+        "replaced" => BrokerEvent::Replaced,
+        "trade_bust" | "trade_correct" | "trade_cancel" => BrokerEvent::Amended,
+        // The status stays as it was, and the order may still fill.
         "done_for_day" | "stopped" | "suspended" | "calculated" | "restated" => {
-            return Ok(StreamSaid::Nothing);
+            return Ok(StreamMessage::Nothing);
         }
         other => {
             return Err(FieldError::new(
@@ -416,16 +420,16 @@ fn update(data: &[u8], listings: &Listings) -> Result<StreamSaid, FieldError> {
             ));
         }
     };
-    Ok(StreamSaid::Update(Box::new(Update {
+    Ok(StreamMessage::Update(Box::new(OrderUpdate {
         happened,
         order,
         time: at,
     })))
 }
 
-impl Order<'_> {
+impl OrderJson<'_> {
     fn read(&self, listings: &Listings) -> Result<VenueOrder, FieldError> {
-        let symbol = there("symbol", self.symbol)?;
+        let symbol = required("symbol", self.symbol)?;
         let listed = listings.find("symbol", symbol).ok();
         let (terms, filled) = match listed {
             None => (None, Quantity(0)),
@@ -437,11 +441,11 @@ impl Order<'_> {
         };
         Ok(VenueOrder {
             venue_id: id("id", self.id)?,
-            name: shown(there("client_order_id", self.client_order_id)?),
+            name: shown(required("client_order_id", self.client_order_id)?),
             instrument: listed.map(|(id, _)| id),
             terms,
             filled,
-            status: status(there("status", self.status)?)?,
+            status: status(required("status", self.status)?)?,
         })
     }
 
@@ -450,14 +454,14 @@ impl Order<'_> {
         &self,
         instrument_id: counterfoil_trading::instrument::InstrumentId,
         instrument: &Instrument,
-    ) -> Result<Option<Terms>, FieldError> {
-        // An order by amount of money has no quantity.
+    ) -> Result<Option<OrderTerms>, FieldError> {
+        // An order by amount of money has no quantity: no run sends one.
         let Some(raw) = self.qty else {
             return Ok(None);
         };
         let quantity = Quantity(number("qty", Some(raw), instrument.quantity_scale())?);
         let price = |field, raw| number(field, raw, instrument.price_scale()).map(Price);
-        let order_type = match there("type", self.kind)? {
+        let order_type = match required("type", self.kind)? {
             "market" => OrderType::Market,
             "limit" => OrderType::Limit(price("limit_price", self.limit_price)?),
             "stop" => OrderType::Stop(price("stop_price", self.stop_price)?),
@@ -467,14 +471,14 @@ impl Order<'_> {
             },
             _ => return Ok(None),
         };
-        let time_in_force = match there("time_in_force", self.time_in_force)? {
+        let time_in_force = match required("time_in_force", self.time_in_force)? {
             "gtc" => TimeInForce::Gtc,
             "day" => TimeInForce::Day,
             "ioc" => TimeInForce::Ioc,
             "fok" => TimeInForce::Fok,
             _ => return Ok(None),
         };
-        let side = match there("side", self.side)? {
+        let side = match required("side", self.side)? {
             "buy" => Side::Buy,
             "sell" | "sell_short" => Side::Sell,
             other => {
@@ -482,7 +486,7 @@ impl Order<'_> {
                 return Err(FieldError::new("side", reason));
             }
         };
-        Ok(Some(Terms {
+        Ok(Some(OrderTerms {
             instrument: instrument_id,
             side,
             quantity,
@@ -492,9 +496,11 @@ impl Order<'_> {
     }
 }
 
-/// The venue's id of an order, which becomes part of an address.
+/// The venue's id of an order, which becomes part of a URL path.
 fn id(field: &str, text: Option<&str>) -> Result<String, FieldError> {
-    let text = there(field, text)?;
+    let text = required(field, text)?;
+    // The id is put into the path of the next request: a hostile one like `../account` would
+    // address something else.
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     if text.is_empty() || text.len() > 64 || !text.bytes().all(plain) {
         return Err(FieldError::new(field, "is no id"));
@@ -530,8 +536,8 @@ mod tests {
     use crate::broker::order::OrderName;
 
     fn listings() -> Listings {
-        let one = Instrument::new("AAPL".to_owned(), (2, 1), (0, 1), 0).unwrap();
-        Listings::new(vec![(one, "AAPL".to_owned())], "1m".parse().unwrap()).unwrap()
+        let apple = Instrument::new("AAPL".to_owned(), (2, 1), (0, 1), 0).unwrap();
+        Listings::new(vec![(apple, "AAPL".to_owned())], "1m".parse().unwrap()).unwrap()
     }
 
     /// The documentation's update, shortened to the fields that are read and some that are not.
@@ -542,14 +548,14 @@ mod tests {
         "type":"limit","side":"buy","time_in_force":"day","limit_price":"180.00","stop_price":null,
         "status":"partially_filled"}}}"#;
 
-    fn read(from: &str, to: &str) -> Result<StreamSaid, FieldError> {
+    fn read(from: &str, to: &str) -> Result<StreamMessage, FieldError> {
         assert!(UPDATE.contains(from), "{from}");
         stream(UPDATE.replacen(from, to, 1).as_bytes(), &listings())
     }
 
     #[test]
     fn an_update_is_read_with_the_order_it_is_about() {
-        let Ok(StreamSaid::Update(update)) = read("x", "x") else {
+        let Ok(StreamMessage::Update(update)) = read("x", "x") else {
             panic!("no update");
         };
         let expect = VenueFill {
@@ -558,8 +564,8 @@ mod tests {
             filled: Quantity(40),
             time: UnixNanos(1_519_850_302_500_000_000),
         };
-        assert_eq!(update.happened, Happened::Fill(expect));
-        let terms = Terms {
+        assert_eq!(update.happened, BrokerEvent::Fill(expect));
+        let terms = OrderTerms {
             instrument: InstrumentId(0),
             side: Side::Buy,
             quantity: Quantity(100),
@@ -590,7 +596,7 @@ mod tests {
             ("done_for_day", "Nothing"),
         ] {
             let said = match read("\"partial_fill\"", &format!("\"{event}\"")) {
-                Ok(StreamSaid::Update(update)) => format!("{:?}", update.happened),
+                Ok(StreamMessage::Update(update)) => format!("{:?}", update.happened),
                 other => format!("{:?}", other.unwrap()),
             };
             assert_eq!(said, expect, "{event}");
@@ -640,7 +646,7 @@ mod tests {
             let text = UPDATE
                 .replacen("partial_fill", "new", 1)
                 .replacen(from, to, 1);
-            let Ok(StreamSaid::Update(update)) = stream(text.as_bytes(), &listings()) else {
+            let Ok(StreamMessage::Update(update)) = stream(text.as_bytes(), &listings()) else {
                 panic!("{to}");
             };
             assert_eq!(update.order.terms, None, "{to}");
@@ -651,7 +657,7 @@ mod tests {
     fn an_order_is_written_as_the_venue_reads_it() {
         let order = |order_type, time_in_force| NewOrder {
             name: OrderName::parse("cf-1-7").unwrap(),
-            terms: Terms {
+            terms: OrderTerms {
                 instrument: InstrumentId(0),
                 side: Side::Sell,
                 quantity: Quantity(7),
@@ -707,7 +713,7 @@ mod tests {
 
     #[test]
     fn a_full_page_of_fills_has_a_next() {
-        let one = |number: usize| {
+        let fill = |number: usize| {
             format!(
                 r#"{{"activity_type":"FILL","id":"20190524::{number}","order_id":"o","symbol":"AAPL",
                 "price":"1.63","qty":"1","cum_qty":"{number}","leaves_qty":"0","type":"fill",
@@ -715,7 +721,7 @@ mod tests {
             )
         };
         let page = |count: usize| {
-            let all: Vec<String> = (1..=count).map(one).collect();
+            let all: Vec<String> = (1..=count).map(fill).collect();
             fills(format!("[{}]", all.join(",")).as_bytes(), "o", &listings()).unwrap()
         };
         assert_eq!(page(99).1, None);

@@ -1,6 +1,6 @@
-//! The broker as a run's own thread sees it: calls that block for a limited time, and what happened
-//! since the last one asked. It must never let an event go, and never say that an order is not there
-//! while something that was sent may still bring it.
+//! The broker as a run's own thread sees it: calls that block for a limited time, and the events
+//! since the last call. It must never lose an event, and never report an order as absent while a
+//! request that was sent may still place it.
 
 mod task;
 
@@ -10,34 +10,35 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-use crate::broker::client::{self, AlpacaBroker, Now};
-use crate::broker::desk::DeskEvent;
-use crate::broker::order::{Leave, NewOrder, OrderName, Snapshot, VenueFill, VenueOrder};
-use crate::broker::{BrokerError, Cancel, updates};
+use crate::broker::client::{self, AlpacaBroker, LocalClock};
+use crate::broker::order::{NewOrder, OrderName, SendGuard, VenueAccount, VenueFill, VenueOrder};
+use crate::broker::tracker::TrackerEvent;
+use crate::broker::{BrokerError, CancelOutcome, updates};
 use crate::feed::listing::Listings;
 use crate::net::credentials::Credentials;
 use crate::net::dial::Dialer;
-use task::Task;
+use task::BrokerTask;
 
 /// How a broker is reached, and how long a run waits for it.
 #[derive(Clone, Debug)]
-pub struct Settings {
-    /// Its requests.
-    pub requests: client::Settings,
-    /// Its stream.
-    pub updates: updates::Settings,
-    /// How long one call may take, with everything that is tried again within it. It must leave room
-    /// for a limit that the venue asks to be waited for.
+pub struct BridgeConfig {
+    pub requests: client::BrokerApiConfig,
+    pub updates: updates::UpdateStreamConfig,
+    /// Time limit of one call, retries included. It must leave room for a rate limit that the venue
+    /// asks to wait out.
     pub call_max: Duration,
-    /// How long after the last request to place an order its absence may be believed: twice as long
-    /// as a request may be on its way.
+    /// How long after the last request to place an order its absence may be believed: twice the
+    /// time limit of a request.
     pub settle: Duration,
 }
 
-impl Settings {
-    /// Settings for a broker.
+impl BridgeConfig {
+    /// Default limits for these addresses.
     #[must_use]
-    pub const fn new(requests: client::Settings, updates: updates::Settings) -> Self {
+    pub const fn new(
+        requests: client::BrokerApiConfig,
+        updates: updates::UpdateStreamConfig,
+    ) -> Self {
         let settle = requests.request_timeout.saturating_mul(2);
         Self {
             requests,
@@ -50,85 +51,75 @@ impl Settings {
 
 /// Everything that a broker's task owns.
 #[derive(Clone)]
-pub struct Connection {
-    /// How it is reached.
-    pub settings: Settings,
-    /// The account's key.
+pub struct BrokerConnection {
+    pub settings: BridgeConfig,
     pub credentials: Credentials,
-    /// What the run trades.
+    /// The instruments of the run.
     pub listings: Listings,
-    /// Makes connections.
     pub dialer: Dialer,
-    /// The machine's time.
-    pub now: Now,
+    pub now: LocalClock,
 }
 
-impl fmt::Debug for Connection {
+impl fmt::Debug for BrokerConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection")
+        f.debug_struct("BrokerConnection")
             .field("settings", &self.settings)
             .finish_non_exhaustive()
     }
 }
 
-/// What a run hears between two of its calls, in the sequence in which it became known.
+/// What the broker reported between two calls of a run, in the sequence in which it became known.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Told {
-    /// Something about an order.
+pub enum BrokerReport {
     Order {
-        /// What.
-        event: DeskEvent,
-        /// Whether nothing more can come of the order.
+        event: TrackerEvent,
+        /// Whether no further event of the order can follow.
         is_over: bool,
     },
-    /// The stream stands, and every order was looked at since: what happened while it did not is
-    /// told before this.
-    Back,
-    /// The stream is gone; until it is back orders are looked at whenever the run asks.
-    Lost {
-        /// Why.
-        reason: String,
-    },
-    /// The venue will not serve the stream any more.
-    Denied {
-        /// What it said.
-        reason: String,
-    },
+    /// The update stream is connected, and every order was polled since: what happened in between
+    /// is reported before this.
+    Reconnected,
+    /// The update stream is lost; until it is back each call polls the orders.
+    Disconnected { reason: String },
+    /// The venue refuses to serve the update stream; it is not retried.
+    Denied { reason: String },
 }
 
-/// An answer to one call.
-type Answer<T> = SyncSender<Result<T, BrokerError>>;
+/// Carries the result of one call back to the run's thread.
+type ReplySender<T> = SyncSender<Result<T, BrokerError>>;
 
-/// What the run asks of the task.
-enum Call {
-    Submit(NewOrder, Leave, Answer<VenueOrder>),
-    Replace(OrderName, NewOrder, Leave, Answer<VenueOrder>),
-    Cancel(OrderName, Answer<Cancel>),
-    Find(OrderName, Answer<Option<VenueOrder>>),
-    Recall(NewOrder, Vec<VenueFill>, Answer<()>),
-    Events(Answer<Vec<Told>>),
-    Snapshot(Answer<(Snapshot, Vec<Told>)>),
+/// A call of the run, for the broker's task.
+enum BrokerCall {
+    Submit(NewOrder, SendGuard, ReplySender<VenueOrder>),
+    Replace(OrderName, NewOrder, SendGuard, ReplySender<VenueOrder>),
+    Cancel(OrderName, ReplySender<CancelOutcome>),
+    Find(OrderName, ReplySender<Option<VenueOrder>>),
+    Recall(NewOrder, Vec<VenueFill>, ReplySender<()>),
+    Events(ReplySender<Vec<BrokerReport>>),
+    Account(ReplySender<(VenueAccount, Vec<BrokerReport>)>),
 }
 
-/// The run's end.
-pub struct Bridge {
-    calls: UnboundedSender<Call>,
+/// The run's handle of a broker's thread.
+pub struct BrokerBridge {
+    calls: UnboundedSender<BrokerCall>,
     key: String,
 }
 
-impl fmt::Debug for Bridge {
+impl fmt::Debug for BrokerBridge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Bridge").finish_non_exhaustive()
+        f.debug_struct("BrokerBridge").finish_non_exhaustive()
     }
 }
 
-impl Bridge {
-    /// Starts the broker's thread: stream, desk and requests. It ends when the bridge is dropped.
+impl BrokerBridge {
+    /// Starts the broker's thread: update stream, order tracker and requests. It ends when the
+    /// bridge is dropped.
     ///
     /// # Errors
     ///
-    /// Returns an error if the machine has no thread for it.
-    pub fn open(connection: Connection) -> std::io::Result<Self> {
+    /// Returns an error if the system cannot start a thread.
+    pub fn open(connection: BrokerConnection) -> std::io::Result<Self> {
+        // Not bounded: a run has one call in flight at a time, because each call blocks its thread.
         let (calls, receiver) = unbounded_channel();
         let key = connection.credentials.key().to_owned();
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -136,7 +127,7 @@ impl Bridge {
             .build()?;
         std::thread::Builder::new()
             .name("broker".to_owned())
-            .spawn(move || runtime.block_on(Task::start(connection, receiver)))?;
+            .spawn(move || runtime.block_on(BrokerTask::start(connection, receiver)))?;
         Ok(Self { calls, key })
     }
 
@@ -146,87 +137,91 @@ impl Bridge {
         &self.key
     }
 
-    /// Places an order once, whatever happens on the way, as long as it has leave.
+    /// Places an order at most once, whatever the network does, while `guard` allows it.
     ///
     /// # Errors
     ///
-    /// As [`Broker::submit`](crate::broker::Broker::submit), or if it takes too long: then the order
-    /// may be there.
-    pub fn submit(&self, order: NewOrder, leave: Leave) -> Result<VenueOrder, BrokerError> {
-        self.call(|answer| Call::Submit(order, leave, answer))
+    /// As [`BrokerApi::submit`](crate::broker::BrokerApi::submit), or if it exceeds the time limit:
+    /// then the venue may have the order.
+    pub fn submit(&self, order: NewOrder, guard: SendGuard) -> Result<VenueOrder, BrokerError> {
+        self.call(|answer| BrokerCall::Submit(order, guard, answer))
     }
 
-    /// Puts an order in the place of another.
+    /// Replaces an order with another.
     ///
     /// # Errors
     ///
-    /// As [`Bridge::submit`].
+    /// As [`BrokerBridge::submit`].
     pub fn replace(
         &self,
         replaces: OrderName,
         with: NewOrder,
-        leave: Leave,
+        guard: SendGuard,
     ) -> Result<VenueOrder, BrokerError> {
-        self.call(|answer| Call::Replace(replaces, with, leave, answer))
+        self.call(|answer| BrokerCall::Replace(replaces, with, guard, answer))
     }
 
-    /// Takes an order back. Its end comes as an event.
+    /// Cancels an order. Its final status follows as an event.
     ///
     /// # Errors
     ///
-    /// Returns [`BrokerError`] if it is not known whether the venue does it.
-    pub fn cancel(&self, name: OrderName) -> Result<Cancel, BrokerError> {
-        self.call(|answer| Call::Cancel(name, answer))
+    /// Returns [`BrokerError`] if the venue did not acknowledge the request.
+    pub fn cancel(&self, name: OrderName) -> Result<CancelOutcome, BrokerError> {
+        self.call(|answer| BrokerCall::Cancel(name, answer))
     }
 
-    /// The order of a name. `None` only if nothing that was sent before can still bring it there.
+    /// The order with this name. `None` only if no request that was sent before can still place it.
     ///
     /// # Errors
     ///
-    /// Returns [`BrokerError`] if that cannot be told.
+    /// Returns [`BrokerError`] if that is unknown.
     pub fn find(&self, name: OrderName) -> Result<Option<VenueOrder>, BrokerError> {
-        self.call(|answer| Call::Find(name, answer))
+        self.call(|answer| BrokerCall::Find(name, answer))
     }
 
-    /// Makes an order known that was sent before this process began, with the executions that the run
-    /// has recorded of it. What happened since is told with the next events.
+    /// Adds an order that an earlier process sent, with the executions that the run has recorded of
+    /// it. Later executions follow with the next events.
     ///
     /// # Errors
     ///
-    /// Returns [`BrokerError::Recall`] if the executions are not those of one order in sequence.
+    /// Returns [`BrokerError::Recall`] if the executions do not follow each other.
     pub fn recall(&self, order: NewOrder, fills: Vec<VenueFill>) -> Result<(), BrokerError> {
-        self.call(|answer| Call::Recall(order, fills, answer))
+        self.call(|answer| BrokerCall::Recall(order, fills, answer))
     }
 
-    /// What happened since the last call of this or of [`Bridge::snapshot`].
+    /// The events since the last call of this or of [`BrokerBridge::account`].
     ///
     /// # Errors
     ///
-    /// Returns [`BrokerError`] if orders had to be looked at and could not be: nothing is lost, and
-    /// the next call tells it.
-    pub fn events(&self) -> Result<Vec<Told>, BrokerError> {
-        self.call(Call::Events)
+    /// Returns [`BrokerError`] if the orders had to be polled and could not be: no event is lost,
+    /// and the next call reports it.
+    pub fn events(&self) -> Result<Vec<BrokerReport>, BrokerError> {
+        self.call(BrokerCall::Events)
     }
 
-    /// What the account holds, and what happened until then and was not told yet.
+    /// The account, and all events until it was read.
     ///
     /// # Errors
     ///
-    /// As [`Bridge::events`]; and if the account did not hold still.
-    pub fn snapshot(&self) -> Result<(Snapshot, Vec<Told>), BrokerError> {
-        self.call(Call::Snapshot)
+    /// As [`BrokerBridge::events`], and if the account changed during every attempt to read it.
+    pub fn account(&self) -> Result<(VenueAccount, Vec<BrokerReport>), BrokerError> {
+        self.call(BrokerCall::Account)
     }
 
-    fn call<T>(&self, call: impl FnOnce(Answer<T>) -> Call) -> Result<T, BrokerError> {
+    fn call<T>(&self, call: impl FnOnce(ReplySender<T>) -> BrokerCall) -> Result<T, BrokerError> {
+        // A call has a channel of its own: a late reply to an earlier call, whose run gave up,
+        // cannot be taken for this one's.
         let (answer, answered): (_, Receiver<Result<T, BrokerError>>) = sync_channel(1);
-        let sent = self.calls.send(call(answer));
-        sent.map_err(|_| BrokerError::Gone)?;
-        // The task keeps to the time limit; if it is gone, so is its end of the channel.
+        self.calls
+            .send(call(answer))
+            .map_err(|_| BrokerError::Gone)?;
+        // No time limit here: the task keeps it, and a task that panicked drops its end of the
+        // channel, which ends this wait.
         answered.recv().unwrap_or(Err(BrokerError::Gone))
     }
 }
 
-impl Connection {
+impl BrokerConnection {
     fn broker(&self) -> AlpacaBroker {
         AlpacaBroker::new(
             self.settings.requests.clone(),

@@ -1,5 +1,5 @@
-//! Alpaca's trading API as a broker. It must never send an order again before it has looked, and
-//! never show a key.
+//! Alpaca's trading API as a broker. It must never send an order again before it has looked it up,
+//! and never show a key.
 
 use core::fmt;
 use core::time::Duration;
@@ -10,25 +10,25 @@ use hyper::Method;
 use url::form_urlencoded::Serializer;
 
 use crate::backoff::Backoff;
-use crate::broker::order::{Leave, NewOrder, OrderName, Snapshot, VenueFill, VenueOrder};
-use crate::broker::submission::{Came, Next, Submission};
-use crate::broker::{Broker, BrokerError, Cancel, alpaca};
+use crate::broker::order::{NewOrder, OrderName, SendGuard, VenueAccount, VenueFill, VenueOrder};
+use crate::broker::submission::{Submission, SubmitOutcome, SubmitStep};
+use crate::broker::{BrokerApi, BrokerError, CancelOutcome, alpaca};
 use crate::feed::listing::Listings;
 use crate::field::FieldError;
 use crate::net::credentials::Credentials;
 use crate::net::dial::Dialer;
 use crate::net::endpoint::Endpoint;
-use crate::net::http::{Answer, Ask, Http, HttpError};
+use crate::net::http::{HttpClient, HttpError, HttpRequest, HttpResponse};
 use crate::wait::wait;
 
-/// The longest wait that the venue may ask for: its limits are counted by the minute.
+/// The longest wait that a rate limit may ask for: the venue counts its limits by the minute.
 const LIMIT_WAIT_MAX: Duration = Duration::from_mins(2);
 
-/// How often a request that changes nothing is tried.
+/// Attempts of a request that changes nothing.
 const READS_MAX: u32 = 5;
 
-/// How often an account is read until it holds still.
-const SNAPSHOTS_MAX: u32 = 3;
+/// Attempts to read an account that does not change meanwhile.
+const ACCOUNT_READS_MAX: u32 = 3;
 
 /// The most pages of one order's executions.
 const FILL_PAGES_MAX: u32 = 1_000;
@@ -36,25 +36,24 @@ const FILL_PAGES_MAX: u32 = 1_000;
 /// The address of the paper environment.
 pub const PAPER: &str = "https://paper-api.alpaca.markets";
 
-/// How the broker is spoken to.
+/// Address, time limits and retries of the trading API.
 #[derive(Clone, Debug)]
-pub struct Settings {
-    /// Where it is.
+pub struct BrokerApiConfig {
     pub base: Endpoint,
-    /// How long one request may take.
+    /// Time limit of one request.
     pub request_timeout: Duration,
-    /// The first wait before asking again.
+    /// The first wait before a retry.
     pub backoff_first: Duration,
-    /// The longest wait before asking again.
+    /// The longest wait before a retry.
     pub backoff_max: Duration,
     /// Seed of the jitter of the waits.
     pub seed: u64,
-    /// How far the clocks of venue and machine may be apart. The venue tells whole seconds.
+    /// How far the clocks of venue and machine may differ. The venue states whole seconds.
     pub skew_max: Duration,
 }
 
-impl Settings {
-    /// Settings for an address.
+impl BrokerApiConfig {
+    /// Default limits for an address.
     #[must_use]
     pub const fn new(base: Endpoint, seed: u64) -> Self {
         Self {
@@ -68,35 +67,35 @@ impl Settings {
     }
 }
 
-/// How often an order that waits is asked about whether it still has leave.
-const LEAVE_EVERY: Duration = Duration::from_millis(500);
+/// How often a waiting order checks its send guard.
+const GUARD_INTERVAL: Duration = Duration::from_millis(500);
 
-/// What time it is on this machine.
-pub type Now = Arc<dyn Fn() -> UnixNanos + Send + Sync>;
+/// Reads this machine's clock.
+pub type LocalClock = Arc<dyn Fn() -> UnixNanos + Send + Sync>;
 
-/// The broker.
+/// A client of the trading API for one account.
 pub struct AlpacaBroker {
-    http: Http,
+    http: HttpClient,
     credentials: Credentials,
     listings: Listings,
-    settings: Settings,
-    now: Now,
-    /// Venue's and machine's time at the last answer that was too far off.
+    settings: BrokerApiConfig,
+    now: LocalClock,
+    /// Venue's and machine's time at the last response, if they differed too much.
     skew: Mutex<Option<(UnixNanos, UnixNanos)>>,
 }
 
 impl AlpacaBroker {
-    /// The broker at the settings' address.
+    /// A client for the configured address.
     #[must_use]
     pub fn new(
-        settings: Settings,
+        settings: BrokerApiConfig,
         credentials: Credentials,
         listings: Listings,
         dialer: Dialer,
-        now: Now,
+        now: LocalClock,
     ) -> Self {
         Self {
-            http: Http::new(dialer, settings.base.clone(), settings.request_timeout),
+            http: HttpClient::new(dialer, settings.base.clone(), settings.request_timeout),
             credentials,
             listings,
             settings,
@@ -110,14 +109,19 @@ impl AlpacaBroker {
         Backoff::new(settings.backoff_first, settings.backoff_max, settings.seed)
     }
 
-    async fn ask(&self, method: Method, target: &str, body: Vec<u8>) -> Result<Answer, HttpError> {
-        let ask = Ask {
+    async fn send(
+        &self,
+        method: Method,
+        target: &str,
+        body: Vec<u8>,
+    ) -> Result<HttpResponse, HttpError> {
+        let request = HttpRequest {
             method,
             target: target.to_owned(),
             headers: self.credentials.headers(),
             body,
         };
-        let answer = self.http.ask(ask).await?;
+        let answer = self.http.send(request).await?;
         if let Some(venue) = answer.date() {
             let local = (self.now)();
             let apart = Duration::from_nanos(local.0.abs_diff(venue.0));
@@ -127,7 +131,7 @@ impl AlpacaBroker {
         Ok(answer)
     }
 
-    /// Refuses while the last answer's clock was too far off.
+    /// Refuses while the clocks of the last response differed too much.
     fn check_clock(&self) -> Result<(), BrokerError> {
         let skew = *self.skew.lock().unwrap_or_else(PoisonError::into_inner);
         match skew {
@@ -136,27 +140,30 @@ impl AlpacaBroker {
         }
     }
 
-    /// Places an order by one kind of request, until it is known where it is.
+    /// Places an order by one kind of request, until its outcome is known.
     async fn place(
         &self,
         order: &NewOrder,
         method: Method,
         target: &str,
         body: Vec<u8>,
-        leave: &Leave,
+        guard: &SendGuard,
     ) -> Result<VenueOrder, BrokerError> {
+        // A machine whose clock is wrong decides on stale prices and expired authorizations. The
+        // check costs nothing here and keeps such an order from leaving.
         self.check_clock()?;
         let mut submission = Submission::new(self.backoff());
-        let mut next = Next::Post(Duration::ZERO);
-        let mut last = Last::default();
+        let mut next = SubmitStep::Post(Duration::ZERO);
+        let mut last = LastAnswer::default();
         loop {
-            if let Next::Post(pause) | Next::Look(pause) = &next {
-                self.pause(*pause, &submission, (order, leave)).await?;
+            if let SubmitStep::Post(pause) | SubmitStep::Look(pause) = &next {
+                self.pause(*pause, &submission, order, guard).await?;
             }
-            let came = match next {
-                Next::Post(_) => {
-                    if let Err(reason) = leave.ask() {
-                        // Something that was sent before may still arrive.
+            let outcome = match next {
+                SubmitStep::Post(_) => {
+                    if let Err(reason) = guard.check() {
+                        // An earlier request may still arrive: to report the order as withdrawn
+                        // would let the run forget an order that can fill.
                         return Err(BrokerError::Unknown {
                             name: order.name.to_string(),
                             reason,
@@ -165,45 +172,49 @@ impl AlpacaBroker {
                     self.post(method.clone(), target, body.clone(), &mut last)
                         .await
                 }
-                Next::Look(_) => self.look(&order.name, &mut last).await,
-                Next::Placed(found) => return matching(order, found),
-                Next::Refused => {
+                SubmitStep::Look(_) => self.look(&order.name, &mut last).await,
+                SubmitStep::Placed(found) => return matching(order, found),
+                SubmitStep::Refused => {
                     return Err(BrokerError::Refused {
                         status: last.refusal,
                         reason: last.refusal_words,
                     });
                 }
-                Next::Unknown => {
+                SubmitStep::Unknown => {
                     return Err(BrokerError::Unknown {
                         name: order.name.to_string(),
                         reason: last.words,
                     });
                 }
             };
-            next = submission.next(came);
+            next = submission.next(outcome);
         }
     }
 
-    /// Waits, but no longer than the order has leave if nothing was sent that could bring it.
+    /// Waits, and meanwhile checks the guard as long as no earlier request can have placed the
+    /// order.
     async fn pause(
         &self,
         pause: Duration,
         submission: &Submission,
-        (order, leave): (&NewOrder, &Leave),
+        order: &NewOrder,
+        guard: &SendGuard,
     ) -> Result<(), BrokerError> {
+        // The venue may have the order by now. Its lookup must not be cut short by a guard that has
+        // closed: a killed run still has to know what it holds.
         if submission.is_unclear() {
             wait(pause).await;
             return Ok(());
         }
         let mut left = pause;
         loop {
-            leave.ask().map_err(|reason| BrokerError::Withdrawn {
+            guard.check().map_err(|reason| BrokerError::Withdrawn {
                 reason: format!("{reason} ({})", order.name),
             })?;
             if left.is_zero() {
                 return Ok(());
             }
-            let step = left.min(LEAVE_EVERY);
+            let step = left.min(GUARD_INTERVAL);
             wait(step).await;
             left = left.saturating_sub(step);
         }
@@ -214,65 +225,70 @@ impl AlpacaBroker {
         method: Method,
         target: &str,
         body: Vec<u8>,
-        last: &mut Last,
-    ) -> Came<VenueOrder> {
-        let answer = match self.ask(method, target, body).await {
+        last: &mut LastAnswer,
+    ) -> SubmitOutcome<VenueOrder> {
+        let answer = match self.send(method, target, body).await {
             Ok(answer) => answer,
             Err(error) => {
                 last.words = error.to_string();
                 return match error {
-                    HttpError::Unknown { .. } => Came::Unclear,
-                    HttpError::Dial(_) | HttpError::Request(_) => Came::NotYet(Duration::ZERO),
+                    HttpError::Unknown { .. } => SubmitOutcome::Unclear,
+                    HttpError::Dial(_) | HttpError::Request(_) => {
+                        SubmitOutcome::NotYet(Duration::ZERO)
+                    }
                 };
             }
         };
         let (_, words) = alpaca::failure(&answer.body);
         last.words = format!("status {}: {words}", answer.status);
         match answer.status {
-            200..=299 => self.there(&answer, last),
-            429 => Came::NotYet(self.limit_wait(&answer)),
-            status if alpaca::is_name_taken(status, &words) => Came::NameTaken,
-            // Whoever stands between may have given up on a venue that goes on.
-            408 => Came::Unclear,
+            200..=299 => self.found(&answer, last),
+            429 => SubmitOutcome::NotYet(self.limit_wait(&answer)),
+            status if alpaca::is_name_taken(status, &words) => SubmitOutcome::NameTaken,
+            // A proxy may have given up while the venue still works on the request.
+            408 => SubmitOutcome::Unclear,
+            // The venue's own refusal: final, unless an earlier request of this order may have
+            // arrived.
             status @ 400..=499 => {
                 last.refusal = status;
                 last.refusal_words = words;
-                Came::Refused
+                SubmitOutcome::Refused
             }
-            _ => Came::Unclear,
+            // 5xx and redirects: the venue may have failed after it accepted the order.
+            _ => SubmitOutcome::Unclear,
         }
     }
 
-    async fn look(&self, name: &OrderName, last: &mut Last) -> Came<VenueOrder> {
-        match self.ask(Method::GET, &by_name(name), Vec::new()).await {
+    async fn look(&self, name: &OrderName, last: &mut LastAnswer) -> SubmitOutcome<VenueOrder> {
+        match self.send(Method::GET, &by_name(name), Vec::new()).await {
             Err(error) => {
                 last.words = error.to_string();
-                Came::Unclear
+                SubmitOutcome::Unclear
             }
             Ok(answer) => match answer.status {
-                200 => self.there(&answer, last),
-                404 => Came::Absent,
-                429 => Came::NotYet(self.limit_wait(&answer)),
+                200 => self.found(&answer, last),
+                404 => SubmitOutcome::Absent,
+                429 => SubmitOutcome::NotYet(self.limit_wait(&answer)),
                 status => {
                     last.words = format!("status {status}");
-                    Came::Unclear
+                    SubmitOutcome::Unclear
                 }
             },
         }
     }
 
-    fn there(&self, answer: &Answer, last: &mut Last) -> Came<VenueOrder> {
+    fn found(&self, answer: &HttpResponse, last: &mut LastAnswer) -> SubmitOutcome<VenueOrder> {
         match alpaca::order(&answer.body, &self.listings) {
-            Ok(order) => Came::There(order),
+            Ok(order) => SubmitOutcome::Found(order),
             Err(error) => {
                 last.words = error.to_string();
-                Came::Unclear
+                SubmitOutcome::Unclear
             }
         }
     }
 
-    /// How long the venue wants to be left alone.
-    fn limit_wait(&self, answer: &Answer) -> Duration {
+    /// How long the venue asks to wait.
+    fn limit_wait(&self, answer: &HttpResponse) -> Duration {
         let seconds = |name| answer.header(name)?.parse::<i64>().ok();
         let now = answer.date().unwrap_or_else(|| (self.now)());
         let reset = seconds("x-ratelimit-reset").and_then(|reset| {
@@ -281,16 +297,17 @@ impl AlpacaBroker {
         });
         let after = seconds("retry-after").and_then(|after| u64::try_from(after).ok());
         let wait = reset.or(after.map(Duration::from_secs));
+        // Bounded: a hostile or broken header must not hold up the run for a year.
         wait.unwrap_or(Duration::ZERO).min(LIMIT_WAIT_MAX)
     }
 
-    /// An answer to a request that may be made twice.
-    async fn read(&self, method: Method, target: &str) -> Result<Answer, BrokerError> {
+    /// A response to a request that may be repeated.
+    async fn read(&self, method: Method, target: &str) -> Result<HttpResponse, BrokerError> {
         let mut backoff = self.backoff();
         loop {
             let pause = backoff.next_wait();
             let may_again = backoff.tries() < READS_MAX;
-            match self.ask(method.clone(), target, Vec::new()).await {
+            match self.send(method.clone(), target, Vec::new()).await {
                 Ok(answer) if may_again && answer.status == 429 => {
                     wait(pause.max(self.limit_wait(&answer))).await;
                 }
@@ -302,8 +319,8 @@ impl AlpacaBroker {
         }
     }
 
-    /// The body of an answer that must be there.
-    async fn get(&self, target: &str) -> Result<Answer, BrokerError> {
+    /// A response with status 200.
+    async fn get(&self, target: &str) -> Result<HttpResponse, BrokerError> {
         let answer = self.read(Method::GET, target).await?;
         if answer.status == 200 {
             Ok(answer)
@@ -318,6 +335,8 @@ impl AlpacaBroker {
         let answer = self.get(&target).await?;
         let orders =
             alpaca::orders(&answer.body, &self.listings).map_err(unreadable("the open orders"))?;
+        // The venue cuts the list at its limit without saying so. To read a cut list would hide
+        // orders from reconciliation.
         if orders.len() >= limit {
             return Err(BrokerError::Unsupported {
                 what: format!("way to read {limit} or more open orders at once"),
@@ -327,9 +346,9 @@ impl AlpacaBroker {
     }
 }
 
-/// What was said last, for the error.
+/// The last response, for the error text.
 #[derive(Debug, Default)]
-struct Last {
+struct LastAnswer {
     words: String,
     refusal: u16,
     refusal_words: String,
@@ -351,7 +370,7 @@ fn fills_target(venue_id: &str, page: Option<&str>) -> String {
     format!("/v2/account/activities/FILL?{}", query.finish())
 }
 
-fn refused(answer: &Answer) -> BrokerError {
+fn refused(answer: &HttpResponse) -> BrokerError {
     BrokerError::Refused {
         status: answer.status,
         reason: alpaca::failure(&answer.body).1,
@@ -364,6 +383,8 @@ fn unreadable(what: &'static str) -> impl Fn(FieldError) -> BrokerError {
 
 /// The order found, if it is the one that was sent.
 fn matching(order: &NewOrder, found: VenueOrder) -> Result<VenueOrder, BrokerError> {
+    // The name alone proves nothing: another program of the account may have used it, and its order
+    // would be booked as ours.
     if found.name == order.name.as_str() && found.terms == Some(order.terms) {
         Ok(found)
     } else {
@@ -373,10 +394,10 @@ fn matching(order: &NewOrder, found: VenueOrder) -> Result<VenueOrder, BrokerErr
     }
 }
 
-impl Broker for AlpacaBroker {
-    async fn submit(&self, order: &NewOrder, leave: &Leave) -> Result<VenueOrder, BrokerError> {
+impl BrokerApi for AlpacaBroker {
+    async fn submit(&self, order: &NewOrder, guard: &SendGuard) -> Result<VenueOrder, BrokerError> {
         let body = alpaca::order_body(order, &self.listings)?;
-        self.place(order, Method::POST, "/v2/orders", body, leave)
+        self.place(order, Method::POST, "/v2/orders", body, guard)
             .await
     }
 
@@ -384,19 +405,19 @@ impl Broker for AlpacaBroker {
         &self,
         venue_id: &str,
         with: &NewOrder,
-        leave: &Leave,
+        guard: &SendGuard,
     ) -> Result<VenueOrder, BrokerError> {
         let body = alpaca::replace_body(with, &self.listings)?;
         let target = format!("/v2/orders/{venue_id}");
-        self.place(with, Method::PATCH, &target, body, leave).await
+        self.place(with, Method::PATCH, &target, body, guard).await
     }
 
-    async fn cancel(&self, venue_id: &str) -> Result<Cancel, BrokerError> {
+    async fn cancel(&self, venue_id: &str) -> Result<CancelOutcome, BrokerError> {
         let target = format!("/v2/orders/{venue_id}");
         let answer = self.read(Method::DELETE, &target).await?;
         match answer.status {
-            200..=299 => Ok(Cancel::Requested),
-            422 => Ok(Cancel::TooLate),
+            200..=299 => Ok(CancelOutcome::Requested),
+            422 => Ok(CancelOutcome::TooLate),
             429 | 500.. => Err(BrokerError::Unknown {
                 name: venue_id.to_owned(),
                 reason: refused(&answer).to_string(),
@@ -425,6 +446,7 @@ impl Broker for AlpacaBroker {
             let (fills, next) = alpaca::fills(&answer.body, venue_id, &self.listings)
                 .map_err(unreadable("the executions"))?;
             all.extend(fills);
+            // A page that names itself as the next would be read for ever.
             if next.is_none() || next == page {
                 break;
             }
@@ -434,18 +456,18 @@ impl Broker for AlpacaBroker {
         Ok(all)
     }
 
-    async fn snapshot(&self) -> Result<Snapshot, BrokerError> {
-        for _ in 0..SNAPSHOTS_MAX {
+    async fn account(&self) -> Result<VenueAccount, BrokerError> {
+        for _ in 0..ACCOUNT_READS_MAX {
             let before = self.open_orders().await?;
             let positions = self.get("/v2/positions").await?;
             let answer = self.get("/v2/account").await?;
             let after = self.open_orders().await?;
-            // An order that filled meanwhile may be in one answer and not in the other.
+            // An order that filled between the reads may be in one response and not in the other.
             if before != after {
                 continue;
             }
             let account = alpaca::account(&answer.body).map_err(unreadable("the account"))?;
-            return Ok(Snapshot {
+            return Ok(VenueAccount {
                 currency: account.currency,
                 cash: account.cash,
                 equity: account.equity,

@@ -1,4 +1,4 @@
-//! Orders, fills and accounts as a venue states them. It must never know a venue's spelling.
+//! Orders, fills and accounts as a venue states them. It must never know a venue's JSON.
 
 use core::fmt;
 use std::sync::Arc;
@@ -8,64 +8,66 @@ use counterfoil_trading::order::{OrderType, Side, TimeInForce};
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::{Money, Price, Quantity};
 
-/// The most letters of a name: all brokers take as many.
+/// The most characters of a name: every supported broker accepts as many.
 const NAME_MAX: usize = 48;
 
-/// Whether an order may still go out. It is asked right before each time the order is sent, and now and
-/// then while it waits for that.
+/// Decides whether an order may still be sent. Checked right before each attempt to send, and repeatedly
+/// while an attempt waits.
 #[derive(Clone)]
-pub struct Leave(Arc<dyn Fn() -> Result<(), String> + Send + Sync>);
+pub struct SendGuard(Arc<dyn Fn() -> Result<(), String> + Send + Sync>);
 
-impl Leave {
-    /// Leave that `ask` gives, or withdraws, saying why. It must not wait.
-    pub fn new(ask: impl Fn() -> Result<(), String> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(ask))
+impl SendGuard {
+    /// A guard that calls `check`, which returns the reason once the order may no longer be sent.
+    /// It must not block.
+    pub fn new(check: impl Fn() -> Result<(), String> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(check))
     }
 
-    /// Leave that nothing withdraws.
+    /// A guard that always allows sending.
     #[must_use]
-    pub fn given() -> Self {
+    pub fn unconditional() -> Self {
         Self::new(|| Ok(()))
     }
 
+    /// Whether the order may be sent now.
+    ///
     /// # Errors
     ///
-    /// Returns why the order may not go out any more.
-    pub fn ask(&self) -> Result<(), String> {
+    /// Returns the reason why it may not.
+    pub fn check(&self) -> Result<(), String> {
         (self.0)()
     }
 }
 
-impl fmt::Debug for Leave {
+impl fmt::Debug for SendGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Leave").finish_non_exhaustive()
+        f.debug_struct("SendGuard").finish_non_exhaustive()
     }
 }
 
-/// The client order id that a venue knows an order by. A venue takes each name once.
+/// The client order id that a venue knows an order by. A venue accepts each name once.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct OrderName(String);
 
-/// A text that is no name.
+/// Text that is not an order name. The message is recorded in order logs: it never changes.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{0:?} is no order name: up to 48 letters, digits and hyphens")]
-pub struct NameError(pub String);
+pub struct OrderNameError(pub String);
 
 impl OrderName {
-    /// The name in a text.
+    /// Parses an order name.
     ///
     /// # Errors
     ///
-    /// Returns [`NameError`] if it is none.
-    pub fn parse(text: &str) -> Result<Self, NameError> {
+    /// Returns [`OrderNameError`] if the text is not 1 to 48 letters, digits and hyphens.
+    pub fn parse(text: &str) -> Result<Self, OrderNameError> {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         if text.is_empty() || text.len() > NAME_MAX || !text.bytes().all(plain) {
-            return Err(NameError(crate::field::shown(text)));
+            return Err(OrderNameError(crate::field::shown(text)));
         }
         Ok(Self(text.to_owned()))
     }
 
-    /// Its text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -78,52 +80,43 @@ impl fmt::Display for OrderName {
     }
 }
 
-/// What an order is about: two orders with the same terms are the same wish.
+/// Instrument, side, quantity, type and time in force of an order.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Terms {
-    /// What to trade.
+pub struct OrderTerms {
     pub instrument: InstrumentId,
-    /// Buy or sell.
     pub side: Side,
-    /// How much.
     pub quantity: Quantity,
-    /// At which price.
     pub order_type: OrderType,
-    /// For how long.
     pub time_in_force: TimeInForce,
 }
 
-/// An order on its way out.
+/// An order to send.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct NewOrder {
-    /// Its name.
     pub name: OrderName,
-    /// What it is about.
-    pub terms: Terms,
+    pub terms: OrderTerms,
 }
 
-/// Where an order stands at the venue.
+/// Status of an order at the venue.
+///
+/// The variants' debug names are part of recorded stop messages: they never change.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum VenueStatus {
-    /// The venue has it, no exchange yet: also `accepted`, `held`, `pending_new`,
+    /// Received by the venue, not yet routed to an exchange: `accepted`, `held`, `pending_new`,
     /// `accepted_for_bidding`.
     Pending,
-    /// It can fill: also when it has in part, and in `stopped`, `suspended`, `calculated` and
-    /// `done_for_day`, after which it may go on.
+    /// Can fill: also partly filled, and `stopped`, `suspended`, `calculated` and `done_for_day`, after
+    /// which it may fill again.
     Working,
-    /// It is being taken back, and can fill until it is.
+    /// A cancel is in flight; it can fill until then.
     PendingCancel,
-    /// It is being replaced, and can fill until it is.
+    /// A replacement is in flight; it can fill until then.
     PendingReplace,
-    /// It has filled whole.
     Filled,
-    /// It was taken back.
     Canceled,
-    /// Its time was over.
     Expired,
-    /// The venue or an exchange did not take it.
+    /// Refused by the venue or by an exchange.
     Rejected,
-    /// Another one is in its place.
     Replaced,
 }
 
@@ -141,60 +134,56 @@ impl VenueStatus {
 /// An order as the venue states it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct VenueOrder {
-    /// The venue's own name for it.
+    /// The venue's own id.
     pub venue_id: String,
-    /// The client order id: anything, where a person or another program sent it.
+    /// The client order id: any text, where a person or another program sent the order.
     pub name: String,
-    /// The run's instrument; `None` where it trades another one.
+    /// The run's instrument; `None` for one that the run does not trade.
     pub instrument: Option<InstrumentId>,
-    /// What it is about; `None` where a run could not have sent it.
-    pub terms: Option<Terms>,
-    /// How much has filled.
+    /// `None` for an order that no run could have sent.
+    pub terms: Option<OrderTerms>,
+    /// Cumulative filled quantity.
     pub filled: Quantity,
-    /// Where it stands.
     pub status: VenueStatus,
 }
 
 /// One execution.
+///
+/// Its debug form is part of recorded stop messages: names of type and fields never change.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct VenueFill {
-    /// At which price.
     pub price: Price,
-    /// How much.
     pub quantity: Quantity,
-    /// How much of the order had filled after it. No two executions of an order have the same.
+    /// Cumulative filled quantity of the order after this execution: unique within the order.
     pub filled: Quantity,
-    /// When, by the venue's clock.
+    /// By the venue's clock.
     pub time: UnixNanos,
 }
 
 /// A position at the venue.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct VenuePosition {
-    /// The venue's symbol.
     pub symbol: String,
-    /// What it is in the run; `None` for something the run does not trade.
+    /// The run's instrument and signed quantity; `None` for an instrument that the run does not trade.
     pub held: Option<(InstrumentId, Quantity)>,
-    /// How much, as the venue wrote it; below zero where it is short.
+    /// The quantity as the venue wrote it; negative for a short position.
     pub quantity_text: String,
 }
 
-/// What an account holds, for reconciliation.
+/// Cash, positions and open orders of a broker's account, for reconciliation.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Snapshot {
-    /// The account's currency.
+pub struct VenueAccount {
     pub currency: String,
-    /// Cash.
     pub cash: Money,
-    /// Cash and positions, by the venue's prices.
+    /// Cash and positions at the venue's prices.
     pub equity: Money,
-    /// Whether the venue takes no orders for it.
+    /// Whether the venue accepts no orders for the account.
     pub is_blocked: bool,
-    /// Positions, in the venue's sequence.
+    /// In the venue's sequence.
     pub positions: Vec<VenuePosition>,
     /// Orders that can still fill.
     pub open_orders: Vec<VenueOrder>,
-    /// When, by the venue's clock, if it said.
+    /// By the venue's clock, if the response has a `Date` header.
     pub time: Option<UnixNanos>,
 }
 

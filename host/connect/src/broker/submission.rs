@@ -1,5 +1,5 @@
-//! How one order is placed once: what to do after each answer. It must never send an order a
-//! second time before a look by its name said that it is not there.
+//! How one order is placed once: the next step after each outcome. It must never send an order a
+//! second time before a lookup by its name has said that the venue does not have it.
 
 use core::time::Duration;
 
@@ -8,61 +8,60 @@ use crate::backoff::Backoff;
 /// How often an order is sent.
 const POSTS_MAX: u32 = 3;
 
-/// How often its name is looked for after each.
+/// Lookups by name after each time it was sent.
 const LOOKS_MAX: u32 = 6;
 
-/// How many looks in a row must not find an order that may be on its way, before it is sent again.
+/// Lookups in a row that must not find an order that may be in flight, before it is sent again.
 const ABSENT_MIN: u32 = 2;
 
-/// What came of the last step.
+/// The outcome of the last step.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Came<T> {
-    /// The order is there.
-    There(T),
-    /// The venue does not take it.
+pub enum SubmitOutcome<T> {
+    /// The venue has the order.
+    Found(T),
+    /// The venue refuses the order.
     Refused,
     /// The venue has an order of this name.
     NameTaken,
-    /// The venue did nothing: too many requests, or no connection. Try after this time.
+    /// The venue did nothing: rate limit, or no connection. Retry after this time.
     NotYet(Duration),
-    /// It is not known what the venue did.
+    /// What the venue did is unknown.
     Unclear,
-    /// A look did not find it.
+    /// A lookup did not find it.
     Absent,
 }
 
-/// What to do next.
+/// The next step.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Next<T> {
+pub enum SubmitStep<T> {
     /// Send it, after this time.
     Post(Duration),
-    /// Look for its name, after this time.
+    /// Look it up by name, after this time.
     Look(Duration),
-    /// It is there.
     Placed(T),
-    /// It is not there and will not be.
+    /// The venue does not have it and will not.
     Refused,
-    /// Nobody can say.
+    /// Give up: the outcome stays unknown.
     Unknown,
 }
 
-/// One order on its way.
+/// The attempts to place one order.
 #[derive(Debug)]
 pub struct Submission {
     posts: u32,
     looks: u32,
     absent: u32,
-    /// Whether something that was sent may still arrive.
+    /// Whether an earlier request may still arrive.
     is_unclear: bool,
-    /// Whether what was sent last was not taken.
+    /// Whether the last request was refused.
     is_refused: bool,
     backoff: Backoff,
 }
 
 impl Submission {
-    /// An order that was not sent yet: send it.
+    /// An order that was not sent yet. The first step is to send it.
     #[must_use]
-    pub const fn new(backoff: Backoff) -> Self {
+    pub fn new(backoff: Backoff) -> Self {
         Self {
             posts: 1,
             looks: 0,
@@ -73,66 +72,74 @@ impl Submission {
         }
     }
 
-    /// Whether something that was sent may still arrive, or be there.
+    /// Whether an earlier request may still arrive, or has arrived.
     #[must_use]
     pub const fn is_unclear(&self) -> bool {
         self.is_unclear
     }
 
-    /// What to do after what came.
-    pub fn next<T>(&mut self, came: Came<T>) -> Next<T> {
-        match came {
-            Came::There(order) => Next::Placed(order),
-            // What was sent before may have arrived, and be why this was not taken.
-            Came::Refused if self.is_unclear => {
+    /// The step after an outcome.
+    pub fn next<T>(&mut self, outcome: SubmitOutcome<T>) -> SubmitStep<T> {
+        match outcome {
+            SubmitOutcome::Found(order) => SubmitStep::Placed(order),
+            // An earlier request may have arrived, and be the reason of this refusal.
+            SubmitOutcome::Refused if self.is_unclear => {
                 self.is_refused = true;
                 self.absent = 0;
                 self.look(Duration::ZERO)
             }
-            Came::Refused => Next::Refused,
-            Came::NameTaken => {
+            SubmitOutcome::Refused => SubmitStep::Refused,
+            // The name is unique to this order, so an earlier request of it, perhaps by a process
+            // that crashed, has arrived. The lookup compares the terms.
+            SubmitOutcome::NameTaken => {
                 self.is_unclear = true;
                 self.look(Duration::ZERO)
             }
-            Came::NotYet(wait) => {
+            // Looked up all the same: a rate limit on this request says nothing of the one before
+            // it.
+            SubmitOutcome::NotYet(wait) => {
                 self.absent = 0;
                 self.look(wait)
             }
-            Came::Unclear => {
+            SubmitOutcome::Unclear => {
                 self.is_unclear = true;
                 self.absent = 0;
                 self.look(Duration::ZERO)
             }
-            Came::Absent => self.again(),
+            SubmitOutcome::Absent => self.again(),
         }
     }
 
-    /// Looks again, or gives up.
-    fn look<T>(&mut self, wait: Duration) -> Next<T> {
+    /// Looks it up again, or gives up.
+    fn look<T>(&mut self, wait: Duration) -> SubmitStep<T> {
         if self.looks >= LOOKS_MAX {
-            return Next::Unknown;
+            // The caller records the order as unknown, and the run stops. To send once more here
+            // could place it twice.
+            return SubmitStep::Unknown;
         }
         self.looks = self.looks.saturating_add(1);
-        Next::Look(wait.max(self.backoff.next_wait()))
+        SubmitStep::Look(wait.max(self.backoff.next_wait()))
     }
 
-    /// It is not there: sends it again once that is sure enough.
-    fn again<T>(&mut self) -> Next<T> {
+    /// The venue does not have it: sends it again once that is certain enough.
+    fn again<T>(&mut self) -> SubmitStep<T> {
         self.absent = self.absent.saturating_add(1);
+        // One "not found" can overtake a request that is still in the network; two with a wait
+        // between them are believed.
         if self.is_unclear && self.absent < ABSENT_MIN {
             return self.look(Duration::ZERO);
         }
         if self.is_refused {
-            return Next::Refused;
+            return SubmitStep::Refused;
         }
         if self.posts >= POSTS_MAX {
-            return Next::Unknown;
+            return SubmitStep::Unknown;
         }
         self.posts = self.posts.saturating_add(1);
         self.looks = 0;
         self.absent = 0;
         self.backoff.reset();
-        Next::Post(Duration::ZERO)
+        SubmitStep::Post(Duration::ZERO)
     }
 }
 
@@ -168,15 +175,15 @@ mod tests {
     }
 
     impl Venue {
-        fn arrives(&mut self) -> Came<()> {
+        fn arrives(&mut self) -> SubmitOutcome<()> {
             if self.orders > 0 {
-                return Came::NameTaken;
+                return SubmitOutcome::NameTaken;
             }
             if !self.takes {
-                return Came::Refused;
+                return SubmitOutcome::Refused;
             }
             self.orders += 1;
-            Came::There(())
+            SubmitOutcome::Found(())
         }
 
         fn step(&mut self) {
@@ -190,28 +197,28 @@ mod tests {
             }
         }
 
-        fn post(&mut self, net: Net) -> Came<()> {
+        fn post(&mut self, net: Net) -> SubmitOutcome<()> {
             match net {
                 Net::Works => self.arrives(),
-                Net::LosesRequest => Came::Unclear,
+                Net::LosesRequest => SubmitOutcome::Unclear,
                 Net::LosesAnswer => {
                     let _lost = self.arrives();
-                    Came::Unclear
+                    SubmitOutcome::Unclear
                 }
-                Net::Limited => Came::NotYet(Duration::from_secs(1)),
+                Net::Limited => SubmitOutcome::NotYet(Duration::from_secs(1)),
                 Net::Delays => {
                     self.on_its_way.push(2);
-                    Came::Unclear
+                    SubmitOutcome::Unclear
                 }
             }
         }
 
-        fn look(&self, net: Net) -> Came<()> {
+        fn look(&self, net: Net) -> SubmitOutcome<()> {
             match net {
-                Net::Limited => Came::NotYet(Duration::from_secs(1)),
-                Net::Works if self.orders > 0 => Came::There(()),
-                Net::Works => Came::Absent,
-                Net::LosesRequest | Net::LosesAnswer | Net::Delays => Came::Unclear,
+                Net::Limited => SubmitOutcome::NotYet(Duration::from_secs(1)),
+                Net::Works if self.orders > 0 => SubmitOutcome::Found(()),
+                Net::Works => SubmitOutcome::Absent,
+                Net::LosesRequest | Net::LosesAnswer | Net::Delays => SubmitOutcome::Unclear,
             }
         }
     }
@@ -229,38 +236,38 @@ mod tests {
             };
             let backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(9), 1);
             let mut submission = Submission::new(backoff);
-            let mut next: Next<()> = Next::Post(Duration::ZERO);
+            let mut next: SubmitStep<()> = SubmitStep::Post(Duration::ZERO);
             let mut may_post = true;
             let mut steps = 0;
             loop {
                 let weather = NETS[rest % NETS.len()];
                 rest /= NETS.len();
                 venue.step();
-                let came = match next {
-                    Next::Post(_) => {
+                let outcome = match next {
+                    SubmitStep::Post(_) => {
                         assert!(may_post, "sent again without a look");
                         may_post = false;
                         venue.post(weather)
                     }
-                    Next::Look(_) => {
-                        let came = venue.look(weather);
-                        may_post = came == Came::Absent;
-                        came
+                    SubmitStep::Look(_) => {
+                        let outcome = venue.look(weather);
+                        may_post = outcome == SubmitOutcome::Absent;
+                        outcome
                     }
-                    Next::Placed(()) => {
+                    SubmitStep::Placed(()) => {
                         assert_eq!(venue.orders, 1, "{number}");
                         break;
                     }
-                    Next::Refused => {
+                    SubmitStep::Refused => {
                         assert_eq!(venue.orders, 0, "{number}");
                         let none = venue.on_its_way.is_empty() || !venue.takes;
                         assert!(none, "{number}: it may still arrive");
                         break;
                     }
-                    Next::Unknown => break,
+                    SubmitStep::Unknown => break,
                 };
                 assert!(venue.orders <= 1, "{number}");
-                next = submission.next(came);
+                next = submission.next(outcome);
                 steps += 1;
                 assert!(steps < 60, "{number}: it does not end");
             }

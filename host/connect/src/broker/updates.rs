@@ -1,23 +1,24 @@
-//! The stream of trade updates as a task. It must never pretend to be whole: whenever it begins
-//! anew it says so, and whoever listens must look at the orders themselves.
+//! The stream of trade updates as a task. It must never pretend to be complete: after each
+//! connection it reports that it is live again, and the receiver must poll the orders.
 
+use core::convert::Infallible;
 use core::time::Duration;
 
 use serde_json::json;
 use tokio::sync::mpsc::Sender;
 
 use crate::backoff::Backoff;
-use crate::broker::alpaca::{self, StreamSaid, Update};
+use crate::broker::alpaca::{self, OrderUpdate, StreamMessage};
 use crate::feed::listing::Listings;
 use crate::net::credentials::Credentials;
 use crate::net::dial::Dialer;
 use crate::net::endpoint::Endpoint;
-use crate::net::socket::Socket;
+use crate::net::socket::WebSocket;
+use crate::reconnect::{ConnectionEnd, wait_to_reconnect};
 
-/// How the stream is run.
+/// How the update stream connects and reconnects.
 #[derive(Clone, Debug)]
-pub struct Settings {
-    /// Where it is.
+pub struct UpdateStreamConfig {
     pub stream: Endpoint,
     /// The first wait before connecting again.
     pub backoff_first: Duration,
@@ -25,12 +26,12 @@ pub struct Settings {
     pub backoff_max: Duration,
     /// Seed of the jitter of the waits.
     pub seed: u64,
-    /// A connection without any frame for so long is given up.
+    /// A connection without any frame for this long is closed.
     pub silence: Duration,
 }
 
-impl Settings {
-    /// Settings for an address.
+impl UpdateStreamConfig {
+    /// Default limits for an address.
     #[must_use]
     pub const fn new(stream: Endpoint, seed: u64) -> Self {
         Self {
@@ -43,131 +44,120 @@ impl Settings {
     }
 }
 
-/// What the stream tells.
+/// What the update stream reports to the broker's task.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Told {
-    /// Updates come from here on. What happened before must be looked for.
+pub enum UpdateStreamReport {
+    /// Updates arrive from here on. What happened before must be polled.
     Live,
-    /// Something happened to an order.
-    Update(Box<Update>),
-    /// A message that cannot be read: what it says must be looked for.
+    Update(Box<OrderUpdate>),
+    /// A message that cannot be read: its content must be polled.
     Refused {
-        /// Why.
         reason: String,
-        /// The message.
         input: Vec<u8>,
     },
-    /// The connection is gone.
     Disconnected {
-        /// Why.
         reason: String,
     },
-    /// The venue will not serve it; nothing comes any more.
+    /// The venue refuses to serve the stream; nothing follows.
     Denied {
-        /// What it said.
         reason: String,
     },
 }
 
-/// Why one connection ended.
-enum Broken {
-    Stopped,
-    Denied(String),
-    Again(String),
-}
-
-/// Runs the stream until nobody listens or the venue denies it.
-pub async fn run(
-    settings: Settings,
+/// Runs the stream until the receiver is dropped or the venue denies it.
+pub async fn run_update_stream(
+    config: UpdateStreamConfig,
     credentials: Credentials,
     listings: Listings,
     dialer: Dialer,
-    told: Sender<Told>,
+    reports: Sender<UpdateStreamReport>,
 ) {
-    let mut backoff = Backoff::new(settings.backoff_first, settings.backoff_max, settings.seed);
+    let mut backoff = Backoff::new(config.backoff_first, config.backoff_max, config.seed);
+    let stream = UpdateStream {
+        config,
+        credentials,
+        listings,
+        dialer,
+        reports,
+    };
     loop {
         let mut is_live = false;
-        let ended = connection(
-            &settings,
-            &credentials,
-            &listings,
-            &dialer,
-            &told,
-            &mut is_live,
-        );
-        let reason = match ended.await {
-            Broken::Stopped => return,
-            Broken::Denied(reason) => {
-                let _nobody_listens = told.send(Told::Denied { reason }).await;
+        let Err(end) = stream.connect_once(&mut is_live).await;
+        let reason = match end {
+            ConnectionEnd::NoReceiver => return,
+            ConnectionEnd::Denied(reason) => {
+                let report = UpdateStreamReport::Denied { reason };
+                let _no_receiver = stream.reports.send(report).await;
                 return;
             }
-            Broken::Again(reason) => reason,
+            ConnectionEnd::Broken(reason) => reason,
         };
+        // Only a stream that was live can be lost. Failed attempts are not reported: a venue that
+        // is down for a night would fill the channel with them.
         if is_live {
             backoff.reset();
-            if told.send(Told::Disconnected { reason }).await.is_err() {
+            let report = UpdateStreamReport::Disconnected { reason };
+            if stream.reports.send(report).await.is_err() {
                 return;
             }
         }
-        // Waits, unless the listener goes meanwhile.
-        let wait = backoff.next_wait();
-        if tokio::time::timeout(wait, told.closed()).await.is_ok() {
+        if !wait_to_reconnect(backoff.next_wait(), &stream.reports).await {
             return;
         }
     }
 }
 
-async fn connection(
-    settings: &Settings,
-    credentials: &Credentials,
-    listings: &Listings,
-    dialer: &Dialer,
-    told: &Sender<Told>,
-    is_live: &mut bool,
-) -> Broken {
-    let again = |error: crate::net::socket::SocketError| Broken::Again(error.to_string());
-    let opening = Socket::open(dialer, &settings.stream, "/stream", settings.silence);
-    let mut socket = match opening.await {
-        Ok(socket) => socket,
-        Err(error) => return again(error),
-    };
-    let [key, secret] = credentials.reveal();
-    let auth = json!({"action": "auth", "key": key, "secret": secret});
-    if let Err(error) = socket.send(auth.to_string()).await {
-        return again(error);
-    }
-    loop {
-        let frame = tokio::select! {
-            biased;
-            () = told.closed() => return Broken::Stopped,
-            frame = socket.next() => frame,
-        };
-        let frame = match frame {
-            Ok(frame) => frame,
-            Err(error) => return again(error),
-        };
-        let say = match alpaca::stream(&frame, listings) {
-            Ok(StreamSaid::Nothing) => continue,
-            Ok(StreamSaid::Denied(reason)) => return Broken::Denied(reason),
-            Ok(StreamSaid::Authorized) => {
-                let listen = json!({"action": "listen", "data": {"streams": ["trade_updates"]}});
-                if let Err(error) = socket.send(listen.to_string()).await {
-                    return again(error);
+struct UpdateStream {
+    config: UpdateStreamConfig,
+    credentials: Credentials,
+    listings: Listings,
+    dialer: Dialer,
+    reports: Sender<UpdateStreamReport>,
+}
+
+impl UpdateStream {
+    /// One connection, from its login to its end. `is_live` is set once updates arrive by it.
+    async fn connect_once(&self, is_live: &mut bool) -> Result<Infallible, ConnectionEnd> {
+        let config = &self.config;
+        let mut socket =
+            WebSocket::open(&self.dialer, &config.stream, "/stream", config.silence).await?;
+        let [key, secret] = self.credentials.reveal();
+        let auth = json!({"action": "auth", "key": key, "secret": secret});
+        socket.send(auth.to_string()).await?;
+        loop {
+            let frame = tokio::select! {
+                biased;
+                () = self.reports.closed() => return Err(ConnectionEnd::NoReceiver),
+                frame = socket.next() => frame?,
+            };
+            let report = match alpaca::stream(&frame, &self.listings) {
+                Ok(StreamMessage::Nothing) => continue,
+                Ok(StreamMessage::Denied(reason)) => return Err(ConnectionEnd::Denied(reason)),
+                Ok(StreamMessage::Authorized) => {
+                    let listen =
+                        json!({"action": "listen", "data": {"streams": ["trade_updates"]}});
+                    socket.send(listen.to_string()).await?;
+                    continue;
                 }
-                continue;
-            }
-            Ok(StreamSaid::Listening) => {
-                *is_live = true;
-                Told::Live
-            }
-            Ok(StreamSaid::Update(update)) => Told::Update(update),
-            Err(error) => Told::Refused {
-                reason: error.to_string(),
-                input: frame,
-            },
-        };
-        if told.send(say).await.is_err() {
-            return Broken::Stopped;
+                Ok(StreamMessage::Listening) => {
+                    *is_live = true;
+                    UpdateStreamReport::Live
+                }
+                Ok(StreamMessage::Update(update)) => UpdateStreamReport::Update(update),
+                // An unreadable message may be an execution. The connection is kept, since the next
+                // one would bring the same message, and the receiver polls the orders instead.
+                Err(error) => UpdateStreamReport::Refused {
+                    reason: error.to_string(),
+                    input: frame,
+                },
+            };
+            // Waits while the channel is full, and meanwhile nothing is read: the venue must
+            // buffer, or close the connection, which the receiver sees. No update is dropped in
+            // between.
+            self.reports
+                .send(report)
+                .await
+                .map_err(|_closed| ConnectionEnd::NoReceiver)?;
         }
     }
 }

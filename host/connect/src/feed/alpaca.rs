@@ -1,9 +1,10 @@
 //! Alpaca's stock market data, version 2: minute bars, their revisions, trades, and the history of
-//! bars. Pure: bytes in, words out.
+//! bars. Pure: bytes in, messages out.
 //!
 //! Source: "WebSocket Stream", "Real-time Stock Data" and "Historical bars" of the Market Data API
-//! documentation; see docs/reference/FEEDS.md for the versions followed.
+//! documentation; docs/reference/FEEDS.md names the versions followed.
 
+use counterfoil_base::time_text::rfc3339;
 use counterfoil_trading::aggregate::Trade;
 use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::time::{Timeframe, UnixNanos};
@@ -13,23 +14,19 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
-use crate::feed::listing::{ListingError, Listings, Values};
-use crate::feed::protocol::{Gap, Outgoing, Page, Protocol, Said};
-use crate::field::{FieldError, number, shown, there, time, time_text};
+use crate::feed::listing::{BarFields, ListingError, Listings};
+use crate::feed::protocol::{BarGap, BarOrigin, FeedProtocol, HistoryPage, VenueMessage};
+use crate::field::{FieldError, number, required, shown, time};
 use crate::net::credentials::Credentials;
+use crate::net::secret::SecretText;
 
-pub use crate::feed::binance::Stream;
-
-/// The most bars one page of the history holds.
+/// The most bars of one history page.
 pub const PAGE_BARS_MAX: usize = 10_000;
 
-/// Names of the header that carry the key and the secret.
-pub const KEY_HEADERS: [&str; 2] = ["apca-api-key-id", "apca-api-secret-key"];
-
-/// One minute in nanoseconds: the stream's only bar.
+/// One minute, the only bar of the stream.
 const MINUTE: Timeframe = Timeframe::Fixed(60_000_000_000);
 
-/// What the history may be asked for, in its own spelling.
+/// The timeframes of the history, each with the venue's name.
 const HISTORY: [(&str, &str); 6] = [
     ("1m", "1Min"),
     ("5m", "5Min"),
@@ -39,19 +36,19 @@ const HISTORY: [(&str, &str); 6] = [
     ("4h", "4Hour"),
 ];
 
-/// The protocol.
+/// The protocol for the listings of one run.
 #[derive(Clone, Debug)]
-pub struct Alpaca {
+pub struct AlpacaFeed {
     listings: Listings,
-    stream: Stream,
-    /// Which source of data: `iex`, `sip`, `delayed_sip`.
+    stream: BarOrigin,
+    /// The data source: `iex`, `sip`, `delayed_sip`.
     source: String,
     history: &'static str,
     credentials: Credentials,
 }
 
 #[derive(Deserialize)]
-struct Message<'a> {
+struct AlpacaMessage<'a> {
     #[serde(rename = "T")]
     kind: Option<&'a str>,
     #[serde(rename = "S")]
@@ -80,32 +77,32 @@ struct Message<'a> {
 }
 
 #[derive(Deserialize)]
-struct HistoryPage<'a> {
+struct HistoryPageJson<'a> {
     #[serde(borrow)]
-    bars: Option<BTreeMap<&'a str, Vec<Message<'a>>>>,
+    bars: Option<BTreeMap<&'a str, Vec<AlpacaMessage<'a>>>>,
     next_page_token: Option<String>,
 }
 
-impl Alpaca {
-    /// The protocol for these listings, from one source of data.
+impl AlpacaFeed {
+    /// The protocol for these listings, from one data source.
     ///
     /// # Errors
     ///
     /// Returns [`ListingError::Timeframe`] if there are no such bars: the stream has bars of one
-    /// minute; of trades they can be as long as the history's.
+    /// minute; bars made of trades can be as long as the history's.
     pub fn new(
         listings: Listings,
-        stream: Stream,
+        stream: BarOrigin,
         source: &str,
         credentials: Credentials,
     ) -> Result<Self, ListingError> {
         let timeframe = listings.timeframe();
         let name = timeframe.to_string();
         let known = HISTORY.iter().find(|(own, _)| *own == name);
-        let streamed = stream == Stream::Trades || timeframe == MINUTE;
+        let streamed = stream == BarOrigin::Trades || timeframe == MINUTE;
         let Some((_, history)) = known.filter(|_| streamed) else {
             return Err(ListingError::Timeframe {
-                venue: "Alpaca",
+                venue: "AlpacaFeed",
                 timeframe,
                 known: "1m, and from trades 5m, 15m, 30m, 1h and 4h",
             });
@@ -122,18 +119,18 @@ impl Alpaca {
         })
     }
 
-    fn message(&self, raw: &RawValue) -> Result<Said, FieldError> {
-        let message: Message<'_> = crate::field::json(raw.get().as_bytes())?;
-        match there("T", message.kind)? {
+    fn message(&self, raw: &RawValue) -> Result<VenueMessage, FieldError> {
+        let message: AlpacaMessage<'_> = crate::field::json(raw.get().as_bytes())?;
+        match required("T", message.kind)? {
             "success" => Ok(self.success(message.msg)),
             "subscription" => self.subscribed(&message),
             "error" => Ok(error(message.code, message.msg)),
-            "b" => self.bar(&message).map(Said::Closed),
-            "u" => self.bar(&message).map(Said::Revised),
-            // A daily bar is sent every minute while its day goes on: it forms.
-            "d" => Ok(Said::Nothing),
+            "b" => self.bar(&message).map(VenueMessage::Closed),
+            "u" => self.bar(&message).map(VenueMessage::Revised),
+            // A daily bar is sent every minute until its day ends: it still forms.
+            "d" => Ok(VenueMessage::Nothing),
             "t" => self.trade(&message),
-            "c" | "x" => Ok(Said::Amended {
+            "c" | "x" => Ok(VenueMessage::Amended {
                 input: raw.get().as_bytes().to_vec(),
             }),
             other => Err(FieldError::new(
@@ -143,58 +140,64 @@ impl Alpaca {
         }
     }
 
-    fn success(&self, msg: Option<&str>) -> Said {
+    fn success(&self, msg: Option<&str>) -> VenueMessage {
         if msg != Some("authenticated") {
-            return Said::Nothing;
+            return VenueMessage::Nothing;
         }
         let symbols: Vec<&str> = self.listings.symbols().collect();
         let subscribe = match self.stream {
-            Stream::Klines => json!({
+            BarOrigin::Venue => json!({
                 "action": "subscribe", "bars": symbols, "updatedBars": symbols,
             }),
-            Stream::Trades => json!({"action": "subscribe", "trades": symbols}),
+            BarOrigin::Trades => json!({"action": "subscribe", "trades": symbols}),
         };
-        Said::Answer(Outgoing(subscribe.to_string()))
+        VenueMessage::Answer(SecretText(subscribe.to_string()))
     }
 
-    /// The subscription stands only if it holds every symbol.
-    fn subscribed(&self, message: &Message<'_>) -> Result<Said, FieldError> {
+    /// The subscription is confirmed only if it names every symbol.
+    fn subscribed(&self, message: &AlpacaMessage<'_>) -> Result<VenueMessage, FieldError> {
         let (field, list) = match self.stream {
-            Stream::Klines => ("bars", &message.bars),
-            Stream::Trades => ("trades", &message.trades),
+            BarOrigin::Venue => ("bars", &message.bars),
+            BarOrigin::Trades => ("trades", &message.trades),
         };
         let list = list
             .as_ref()
             .ok_or_else(|| FieldError::new(field, "is missing"))?;
-        match self.listings.symbols().find(|one| !list.contains(one)) {
-            None => Ok(Said::Live),
-            Some(symbol) => Ok(Said::Denied {
+        // A venue that leaves a symbol out sends no bars for it, and a continuous feed of the
+        // others would hide that.
+        match self
+            .listings
+            .symbols()
+            .find(|symbol| !list.contains(symbol))
+        {
+            None => Ok(VenueMessage::Live),
+            Some(symbol) => Ok(VenueMessage::Denied {
                 reason: format!("the subscription leaves out {symbol}"),
             }),
         }
     }
 
-    fn bar(&self, message: &Message<'_>) -> Result<ClosedBar, FieldError> {
-        let (id, _) = self.listings.find("S", there("S", message.symbol)?)?;
+    fn bar(&self, message: &AlpacaMessage<'_>) -> Result<ClosedBar, FieldError> {
+        let (id, _) = self.listings.find("S", required("S", message.symbol)?)?;
         self.values(id, message)
     }
 
     fn values(
         &self,
         id: counterfoil_trading::instrument::InstrumentId,
-        message: &Message<'_>,
+        message: &AlpacaMessage<'_>,
     ) -> Result<ClosedBar, FieldError> {
-        let values = Values {
+        let values = BarFields {
             names: ["o", "h", "l", "c", "v"],
             values: [message.o, message.h, message.l, message.c, message.v],
         };
         let open_time = time("t", message.t)?;
-        self.listings.bar(id, ("t", open_time), values)
+        self.listings.bar(id, "t", open_time, values)
     }
 
-    fn trade(&self, message: &Message<'_>) -> Result<Said, FieldError> {
-        let (id, instrument) = self.listings.find("S", there("S", message.symbol)?)?;
-        Ok(Said::Trade(Trade {
+    fn trade(&self, message: &AlpacaMessage<'_>) -> Result<VenueMessage, FieldError> {
+        let (id, instrument) = self.listings.find("S", required("S", message.symbol)?)?;
+        Ok(VenueMessage::Trade(Trade {
             instrument: id,
             time: time("t", message.t)?,
             price: Price(number("p", message.p, instrument.price_scale())?),
@@ -203,19 +206,19 @@ impl Alpaca {
     }
 }
 
-/// What an error of the stream means: whether trying again can help.
-fn error(code: Option<i64>, msg: Option<&str>) -> Said {
+/// The meaning of an error code of the stream: whether another attempt can help.
+fn error(code: Option<i64>, msg: Option<&str>) -> VenueMessage {
     let code = code.unwrap_or(0);
     let reason = format!("error {code}: {}", shown(msg.unwrap_or("no reason given")));
     match code {
-        // Syntax, authentication, symbol limit, subscription: the same again next time.
-        400..=403 | 405 | 409 | 410 => Said::Denied { reason },
+        // Syntax, authentication, symbol limit, subscription: another attempt would fail again.
+        400..=403 | 405 | 409 | 410 => VenueMessage::Denied { reason },
         // Authentication too slow, connection limit, slow client, internal error.
-        _ => Said::Ends { reason },
+        _ => VenueMessage::Ends { reason },
     }
 }
 
-impl Protocol for Alpaca {
+impl FeedProtocol for AlpacaFeed {
     fn listings(&self) -> &Listings {
         &self.listings
     }
@@ -229,37 +232,37 @@ impl Protocol for Alpaca {
         format!("/v2/{}", self.source)
     }
 
-    /// The key goes first: the venue closes connections that do not tell it in time.
-    fn open(&mut self) -> Vec<Outgoing> {
+    /// The login goes first: the venue closes connections that do not send it in time.
+    fn open(&mut self) -> Vec<SecretText> {
         let [key, secret] = self.credentials.reveal();
         let auth = json!({"action": "auth", "key": key, "secret": secret});
-        vec![Outgoing(auth.to_string())]
+        vec![SecretText(auth.to_string())]
     }
 
-    fn read(&mut self, frame: &[u8], said: &mut Vec<Said>) {
-        let refused = |error: &FieldError, input: &[u8]| Said::Refused {
+    fn read(&mut self, frame: &[u8], messages: &mut Vec<VenueMessage>) {
+        let refused = |error: &FieldError, input: &[u8]| VenueMessage::Refused {
             reason: error.to_string(),
             input: input.to_vec(),
         };
         match crate::field::json::<Vec<&RawValue>>(frame) {
-            Err(error) => said.push(refused(&error, frame)),
-            Ok(messages) => said.extend(messages.into_iter().map(|raw| {
+            Err(error) => messages.push(refused(&error, frame)),
+            Ok(all) => messages.extend(all.into_iter().map(|raw| {
                 self.message(raw)
                     .unwrap_or_else(|error| refused(&error, raw.get().as_bytes()))
             })),
         }
     }
 
-    fn gap_target(&self, gap: &Gap, page: Option<&str>) -> String {
+    fn gap_target(&self, gap: &BarGap, page: Option<&str>) -> Result<String, FieldError> {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
-        let symbol = self.listings.symbol(gap.instrument).unwrap_or_default();
-        // The end is inclusive there.
+        let symbol = self.listings.required_symbol(gap.instrument)?;
+        // `end` is inclusive.
         let end = UnixNanos(gap.to.0.saturating_sub(1));
         query
             .append_pair("symbols", symbol)
             .append_pair("timeframe", self.history)
-            .append_pair("start", &time_text(gap.from))
-            .append_pair("end", &time_text(end))
+            .append_pair("start", &rfc3339(gap.from.0))
+            .append_pair("end", &rfc3339(end.0))
             .append_pair("limit", &PAGE_BARS_MAX.to_string())
             .append_pair("adjustment", "raw")
             .append_pair("feed", &self.source)
@@ -267,23 +270,30 @@ impl Protocol for Alpaca {
         if let Some(page) = page {
             query.append_pair("page_token", page);
         }
-        format!("/v2/stocks/bars?{}", query.finish())
+        Ok(format!("/v2/stocks/bars?{}", query.finish()))
     }
 
-    fn gap_headers(&self) -> Vec<(&'static str, Outgoing)> {
+    fn gap_headers(&self) -> Vec<(&'static str, SecretText)> {
         self.credentials.headers()
     }
 
-    fn gap_page(&self, gap: &Gap, body: &[u8], venue_time: UnixNanos) -> Result<Page, FieldError> {
-        let answer: HistoryPage<'_> = crate::field::json(body)?;
-        let symbol = self.listings.symbol(gap.instrument).unwrap_or_default();
-        let mut page = Page {
+    fn gap_page(
+        &self,
+        gap: &BarGap,
+        body: &[u8],
+        venue_time: UnixNanos,
+    ) -> Result<HistoryPage, FieldError> {
+        let answer: HistoryPageJson<'_> = crate::field::json(body)?;
+        let symbol = self.listings.required_symbol(gap.instrument)?;
+        let mut page = HistoryPage {
             bars: Vec::new(),
             next: answer.next_page_token.filter(|token| !token.is_empty()),
         };
+        // A page without bars of the symbol is an empty page: `bars` is null then.
         let all = answer.bars.unwrap_or_default();
-        for message in all.get(symbol).map(Vec::as_slice).unwrap_or_default() {
+        for message in all.get(symbol).into_iter().flatten() {
             let bar = self.values(gap.instrument, message)?;
+            // The history includes the minute that still forms, without a mark.
             if bar.get().close_time <= venue_time {
                 page.bars.push(bar);
             }
@@ -298,23 +308,23 @@ mod tests {
 
     use super::*;
 
-    fn protocol(stream: Stream, timeframe: &str) -> Result<Alpaca, ListingError> {
-        let one = |symbol: &str| {
+    fn protocol(stream: BarOrigin, timeframe: &str) -> Result<AlpacaFeed, ListingError> {
+        let listed = |symbol: &str| {
             let instrument = Instrument::new(symbol.to_owned(), (4, 1), (0, 1), 0).unwrap();
             (instrument, symbol.to_owned())
         };
-        let all = vec![one("SPY"), one("AAPL")];
+        let all = vec![listed("SPY"), listed("AAPL")];
         let listings = Listings::new(all, timeframe.parse().unwrap()).unwrap();
         let credentials = Credentials::new("KEY", "SECRET").unwrap();
-        Alpaca::new(listings, stream, "iex", credentials)
+        AlpacaFeed::new(listings, stream, "iex", credentials)
     }
 
-    fn read(frame: &str) -> Vec<Said> {
-        let mut said = Vec::new();
-        protocol(Stream::Klines, "1m")
+    fn read(frame: &str) -> Vec<VenueMessage> {
+        let mut messages = Vec::new();
+        protocol(BarOrigin::Venue, "1m")
             .unwrap()
-            .read(frame.as_bytes(), &mut said);
-        said
+            .read(frame.as_bytes(), &mut messages);
+        messages
     }
 
     const BAR: &str = r#"{"T":"b","S":"SPY","o":388.985,"h":389.13,"l":388.975,"c":389.12,
@@ -322,9 +332,9 @@ mod tests {
 
     #[test]
     fn the_documents_bar_is_a_bar_and_its_update_is_a_revision() {
-        let said = read(&format!("[{BAR},{}]", BAR.replace("\"b\"", "\"u\"")));
-        let Said::Closed(bar) = said[0] else {
-            panic!("{said:?}");
+        let messages = read(&format!("[{BAR},{}]", BAR.replace("\"b\"", "\"u\"")));
+        let VenueMessage::Closed(bar) = messages[0] else {
+            panic!("{messages:?}");
         };
         let raw = bar.get();
         assert_eq!(raw.instrument, InstrumentId(0));
@@ -332,14 +342,14 @@ mod tests {
         assert_eq!(raw.close_time.0 - raw.open_time.0, 60_000_000_000);
         assert_eq!([raw.open.0, raw.low.0], [3_889_850, 3_889_750]);
         assert_eq!(raw.volume.0, 49_378);
-        assert_eq!(said[1], Said::Revised(bar));
+        assert_eq!(messages[1], VenueMessage::Revised(bar));
     }
 
     #[test]
     fn a_daily_bar_forms_and_never_passes() {
         assert_eq!(
             read(&format!("[{}]", BAR.replace("\"b\"", "\"d\""))),
-            [Said::Nothing]
+            [VenueMessage::Nothing]
         );
     }
 
@@ -376,25 +386,25 @@ mod tests {
             ),
         ] {
             assert!(BAR.contains(from), "{from}");
-            let said = read(&format!("[{},{BAR}]", BAR.replacen(from, to, 1)));
+            let messages = read(&format!("[{},{BAR}]", BAR.replacen(from, to, 1)));
             assert!(
-                matches!(&said[0], Said::Refused { reason, .. } if reason == expect),
-                "{said:?}"
+                matches!(&messages[0], VenueMessage::Refused { reason, .. } if reason == expect),
+                "{messages:?}"
             );
-            assert!(matches!(said[1], Said::Closed(_)), "{to}");
+            assert!(matches!(messages[1], VenueMessage::Closed(_)), "{to}");
         }
     }
 
     #[test]
     fn the_conversation_goes_from_key_to_subscription() {
-        let mut protocol = protocol(Stream::Klines, "1m").unwrap();
+        let mut protocol = protocol(BarOrigin::Venue, "1m").unwrap();
         let opening = protocol.open();
         assert_eq!(
             opening[0].0,
             r#"{"action":"auth","key":"KEY","secret":"SECRET"}"#
         );
         assert!(!format!("{opening:?}{protocol:?}").contains("SECRET"));
-        let mut said = Vec::new();
+        let mut messages = Vec::new();
         for frame in [
             r#"[{"T":"success","msg":"connected"}]"#,
             r#"[{"T":"success","msg":"authenticated"}]"#,
@@ -404,37 +414,40 @@ mod tests {
             r#"[{"T":"error","code":406,"msg":"connection limit exceeded"}]"#,
             r#"[{"T":"x","S":"SPY","i":1,"p":1,"s":1}]"#,
         ] {
-            protocol.read(frame.as_bytes(), &mut said);
+            protocol.read(frame.as_bytes(), &mut messages);
         }
         let subscribe =
             r#"{"action":"subscribe","bars":["SPY","AAPL"],"updatedBars":["SPY","AAPL"]}"#;
-        assert_eq!(said[0], Said::Nothing);
-        assert_eq!(said[1], Said::Answer(Outgoing(subscribe.to_owned())));
-        assert_eq!(said[2], Said::Live);
-        assert!(matches!(&said[3], Said::Denied { reason } if reason.contains("AAPL")));
-        assert!(matches!(said[4], Said::Denied { .. }));
-        assert!(matches!(said[5], Said::Ends { .. }));
-        assert!(matches!(said[6], Said::Amended { .. }));
+        assert_eq!(messages[0], VenueMessage::Nothing);
+        assert_eq!(
+            messages[1],
+            VenueMessage::Answer(SecretText(subscribe.to_owned()))
+        );
+        assert_eq!(messages[2], VenueMessage::Live);
+        assert!(matches!(&messages[3], VenueMessage::Denied { reason } if reason.contains("AAPL")));
+        assert!(matches!(messages[4], VenueMessage::Denied { .. }));
+        assert!(matches!(messages[5], VenueMessage::Ends { .. }));
+        assert!(matches!(messages[6], VenueMessage::Amended { .. }));
     }
 
     #[test]
     fn longer_bars_come_from_trades_only() {
-        assert!(protocol(Stream::Klines, "5m").is_err());
-        assert!(protocol(Stream::Trades, "5m").is_ok());
-        assert!(protocol(Stream::Trades, "1d").is_err());
+        assert!(protocol(BarOrigin::Venue, "5m").is_err());
+        assert!(protocol(BarOrigin::Trades, "5m").is_ok());
+        assert!(protocol(BarOrigin::Trades, "1d").is_err());
     }
 
     #[test]
     fn the_history_is_asked_by_page_and_leaves_out_what_forms() {
-        let protocol = protocol(Stream::Klines, "1m").unwrap();
+        let protocol = protocol(BarOrigin::Venue, "1m").unwrap();
         let minute = 60_000_000_000;
-        let gap = Gap {
+        let gap = BarGap {
             instrument: InstrumentId(1),
             from: UnixNanos(0),
             to: UnixNanos(2 * minute),
         };
         assert_eq!(
-            protocol.gap_target(&gap, Some("t=k")),
+            protocol.gap_target(&gap, Some("t=k")).unwrap(),
             "/v2/stocks/bars?symbols=AAPL&timeframe=1Min&start=1970-01-01T00%3A00%3A00Z\
              &end=1970-01-01T00%3A01%3A59.999999999Z&limit=10000&adjustment=raw&feed=iex&sort=asc\
              &page_token=t%3Dk"
@@ -456,6 +469,6 @@ mod tests {
         assert_eq!(page.next.as_deref(), Some("more"));
         let none = br#"{"bars":null,"next_page_token":null}"#;
         let none = protocol.gap_page(&gap, none, UnixNanos(2 * minute));
-        assert_eq!(none.unwrap(), Page::default());
+        assert_eq!(none.unwrap(), HistoryPage::default());
     }
 }

@@ -1,7 +1,8 @@
-//! The spot kline and trade streams of Binance, and its kline history. Pure: bytes in, words out.
+//! The spot kline and trade streams of Binance, and its kline history. Pure: bytes in, messages
+//! out.
 //!
-//! Source: "WebSocket Streams for Binance" and "REST API" of the Spot API documentation; see
-//! docs/reference/FEEDS.md for the versions followed.
+//! Source: "WebSocket Streams for Binance" and "REST API" of the Spot API documentation;
+//! docs/reference/FEEDS.md names the versions followed.
 
 use counterfoil_trading::aggregate::Trade;
 use counterfoil_trading::bar::ClosedBar;
@@ -11,34 +12,26 @@ use counterfoil_trading::units::{Price, Volume};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::feed::listing::{ListingError, Listings, Values};
-use crate::feed::protocol::{Gap, Outgoing, Page, Protocol, Said};
-use crate::field::{FieldError, json, millis, number, shown, there};
+use crate::feed::listing::{BarFields, ListingError, Listings};
+use crate::feed::protocol::{BarGap, BarOrigin, FeedProtocol, HistoryPage, VenueMessage};
+use crate::field::{FieldError, json, millis, number, required, shown};
+use crate::net::secret::SecretText;
 
 /// The intervals whose bars have a fixed length and begin at multiples of it since 1970.
 const INTERVALS: &str = "1s 1m 3m 5m 15m 30m 1h 2h 4h 6h 8h 12h 1d";
 
-/// The most klines one answer of the history holds.
+/// The most klines of one history response.
 pub const KLINES_MAX: usize = 1_000;
 
-/// What is subscribed to.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Stream {
-    /// Bars made by the venue.
-    Klines,
-    /// Trades, which become bars here.
-    Trades,
-}
-
-/// The protocol.
+/// The protocol for the listings of one run.
 #[derive(Clone, Debug)]
-pub struct Binance {
+pub struct BinanceFeed {
     listings: Listings,
-    stream: Stream,
+    stream: BarOrigin,
 }
 
 #[derive(Deserialize)]
-struct Envelope<'a> {
+struct BinanceFrame<'a> {
     #[serde(borrow)]
     data: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -47,7 +40,7 @@ struct Envelope<'a> {
 }
 
 #[derive(Deserialize)]
-struct Kind<'a> {
+struct EventHeader<'a> {
     e: Option<&'a str>,
 }
 
@@ -90,13 +83,13 @@ struct TradeEvent<'a> {
     time: Option<i64>,
 }
 
-impl Binance {
+impl BinanceFeed {
     /// The protocol for these listings; symbols in capitals, such as `BTCUSDT`.
     ///
     /// # Errors
     ///
     /// Returns [`ListingError::Timeframe`] if the venue has no such bars.
-    pub fn new(listings: Listings, stream: Stream) -> Result<Self, ListingError> {
+    pub fn new(listings: Listings, stream: BarOrigin) -> Result<Self, ListingError> {
         let timeframe = listings.timeframe();
         if !is_interval(timeframe) {
             return Err(ListingError::Timeframe {
@@ -108,11 +101,11 @@ impl Binance {
         Ok(Self { listings, stream })
     }
 
-    fn event(&self, data: &[u8]) -> Result<Said, FieldError> {
-        match json::<Kind<'_>>(data)?.e {
+    fn event(&self, data: &[u8]) -> Result<VenueMessage, FieldError> {
+        match json::<EventHeader<'_>>(data)?.e {
             Some("kline") => self.kline(data),
             Some("trade") => self.trade(data),
-            Some("serverShutdown") => Ok(Said::Ends {
+            Some("serverShutdown") => Ok(VenueMessage::Ends {
                 reason: "the venue shuts this connection down".to_owned(),
             }),
             Some(other) => Err(FieldError::new(
@@ -123,42 +116,46 @@ impl Binance {
         }
     }
 
-    /// A kline is a closed bar only if the venue says so and its own event time agrees.
-    fn kline(&self, data: &[u8]) -> Result<Said, FieldError> {
+    /// A kline is a closed bar only if its flag says so and its own event time agrees.
+    fn kline(&self, data: &[u8]) -> Result<VenueMessage, FieldError> {
         let event: KlineEvent<'_> = json(data)?;
-        let told = millis("E", event.event_time)?;
-        let kline = there("k", event.k)?;
-        if !there("k.x", kline.x)? {
-            return Ok(Said::Nothing);
+        let event_time = millis("E", event.event_time)?;
+        let kline = required("k", event.k)?;
+        if !required("k.x", kline.x)? {
+            return Ok(VenueMessage::Nothing);
         }
-        let interval = there("k.i", kline.i)?;
+        let interval = required("k.i", kline.i)?;
+        // A bar of another length would pass every other check where its open time is a multiple of
+        // both.
         if interval != self.listings.timeframe().to_string() {
             return Err(FieldError::new(
                 "k.i",
                 format!("{:?} was not subscribed to", shown(interval)),
             ));
         }
-        let (id, _) = self.listings.find("k.s", there("k.s", kline.s)?)?;
+        let (id, _) = self.listings.find("k.s", required("k.s", kline.s)?)?;
         let open_time = millis("k.t", kline.t)?;
-        let values = Values {
+        let values = BarFields {
             names: ["k.o", "k.h", "k.l", "k.c", "k.v"],
             values: [kline.o, kline.h, kline.l, kline.c, kline.v],
         };
-        let bar = self.listings.bar(id, ("k.t", open_time), values)?;
+        let bar = self.listings.bar(id, "k.t", open_time, values)?;
         ends_at("k.T", kline.last, &bar)?;
-        if told < bar.get().close_time {
+        // The flag alone is not enough: were it true a moment early, the strategy would decide on a
+        // bar that can still change.
+        if event_time < bar.get().close_time {
             return Err(FieldError::new(
                 "k.x",
                 "says closed before the interval is over by the event time E",
             ));
         }
-        Ok(Said::Closed(bar))
+        Ok(VenueMessage::Closed(bar))
     }
 
-    fn trade(&self, data: &[u8]) -> Result<Said, FieldError> {
+    fn trade(&self, data: &[u8]) -> Result<VenueMessage, FieldError> {
         let event: TradeEvent<'_> = json(data)?;
-        let (id, instrument) = self.listings.find("s", there("s", event.s)?)?;
-        Ok(Said::Trade(Trade {
+        let (id, instrument) = self.listings.find("s", required("s", event.s)?)?;
+        Ok(VenueMessage::Trade(Trade {
             instrument: id,
             time: millis("T", event.time)?,
             price: Price(number("p", event.p, instrument.price_scale())?),
@@ -166,22 +163,22 @@ impl Binance {
         }))
     }
 
-    /// A frame's meaning.
-    fn frame(&self, frame: &[u8]) -> Result<Said, FieldError> {
-        let envelope: Envelope<'_> = json(frame)?;
+    /// The meaning of one frame.
+    fn frame(&self, frame: &[u8]) -> Result<VenueMessage, FieldError> {
+        let envelope: BinanceFrame<'_> = json(frame)?;
         match (envelope.data, envelope.error) {
             (Some(data), _) => self.event(data.get().as_bytes()),
-            (None, Some(error)) => Ok(Said::Denied {
+            (None, Some(error)) => Ok(VenueMessage::Denied {
                 reason: shown(error.get()),
             }),
-            // The answer to a request of ours.
-            (None, None) if envelope.id.is_some() => Ok(Said::Nothing),
+            // The response to a request of ours.
+            (None, None) if envelope.id.is_some() => Ok(VenueMessage::Nothing),
             // A notice outside any stream, such as that of a shutdown.
             (None, None) => self.event(frame),
         }
     }
 
-    /// One row of the history: a closed bar, or `None` if it forms at the venue's own time.
+    /// One row of the history: a closed bar, or `None` if it still forms at the venue's own time.
     fn row(
         &self,
         id: InstrumentId,
@@ -192,19 +189,19 @@ impl Binance {
         let integer =
             |name, at| number(name, cell(at), 0).and_then(|value| millis(name, Some(value)));
         let open_time = integer("[0]", 0)?;
-        let values = Values {
+        let values = BarFields {
             names: ["[1]", "[2]", "[3]", "[4]", "[5]"],
             values: [cell(1), cell(2), cell(3), cell(4), cell(5)],
         };
-        let bar = self.listings.bar(id, ("[0]", open_time), values)?;
+        let bar = self.listings.bar(id, "[0]", open_time, values)?;
         ends_at("[6]", Some(number("[6]", cell(6), 0)?), &bar)?;
         Ok((bar.get().close_time <= venue_time).then_some(bar))
     }
 }
 
-/// The venue's close time is the last millisecond of the interval.
+/// Checks the venue's close time, the last millisecond of the interval.
 fn ends_at(field: &str, last: Option<i64>, bar: &ClosedBar) -> Result<(), FieldError> {
-    let end = millis(field, there(field, last)?.checked_add(1))?;
+    let end = millis(field, required(field, last)?.checked_add(1))?;
     if end == bar.get().close_time {
         Ok(())
     } else {
@@ -214,10 +211,10 @@ fn ends_at(field: &str, last: Option<i64>, bar: &ClosedBar) -> Result<(), FieldE
 
 fn is_interval(timeframe: Timeframe) -> bool {
     let name = timeframe.to_string();
-    INTERVALS.split(' ').any(|one| one == name)
+    INTERVALS.split(' ').any(|interval| interval == name)
 }
 
-impl Protocol for Binance {
+impl FeedProtocol for BinanceFeed {
     fn listings(&self) -> &Listings {
         &self.listings
     }
@@ -228,8 +225,8 @@ impl Protocol for Binance {
 
     fn stream_target(&self) -> String {
         let channel = match self.stream {
-            Stream::Klines => format!("kline_{}", self.listings.timeframe()),
-            Stream::Trades => "trade".to_owned(),
+            BarOrigin::Venue => format!("kline_{}", self.listings.timeframe()),
+            BarOrigin::Trades => "trade".to_owned(),
         };
         let names: Vec<String> = self
             .listings
@@ -239,41 +236,51 @@ impl Protocol for Binance {
         format!("/stream?streams={}", names.join("/"))
     }
 
-    /// The streams stand in the address: there is nothing to send.
-    fn open(&mut self) -> Vec<Outgoing> {
+    /// The address names the streams: no subscription message is needed.
+    fn open(&mut self) -> Vec<SecretText> {
         Vec::new()
     }
 
-    fn read(&mut self, frame: &[u8], said: &mut Vec<Said>) {
-        said.push(self.frame(frame).unwrap_or_else(|error| Said::Refused {
-            reason: error.to_string(),
-            input: frame.to_vec(),
-        }));
+    fn read(&mut self, frame: &[u8], messages: &mut Vec<VenueMessage>) {
+        messages.push(
+            self.frame(frame)
+                .unwrap_or_else(|error| VenueMessage::Refused {
+                    reason: error.to_string(),
+                    input: frame.to_vec(),
+                }),
+        );
     }
 
-    fn gap_target(&self, gap: &Gap, page: Option<&str>) -> String {
-        let symbol = self.listings.symbol(gap.instrument).unwrap_or_default();
+    fn gap_target(&self, gap: &BarGap, page: Option<&str>) -> Result<String, FieldError> {
+        let symbol = self.listings.required_symbol(gap.instrument)?;
         let interval = self.listings.timeframe();
         let from = gap.from.0.div_euclid(1_000_000).to_string();
-        // The end is inclusive there.
+        // `endTime` is inclusive.
         let to = gap.to.0.div_euclid(1_000_000).saturating_sub(1);
         let from = page.unwrap_or(&from);
-        format!(
+        Ok(format!(
             "/api/v3/klines?symbol={symbol}&interval={interval}&startTime={from}&endTime={to}\
              &limit={KLINES_MAX}"
-        )
+        ))
     }
 
-    fn gap_headers(&self) -> Vec<(&'static str, Outgoing)> {
+    fn gap_headers(&self) -> Vec<(&'static str, SecretText)> {
         Vec::new()
     }
 
-    fn gap_page(&self, gap: &Gap, body: &[u8], venue_time: UnixNanos) -> Result<Page, FieldError> {
+    fn gap_page(
+        &self,
+        gap: &BarGap,
+        body: &[u8],
+        venue_time: UnixNanos,
+    ) -> Result<HistoryPage, FieldError> {
         let rows: Vec<Vec<&RawValue>> = json(body)?;
-        let mut page = Page::default();
+        let mut page = HistoryPage::default();
         for row in &rows {
             page.bars.extend(self.row(gap.instrument, row, venue_time)?);
         }
+        // A full page may be cut. The next one begins at the last closed bar, so that a page of
+        // nothing but forming bars ends the loop.
         if rows.len() >= KLINES_MAX
             && let Some(last) = page.bars.last()
             && last.get().close_time < gap.to
@@ -291,14 +298,14 @@ mod tests {
 
     use super::*;
 
-    fn protocol(stream: Stream) -> Binance {
-        let one = |symbol: &str, scale| {
+    fn protocol(stream: BarOrigin) -> BinanceFeed {
+        let listed = |symbol: &str, scale| {
             let instrument = Instrument::new(symbol.to_owned(), (scale, 1), (0, 1), 3).unwrap();
             (instrument, symbol.to_owned())
         };
-        let all = vec![one("BNBBTC", 4), one("BTCUSDT", 2)];
+        let all = vec![listed("BNBBTC", 4), listed("BTCUSDT", 2)];
         let listings = Listings::new(all, "1m".parse().unwrap()).unwrap();
-        Binance::new(listings, stream).unwrap()
+        BinanceFeed::new(listings, stream).unwrap()
     }
 
     /// The documentation's example, with one thing changed.
@@ -314,18 +321,18 @@ mod tests {
 
     #[track_caller]
     fn check(from: &str, to: &str, expect: &str) {
-        let mut said = Vec::new();
-        protocol(Stream::Klines).read(example(from, to).as_bytes(), &mut said);
-        assert_eq!(said.len(), 1);
-        assert_eq!(told(&said[0]), expect, "{to}");
+        let mut messages = Vec::new();
+        protocol(BarOrigin::Venue).read(example(from, to).as_bytes(), &mut messages);
+        assert_eq!(messages.len(), 1);
+        assert_eq!(told(&messages[0]), expect, "{to}");
     }
 
-    fn told(said: &Said) -> String {
-        if let Said::Refused { reason, .. } = said {
+    fn told(messages: &VenueMessage) -> String {
+        if let VenueMessage::Refused { reason, .. } = messages {
             return reason.clone();
         }
-        let Said::Closed(bar) = said else {
-            return format!("{said:?}");
+        let VenueMessage::Closed(bar) = messages else {
+            return format!("{messages:?}");
         };
         let bar = bar.get();
         format!(
@@ -401,8 +408,8 @@ mod tests {
 
     #[test]
     fn notices_and_answers_are_no_bars() {
-        let mut said = Vec::new();
-        let mut protocol = protocol(Stream::Klines);
+        let mut messages = Vec::new();
+        let mut protocol = protocol(BarOrigin::Venue);
         for frame in [
             r#"{"result":null,"id":1}"#,
             r#"{"error":{"code":2,"msg":"Invalid request"},"id":1}"#,
@@ -410,29 +417,31 @@ mod tests {
             "[]",
             "\u{0}",
         ] {
-            protocol.read(frame.as_bytes(), &mut said);
+            protocol.read(frame.as_bytes(), &mut messages);
         }
-        assert_eq!(said[0], Said::Nothing);
-        assert!(matches!(&said[1], Said::Denied { reason } if reason.contains("Invalid")));
-        assert!(matches!(said[2], Said::Ends { .. }));
-        assert!(matches!(said[3], Said::Refused { .. }));
-        assert!(matches!(said[4], Said::Refused { .. }));
+        assert_eq!(messages[0], VenueMessage::Nothing);
+        assert!(
+            matches!(&messages[1], VenueMessage::Denied { reason } if reason.contains("Invalid"))
+        );
+        assert!(matches!(messages[2], VenueMessage::Ends { .. }));
+        assert!(matches!(messages[3], VenueMessage::Refused { .. }));
+        assert!(matches!(messages[4], VenueMessage::Refused { .. }));
     }
 
     #[test]
     fn a_trade_has_the_instruments_scales() {
         let frame = r#"{"stream":"btcusdt@trade","data":{"e":"trade","E":1672515782136,"s":"BTCUSDT",
             "t":12345,"p":"16500.25","q":"0.100","T":1672515782136,"m":true,"M":true}}"#;
-        let mut said = Vec::new();
-        let mut protocol = protocol(Stream::Trades);
-        protocol.read(frame.as_bytes(), &mut said);
+        let mut messages = Vec::new();
+        let mut protocol = protocol(BarOrigin::Trades);
+        protocol.read(frame.as_bytes(), &mut messages);
         let trade = Trade {
             instrument: InstrumentId(1),
             time: UnixNanos(1_672_515_782_136_000_000),
             price: Price(1_650_025),
             size: Volume(100),
         };
-        assert_eq!(said, [Said::Trade(trade)]);
+        assert_eq!(messages, [VenueMessage::Trade(trade)]);
         assert_eq!(
             protocol.stream_target(),
             "/stream?streams=bnbbtc@trade/btcusdt@trade"
@@ -447,14 +456,14 @@ mod tests {
             )
         };
         let body = format!("[{},{}]", row(60_000, 119_999), row(120_000, 179_999));
-        let protocol = protocol(Stream::Klines);
-        let gap = Gap {
+        let protocol = protocol(BarOrigin::Venue);
+        let gap = BarGap {
             instrument: InstrumentId(1),
             from: UnixNanos(60_000_000_000),
             to: UnixNanos(180_000_000_000),
         };
         assert_eq!(
-            protocol.gap_target(&gap, None),
+            protocol.gap_target(&gap, None).unwrap(),
             "/api/v3/klines?symbol=BTCUSDT&interval=1m&startTime=60000&endTime=179999&limit=1000"
         );
         let at = |seconds: i64| {

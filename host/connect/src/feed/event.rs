@@ -1,97 +1,76 @@
-//! What a feed tells a run, and what is done with each of it. It must never know the journal's
-//! format: an event can write itself as one line of JSON, and that is what is kept.
+//! The events of a feed, and how a run treats each. It must never know the journal's format: an
+//! event can write itself as one line of JSON, and that line is what the journal keeps. Codes and
+//! reasons are recorded: they never change.
 
 use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::instrument::InstrumentId;
 use counterfoil_trading::time::UnixNanos;
 use serde_json::json;
 
-use crate::feed::protocol::Gap;
+use crate::feed::protocol::BarGap;
 
 /// One event of a feed, in the sequence in which the run must see it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum FeedEvent {
-    /// A bar that is over, and the next of its instrument.
+    /// A closed bar, the next of its instrument.
     Closed(ClosedBar),
     /// No more bars with this close time are waited for.
     EndOfSlice(UnixNanos),
-    /// A bar that was told before, with the same values.
+    /// A bar that was passed on before, with the same values.
     Duplicate(ClosedBar),
-    /// A bar that was told before, with other values.
+    /// A bar that was passed on before, with other values.
     Revised(ClosedBar),
-    /// A bar before the last of its instrument that was never told.
+    /// A bar before the last of its instrument that was never passed on.
     OutOfOrder(ClosedBar),
     /// A bar whose slice has ended.
     Late(ClosedBar),
-    /// A trade whose bar is closed, or that is none.
+    /// A trade whose bar is closed, or that is invalid.
     TradeRefused {
-        /// Why.
         reason: String,
-        /// Whose.
         instrument: InstrumentId,
-        /// When it was made.
+        /// The time of the trade.
         time: UnixNanos,
     },
-    /// Trades were taken back or corrected after the fact.
-    Amended {
-        /// The message.
-        input: Vec<u8>,
-    },
-    /// Bars that should be there and cannot be had.
-    Missing {
-        /// Which.
-        gap: Gap,
-        /// Why.
-        reason: String,
-    },
-    /// A gap was closed from the venue's history.
+    /// Trades were canceled or corrected after the fact.
+    Amended { input: Vec<u8> },
+    /// Bars that should exist and that the history does not provide.
+    Missing { gap: BarGap, reason: String },
+    /// A gap was filled from the venue's history.
     Filled {
-        /// Which.
-        gap: Gap,
-        /// How many bars it had.
+        gap: BarGap,
+        /// Bars that the history had.
         bars: u64,
     },
     /// A message that cannot be read.
-    Refused {
-        /// Why.
-        reason: String,
-        /// The message.
-        input: Vec<u8>,
-    },
-    /// The connection is gone.
-    Disconnected {
-        /// Why.
-        reason: String,
-    },
-    /// The subscription stands again.
+    Refused { reason: String, input: Vec<u8> },
+    /// The connection is lost.
+    Disconnected { reason: String },
+    /// The subscription is confirmed again.
     Reconnected {
-        /// How often was tried.
+        /// Attempts to connect.
         tries: u32,
     },
-    /// There is no more: the feed was denied.
-    SessionEnd {
-        /// Why.
-        reason: String,
-    },
+    /// The venue denied the feed: nothing follows.
+    Ended { reason: String },
 }
 
-/// What is done with an event. The table stands in docs/reference/FEEDS.md, and a test holds it there.
+/// How a run treats an event. The table is in docs/reference/FEEDS.md, and a test compares it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Treatment {
+pub enum FeedTreatment {
     /// The strategy decides on it.
     Decide,
-    /// It ends the slice under way.
+    /// It ends the slice in progress.
     EndSlice,
-    /// It is recorded, and no strategy sees it.
+    /// It is recorded, and the strategy does not see it.
     Record,
     /// It is counted only.
     Skip,
-    /// It is recorded, and the feed is over.
+    /// It is recorded, and the feed ends.
     End,
 }
 
-impl Treatment {
-    /// Its name in the table.
+impl FeedTreatment {
+    /// The name in the table of docs/reference/FEEDS.md.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -105,7 +84,7 @@ impl Treatment {
 }
 
 impl FeedEvent {
-    /// Its stable name.
+    /// The stable code.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
@@ -122,17 +101,17 @@ impl FeedEvent {
             Self::Refused { .. } => "unreadable-message",
             Self::Disconnected { .. } => "feed-disconnected",
             Self::Reconnected { .. } => "feed-reconnected",
-            Self::SessionEnd { .. } => "feed-ended",
+            Self::Ended { .. } => "feed-ended",
         }
     }
 
-    /// What is done with it.
+    /// How a run treats it.
     #[must_use]
-    pub const fn treatment(&self) -> Treatment {
+    pub const fn treatment(&self) -> FeedTreatment {
         match self {
-            Self::Closed(_) => Treatment::Decide,
-            Self::EndOfSlice(_) => Treatment::EndSlice,
-            Self::Duplicate(_) => Treatment::Skip,
+            Self::Closed(_) => FeedTreatment::Decide,
+            Self::EndOfSlice(_) => FeedTreatment::EndSlice,
+            Self::Duplicate(_) => FeedTreatment::Skip,
             Self::Revised(_)
             | Self::OutOfOrder(_)
             | Self::Late(_)
@@ -142,12 +121,12 @@ impl FeedEvent {
             | Self::Filled { .. }
             | Self::Refused { .. }
             | Self::Disconnected { .. }
-            | Self::Reconnected { .. } => Treatment::Record,
-            Self::SessionEnd { .. } => Treatment::End,
+            | Self::Reconnected { .. } => FeedTreatment::Record,
+            Self::Ended { .. } => FeedTreatment::End,
         }
     }
 
-    /// A sentence for people.
+    /// One sentence with the code and the reason, as it is recorded.
     #[must_use]
     pub fn reason(&self) -> String {
         let code = self.code();
@@ -165,13 +144,13 @@ impl FeedEvent {
             | Self::TradeRefused { reason, .. }
             | Self::Refused { reason, .. }
             | Self::Disconnected { reason }
-            | Self::SessionEnd { reason } => format!("{code}: {reason}"),
+            | Self::Ended { reason } => format!("{code}: {reason}"),
             Self::Filled { bars, .. } => format!("{code}: {bars} bars came from the history"),
             Self::Reconnected { tries } => format!("{code}: at try {tries}"),
         }
     }
 
-    /// What is kept of it: the venue's message where there is one, else one line of JSON with
+    /// What the journal keeps: the venue's message where there is one, else one line of JSON with
     /// integers as in [`ClosedBar`], at the instrument's scales.
     #[must_use]
     pub fn input(&self) -> Vec<u8> {
@@ -192,7 +171,7 @@ impl FeedEvent {
                 value["bars"] = json!(bars);
                 value
             }
-            Self::Disconnected { .. } | Self::SessionEnd { .. } => json!({}),
+            Self::Disconnected { .. } | Self::Ended { .. } => json!({}),
             Self::Reconnected { tries } => json!({"tries": tries}),
         };
         let mut all = json!({"event": self.code()});
@@ -203,7 +182,7 @@ impl FeedEvent {
     }
 }
 
-fn gap_json(gap: &Gap) -> serde_json::Value {
+fn gap_json(gap: &BarGap) -> serde_json::Value {
     json!({"instrument": gap.instrument.0, "from": gap.from.0, "to": gap.to.0})
 }
 

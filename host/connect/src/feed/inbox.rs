@@ -1,5 +1,5 @@
-//! The bridge from the feed's task to a run's own thread: a bounded channel whose reading end
-//! blocks for a limited time. It must never let an event go.
+//! The bounded channel from a feed's task to a run's own thread, whose reading end blocks for a
+//! limited time. It must never drop an event.
 
 use core::time::Duration;
 
@@ -8,35 +8,34 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::feed::event::FeedEvent;
 
-/// The events between task and run: at a bar a second more than a quarter of an hour. While it is
-/// full the task does not read, and the venue must wait.
+/// Events between task and run: at a bar a second, more than a quarter of an hour. While the
+/// channel is full the task does not read, and the venue must wait.
 pub const INBOX_EVENTS_MAX: usize = 1_024;
 
-/// What came of waiting for an event.
+/// The outcome of waiting for an event.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Heard {
-    /// An event.
+pub enum EventRead {
     Event(FeedEvent),
-    /// Nothing so far; there may be more.
+    /// No event within the time; more may follow.
     Nothing,
-    /// The task is gone, and everything was read.
+    /// The task has ended, and every event was read.
     End,
 }
 
-/// The reading end. When it is dropped the feed's task ends.
+/// The run's end of the channel. Dropping it ends the feed's task.
 #[derive(Debug)]
-pub struct Inbox {
+pub struct FeedInbox {
     receiver: Receiver<FeedEvent>,
-    /// Only for the time limit: nothing else runs on it.
+    /// Only for the time limit: no task runs on it.
     timer: Runtime,
 }
 
-impl Inbox {
-    /// The writing end, for [`run`](crate::feed::session::run), and the reading end.
+impl FeedInbox {
+    /// The sending end, for [`run_feed`](crate::feed::task::run_feed), and the reading end.
     ///
     /// # Errors
     ///
-    /// Returns the system's error if it has nothing to wait with.
+    /// Returns the system's error if it cannot create a timer.
     pub fn pair() -> std::io::Result<(Sender<FeedEvent>, Self)> {
         let timer = tokio::runtime::Builder::new_current_thread()
             .enable_time()
@@ -45,20 +44,20 @@ impl Inbox {
         Ok((sender, Self { receiver, timer }))
     }
 
-    /// Waits for the next event, for at most so long.
+    /// Waits for the next event, at most this long.
     ///
     /// It must be called on a thread of the run's own, never on one of the tasks.
-    pub fn wait(&mut self, most: Duration) -> Heard {
-        // What is there already is taken without asking the clock.
+    pub fn wait(&mut self, most: Duration) -> EventRead {
+        // An event that is there already needs no timer: a backlog is read at full speed.
         if let Ok(event) = self.receiver.try_recv() {
-            return Heard::Event(event);
+            return EventRead::Event(event);
         }
         let Self { receiver, timer } = self;
         let waited = timer.block_on(async { tokio::time::timeout(most, receiver.recv()).await });
         match waited {
-            Ok(Some(event)) => Heard::Event(event),
-            Ok(None) => Heard::End,
-            Err(_) => Heard::Nothing,
+            Ok(Some(event)) => EventRead::Event(event),
+            Ok(None) => EventRead::End,
+            Err(_) => EventRead::Nothing,
         }
     }
 }

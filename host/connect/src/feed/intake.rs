@@ -1,5 +1,6 @@
 //! Which bar is the next of its instrument, and what the others are. It must never do I/O: where
-//! bars are missing it says which, and the session asks for them.
+//! bars are missing it names the gap, and the feed's task requests them. The reasons here are
+//! recorded: they never change.
 
 use std::collections::BTreeMap;
 
@@ -8,44 +9,44 @@ use counterfoil_trading::instrument::InstrumentId;
 use counterfoil_trading::time::UnixNanos;
 
 use crate::feed::event::FeedEvent;
-use crate::feed::protocol::Gap;
+use crate::feed::protocol::BarGap;
 
-/// The bars of an instrument that are kept to tell a duplicate from a revision: more than a day of
-/// minutes.
+/// Bars kept per instrument to tell a duplicate from a revision: more than a day of minutes.
 const RECENT_MAX: usize = 1_500;
 
-/// The longest gap that is asked for, in bars: two months of minutes.
+/// The longest gap that is requested, in bars: two months of minutes.
 pub const GAP_BARS_MAX: i64 = 100_000;
 
-/// What is known of each instrument.
+/// The sequence of bars of each instrument.
 #[derive(Clone, Debug)]
-pub struct Intake {
+pub struct BarIntake {
     timeframe_nanos: i64,
     is_continuous: bool,
-    lanes: BTreeMap<InstrumentId, Lane>,
+    instruments: BTreeMap<InstrumentId, InstrumentBars>,
 }
 
+/// The sequence of one instrument.
 #[derive(Clone, Debug, Default)]
-struct Lane {
-    /// Open time of the bar that comes next; `None` before the first.
+struct InstrumentBars {
+    /// Open time of the next bar; `None` before the first.
     expected: Option<UnixNanos>,
     recent: BTreeMap<UnixNanos, ClosedBar>,
     /// Whether bars may have been lost since the last one.
     is_interrupted: bool,
 }
 
-/// What a bar is.
+/// What becomes of an offered bar.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Offer {
-    /// This, and nothing else is needed.
+pub enum OfferOutcome {
+    /// It is this event.
     Event(FeedEvent),
-    /// It comes after these gaps: ask for them, then call [`Intake::fill`], then offer it again.
-    After(Vec<Gap>),
+    /// It comes after these gaps: request them, call [`BarIntake::fill_gaps`], then offer it again.
+    After(Vec<BarGap>),
 }
 
-impl Intake {
-    /// The intake of a feed. `decided` holds the close time of each instrument's last bar that a
-    /// run has; what closed since is asked for.
+impl BarIntake {
+    /// An intake for these instruments. `decided` holds the close time of each instrument's last
+    /// bar that a run has; bars that closed since are requested.
     #[must_use]
     pub fn new(
         timeframe_nanos: i64,
@@ -53,35 +54,35 @@ impl Intake {
         instruments: impl Iterator<Item = InstrumentId>,
         decided: &BTreeMap<InstrumentId, UnixNanos>,
     ) -> Self {
-        let lanes = instruments
+        let instruments = instruments
             .map(|id| {
                 let expected = decided.get(&id).copied();
-                let lane = Lane {
+                let bars = InstrumentBars {
                     expected,
                     recent: BTreeMap::new(),
                     is_interrupted: expected.is_some(),
                 };
-                (id, lane)
+                (id, bars)
             })
             .collect();
         Self {
             timeframe_nanos,
             is_continuous,
-            lanes,
+            instruments,
         }
     }
 
-    /// The connection is gone: from here on bars may be lost.
+    /// The connection is lost: bars may be missing from here on.
     pub fn interrupt(&mut self) {
-        for lane in self.lanes.values_mut() {
-            lane.is_interrupted = true;
+        for bars in self.instruments.values_mut() {
+            bars.is_interrupted = true;
         }
     }
 
-    /// What may have been lost, for every instrument of which a bar was seen, up to the start of
-    /// the interval that holds `until`.
+    /// Possible gaps of every instrument of which a bar was seen, up to the start of the interval
+    /// that contains `until`.
     #[must_use]
-    pub fn gaps(&self, until: UnixNanos) -> Vec<Gap> {
+    pub fn gaps(&self, until: UnixNanos) -> Vec<BarGap> {
         let offset = until
             .0
             .checked_rem_euclid(self.timeframe_nanos)
@@ -91,14 +92,14 @@ impl Intake {
     }
 
     /// Gaps up to `to` of the interrupted instruments, and of `also`.
-    fn lost(&self, to: UnixNanos, also: Option<InstrumentId>) -> Vec<Gap> {
-        self.lanes
+    fn lost(&self, to: UnixNanos, also: Option<InstrumentId>) -> Vec<BarGap> {
+        self.instruments
             .iter()
-            .filter(|(id, lane)| lane.is_interrupted || also == Some(**id))
-            .filter_map(|(id, lane)| {
-                let from = lane.expected.filter(|from| *from < to)?;
+            .filter(|(id, bars)| bars.is_interrupted || also == Some(**id))
+            .filter_map(|(id, bars)| {
+                let from = bars.expected.filter(|from| *from < to)?;
                 let instrument = *id;
-                Some(Gap {
+                Some(BarGap {
                     instrument,
                     from,
                     to,
@@ -107,29 +108,29 @@ impl Intake {
             .collect()
     }
 
-    /// What a bar of the stream is.
-    pub fn offer(&mut self, bar: ClosedBar) -> Offer {
+    /// Classifies a bar of the stream.
+    pub fn offer(&mut self, bar: ClosedBar) -> OfferOutcome {
         let raw = *bar.get();
-        let Some(lane) = self.lanes.get(&raw.instrument) else {
-            return Offer::Event(FeedEvent::OutOfOrder(bar));
+        let Some(bars) = self.instruments.get(&raw.instrument) else {
+            return OfferOutcome::Event(FeedEvent::OutOfOrder(bar));
         };
-        if let Some(event) = lane.known(&bar) {
-            return Offer::Event(event);
+        if let Some(event) = bars.classify_old(&bar) {
+            return OfferOutcome::Event(event);
         }
-        let is_hole = lane.expected.is_some_and(|next| raw.open_time > next);
-        if is_hole && (self.is_continuous || lane.is_interrupted) {
-            // The others lost theirs too: all are asked for together, so that their bars can be
-            // told by close time.
-            return Offer::After(self.lost(raw.open_time, Some(raw.instrument)));
+        let is_hole = bars.expected.is_some_and(|next| raw.open_time > next);
+        if is_hole && (self.is_continuous || bars.is_interrupted) {
+            // The other instruments were interrupted too. All gaps are filled together, so that
+            // their bars pass in the order of their close times.
+            return OfferOutcome::After(self.lost(raw.open_time, Some(raw.instrument)));
         }
-        Offer::Event(self.pass(bar))
+        OfferOutcome::Event(self.accept(bar))
     }
 
-    /// What another version of a bar is. It never becomes the bar, even if none was told.
+    /// Classifies another version of a bar. It never becomes the bar, even if none was passed on.
     #[must_use]
     pub fn revise(&self, bar: ClosedBar) -> FeedEvent {
-        let lane = self.lanes.get(&bar.get().instrument);
-        let known = lane.and_then(|lane| lane.recent.get(&bar.get().close_time));
+        let bars = self.instruments.get(&bar.get().instrument);
+        let known = bars.and_then(|bars| bars.recent.get(&bar.get().close_time));
         if known == Some(&bar) {
             FeedEvent::Duplicate(bar)
         } else {
@@ -137,14 +138,19 @@ impl Intake {
         }
     }
 
-    /// Takes what was found for some gaps, or why nothing was: the bars by close time, then what
-    /// became of each gap. After it nothing before a gap's end is waited for.
-    pub fn fill(&mut self, found: Vec<(Gap, Result<Vec<ClosedBar>, String>)>) -> Vec<FeedEvent> {
+    /// Accepts the bars found for some gaps, or the reason why there are none: the bars by close
+    /// time, then the outcome of each gap. After it no bar before a gap's end is waited for.
+    pub fn fill_gaps(
+        &mut self,
+        found: Vec<(BarGap, Result<Vec<ClosedBar>, String>)>,
+    ) -> Vec<FeedEvent> {
         let mut all: Vec<ClosedBar> = Vec::new();
         let mut ends = Vec::new();
         for (gap, bars) in found {
             match bars {
                 Ok(bars) => {
+                    // A history may return more than it was asked for. A bar outside the gap would
+                    // move the sequence past bars of the stream that are still to come.
                     let inside = bars.into_iter().filter(|bar| gap.holds(bar));
                     all.extend(inside);
                     ends.push((gap, None));
@@ -152,21 +158,23 @@ impl Intake {
                 Err(reason) => ends.push((gap, Some(reason))),
             }
         }
+        // A slice ends with the first bar of a later close time: out of order, each bar would end
+        // the slice of the one before.
         all.sort_by_key(|bar| (bar.get().close_time, bar.get().instrument));
         let mut events = Vec::new();
         let mut counts: BTreeMap<InstrumentId, u64> = BTreeMap::new();
         let mut holes = Vec::new();
         for bar in all {
             let raw = *bar.get();
-            let Some(lane) = self.lanes.get(&raw.instrument) else {
+            let Some(bars) = self.instruments.get(&raw.instrument) else {
                 continue;
             };
-            if let Some(event) = lane.known(&bar) {
+            if let Some(event) = bars.classify_old(&bar) {
                 events.push(event);
                 continue;
             }
-            if let Some(from) = lane.expected.filter(|next| *next < raw.open_time) {
-                holes.push(Gap {
+            if let Some(from) = bars.expected.filter(|next| *next < raw.open_time) {
+                holes.push(BarGap {
                     instrument: raw.instrument,
                     from,
                     to: raw.open_time,
@@ -174,10 +182,10 @@ impl Intake {
             }
             let count = counts.entry(raw.instrument).or_default();
             *count = count.saturating_add(1);
-            events.push(self.pass(bar));
+            events.push(self.accept(bar));
         }
         for (gap, reason) in ends {
-            events.extend(self.close(gap, reason, &mut holes, &counts));
+            events.extend(self.close_gap(gap, reason, &mut holes, &counts));
         }
         let missing = |gap| FeedEvent::Missing {
             gap,
@@ -189,21 +197,23 @@ impl Intake {
         events
     }
 
-    /// Ends a gap: nothing before its end is waited for any more.
-    fn close(
+    /// Ends a gap: no bar before its end is waited for any more.
+    fn close_gap(
         &mut self,
-        gap: Gap,
+        gap: BarGap,
         reason: Option<String>,
-        holes: &mut Vec<Gap>,
+        holes: &mut Vec<BarGap>,
         counts: &BTreeMap<InstrumentId, u64>,
     ) -> Option<FeedEvent> {
-        let lane = self.lanes.get_mut(&gap.instrument)?;
-        let rest = Gap {
-            from: lane.expected.unwrap_or(gap.from).max(gap.from),
+        let bars = self.instruments.get_mut(&gap.instrument)?;
+        let rest = BarGap {
+            from: bars.expected.unwrap_or(gap.from).max(gap.from),
             ..gap
         };
-        lane.is_interrupted = false;
-        lane.expected = lane.expected.max(Some(gap.to));
+        bars.is_interrupted = false;
+        // Even where the history had nothing: a gap is requested once, or a bar that no one has
+        // would stop the feed for ever.
+        bars.expected = bars.expected.max(Some(gap.to));
         if let Some(reason) = reason {
             return Some(FeedEvent::Missing { gap, reason });
         }
@@ -215,22 +225,24 @@ impl Intake {
     }
 
     /// The bar is the next of its instrument.
-    fn pass(&mut self, bar: ClosedBar) -> FeedEvent {
+    fn accept(&mut self, bar: ClosedBar) -> FeedEvent {
         let raw = *bar.get();
-        let lane = self.lanes.entry(raw.instrument).or_default();
-        lane.expected = Some(raw.close_time);
-        lane.is_interrupted = false;
-        lane.recent.insert(raw.close_time, bar);
-        while lane.recent.len() > RECENT_MAX {
-            lane.recent.pop_first();
+        let bars = self.instruments.entry(raw.instrument).or_default();
+        bars.expected = Some(raw.close_time);
+        bars.is_interrupted = false;
+        bars.recent.insert(raw.close_time, bar);
+        // Older bars can no longer be told apart from revisions; they are out of order in either
+        // case, and the strategy sees neither.
+        while bars.recent.len() > RECENT_MAX {
+            bars.recent.pop_first();
         }
         FeedEvent::Closed(bar)
     }
 }
 
-impl Lane {
-    /// What a bar is that is not after the last one; `None` if it is.
-    fn known(&self, bar: &ClosedBar) -> Option<FeedEvent> {
+impl InstrumentBars {
+    /// What a bar is that does not come after the last one; `None` if it does.
+    fn classify_old(&self, bar: &ClosedBar) -> Option<FeedEvent> {
         if let Some(told) = self.recent.get(&bar.get().close_time) {
             return Some(if told == bar {
                 FeedEvent::Duplicate(*bar)
@@ -243,8 +255,8 @@ impl Lane {
     }
 }
 
-impl Gap {
-    /// Whether a bar is one of those asked for.
+impl BarGap {
+    /// Whether a bar belongs to the gap.
     fn holds(&self, bar: &ClosedBar) -> bool {
         let raw = bar.get();
         raw.instrument == self.instrument && raw.open_time >= self.from && raw.open_time < self.to
@@ -273,9 +285,9 @@ mod tests {
         .unwrap()
     }
 
-    fn intake(is_continuous: bool) -> Intake {
+    fn intake(is_continuous: bool) -> BarIntake {
         let ids = (0..2).map(InstrumentId);
-        Intake::new(10, is_continuous, ids, &BTreeMap::new())
+        BarIntake::new(10, is_continuous, ids, &BTreeMap::new())
     }
 
     fn text(event: &FeedEvent) -> String {
@@ -294,10 +306,10 @@ mod tests {
         format!("{code} {}@{}..{}", gap.instrument.0, gap.from.0, gap.to.0)
     }
 
-    fn offered(intake: &mut Intake, bar: ClosedBar) -> String {
+    fn offered(intake: &mut BarIntake, bar: ClosedBar) -> String {
         match intake.offer(bar) {
-            Offer::Event(event) => text(&event),
-            Offer::After(gaps) => {
+            OfferOutcome::Event(event) => text(&event),
+            OfferOutcome::After(gaps) => {
                 let gaps: Vec<String> = gaps
                     .iter()
                     .map(|gap| format!("{}@{}..{}", gap.instrument.0, gap.from.0, gap.to.0))
@@ -335,14 +347,14 @@ mod tests {
         let mut intake = intake(true);
         intake.offer(bar(0, 20, 1));
         assert_eq!(offered(&mut intake, bar(0, 60, 1)), "after 0@20..50");
-        let gap = Gap {
+        let gap = BarGap {
             instrument: InstrumentId(0),
             from: UnixNanos(20),
             to: UnixNanos(50),
         };
         // Out of sequence, one twice, one outside.
         let found = vec![bar(0, 50, 1), bar(0, 30, 1), bar(0, 30, 1), bar(0, 60, 9)];
-        let events = intake.fill(vec![(gap, Ok(found))]);
+        let events = intake.fill_gaps(vec![(gap, Ok(found))]);
         assert_eq!(
             texts(&events),
             [
@@ -373,15 +385,15 @@ mod tests {
             "after 0@60..80 1@20..80"
         );
         let gaps = match intake.offer(bar(0, 90, 1)) {
-            Offer::After(gaps) => gaps,
-            Offer::Event(event) => panic!("{event:?}"),
+            OfferOutcome::After(gaps) => gaps,
+            OfferOutcome::Event(event) => panic!("{event:?}"),
         };
         let found = vec![
             (gaps[0], Err("no answer".to_owned())),
             (gaps[1], Ok(vec![bar(1, 50, 1)])),
         ];
         assert_eq!(
-            texts(&intake.fill(found)),
+            texts(&intake.fill_gaps(found)),
             [
                 "closed-bar 1@50",
                 "missing-bars 0@60..80",
@@ -396,7 +408,7 @@ mod tests {
     fn what_a_run_has_decided_is_where_the_feed_goes_on() {
         let decided = BTreeMap::from([(InstrumentId(0), UnixNanos(40))]);
         let ids = (0..2).map(InstrumentId);
-        let mut intake = Intake::new(10, false, ids, &decided);
+        let mut intake = BarIntake::new(10, false, ids, &decided);
         let gaps = intake.gaps(UnixNanos(75));
         assert_eq!(gaps.len(), 1);
         assert_eq!((gaps[0].from.0, gaps[0].to.0), (40, 70));
@@ -429,15 +441,15 @@ mod tests {
                 }
                 let next = bar(id, at * 10, 1);
                 let event = match intake.offer(next) {
-                    Offer::Event(event) => event,
-                    Offer::After(gaps) => {
+                    OfferOutcome::Event(event) => event,
+                    OfferOutcome::After(gaps) => {
                         let found = gaps.iter().map(|gap| {
                             let bars = (gap.from.0 / 10..gap.to.0 / 10)
                                 .map(|open| bar(gap.instrument.0, open * 10 + 10, 1));
                             (*gap, Ok(bars.collect()))
                         });
-                        take(&intake.fill(found.collect()))?;
-                        let Offer::Event(event) = intake.offer(next) else {
+                        take(&intake.fill_gaps(found.collect()))?;
+                        let OfferOutcome::Event(event) = intake.offer(next) else {
                             return Err(TestCaseError::fail("asked twice"));
                         };
                         prop_assert!(matches!(event, FeedEvent::Closed(_)));

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::field::{FieldError, number, shown};
 
-/// The instruments in the sequence of the manifest, each with the venue's symbol for it.
+/// The instruments in the manifest's sequence, each with the venue's symbol.
 #[derive(Clone, Debug)]
 pub struct Listings {
     all: Vec<(Instrument, String)>,
@@ -19,33 +19,25 @@ pub struct Listings {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ListingError {
-    /// Two instruments under one symbol: a bar could be of either.
+    /// Two instruments under one symbol: a bar could belong to either.
     #[error("two instruments have the venue's symbol {symbol:?}")]
-    Twice {
-        /// The symbol.
-        symbol: String,
-    },
-    /// The venue has no such symbol.
-    #[error("{symbol:?} is no symbol: letters, digits and . - / only")]
-    Symbol {
-        /// The symbol.
-        symbol: String,
-    },
+    Twice { symbol: String },
+    /// Not a symbol.
+    #[error("invalid symbol {symbol:?}: use letters, digits and . - / only")]
+    Symbol { symbol: String },
     /// The venue's stream has no bars of this length.
     #[error("{venue} has no bars of {timeframe}; it has {known}")]
     Timeframe {
-        /// The venue.
         venue: &'static str,
-        /// The timeframe asked for.
+        /// The timeframe requested.
         timeframe: Timeframe,
-        /// What there is.
         known: &'static str,
     },
 }
 
-/// Prices and volume of a bar, as a venue spells them.
+/// Prices and volume of a bar, in a venue's JSON.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Values<'a> {
+pub(crate) struct BarFields<'a> {
     /// The venue's names of open, high, low, close and volume.
     pub(crate) names: [&'static str; 5],
     /// Their values, in the same sequence.
@@ -57,8 +49,8 @@ impl Listings {
     ///
     /// # Errors
     ///
-    /// Returns [`ListingError`] if a symbol is none or stands for two instruments, or the length
-    /// is one of calendar months.
+    /// Returns [`ListingError`] if a symbol is invalid or used twice, or the length is one of
+    /// calendar months.
     pub fn new(all: Vec<(Instrument, String)>, timeframe: Timeframe) -> Result<Self, ListingError> {
         let Timeframe::Fixed(timeframe_nanos) = timeframe else {
             return Err(ListingError::Timeframe {
@@ -69,6 +61,7 @@ impl Listings {
         };
         let mut seen = std::collections::BTreeSet::new();
         for (_, symbol) in &all {
+            // Symbols become part of URLs and of subscriptions, unescaped.
             let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-/".contains(&byte);
             if symbol.is_empty() || !symbol.bytes().all(plain) {
                 return Err(ListingError::Symbol {
@@ -99,7 +92,7 @@ impl Listings {
         Timeframe::Fixed(self.timeframe_nanos)
     }
 
-    /// Every instrument.
+    /// The id of every instrument.
     pub fn ids(&self) -> impl Iterator<Item = InstrumentId> + '_ {
         (0_u32..).zip(&self.all).map(|(id, _)| InstrumentId(id))
     }
@@ -115,7 +108,13 @@ impl Listings {
         self.get(id).map(|(_, symbol)| symbol.as_str())
     }
 
-    /// The instrument of an id.
+    /// The venue's symbol of an instrument that the run must have.
+    pub(crate) fn required_symbol(&self, id: InstrumentId) -> Result<&str, FieldError> {
+        self.symbol(id)
+            .ok_or_else(|| FieldError::new("symbol", "the run has no such instrument"))
+    }
+
+    /// The instrument with this id.
     #[must_use]
     pub fn instrument(&self, id: InstrumentId) -> Option<&Instrument> {
         self.get(id).map(|(instrument, _)| instrument)
@@ -125,38 +124,45 @@ impl Listings {
         self.all.get(usize::try_from(id.0).ok()?)
     }
 
-    /// The instrument under a venue's symbol.
+    /// The instrument with this symbol at the venue.
     pub(crate) fn find(
         &self,
         field: &str,
         symbol: &str,
     ) -> Result<(InstrumentId, &Instrument), FieldError> {
-        let listed = (0_u32..).zip(&self.all).find(|(_, one)| one.1 == symbol);
-        let (id, (instrument, _)) = listed
+        let (id, (instrument, _)) = (0_u32..)
+            .zip(&self.all)
+            .find(|(_, (_, own))| own == symbol)
             .ok_or_else(|| FieldError::new(field, format!("the run has no {:?}", shown(symbol))))?;
         Ok((InstrumentId(id), instrument))
     }
 
     /// A closed bar of an instrument, from its open time and the venue's texts.
     ///
-    /// Callers hold that the interval is over; this holds that it is one of the run's intervals
-    /// and that every value is exact at the instrument's scales.
+    /// The caller guarantees that the interval is over; this guarantees that it is one of the run's
+    /// intervals and that every value is exact at the instrument's scales. `time_field` names the
+    /// open time in errors.
     pub(crate) fn bar(
         &self,
         id: InstrumentId,
-        (field, open_time): (&str, UnixNanos),
-        values: Values<'_>,
+        time_field: &str,
+        open_time: UnixNanos,
+        values: BarFields<'_>,
     ) -> Result<ClosedBar, FieldError> {
         let (instrument, _) = self
             .get(id)
-            .ok_or_else(|| FieldError::new(field, "the run has no such instrument"))?;
+            .ok_or_else(|| FieldError::new(time_field, "the run has no such instrument"))?;
         if open_time.0.checked_rem_euclid(self.timeframe_nanos) != Some(0) {
-            return Err(FieldError::new(field, "is not the start of an interval"));
+            return Err(FieldError::new(
+                time_field,
+                "is not the start of an interval",
+            ));
         }
-        let close_time = open_time.0.checked_add(self.timeframe_nanos);
-        let close_time = close_time
+        let close_time = open_time
+            .0
+            .checked_add(self.timeframe_nanos)
             .map(UnixNanos)
-            .ok_or_else(|| FieldError::new(field, "is too far from 1970"))?;
+            .ok_or_else(|| FieldError::new(time_field, "is too far from 1970"))?;
         let [open, high, low, close, volume] = values.values;
         let [open_name, high_name, low_name, close_name, volume_name] = values.names;
         let price = |name, raw| number(name, raw, instrument.price_scale()).map(Price);

@@ -1,94 +1,90 @@
-//! The market data that a run can take, by name: which protocol, where it is, and the thread it
-//! runs on. It must never know what a run does with a bar.
+//! The market data sources that a run can name: their protocols, addresses and threads. It must
+//! never know what a run does with a bar.
 
 use core::fmt;
 
-use crate::feed::alpaca::Alpaca;
-use crate::feed::binance::{Binance, Stream};
+use crate::feed::alpaca::AlpacaFeed;
+use crate::feed::binance::BinanceFeed;
+use crate::feed::config::FeedConfig;
 use crate::feed::event::FeedEvent;
-use crate::feed::inbox::Inbox;
+use crate::feed::inbox::FeedInbox;
 use crate::feed::listing::{ListingError, Listings};
-use crate::feed::protocol::Protocol;
-use crate::feed::session::{self, Settings};
+use crate::feed::protocol::{BarOrigin, FeedProtocol};
+use crate::feed::task;
 use crate::net::credentials::Credentials;
 use crate::net::dial::Dialer;
 use tokio::sync::mpsc::Sender;
 
-/// Market data of a venue. A manifest's feed that has one of these names takes its bars there and
-/// nowhere else.
+/// Market data of a venue. A manifest whose feed has one of these names takes its bars from there
+/// and nowhere else.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Market {
-    /// Binance spot.
-    Binance(Stream),
-    /// Alpaca stocks.
-    Alpaca(Stream),
+pub enum MarketSource {
+    Binance(BarOrigin),
+    Alpaca(BarOrigin),
 }
 
 /// Everything that a market's task owns.
 #[derive(Clone)]
-pub struct Connection {
-    /// How it is reached.
-    pub settings: Settings,
-    /// What the run trades.
+pub struct MarketConnection {
+    pub config: FeedConfig,
+    /// The instruments of the run.
     pub listings: Listings,
-    /// Makes connections.
     pub dialer: Dialer,
-    /// The account's key, where the venue asks for one.
+    /// The key, where the venue requires one.
     pub credentials: Option<Credentials>,
-    /// Which of the venue's sources of data, where it has several.
+    /// Which of the venue's data sources, where it has several.
     pub source: String,
 }
 
-impl fmt::Debug for Connection {
+impl fmt::Debug for MarketConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection")
-            .field("settings", &self.settings)
+        f.debug_struct("MarketConnection")
+            .field("config", &self.config)
             .finish_non_exhaustive()
     }
 }
 
-/// Why a market is not connected to.
+/// Why a market cannot be connected to.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MarketError {
-    /// The instruments or the length of the bars.
+    /// Instruments or length of the bars.
     #[error(transparent)]
     Listing(#[from] ListingError),
-    /// The venue asks for a key.
-    #[error("alpaca gives bars to those with a key only")]
+    /// The venue requires a key.
+    #[error("alpaca requires a key for market data")]
     NoKey,
-    /// A thread.
-    #[error("no thread for the feed: {0}")]
+    #[error("cannot start a thread for the feed: {0}")]
     Thread(#[from] std::io::Error),
 }
 
-impl Market {
-    /// All of them.
+impl MarketSource {
+    /// Every market.
     pub const ALL: [Self; 4] = [
-        Self::Binance(Stream::Klines),
-        Self::Binance(Stream::Trades),
-        Self::Alpaca(Stream::Klines),
-        Self::Alpaca(Stream::Trades),
+        Self::Binance(BarOrigin::Venue),
+        Self::Binance(BarOrigin::Trades),
+        Self::Alpaca(BarOrigin::Venue),
+        Self::Alpaca(BarOrigin::Trades),
     ];
 
-    /// The market with this name; `None` for the name of any other feed.
+    /// The market with this name; `None` for any other feed.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|market| market.name() == name)
     }
 
-    /// Its name.
+    /// The name in a manifest.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Binance(Stream::Klines) => "binance",
-            Self::Binance(Stream::Trades) => "binance-trades",
-            Self::Alpaca(Stream::Klines) => "alpaca",
-            Self::Alpaca(Stream::Trades) => "alpaca-trades",
+            Self::Binance(BarOrigin::Venue) => "binance",
+            Self::Binance(BarOrigin::Trades) => "binance-trades",
+            Self::Alpaca(BarOrigin::Venue) => "alpaca",
+            Self::Alpaca(BarOrigin::Trades) => "alpaca-trades",
         }
     }
 
-    /// The public addresses of its stream and of its history.
+    /// The public addresses of its stream and its history.
     #[must_use]
     pub const fn addresses(self) -> [&'static str; 2] {
         match self {
@@ -100,24 +96,24 @@ impl Market {
         }
     }
 
-    /// Begins to take its bars, on a thread that ends when the inbox is dropped.
+    /// Starts to receive its bars, on a thread that ends when the inbox is dropped.
     ///
     /// # Errors
     ///
-    /// Returns [`MarketError`] naming what does not hold. Nothing was sent then.
-    pub fn begin(self, connection: Connection) -> Result<Inbox, MarketError> {
+    /// Returns [`MarketError`] naming the defect; nothing was sent then.
+    pub fn start(self, connection: MarketConnection) -> Result<FeedInbox, MarketError> {
         match self {
             Self::Binance(stream) => spawn(binance(&connection, stream)?, connection),
             Self::Alpaca(stream) => spawn(alpaca(&connection, stream)?, connection),
         }
     }
 
-    /// Whether [`Market::begin`] could begin.
+    /// Checks what [`MarketSource::start`] would need, without a connection.
     ///
     /// # Errors
     ///
-    /// Returns [`MarketError`] naming what does not hold.
-    pub fn check(self, connection: &Connection) -> Result<(), MarketError> {
+    /// Returns [`MarketError`] naming the defect.
+    pub fn check(self, connection: &MarketConnection) -> Result<(), MarketError> {
         match self {
             Self::Binance(stream) => binance(connection, stream).map(drop),
             Self::Alpaca(stream) => alpaca(connection, stream).map(drop),
@@ -125,41 +121,44 @@ impl Market {
     }
 }
 
-fn binance(connection: &Connection, stream: Stream) -> Result<Binance, MarketError> {
-    Ok(Binance::new(connection.listings.clone(), stream)?)
+fn binance(connection: &MarketConnection, stream: BarOrigin) -> Result<BinanceFeed, MarketError> {
+    Ok(BinanceFeed::new(connection.listings.clone(), stream)?)
 }
 
-fn alpaca(connection: &Connection, stream: Stream) -> Result<Alpaca, MarketError> {
+fn alpaca(connection: &MarketConnection, stream: BarOrigin) -> Result<AlpacaFeed, MarketError> {
     let key = connection.credentials.clone().ok_or(MarketError::NoKey)?;
     let listings = connection.listings.clone();
-    Ok(Alpaca::new(listings, stream, &connection.source, key)?)
+    Ok(AlpacaFeed::new(listings, stream, &connection.source, key)?)
 }
 
-fn spawn<P: Protocol + 'static>(protocol: P, connection: Connection) -> Result<Inbox, MarketError> {
-    let Connection {
-        settings, dialer, ..
-    } = connection;
+fn spawn<P: FeedProtocol + 'static>(
+    protocol: P,
+    connection: MarketConnection,
+) -> Result<FeedInbox, MarketError> {
+    let MarketConnection { config, dialer, .. } = connection;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let (sender, inbox) = Inbox::pair()?;
-    let work = move || runtime.block_on(take(protocol, settings, dialer, sender));
+    let (sender, inbox) = FeedInbox::pair()?;
+    let work = move || runtime.block_on(run_market(protocol, config, dialer, sender));
+    // A thread and a runtime of its own: a venue that floods one run cannot delay the feed of
+    // another.
     std::thread::Builder::new()
         .name("market".to_owned())
         .spawn(work)?;
     Ok(inbox)
 }
 
-async fn take<P: Protocol>(
+async fn run_market<P: FeedProtocol>(
     protocol: P,
-    settings: Settings,
+    config: FeedConfig,
     dialer: Dialer,
     events: Sender<FeedEvent>,
 ) {
     let last = events.clone();
-    if let Err(error) = session::run(protocol, settings, dialer, events).await {
+    if let Err(error) = task::run_feed(protocol, config, dialer, events).await {
         let reason = error.to_string();
-        let _nobody_listens = last.send(FeedEvent::SessionEnd { reason }).await;
+        let _no_receiver = last.send(FeedEvent::Ended { reason }).await;
     }
 }
 
@@ -169,17 +168,17 @@ mod tests {
 
     #[test]
     fn each_market_has_one_name_and_encrypted_addresses() {
-        use crate::net::endpoint::{Endpoint, Kind};
+        use crate::net::endpoint::{Endpoint, EndpointKind};
         let names = ["binance", "binance-trades", "alpaca", "alpaca-trades"];
-        for (name, market) in names.into_iter().zip(Market::ALL) {
+        for (name, market) in names.into_iter().zip(MarketSource::ALL) {
             assert_eq!(market.name(), name);
-            assert_eq!(Market::named(name), Some(market));
+            assert_eq!(MarketSource::named(name), Some(market));
             let [stream, history] = market.addresses();
-            Endpoint::parse(stream, Kind::WebSocket).unwrap();
-            Endpoint::parse(history, Kind::Http).unwrap();
+            Endpoint::parse(stream, EndpointKind::WebSocket).unwrap();
+            Endpoint::parse(history, EndpointKind::Http).unwrap();
         }
         for other in ["stdin", "Binance", "binance ", "", "ticker"] {
-            assert_eq!(Market::named(other), None, "{other}");
+            assert_eq!(MarketSource::named(other), None, "{other}");
         }
     }
 }

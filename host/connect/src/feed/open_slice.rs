@@ -1,4 +1,4 @@
-//! How long the other bars of a close time are waited for. It must never know which those are.
+//! How long the other bars of a close time are waited for. It must never know which bars those are.
 
 use core::pin::Pin;
 use core::time::Duration;
@@ -8,7 +8,7 @@ use tokio::time::Sleep;
 
 use crate::wait::wait;
 
-/// The close time that waits for more bars, with its end.
+/// The close time that waits for more bars, with its timer.
 #[derive(Debug)]
 pub(crate) struct OpenSlice {
     patience: Option<Duration>,
@@ -16,7 +16,7 @@ pub(crate) struct OpenSlice {
 }
 
 impl OpenSlice {
-    /// Waits for `patience` after the first bar; forever if there is none.
+    /// Waits for `patience` after the first bar; for ever without it.
     pub(crate) const fn new(patience: Option<Duration>) -> Self {
         Self {
             patience,
@@ -24,7 +24,7 @@ impl OpenSlice {
         }
     }
 
-    /// A bar with this close time came.
+    /// A bar with this close time arrived.
     pub(crate) fn begin(&mut self, time: UnixNanos) {
         let is_later = self.open.as_ref().is_none_or(|(open, _)| *open < time);
         if let Some(patience) = self.patience.filter(|_| is_later) {
@@ -32,14 +32,14 @@ impl OpenSlice {
         }
     }
 
-    /// Waits for the end of the wait, and tells whose it was. It may be dropped while it waits.
+    /// Waits until the time is over, and returns the close time. It may be dropped while it waits.
     pub(crate) async fn ended(&mut self) -> UnixNanos {
         match &mut self.open {
             Some((time, sleep)) => {
                 sleep.as_mut().await;
                 let time = *time;
-                // Nothing is waited for until a later bar; the time stays, so that a bar that
-                // comes after it does not open its slice anew.
+                // No timer until a later bar. The close time stays, so that a late bar does not
+                // open its slice again.
                 self.open = Some((time, Box::pin(wait(Duration::MAX))));
                 time
             }

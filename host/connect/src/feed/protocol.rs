@@ -1,7 +1,5 @@
-//! What a venue's market-data protocol is to the session: bytes in, words out. It must never do
-//! any I/O, so that every answer can be tested from a table.
-
-use core::fmt;
+//! A venue's market-data protocol as the feed's task sees it: bytes in, messages out. It must never
+//! do any I/O, so that every answer can be tested from a table.
 
 use counterfoil_trading::aggregate::Trade;
 use counterfoil_trading::bar::ClosedBar;
@@ -10,107 +8,109 @@ use counterfoil_trading::time::UnixNanos;
 
 use crate::feed::listing::Listings;
 use crate::field::FieldError;
+use crate::net::secret::SecretText;
 
-/// A text that may hold a secret: it is sent and never shown.
-#[derive(Clone, Eq, PartialEq)]
-pub struct Outgoing(pub String);
-
-impl fmt::Debug for Outgoing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Outgoing({} bytes)", self.0.len())
-    }
+/// What the bars of a feed are made from.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum BarOrigin {
+    /// The venue sends finished bars.
+    Venue,
+    /// The venue sends trades; this crate aggregates them into bars.
+    Trades,
 }
 
 /// What a frame of the stream means.
 ///
-/// There is no way to say a forming bar: [`Said::Forming`] carries none.
+/// A bar that still forms cannot be expressed: the protocols read it as [`VenueMessage::Nothing`].
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Said {
-    /// The venue waits for this.
-    Answer(Outgoing),
-    /// The subscription stands: from here on nothing is lost.
+pub enum VenueMessage {
+    /// The venue expects this message.
+    Answer(SecretText),
+    /// The subscription is confirmed: from here on every bar arrives.
     Live,
-    /// A bar that is final.
+    /// A final bar.
     Closed(ClosedBar),
     /// Another version of a bar that was final.
     Revised(ClosedBar),
-    /// A trade.
     Trade(Trade),
-    /// A bar is forming, or another message that changes nothing.
+    /// A bar that still forms, or another message that changes nothing.
     Nothing,
-    /// What the venue takes back of its trades: the bars made of them stand.
+    /// The venue canceled or corrected trades: the bars made of them stay.
     Amended {
-        /// The message.
         input: Vec<u8>,
     },
-    /// Something that cannot be read.
+    /// A message that cannot be read.
     Refused {
-        /// Why.
         reason: String,
-        /// The message.
         input: Vec<u8>,
     },
-    /// The venue ends the session; it may be taken up again.
+    /// The venue ends the connection; another may be opened.
     Ends {
-        /// What it said.
         reason: String,
     },
-    /// The venue will not serve this client: trying again changes nothing.
+    /// The venue refuses to serve this client: another attempt would not help.
     Denied {
-        /// What it said.
         reason: String,
     },
 }
 
 /// A range of open times, the end exclusive, of one instrument.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct Gap {
-    /// Whose bars.
+pub struct BarGap {
     pub instrument: InstrumentId,
-    /// Open time of the first bar that is wanted.
+    /// Open time of the first missing bar.
     pub from: UnixNanos,
-    /// Open time of the first bar that is not wanted any more.
+    /// Open time of the bar after the last missing one.
     pub to: UnixNanos,
 }
 
-/// One page of an answer to a gap.
+/// One page of the history.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Page {
+pub struct HistoryPage {
     /// Its bars, all closed by the venue's own time.
     pub bars: Vec<ClosedBar>,
-    /// How to ask for the next page; `None` at the last.
+    /// Token of the next page; `None` on the last.
     pub next: Option<String>,
 }
 
 /// A venue's market-data protocol.
-pub trait Protocol: Send + Sync {
-    /// What is subscribed to.
+pub trait FeedProtocol: Send + Sync {
+    /// The instruments subscribed to.
     fn listings(&self) -> &Listings;
 
-    /// Whether every interval has a bar, traded or not. Where it has not, a hole is no loss as
-    /// long as the connection held.
+    /// Whether every interval has a bar, traded or not. Where it has not, a hole is no loss while
+    /// the connection lasts.
     fn is_continuous(&self) -> bool;
 
-    /// Path and query of the stream, behind the base URL's path.
+    /// Path and query of the stream, after the base URL's path.
     fn stream_target(&self) -> String;
 
-    /// Begins a connection: what to send at once.
-    fn open(&mut self) -> Vec<Outgoing>;
+    /// The messages to send at the beginning of a connection.
+    fn open(&mut self) -> Vec<SecretText>;
 
-    /// What one frame means, in the sequence in which it says it.
-    fn read(&mut self, frame: &[u8], said: &mut Vec<Said>);
+    /// Appends the messages of one frame, in their sequence.
+    fn read(&mut self, frame: &[u8], messages: &mut Vec<VenueMessage>);
 
-    /// Path and query that ask for the bars of a gap.
-    fn gap_target(&self, gap: &Gap, page: Option<&str>) -> String;
+    /// Path and query of the request for a page of a gap.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`FieldError`] if the run does not have the instrument.
+    fn gap_target(&self, gap: &BarGap, page: Option<&str>) -> Result<String, FieldError>;
 
-    /// The headers of such a request: name and secret value.
-    fn gap_headers(&self) -> Vec<(&'static str, Outgoing)>;
+    /// The headers of that request: name and secret value.
+    fn gap_headers(&self) -> Vec<(&'static str, SecretText)>;
 
-    /// The bars of an answer that are closed at `venue_time`, the time the answer was made by the
-    /// venue's own clock; bars that are still forming are left out.
+    /// The bars of a response that are closed at `venue_time`, the time of the response by the
+    /// venue's own clock; bars that still form are left out.
     ///
     /// # Errors
     ///
     /// Returns [`FieldError`] naming the first field that cannot be read.
-    fn gap_page(&self, gap: &Gap, body: &[u8], venue_time: UnixNanos) -> Result<Page, FieldError>;
+    fn gap_page(
+        &self,
+        gap: &BarGap,
+        body: &[u8],
+        venue_time: UnixNanos,
+    ) -> Result<HistoryPage, FieldError>;
 }

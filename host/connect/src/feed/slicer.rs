@@ -1,5 +1,5 @@
-//! Bars of a feed to slices: which bars a run decides together. It must never wait: whoever calls
-//! it does.
+//! Groups the bars of a feed into slices: the bars that a run decides together. It must never wait:
+//! its caller does.
 
 use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::slice::{Slice, SliceError};
@@ -7,10 +7,10 @@ use counterfoil_trading::time::UnixNanos;
 
 use crate::feed::event::FeedEvent;
 
-/// The slice under way.
+/// The slice in progress.
 ///
-/// A slice ends when every instrument has reported, at an end-of-slice event, or at a bar with a
-/// later close time. A bar that comes after its slice has ended is late.
+/// A slice ends when every instrument has a bar, at an end-of-slice event, or at a bar with a later
+/// close time. A bar that arrives after its slice has ended is late.
 #[derive(Clone, Debug)]
 pub struct Slicer {
     instruments: usize,
@@ -20,20 +20,20 @@ pub struct Slicer {
     ended: Option<UnixNanos>,
 }
 
-/// What an event means for the run.
+/// What an event means for the slice in progress.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Sliced {
-    /// Nothing yet.
+pub enum SliceProgress {
+    /// The slice needs more bars.
     Waiting,
-    /// The slice that was handed in is whole.
+    /// The slice passed in by the caller is complete.
     Whole,
-    /// Something to record or to count; it is no part of a slice.
+    /// An event to record or to count; not part of a slice.
     Note(FeedEvent),
 }
 
 impl Slicer {
-    /// Slices of a number of instruments, after the slice that ended last, with the bars of one
-    /// that is under way.
+    /// Slices of this number of instruments, after the slice that ended last, continued with the
+    /// bars of one in progress.
     #[must_use]
     pub fn new(instruments: usize, ended: Option<UnixNanos>, under_way: Slice) -> Self {
         Self {
@@ -44,74 +44,80 @@ impl Slicer {
         }
     }
 
-    /// Adds the bar that ended the slice before; true if the slice is whole by it.
+    /// Adds the bar that ended the slice before; true if the slice is complete with it.
     ///
     /// # Errors
     ///
     /// Returns [`SliceError`] if bars do not fit together.
-    pub fn next(&mut self, slice: &mut Slice) -> Result<bool, SliceError> {
+    pub fn start_next(&mut self, slice: &mut Slice) -> Result<bool, SliceError> {
         if let Some(bar) = self.ahead.take() {
             self.pending.add(bar)?;
         }
         let is_whole = self.pending.bars().len() >= self.instruments;
         if is_whole {
-            self.give(slice);
+            self.hand_out(slice);
         }
         Ok(is_whole)
     }
 
-    /// Takes an event. If it ends the slice under way, that is in `slice`; call
-    /// [`Slicer::next`] before the next event then.
+    /// Applies an event. If it ends the slice in progress, that is in `slice`; call
+    /// [`Slicer::start_next`] before the next event then.
     ///
     /// # Errors
     ///
     /// Returns [`SliceError`] if bars do not fit together.
-    pub fn take(&mut self, event: FeedEvent, slice: &mut Slice) -> Result<Sliced, SliceError> {
+    pub fn push(
+        &mut self,
+        event: FeedEvent,
+        slice: &mut Slice,
+    ) -> Result<SliceProgress, SliceError> {
         if let FeedEvent::EndOfSlice(time) = event {
             let is_it = self.pending.close_time() == Some(time);
             if is_it {
-                self.give(slice);
+                self.hand_out(slice);
             }
             return Ok(if is_it {
-                Sliced::Whole
+                SliceProgress::Whole
             } else {
-                Sliced::Waiting
+                SliceProgress::Waiting
             });
         }
         let FeedEvent::Closed(bar) = event else {
-            return Ok(Sliced::Note(event));
+            return Ok(SliceProgress::Note(event));
         };
         let time = bar.get().close_time;
         let under_way = self.pending.close_time();
+        // A slice is decided once. A bar that arrives after that would have to change a decision
+        // that is signed and perhaps sent.
         if self.ended.max(under_way.filter(|slice| time < *slice)) >= Some(time) {
-            return Ok(Sliced::Note(FeedEvent::Late(bar)));
+            return Ok(SliceProgress::Note(FeedEvent::Late(bar)));
         }
         if under_way.is_some_and(|slice| time > slice) {
             self.ahead = Some(bar);
-            self.give(slice);
-            return Ok(Sliced::Whole);
+            self.hand_out(slice);
+            return Ok(SliceProgress::Whole);
         }
         match self.pending.add(bar) {
             Ok(()) if self.pending.bars().len() >= self.instruments => {
-                self.give(slice);
-                Ok(Sliced::Whole)
+                self.hand_out(slice);
+                Ok(SliceProgress::Whole)
             }
-            Ok(()) => Ok(Sliced::Waiting),
-            Err(SliceError::Duplicate { .. }) => Ok(Sliced::Note(FeedEvent::Duplicate(bar))),
+            Ok(()) => Ok(SliceProgress::Waiting),
+            Err(SliceError::Duplicate { .. }) => Ok(SliceProgress::Note(FeedEvent::Duplicate(bar))),
             Err(error) => Err(error),
         }
     }
 
-    /// Gives out what is left at the end of the feed; false if nothing is.
+    /// Hands out what is left at the end of the feed; false if nothing is.
     pub fn finish(&mut self, slice: &mut Slice) -> bool {
         let is_left = !self.pending.bars().is_empty();
         if is_left {
-            self.give(slice);
+            self.hand_out(slice);
         }
         is_left
     }
 
-    fn give(&mut self, slice: &mut Slice) {
+    fn hand_out(&mut self, slice: &mut Slice) {
         core::mem::swap(slice, &mut self.pending);
         self.pending.clear();
         self.ended = self.ended.max(slice.close_time());
@@ -152,13 +158,13 @@ mod tests {
         };
         for event in events {
             slice.clear();
-            match slicer.take(event, &mut slice).unwrap() {
-                Sliced::Waiting => {}
-                Sliced::Whole => out.push(show(&slice)),
-                Sliced::Note(event) => out.push(event.code().to_owned()),
+            match slicer.push(event, &mut slice).unwrap() {
+                SliceProgress::Waiting => {}
+                SliceProgress::Whole => out.push(show(&slice)),
+                SliceProgress::Note(event) => out.push(event.code().to_owned()),
             }
             slice.clear();
-            if slicer.next(&mut slice).unwrap() {
+            if slicer.start_next(&mut slice).unwrap() {
                 out.push(show(&slice));
             }
         }

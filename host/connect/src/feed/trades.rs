@@ -1,5 +1,5 @@
-//! Trades of a stream to bars, by the aggregator that ingestion uses too. It must never let a bar
-//! pass of which trades may be lost.
+//! Aggregates the trades of a stream into bars, by the aggregator that ingestion uses too. It must
+//! never pass a bar of which trades may be missing.
 
 use counterfoil_trading::aggregate::{BarAggregator, TimeframeNotFixed, Trade};
 use counterfoil_trading::bar::ClosedBar;
@@ -7,18 +7,18 @@ use counterfoil_trading::time::{Timeframe, UnixNanos};
 
 use crate::feed::event::FeedEvent;
 
-/// The bars that trades make while one connection lasts.
+/// The bars that the trades of one connection make.
 #[derive(Clone, Debug)]
 pub struct TradeBars {
     timeframe: Timeframe,
     lateness_nanos: i64,
     aggregator: BarAggregator,
-    /// Where the first interval begins that the connection covers whole.
+    /// The start of the first interval that the connection covers entirely.
     whole_from: Option<UnixNanos>,
 }
 
 impl TradeBars {
-    /// Bars of one length, from trades that may be `lateness_nanos` on their way.
+    /// Bars of one length, from trades that may be `lateness_nanos` late.
     ///
     /// # Errors
     ///
@@ -32,7 +32,7 @@ impl TradeBars {
         })
     }
 
-    /// The connection is gone: what was forming is not whole any more.
+    /// The connection is lost: the bars in progress are incomplete.
     ///
     /// # Errors
     ///
@@ -42,7 +42,7 @@ impl TradeBars {
         Ok(())
     }
 
-    /// Adds a trade: the bars it closed, and what is to be told of it.
+    /// Adds a trade; returns the bars it closed, and the event to report, if any.
     ///
     /// The interval of a connection's first trade may have begun before it, so its bar does not
     /// pass; the history has it.

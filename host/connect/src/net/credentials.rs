@@ -8,8 +8,12 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::feed::alpaca::KEY_HEADERS;
-use crate::feed::protocol::Outgoing;
+use crate::net::secret::SecretText;
+
+/// Names of the headers that carry the key and the secret.
+///
+/// Source: "Authentication" of the Alpaca API documentation.
+pub const KEY_HEADERS: [&str; 2] = ["apca-api-key-id", "apca-api-secret-key"];
 
 /// The most bytes of a credentials file.
 const FILE_BYTES_MAX: u64 = 4 << 10;
@@ -28,41 +32,28 @@ pub enum CredentialsError {
     /// The file cannot be read.
     #[error("cannot read {path}: {source}")]
     File {
-        /// The file.
         path: String,
-        /// Why.
         source: std::io::Error,
     },
-    /// Somebody else can read the file.
+    /// The file can be read by others.
     #[error(
-        "{path} can be read by others (mode {mode:o}); run: chmod 600 {path}, and consider the key known"
+        "{path} is readable by other users (mode {mode:o}); run `chmod 600 {path}`, and replace the key: others may have read it"
     )]
-    Open {
-        /// The file.
-        path: String,
-        /// Its permission bits.
-        mode: u32,
-    },
+    Open { path: String, mode: u32 },
     /// The file holds something else.
-    #[error("{path} does not hold {{\"key\": \"...\", \"secret\": \"...\"}}")]
-    Malformed {
-        /// The file.
-        path: String,
-    },
+    #[error("{path} is not a credentials file; expected {{\"key\": \"...\", \"secret\": \"...\"}}")]
+    Malformed { path: String },
     /// A variable is not set.
-    #[error("the environment has no {name}")]
-    Variable {
-        /// Its name.
-        name: String,
-    },
-    /// Key or secret is empty or holds something other than visible ASCII.
-    #[error("a key and a secret are visible ASCII, and not empty")]
+    #[error("environment variable {name} is not set")]
+    Variable { name: String },
+    /// Key or secret is empty or contains something other than visible ASCII.
+    #[error("invalid key or secret: use visible ASCII characters only, at least one")]
     Letters,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct CredentialsFile {
     key: String,
     secret: String,
 }
@@ -72,8 +63,9 @@ impl Credentials {
     ///
     /// # Errors
     ///
-    /// Returns [`CredentialsError::Letters`] if one could not stand in a header.
+    /// Returns [`CredentialsError::Letters`] if one of them cannot be a header value.
     pub fn new(key: &str, secret: &str) -> Result<Self, CredentialsError> {
+        // A line end in a key would add a header of its own to every request.
         let plain = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
         if !plain(key) || !plain(secret) {
             return Err(CredentialsError::Letters);
@@ -90,11 +82,12 @@ impl Credentials {
         &self.key
     }
 
-    /// The credentials in a file: `{"key": "...", "secret": "..."}`, readable by its owner only.
+    /// Reads credentials from a file: `{"key": "...", "secret": "..."}`, readable by its owner
+    /// only.
     ///
     /// # Errors
     ///
-    /// Returns [`CredentialsError`] if the file cannot be read, is open to others or holds
+    /// Returns [`CredentialsError`] if the file cannot be read, is readable by others or holds
     /// something else.
     pub fn from_file(path: &Path) -> Result<Self, CredentialsError> {
         let name = path.display().to_string();
@@ -102,18 +95,20 @@ impl Credentials {
             path: name.clone(),
             source,
         };
-        // The permissions are those of the file that is read, whatever happens to its name.
+        // The permissions of the open file, not of its path: between two look-ups of the path
+        // another file could take its place.
         let file = std::fs::File::open(path).map_err(failed)?;
         let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o777;
         if mode & 0o077 != 0 {
             return Err(CredentialsError::Open { path: name, mode });
         }
         let mut text = String::new();
+        // Bounded: the path may name a device or another large file by mistake.
         file.take(FILE_BYTES_MAX)
             .read_to_string(&mut text)
             .map_err(failed)?;
-        // The parser's own error would repeat what it read.
-        let held: File =
+        // Without the parser's own error, which would repeat what it read.
+        let held: CredentialsFile =
             serde_json::from_str(&text).map_err(|_| CredentialsError::Malformed { path: name })?;
         Self::new(&held.key, &held.secret)
     }
@@ -135,17 +130,17 @@ impl Credentials {
         Self::new(&get(key)?, &get(secret)?)
     }
 
-    /// Key and secret, for the one message that must hold them.
+    /// Key and secret, for the one message that must contain them.
     pub(crate) fn reveal(&self) -> [&str; 2] {
         [&self.key, &self.secret]
     }
 
-    /// As the headers of a request.
-    pub(crate) fn headers(&self) -> Vec<(&'static str, Outgoing)> {
+    /// The headers of a request.
+    pub(crate) fn headers(&self) -> Vec<(&'static str, SecretText)> {
         let [key, secret] = KEY_HEADERS;
         vec![
-            (key, Outgoing(self.key.clone())),
-            (secret, Outgoing(self.secret.clone())),
+            (key, SecretText(self.key.clone())),
+            (secret, SecretText(self.secret.clone())),
         ]
     }
 }
@@ -184,7 +179,7 @@ mod tests {
     fn variables_are_asked_by_name() {
         let lookup = |name: &str| (name == "K").then(|| "key".to_owned());
         let error = Credentials::from_variables(["K", "S"], lookup).unwrap_err();
-        assert_eq!(error.to_string(), "the environment has no S");
+        assert_eq!(error.to_string(), "environment variable S is not set");
         let both = Credentials::from_variables(["K", "K"], lookup).unwrap();
         assert_eq!(both.reveal(), ["key", "key"]);
         assert!(Credentials::new("a\r\nb", "c").is_err());

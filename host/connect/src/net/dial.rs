@@ -15,58 +15,46 @@ use tokio_rustls::client::TlsStream;
 
 use crate::net::endpoint::Endpoint;
 
-/// Opens connections: the certificates that are trusted, and how long to try.
+/// Opens connections, with the trusted certificates and a time limit.
 #[derive(Clone)]
 pub struct Dialer {
     tls: TlsConnector,
     timeout: Duration,
 }
 
-/// Why no connection can be opened.
+/// Why no connection could be opened. Recorded in journals and order logs: the texts never change.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DialError {
-    /// This machine trusts nobody.
+    /// The system has no trusted certificate.
     #[error(
         "no trusted certificates were found ({problems} problems); install the system's ca-certificates"
     )]
     NoCertificates {
-        /// How many files could not be read.
+        /// Certificate files that could not be read.
         problems: usize,
     },
-    /// The encryption cannot be set up.
+    /// TLS cannot be configured.
     #[error("encryption cannot be set up: {0}")]
     Tls(#[from] rustls::Error),
-    /// The host's name cannot stand in a certificate.
+    /// The host name cannot be part of a certificate.
     #[error("{host} cannot be a certificate's name")]
-    Name {
-        /// The host.
-        host: String,
-    },
-    /// Nobody answers.
+    Name { host: String },
+    /// The connection was refused or broke.
     #[error("cannot connect to {endpoint}: {source}")]
     Connect {
-        /// Where.
         endpoint: String,
-        /// Why.
         source: std::io::Error,
     },
-    /// It took too long.
+    /// The connection took too long.
     #[error("cannot connect to {endpoint} within {timeout:?}")]
-    Timeout {
-        /// Where.
-        endpoint: String,
-        /// How long was tried.
-        timeout: Duration,
-    },
+    Timeout { endpoint: String, timeout: Duration },
 }
 
-/// A connection.
+/// An open connection, encrypted or not.
 #[derive(Debug)]
-pub enum Connection {
-    /// On this machine.
+pub enum DialedStream {
     Clear(TcpStream),
-    /// Encrypted.
     Encrypted(Box<TlsStream<TcpStream>>),
 }
 
@@ -105,12 +93,12 @@ impl Dialer {
         })
     }
 
-    /// A connection to an endpoint.
+    /// Opens a connection.
     ///
     /// # Errors
     ///
-    /// Returns [`DialError`] if there is none in time.
-    pub async fn dial(&self, endpoint: &Endpoint) -> Result<Connection, DialError> {
+    /// Returns [`DialError`] if there is none within the time limit.
+    pub async fn dial(&self, endpoint: &Endpoint) -> Result<DialedStream, DialError> {
         tokio::time::timeout(self.timeout, self.dial_now(endpoint))
             .await
             .map_err(|_elapsed| DialError::Timeout {
@@ -119,7 +107,7 @@ impl Dialer {
             })?
     }
 
-    async fn dial_now(&self, endpoint: &Endpoint) -> Result<Connection, DialError> {
+    async fn dial_now(&self, endpoint: &Endpoint) -> Result<DialedStream, DialError> {
         let failed = |source| DialError::Connect {
             endpoint: endpoint.to_string(),
             source,
@@ -128,14 +116,15 @@ impl Dialer {
         let stream = TcpStream::connect((host.as_str(), endpoint.port()))
             .await
             .map_err(failed)?;
-        // An order must not wait for a packet to fill.
+        // Without Nagle's algorithm: an order must not wait for a packet to fill.
         stream.set_nodelay(true).map_err(failed)?;
+        // Only an endpoint of this machine can be unencrypted: `Endpoint::parse` refuses any other.
         if !endpoint.is_encrypted() {
-            return Ok(Connection::Clear(stream));
+            return Ok(DialedStream::Clear(stream));
         }
         let name = ServerName::try_from(host.clone()).map_err(|_| DialError::Name { host })?;
         let stream = self.tls.connect(name, stream).await.map_err(failed)?;
-        Ok(Connection::Encrypted(Box::new(stream)))
+        Ok(DialedStream::Encrypted(Box::new(stream)))
     }
 }
 
@@ -145,7 +134,7 @@ impl fmt::Debug for Dialer {
     }
 }
 
-impl AsyncRead for Connection {
+impl AsyncRead for DialedStream {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -158,7 +147,7 @@ impl AsyncRead for Connection {
     }
 }
 
-impl AsyncWrite for Connection {
+impl AsyncWrite for DialedStream {
     fn poll_write(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,

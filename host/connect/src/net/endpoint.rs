@@ -1,4 +1,4 @@
-//! Where a service is. It must never let an unencrypted connection leave the machine.
+//! The address of a service. It must never allow an unencrypted connection to another machine.
 
 use core::fmt;
 
@@ -6,9 +6,9 @@ use url::{Host, Url};
 
 use crate::field::shown;
 
-/// What is spoken at an endpoint.
+/// The protocol of an endpoint.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Kind {
+pub enum EndpointKind {
     /// `https`, or `http` on this machine.
     Http,
     /// `wss`, or `ws` on this machine.
@@ -24,58 +24,53 @@ pub struct Endpoint {
     is_encrypted: bool,
 }
 
-/// Why an address is none.
+/// Why an address is invalid.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EndpointError {
-    /// It is no address.
-    #[error("{text:?} is no address: {reason}")]
-    Address {
-        /// The text.
-        text: String,
-        /// Why.
-        reason: String,
-    },
-    /// It is spoken in the clear to another machine.
-    #[error("{text:?} is not encrypted: only this machine may be reached so; write {scheme}://")]
+    /// Not a URL of this kind.
+    #[error("invalid address {text:?}: {reason}")]
+    Address { text: String, reason: String },
+    /// An unencrypted address of another machine.
+    #[error("address {text:?} is not encrypted, which only this machine may be; use {scheme}://")]
     Clear {
-        /// The text.
         text: String,
-        /// The scheme to use.
+        /// The scheme to use instead.
         scheme: &'static str,
     },
 }
 
 impl Endpoint {
-    /// The endpoint at an address such as `wss://stream.example`.
+    /// Parses an address such as `wss://stream.example`.
     ///
     /// # Errors
     ///
-    /// Returns [`EndpointError`] if it is no address of this kind, carries a user, a query or a
-    /// fragment, or is not encrypted and on another machine.
-    pub fn parse(text: &str, kind: Kind) -> Result<Self, EndpointError> {
+    /// Returns [`EndpointError`] if it is not a URL of this kind, contains a user, a query or a
+    /// fragment, or is an unencrypted address of another machine.
+    pub fn parse(text: &str, kind: EndpointKind) -> Result<Self, EndpointError> {
         let wrong = |reason: &str| EndpointError::Address {
-            // An address may carry a password.
+            // Without what stands before the @, which may be a password.
             text: shown(text.split('@').next_back().unwrap_or_default()),
             reason: reason.to_owned(),
         };
         let url = Url::parse(text).map_err(|error| wrong(&error.to_string()))?;
         let (encrypted, clear) = match kind {
-            Kind::Http => ("https", "http"),
-            Kind::WebSocket => ("wss", "ws"),
+            EndpointKind::Http => ("https", "http"),
+            EndpointKind::WebSocket => ("wss", "ws"),
         };
         let is_encrypted = url.scheme() == encrypted;
         if !is_encrypted && url.scheme() != clear {
-            return Err(wrong(&format!("it must begin with {encrypted}://")));
+            return Err(wrong(&format!("must begin with {encrypted}://")));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(wrong("a user or password does not belong into it"));
+            return Err(wrong("remove the user and password"));
         }
         if url.query().is_some() || url.fragment().is_some() {
-            return Err(wrong("a query or fragment does not belong into it"));
+            return Err(wrong("remove the query and fragment"));
         }
-        let host = url.host().ok_or_else(|| wrong("it names no host"))?;
+        let host = url.host().ok_or_else(|| wrong("no host"))?;
         let host = host.to_owned();
+        // In the clear anybody on the way could read the key and change the orders.
         if !is_encrypted && !is_here(&host) {
             return Err(EndpointError::Clear {
                 text: shown(text),
@@ -114,7 +109,7 @@ impl Endpoint {
         self.is_encrypted
     }
 
-    /// Path and query of a target behind the base path.
+    /// Path and query of a target after the base path.
     pub(crate) fn target(&self, target: &str) -> String {
         format!("{}{target}", self.path)
     }
@@ -149,7 +144,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(text: &str, kind: Kind, expect: &str) {
+    fn check(text: &str, kind: EndpointKind, expect: &str) {
         let got = match Endpoint::parse(text, kind) {
             Ok(endpoint) => endpoint.to_string(),
             Err(error) => error.to_string(),
@@ -159,18 +154,18 @@ mod tests {
 
     #[test]
     fn only_this_machine_is_reached_in_the_clear() {
-        check("https://a.example", Kind::Http, "a.example");
+        check("https://a.example", EndpointKind::Http, "a.example");
         check(
             "wss://a.example:9443/x/",
-            Kind::WebSocket,
+            EndpointKind::WebSocket,
             "a.example:9443/x",
         );
-        check("http://127.0.0.1:80/", Kind::Http, "127.0.0.1");
-        check("ws://[::1]:81", Kind::WebSocket, "[::1]:81");
-        check("ws://localhost:81", Kind::WebSocket, "localhost:81");
+        check("http://127.0.0.1:80/", EndpointKind::Http, "127.0.0.1");
+        check("ws://[::1]:81", EndpointKind::WebSocket, "[::1]:81");
+        check("ws://localhost:81", EndpointKind::WebSocket, "localhost:81");
         let clear = |text: &str, scheme: &str| {
             format!(
-                "{text:?} is not encrypted: only this machine may be reached so; write {scheme}://"
+                "address {text:?} is not encrypted, which only this machine may be; use {scheme}://"
             )
         };
         for text in [
@@ -178,11 +173,11 @@ mod tests {
             "http://10.0.0.1",
             "http://localhost.a.example",
         ] {
-            check(text, Kind::Http, &clear(text, "https"));
+            check(text, EndpointKind::Http, &clear(text, "https"));
         }
         check(
             "ws://a.example",
-            Kind::WebSocket,
+            EndpointKind::WebSocket,
             &clear("ws://a.example", "wss"),
         );
     }
@@ -191,23 +186,23 @@ mod tests {
     fn an_address_carries_no_secret_and_is_of_its_kind() {
         check(
             "https://me:hush@a.example",
-            Kind::Http,
-            "\"a.example\" is no address: a user or password does not belong into it",
+            EndpointKind::Http,
+            "invalid address \"a.example\": remove the user and password",
         );
         check(
             "https://a.example/?k=1",
-            Kind::Http,
-            "\"https://a.example/?k=1\" is no address: a query or fragment does not belong into it",
+            EndpointKind::Http,
+            "invalid address \"https://a.example/?k=1\": remove the query and fragment",
         );
         check(
             "wss://a.example",
-            Kind::Http,
-            "\"wss://a.example\" is no address: it must begin with https://",
+            EndpointKind::Http,
+            "invalid address \"wss://a.example\": must begin with https://",
         );
         check(
             "",
-            Kind::Http,
-            "\"\" is no address: relative URL without a base",
+            EndpointKind::Http,
+            "invalid address \"\": relative URL without a base",
         );
     }
 }

@@ -1,4 +1,5 @@
-//! One HTTP/1.1 request at a time to one service. It must never send a request twice.
+//! One HTTP/1.1 request at a time to one service. It must never send a request twice. Its error
+//! texts are recorded in journals and order logs: they never change.
 
 use core::time::Duration;
 
@@ -10,68 +11,60 @@ use hyper::{HeaderMap, Method, Request};
 use hyper_util::rt::TokioIo;
 use tokio::sync::Mutex;
 
-use crate::feed::protocol::Outgoing;
 use crate::net::dial::{DialError, Dialer};
 use crate::net::endpoint::Endpoint;
+use crate::net::secret::SecretText;
 
-/// The most bytes of an answer: ten thousand bars take about two million.
-pub const ANSWER_BYTES_MAX: usize = 16 << 20;
+/// The most bytes of a response: ten thousand bars take about two million.
+pub const RESPONSE_BYTES_MAX: usize = 16 << 20;
 
 /// A client of one service.
 #[derive(Debug)]
-pub struct Http {
+pub struct HttpClient {
     dialer: Dialer,
     endpoint: Endpoint,
     timeout: Duration,
-    /// The connection of the request before, if it may serve again.
+    /// The connection of the last request, if it may be used again.
     open: Mutex<Option<SendRequest<Full<Bytes>>>>,
 }
 
 /// A request.
 #[derive(Clone, Debug)]
-pub struct Ask {
-    /// What to do.
+pub struct HttpRequest {
     pub method: Method,
-    /// Path and query, behind the endpoint's path.
+    /// Path and query, after the endpoint's path.
     pub target: String,
     /// Names and values, which may be secret.
-    pub headers: Vec<(&'static str, Outgoing)>,
-    /// The body, JSON; empty for none.
+    pub headers: Vec<(&'static str, SecretText)>,
+    /// JSON; empty for none.
     pub body: Vec<u8>,
 }
 
-/// An answer.
+/// A response.
 #[derive(Clone, Debug)]
-pub struct Answer {
-    /// The status code.
+pub struct HttpResponse {
     pub status: u16,
     headers: HeaderMap,
-    /// The body.
     pub body: Vec<u8>,
 }
 
-/// Why there is no answer.
+/// Why there is no response.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HttpError {
     /// There was no connection: nothing was sent.
     #[error(transparent)]
     Dial(#[from] DialError),
-    /// The request is none: nothing was sent.
+    /// The request is invalid: nothing was sent.
     #[error("the request cannot be sent: {0}")]
     Request(String),
-    /// It is not known whether the service has the request.
+    /// Whether the service received the request is unknown.
     #[error("no answer from {endpoint}: {reason}")]
-    Unknown {
-        /// Where.
-        endpoint: String,
-        /// Why.
-        reason: String,
-    },
+    Unknown { endpoint: String, reason: String },
 }
 
-impl Http {
-    /// A client. Each request, with its answer, may take `timeout`.
+impl HttpClient {
+    /// A client. `timeout` limits each request with its response.
     #[must_use]
     pub fn new(dialer: Dialer, endpoint: Endpoint, timeout: Duration) -> Self {
         Self {
@@ -82,20 +75,21 @@ impl Http {
         }
     }
 
-    /// The answer to a request, which is sent once at most.
+    /// Sends a request, at most once, and returns the response.
     ///
     /// # Errors
     ///
-    /// Returns [`HttpError`]; of its kinds only [`HttpError::Unknown`] leaves open whether the
-    /// service acted.
-    pub async fn ask(&self, ask: Ask) -> Result<Answer, HttpError> {
-        let request = self.request(ask)?;
-        // A request that is dropped half-way leaves no connection behind.
+    /// Returns [`HttpError`]; only [`HttpError::Unknown`] leaves open whether the service acted.
+    pub async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let request = self.build(request)?;
+        // The connection is taken out of its place and put back only after a whole response: a
+        // request that is dropped half-way must not leave its response for the next one to read.
         let mut sender = self.sender().await?;
         let exchange = async {
             let answer = sender.send_request(request).await?;
             let (head, body) = answer.into_parts();
-            let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await?;
+            // Bounded: a hostile or broken server could otherwise send until the memory is full.
+            let body = Limited::new(body, RESPONSE_BYTES_MAX).collect().await?;
             Ok::<_, Box<dyn core::error::Error + Send + Sync>>((head, body.to_bytes()))
         };
         let unknown = |reason: String| HttpError::Unknown {
@@ -107,36 +101,38 @@ impl Http {
             .map_err(|_elapsed| unknown(format!("nothing within {:?}", self.timeout)))?
             .map_err(|error| unknown(error.to_string()))?;
         *self.open.lock().await = Some(sender);
-        Ok(Answer {
+        Ok(HttpResponse {
             status: head.status.as_u16(),
             headers: head.headers,
             body: body.to_vec(),
         })
     }
 
-    fn request(&self, ask: Ask) -> Result<Request<Full<Bytes>>, HttpError> {
+    fn build(&self, request: HttpRequest) -> Result<Request<Full<Bytes>>, HttpError> {
         let mut builder = Request::builder()
-            .method(ask.method)
-            .uri(self.endpoint.target(&ask.target))
+            .method(request.method)
+            .uri(self.endpoint.target(&request.target))
             .header("host", self.endpoint.authority())
             .header(
                 "user-agent",
                 concat!("counterfoil/", env!("CARGO_PKG_VERSION")),
             )
             .header("accept", "application/json");
-        if !ask.body.is_empty() {
+        if !request.body.is_empty() {
             builder = builder.header("content-type", "application/json");
         }
-        for (name, value) in ask.headers {
+        for (name, value) in request.headers {
             builder = builder.header(name, value.0);
         }
         builder
-            .body(Full::new(Bytes::from(ask.body)))
+            .body(Full::new(Bytes::from(request.body)))
             .map_err(|error| HttpError::Request(error.to_string()))
     }
 
-    /// The connection of the request before, if the service still holds it open, or a new one.
+    /// The connection of the last request, if the service still holds it open, or a new one.
     async fn sender(&self) -> Result<SendRequest<Full<Bytes>>, HttpError> {
+        // `ready` fails on a connection that the service has closed. A close that crosses the
+        // request is an unknown outcome, not a reason to send it again.
         if let Some(mut sender) = self.open.lock().await.take()
             && sender.ready().await.is_ok()
         {
@@ -146,22 +142,22 @@ impl Http {
         let (sender, connection) = http1::handshake(TokioIo::new(stream))
             .await
             .map_err(|error| HttpError::Request(error.to_string()))?;
-        // It ends with the connection; what went wrong is told to the sender.
+        // The task ends with the connection, and the sender gets its error.
         tokio::spawn(async move {
-            let _told_to_the_sender = connection.await;
+            let _reported_by_sender = connection.await;
         });
         Ok(sender)
     }
 }
 
-impl Answer {
+impl HttpResponse {
     /// The text of a header.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The service's own time, in whole seconds, if it said it.
+    /// The service's own time, in whole seconds, from the `Date` header.
     ///
     /// Source: RFC 9110, 6.6.1 (Date).
     #[must_use]
@@ -170,7 +166,7 @@ impl Answer {
     }
 }
 
-/// The moment of a `Date` header.
+/// The time in a `Date` header.
 #[must_use]
 pub fn parse_date(text: &str) -> Option<UnixNanos> {
     let stamp = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();

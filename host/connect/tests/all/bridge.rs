@@ -4,12 +4,14 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use counterfoil_connect::broker::bridge::{Bridge, Connection, Settings, Told};
-use counterfoil_connect::broker::desk::DeskEvent;
-use counterfoil_connect::broker::order::{Leave, VenueFill, VenueStatus};
-use counterfoil_connect::broker::{BrokerError, Cancel, client, updates};
+use counterfoil_connect::broker::bridge::{
+    BridgeConfig, BrokerBridge, BrokerConnection, BrokerReport,
+};
+use counterfoil_connect::broker::order::{SendGuard, VenueFill, VenueStatus};
+use counterfoil_connect::broker::tracker::TrackerEvent;
+use counterfoil_connect::broker::{BrokerError, CancelOutcome, client, updates};
 use counterfoil_connect::net::credentials::Credentials;
-use counterfoil_connect::net::endpoint::{Endpoint, Kind};
+use counterfoil_connect::net::endpoint::{Endpoint, EndpointKind};
 use counterfoil_trading::instrument::InstrumentId;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::{Money, Price, Quantity};
@@ -30,22 +32,22 @@ fn exchange() -> Exchange {
 }
 
 /// A bridge with waits that a test need not sit through.
-fn bridge(exchange: &Exchange, call_max: Duration) -> Bridge {
+fn bridge(exchange: &Exchange, call_max: Duration) -> BrokerBridge {
     let base = format!("http://127.0.0.1:{}", exchange.requests);
     let stream = format!("ws://127.0.0.1:{}", exchange.stream);
-    let base = Endpoint::parse(&base, Kind::Http).unwrap();
-    let stream = Endpoint::parse(&stream, Kind::WebSocket).unwrap();
-    let mut requests = client::Settings::new(base, 3);
+    let base = Endpoint::parse(&base, EndpointKind::Http).unwrap();
+    let stream = Endpoint::parse(&stream, EndpointKind::WebSocket).unwrap();
+    let mut requests = client::BrokerApiConfig::new(base, 3);
     requests.request_timeout = Duration::from_millis(200);
     requests.backoff_first = Duration::from_micros(10);
     requests.backoff_max = Duration::from_micros(10);
-    let mut updates = updates::Settings::new(stream, 1);
+    let mut updates = updates::UpdateStreamConfig::new(stream, 1);
     updates.backoff_first = Duration::from_micros(100);
     updates.backoff_max = Duration::from_micros(100);
-    let mut settings = Settings::new(requests, updates);
+    let mut settings = BridgeConfig::new(requests, updates);
     settings.call_max = call_max;
     settings.settle = Duration::from_millis(1);
-    Bridge::open(Connection {
+    BrokerBridge::open(BrokerConnection {
         settings,
         credentials: Credentials::new("KEY", "SECRET").unwrap(),
         listings: listings(1),
@@ -56,7 +58,7 @@ fn bridge(exchange: &Exchange, call_max: Duration) -> Bridge {
 }
 
 /// A bridge whose stream stands.
-fn connected() -> (Exchange, Bridge) {
+fn connected() -> (Exchange, BrokerBridge) {
     let exchange = exchange();
     exchange.listen();
     let bridge = bridge(&exchange, Duration::from_mins(1));
@@ -65,22 +67,22 @@ fn connected() -> (Exchange, Bridge) {
 }
 
 /// What is told from now on, until it holds what a test waits for.
-fn hear(bridge: &Bridge, told: &mut Vec<String>, until: &str) {
+fn hear(bridge: &BrokerBridge, told: &mut Vec<String>, until: &str) {
     while !told.iter().any(|one| one.ends_with(until)) {
         told.extend(bridge.events().unwrap().iter().map(line));
     }
 }
 
-fn line(told: &Told) -> String {
+fn line(told: &BrokerReport) -> String {
     match told {
-        Told::Back => "back".to_owned(),
-        Told::Lost { .. } => "lost".to_owned(),
-        Told::Denied { reason } => format!("denied {reason}"),
-        Told::Order { event, is_over } => {
+        BrokerReport::Reconnected => "back".to_owned(),
+        BrokerReport::Disconnected { .. } => "lost".to_owned(),
+        BrokerReport::Denied { reason } => format!("denied {reason}"),
+        BrokerReport::Order { event, is_over } => {
             let over = if *is_over { ", over" } else { "" };
             match event {
-                DeskEvent::Moved { status, .. } => format!("{status:?}{over}"),
-                DeskEvent::Filled { fill, status, .. } => {
+                TrackerEvent::Moved { status, .. } => format!("{status:?}{over}"),
+                TrackerEvent::Filled { fill, status, .. } => {
                     format!("{} to {} {status:?}{over}", fill.quantity.0, fill.filled.0)
                 }
                 other => format!("{other:?}{over}"),
@@ -94,7 +96,9 @@ fn an_order_goes_out_once_and_its_executions_come_back_once() {
     for fault in Fault::ALL {
         let (exchange, bridge) = connected();
         exchange.with(|state| state.faults = vec![fault]);
-        let placed = bridge.submit(wanted("cf-1"), Leave::given()).unwrap();
+        let placed = bridge
+            .submit(wanted("cf-1"), SendGuard::unconditional())
+            .unwrap();
         assert_eq!(placed.name, "cf-1", "{fault:?}");
         assert_eq!(exchange.with(|state| state.orders.len()), 1, "{fault:?}");
         exchange.fill(0, 4, 10_025);
@@ -114,7 +118,9 @@ fn a_stream_that_ends_anywhere_loses_nothing_and_says_when_it_is_back() {
     for cut in 0..4 {
         for back in cut..=4 {
             let (exchange, bridge) = connected();
-            bridge.submit(wanted("cf-1"), Leave::given()).unwrap();
+            bridge
+                .submit(wanted("cf-1"), SendGuard::unconditional())
+                .unwrap();
             for step in 0..4 {
                 if step == cut {
                     exchange.cut();
@@ -125,7 +131,7 @@ fn a_stream_that_ends_anywhere_loses_nothing_and_says_when_it_is_back() {
                     2 => exchange.fill_unheard(0, 3, 10_025),
                     _ => assert_eq!(
                         bridge.cancel(wanted("cf-1").name).unwrap(),
-                        Cancel::Requested
+                        CancelOutcome::Requested
                     ),
                 }
                 if step + 1 == back {
@@ -151,7 +157,9 @@ fn a_stream_that_ends_anywhere_loses_nothing_and_says_when_it_is_back() {
 fn without_a_stream_every_question_looks() {
     let exchange = exchange();
     let bridge = bridge(&exchange, Duration::from_mins(1));
-    bridge.submit(wanted("cf-1"), Leave::given()).unwrap();
+    bridge
+        .submit(wanted("cf-1"), SendGuard::unconditional())
+        .unwrap();
     exchange.fill_unheard(0, 10, 10_000);
     let told: Vec<String> = bridge.events().unwrap().iter().map(line).collect();
     assert_eq!(told, ["10 to 10 Filled, over"]);
@@ -162,11 +170,13 @@ fn without_a_stream_every_question_looks() {
 fn what_could_not_be_looked_at_is_told_by_a_later_call() {
     let exchange = exchange();
     let bridge = bridge(&exchange, Duration::from_mins(1));
-    bridge.submit(wanted("cf-1"), Leave::given()).unwrap();
+    bridge
+        .submit(wanted("cf-1"), SendGuard::unconditional())
+        .unwrap();
     exchange.fill_unheard(0, 10, 10_000);
     exchange.with(|state| state.is_blind = true);
     assert!(bridge.events().is_err());
-    assert!(bridge.snapshot().is_err());
+    assert!(bridge.account().is_err());
     exchange.with(|state| state.is_blind = false);
     let told: Vec<String> = bridge.events().unwrap().iter().map(line).collect();
     assert_eq!(told, ["10 to 10 Filled, over"]);
@@ -177,7 +187,7 @@ fn a_call_ends_in_its_time_and_says_that_nothing_is_known() {
     let exchange = exchange();
     let bridge = bridge(&exchange, Duration::from_millis(100));
     exchange.with(|state| state.faults = vec![Fault::TakenThenSilent]);
-    let late = bridge.submit(wanted("cf-1"), Leave::given());
+    let late = bridge.submit(wanted("cf-1"), SendGuard::unconditional());
     assert!(matches!(late, Err(BrokerError::Late { .. })), "{late:?}");
     // Nobody says that it is lost while its fate is open; a look finds it.
     exchange.fill_unheard(0, 10, 10_000);
@@ -192,16 +202,22 @@ fn what_the_venue_does_not_have_is_forgotten_and_what_it_lost_is_told() {
     let exchange = exchange();
     let bridge = bridge(&exchange, Duration::from_millis(100));
     exchange.with(|state| state.faults = vec![Fault::LostThenSilent]);
-    assert!(bridge.submit(wanted("cf-1"), Leave::given()).is_err());
+    assert!(
+        bridge
+            .submit(wanted("cf-1"), SendGuard::unconditional())
+            .is_err()
+    );
     assert_eq!(bridge.events().unwrap(), []);
     assert_eq!(bridge.find(wanted("cf-1").name).unwrap(), None);
     assert_eq!(bridge.events().unwrap(), []);
-    bridge.submit(wanted("cf-2"), Leave::given()).unwrap();
+    bridge
+        .submit(wanted("cf-2"), SendGuard::unconditional())
+        .unwrap();
     exchange.with(|state| state.orders.clear());
-    let lost = DeskEvent::Lost {
+    let lost = TrackerEvent::Lost {
         name: wanted("cf-2").name,
     };
-    let told = Told::Order {
+    let told = BrokerReport::Order {
         event: lost,
         is_over: false,
     };
@@ -215,7 +231,9 @@ fn a_refusal_leaves_nothing_behind() {
     let exchange = exchange();
     let bridge = bridge(&exchange, Duration::from_mins(1));
     exchange.with(|state| state.refuses = Some((403, "insufficient buying power")));
-    let refused = bridge.submit(wanted("cf-1"), Leave::given()).unwrap_err();
+    let refused = bridge
+        .submit(wanted("cf-1"), SendGuard::unconditional())
+        .unwrap_err();
     assert_eq!(
         refused.to_string(),
         "the venue refused it with status 403: insufficient buying power"
@@ -226,9 +244,11 @@ fn a_refusal_leaves_nothing_behind() {
 #[test]
 fn an_account_and_what_happened_until_it_was_read_agree() {
     let (exchange, bridge) = connected();
-    bridge.submit(wanted("cf-1"), Leave::given()).unwrap();
+    bridge
+        .submit(wanted("cf-1"), SendGuard::unconditional())
+        .unwrap();
     exchange.fill_unheard(0, 3, 10_000);
-    let (snapshot, told) = bridge.snapshot().unwrap();
+    let (snapshot, told) = bridge.account().unwrap();
     let told: Vec<String> = told.iter().map(line).collect();
     assert!(told.contains(&"3 to 3 Working".to_owned()), "{told:?}");
     assert_eq!(snapshot.cash, Money::parse("99700").unwrap());
@@ -241,7 +261,9 @@ fn an_account_and_what_happened_until_it_was_read_agree() {
 fn a_run_that_comes_back_recalls_its_orders_and_hears_the_rest() {
     let exchange = exchange();
     let first = bridge(&exchange, Duration::from_mins(1));
-    first.submit(wanted("cf-1"), Leave::given()).unwrap();
+    first
+        .submit(wanted("cf-1"), SendGuard::unconditional())
+        .unwrap();
     exchange.fill_unheard(0, 3, 10_000);
     first.events().unwrap();
     drop(first);
@@ -258,6 +280,10 @@ fn a_run_that_comes_back_recalls_its_orders_and_hears_the_rest() {
     second.recall(wanted("cf-1"), vec![fill(3, 3)]).unwrap();
     let told: Vec<String> = second.events().unwrap().iter().map(line).collect();
     assert_eq!(told, ["7 to 10 Filled, over"]);
-    let replaced = second.replace(wanted("cf-1").name, wanted("cf-2"), Leave::given());
+    let replaced = second.replace(
+        wanted("cf-1").name,
+        wanted("cf-2"),
+        SendGuard::unconditional(),
+    );
     assert!(replaced.is_ok());
 }

@@ -4,13 +4,13 @@
 use core::time::Duration;
 use std::sync::{Arc, Mutex};
 
-use counterfoil_connect::broker::client::{AlpacaBroker, Settings};
-use counterfoil_connect::broker::desk::{Desk, DeskEvent};
-use counterfoil_connect::broker::order::{Leave, OrderName, VenueStatus};
-use counterfoil_connect::broker::updates::{self, Told};
-use counterfoil_connect::broker::{Broker as _, BrokerError, Cancel};
+use counterfoil_connect::broker::client::{AlpacaBroker, BrokerApiConfig};
+use counterfoil_connect::broker::order::{OrderName, SendGuard, VenueStatus};
+use counterfoil_connect::broker::tracker::{OrderTracker, TrackerEvent};
+use counterfoil_connect::broker::updates::{self, UpdateStreamReport};
+use counterfoil_connect::broker::{BrokerApi as _, BrokerError, CancelOutcome};
 use counterfoil_connect::net::credentials::Credentials;
-use counterfoil_connect::net::endpoint::{Endpoint, Kind};
+use counterfoil_connect::net::endpoint::{Endpoint, EndpointKind};
 use counterfoil_trading::instrument::InstrumentId;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::{Money, Quantity};
@@ -35,9 +35,9 @@ fn books() -> Shared {
 
 async fn broker(books: Shared) -> AlpacaBroker {
     let port = start(books).await;
-    let base = Endpoint::parse(&format!("http://127.0.0.1:{port}"), Kind::Http).unwrap();
+    let base = Endpoint::parse(&format!("http://127.0.0.1:{port}"), EndpointKind::Http).unwrap();
     let credentials = Credentials::new("KEY", "SECRET").unwrap();
-    let settings = Settings::new(base, 3);
+    let settings = BrokerApiConfig::new(base, 3);
     let now = Arc::new(|| UnixNanos(NOW * 1_000_000_000));
     AlpacaBroker::new(settings, credentials, listings(1), dialer(), now)
 }
@@ -79,7 +79,7 @@ fn an_order_is_placed_once_whatever_fails() {
         let placed = block_on_paused(async {
             broker(Arc::clone(&shared))
                 .await
-                .submit(&wanted(NAME), &Leave::given())
+                .submit(&wanted(NAME), &SendGuard::unconditional())
                 .await
         });
         let books = shared.lock().unwrap();
@@ -104,13 +104,13 @@ fn an_order_is_placed_once_whatever_fails() {
 #[test]
 fn an_order_that_has_no_leave_any_more_does_not_go_out_again() {
     for fault in Fault::ALL {
-        // Leave is withdrawn before the first time it is sent, or right after.
+        // SendGuard is withdrawn before the first time it is sent, or right after.
         for most in 0..2 {
             let about = format!("{fault:?} {most}");
             let shared = books();
             shared.lock().unwrap().place_faults = vec![fault; 2];
             let seen = Arc::clone(&shared);
-            let leave = Leave::new(move || {
+            let leave = SendGuard::new(move || {
                 let may = seen.lock().unwrap().posts < most;
                 may.then_some(()).ok_or_else(|| "stopped".to_owned())
             });
@@ -150,7 +150,7 @@ fn a_refusal_is_said_with_the_venues_words_and_only_if_nothing_is_there() {
         let refused = block_on_paused(async {
             broker(Arc::clone(&shared))
                 .await
-                .submit(&wanted(NAME), &Leave::given())
+                .submit(&wanted(NAME), &SendGuard::unconditional())
                 .await
         });
         let words = "the venue refused it with status 403: insufficient buying power";
@@ -176,7 +176,7 @@ fn a_name_that_is_taken_is_ours_only_if_the_order_is_the_same() {
         let placed = block_on_paused(async {
             broker(Arc::clone(&shared))
                 .await
-                .submit(&wanted(NAME), &Leave::given())
+                .submit(&wanted(NAME), &SendGuard::unconditional())
                 .await
         });
         match placed {
@@ -194,7 +194,10 @@ fn a_limit_is_waited_for_as_long_as_the_venue_says() {
     block_on_paused(async {
         let broker = broker(Arc::clone(&shared)).await;
         let begun = tokio::time::Instant::now();
-        broker.submit(&wanted(NAME), &Leave::given()).await.unwrap();
+        broker
+            .submit(&wanted(NAME), &SendGuard::unconditional())
+            .await
+            .unwrap();
         let took = begun.elapsed();
         assert!(
             took >= Duration::from_secs(7) && took < Duration::from_secs(9),
@@ -210,16 +213,19 @@ fn clocks_that_are_apart_stop_orders_until_they_agree() {
     block_on(async {
         let broker = broker(Arc::clone(&shared)).await;
         // The first answer tells; until one does, nothing is known to be wrong.
-        broker.snapshot().await.unwrap();
+        broker.account().await.unwrap();
         let error = broker
-            .submit(&wanted(NAME), &Leave::given())
+            .submit(&wanted(NAME), &SendGuard::unconditional())
             .await
             .unwrap_err();
         assert!(matches!(error, BrokerError::ClockSkew { .. }), "{error}");
         assert_eq!(shared.lock().unwrap().posts, 0);
         shared.lock().unwrap().ahead = -3;
-        broker.snapshot().await.unwrap();
-        broker.submit(&wanted(NAME), &Leave::given()).await.unwrap();
+        broker.account().await.unwrap();
+        broker
+            .submit(&wanted(NAME), &SendGuard::unconditional())
+            .await
+            .unwrap();
     });
 }
 
@@ -240,9 +246,9 @@ fn an_account_is_read_while_it_holds_still() {
     }
     let snapshot = block_on(async {
         let broker = broker(Arc::clone(&shared)).await;
-        let snapshot = broker.snapshot().await.unwrap();
+        let snapshot = broker.account().await.unwrap();
         shared.lock().unwrap().restless = 100;
-        let moving = broker.snapshot().await;
+        let moving = broker.account().await;
         assert!(matches!(moving, Err(BrokerError::Moving)));
         snapshot
     });
@@ -266,11 +272,17 @@ fn a_cancel_is_requested_or_too_late_and_a_replacement_has_its_own_name() {
     shared.lock().unwrap().place_faults = vec![Fault::TakenThenCut];
     block_on_paused(async {
         let broker = broker(Arc::clone(&shared)).await;
-        assert_eq!(broker.cancel("id-cf-1").await.unwrap(), Cancel::Requested);
-        assert_eq!(broker.cancel("id-cf-2").await.unwrap(), Cancel::TooLate);
+        assert_eq!(
+            broker.cancel("id-cf-1").await.unwrap(),
+            CancelOutcome::Requested
+        );
+        assert_eq!(
+            broker.cancel("id-cf-2").await.unwrap(),
+            CancelOutcome::TooLate
+        );
         assert!(broker.cancel("id-cf-3").await.is_err());
         let placed = broker
-            .replace("id-cf-1", &wanted("cf-4"), &Leave::given())
+            .replace("id-cf-1", &wanted("cf-4"), &SendGuard::unconditional())
             .await
             .unwrap();
         assert_eq!(placed.name, "cf-4");
@@ -303,52 +315,57 @@ fn stream_opening() -> Vec<Act> {
     ]
 }
 
-/// What a desk knows of the order after a stream and the looks that its beginnings ask for.
+/// What a tracker knows of the order after a stream and the looks that its beginnings ask for.
 async fn follow(
     scripts: Vec<Vec<Act>>,
     shared: Shared,
-    is_done: fn(&Desk, &[DeskEvent]) -> bool,
-) -> (Desk, Vec<DeskEvent>) {
+    is_done: fn(&OrderTracker, &[TrackerEvent]) -> bool,
+) -> (OrderTracker, Vec<TrackerEvent>) {
     let broker = broker(shared).await;
     let (port, _) = serve(scripts).await;
-    let endpoint = Endpoint::parse(&format!("ws://127.0.0.1:{port}"), Kind::WebSocket).unwrap();
-    let mut settings = updates::Settings::new(endpoint, 1);
+    let endpoint =
+        Endpoint::parse(&format!("ws://127.0.0.1:{port}"), EndpointKind::WebSocket).unwrap();
+    let mut settings = updates::UpdateStreamConfig::new(endpoint, 1);
     settings.backoff_first = Duration::from_micros(10);
     settings.backoff_max = Duration::from_micros(10);
     let (sender, mut receiver) = mpsc::channel(1);
     let credentials = Credentials::new("KEY", "SECRET").unwrap();
-    let stream = updates::run(settings, credentials, listings(1), dialer(), sender);
+    let stream = updates::run_update_stream(settings, credentials, listings(1), dialer(), sender);
     let task = tokio::spawn(stream);
-    let mut desk = Desk::default();
-    desk.send(&wanted(NAME));
+    let mut tracker = OrderTracker::default();
+    tracker.track(&wanted(NAME));
     let mut events = Vec::new();
     while let Some(told) = receiver.recv().await {
         match told {
-            Told::Live => desk.look(&broker, &mut events).await.unwrap(),
-            Told::Update(update) => events.extend(desk.take(&update, &broker).await.unwrap()),
-            Told::Disconnected { .. } => {}
-            Told::Refused { reason, .. } | Told::Denied { reason } => panic!("{reason}"),
+            UpdateStreamReport::Live => tracker.poll(&broker, &mut events).await.unwrap(),
+            UpdateStreamReport::Update(update) => {
+                events.extend(tracker.apply_update(&update, &broker).await.unwrap());
+            }
+            UpdateStreamReport::Disconnected { .. } => {}
+            UpdateStreamReport::Refused { reason, .. } | UpdateStreamReport::Denied { reason } => {
+                panic!("{reason}")
+            }
         }
-        if is_done(&desk, &events) {
+        if is_done(&tracker, &events) {
             break;
         }
     }
     drop(receiver);
     task.await.unwrap();
-    (desk, events)
+    (tracker, events)
 }
 
-fn is_over(desk: &Desk, _events: &[DeskEvent]) -> bool {
-    desk.open().next().is_none()
+fn is_over(tracker: &OrderTracker, _events: &[TrackerEvent]) -> bool {
+    tracker.open().next().is_none()
 }
 
 /// The quantities of the executions that were told, in their sequence.
-fn executed(events: &[DeskEvent]) -> Vec<i64> {
+fn executed(events: &[TrackerEvent]) -> Vec<i64> {
     events
         .iter()
         .filter_map(|event| match event {
-            DeskEvent::Filled { fill, .. } => Some(fill.quantity.0),
-            DeskEvent::Moved { .. } => None,
+            TrackerEvent::Filled { fill, .. } => Some(fill.quantity.0),
+            TrackerEvent::Moved { .. } => None,
             other => panic!("{other:?}"),
         })
         .collect()
@@ -398,14 +415,14 @@ fn every_execution_is_counted_once_wherever_the_stream_ends() {
             }
             let rest = told.iter().skip(next).cloned().map(Act::Bytes);
             let second = opening.iter().cloned().chain(rest).collect();
-            let (desk, events) = block_on(follow(vec![first, second], shared, is_over));
+            let (tracker, events) = block_on(follow(vec![first, second], shared, is_over));
             assert_eq!(
                 executed(&events),
                 [3, 2, 5],
                 "cut {cut} lost {lost}: {events:?}"
             );
             let name = OrderName::parse(NAME).unwrap();
-            assert_eq!(desk.life(&name).unwrap().status(), VenueStatus::Filled);
+            assert_eq!(tracker.state(&name).unwrap().status(), VenueStatus::Filled);
         }
     }
 }
@@ -437,10 +454,10 @@ fn a_cancel_that_crosses_executions_ends_the_same_in_every_sequence() {
         }
         let mut script = stream_opening();
         script.extend(sequence.iter().map(|one| Act::Bytes(told[*one].clone())));
-        let (desk, events) = block_on(follow(vec![script], shared, is_over));
+        let (tracker, events) = block_on(follow(vec![script], shared, is_over));
         assert_eq!(executed(&events), [3, 1], "{sequence:?}: {events:?}");
         let name = OrderName::parse(NAME).unwrap();
-        let life = desk.life(&name).unwrap();
+        let life = tracker.state(&name).unwrap();
         assert_eq!(life.status(), VenueStatus::Canceled, "{sequence:?}");
         assert_eq!(life.filled(), Quantity(4));
     }
@@ -459,20 +476,20 @@ fn a_run_that_comes_back_hears_only_of_what_it_has_not_recorded() {
     block_on(async {
         let broker = broker(shared).await;
         let fills = broker.fills(&format!("id-{NAME}")).await.unwrap();
-        let mut desk = Desk::default();
-        assert!(desk.recall(&wanted(NAME), &fills[1..]).is_err());
-        desk.recall(&wanted(NAME), &fills[..2]).unwrap();
+        let mut tracker = OrderTracker::default();
+        assert!(tracker.recall(&wanted(NAME), &fills[1..]).is_err());
+        tracker.recall(&wanted(NAME), &fills[..2]).unwrap();
         let mut absent = wanted("cf-lost");
         absent.terms.quantity = Quantity(1);
-        desk.send(&absent);
+        tracker.track(&absent);
         let mut events = Vec::new();
-        desk.look(&broker, &mut events).await.unwrap();
-        let last = DeskEvent::Filled {
+        tracker.poll(&broker, &mut events).await.unwrap();
+        let last = TrackerEvent::Filled {
             name: OrderName::parse(NAME).unwrap(),
             fill: fills[2],
             status: VenueStatus::Filled,
         };
-        let never_arrived = DeskEvent::Lost { name: absent.name };
+        let never_arrived = TrackerEvent::Lost { name: absent.name };
         assert_eq!(events, [last, never_arrived]);
     });
 }
@@ -499,12 +516,14 @@ fn what_cannot_be_is_told_and_changes_nothing() {
     let said: Vec<String> = events
         .iter()
         .map(|event| match event {
-            DeskEvent::Foreign { name } => format!("foreign {name}"),
-            DeskEvent::Unexplained { known, told, .. } => {
-                format!("unexplained {} {}", known.0, told.0)
+            TrackerEvent::Foreign { name } => format!("foreign {name}"),
+            TrackerEvent::Unexplained {
+                known, reported, ..
+            } => {
+                format!("unexplained {} {}", known.0, reported.0)
             }
-            DeskEvent::Illegal { from, .. } => format!("illegal from {from:?}"),
-            DeskEvent::Moved { status, .. } => format!("{status:?}"),
+            TrackerEvent::Illegal { from, .. } => format!("illegal from {from:?}"),
+            TrackerEvent::Moved { status, .. } => format!("{status:?}"),
             other => format!("{other:?}"),
         })
         .collect();

@@ -3,9 +3,9 @@
 use core::time::Duration;
 use std::sync::{Arc, Mutex};
 
-use counterfoil_connect::feed::binance::Stream;
 use counterfoil_connect::feed::event::FeedEvent;
-use counterfoil_connect::feed::session;
+use counterfoil_connect::feed::protocol::BarOrigin;
+use counterfoil_connect::feed::task::run_feed;
 use counterfoil_connect::net::socket::MESSAGE_BYTES_MAX;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -30,7 +30,7 @@ async fn events_until(scripts: Vec<Vec<Act>>, shared: Shared, minute: i64) -> Ve
     settings.silence = Duration::from_mins(1);
     settings.request_timeout = Duration::from_secs(10);
     settings.fill_tries = 3;
-    let protocol = binance(1, Stream::Klines);
+    let protocol = binance(1, BarOrigin::Venue);
     let events = collect(protocol, settings, |event| is_bar(event, 0, minute)).await;
     events
         .iter()
@@ -98,8 +98,8 @@ fn a_silent_connection_is_given_up() {
             let port = history::binance(history::at(0)).await;
             let mut settings = settings(stream, port);
             settings.silence = Duration::from_mins(1);
-            let protocol = binance(1, Stream::Klines);
-            let feed = tokio::spawn(session::run(protocol, settings, dialer(), sender));
+            let protocol = binance(1, BarOrigin::Venue);
+            let feed = tokio::spawn(run_feed(protocol, settings, dialer(), sender));
             let mut events = Vec::new();
             let limit = Duration::from_mins(10);
             while let Ok(Some(event)) = tokio::time::timeout(limit, receiver.recv()).await {
@@ -182,7 +182,7 @@ fn a_history_that_fails_is_asked_again_and_then_the_bars_are_missing() {
                 shared.now = 3;
                 shared.faults = faults;
             }
-            let protocol = binance(1, Stream::Klines);
+            let protocol = binance(1, BarOrigin::Venue);
             let events = collect(protocol, settings, |event| is_bar(event, 0, 3)).await;
             events
                 .iter()
@@ -266,7 +266,7 @@ fn a_feed_that_is_denied_ends_and_says_why() {
         collect(alpaca(1), settings(stream, 1), |_| false).await
     });
     let reason = "error 402: auth failed".to_owned();
-    assert_eq!(events, [FeedEvent::SessionEnd { reason }]);
+    assert_eq!(events, [FeedEvent::Ended { reason }]);
 }
 
 #[test]
@@ -279,8 +279,8 @@ fn a_reader_that_stops_loses_no_bar() {
         let (stream, _) = serve(vec![script]).await;
         let settings = settings(stream, 1);
         let (sender, mut receiver) = mpsc::channel(1);
-        let protocol = binance(1, Stream::Klines);
-        let feed = tokio::spawn(session::run(protocol, settings, dialer(), sender));
+        let protocol = binance(1, BarOrigin::Venue);
+        let feed = tokio::spawn(run_feed(protocol, settings, dialer(), sender));
         // The venue has sent everything before the first event is read.
         while *mark.lock().unwrap() == 0 {
             tokio::task::yield_now().await;
@@ -318,8 +318,8 @@ fn a_venue_that_refuses_is_tried_ever_more_slowly_and_that_is_told_once() {
         settings.backoff_first = Duration::from_secs(1);
         settings.backoff_max = Duration::from_mins(1);
         let (sender, mut receiver) = mpsc::channel(1);
-        let protocol = binance(1, Stream::Klines);
-        let feed = tokio::spawn(session::run(protocol, settings, dialer(), sender));
+        let protocol = binance(1, BarOrigin::Venue);
+        let feed = tokio::spawn(run_feed(protocol, settings, dialer(), sender));
         let told = receiver.recv().await.unwrap();
         assert_eq!(told.code(), "feed-disconnected");
         let hour = tokio::time::timeout(Duration::from_hours(1), receiver.recv()).await;
@@ -339,7 +339,7 @@ fn a_slice_is_not_waited_for_longer_than_told() {
         let (stream, _) = serve(vec![vec![bar(1, 0), Act::Freeze]]).await;
         let mut settings = settings(stream, 1);
         settings.slice_wait = Some(Duration::from_secs(5));
-        let protocol = binance(2, Stream::Klines);
+        let protocol = binance(2, BarOrigin::Venue);
         let is_last = |event: &FeedEvent| matches!(event, FeedEvent::EndOfSlice(_));
         let begun = tokio::time::Instant::now();
         let events = collect(protocol, settings, is_last).await;

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use counterfoil_connect::feed::alpaca::Alpaca;
-use counterfoil_connect::feed::binance::{Binance, Stream};
+use counterfoil_connect::feed::alpaca::AlpacaFeed;
+use counterfoil_connect::feed::binance::BinanceFeed;
+use counterfoil_connect::feed::config::FeedConfig;
 use counterfoil_connect::feed::event::FeedEvent;
-use counterfoil_connect::feed::protocol::Protocol;
-use counterfoil_connect::feed::session::{self, Ended, Settings};
+use counterfoil_connect::feed::protocol::{BarOrigin, FeedProtocol};
+use counterfoil_connect::feed::task::{FeedEnd, run_feed};
 use counterfoil_connect::net::credentials::Credentials;
 use counterfoil_trading::instrument::InstrumentId;
 use counterfoil_trading::time::UnixNanos;
@@ -24,24 +25,24 @@ pub(crate) fn decided(count: u32) -> BTreeMap<InstrumentId, UnixNanos> {
         .collect()
 }
 
-pub(crate) fn binance(count: usize, stream: Stream) -> Binance {
-    Binance::new(listings(count), stream).unwrap()
+pub(crate) fn binance(count: usize, stream: BarOrigin) -> BinanceFeed {
+    BinanceFeed::new(listings(count), stream).unwrap()
 }
 
-pub(crate) fn alpaca(count: usize) -> Alpaca {
+pub(crate) fn alpaca(count: usize) -> AlpacaFeed {
     let credentials = Credentials::new("KEY", "SECRET").unwrap();
-    Alpaca::new(listings(count), Stream::Klines, "iex", credentials).unwrap()
+    AlpacaFeed::new(listings(count), BarOrigin::Venue, "iex", credentials).unwrap()
 }
 
 /// The events of a feed up to the one that `is_last` says is the last.
-pub(crate) async fn collect<P: Protocol + 'static>(
+pub(crate) async fn collect<P: FeedProtocol + 'static>(
     protocol: P,
-    settings: Settings,
+    settings: FeedConfig,
     mut is_last: impl FnMut(&FeedEvent) -> bool,
 ) -> Vec<FeedEvent> {
     // One place in the channel: whatever the feed does, it waits for this reader.
     let (sender, mut receiver) = mpsc::channel(1);
-    let feed = tokio::spawn(session::run(protocol, settings, dialer(), sender));
+    let feed = tokio::spawn(run_feed(protocol, settings, dialer(), sender));
     let mut events = Vec::new();
     while let Some(event) = receiver.recv().await {
         let is_end = is_last(&event);
@@ -52,8 +53,8 @@ pub(crate) async fn collect<P: Protocol + 'static>(
     }
     drop(receiver);
     let ended = feed.await.unwrap().unwrap();
-    let denied = matches!(events.last(), Some(FeedEvent::SessionEnd { .. }));
-    assert_eq!(ended != Ended::Stopped, denied);
+    let denied = matches!(events.last(), Some(FeedEvent::Ended { .. }));
+    assert_eq!(ended != FeedEnd::Stopped, denied);
     events
 }
 
@@ -105,7 +106,7 @@ fn binance_loses_and_doubles_no_bar_wherever_the_connection_ends() {
                     let port = history::binance(history).await;
                     let mut settings = settings(stream, port);
                     settings.decided = decided(1);
-                    let protocol = binance(1, Stream::Klines);
+                    let protocol = binance(1, BarOrigin::Venue);
                     let is_last = |event: &FeedEvent| is_bar(event, 0, LAST);
                     let events = collect(protocol, settings, is_last).await;
                     let targets = targets.lock().unwrap().clone();
@@ -178,7 +179,7 @@ fn a_bar_of_trades_passes_only_if_no_trade_of_it_can_be_lost() {
         let port = history::binance(history.clone()).await;
         let mut settings = settings(stream, port);
         settings.decided = decided(1);
-        let protocol = binance(1, Stream::Trades);
+        let protocol = binance(1, BarOrigin::Trades);
         collect(protocol, settings, |event| {
             if matches!(event, FeedEvent::Disconnected { .. }) {
                 history.lock().unwrap().now = 3;

@@ -7,9 +7,9 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use counterfoil_connect::net::dial::Dialer;
-use counterfoil_connect::net::endpoint::{Endpoint, Kind};
-use counterfoil_connect::net::http::{Ask, Http};
-use counterfoil_connect::net::socket::Socket;
+use counterfoil_connect::net::endpoint::{Endpoint, EndpointKind};
+use counterfoil_connect::net::http::{HttpClient, HttpRequest};
+use counterfoil_connect::net::socket::WebSocket;
 use futures_util::SinkExt as _;
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -37,7 +37,7 @@ fn authority() -> RootCertStore {
 }
 
 /// Starts an encrypted service that speaks HTTP or WebSocket; returns its port.
-async fn start(kind: Kind) -> u16 {
+async fn start(kind: EndpointKind) -> u16 {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -58,7 +58,7 @@ async fn start(kind: Kind) -> u16 {
             let Ok(stream) = acceptor.accept(stream).await else {
                 continue;
             };
-            if kind == Kind::WebSocket {
+            if kind == EndpointKind::WebSocket {
                 let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
                 socket.send(Message::text("hello")).await.unwrap();
                 continue;
@@ -77,23 +77,29 @@ async fn start(kind: Kind) -> u16 {
 }
 
 /// What comes of asking, over HTTP or WebSocket.
-async fn hello(kind: Kind, host: &str, roots: RootCertStore) -> Result<Vec<u8>, String> {
+async fn hello(kind: EndpointKind, host: &str, roots: RootCertStore) -> Result<Vec<u8>, String> {
     let port = start(kind).await;
     let dialer = Dialer::trusting(roots, Duration::from_mins(1)).unwrap();
-    let scheme = if kind == Kind::Http { "https" } else { "wss" };
+    let scheme = if kind == EndpointKind::Http {
+        "https"
+    } else {
+        "wss"
+    };
     let endpoint = Endpoint::parse(&format!("{scheme}://{host}:{port}"), kind).unwrap();
-    if kind == Kind::WebSocket {
-        let socket = Socket::open(&dialer, &endpoint, "/", FOREVER).await;
+    if kind == EndpointKind::WebSocket {
+        let socket = WebSocket::open(&dialer, &endpoint, "/", FOREVER).await;
         let mut socket = socket.map_err(|error| error.to_string())?;
         return socket.next().await.map_err(|error| error.to_string());
     }
-    let ask = Ask {
+    let request = HttpRequest {
         method: Method::GET,
         target: "/".to_owned(),
         headers: Vec::new(),
         body: Vec::new(),
     };
-    let answer = Http::new(dialer, endpoint, FOREVER).ask(ask).await;
+    let answer = HttpClient::new(dialer, endpoint, FOREVER)
+        .send(request)
+        .await;
     answer
         .map(|answer| answer.body)
         .map_err(|error| error.to_string())
@@ -101,7 +107,7 @@ async fn hello(kind: Kind, host: &str, roots: RootCertStore) -> Result<Vec<u8>, 
 
 #[test]
 fn a_server_is_spoken_to_only_if_an_authority_vouches_for_its_name() {
-    for kind in [Kind::Http, Kind::WebSocket] {
+    for kind in [EndpointKind::Http, EndpointKind::WebSocket] {
         block_on(async {
             let trusted = hello(kind, "127.0.0.1", authority()).await;
             assert_eq!(trusted.as_deref(), Ok(&b"hello"[..]));

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use counterfoil_connect::feed::event::FeedEvent;
-use counterfoil_connect::feed::protocol::Gap;
+use counterfoil_connect::feed::protocol::BarGap;
 use counterfoil_trading::bar::{ClosedBar, RawBar};
 use counterfoil_trading::instrument::InstrumentId;
 use counterfoil_trading::time::UnixNanos;
@@ -23,7 +23,7 @@ fn one_of_each() -> Vec<FeedEvent> {
         instrument: InstrumentId(0),
     })
     .unwrap();
-    let gap = Gap {
+    let gap = BarGap {
         instrument: InstrumentId(0),
         from: UnixNanos(0),
         to: UnixNanos(60),
@@ -53,7 +53,7 @@ fn one_of_each() -> Vec<FeedEvent> {
         },
         FeedEvent::Disconnected { reason: reason() },
         FeedEvent::Reconnected { tries: 1 },
-        FeedEvent::SessionEnd { reason: reason() },
+        FeedEvent::Ended { reason: reason() },
     ]
 }
 

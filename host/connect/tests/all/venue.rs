@@ -11,9 +11,9 @@ pub(crate) mod stream;
 
 use core::time::Duration;
 
-use counterfoil_connect::feed::session::Settings;
+use counterfoil_connect::feed::config::FeedConfig;
 use counterfoil_connect::net::dial::Dialer;
-use counterfoil_connect::net::endpoint::{Endpoint, Kind};
+use counterfoil_connect::net::endpoint::{Endpoint, EndpointKind};
 
 /// Longer than any test: where it passes, a test has failed.
 pub(crate) const FOREVER: Duration = Duration::from_hours(1);
@@ -24,11 +24,11 @@ pub(crate) fn dialer() -> Dialer {
 }
 
 /// Settings without any wait that a test would have to sit through.
-pub(crate) fn settings(stream: u16, history: u16) -> Settings {
+pub(crate) fn settings(stream: u16, history: u16) -> FeedConfig {
     let endpoint = |scheme: &str, port: u16, kind| {
         Endpoint::parse(&format!("{scheme}://127.0.0.1:{port}"), kind).unwrap()
     };
-    Settings {
+    FeedConfig {
         backoff_first: Duration::from_micros(10),
         backoff_max: Duration::from_micros(10),
         silence: FOREVER,
@@ -36,9 +36,9 @@ pub(crate) fn settings(stream: u16, history: u16) -> Settings {
         settle: Duration::ZERO,
         slice_wait: None,
         trade_lateness_nanos: 0,
-        ..Settings::new(
-            endpoint("ws", stream, Kind::WebSocket),
-            endpoint("http", history, Kind::Http),
+        ..FeedConfig::new(
+            endpoint("ws", stream, EndpointKind::WebSocket),
+            endpoint("http", history, EndpointKind::Http),
             1,
         )
     }

@@ -1,4 +1,4 @@
-//! The table of acts in docs/reference/GOVERNANCE.md is written from the source.
+//! Tables of acts and rules in the documents are written from the source.
 
 #[path = "../../../../tests/tidy/generated.rs"]
 mod generated;
@@ -6,6 +6,7 @@ mod generated;
 use super::one_of_each;
 use crate::act::Act;
 use crate::role::Role;
+use crate::rule::{HostRule, Rule};
 use core::fmt::Write as _;
 
 /// Who may do acts that no role allows by itself.
@@ -61,4 +62,22 @@ fn the_table_of_acts_is_written_from_the_source() {
         writeln!(table, "{}", row(&act)).unwrap();
     }
     generated::check("docs/reference/GOVERNANCE.md", "acts", &table);
+}
+
+fn rules<'a>(rows: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let mut table = String::from("| code | meaning |\n| --- | --- |\n");
+    for (code, meaning) in rows {
+        writeln!(table, "| `{code}` | {} |", meaning.trim_end_matches('.')).unwrap();
+    }
+    table
+}
+
+#[test]
+fn the_tables_of_rules_are_written_from_the_source() {
+    let ledger = Rule::ALL.iter().map(|rule| (rule.code(), rule.meaning()));
+    generated::check("docs/reference/GOVERNANCE.md", "rules", &rules(ledger));
+    let host = HostRule::ALL
+        .iter()
+        .map(|rule| (rule.code(), rule.meaning()));
+    generated::check("docs/start/APPROVE.md", "host-rules", &rules(host));
 }

@@ -113,9 +113,9 @@ fn a_proof_that_does_not_hold_is_named_by_its_part() {
     );
     check(
         |p| p.checkpoint = p.checkpoint.replace("\n10\n", "\n11\n"),
-        "checkpoint does not hold",
+        "invalid checkpoint",
     );
-    check(|p| p.checkpoint = "x\n".into(), "checkpoint does not hold");
+    check(|p| p.checkpoint = "x\n".into(), "invalid checkpoint");
 }
 
 #[track_caller]

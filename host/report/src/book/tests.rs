@@ -145,7 +145,7 @@ fn dividends_and_borrow_fees_belong_to_the_trade_they_were_for() {
 }
 
 proptest! {
-    /// What the trades made, with what is open at the mark, is what the account made.
+    /// The profit of all trades, open ones at the mark, is the profit of the account.
     #[test]
     fn the_trades_add_up_to_the_account(
         fills in prop::collection::vec((-50_i64..50, 1_i64..5_000, 0_i128..1_000), 0..60),

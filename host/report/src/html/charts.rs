@@ -26,7 +26,7 @@ struct TimeSpan {
     high: i64,
 }
 
-/// What an axis counts.
+/// The unit of an axis.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum AxisUnit {
     Amount,
@@ -182,7 +182,7 @@ fn span(render: &RunReport<'_>) -> Option<TimeSpan> {
 }
 
 impl TimeSpan {
-    /// Where a moment lies, from 0 to 1.
+    /// The place of a moment, from 0 to 1.
     fn place(self, time: i64) -> f64 {
         let part = time.saturating_sub(self.low);
         number::signed(part) / number::signed(self.high.saturating_sub(self.low))

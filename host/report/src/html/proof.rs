@@ -1,4 +1,4 @@
-//! What ran, what is proven of it, and the commands that check it. It must never claim more than
+//! The run, the proofs about it, and the commands that check it. It must never claim more than
 //! the verifier said.
 
 use counterfoil_trading::manifest::DataSource;

@@ -67,6 +67,7 @@ pub(super) fn months(page: &mut HtmlPage, render: &RunReport<'_>) {
 
 fn heat(page: &mut HtmlPage, month: Option<&MonthReturn>) {
     let change = month.and_then(|month| month.change);
+    // Five steps and no scale of colours: they can be told apart on paper and by colour-blind eyes.
     page.raw(match change {
         Some(change) if change > 0.10 => "<td class=\"g4\">",
         Some(change) if change > 0.05 => "<td class=\"g3\">",
@@ -293,6 +294,7 @@ pub(super) fn costs(page: &mut HtmlPage, render: &RunReport<'_>) -> Result<(), R
 }
 
 fn cost_row(page: &mut HtmlPage, name: &str, cost: Money, traded: f64, how: &'static str) {
+    // Without any fill this is 0 / 0, which is shown as a dash.
     let bps = number::money(cost) / traded * 10_000.0;
     page.element("<tr><th>", name, "</th>");
     page.element("<td class=\"n\">", &money_text(cost), "</td>");
@@ -350,6 +352,7 @@ pub(super) fn fuel(page: &mut HtmlPage, render: &RunReport<'_>) {
         return;
     };
     let limit = render.manifest.limits.fuel_per_callback;
+    // The most expensive bar decides whether a run comes near its limit; an average would hide it.
     let share = number::count(fuel.most) / number::count(limit);
     page.raw("<h2>Fuel</h2>\n<p>Half of all bars used at most ");
     page.element(

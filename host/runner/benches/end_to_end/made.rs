@@ -62,7 +62,7 @@ pub(crate) fn manifest(data: &DataDir, snapshot: &str) -> Manifest {
         component: component.to_string(),
         world: text(WORLD),
         profile: text(PROFILE_PURE),
-        engine: format!("sha256:{}", hex::encode(settings_digest())),
+        engine: settings_digest().to_string(),
         data: DataSource::Snapshot {
             id: snapshot.id().to_string(),
             from: None,

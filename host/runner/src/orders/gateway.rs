@@ -1,13 +1,15 @@
-//! The one way to a venue. What is released gets a token that is bound to everything it was approved
-//! under; the token is spent, durably, in the order log; only then does the venue get the order.
+//! The only path to a venue. A released intent gets a token that is bound to everything it was
+//! approved under; the token is spent, durably, in the order log; only then does the venue get the
+//! order.
 //!
-//! What comes next about an order is not decided here: [`SubmissionState`] says it, and a test of that crate
-//! walks through all it can say.
+//! The next step of an order is not decided here but in [`SubmissionState::step`], which a test of the trading
+//! crate walks through completely.
 
 pub mod any;
+mod attempt;
 pub mod broker;
 pub mod client;
-mod course;
+pub mod deliveries;
 mod error;
 pub mod guard;
 pub mod order_log;
@@ -18,7 +20,7 @@ pub mod token;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use counterfoil_connect::broker::order::Leave;
+use counterfoil_connect::broker::order::SendGuard;
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::signer::Signer as _;
 use counterfoil_os::files::FileError;
@@ -42,95 +44,94 @@ use counterfoil_trading::venue::{Venue, VenueError};
 use crate::clock;
 use crate::store::data_dir::Execution;
 use crate::store::keys::SharedSigner;
-use client::{Cleared, Found, VenueClient};
-use course::Course;
+use attempt::OrderAttempt;
+use client::{ClearedIntent, VenueClient, VenueLookup};
+use deliveries::DeliverySource;
 pub use error::GatewayError;
-use guard::Guard;
-use order_log::{KnownOrders, OrderLog, OrderLogError, Recorded};
-use paper::Market;
-use reconcile::Watch;
+use guard::RunGuard;
+use order_log::{KnownOrders, OrderLog, OrderLogError, RecordedOrder};
+use reconcile::BooksWatch;
 use token::SignedToken;
 
-/// How long a token may be spent after its decision: far longer than a write and a send take, far
-/// shorter than any price is good for.
+/// How long after its decision a token may be spent: far longer than a write and a send take, far
+/// shorter than any price stays good.
 pub const TOKEN_NANOS: i64 = 60_000_000_000;
 
-/// How often a venue is asked for an order before the run stops, with the order's fate unknown.
+/// Lookups of an order before the run stops with its outcome unknown.
 const LOOKUPS_MAX: u32 = 3;
 
-/// How often the kernel's word on its clock is recorded: a clock that nothing corrects drifts a few
-/// milliseconds in that time.
+/// How often the kernel's statement about its clock is recorded: a clock that nothing corrects
+/// drifts by a few milliseconds in that time.
 const CLOCK_NANOS: i64 = 60_000_000_000;
 
-/// What was decided before this process began, by the number of each plan, with the time of its
-/// decision where that is known.
-pub type DecidedBefore = BTreeMap<u64, UnixNanos>;
+/// Decisions of earlier processes: the number of each plan, with the time of its decision.
+pub type PriorDecisions = BTreeMap<u64, UnixNanos>;
 
 /// What a gateway is opened with.
 #[derive(Debug)]
-pub struct Terms {
+pub struct GatewayConfig {
     /// Signs tokens and the order log.
     pub signer: SharedSigner,
-    /// What must hold.
-    pub guard: Arc<Guard>,
-    /// The digest of what the run was started under.
+    /// The conditions that must hold for every order.
+    pub guard: Arc<RunGuard>,
+    /// The digest of the policy that the run was started under.
     pub policy: [u8; 32],
-    /// What the venue's books are held against.
-    pub books: BookTerms,
+    /// What the venue's books are reconciled with.
+    pub books: ReconcileConfig,
 }
 
-/// What the venue's books are held against.
+/// What the venue's books are reconciled with, and how often.
 #[derive(Clone, Debug)]
-pub struct BookTerms {
-    /// What the run trades.
+pub struct ReconcileConfig {
+    /// The instruments of the run.
     pub instruments: Vec<Instrument>,
-    /// What it began with.
+    /// The cash that the run began with.
     pub cash: Money,
     /// How far the venue's cash may differ.
     pub cash_tolerance: Money,
-    /// The time between two looks, in nanoseconds.
+    /// Time between two reconciliations, in nanoseconds.
     pub interval_nanos: i64,
 }
 
-/// A gateway between one run and one venue.
+/// The gateway between one run and one venue.
 #[derive(Debug)]
 pub struct Gateway<V> {
     venue: V,
     log: OrderLog,
-    guard: Arc<Guard>,
+    guard: Arc<RunGuard>,
     signer: SharedSigner,
     key: VerifierKey,
     origin: String,
     standing: TokenContext,
-    /// When the kernel's word on its clock was last recorded.
+    /// When the kernel's statement about its clock was last recorded.
     clock_noted: UnixNanos,
-    /// What is known of orders from before this process.
+    /// Orders of earlier processes.
     known: KnownOrders,
-    decided: DecidedBefore,
-    /// Whether there was no order log, so that the journal alone says what was sent.
+    decided: PriorDecisions,
+    /// Whether there was no order log, so that only the journal shows what was sent.
     by_journal: bool,
     /// Orders of this process, with the plan that a durable decision approved.
     orders: BTreeMap<u64, (SubmissionState, PlanDigest)>,
     names: BTreeMap<ClientOrderId, VenueOrderId>,
     withheld: Vec<Delivery>,
-    watch: Watch,
-    /// When the first order of the slice at hand went on its way.
+    watch: BooksWatch,
+    /// When the first order of the current slice was carried.
     slice_began: Option<UnixNanos>,
 }
 
 impl<V: VenueClient> Gateway<V> {
-    /// The gateway of an execution. Where the execution has an order log, it is verified and goes on.
+    /// The gateway of an execution. An existing order log is verified and continued.
     ///
     /// # Errors
     ///
-    /// Returns [`GatewayError`] if the log does not hold or cannot be written.
+    /// Returns [`GatewayError`] if the order log is invalid or cannot be written.
     pub fn open(
         venue: V,
         execution: &Execution,
-        terms: Terms,
-        decided: DecidedBefore,
+        terms: GatewayConfig,
+        decided: PriorDecisions,
     ) -> Result<Self, GatewayError> {
-        let Terms {
+        let GatewayConfig {
             signer,
             guard,
             policy,
@@ -140,26 +141,28 @@ impl<V: VenueClient> Gateway<V> {
         let approver = signer.verifying_key();
         let origin = order_log::origin(execution);
         let key = VerifierKey::new(&origin, &approver)?;
-        let epoch = guard.slot.lease().epoch();
+        let fencing_token = guard.slot.lease().fencing_token();
         let standing = TokenContext {
             run,
             execution: execution.number,
             policy,
-            limits: guard.limits.digest(),
+            limits: guard.limits.digest().0,
             approver,
-            epoch,
+            epoch: fencing_token,
             now: clock::now(),
         };
         let clock_noted = standing.now;
         let (mut log, known) = log_of(execution, &signer, &key)?;
-        let watch = Watch::new(books, known.baseline.clone());
-        if known.epoch > epoch {
+        let watch = BooksWatch::new(books, known.baseline.clone());
+        // The lease's file was restored from a backup: the token of this process was given to
+        // another one before, and a venue or log could not tell the two apart.
+        if known.fencing_token > fencing_token {
             return Err(GatewayError::Behind {
-                found: epoch,
-                logged: known.epoch,
+                found: fencing_token,
+                logged: known.fencing_token,
             });
         }
-        if known.epoch == 0 {
+        if known.fencing_token == 0 {
             log.append(&OrderLogRecord::Open {
                 run,
                 execution: execution.number,
@@ -169,7 +172,7 @@ impl<V: VenueClient> Gateway<V> {
             })?;
         }
         log.append(&OrderLogRecord::Lease {
-            epoch,
+            epoch: fencing_token,
             time: standing.now,
         })?;
         log.append(&clock_record(standing.now))?;
@@ -182,7 +185,7 @@ impl<V: VenueClient> Gateway<V> {
             origin,
             standing,
             clock_noted,
-            by_journal: known.epoch == 0 && !decided.is_empty(),
+            by_journal: known.fencing_token == 0 && !decided.is_empty(),
             known,
             decided,
             orders: BTreeMap::new(),
@@ -193,8 +196,8 @@ impl<V: VenueClient> Gateway<V> {
         })
     }
 
-    /// Takes a token from outside. None that was issued here is still to be spent when anybody else
-    /// can hold it, so this always refuses; why is in the order log.
+    /// Refuses a token from outside. A token issued here was spent, or withheld, before anything
+    /// outside this process can hold it; the reason is recorded in the order log.
     ///
     /// # Errors
     ///
@@ -218,11 +221,11 @@ impl<V: VenueClient> Gateway<V> {
         &mut self.venue
     }
 
-    /// Carries what was released to its end.
+    /// Carries a released intent to its end.
     ///
     /// # Errors
     ///
-    /// Returns [`GatewayError`] if the end is not known or not durable: the run stops.
+    /// Returns [`GatewayError`] if the end is unknown or not durable: the run stops.
     pub fn carry(&mut self, released: &Released) -> Result<SubmissionEnd, GatewayError> {
         let sequence = released.sequence();
         let id = VenueOrderId::new(&self.standing.run, self.standing.execution, sequence);
@@ -236,21 +239,25 @@ impl<V: VenueClient> Gateway<V> {
         if let Some(order) = intent.order() {
             self.names.insert(order.client_order_id, id.clone());
         }
+        // Removed: each order is carried once per process. What an earlier process recorded of it
+        // says how far it came before the crash.
         let before = self.known.orders.remove(&sequence);
         let not_after = match &intent {
-            // What takes an order back is never too late.
+            // A cancel never expires: it can only reduce what the account may come to hold.
             Intent::Cancel(_) => UnixNanos(i64::MAX),
             Intent::Submit(_) | Intent::Replace { .. } => self.not_after(sequence, before.as_ref()),
         };
-        let leave = self.leave(intent, not_after);
-        let cleared = Cleared {
+        let send_guard = self.send_guard(intent, not_after);
+        let cleared = ClearedIntent {
             id: &id,
             of: of.as_ref(),
             released,
-            leave: &leave,
+            send_guard: &send_guard,
         };
         let life = self.life_of(sequence, before.as_ref());
         self.orders.insert(sequence, (life, released.digest()));
+        // The log has its end already: replay after a crash. Nothing is sent a second time; the
+        // venue and the strategy only learn again what became of it.
         if let SubmissionPhase::Ended(end) = life.phase {
             match end {
                 SubmissionEnd::Acknowledged | SubmissionEnd::Rejected => {}
@@ -260,7 +267,7 @@ impl<V: VenueClient> Gateway<V> {
             return Ok(end);
         }
         let lapsed = self.lapsed(sequence, before.as_ref());
-        let mut course = Course {
+        let mut attempt = OrderAttempt {
             life,
             not_after,
             lapsed,
@@ -270,34 +277,38 @@ impl<V: VenueClient> Gateway<V> {
             lookups: 0,
         };
         let end = loop {
-            if let SubmissionPhase::Ended(end) = course.life.phase {
+            if let SubmissionPhase::Ended(end) = attempt.life.phase {
                 break end;
             }
-            self.advance(&mut course, &cleared)?;
+            // An error here leaves the order where the log says it is: the run stops, and a resume
+            // takes it up from there.
+            self.advance(&mut attempt, &cleared)?;
             self.orders
-                .insert(sequence, (course.life, released.digest()));
+                .insert(sequence, (attempt.life, released.digest()));
         };
         if end == SubmissionEnd::NotSent {
-            // It may have been asked about as one that was sent before.
+            // A lookup may have made the venue expect it.
             self.venue.restore(&cleared, end);
             self.withhold(&intent);
         }
+        // A crash before this record is durable leaves the token spent and the end open: the next
+        // process looks the order up before anything else.
         self.log.append(&OrderLogRecord::Ended(EndedSubmission {
             sequence,
-            attempt: course.life.attempt,
+            attempt: attempt.life.attempt,
             end,
-            refusal: course.refusal,
-            detail: course.detail,
+            refusal: attempt.refusal,
+            detail: attempt.detail,
             time: clock::now(),
         }))?;
         Ok(end)
     }
 
-    /// What a venue asks before it sends an intent, and sends it again: the conditions may have changed
-    /// since the token was spent, and the token's time may be over.
-    fn leave(&self, intent: Intent, not_after: UnixNanos) -> Leave {
+    /// The guard that a venue checks before it sends an intent, and before each retry: the
+    /// conditions may have changed since the token was spent, and the token may have expired.
+    fn send_guard(&self, intent: Intent, not_after: UnixNanos) -> SendGuard {
         let guard = Arc::clone(&self.guard);
-        Leave::new(move || {
+        SendGuard::new(move || {
             let now = clock::now();
             let in_time = now <= not_after;
             let permitted = guard.permit(&intent, now);
@@ -306,7 +317,7 @@ impl<V: VenueClient> Gateway<V> {
         })
     }
 
-    /// Records what the kernel says of its clock, if that was not done for a while.
+    /// Records the kernel's statement about its clock, if the last record is old enough.
     fn note_clock(&mut self) -> Result<(), GatewayError> {
         let now = clock::now();
         if now.0.saturating_sub(self.clock_noted.0) < CLOCK_NANOS {
@@ -317,35 +328,43 @@ impl<V: VenueClient> Gateway<V> {
         Ok(())
     }
 
-    /// Where an order stands when this process first hears of it.
-    fn life_of(&self, sequence: u64, before: Option<&Recorded>) -> SubmissionState {
-        // A venue within this process has what the journal holds, whatever else was lost.
+    /// The state of an order when this process first carries it.
+    fn life_of(&self, sequence: u64, before: Option<&RecordedOrder>) -> SubmissionState {
+        // Without an order log the venue was simulated in the process: it has whatever the journal
+        // has.
         if self.by_journal && self.decided.contains_key(&sequence) {
             let phase = SubmissionPhase::Ended(SubmissionEnd::Acknowledged);
             return SubmissionState { phase, attempt: 0 };
         }
-        recover_state(before.into_iter().flat_map(|one| one.marks.iter().copied()))
+        recover_state(
+            before
+                .into_iter()
+                .flat_map(|order| order.marks.iter().copied()),
+        )
     }
 
-    /// The last moment for a token: that of the first one, however often it is issued again.
-    fn not_after(&mut self, sequence: u64, before: Option<&Recorded>) -> UnixNanos {
-        if let Some(token) = before.and_then(|one| one.token) {
+    /// The expiry of a token: that of the first one, however often it is issued again.
+    fn not_after(&mut self, sequence: u64, before: Option<&RecordedOrder>) -> UnixNanos {
+        if let Some(token) = before.and_then(|order| order.token) {
             return token.not_after;
         }
         let decided = self.decided.get(&sequence).copied();
-        // All orders of a slice are as old as the first: none waits behind others and stays young.
+        // All orders of a slice are as old as its first: an order that waits behind slow ones must
+        // not get a fresh expiry, since its price is as old as theirs.
         let decided = decided.unwrap_or_else(|| *self.slice_began.get_or_insert_with(clock::now));
         UnixNanos(decided.0.saturating_add(TOKEN_NANOS))
     }
 
-    /// Why an order that was decided before this process may not be sent by it, if so: somebody else
-    /// had the account since, or policy or limits are others.
-    fn lapsed(&self, sequence: u64, before: Option<&Recorded>) -> Option<TokenRefusal> {
-        let token = before.and_then(|one| one.token);
+    /// Why an order that an earlier process decided may not be sent by this one, if so: another
+    /// process has had the account since, or policy or limits have changed.
+    fn lapsed(&self, sequence: u64, before: Option<&RecordedOrder>) -> Option<TokenRefusal> {
+        let token = before.and_then(|order| order.token);
         if token.is_none() && !self.decided.contains_key(&sequence) {
             return None;
         }
-        if self.known.epoch.saturating_add(1) < self.standing.epoch {
+        // A gap in the numbers: between the last process of this log and this one another took the
+        // account, and its orders were decided on without this run's.
+        if self.known.fencing_token.saturating_add(1) < self.standing.epoch {
             return Some(TokenRefusal::StaleLease);
         }
         let token = token?;
@@ -359,52 +378,64 @@ impl<V: VenueClient> Gateway<V> {
         self.withheld.push(Delivery::Event(not_sent_event(intent)));
     }
 
-    /// One step of an order's life.
-    fn advance(&mut self, course: &mut Course, cleared: &Cleared<'_>) -> Result<(), GatewayError> {
+    /// Takes one step of an order.
+    fn advance(
+        &mut self,
+        attempt: &mut OrderAttempt,
+        cleared: &ClearedIntent<'_>,
+    ) -> Result<(), GatewayError> {
         let sequence = cleared.released.sequence();
         self.standing.now = clock::now();
         let now = self.standing.now;
-        let event = match course.life.next_step() {
+        let event = match attempt.life.next_step() {
             SubmissionStep::Authorize => {
-                let token = self.token(cleared.released, course.not_after);
+                let token = self.token(cleared.released, attempt.not_after);
                 let plan = Some(cleared.released.digest());
-                let lapsed = course.lapsed.map_or(Ok(()), Err);
+                // Checked before the token exists: nothing is signed for an order that may not go
+                // out.
+                let lapsed = attempt.lapsed.map_or(Ok(()), Err);
                 let permitted = lapsed.and_then(|()| self.guard.permit(cleared.intent(), now));
                 match permitted.and_then(|()| check_token(&token, &self.standing, plan)) {
                     Ok(()) => {
                         let signed = SignedToken::sign(&token, &self.origin, &self.signer)?;
-                        course.token = Some(signed);
+                        attempt.token = Some(signed);
                         SubmissionEvent::Issue
                     }
-                    Err(refusal) => course.withhold(refusal),
+                    Err(refusal) => attempt.withhold(refusal),
                 }
             }
-            SubmissionStep::Spend => self.spend(course, cleared)?,
+            SubmissionStep::Spend => self.spend(attempt, cleared)?,
             SubmissionStep::Send => {
-                course.life = course.life.apply(SubmissionEvent::Send)?;
+                // The state moves first. If the venue call panics or the process dies in it, the
+                // order counts as sent with an unknown answer, never as one that can be sent again.
+                attempt.life = attempt.life.apply(SubmissionEvent::Send)?;
                 let reply = match cleared.intent() {
                     Intent::Submit(_) => self.venue.submit(cleared),
                     Intent::Cancel(_) => self.venue.cancel(cleared),
                     Intent::Replace { .. } => self.venue.replace(cleared),
                 };
-                let answer = course.heard(reply);
+                let answer = attempt.record_reply(reply);
                 if answer == VenueAnswer::Unknown {
-                    self.note_unknown(sequence, course)?;
+                    self.note_unknown(sequence, attempt)?;
                 }
-                SubmissionEvent::Answer(course.life.attempt, answer)
+                SubmissionEvent::Answer(attempt.life.attempt, answer)
             }
+            // Sent by an earlier process, whose answer died with it.
             SubmissionStep::Await => {
-                SubmissionEvent::Answer(course.life.attempt, VenueAnswer::Unknown)
+                SubmissionEvent::Answer(attempt.life.attempt, VenueAnswer::Unknown)
             }
             SubmissionStep::Lookup => {
-                let said = self.look_up(course, cleared);
+                let said = self.look_up(attempt, cleared);
                 if said == LookupAnswer::Unknown {
-                    self.note_unknown(sequence, course)?;
-                    course.lookups = course.lookups.saturating_add(1);
-                    if course.lookups >= LOOKUPS_MAX {
+                    self.note_unknown(sequence, attempt)?;
+                    attempt.lookups = attempt.lookups.saturating_add(1);
+                    // No guess after that: the run stops, and what the account holds is for an
+                    // operator to find out. To treat "unknown" as "not there" could send the order
+                    // twice.
+                    if attempt.lookups >= LOOKUPS_MAX {
                         return Err(GatewayError::Unresolved {
                             venue_order: cleared.id.to_string(),
-                            detail: course.detail.clone(),
+                            detail: attempt.detail.clone(),
                         });
                     }
                 }
@@ -412,22 +443,27 @@ impl<V: VenueClient> Gateway<V> {
             }
             SubmissionStep::Done => return Ok(()),
         };
-        course.life = course.life.apply(event)?;
+        attempt.life = attempt.life.apply(event)?;
         Ok(())
     }
 
     /// Checks the token again, and makes durable that it is spent.
     fn spend(
         &mut self,
-        course: &mut Course,
-        cleared: &Cleared<'_>,
+        attempt: &mut OrderAttempt,
+        cleared: &ClearedIntent<'_>,
     ) -> Result<SubmissionEvent, GatewayError> {
-        let Some(token) = course.token.take() else {
-            return Ok(course.withhold(TokenRefusal::Foreign));
+        let Some(token) = attempt.token.take() else {
+            return Ok(attempt.withhold(TokenRefusal::Foreign));
         };
         let time = self.standing.now;
+        // Checked a second time, from the signed bytes: between issue and here a kill, a lost lease
+        // or an expiry may have come, and the bytes are what the log will show.
         match self.accept(&token, Some(cleared.intent())) {
             Ok(()) => {
+                // Write-ahead: durable before the venue gets the order. A crash right after it
+                // leaves a spent token without an answer, and the next process looks the order up
+                // instead of sending it.
                 self.log.append(&OrderLogRecord::Spent {
                     token: token.bytes,
                     signature: token.note,
@@ -442,38 +478,40 @@ impl<V: VenueClient> Gateway<V> {
                     token: token.bytes,
                     time,
                 })?;
-                Ok(course.withhold(refusal))
+                Ok(attempt.withhold(refusal))
             }
         }
     }
 
-    /// Asks the venue. A cancel does nothing twice, so it is asked for by the order it is about: while
-    /// that works, the cancel may be sent again.
-    fn look_up(&mut self, course: &mut Course, cleared: &Cleared<'_>) -> LookupAnswer {
+    /// Looks the order up at the venue. A cancel is idempotent, so the order that it is about is
+    /// looked up instead: while that works, the cancel may be sent again.
+    fn look_up(&mut self, attempt: &mut OrderAttempt, cleared: &ClearedIntent<'_>) -> LookupAnswer {
         let is_cancel = matches!(cleared.intent(), Intent::Cancel(_));
+        // The venue may find it filled: what it reports of the order from here on must not count as
+        // another program's.
         self.venue.expect(cleared);
         let found = match cleared.of {
             Some(of) if is_cancel => self.venue.lookup(of),
             _ => self.venue.lookup(cleared.id),
         };
         match found {
-            Found::Working if is_cancel => LookupAnswer::NotFound,
-            Found::Working | Found::Over => LookupAnswer::Found,
-            Found::Refused | Found::NotFound if is_cancel => LookupAnswer::Found,
-            Found::Refused => LookupAnswer::Refused,
-            Found::NotFound => LookupAnswer::NotFound,
-            Found::Unknown(why) => {
-                course.detail = why;
+            VenueLookup::Working if is_cancel => LookupAnswer::NotFound,
+            VenueLookup::Working | VenueLookup::Over => LookupAnswer::Found,
+            VenueLookup::Refused | VenueLookup::NotFound if is_cancel => LookupAnswer::Found,
+            VenueLookup::Refused => LookupAnswer::Refused,
+            VenueLookup::NotFound => LookupAnswer::NotFound,
+            VenueLookup::Unknown(why) => {
+                attempt.detail = why;
                 LookupAnswer::Unknown
             }
         }
     }
 
-    fn note_unknown(&mut self, sequence: u64, course: &Course) -> Result<(), GatewayError> {
+    fn note_unknown(&mut self, sequence: u64, attempt: &OrderAttempt) -> Result<(), GatewayError> {
         self.log.append(&OrderLogRecord::Unknown {
             sequence,
-            attempt: course.life.attempt,
-            detail: course.detail.clone(),
+            attempt: attempt.life.attempt,
+            detail: attempt.detail.clone(),
             time: self.standing.now,
         })?;
         Ok(())
@@ -494,7 +532,7 @@ impl<V: VenueClient> Gateway<V> {
         }
     }
 
-    /// Checks everything about a token but what only the venue knows.
+    /// Checks everything about a token except what only the venue knows.
     fn accept(&self, token: &SignedToken, intent: Option<&Intent>) -> Result<(), TokenRefusal> {
         let token = token.open(&self.key)?;
         let order = self.orders.get(&token.sequence);
@@ -508,7 +546,7 @@ impl<V: VenueClient> Gateway<V> {
     }
 }
 
-/// The order log of an execution, and what it says; a new one where there is none.
+/// The order log of an execution and its content; a new log if there is none.
 fn log_of(
     execution: &Execution,
     signer: &SharedSigner,
@@ -520,7 +558,7 @@ fn log_of(
         .map_err(FileError::at("look for", &path))?;
     let own = Box::new(signer.clone());
     if is_there {
-        return OrderLog::go_on(execution, own, key);
+        return OrderLog::resume(execution, own, key);
     }
     Ok((OrderLog::create(execution, own)?, KnownOrders::default()))
 }
@@ -536,17 +574,16 @@ fn clock_record(time: UnixNanos) -> OrderLogRecord {
     OrderLogRecord::Clock { word, time }
 }
 
-/// The run's id.
+/// The run id of an execution.
 fn run_of(execution: &Execution) -> Result<[u8; 32], GatewayError> {
     let mut run = [0; 32];
-    let decoded = hex::decode_to_slice(&execution.run, &mut run);
-    decoded.map_err(|_| GatewayError::Run {
+    hex::decode_to_slice(&execution.run, &mut run).map_err(|_| GatewayError::Run {
         run: execution.run.clone(),
     })?;
     Ok(run)
 }
 
-impl<V: VenueClient + Market> Venue for Gateway<V> {
+impl<V: VenueClient + DeliverySource> Venue for Gateway<V> {
     fn reconcile(
         &mut self,
         slice: &Slice,
@@ -573,9 +610,11 @@ impl<V: VenueClient + Market> Venue for Gateway<V> {
     }
 
     fn send(&mut self, released: Released) -> Result<(), VenueError> {
-        let carried = self.carry(&released);
-        carried.map(|_| ()).map_err(|error| VenueError {
-            reason: error.to_string(),
-        })
+        match self.carry(&released) {
+            Ok(_end) => Ok(()),
+            Err(error) => Err(VenueError {
+                reason: error.to_string(),
+            }),
+        }
     }
 }

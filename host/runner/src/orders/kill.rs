@@ -1,11 +1,13 @@
-//! The kill switch: a file that is there stops a run, an account's runs or all of them. Whoever can
-//! make a file in the folder can stop; nothing else has to be able to answer.
+//! The kill switch: a file whose existence stops a run, an account's runs or all of them. Anyone
+//! who can create a file in the folder can stop; no process has to answer.
 //!
 //! ```text
 //! DATA/kill/installation
 //! DATA/kill/account-<account id>
 //! DATA/kill/run-<run id>-<execution>
 //! ```
+//!
+//! The messages of a stop are recorded: they never change.
 
 use std::fs;
 use std::io::{self, ErrorKind, Read as _};
@@ -21,10 +23,9 @@ use crate::store::data_dir::{DataDir, Execution};
 /// The most bytes of a reason that are read.
 const REASON_BYTES_MAX: u64 = 1_000;
 
-/// What is stopped.
+/// What a kill switch stops.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Target {
-    /// One run.
+pub enum KillTarget {
     Run(Execution),
     /// Every run of an account.
     Account(Id),
@@ -32,17 +33,17 @@ pub enum Target {
     Installation,
 }
 
-impl Target {
+impl KillTarget {
     fn path(&self, data: &DataDir) -> PathBuf {
         let name = match self {
-            Self::Run(one) => format!("run-{}-{}", one.run, one.number),
+            Self::Run(execution) => format!("run-{}-{}", execution.run, execution.number),
             Self::Account(id) => format!("account-{id}"),
             Self::Installation => "installation".to_owned(),
         };
         data.root().join("kill").join(name)
     }
 
-    /// Why a run that it stops ends.
+    /// The stop cause of a run that it stops.
     #[must_use]
     pub const fn cause(&self) -> StopCause {
         match self {
@@ -53,25 +54,27 @@ impl Target {
     }
 }
 
-/// Stops the target, with a reason for the record. It is durable when this returns. Where the reason
-/// cannot be written, as on a full disk, an empty file stops all the same.
+/// Sets the switch of a target, with a reason to record. It is durable when this returns. If the
+/// reason cannot be written, say on a full disk, an empty file stops all the same.
 ///
 /// # Errors
 ///
-/// Returns [`FileError`] if it is not certain that it is stopped.
-pub fn kill(data: &DataDir, target: &Target, reason: &str) -> Result<(), FileError> {
+/// Returns [`FileError`] if the switch may not be durable.
+pub fn set_switch(data: &DataDir, target: &KillTarget, reason: &str) -> Result<(), FileError> {
     let path = target.path(data);
     if let Some(folder) = path.parent() {
         files::make_folder(folder)?;
     }
     if let Err(error) = files::write_whole(&path, reason.as_bytes()) {
-        bare(&path).map_err(|_| error)?;
+        // A full disk may have room for a name and not for a text. That the run stops matters more
+        // than why.
+        create_empty(&path).map_err(|_| error)?;
     }
     files::sync_folder(data.root())
 }
 
-/// Makes the file, and leaves what is in it as it is.
-fn bare(path: &Path) -> io::Result<()> {
+/// Creates the file, or leaves an existing one unchanged.
+fn create_empty(path: &Path) -> io::Result<()> {
     let mut options = fs::OpenOptions::new();
     options
         .write(true)
@@ -82,18 +85,20 @@ fn bare(path: &Path) -> io::Result<()> {
     folder.map_or(Ok(()), |folder| folder.sync_all())
 }
 
-/// Whether the target is stopped. What cannot be told counts as stopped.
+/// Whether the target is stopped. An unknown answer counts as stopped.
 #[must_use]
-pub fn is_set(data: &DataDir, target: &Target) -> bool {
+pub fn is_set(data: &DataDir, target: &KillTarget) -> bool {
+    // Fails closed: an attacker who makes the folder unreadable stops the runs, and cannot hide a
+    // stop.
     target.path(data).try_exists().unwrap_or(true)
 }
 
-/// Lets the target run again; false if it was not stopped. A run that ended stays ended.
+/// Lifts the switch of a target; false if it was not set. A run that ended stays ended.
 ///
 /// # Errors
 ///
-/// Returns [`FileError`] if the file cannot be taken away.
-pub fn lift(data: &DataDir, target: &Target) -> Result<bool, FileError> {
+/// Returns [`FileError`] if the file cannot be removed.
+pub fn lift(data: &DataDir, target: &KillTarget) -> Result<bool, FileError> {
     let path = target.path(data);
     match fs::remove_file(&path) {
         Ok(()) => {
@@ -107,12 +112,12 @@ pub fn lift(data: &DataDir, target: &Target) -> Result<bool, FileError> {
     }
 }
 
-/// A stop that was given within this process. It is there at once, and no full disk delays it;
-/// what must outlive the process is a file as well.
+/// A stop given within this process. It takes effect at once, and no full disk delays it; a stop
+/// that must outlive the process is a file as well.
 #[derive(Clone, Debug, Default)]
-pub struct Told(Arc<OnceLock<RunStop>>);
+pub struct InProcessStop(Arc<OnceLock<RunStop>>);
 
-impl Told {
+impl InProcessStop {
     /// Stops the run; the first reason stays.
     pub fn stop(&self, stop: RunStop) {
         let _first = self.0.set(stop);
@@ -125,11 +130,11 @@ impl Told {
     }
 }
 
-/// What can stop one run.
+/// Everything that can stop one run.
 #[derive(Debug)]
 pub struct KillSwitch {
-    told: Told,
-    /// Each with its file, the nearest first.
+    in_process: InProcessStop,
+    /// Each file with its cause, the narrowest first.
     files: Vec<(StopCause, PathBuf)>,
 }
 
@@ -137,34 +142,47 @@ impl KillSwitch {
     /// The switch of a run.
     #[must_use]
     pub fn new(data: &DataDir, account: &Id, execution: Option<&Execution>) -> Self {
-        Self::with(data, account, execution, Told::default())
+        Self::with_stop(data, account, execution, InProcessStop::default())
     }
 
-    /// The switch of a run that this process can stop too.
+    /// The switch of a run that this process can stop as well.
     #[must_use]
-    pub fn with(data: &DataDir, account: &Id, execution: Option<&Execution>, told: Told) -> Self {
-        let mut targets: Vec<Target> = execution.cloned().map(Target::Run).into_iter().collect();
-        targets.push(Target::Account(account.clone()));
-        targets.push(Target::Installation);
-        let files = targets.iter().map(|one| (one.cause(), one.path(data)));
+    pub fn with_stop(
+        data: &DataDir,
+        account: &Id,
+        execution: Option<&Execution>,
+        in_process: InProcessStop,
+    ) -> Self {
+        let mut targets: Vec<KillTarget> = execution
+            .cloned()
+            .map(KillTarget::Run)
+            .into_iter()
+            .collect();
+        targets.push(KillTarget::Account(account.clone()));
+        targets.push(KillTarget::Installation);
+        let files = targets
+            .iter()
+            .map(|target| (target.cause(), target.path(data)));
         Self {
-            told,
+            in_process,
             files: files.collect(),
         }
     }
 
-    /// The stop, if there is one. What cannot be told counts as one.
+    /// The stop, if there is one. An unreadable switch counts as one.
     #[must_use]
     pub fn check(&self) -> Option<RunStop> {
-        if let Some(stop) = self.told.get() {
+        if let Some(stop) = self.in_process.get() {
             return Some(stop.clone());
         }
         for (cause, path) in &self.files {
             let message = match fs::File::open(path) {
                 Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                // Fails closed: a switch that cannot be read may be set.
                 Err(error) => format!("the switch cannot be read: {error}"),
                 Ok(file) => {
                     let mut reason = Vec::new();
+                    // Bounded: the reason becomes part of a record, and the file may be anything.
                     let read = file.take(REASON_BYTES_MAX).read_to_end(&mut reason);
                     match read {
                         Ok(_) => String::from_utf8_lossy(&reason).trim().to_owned(),

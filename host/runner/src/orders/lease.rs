@@ -1,9 +1,9 @@
-//! The lease of an account: one process may trade it, and each that ever did has an epoch of its own,
-//! which only grows. It must never know an order.
+//! The lease of an account: one process may trade it, and each that ever did has a fencing token of
+//! its own, which only grows. It must never know an order.
 //!
 //! ```text
 //! DATA/leases/<account id>.lock   locked by the kernel for the process that has the account
-//! DATA/leases/<account id>.lease  the epoch and the holder, replaced whole
+//! DATA/leases/<account id>.lease  fencing token (`epoch`) and process, replaced whole
 //! ```
 //!
 //! No time is part of it: a clock that jumps changes nothing.
@@ -14,69 +14,57 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use crate::store::data_dir::DataDir;
 use counterfoil_governance::id::{Id, IdError};
+use counterfoil_os::files::{self, FileError};
 use counterfoil_os::lock::FileLock;
 use serde::{Deserialize, Serialize};
 
-use counterfoil_os::files::{self, FileError};
+use crate::store::data_dir::DataDir;
 
 /// The format of the lease's file.
 const FORMAT: &str = "counterfoil-lease/1";
 
-/// Runs of one account in one process, where nothing else is asked for: more than a person can watch
-/// is no account's need.
+/// Runs of one account in one process, unless configured otherwise: more than a person can watch.
 pub const RUNS_PER_ACCOUNT_MAX: usize = 8;
 
-/// Why an account is not to be had.
+/// Why an account's lease could not be taken, or is no longer held.
+///
+/// The texts of `File`, `Unreadable` and `Lost` are recorded in stop records: they never change.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LeaseError {
     /// A file could not be read, written or locked.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The account's name is no id.
+    /// The account name is not a valid id.
     #[error("account.id: {0}")]
     Account(#[from] IdError),
     /// Another process has the account.
-    #[error("lease.held: another process trades account {account}; it holds {path}")]
-    Held {
-        /// The account.
-        account: String,
-        /// The lock's file.
-        path: String,
-    },
-    /// The file is none of a lease. To begin again at 1 could let an old process trade.
+    #[error("lease.held: another process trades account {account} and holds {path}; stop it first")]
+    Held { account: String, path: String },
+    /// The lease file is malformed. To start over at 1 could let an old process trade.
     #[error(
         "lease.unreadable: {path} is no lease of account {account}: {reason}; restore it, or put an \
          epoch into it that was never used"
     )]
     Unreadable {
-        /// The account.
         account: String,
-        /// The file.
+        /// The lock file.
         path: String,
-        /// Why not.
         reason: String,
     },
     /// Another process has taken the account since.
     #[error("lease.lost: account {account} is in epoch {found}, this process is of {own}")]
     Lost {
-        /// The account.
         account: String,
-        /// The epoch of now.
+        /// The fencing token in the file.
         found: u64,
         /// This process's.
         own: u64,
     },
-    /// As many runs as are allowed trade the account.
-    #[error("account.runs: {most} runs trade account {account}, which is all that may")]
-    RunsLimit {
-        /// The account.
-        account: String,
-        /// How many.
-        most: usize,
-    },
+    /// The account has as many runs as it may.
+    #[error("account.runs: account {account} has {most} runs, which is its maximum")]
+    RunsLimit { account: String, most: usize },
 }
 
 impl LeaseError {
@@ -94,17 +82,18 @@ impl LeaseError {
     }
 }
 
-/// What the file holds.
+/// The content of the file.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct Written {
+struct LeaseFile {
     format: String,
     account: String,
-    epoch: u64,
+    #[serde(rename = "epoch")]
+    fencing_token: u64,
     process: u32,
 }
 
-/// The right to trade one account, given back when dropped. The kernel gives it back when the process
+/// The right to trade one account, released when dropped. The kernel releases it when the process
 /// is killed.
 #[derive(Debug)]
 #[must_use]
@@ -112,12 +101,12 @@ pub struct Lease {
     _lock: FileLock,
     account: Id,
     path: PathBuf,
-    epoch: u64,
+    fencing_token: u64,
     runs: AtomicUsize,
 }
 
-/// The leases that runs of this process have, by data directory and account: the kernel's lock is
-/// one process's, and its runs share it.
+/// The leases of this process, by data directory and account: the kernel's lock belongs to the
+/// process, and its runs share it.
 static HELD: Mutex<BTreeMap<(PathBuf, Id), Weak<Lease>>> = Mutex::new(BTreeMap::new());
 
 /// The place of one run among those of its account.
@@ -128,15 +117,17 @@ pub struct RunSlot {
 }
 
 impl Lease {
-    /// Takes the account: the new epoch is durable when this returns.
+    /// Takes the account: the new fencing token is durable when this returns.
     ///
     /// # Errors
     ///
-    /// Returns [`LeaseError`] if another process has it, or it cannot be told.
-    pub fn take(data: &DataDir, account: &Id) -> Result<Arc<Self>, LeaseError> {
+    /// Returns [`LeaseError`] if another process has it, or that is unknown.
+    pub fn acquire(data: &DataDir, account: &Id) -> Result<Arc<Self>, LeaseError> {
         let folder = data.root().join("leases");
         files::make_folder(&folder)?;
         let lock_path = folder.join(format!("{account}.lock"));
+        // The kernel's lock, not the file's existence: a process that is killed leaves the file behind,
+        // and the next one must not have to guess whether it still lives.
         let lock = FileLock::try_take(&lock_path)?.ok_or_else(|| LeaseError::Held {
             account: account.to_string(),
             path: lock_path.display().to_string(),
@@ -145,46 +136,55 @@ impl Lease {
             _lock: lock,
             account: account.clone(),
             path: folder.join(format!("{account}.lease")),
-            epoch: 0,
+            fencing_token: 0,
             runs: AtomicUsize::new(0),
         };
+        // Under the lock: two processes at once would otherwise read the same number and both write
+        // its successor.
         let last = lease.read()?.unwrap_or(0);
+        // Never the same number again, not even after an overflow: order log and stop records name
+        // the holder by it.
         let next = last.checked_add(1).filter(|next| *next < u64::MAX);
-        lease.epoch = next.ok_or_else(|| lease.unreadable("its epoch cannot grow".to_owned()))?;
-        let written = Written {
+        lease.fencing_token =
+            next.ok_or_else(|| lease.unreadable("its epoch cannot grow".to_owned()))?;
+        let written = LeaseFile {
             format: FORMAT.to_owned(),
             account: account.to_string(),
-            epoch: lease.epoch,
+            fencing_token: lease.fencing_token,
             process: std::process::id(),
         };
-        let text = serde_json::to_vec(&written);
-        let text = text.map_err(|error| lease.unreadable(error.to_string()))?;
+        let text =
+            serde_json::to_vec(&written).map_err(|error| lease.unreadable(error.to_string()))?;
+        // Replaced whole and synced before anything is traded. A crash before this leaves the old
+        // number, under which this process has sent nothing; a crash after it skips a number, which
+        // no one minds.
         files::write_whole(&lease.path, &text)?;
         files::sync_folder(data.root())?;
         Ok(Arc::new(lease))
     }
 
-    /// The account for this process: its lease if a run of it has it already, else a new one.
+    /// The account's lease for this process: the one that another run of it holds, or a new one.
     ///
     /// # Errors
     ///
-    /// As [`Lease::take`].
-    pub fn of_process(data: &DataDir, account: &Id) -> Result<Arc<Self>, LeaseError> {
+    /// As [`Lease::acquire`].
+    pub fn acquire_shared(data: &DataDir, account: &Id) -> Result<Arc<Self>, LeaseError> {
         let place = (data.root().to_path_buf(), account.clone());
         let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+        // Weak: the lease ends with its last run, and not with the process.
         held.retain(|_, lease| lease.strong_count() > 0);
         if let Some(lease) = held.get(&place).and_then(Weak::upgrade) {
             return Ok(lease);
         }
-        let lease = Self::take(data, account)?;
+        let lease = Self::acquire(data, account)?;
         held.insert(place, Arc::downgrade(&lease));
         Ok(lease)
     }
 
-    /// The epoch of this process.
+    /// The fencing token of this process.
     #[must_use]
-    pub const fn epoch(&self) -> u64 {
-        self.epoch
+    pub const fn fencing_token(&self) -> u64 {
+        self.fencing_token
     }
 
     /// The account.
@@ -193,30 +193,31 @@ impl Lease {
         &self.account
     }
 
-    /// Checks that no other process has taken the account since. The lock alone would not say: its
-    /// file may have been deleted.
+    /// Checks that no other process has taken the account since.
     ///
     /// # Errors
     ///
-    /// Returns [`LeaseError`] if one has, or it cannot be told.
+    /// Returns [`LeaseError`] if one has, or that is unknown.
     pub fn check(&self) -> Result<(), LeaseError> {
+        // The lock alone does not prove it: its file may have been deleted, and another process may
+        // have locked a new one. That process has then written a higher number here.
         let found = self.read()?.unwrap_or(0);
-        if found == self.epoch {
+        if found == self.fencing_token {
             return Ok(());
         }
         Err(LeaseError::Lost {
             account: self.account.to_string(),
             found,
-            own: self.epoch,
+            own: self.fencing_token,
         })
     }
 
-    /// A place for one more run, of at most so many.
+    /// A place for one more run, of at most `most`.
     ///
     /// # Errors
     ///
     /// Returns [`LeaseError::RunsLimit`] if there is none.
-    pub fn admit(self: &Arc<Self>, most: usize) -> Result<RunSlot, LeaseError> {
+    pub fn admit_run(self: &Arc<Self>, most: usize) -> Result<RunSlot, LeaseError> {
         let count = |runs: usize| (runs < most).then(|| runs.saturating_add(1));
         let order = Ordering::SeqCst;
         match self.runs.fetch_update(order, order, count) {
@@ -230,19 +231,19 @@ impl Lease {
         }
     }
 
-    /// The epoch in the file; `None` if there is no file.
+    /// The fencing token in the file; `None` if there is no file.
     fn read(&self) -> Result<Option<u64>, LeaseError> {
         let bytes = match std::fs::read(&self.path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(FileError::at("read", &self.path)(error).into()),
         };
-        let written: Written =
+        let written: LeaseFile =
             serde_json::from_slice(&bytes).map_err(|error| self.unreadable(error.to_string()))?;
         if written.format != FORMAT || written.account != self.account.as_str() {
             return Err(self.unreadable("it is of another format or account".to_owned()));
         }
-        Ok(Some(written.epoch))
+        Ok(Some(written.fencing_token))
     }
 
     fn unreadable(&self, reason: String) -> LeaseError {

@@ -1,5 +1,6 @@
-//! The limits of an account: a file that somebody set for a time, which every run of the account must
-//! keep within. Without certainty about them a run stops.
+//! The limits of an account: a file, valid for a time, that every run of the account must keep
+//! within. Without certainty about them a run stops. The messages of a stop are recorded: they
+//! never change.
 //!
 //! `DATA/limits/<account id>.json`
 
@@ -7,6 +8,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
+use counterfoil_base::digest::Digest;
 use counterfoil_governance::id::Id;
 use counterfoil_os::clock::kernel_clock;
 use counterfoil_trading::manifest::{Manifest, RiskEntry, canonical_json};
@@ -24,45 +26,44 @@ pub const FORMAT: &str = "counterfoil-limits/1";
 
 /// Whether an account must have limits of its own.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Need {
-    /// A run without them does not start.
+pub enum LimitsRequirement {
+    /// A run does not start without them.
     Required,
-    /// They count if they are there when the run starts: for paper, where no money is.
+    /// They apply if they exist when the run starts: for paper trading, which moves no money.
     IfThere,
 }
 
-/// What the file holds.
+/// The content of the file.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct AccountLimits {
     /// [`FORMAT`].
     pub format: String,
-    /// The account's id.
     pub account: String,
-    /// The first moment at which they hold, RFC 3339.
+    /// The first moment at which they are valid, RFC 3339.
     pub not_before: String,
     /// The last.
     pub not_after: String,
-    /// The limits; each of them must be there.
+    /// The limits; each is required.
     pub risk: RiskEntry,
 }
 
-/// The limits of one account, watched over.
+/// The limits of one account, watched during a run.
 #[derive(Debug)]
 pub struct LimitsWatch {
     path: PathBuf,
     account: Id,
-    /// What the run itself must keep.
+    /// The run's own limits.
     own: RiskLimits,
-    own_digest: [u8; 32],
-    need: Need,
-    /// The file's digest at the start; `None` if there was none.
-    seen: Option<[u8; 32]>,
+    own_digest: Digest,
+    need: LimitsRequirement,
+    /// The digest of the file at the start; `None` if there was none.
+    seen: Option<Digest>,
 }
 
 /// What was read of the file.
-struct Read {
-    digest: [u8; 32],
+struct LimitsFile {
+    digest: Digest,
     window: (UnixNanos, UnixNanos),
     limits: RiskLimits,
 }
@@ -75,7 +76,7 @@ fn stop(cause: StopCause, message: impl Into<String>) -> RunStop {
 }
 
 impl LimitsWatch {
-    /// The limits of the account as they are now, for a run of the manifest.
+    /// The present limits of the account, for a run of the manifest.
     ///
     /// # Errors
     ///
@@ -84,7 +85,8 @@ impl LimitsWatch {
         data: &DataDir,
         account: &Id,
         manifest: &Manifest,
-        (need, now): (Need, UnixNanos),
+        need: LimitsRequirement,
+        now: UnixNanos,
     ) -> Result<Self, RunStop> {
         let unreadable = |error: &dyn core::fmt::Display| {
             stop(
@@ -100,7 +102,7 @@ impl LimitsWatch {
         if !is_whole {
             return Err(stop(
                 StopCause::LimitsMissing,
-                "a live run states risk.orders-per-day-max, risk.net-exposure-max and \
+                "a live run needs risk.orders-per-day-max, risk.net-exposure-max and \
                  risk.daily-loss-max",
             ));
         }
@@ -110,7 +112,7 @@ impl LimitsWatch {
             path: data.root().join("limits").join(format!("{account}.json")),
             account: account.clone(),
             own,
-            own_digest: Sha256::digest(text.as_bytes()).into(),
+            own_digest: Digest::of(text.as_bytes()),
             need,
             seen: None,
         };
@@ -121,29 +123,36 @@ impl LimitsWatch {
 
     /// The digest of everything that limits the run: its own limits, then the account's.
     #[must_use]
-    pub fn digest(&self) -> [u8; 32] {
-        let account = self.seen.unwrap_or_default();
-        let both = Sha256::new().chain_update(self.own_digest);
-        both.chain_update(account).finalize().into()
+    pub fn digest(&self) -> Digest {
+        // No file counts as 32 zero bytes: a file that appears later gives another digest, and
+        // tokens issued without it are refused.
+        let account = self.seen.unwrap_or(Digest([0; 32]));
+        let both = Sha256::new()
+            .chain_update(self.own_digest.bytes())
+            .chain_update(account.bytes());
+        Digest::finish(both)
     }
 
-    /// Checks that they still are what they were at the start, and that their time is now.
+    /// Checks that the limits are unchanged since the start and valid now.
     ///
     /// # Errors
     ///
     /// Returns the [`RunStop`] that ends the run.
     pub fn check(&self, now: UnixNanos) -> Result<(), RunStop> {
+        // First: whether the limits are valid now is only known with a clock that can be trusted.
         check_clock(self.own.daily.clock_offset_max)?;
         let place = self.path.display();
         let Some(read) = self.read()? else {
             return match (self.need, self.seen) {
-                (Need::IfThere, None) => Ok(()),
+                (LimitsRequirement::IfThere, None) => Ok(()),
                 _ => Err(stop(
                     StopCause::LimitsMissing,
                     format!("{place} is not there"),
                 )),
             };
         };
+        // Any change stops the run, also a looser limit or a changed space: the run was authorized
+        // under the bytes that it started with.
         if self.seen != Some(read.digest) {
             return Err(stop(
                 StopCause::LimitsInconsistent,
@@ -165,7 +174,7 @@ impl LimitsWatch {
         })
     }
 
-    fn read(&self) -> Result<Option<Read>, RunStop> {
+    fn read(&self) -> Result<Option<LimitsFile>, RunStop> {
         let unreadable = |error: &dyn core::fmt::Display| {
             let place = self.path.display();
             stop(StopCause::LimitsUnreadable, format!("{place}: {error}"))
@@ -181,15 +190,15 @@ impl LimitsWatch {
             return Err(unreadable(&"it is of another format or account"));
         }
         let time = |text: &str| parse_time(text).ok_or_else(|| unreadable(&"a time is none"));
-        Ok(Some(Read {
-            digest: Sha256::digest(&bytes).into(),
+        Ok(Some(LimitsFile {
+            digest: Digest::of(&bytes),
             window: (time(&parsed.not_before)?, time(&parsed.not_after)?),
             limits: parsed.risk.limits().map_err(|error| unreadable(&error))?,
         }))
     }
 }
 
-/// Asks the kernel, if there is a limit to what its clock may be off.
+/// Checks the kernel's clock, if its offset is limited.
 fn check_clock(limit: Option<i64>) -> Result<(), RunStop> {
     let Some(limit) = limit else { return Ok(()) };
     let off = |why: String| stop(StopCause::ClockOff, why);

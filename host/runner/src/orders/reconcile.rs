@@ -1,5 +1,6 @@
-//! The venue's books against the run's: what differs, what may explain it, and whether it may be
-//! tolerated. It must never set one of them to the other.
+//! Compares the venue's books with the run's: what differs, what may explain it, and whether it is
+//! tolerated. It must never set one of them to the other. Its texts are recorded in order logs and
+//! stop records: they never change.
 
 use std::collections::BTreeMap;
 
@@ -11,42 +12,38 @@ use counterfoil_trading::units::{Money, Quantity};
 
 /// An order that can still fill.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Open {
-    /// What is traded.
+pub struct OpenOrder {
     pub instrument: InstrumentId,
-    /// Buy or sell.
     pub side: Side,
-    /// What is left to fill.
+    /// Leaves quantity.
     pub leaves: Quantity,
 }
 
-/// Cash, positions and orders, by whoever keeps them.
+/// Cash, positions and open orders, by the books of either side.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Holdings {
-    /// Cash.
     pub cash: Money,
-    /// Positions by instrument.
+    /// By instrument.
     pub positions: Vec<Quantity>,
     /// The run's orders.
-    pub open: BTreeMap<ClientOrderId, Open>,
-    /// Orders in the run's instruments that it did not send, by name.
-    /// `None` is one of a kind that no run sends.
-    pub foreign: BTreeMap<String, Option<Open>>,
+    pub open: BTreeMap<ClientOrderId, OpenOrder>,
+    /// Orders in the run's instruments that it did not send, by name; `None` for an order that no
+    /// run can send.
+    pub foreign: BTreeMap<String, Option<OpenOrder>>,
 }
 
-/// What an account held besides the run when the run began.
+/// What an account held beside the run when the run began.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Baseline {
     /// Cash, less what the run began with.
     pub cash: Money,
-    /// Positions.
     pub positions: Vec<Quantity>,
 }
 
-/// One difference.
+/// One difference between the books.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Found {
-    /// Of what.
+pub struct BookDifference {
+    /// Cash, a position or an order.
     pub what: String,
     /// By the run's books, with the baseline.
     pub ours: String,
@@ -54,16 +51,14 @@ pub struct Found {
     pub theirs: String,
     /// What may explain it.
     pub explanation: &'static str,
-    /// What is tolerated.
     pub tolerance: String,
-    /// Whether it is within that.
+    /// Whether it is within the tolerance.
     pub is_tolerated: bool,
 }
 
-/// The run's books once it has heard what its venue has said already; `None` if an amount does not
-/// fit.
+/// The run's books once the pending deliveries are booked; `None` if an amount is out of range.
 #[must_use]
-pub fn ours(
+pub fn expected_holdings(
     account: &AccountView<'_>,
     pending: &[Delivery],
     instruments: &[Instrument],
@@ -71,16 +66,16 @@ pub fn ours(
     let positions = account.account.positions();
     let mut holdings = Holdings {
         cash: account.account.cash(),
-        positions: positions.iter().map(|one| one.quantity).collect(),
+        positions: positions.iter().map(|position| position.quantity).collect(),
         ..Holdings::default()
     };
-    for one in account.working {
-        let open = Open {
-            instrument: one.instrument,
-            side: one.side,
-            leaves: one.leaves_quantity,
+    for order in account.working {
+        let open = OpenOrder {
+            instrument: order.instrument,
+            side: order.side,
+            leaves: order.leaves_quantity,
         };
-        holdings.open.insert(one.client_order_id, open);
+        holdings.open.insert(order.client_order_id, open);
     }
     for delivery in pending {
         match delivery {
@@ -110,20 +105,23 @@ pub fn ours(
     Some(holdings)
 }
 
-/// Every difference, cash first; `None` if an amount does not fit.
+/// Every difference, cash first; `None` if an amount is out of range.
 #[must_use]
 pub fn compare(
     ours: &Holdings,
     theirs: &Holdings,
-    (baseline, cash_tolerance): (&Baseline, Money),
+    baseline: &Baseline,
+    cash_tolerance: Money,
     instruments: &[Instrument],
-) -> Option<Vec<Found>> {
+) -> Option<Vec<BookDifference>> {
     let mut found = Vec::new();
     let expected = ours.cash.plus(baseline.cash)?;
     let apart = theirs.cash.minus(expected)?;
     if apart != Money::ZERO {
+        // Cash alone has a tolerance: fees and interest arrive without an execution. A position
+        // differs by an order, and an order is never a rounding.
         let is_tolerated = apart.0.checked_abs()? <= cash_tolerance.0;
-        found.push(Found {
+        found.push(BookDifference {
             what: "cash".to_owned(),
             ours: expected.to_text(),
             theirs: theirs.cash.to_text(),
@@ -137,11 +135,10 @@ pub fn compare(
         });
     }
     for (place, instrument) in instruments.iter().enumerate() {
-        let of = |all: &[Quantity]| all.get(place).copied().unwrap_or_default();
-        let expected = of(&ours.positions)
+        let expected = position(&ours.positions, place)
             .0
-            .checked_add(of(&baseline.positions).0)?;
-        let held = of(&theirs.positions);
+            .checked_add(position(&baseline.positions, place).0)?;
+        let held = position(&theirs.positions, place);
         if held.0 != expected {
             found.push(exact(
                 format!("position {}", instrument.symbol()),
@@ -152,10 +149,12 @@ pub fn compare(
         }
     }
     let none = || "none".to_owned();
-    let text = |open: &Open| open_text(open, instruments);
+    let text = |open: &OpenOrder| open_text(open, instruments);
     let other_kind = || "of a kind that no run sends".to_owned();
     for (id, open) in &ours.open {
         let there = theirs.open.get(id);
+        // Also where only the leaves quantity differs: a fill that one side knows of and the other
+        // does not.
         if there != Some(open) {
             let explanation = "the venue's order is another or is not open";
             let theirs = there.map_or_else(none, text);
@@ -180,9 +179,14 @@ pub fn compare(
     Some(found)
 }
 
-/// A difference that nothing tolerates.
-fn exact(what: String, ours: String, theirs: String, explanation: &'static str) -> Found {
-    Found {
+/// A position in the sequence of the instruments; none before the first trade.
+fn position(all: &[Quantity], place: usize) -> Quantity {
+    all.get(place).copied().unwrap_or(Quantity(0))
+}
+
+/// A difference without tolerance.
+fn exact(what: String, ours: String, theirs: String, explanation: &'static str) -> BookDifference {
+    BookDifference {
         what,
         ours,
         theirs,
@@ -196,7 +200,7 @@ fn order(id: ClientOrderId) -> String {
     format!("order {}", id.0)
 }
 
-fn open_text(open: &Open, instruments: &[Instrument]) -> String {
+fn open_text(open: &OpenOrder, instruments: &[Instrument]) -> String {
     let instrument = instruments.get(open.instrument.index());
     let (symbol, leaves) = instrument.map_or(("?", open.leaves.0.to_string()), |instrument| {
         (instrument.symbol(), instrument.quantity_text(open.leaves))
@@ -227,7 +231,7 @@ mod tests {
                 holdings.positions.push(Quantity(word.parse().unwrap()));
                 continue;
             };
-            let open = Open {
+            let open = OpenOrder {
                 instrument: InstrumentId(1),
                 side: Side::Sell,
                 leaves: Quantity(leaves.parse().unwrap()),
@@ -251,18 +255,28 @@ mod tests {
             cash: Money::parse("1000").unwrap(),
             positions: vec![Quantity(7), Quantity(0)],
         };
-        let terms = (&baseline, Money::parse("0.5").unwrap());
-        let found = compare(&holdings(ours), &holdings(theirs), terms, &instruments());
+        let tolerance = Money::parse("0.5").unwrap();
+        let (ours_held, theirs_held) = (holdings(ours), holdings(theirs));
+        let found = compare(
+            &ours_held,
+            &theirs_held,
+            &baseline,
+            tolerance,
+            &instruments(),
+        );
         let lines: Vec<String> = found
             .unwrap()
             .iter()
-            .map(|one| {
-                let verdict = if one.is_tolerated {
+            .map(|difference| {
+                let verdict = if difference.is_tolerated {
                     "tolerated"
                 } else {
                     "halt"
                 };
-                format!("{}: {} / {}: {verdict}", one.what, one.ours, one.theirs)
+                format!(
+                    "{}: {} / {}: {verdict}",
+                    difference.what, difference.ours, difference.theirs
+                )
             })
             .collect();
         assert_eq!(lines, expect, "{ours} against {theirs}");

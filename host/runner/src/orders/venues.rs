@@ -1,20 +1,20 @@
-//! How the venues outside are reached: addresses and the file with a key, from one file of the
-//! operator's. What a run does at a venue its manifest says; it must never stand here.
+//! Addresses and keys of the venues, from one file of the operator's. What a run does at a venue is
+//! in its manifest, and must never be in this file.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use counterfoil_connect::broker::bridge::{self, Bridge};
+use counterfoil_connect::broker::bridge::{self, BrokerBridge};
 use counterfoil_connect::broker::{client, updates};
-use counterfoil_connect::feed::inbox::Inbox;
+use counterfoil_connect::feed::config::FeedConfig;
+use counterfoil_connect::feed::inbox::FeedInbox;
 use counterfoil_connect::feed::listing::{ListingError, Listings};
-use counterfoil_connect::feed::market::{self, Market, MarketError};
-use counterfoil_connect::feed::session;
+use counterfoil_connect::feed::market::{self, MarketError, MarketSource};
 use counterfoil_connect::net::credentials::{Credentials, CredentialsError};
 use counterfoil_connect::net::dial::{DialError, Dialer};
-use counterfoil_connect::net::endpoint::{Endpoint, EndpointError, Kind};
+use counterfoil_connect::net::endpoint::{Endpoint, EndpointError, EndpointKind};
 use counterfoil_os::files::{FileError, read_whole};
 use counterfoil_trading::instrument::InstrumentId;
 use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
@@ -23,20 +23,20 @@ use serde::Deserialize;
 
 use crate::clock;
 
-/// How long a connection may take to stand.
+/// Time limit of opening a connection.
 const DIAL_MAX: Duration = Duration::from_secs(10);
-/// Alpaca's bars of one exchange, which every account may have.
+/// Alpaca's bars of one exchange, which every account may use.
 const ALPACA_SOURCE: &str = "iex";
 
-/// Where the venues are. What is left out is the venue's public address.
+/// Addresses and keys of the venues. What is left out is the venue's public address.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Venues {
     binance: DataAddresses,
-    alpaca: Alpaca,
+    alpaca: AlpacaAddresses,
 }
 
-/// Where a venue's market data is.
+/// The addresses of a venue's market data.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 struct DataAddresses {
@@ -44,12 +44,13 @@ struct DataAddresses {
     history: Option<String>,
 }
 
+/// The addresses of Alpaca, and its key.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
-struct Alpaca {
-    /// The file with the key; a relative path is one from this file's folder.
+struct AlpacaAddresses {
+    /// The file with the key; a relative path starts at the folder of this file.
     credentials: Option<PathBuf>,
-    /// Which of the venue's sources of market data.
+    /// Which of the venue's data sources.
     source: Option<String>,
     data: DataAddresses,
     orders: Option<String>,
@@ -60,37 +61,25 @@ struct Alpaca {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VenuesError {
-    /// The file.
     #[error(transparent)]
     File(#[from] FileError),
     /// The file holds something else.
-    #[error("{path} does not say how venues are reached: {reason}; see docs/reference/FEEDS.md")]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        reason: String,
-    },
-    /// There is no key.
+    #[error("invalid venues file {path}: {reason}; see docs/reference/FEEDS.md")]
+    Malformed { path: PathBuf, reason: String },
+    /// No key is configured.
     #[error(
-        "alpaca asks for a key, and none is named: give --venues FILE with \
-         {{\"alpaca\": {{\"credentials\": \"key.json\"}}}}"
+        "no key for alpaca: give --venues FILE with {{\"alpaca\": {{\"credentials\": \"key.json\"}}}}"
     )]
     NoKey,
-    /// Orders would leave for another place than the paper environment.
+    /// Orders would leave for another environment than paper.
     #[error(
-        "orders of a paper run do not go to {address}: name the broker's paper environment, \
-         {}, or leave `orders` and `order-updates` out",
+        "a paper run must not send orders to {address}: use the broker's paper environment, {}, or leave \
+         `orders` and `order-updates` out",
         client::PAPER
     )]
-    Money {
-        /// Where.
-        address: String,
-    },
-    /// The key.
+    Money { address: String },
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
-    /// An address.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
     /// The instruments.
@@ -99,43 +88,42 @@ pub enum VenuesError {
     /// Encryption.
     #[error(transparent)]
     Dial(#[from] DialError),
-    /// The market.
     #[error(transparent)]
     Market(#[from] MarketError),
-    /// A thread.
-    #[error("no thread for the broker: {0}")]
+    #[error("cannot start a thread for the broker: {0}")]
     Thread(#[from] std::io::Error),
 }
 
 impl Venues {
-    /// What a file says.
+    /// Reads a venues file.
     ///
     /// # Errors
     ///
-    /// Returns [`VenuesError`] if it cannot be read or says something else.
+    /// Returns [`VenuesError`] if it cannot be read or is invalid.
     pub fn load(path: &Path) -> Result<Self, VenuesError> {
         let bytes = read_whole(path)?;
-        let read: Result<Self, _> = serde_json::from_slice(&bytes);
-        let mut venues = read.map_err(|error| VenuesError::Malformed {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        })?;
+        let mut venues: Self =
+            serde_json::from_slice(&bytes).map_err(|error| VenuesError::Malformed {
+                path: path.to_owned(),
+                reason: error.to_string(),
+            })?;
         if let (Some(folder), Some(file)) = (path.parent(), &venues.alpaca.credentials) {
             venues.alpaca.credentials = Some(folder.join(file));
         }
         Ok(venues)
     }
 
-    /// The broker of a run; `None` if its manifest names none. Nothing is sent before the run asks.
+    /// The broker of a run; `None` if its manifest names none. Nothing is sent before the run calls
+    /// it.
     ///
     /// # Errors
     ///
-    /// Returns [`VenuesError`] naming what does not hold.
+    /// Returns [`VenuesError`] naming the defect.
     pub fn broker(
         &self,
         manifest: &Manifest,
         setup: &RunSetup,
-    ) -> Result<Option<Bridge>, VenuesError> {
+    ) -> Result<Option<BrokerBridge>, VenuesError> {
         if setup.broker.is_none() {
             return Ok(None);
         }
@@ -146,12 +134,12 @@ impl Venues {
             // Both schemes end alike: http and ws, https and wss.
             None => orders.replacen("http", "ws", 1),
         };
-        let requests = paper_only(orders, Kind::Http)?;
-        let updates = paper_only(&updates, Kind::WebSocket)?;
-        let requests = client::Settings::new(requests, seed);
-        let updates = updates::Settings::new(updates, seed);
-        Ok(Some(Bridge::open(bridge::Connection {
-            settings: bridge::Settings::new(requests, updates),
+        let requests = paper_only(orders, EndpointKind::Http)?;
+        let updates = paper_only(&updates, EndpointKind::WebSocket)?;
+        let requests = client::BrokerApiConfig::new(requests, seed);
+        let updates = updates::UpdateStreamConfig::new(updates, seed);
+        Ok(Some(BrokerBridge::open(bridge::BrokerConnection {
+            settings: bridge::BridgeConfig::new(requests, updates),
             credentials: self.alpaca.key()?,
             listings: listings(setup)?,
             dialer: Dialer::new(DIAL_MAX)?,
@@ -159,54 +147,58 @@ impl Venues {
         })?))
     }
 
-    /// Begins to take a run's bars from a market, after the last that the run has of each instrument.
+    /// Starts to receive the bars of a run from a market, after the last that the run has of each
+    /// instrument.
     ///
     /// # Errors
     ///
-    /// Returns [`VenuesError`] naming what does not hold.
+    /// Returns [`VenuesError`] naming the defect.
     pub fn connect(
         &self,
-        market: Market,
-        (manifest, setup): (&Manifest, &RunSetup),
+        market: MarketSource,
+        manifest: &Manifest,
+        setup: &RunSetup,
         decided: BTreeMap<InstrumentId, UnixNanos>,
-    ) -> Result<Inbox, VenuesError> {
-        Ok(market.begin(self.connection(market, (manifest, setup), decided)?)?)
+    ) -> Result<FeedInbox, VenuesError> {
+        Ok(market.start(self.connection(market, manifest, setup, decided)?)?)
     }
 
-    /// Whether a market could be connected to, as far as that can be told without asking it.
+    /// Checks what [`Venues::connect`] would need, without a connection.
     ///
     /// # Errors
     ///
     /// As [`Venues::connect`].
     pub fn check(
         &self,
-        market: Market,
-        (manifest, setup): (&Manifest, &RunSetup),
+        market: MarketSource,
+        manifest: &Manifest,
+        setup: &RunSetup,
     ) -> Result<(), VenuesError> {
-        let connection = self.connection(market, (manifest, setup), BTreeMap::new())?;
+        let connection = self.connection(market, manifest, setup, BTreeMap::new())?;
         Ok(market.check(&connection)?)
     }
 
     fn connection(
         &self,
-        market: Market,
-        (manifest, setup): (&Manifest, &RunSetup),
+        market: MarketSource,
+        manifest: &Manifest,
+        setup: &RunSetup,
         decided: BTreeMap<InstrumentId, UnixNanos>,
-    ) -> Result<market::Connection, VenuesError> {
+    ) -> Result<market::MarketConnection, VenuesError> {
         let [stream, history] = market.addresses();
         let (addresses, credentials) = match market {
-            Market::Binance(_) => (&self.binance, None),
-            Market::Alpaca(_) => (&self.alpaca.data, Some(self.alpaca.key()?)),
+            MarketSource::Binance(_) => (&self.binance, None),
+            MarketSource::Alpaca(_) => (&self.alpaca.data, Some(self.alpaca.key()?)),
         };
         let stream = addresses.stream.as_deref().unwrap_or(stream);
         let history = addresses.history.as_deref().unwrap_or(history);
-        let stream = Endpoint::parse(stream, Kind::WebSocket)?;
-        let history = Endpoint::parse(history, Kind::Http)?;
+        let stream = Endpoint::parse(stream, EndpointKind::WebSocket)?;
+        let history = Endpoint::parse(history, EndpointKind::Http)?;
         let source = self.alpaca.source.as_deref().unwrap_or(ALPACA_SOURCE);
-        Ok(market::Connection {
-            settings: session::Settings {
+        Ok(market::MarketConnection {
+            config: FeedConfig {
                 decided,
-                ..session::Settings::new(stream, history, seed_of(manifest))
+                ..FeedConfig::new(stream, history, seed_of(manifest))
             },
             listings: listings(setup)?,
             dialer: Dialer::new(DIAL_MAX)?,
@@ -216,43 +208,48 @@ impl Venues {
     }
 }
 
-impl Alpaca {
+impl AlpacaAddresses {
     fn key(&self) -> Result<Credentials, VenuesError> {
         let path = self.credentials.as_deref().ok_or(VenuesError::NoKey)?;
         Ok(Credentials::from_file(path)?)
     }
 }
 
-/// An address of the paper environment, or of this machine: a manifest says `paper`, and no file may
-/// turn that into money.
-fn paper_only(address: &str, kind: Kind) -> Result<Endpoint, VenuesError> {
+/// An address of the paper environment, or of this machine.
+fn paper_only(address: &str, kind: EndpointKind) -> Result<Endpoint, VenuesError> {
     let endpoint = Endpoint::parse(address, kind)?;
-    let paper = Endpoint::parse(client::PAPER, Kind::Http)?;
-    // As text they have no scheme: the stream is at the same place.
+    let paper = Endpoint::parse(client::PAPER, EndpointKind::Http)?;
+    // As text they have no scheme: requests and stream have the same host.
     let address = endpoint.to_string();
+    // The manifest says paper, and a person authorized that. A file beside it must not turn the
+    // same run into one that trades money.
     if endpoint.is_here() || address == paper.to_string() {
         return Ok(endpoint);
     }
     Err(VenuesError::Money { address })
 }
 
-/// The market that a manifest's bars come from; `None` if its feed is no venue's.
+/// The market that a manifest's bars come from; `None` if its feed is not a venue's.
 #[must_use]
-pub fn market_of(manifest: &Manifest) -> Option<Market> {
+pub fn market_of(manifest: &Manifest) -> Option<MarketSource> {
     match &manifest.data {
-        DataSource::Feed { name, .. } => Market::named(name),
+        DataSource::Feed { name, .. } => MarketSource::named(name),
         DataSource::Snapshot { .. } => None,
     }
 }
 
 fn listings(setup: &RunSetup) -> Result<Listings, ListingError> {
-    let listed = setup.instruments.iter();
-    let listed = listed.map(|one| (one.clone(), one.symbol().to_owned()));
+    let listed = setup
+        .instruments
+        .iter()
+        .map(|instrument| (instrument.clone(), instrument.symbol().to_owned()));
     Listings::new(listed.collect(), setup.timeframe)
 }
 
-/// Begins the jitter of a run's waits: runs of one process do not all come back at once.
+/// The seed of a run's waits: the runs of one process must not retry at the same moments.
 fn seed_of(manifest: &Manifest) -> u64 {
+    // A manifest without an id cannot start a run, and the seed decides nothing but the jitter of
+    // waits.
     let id = manifest.run_id().unwrap_or_default();
     id.first_chunk()
         .map_or(0, |first| u64::from_be_bytes(*first))
@@ -291,7 +288,11 @@ mod tests {
             ("https://10.0.0.1", false),
         ];
         for (address, good) in money {
-            assert_eq!(paper_only(address, Kind::Http).is_ok(), good, "{address}");
+            assert_eq!(
+                paper_only(address, EndpointKind::Http).is_ok(),
+                good,
+                "{address}"
+            );
         }
         let beside = Venues::load(&path).unwrap().alpaca.credentials;
         assert_eq!(beside, Some(folder.path().join("key.json")));

@@ -107,11 +107,11 @@ pub fn guest_setup(
     // The settings decide fuel and traps, so another engine could decide another way on the same bars. A run
     // never starts with a digest that its replay could not reproduce.
     let ours = settings_digest();
-    if ours != setup.engine {
+    if ours.0 != setup.engine {
         return Err(ManifestMismatch {
             subject: "the engine-settings digest",
             place: "this host",
-            found: Digest(ours).to_string(),
+            found: ours.to_string(),
             stated: manifest.engine.clone(),
             hint: "use the host version that made the manifest, or make a new manifest",
         }
@@ -123,7 +123,7 @@ pub fn guest_setup(
         return Err(ManifestMismatch {
             subject: "the component",
             place: "the compiled component",
-            found: format!("sha256:{}", ready.compiled.digest()),
+            found: ready.compiled.digest().to_string(),
             stated: manifest.component.clone(),
             hint: "compile the component that the manifest names",
         }
@@ -223,6 +223,7 @@ impl PreparedComponent {
         })
     }
 
+    /// The settings of the component's engine.
     #[must_use]
     pub fn engine(&self) -> &EngineSettings {
         self.shared.ready.compiled.engine().settings()

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use counterfoil_base::digest::Digest;
-use counterfoil_connect::broker::bridge::Bridge;
+use counterfoil_connect::broker::bridge::BrokerBridge;
 use counterfoil_governance::id::Id;
 use counterfoil_journal::signer::Signer;
 use counterfoil_os::files::FileError;
@@ -20,11 +20,13 @@ use counterfoil_trading::venue::Venue;
 use counterfoil_trading::venue::simulated::SimulatedVenue;
 
 use crate::orders::gateway::any::AnyVenue;
-use crate::orders::gateway::broker::{BrokerVenue, Recorded};
-use crate::orders::gateway::guard::{Guard, Guarded};
+use crate::orders::gateway::broker::{BrokerVenue, RecordedDeliveries};
+use crate::orders::gateway::guard::{GuardedFeed, RunGuard};
 use crate::orders::gateway::paper::PaperVenue;
-use crate::orders::gateway::{BookTerms, DecidedBefore, Gateway, GatewayError, Terms};
-use crate::orders::kill::{KillSwitch, Told};
+use crate::orders::gateway::{
+    Gateway, GatewayConfig, GatewayError, PriorDecisions, ReconcileConfig,
+};
+use crate::orders::kill::{InProcessStop, KillSwitch};
 use crate::orders::lease::{Lease, LeaseError, RunSlot};
 use crate::orders::limits::LimitsWatch;
 use crate::orders::venues::VenuesError;
@@ -70,11 +72,11 @@ pub struct LiveContext {
     pub limits: LimitsWatch,
     /// The digest of the policy that the run was started under.
     pub policy: [u8; 32],
-    pub told: Told,
+    pub told: InProcessStop,
     /// The permission of a run that people authorized; `None` for a run that needs none.
     pub permit: Option<Box<dyn RunPermission>>,
     /// The broker that takes the run's orders; `None` for the paper venue.
-    pub broker: Option<Bridge>,
+    pub broker: Option<BrokerBridge>,
 }
 
 /// Time between two reconciliations with a venue's books: short against a trading day, long against a broker's
@@ -92,7 +94,7 @@ impl LiveContext {
         &mut self,
         data: &DataDir,
         setup: &RunSetup,
-        recorded: Recorded,
+        recorded: RecordedDeliveries,
     ) -> Result<AnyVenue, ExecuteError> {
         // Neither case falls back to the other venue: a paper run whose orders reach a broker moves money, and a
         // broker run on paper reports fills that never happened.
@@ -124,15 +126,15 @@ impl LiveContext {
         execution: &Execution,
         signer: &SharedSigner,
         setup: &RunSetup,
-    ) -> (Arc<Guard>, Terms) {
+    ) -> (Arc<RunGuard>, GatewayConfig) {
         let account = self.slot.lease().account();
-        let kill = KillSwitch::with(data, account, Some(execution), self.told);
-        let guard = Arc::new(Guard::new(kill, self.limits, self.slot, self.permit));
-        let terms = Terms {
+        let kill = KillSwitch::with_stop(data, account, Some(execution), self.told);
+        let guard = Arc::new(RunGuard::new(kill, self.limits, self.slot, self.permit));
+        let terms = GatewayConfig {
             signer: signer.clone(),
             guard: Arc::clone(&guard),
             policy: self.policy,
-            books: BookTerms {
+            books: ReconcileConfig {
                 instruments: setup.instruments.clone(),
                 cash: setup.cash,
                 cash_tolerance: setup
@@ -150,7 +152,7 @@ impl LiveContext {
 fn broker_place(data: &DataDir, key: &str) -> Result<RunSlot, LeaseError> {
     // A broker's key name may hold characters that no id allows; the start of its digest never does.
     let digest: String = Digest::of(key.as_bytes()).hex().chars().take(16).collect();
-    Lease::of_process(data, &Id::parse(&format!("broker-{digest}"))?)?.admit(1)
+    Lease::acquire_shared(data, &Id::parse(&format!("broker-{digest}"))?)?.admit_run(1)
 }
 
 impl core::fmt::Debug for ExecutionConfig<'_> {
@@ -270,9 +272,9 @@ where
     let gateway = match start.context {
         None => None,
         Some(mut context) => {
-            let venue = context.venue(data, setup, Recorded::default())?;
+            let venue = context.venue(data, setup, RecordedDeliveries::default())?;
             let (guard, terms) = context.watch(data, &execution, &signer, setup);
-            let mut gateway = Gateway::open(venue, &execution, terms, DecidedBefore::new())?;
+            let mut gateway = Gateway::open(venue, &execution, terms, PriorDecisions::new())?;
             gateway.begin()?;
             Some((gateway, guard))
         }
@@ -304,7 +306,7 @@ where
         Some((mut gateway, guard)) => {
             // The guard is asked before the feed. Where a kill and the end of the feed come together, the kill is
             // recorded as the cause, and not the harmless end that the filter makes of a feed's last item.
-            let mut feed = BrokerActionFilter::new(Guarded::new(feed, guard), setup);
+            let mut feed = BrokerActionFilter::new(GuardedFeed::new(feed, guard), setup);
             run_guest(
                 guest,
                 manifest,

@@ -1,7 +1,7 @@
 //! A run over a live feed, through the gateway to the paper venue or a broker: the same path as a backtest with
 //! another feed, venue and clock.
 
-use counterfoil_connect::broker::bridge::Bridge;
+use counterfoil_connect::broker::bridge::BrokerBridge;
 use counterfoil_governance::id::Id;
 use counterfoil_journal::signer::Signer;
 use counterfoil_sandbox::engine::EngineSettings;
@@ -9,9 +9,9 @@ use counterfoil_sandbox::guest::Guest;
 use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
 
 use crate::clock::{self, WallClock};
-use crate::orders::kill::{KillSwitch, Told};
+use crate::orders::kill::{InProcessStop, KillSwitch};
 use crate::orders::lease::{Lease, LeaseError, RUNS_PER_ACCOUNT_MAX};
-use crate::orders::limits::{LimitsWatch, Need};
+use crate::orders::limits::{LimitsRequirement, LimitsWatch};
 use crate::run::component::PreparedComponent;
 use crate::run::drive::RunObserver;
 use crate::run::execute::{
@@ -34,7 +34,7 @@ pub fn live<B: BarSource>(
     engine: EngineSettings,
     signer: Box<dyn Signer + Send>,
     source: B,
-    broker: Option<Bridge>,
+    broker: Option<BrokerBridge>,
     observer: &mut (dyn RunObserver<Guest> + Send),
 ) -> Result<ExecutionOutcome, ExecuteError> {
     let setup = manifest.setup()?;
@@ -130,17 +130,17 @@ pub(crate) fn live_context(
     most: usize,
 ) -> Result<LiveContext, ExecuteError> {
     let account = &Id::parse(&manifest.account.name).map_err(LeaseError::from)?;
-    let lease = Lease::of_process(data, account)?;
-    let slot = lease.admit(most)?;
+    let lease = Lease::acquire_shared(data, account)?;
+    let slot = lease.admit_run(most)?;
     // Paper moves no money, so an account without limits may trade there.
-    let when = (Need::IfThere, clock::now());
-    let limits = LimitsWatch::start(data, account, manifest, when);
+    let need = LimitsRequirement::IfThere;
+    let limits = LimitsWatch::start(data, account, manifest, need, clock::now());
     Ok(LiveContext {
         slot,
         limits: limits.map_err(ExecuteError::NotStarted)?,
         // Without an authorization the manifest itself is the policy that the order log names.
         policy: manifest.run_id()?,
-        told: Told::default(),
+        told: InProcessStop::default(),
         permit: None,
         broker: None,
     })

@@ -27,7 +27,7 @@ use crate::run::feed::FeedError;
 use crate::run::inputs::{InputsError, check_inputs};
 use crate::run::journal::{JournalReader, ReadJournalError};
 use crate::store::data_dir::{DataDir, Execution};
-use compare::RecordComparer;
+use compare::ReplayComparer;
 use counterfoil_trading::run::RecordedTimes;
 use probe::LookAheadProbe;
 use recorded_slices::{
@@ -281,7 +281,7 @@ impl ReplayJob<'_> {
                 venue.load_deliveries(&recorded.from_outside);
                 clock.clear();
                 recorded.times.iter().for_each(|times| clock.add(*times));
-                let mut comparer = RecordComparer::new(recorded);
+                let mut comparer = ReplayComparer::new(recorded);
                 let outcome = match &mut guest {
                     Ok(guest) => {
                         let mut ports = RunPorts {

@@ -11,7 +11,7 @@ use core::fmt;
 use std::fs::File;
 use std::io::Read as _;
 
-use counterfoil_connect::broker::bridge::Bridge;
+use counterfoil_connect::broker::bridge::BrokerBridge;
 use counterfoil_journal::key::{VerifierKey, VerifierKeyError};
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::Signer;
@@ -34,7 +34,7 @@ pub(crate) use signed_prefix::SignedPrefix;
 
 use crate::clock::{self, WallClock};
 use crate::orders::gateway::Gateway;
-use crate::orders::gateway::guard::Guarded;
+use crate::orders::gateway::guard::GuardedFeed;
 use crate::orders::lease::RUNS_PER_ACCOUNT_MAX;
 use crate::run::component::{ComponentError, PreparedComponent, SharedComponent};
 use crate::run::drive::{self, DriveError, RunObserver};
@@ -303,6 +303,7 @@ impl Resumption {
         self.known.last_close()
     }
 
+    /// The manifest of the run.
     #[must_use]
     pub const fn manifest(&self) -> &Manifest {
         &self.manifest
@@ -353,7 +354,7 @@ impl Resumption {
     pub fn live<B: BarSource>(
         self,
         source: B,
-        broker: Option<Bridge>,
+        broker: Option<BrokerBridge>,
         around: ResumeDeps<'_>,
     ) -> Result<ResumeOutcome, ExecuteError> {
         let mut context = live_context(around.data, &self.manifest, RUNS_PER_ACCOUNT_MAX)?;
@@ -392,7 +393,7 @@ impl Resumption {
             .map_err(|error| DriveError::Feed(error.into()))?;
         let is_open = self.known.is_ahead || !decided.open.bars().is_empty();
         let mut bars = source.open(&self.manifest, &self.setup, decided)?;
-        let bars = Guarded::new(&mut bars, guard);
+        let bars = GuardedFeed::new(&mut bars, guard);
         let bars = BrokerActionFilter::new(bars, &self.setup);
         let mut feed = ReplayThenLive::new(slices, self.known.stop.take(), bars, is_open);
         let plans = core::mem::take(&mut self.known.plans);

@@ -7,6 +7,7 @@ use counterfoil_journal::checkpoint::Checkpoint;
 use counterfoil_journal::key::{VerifierKey, VerifierKeyError};
 use counterfoil_trading::record::{CloseRecord, KIND_CLOSE, KIND_STOP, StopRecord, record_kind};
 
+use crate::run::end_cause::RunEndCause;
 use crate::run::journal::{JournalReader, ReadJournalError};
 use crate::store::data_dir::Execution;
 
@@ -57,16 +58,13 @@ pub fn run_end(execution: &Execution, key: &[u8; 32]) -> Result<Option<RunEnd>, 
     if hex::decode_to_slice(&execution.run, &mut run).is_err() {
         return Ok(None);
     }
-    let reason = match stop {
-        None => close.reason.name().to_owned(),
-        Some(stop) => format!("{}: {}", stop.cause.name(), stop.message),
-    };
+    let cause = stop.map_or(RunEndCause::Closed(close.reason), RunEndCause::Stopped);
     Ok(Some(RunEnd {
         run: Digest(run),
         execution: execution.number,
         tree_size: signed.size,
         root: Digest(signed.root.0),
         decisions: Digest(close.decision_digest),
-        reason,
+        reason: cause.to_string(),
     }))
 }

@@ -12,7 +12,7 @@ use crate::store::data_dir::Execution;
 /// Why the usage of a run could not be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum UsageError {
+pub enum RunUsageError {
     #[error(transparent)]
     Folder(#[from] FileError),
     #[error(transparent)]
@@ -35,8 +35,8 @@ pub struct RunUsage {
 ///
 /// # Errors
 ///
-/// Returns [`UsageError`] if a journal or a folder cannot be read.
-pub fn run_usage(executions: &[Execution]) -> Result<RunUsage, UsageError> {
+/// Returns [`RunUsageError`] if a journal or a folder cannot be read.
+pub fn run_usage(executions: &[Execution]) -> Result<RunUsage, RunUsageError> {
     let mut sum = RunUsage::default();
     for execution in executions {
         let used = execution_usage(execution)?;
@@ -47,7 +47,7 @@ pub fn run_usage(executions: &[Execution]) -> Result<RunUsage, UsageError> {
     Ok(sum)
 }
 
-fn execution_usage(execution: &Execution) -> Result<RunUsage, UsageError> {
+fn execution_usage(execution: &Execution) -> Result<RunUsage, RunUsageError> {
     let mut reader = JournalReader::open(&execution.journal())?;
     let (mut fuel, mut first, mut last) = (0_u64, None, None);
     while let Some(body) = reader.next_body()? {

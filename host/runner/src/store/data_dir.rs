@@ -119,6 +119,7 @@ impl DataDir {
         })
     }
 
+    /// The folder that holds everything.
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root

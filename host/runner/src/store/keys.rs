@@ -92,6 +92,7 @@ impl KeyDir {
         Self { data, ..self }
     }
 
+    /// The path of the folder.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path

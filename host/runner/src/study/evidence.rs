@@ -4,7 +4,6 @@
 mod store;
 mod thresholds;
 
-use counterfoil_base::digest::Digest;
 use counterfoil_sandbox::admission;
 use counterfoil_sandbox::engine::{EngineSettings, settings_digest};
 use counterfoil_snapshot::quality::findings::Severity;
@@ -31,6 +30,7 @@ pub struct EvidenceCheck {
 }
 
 impl EvidenceCheck {
+    /// Whether there is no reason against the component.
     #[must_use]
     pub const fn passed(&self) -> bool {
         self.reasons.is_empty()
@@ -53,7 +53,7 @@ pub fn check_admission(
     let mut facts = json!({
         "bytes": bytes.len(),
         "world": WORLD,
-        "engine": Digest(settings_digest()),
+        "engine": settings_digest(),
         "limits": limits,
     });
     match found {

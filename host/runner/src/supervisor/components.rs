@@ -1,29 +1,30 @@
-//! Components that are ready, so that a thousand runs of one strategy compile it once.
+//! Compiled components, shared so that a thousand runs of one strategy compile it once.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use counterfoil_base::digest::Digest;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_trading::manifest::{Manifest, RunSetup};
 
 use crate::run::component::{ComponentError, SharedComponent};
 use crate::store::data_dir::DataDir;
 
-/// Components kept ready: each may be many MiB of code.
+/// Components kept: each may be many MiB of code.
 const READY_MAX: usize = 64;
 
-/// What one is called by: its digest, and the most fuel of a call, which its engine is made for.
-type Name = ([u8; 32], u64);
+/// Digest of the component and the fuel limit of a call, which its engine is made for.
+type ComponentKey = (Digest, u64);
 
-/// Components that are ready.
+/// The compiled components.
 #[derive(Debug, Default)]
-pub(super) struct Components {
-    ready: Mutex<BTreeMap<Name, SharedComponent>>,
+pub(super) struct ComponentCache {
+    ready: Mutex<BTreeMap<ComponentKey, SharedComponent>>,
 }
 
-impl Components {
-    /// The manifest's component, made ready if it is not. Whoever starts a run waits for another
-    /// start's compilation here; no run that is under way does.
+impl ComponentCache {
+    /// The compiled component of a manifest. A start waits here for the compilation of another; no
+    /// run in progress does.
     pub(super) fn get(
         &self,
         data: &DataDir,
@@ -32,12 +33,14 @@ impl Components {
         engine: &EngineSettings,
     ) -> Result<SharedComponent, ComponentError> {
         let fuel = engine.clone().for_limits(&manifest.limits).fuel_max;
-        let name = (setup.component, fuel);
+        let name = (Digest::from(setup.component), fuel);
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = ready.get(&name) {
             return Ok(found.clone());
         }
         let made = SharedComponent::new(data, manifest, setup, engine.clone())?;
+        // The first by digest, not the oldest: runs that use it keep their own reference, and the
+        // bound is all that matters here.
         if ready.len() >= READY_MAX {
             ready.pop_first();
         }

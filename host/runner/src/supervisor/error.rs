@@ -1,11 +1,11 @@
-//! Why a run is not started, stopped, killed or gone on with. It must never decide that.
+//! Why a run could not be started, stopped, killed or resumed.
 
 use counterfoil_governance::id::IdError;
 use counterfoil_trading::manifest::ManifestError;
 
-use super::RUNS_MAX;
-use super::feeds::OpenError;
-use super::kept::KeptError;
+use super::config::RUNS_MAX;
+use super::feeds::FeedOpenError;
+use super::run_file::RunFileError;
 use super::status::RunState;
 use crate::run::component::ComponentError;
 use crate::run::execute::ExecuteError;
@@ -15,82 +15,64 @@ use crate::store::data_dir::DataDirError;
 use counterfoil_governance::rule::AccessDenial;
 use counterfoil_os::files::FileError;
 
-/// Why a run is not started, stopped, killed or gone on with.
+/// Why a run could not be started, stopped, killed or resumed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SuperviseError {
-    /// There is no such run.
-    #[error("no run {name:?} is under supervision")]
+    /// No supervised run has this name.
+    #[error("unknown run {name:?}; list the runs with `run status`")]
     Unknown {
         /// The name asked for.
         name: String,
     },
-    /// More than one run has a name that begins like this.
-    #[error("{name:?} could be {first} or {second}; give more digits")]
+    /// The prefix matches more than one run.
+    #[error("ambiguous run {name:?}: matches {first} and {second}; give more digits")]
     Ambiguous {
         /// The name asked for.
         name: String,
-        /// One run.
         first: String,
-        /// Another.
         second: String,
     },
-    /// The run was started before.
-    #[error("run {run} was started before: a live manifest starts once")]
-    StartedBefore {
-        /// The run.
-        run: String,
-    },
-    /// The process has as many runs as it can hold.
-    #[error("{count} runs are under way, and this process holds {RUNS_MAX} at most")]
-    Full {
-        /// Runs under way.
-        count: usize,
-    },
-    /// The run is not in a state for this.
-    #[error("run {run} is {}, and cannot be {wanted}", .state.name())]
+    /// The manifest was started before.
+    #[error("run {run} was started before: a live manifest starts once; change its nonce")]
+    StartedBefore { run: String },
+    /// The process holds as many runs as it may.
+    #[error("too many runs: {count} are active, and one process holds at most {RUNS_MAX}")]
+    Full { count: usize },
+    /// The run's state does not allow this.
+    #[error("run {run} is {} and cannot be {wanted}", .state.name())]
     State {
-        /// The run.
         run: String,
-        /// Where it stands.
         state: RunState,
-        /// What was wanted.
         wanted: &'static str,
     },
     /// The grant is for another run.
-    #[error("the grant is for run {granted}, the manifest is run {run}")]
-    OtherGrant {
-        /// The run granted.
-        granted: String,
-        /// The manifest's.
-        run: String,
-    },
-    /// The process ends: no run begins any more.
-    #[error("the process is ending: no run begins")]
+    #[error("the grant is for run {granted}, but the manifest is run {run}")]
+    OtherGrant { granted: String, run: String },
+    /// The process is shutting down.
+    #[error("the process is shutting down and starts no run")]
     Ending,
-    /// The feed cannot be opened.
+    /// The feed could not be opened.
     #[error(transparent)]
-    Feed(#[from] OpenError),
-    /// The account or principal that was kept has no name that can be one.
+    Feed(#[from] FeedOpenError),
+    /// Account or principal in the run file is not a valid id.
     #[error(transparent)]
     Id(#[from] IdError),
-    /// What is kept of a run.
+    /// The run file.
     #[error(transparent)]
-    Kept(#[from] KeptError),
-    /// The kill switch could not be kept.
-    #[error("the kill switch is not certain to hold: {0}")]
+    RunFile(#[from] RunFileError),
+    /// The kill switch could not be made durable.
+    #[error("the kill switch may not be durable: {0}")]
     Switch(#[from] FileError),
-    /// The ledger.
     #[error(transparent)]
     Ledger(#[from] AccessDenial),
-    /// The run itself.
     #[error(transparent)]
     Run(Box<ExecuteError>),
-    /// The closed journal's end could not be read.
+    /// The end of a closed journal could not be read.
     #[error(transparent)]
     RunEnd(#[from] RunEndError),
-    /// No thread to be had.
-    #[error("no thread to be had: {0}")]
+    /// The system could not start a thread.
+    #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
 }
 

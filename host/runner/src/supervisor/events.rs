@@ -1,5 +1,5 @@
-//! What happened to runs, kept for whoever watches. A watcher reads at its own pace from a ring of
-//! bounded size: nobody who watches can ever make a run wait.
+//! Recent events of all runs, kept for watchers. A watcher reads at its own pace from a ring of
+//! bounded size: no watcher can make a run wait.
 
 use core::fmt;
 use std::collections::{BTreeMap, VecDeque};
@@ -9,22 +9,19 @@ use counterfoil_trading::time::UnixNanos;
 
 use super::status::RunState;
 
-/// Events that are kept: sixteen seconds of a thousand runs at a bar a second, in a few MiB.
+/// Events kept: sixteen seconds of a thousand runs at a bar a second, in a few MiB.
 pub const EVENTS_KEPT: usize = 16_384;
 
-/// What happened.
+/// What a run did.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Happened {
-    /// The run stands elsewhere now.
+pub enum RunActivity {
+    /// The run entered a state.
     State {
-        /// Where.
         state: RunState,
-        /// Why, if there is a reason to tell.
         reason: Option<String>,
     },
     /// A slice was decided.
     Slice {
-        /// Its close time.
         close_time: Option<UnixNanos>,
         /// Bars decided so far.
         bars: u64,
@@ -32,108 +29,97 @@ pub enum Happened {
         fills: u64,
         /// Requests refused so far.
         requests_refused: u64,
-        /// Equity, as a decimal.
+        /// A decimal.
         equity: String,
     },
     /// An input was refused and recorded.
-    InputRefused {
-        /// Why.
-        reason: String,
-    },
-    /// The strategy said something.
-    Log {
-        /// How grave.
-        level: &'static str,
-        /// What.
-        text: String,
-    },
+    InputRefused { reason: String },
+    /// The strategy wrote a log line.
+    Log { level: &'static str, text: String },
 }
 
-/// One event.
+/// One event of one run.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Event {
+pub struct RunEvent {
     /// Its number, from 1, without gaps.
     pub id: u64,
-    /// When.
     pub time: UnixNanos,
-    /// The run.
     pub run: String,
-    /// What.
-    pub what: Happened,
+    pub what: RunActivity,
 }
 
-/// What stands after a number.
+/// The events after a number.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Batch {
+pub struct EventBatch {
     /// Events that are no longer kept: the watcher was too slow.
     pub lost: u64,
-    /// The events, in order.
-    pub events: Vec<Arc<Event>>,
-    /// The number to ask after next.
+    /// In order.
+    pub events: Vec<Arc<RunEvent>>,
+    /// The number to read after next.
     pub last: u64,
 }
 
 /// Called after every event. It must not block.
-pub type Waker = Arc<dyn Fn() + Send + Sync>;
+pub type WakeCallback = Arc<dyn Fn() + Send + Sync>;
 
-/// The ring.
+/// The ring of recent events.
 #[derive(Default)]
-pub struct Events {
-    ring: Mutex<Ring>,
-    wakers: Arc<Mutex<Wakers>>,
+pub struct RunEvents {
+    ring: Mutex<EventRing>,
+    wakers: Arc<Mutex<WakeCallbacks>>,
 }
 
 #[derive(Default)]
-struct Ring {
+struct EventRing {
     last: u64,
-    kept: VecDeque<Arc<Event>>,
+    kept: VecDeque<Arc<RunEvent>>,
 }
 
 #[derive(Default)]
-struct Wakers {
+struct WakeCallbacks {
     next: u64,
-    all: BTreeMap<u64, Waker>,
+    all: BTreeMap<u64, WakeCallback>,
 }
 
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl fmt::Debug for Events {
+impl fmt::Debug for RunEvents {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Events")
+        f.debug_struct("RunEvents")
             .field("last", &held(&self.ring).last)
             .finish_non_exhaustive()
     }
 }
 
-/// The right to be woken, until it is dropped.
+/// Wakes a watcher until it is dropped.
 #[must_use]
-pub struct Subscription {
+pub struct EventSubscription {
     number: u64,
-    wakers: Arc<Mutex<Wakers>>,
+    wakers: Arc<Mutex<WakeCallbacks>>,
 }
 
-impl fmt::Debug for Subscription {
+impl fmt::Debug for EventSubscription {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Subscription")
+        f.debug_struct("EventSubscription")
             .field("number", &self.number)
             .finish_non_exhaustive()
     }
 }
 
-impl Drop for Subscription {
+impl Drop for EventSubscription {
     fn drop(&mut self) {
         held(&self.wakers).all.remove(&self.number);
     }
 }
 
-impl Events {
-    /// Keeps an event, and drops the oldest if there are too many.
-    pub fn publish(&self, time: UnixNanos, run: &str, what: Happened) {
+impl RunEvents {
+    /// Adds an event, and drops the oldest if the ring is full.
+    pub fn publish(&self, time: UnixNanos, run: &str, what: RunActivity) {
         let mut ring = held(&self.ring);
         ring.last = ring.last.saturating_add(1);
-        let event = Event {
+        let event = RunEvent {
             id: ring.last,
             time,
             run: run.to_owned(),
@@ -143,8 +129,10 @@ impl Events {
             ring.kept.pop_front();
         }
         ring.kept.push_back(Arc::new(event));
+        // Released before the callbacks: one that reads the ring, or blocks, must not stop every
+        // run.
         drop(ring);
-        let wakers: Vec<Waker> = held(&self.wakers).all.values().cloned().collect();
+        let wakers: Vec<WakeCallback> = held(&self.wakers).all.values().cloned().collect();
         for wake in wakers {
             wake();
         }
@@ -156,16 +144,17 @@ impl Events {
         held(&self.ring).last
     }
 
-    /// At most `most` events after number `after`, and how many between are lost.
+    /// At most `most` events after number `after`, and the count of those in between that are no
+    /// longer kept.
     #[must_use]
-    pub fn after(&self, after: u64, most: usize) -> Batch {
+    pub fn after(&self, after: u64, most: usize) -> EventBatch {
         let ring = held(&self.ring);
         let first = ring.kept.front().map_or(ring.last, |first| first.id);
         let from = after.saturating_add(1).max(first);
         let lost = from.saturating_sub(after.saturating_add(1));
         let skip = usize::try_from(from.saturating_sub(first)).unwrap_or(usize::MAX);
         let events: Vec<_> = ring.kept.iter().skip(skip).take(most).cloned().collect();
-        Batch {
+        EventBatch {
             lost,
             last: events.last().map_or(after, |event| event.id),
             events,
@@ -173,12 +162,12 @@ impl Events {
     }
 
     /// Calls `wake` after every event from now on.
-    pub fn subscribe(&self, wake: Waker) -> Subscription {
+    pub fn subscribe(&self, wake: WakeCallback) -> EventSubscription {
         let mut wakers = held(&self.wakers);
         let number = wakers.next;
         wakers.next = number.saturating_add(1);
         wakers.all.insert(number, wake);
-        Subscription {
+        EventSubscription {
             number,
             wakers: Arc::clone(&self.wakers),
         }
@@ -190,16 +179,16 @@ mod tests {
     use super::*;
     use core::sync::atomic::{AtomicU64, Ordering};
 
-    fn log(events: &Events, text: &str) {
+    fn log(events: &RunEvents, text: &str) {
         let text = text.to_owned();
         let level = "info";
-        events.publish(UnixNanos(1), "run", Happened::Log { level, text });
+        events.publish(UnixNanos(1), "run", RunActivity::Log { level, text });
     }
 
     #[test]
     fn who_reads_too_late_is_told_how_many_are_lost() {
-        let events = Events::default();
-        assert_eq!(events.after(0, 10), Batch::default());
+        let events = RunEvents::default();
+        assert_eq!(events.after(0, 10), EventBatch::default());
         let all = EVENTS_KEPT + 5;
         for number in 1..=all {
             log(&events, &number.to_string());
@@ -218,14 +207,14 @@ mod tests {
         for (after, most, lost, first, count) in table {
             let batch = events.after(after, most);
             assert_eq!(batch.lost, lost, "after {after}");
-            assert_eq!(batch.events.first().map(|one| one.id), first);
+            assert_eq!(batch.events.first().map(|event| event.id), first);
             assert_eq!(batch.events.len(), count, "after {after}");
         }
     }
 
     #[test]
     fn a_subscriber_is_woken_until_it_lets_go() {
-        let events = Events::default();
+        let events = RunEvents::default();
         let woken = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&woken);
         let subscription = events.subscribe(Arc::new(move || {

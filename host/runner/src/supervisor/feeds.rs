@@ -1,5 +1,5 @@
-//! Where the bars of a run come from: the one place that chooses by a feed's kind. A feed puts
-//! lines into the run's inlet from a thread of its own; it must never wait for another run.
+//! Opens the feed of a supervised run. A feed puts lines into the run's inlet from a thread of its
+//! own; it must never wait for another run.
 
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
@@ -8,76 +8,34 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::thread::Builder;
 
-use counterfoil_connect::feed::market::Market;
+use counterfoil_connect::feed::market::MarketSource;
 use counterfoil_snapshot::store::selection::BarSelection;
 use counterfoil_trading::manifest::{DataSource, Manifest, ManifestError, RunSetup};
 use counterfoil_trading::time::UnixNanos;
-use serde::{Deserialize, Serialize};
 
-use super::brought::Brought;
+use super::feed_settings::FeedSettings;
 use super::inlet::Inlet;
 use super::replay;
-use super::run::Supervised;
+use super::run::SupervisedRun;
+use super::supervised_feed::SupervisedFeed;
 use crate::orders::venues::{Venues, VenuesError, market_of};
 use crate::run::feed::{LineRead, LineSource as _, MarketBars};
 use crate::run::inputs::{InputsError, whole_selection};
 use crate::store::data_dir::DataDir;
 
-/// How long a connection to a feed may take to come about.
+/// Time limit of a TCP connection to a feed.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 
-/// How a run is fed.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
-#[serde(
-    tag = "kind",
-    rename_all = "kebab-case",
-    rename_all_fields = "kebab-case",
-    deny_unknown_fields
-)]
-pub enum FeedSettings {
-    /// Bars are pushed over HTTP to the feed that the manifest names.
-    Push {},
-    /// The bars of a snapshot, as if they came now.
-    Replay {
-        /// The snapshot's id, or its first digits.
-        snapshot: String,
-        /// How many times faster than they were; none: as fast as the run takes them.
-        speed: Option<u32>,
-    },
-    /// Newline-delimited JSON from a TCP server.
-    Tcp {
-        /// Its address, such as `127.0.0.1:9000`.
-        address: String,
-    },
-    /// The venue's market that the manifest's feed is named after.
-    Market {},
-}
-
-impl FeedSettings {
-    /// The name of the kind.
-    #[must_use]
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::Push {} => "push",
-            Self::Replay { .. } => "replay",
-            Self::Tcp { .. } => "tcp",
-            Self::Market {} => "market",
-        }
-    }
-}
-
-/// Why a feed cannot be opened.
+/// Why a feed could not be opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum OpenError {
-    /// The settings make no sense.
-    #[error("the feed's {field} is {value:?}; {expected}")]
+pub enum FeedOpenError {
+    /// A setting is invalid.
+    #[error("invalid {field} of the feed {value:?}: {expected}")]
     Setting {
-        /// Which.
         field: &'static str,
-        /// Its value.
         value: String,
-        /// What it should be.
+        /// What is valid.
         expected: &'static str,
     },
     #[error(transparent)]
@@ -87,62 +45,63 @@ pub enum OpenError {
     Snapshot(#[from] InputsError),
     #[error(transparent)]
     Venue(#[from] Box<VenuesError>),
-    /// The server is not to be reached.
+    /// The server could not be reached.
     #[error("cannot connect to the feed at {address}: {source}")]
     Connect {
-        /// Where.
         address: SocketAddr,
-        /// Why not.
         source: std::io::Error,
     },
-    /// No thread to be had.
-    #[error("no thread to be had: {0}")]
+    /// The system could not start a thread.
+    #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
 }
 
-/// A feed that was checked and opened, and puts nothing into an inlet yet.
-pub(super) enum Opened {
+/// A feed that was checked and opened, and puts no line into an inlet yet.
+pub(super) enum OpenedFeed {
     Push,
-    Replay(Box<Replay>),
+    Replay(Box<SnapshotReplay>),
     Tcp(TcpStream),
     Market(MarketBars),
 }
 
 /// What a replay needs.
-pub(super) struct Replay {
+pub(super) struct SnapshotReplay {
     selection: BarSelection,
     setup: RunSetup,
     speed: Option<u32>,
 }
 
-/// Checks the settings and opens what they name.
+/// Checks the settings and opens the feed they name.
 pub(super) fn open(
-    (data, venues): (&DataDir, &Arc<Venues>),
+    data: &DataDir,
+    venues: &Arc<Venues>,
     manifest: &Manifest,
     settings: &FeedSettings,
-) -> Result<Opened, OpenError> {
+) -> Result<OpenedFeed, FeedOpenError> {
     check_name(manifest, settings)?;
     match settings {
         FeedSettings::Market {} => {
             let market = market_of(manifest).ok_or_else(|| unnamed(manifest))?;
             let setup = manifest.setup()?;
-            venues.check(market, (manifest, &setup)).map_err(Box::new)?;
-            Ok(Opened::Market(MarketBars {
+            venues.check(market, manifest, &setup).map_err(Box::new)?;
+            Ok(OpenedFeed::Market(MarketBars {
                 venues: Arc::clone(venues),
                 market,
             }))
         }
-        FeedSettings::Push {} => Ok(Opened::Push),
+        FeedSettings::Push {} => Ok(OpenedFeed::Push),
         FeedSettings::Replay { snapshot, speed } => {
             if *speed == Some(0) {
-                return Err(OpenError::Setting {
+                return Err(FeedOpenError::Setting {
                     field: "speed",
                     value: "0".to_owned(),
-                    expected: "it is a whole number from 1, or left out for as fast as possible",
+                    expected: "use a whole number from 1, or leave it out for as fast as possible",
                 });
             }
+            // Loaded before the run has an execution: a start that fails here leaves nothing
+            // behind, and can be repeated.
             let (selection, setup) = selected(data, manifest, snapshot)?;
-            Ok(Opened::Replay(Box::new(Replay {
+            Ok(OpenedFeed::Replay(Box::new(SnapshotReplay {
                 selection,
                 setup,
                 speed: *speed,
@@ -151,22 +110,23 @@ pub(super) fn open(
         FeedSettings::Tcp { address } => {
             let address = parse_address(address)?;
             let stream = TcpStream::connect_timeout(&address, CONNECT_MAX)
-                .map_err(|source| OpenError::Connect { address, source })?;
-            Ok(Opened::Tcp(stream))
+                .map_err(|source| FeedOpenError::Connect { address, source })?;
+            Ok(OpenedFeed::Tcp(stream))
         }
     }
 }
 
-/// What is authorized as a venue's market comes from there, and nothing else goes by its name.
-fn check_name(manifest: &Manifest, settings: &FeedSettings) -> Result<(), OpenError> {
+/// Checks that a manifest authorized for a venue's market is fed from there, and that no other feed
+/// is called a market.
+fn check_name(manifest: &Manifest, settings: &FeedSettings) -> Result<(), FeedOpenError> {
     let is_market = matches!(settings, FeedSettings::Market {});
     match market_of(manifest) {
-        Some(market) if !is_market => Err(OpenError::Setting {
+        Some(market) if !is_market => Err(FeedOpenError::Setting {
             field: "kind",
             value: settings.kind().to_owned(),
             expected: match market {
-                Market::Binance(_) => "the manifest takes its bars from Binance: say market",
-                Market::Alpaca(_) => "the manifest takes its bars from Alpaca: say market",
+                MarketSource::Binance(_) => "the manifest takes its bars from Binance; use market",
+                MarketSource::Alpaca(_) => "the manifest takes its bars from Alpaca; use market",
             },
         }),
         None if is_market => Err(unnamed(manifest)),
@@ -174,62 +134,66 @@ fn check_name(manifest: &Manifest, settings: &FeedSettings) -> Result<(), OpenEr
     }
 }
 
-fn unnamed(manifest: &Manifest) -> OpenError {
+fn unnamed(manifest: &Manifest) -> FeedOpenError {
     let name = match &manifest.data {
         DataSource::Feed { name, .. } => name.clone(),
         DataSource::Snapshot { .. } => String::new(),
     };
-    OpenError::Setting {
+    FeedOpenError::Setting {
         field: "name in the manifest",
         value: name,
-        expected: "a market is one of binance, binance-trades, alpaca and alpaca-trades",
+        expected: "a market feed is named binance, binance-trades, alpaca or alpaca-trades",
     }
 }
 
-/// A stream without authentication is taken from this machine only: what sends bars decides what
-/// is traded.
-fn parse_address(text: &str) -> Result<SocketAddr, OpenError> {
+/// Parses the address of a TCP feed: this machine only, because the stream has no authentication,
+/// and the sender of bars decides what is traded.
+fn parse_address(text: &str) -> Result<SocketAddr, FeedOpenError> {
     let address: Option<SocketAddr> = text.parse().ok();
     let is_here = |address: &SocketAddr| match address.ip() {
         IpAddr::V4(ip) => ip.is_loopback(),
         IpAddr::V6(ip) => ip.is_loopback(),
     };
-    address.filter(is_here).ok_or_else(|| OpenError::Setting {
-        field: "address",
-        value: text.to_owned(),
-        expected: "it is an address of this machine with a port, such as 127.0.0.1:9000",
-    })
+    address
+        .filter(is_here)
+        .ok_or_else(|| FeedOpenError::Setting {
+            field: "address",
+            value: text.to_owned(),
+            expected: "use an address of this machine with a port, such as 127.0.0.1:9000",
+        })
 }
 
 fn selected(
     data: &DataDir,
     manifest: &Manifest,
     snapshot: &str,
-) -> Result<(BarSelection, RunSetup), OpenError> {
+) -> Result<(BarSelection, RunSetup), FeedOpenError> {
     let setup = manifest.setup()?;
     let selection = whole_selection(data, manifest, &setup, snapshot)?;
     Ok((selection, setup))
 }
 
-/// What a feed's thread does.
-type Work = Box<dyn FnOnce(&Inlet) + Send>;
+/// The work of a feed's thread.
+type FeedWork = Box<dyn FnOnce(&Inlet) + Send>;
 
-impl Opened {
-    /// Begins to put lines into the inlet, unless the bars are a market's, which the run's own thread
-    /// asks for. Bars that close before or at `decided` are sent at once: the run knows them.
-    pub(super) fn begin(
+impl OpenedFeed {
+    /// Starts to put lines into the inlet, unless the bars are a market's, which the run's own
+    /// thread reads. Bars that close before or at `decided` are sent at once: the run knows them.
+    pub(super) fn start(
         self,
-        run: &Supervised,
+        run: &SupervisedRun,
         decided: Option<UnixNanos>,
-    ) -> Result<(Brought<'_>, Line), OpenError> {
+    ) -> Result<(SupervisedFeed<'_>, FeedThreadGuard), FeedOpenError> {
         let inlet = &run.inlet;
-        let brought = Brought::lines(run);
-        let (work, line): (Work, Line) = match self {
-            Self::Push => return Ok((brought, Line(None))),
-            Self::Market(bars) => return Ok((Brought::market(bars, run), Line(None))),
+        let supervised_feed = SupervisedFeed::lines(run);
+        let (work, line): (FeedWork, FeedThreadGuard) = match self {
+            Self::Push => return Ok((supervised_feed, FeedThreadGuard(None))),
+            Self::Market(bars) => {
+                return Ok((SupervisedFeed::market(bars, run), FeedThreadGuard(None)));
+            }
             Self::Replay(replay) => (
                 Box::new(move |inlet| {
-                    let Replay {
+                    let SnapshotReplay {
                         selection,
                         setup,
                         speed,
@@ -242,13 +206,13 @@ impl Opened {
                         decided,
                     );
                 }),
-                Line(None),
+                FeedThreadGuard(None),
             ),
             Self::Tcp(stream) => {
-                let handle = stream.try_clone().map_err(OpenError::Thread)?;
+                let handle = stream.try_clone().map_err(FeedOpenError::Thread)?;
                 (
                     Box::new(move |inlet| copy_lines(stream, inlet)),
-                    Line(Some(handle)),
+                    FeedThreadGuard(Some(handle)),
                 )
             }
         };
@@ -256,18 +220,19 @@ impl Opened {
         Builder::new()
             .name("feed".to_owned())
             .spawn(move || work(&own))
-            .map_err(OpenError::Thread)?;
-        Ok((brought, line))
+            .map_err(FeedOpenError::Thread)?;
+        Ok((supervised_feed, line))
     }
 }
 
 /// Ends a feed's thread when dropped, even while it waits for its sender.
-pub(super) struct Line(Option<TcpStream>);
+pub(super) struct FeedThreadGuard(Option<TcpStream>);
 
-impl Drop for Line {
+impl Drop for FeedThreadGuard {
     fn drop(&mut self) {
         if let Some(stream) = &self.0 {
-            // It fails only where the sender has closed it.
+            // Fails only if the sender has closed it. Without it the thread would wait in `read`
+            // for a sender that may never speak again, once for each run that ended.
             let _closed = stream.shutdown(Shutdown::Both);
         }
     }
@@ -278,9 +243,11 @@ fn copy_lines(stream: TcpStream, inlet: &Inlet) {
     loop {
         let mut line = Vec::new();
         match reader.next_line(&mut line) {
+            // `put` waits while the queue is full, and TCP makes the sender wait: a fast sender
+            // fills neither memory nor the other runs.
             Ok(LineRead::Line) if inlet.put(line) => {}
             Ok(LineRead::Line) => return,
-            // A stream waits as long as its sender does.
+            // A stream is silent for as long as its sender is.
             Ok(LineRead::Nothing) => {}
             Ok(LineRead::End) => return inlet.finish(),
             Err(error) => return inlet.fail(error.to_string()),
@@ -307,28 +274,6 @@ mod tests {
         ];
         for (text, good) in table {
             assert_eq!(parse_address(text).is_ok(), good, "{text}");
-        }
-    }
-
-    #[test]
-    fn settings_have_one_form_in_json() {
-        let table = [
-            (r#"{"kind":"push"}"#, Some(FeedSettings::Push {})),
-            (
-                r#"{"kind":"replay","snapshot":"ab","speed":60}"#,
-                Some(FeedSettings::Replay {
-                    snapshot: "ab".to_owned(),
-                    speed: Some(60),
-                }),
-            ),
-            (r#"{"kind":"replay","snapshot":"ab","sped":60}"#, None),
-            (r#"{"kind":"push","more":1}"#, None),
-            (r#"{"kind":"market"}"#, Some(FeedSettings::Market {})),
-            (r#"{"kind":"kafka"}"#, None),
-        ];
-        for (text, expected) in table {
-            let read: Option<FeedSettings> = serde_json::from_str(text).ok();
-            assert_eq!(read, expected, "{text}");
         }
     }
 }

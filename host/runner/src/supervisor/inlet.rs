@@ -1,5 +1,5 @@
-//! The door between whoever brings bars and the thread of one run: a bounded queue of lines, and
-//! the order to end. It must never know what a line says.
+//! The queue between the senders of bars and the thread of one run: bounded lines, and the command
+//! to end. It must never know what a line says.
 
 use core::fmt;
 use core::time::Duration;
@@ -11,39 +11,39 @@ use crate::run::feed::{LINE_BYTES_MAX, LineRead, LineSource, LineTreatment, SILE
 
 /// Lines that wait for one run: a minute of sixteen instruments at a bar a second.
 pub const LINES_MAX: usize = 1_024;
-/// Bytes that wait for one run: a thousand runs hold a GiB at most.
+/// Bytes that wait for one run: a thousand runs hold at most a GiB.
 pub const BYTES_MAX: usize = 1 << 20;
 
-/// How a run is told to end.
+/// Tells a run how to end.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Order {
-    /// Decide what is whole, then close the journal: the end of the stream, now.
+pub enum EndCommand {
+    /// Decide what is complete, then close the journal, as at the end of the stream.
     Stop,
-    /// Take nothing more and leave the journal open, to be resumed.
+    /// Read nothing more and leave the journal open, to be resumed.
     Suspend,
-    /// Take nothing more, whatever waits. A run that was told why records that and closes its
+    /// Read nothing more, whatever waits. A run with a stop to record records it and closes its
     /// journal; any other leaves it open.
     Kill,
 }
 
-/// What whoever sent a line is told.
+/// Outcome reported to the line's sender.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Told {
-    /// The run took it up, and this became of it.
+pub enum LineOutcome {
+    /// The run read it, with this treatment.
     Treated(LineTreatment),
-    /// The run ended before it took it up: it is in no journal.
+    /// The run ended before it read the line: no journal has it.
     NotTaken,
 }
 
-/// Hears once what became of a line.
-pub type Tell = Box<dyn FnOnce(Told) + Send>;
+/// Called once with the outcome of a line.
+pub type LineCallback = Box<dyn FnOnce(LineOutcome) + Send>;
 
 /// Why a line was not queued.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum NotQueued {
-    /// The run is behind: the queue is full.
+pub enum QueueRefusal {
+    /// The queue is full: the run is behind.
     Full,
-    /// The run takes no more.
+    /// The run reads no more lines.
     Ended,
     /// The line is longer than any bar.
     TooLong,
@@ -52,26 +52,26 @@ pub enum NotQueued {
 /// The queue of one run.
 #[derive(Default)]
 pub struct Inlet {
-    state: Mutex<State>,
+    state: Mutex<InletQueue>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct State {
-    lines: VecDeque<(Vec<u8>, Option<Tell>)>,
+struct InletQueue {
+    lines: VecDeque<(Vec<u8>, Option<LineCallback>)>,
     bytes: usize,
-    /// The feed has no more.
+    /// The feed has no more lines.
     is_over: bool,
-    /// The feed broke, and says why.
+    /// Why the feed broke.
     broken: Option<String>,
-    order: Option<Order>,
-    /// The run was woken to hear that it is killed.
+    command: Option<EndCommand>,
+    /// Whether the run was woken once to find the reason of its kill.
     is_woken: bool,
 }
 
-/// What a wait for a line came to.
-enum Took {
-    Line(Vec<u8>, Option<Tell>),
+/// Outcome of waiting for a line.
+enum Dequeued {
+    Line(Vec<u8>, Option<LineCallback>),
     Nothing,
     End,
 }
@@ -81,78 +81,79 @@ impl fmt::Debug for Inlet {
         let state = self.held();
         f.debug_struct("Inlet")
             .field("lines", &state.lines.len())
-            .field("order", &state.order)
+            .field("command", &state.command)
             .finish_non_exhaustive()
     }
 }
 
-impl State {
-    fn takes(&self, line: &[u8]) -> Result<(), NotQueued> {
-        if self.order.is_some() || self.is_over {
-            return Err(NotQueued::Ended);
+impl InletQueue {
+    fn check_room(&self, line: &[u8]) -> Result<(), QueueRefusal> {
+        if self.command.is_some() || self.is_over {
+            return Err(QueueRefusal::Ended);
         }
         if u64::try_from(line.len()).unwrap_or(u64::MAX) > LINE_BYTES_MAX {
-            return Err(NotQueued::TooLong);
+            return Err(QueueRefusal::TooLong);
         }
         let bytes = self.bytes.saturating_add(line.len());
         if self.lines.len() >= LINES_MAX || bytes > BYTES_MAX {
-            return Err(NotQueued::Full);
+            return Err(QueueRefusal::Full);
         }
         Ok(())
     }
 
-    fn add(&mut self, line: Vec<u8>, tell: Option<Tell>) {
+    fn add(&mut self, line: Vec<u8>, report: Option<LineCallback>) {
         self.bytes = self.bytes.saturating_add(line.len());
-        self.lines.push_back((line, tell));
+        self.lines.push_back((line, report));
     }
 }
 
-impl State {
-    /// What an order makes of the run's next question.
-    fn heed(&mut self) -> io::Result<Option<LineRead>> {
-        match self.order {
+impl InletQueue {
+    /// What the command makes of the next read.
+    fn end_signal(&mut self) -> io::Result<Option<LineRead>> {
+        match self.command {
             None => Ok(None),
-            Some(Order::Stop) => Ok(Some(LineRead::End)),
-            // It looks once more, and finds why it is killed.
-            Some(Order::Kill) if !self.is_woken => {
+            Some(EndCommand::Stop) => Ok(Some(LineRead::End)),
+            // Woken once more, so that the guard reads the reason of the kill and the journal gets
+            // its stop record. Only then the read fails.
+            Some(EndCommand::Kill) if !self.is_woken => {
                 self.is_woken = true;
                 Ok(Some(LineRead::Nothing))
             }
-            Some(Order::Suspend | Order::Kill) => {
-                Err(io::Error::other("the run was told to end at once"))
+            Some(EndCommand::Suspend | EndCommand::Kill) => {
+                Err(io::Error::other("the run was commanded to end at once"))
             }
         }
     }
 }
 
 impl Inlet {
-    fn held(&self) -> MutexGuard<'_, State> {
-        // Whoever panicked while holding it left whole lines: each change is one push or pop.
+    fn held(&self) -> MutexGuard<'_, InletQueue> {
+        // A panic while it was held left whole lines: each change is one push or pop.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues a line, or says at once why not.
+    /// Queues a line, or refuses at once.
     ///
     /// # Errors
     ///
-    /// Returns [`NotQueued`].
-    pub fn offer(&self, line: Vec<u8>, tell: Option<Tell>) -> Result<(), NotQueued> {
+    /// Returns [`QueueRefusal`].
+    pub fn offer(&self, line: Vec<u8>, report: Option<LineCallback>) -> Result<(), QueueRefusal> {
         let mut state = self.held();
-        state.takes(&line)?;
-        state.add(line, tell);
+        state.check_room(&line)?;
+        state.add(line, report);
         drop(state);
         self.changed.notify_all();
         Ok(())
     }
 
-    /// Queues a line as soon as there is room; false if the run takes no more.
+    /// Queues a line as soon as there is room; false if the run reads no more.
     pub fn put(&self, line: Vec<u8>) -> bool {
         let mut state = self.held();
         loop {
-            match state.takes(&line) {
+            match state.check_room(&line) {
                 Ok(()) => break,
-                Err(NotQueued::Ended | NotQueued::TooLong) => return false,
-                Err(NotQueued::Full) => state = self.wait(state),
+                Err(QueueRefusal::Ended | QueueRefusal::TooLong) => return false,
+                Err(QueueRefusal::Full) => state = self.wait(state),
             }
         }
         state.add(line, None);
@@ -167,7 +168,7 @@ impl Inlet {
         self.changed.notify_all();
     }
 
-    /// The feed broke. What was queued before is still taken.
+    /// The feed broke. The run still reads the lines queued before.
     pub fn fail(&self, why: String) {
         let mut state = self.held();
         state.is_over = true;
@@ -176,50 +177,53 @@ impl Inlet {
         self.changed.notify_all();
     }
 
-    /// Gives an order. A kill overrides what was ordered before; nothing else does.
-    pub fn order(&self, order: Order) {
+    /// Commands the run to end. A kill overrides an earlier command; no other command does.
+    pub fn command(&self, command: EndCommand) {
         let mut state = self.held();
-        if order == Order::Kill || state.order.is_none() {
-            state.order = Some(order);
+        if command == EndCommand::Kill || state.command.is_none() {
+            state.command = Some(command);
         }
         drop(state);
         self.changed.notify_all();
     }
 
-    /// What was ordered.
+    /// The command, if one was given.
     #[must_use]
-    pub fn ordered(&self) -> Option<Order> {
-        self.held().order
+    pub fn commanded(&self) -> Option<EndCommand> {
+        self.held().command
     }
 
-    /// Waits until `time` went by; false if the run takes no more before that.
+    /// Waits for `time`; false if the run reads no more before that.
     #[must_use]
     pub fn pause(&self, time: Duration) -> bool {
         let state = self.held();
-        let over = |state: &mut State| state.order.is_none() && !state.is_over;
+        let over = |state: &mut InletQueue| state.command.is_none() && !state.is_over;
         let waited = self.changed.wait_timeout_while(state, time, over);
         let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        state.order.is_none() && !state.is_over
+        state.command.is_none() && !state.is_over
     }
 
-    /// Takes no more, and tells whoever waits; the answer is how many lines were left.
+    /// Ends the queue and reports to the senders that wait; returns how many lines were left.
     pub fn end(&self) -> usize {
         let mut state = self.held();
         state.is_over = true;
         state.bytes = 0;
+        // Taken under the lock, reported after it: a callback that blocks must not hold up the
+        // queue. Each sender learns that no journal has its line, and may send it again after a
+        // resume.
         let left = core::mem::take(&mut state.lines);
         drop(state);
         self.changed.notify_all();
         let count = left.len();
-        for (_, tell) in left {
-            if let Some(tell) = tell {
-                tell(Told::NotTaken);
+        for (_, report) in left {
+            if let Some(report) = report {
+                report(LineOutcome::NotTaken);
             }
         }
         count
     }
 
-    fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+    fn wait<'a>(&self, state: MutexGuard<'a, InletQueue>) -> MutexGuard<'a, InletQueue> {
         self.changed
             .wait(state)
             .unwrap_or_else(PoisonError::into_inner)
@@ -230,34 +234,38 @@ impl Inlet {
     /// # Errors
     ///
     /// Returns an error if the run was told to end at once.
-    pub fn heed(&self) -> io::Result<Option<LineRead>> {
-        self.held().heed()
+    pub fn end_signal(&self) -> io::Result<Option<LineRead>> {
+        self.held().end_signal()
     }
 
     /// The next line, the end, or nothing after a while.
-    fn take(&self) -> io::Result<Took> {
+    fn dequeue(&self) -> io::Result<Dequeued> {
         let mut state = self.held();
         let mut is_late = false;
         loop {
-            match state.heed()? {
-                Some(LineRead::End) => return Ok(Took::End),
-                Some(LineRead::Nothing) => return Ok(Took::Nothing),
+            match state.end_signal()? {
+                Some(LineRead::End) => return Ok(Dequeued::End),
+                Some(LineRead::Nothing) => return Ok(Dequeued::Nothing),
                 Some(LineRead::Line) | None => {}
             }
-            if let Some((line, tell)) = state.lines.pop_front() {
+            // The command goes before the lines that wait: a kill must not wait behind a minute of
+            // bars.
+            if let Some((line, report)) = state.lines.pop_front() {
                 state.bytes = state.bytes.saturating_sub(line.len());
                 drop(state);
                 self.changed.notify_all();
-                return Ok(Took::Line(line, tell));
+                return Ok(Dequeued::Line(line, report));
             }
+            // After the lines that arrived before: they are whole, and their senders were promised
+            // that.
             if let Some(why) = &state.broken {
                 return Err(io::Error::other(why.clone()));
             }
             if state.is_over {
-                return Ok(Took::End);
+                return Ok(Dequeued::End);
             }
             if is_late {
-                return Ok(Took::Nothing);
+                return Ok(Dequeued::Nothing);
             }
             let waited = self.changed.wait_timeout(state, SILENCE_MAX);
             let (held, waited) = waited.unwrap_or_else(PoisonError::into_inner);
@@ -266,44 +274,47 @@ impl Inlet {
     }
 }
 
-/// The run's end of an [`Inlet`].
-pub struct Outlet {
+/// The reading end of an [`Inlet`].
+pub struct InletReader {
     inlet: Arc<Inlet>,
-    tell: Option<Tell>,
+    report: Option<LineCallback>,
 }
 
-impl fmt::Debug for Outlet {
+impl fmt::Debug for InletReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outlet")
+        f.debug_struct("InletReader")
             .field("inlet", &self.inlet)
             .finish_non_exhaustive()
     }
 }
 
-impl Outlet {
-    /// The end that reads.
+impl InletReader {
+    /// The reading end.
     #[must_use]
     pub fn new(inlet: Arc<Inlet>) -> Self {
-        Self { inlet, tell: None }
+        Self {
+            inlet,
+            report: None,
+        }
     }
 }
 
-impl LineSource for Outlet {
+impl LineSource for InletReader {
     fn next_line(&mut self, line: &mut Vec<u8>) -> io::Result<LineRead> {
-        match self.inlet.take()? {
-            Took::Nothing => Ok(LineRead::Nothing),
-            Took::End => Ok(LineRead::End),
-            Took::Line(bytes, tell) => {
+        match self.inlet.dequeue()? {
+            Dequeued::Nothing => Ok(LineRead::Nothing),
+            Dequeued::End => Ok(LineRead::End),
+            Dequeued::Line(bytes, report) => {
                 *line = bytes;
-                self.tell = tell;
+                self.report = report;
                 Ok(LineRead::Line)
             }
         }
     }
 
     fn treated(&mut self, treatment: LineTreatment) {
-        if let Some(tell) = self.tell.take() {
-            tell(Told::Treated(treatment));
+        if let Some(report) = self.report.take() {
+            report(LineOutcome::Treated(treatment));
         }
     }
 }
@@ -313,7 +324,7 @@ mod tests {
     use super::*;
     use std::sync::mpsc::channel;
 
-    fn read(outlet: &mut Outlet) -> Result<Option<String>, String> {
+    fn read(outlet: &mut InletReader) -> Result<Option<String>, String> {
         let mut line = Vec::new();
         loop {
             match outlet.next_line(&mut line) {
@@ -328,28 +339,31 @@ mod tests {
     #[test]
     fn a_queue_is_bounded_and_an_order_goes_before_what_waits() {
         let inlet = Arc::new(Inlet::default());
-        let mut outlet = Outlet::new(Arc::clone(&inlet));
+        let mut outlet = InletReader::new(Arc::clone(&inlet));
         for number in 0..LINES_MAX {
             inlet.offer(number.to_string().into_bytes(), None).unwrap();
         }
-        assert_eq!(inlet.offer(b"more".to_vec(), None), Err(NotQueued::Full));
+        assert_eq!(inlet.offer(b"more".to_vec(), None), Err(QueueRefusal::Full));
         assert_eq!(read(&mut outlet), Ok(Some("0".to_owned())));
         let (send, told) = channel();
-        let tell: Tell = Box::new(move |what| send.send(what).unwrap());
-        inlet.offer(b"last".to_vec(), Some(tell)).unwrap();
-        inlet.order(Order::Stop);
+        let report: LineCallback = Box::new(move |what| send.send(what).unwrap());
+        inlet.offer(b"last".to_vec(), Some(report)).unwrap();
+        inlet.command(EndCommand::Stop);
         assert_eq!(read(&mut outlet), Ok(None));
         // A suspension does not take a stop back, a kill does.
-        inlet.order(Order::Suspend);
-        assert_eq!(inlet.ordered(), Some(Order::Stop));
-        inlet.order(Order::Kill);
+        inlet.command(EndCommand::Suspend);
+        assert_eq!(inlet.commanded(), Some(EndCommand::Stop));
+        inlet.command(EndCommand::Kill);
         // It is woken once, whatever waits, to look why; after that there is nothing more.
         let came = outlet.next_line(&mut Vec::new()).unwrap();
         assert_eq!(came, LineRead::Nothing);
         assert!(read(&mut outlet).is_err());
-        assert_eq!(inlet.offer(b"late".to_vec(), None), Err(NotQueued::Ended));
+        assert_eq!(
+            inlet.offer(b"late".to_vec(), None),
+            Err(QueueRefusal::Ended)
+        );
         assert_eq!(inlet.end(), LINES_MAX);
-        assert_eq!(told.recv().unwrap(), Told::NotTaken);
+        assert_eq!(told.recv().unwrap(), LineOutcome::NotTaken);
     }
 
     #[test]
@@ -358,7 +372,7 @@ mod tests {
         let most = usize::try_from(LINE_BYTES_MAX).unwrap();
         assert_eq!(
             inlet.offer(vec![b' '; most + 1], None),
-            Err(NotQueued::TooLong)
+            Err(QueueRefusal::TooLong)
         );
         let mut fitted = 0;
         while inlet.offer(vec![b' '; most], None).is_ok() {
@@ -370,7 +384,7 @@ mod tests {
     #[test]
     fn a_reader_of_a_silent_feed_is_let_go_after_a_while() {
         let inlet = Arc::new(Inlet::default());
-        let mut outlet = Outlet::new(Arc::clone(&inlet));
+        let mut outlet = InletReader::new(Arc::clone(&inlet));
         let came = outlet.next_line(&mut Vec::new()).unwrap();
         assert_eq!(came, LineRead::Nothing);
         inlet.offer(b"x".to_vec(), None).unwrap();
@@ -385,7 +399,7 @@ mod tests {
                 |inlet| inlet.offer(b"x".to_vec(), None).unwrap(),
                 Ok(Some("x".to_owned())),
             ),
-            (|inlet| inlet.order(Order::Stop), Ok(None)),
+            (|inlet| inlet.command(EndCommand::Stop), Ok(None)),
             (Inlet::finish, Ok(None)),
             (
                 |inlet| inlet.fail("gone".to_owned()),
@@ -394,7 +408,7 @@ mod tests {
         ];
         for (act, expected) in cases {
             let inlet = Arc::new(Inlet::default());
-            let mut outlet = Outlet::new(Arc::clone(&inlet));
+            let mut outlet = InletReader::new(Arc::clone(&inlet));
             let reader = std::thread::spawn(move || read(&mut outlet));
             act(&inlet);
             assert_eq!(reader.join().unwrap(), expected);

@@ -1,5 +1,5 @@
-//! The bars of a snapshot as lines, at a multiple of the speed at which they were. Which line comes
-//! when is a pure function of times; only the waiting is real.
+//! The bars of a snapshot as lines, at a multiple of their original speed. Which line is due when
+//! is a pure function of times; only the waiting is real.
 
 use core::time::Duration;
 
@@ -46,7 +46,7 @@ pub(super) fn feed(
                 return;
             }
         }
-        // An instrument may have no bar in this slice: the mark says that it is whole.
+        // An instrument may have no bar in this slice: the mark ends the slice without it.
         if slice.bars().len() < instruments.len() && !inlet.put(b"{\"end-of-slice\":true}".to_vec())
         {
             return;
@@ -54,7 +54,7 @@ pub(super) fn feed(
     }
 }
 
-/// How long after the first slice that is paced another one is due.
+/// How long after the first paced slice another one is due.
 fn due_after(first: UnixNanos, close: UnixNanos, speed: u32) -> Duration {
     let nanos = close.0.saturating_sub(first.0);
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(0)) / speed.max(1)

@@ -1,28 +1,29 @@
-//! One run under supervision: what is known of it, its inlet, and what is heard of it while it
-//! decides. It must never wait for another run.
+//! One supervised run: its parts, its inlet, and what an observer learns while it decides. It must
+//! never wait for another run.
 
 use core::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use counterfoil_base::digest::Digest;
 use counterfoil_governance::id::Id;
 use counterfoil_sandbox::guest::{Guest, LogLevel};
 use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
 use counterfoil_trading::record::{RefusedInput, RunStop};
 use counterfoil_trading::run::Run;
 
-use super::events::{Events, Happened};
-use super::feeds::FeedSettings;
-use super::inlet::{Inlet, NotQueued, Order, Tell};
-use super::status::{Figures, RunState, Status};
+use super::events::{RunActivity, RunEvents};
+use super::feed_settings::FeedSettings;
+use super::inlet::{EndCommand, Inlet, LineCallback, QueueRefusal};
+use super::status::{RunFigures, RunState, RunStatus};
 use crate::clock;
-use crate::orders::kill::Told;
+use crate::orders::kill::InProcessStop;
 use crate::run::drive::RunObserver;
 
-/// Log lines of a strategy that become events, for one slice: the others are dropped.
+/// Log lines of a strategy that become events, for each slice: the others are dropped.
 const LOG_LINES_PER_SLICE: usize = 8;
 
 /// One run.
-pub(super) struct Supervised {
+pub(super) struct SupervisedRun {
     pub(super) id: String,
     pub(super) account: Id,
     pub(super) manifest: Manifest,
@@ -30,25 +31,25 @@ pub(super) struct Supervised {
     pub(super) feed: FeedSettings,
     pub(super) by: Id,
     pub(super) inlet: Arc<Inlet>,
-    pub(super) told: Told,
-    /// Held while what is kept of it is written; whether that was how it ended.
-    pub(super) settled: Mutex<bool>,
-    events: Arc<Events>,
-    live: Mutex<Live>,
+    pub(super) stop_signal: InProcessStop,
+    /// Held while its run file is written; whether that file states how it ended.
+    pub(super) has_final_file: Mutex<bool>,
+    events: Arc<RunEvents>,
+    live: Mutex<SupervisedState>,
 }
 
-/// What changes.
-struct Live {
+/// The part that changes.
+struct SupervisedState {
     state: RunState,
     reason: Option<String>,
-    figures: Figures,
-    decision_digest: Option<[u8; 32]>,
+    figures: RunFigures,
+    decision_digest: Option<Digest>,
     stop: Option<RunStop>,
 }
 
-impl fmt::Debug for Supervised {
+impl fmt::Debug for SupervisedRun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Supervised")
+        f.debug_struct("SupervisedRun")
             .field("id", &self.id)
             .field("state", &self.state())
             .finish_non_exhaustive()
@@ -56,7 +57,7 @@ impl fmt::Debug for Supervised {
 }
 
 /// What a run is made from.
-pub(super) struct Parts {
+pub(super) struct RunParts {
     pub(super) id: String,
     pub(super) account: Id,
     pub(super) manifest: Manifest,
@@ -65,9 +66,9 @@ pub(super) struct Parts {
     pub(super) by: Id,
 }
 
-impl Supervised {
-    pub(super) fn new(parts: Parts, events: Arc<Events>, state: RunState) -> Self {
-        let Parts {
+impl SupervisedRun {
+    pub(super) fn new(parts: RunParts, events: Arc<RunEvents>, state: RunState) -> Self {
+        let RunParts {
             id,
             account,
             manifest,
@@ -83,20 +84,20 @@ impl Supervised {
             feed,
             by,
             inlet: Arc::default(),
-            told: Told::default(),
-            settled: Mutex::default(),
+            stop_signal: InProcessStop::default(),
+            has_final_file: Mutex::default(),
             events,
-            live: Mutex::new(Live {
+            live: Mutex::new(SupervisedState {
                 state,
                 reason: None,
-                figures: Figures::default(),
+                figures: RunFigures::default(),
                 decision_digest: None,
                 stop: None,
             }),
         }
     }
 
-    fn live(&self) -> MutexGuard<'_, Live> {
+    fn live(&self) -> MutexGuard<'_, SupervisedState> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -119,29 +120,31 @@ impl Supervised {
 
     pub(super) fn trades(&self, symbol: &str) -> bool {
         let mut all = self.setup.instruments.iter();
-        all.any(|one| one.symbol() == symbol)
+        all.any(|instrument| instrument.symbol() == symbol)
     }
 
-    /// Moves to a state and tells whoever watches.
+    /// Enters a state and publishes it.
     pub(super) fn enter(&self, state: RunState, reason: Option<String>) {
         let mut live = self.live();
         live.state = state;
         live.reason.clone_from(&reason);
-        // Published while it is held, so that states are told in the order they were entered.
-        self.publish(Happened::State { state, reason });
+        // Published under the lock, so that watchers see the states in the order they were entered.
+        self.publish(RunActivity::State { state, reason });
     }
 
-    /// Moves from one state to another, unless it stands elsewhere by now.
+    /// Enters a state, if the run is in one of the states `from`.
     pub(super) fn advance(&self, from: &[RunState], state: RunState, reason: Option<String>) {
         let mut live = self.live();
+        // Two threads move a run: its own and the operator's. A stop that arrives after the end
+        // must not turn "stopped" back into "stopping".
         if from.contains(&live.state) {
             live.state = state;
             live.reason.clone_from(&reason);
-            self.publish(Happened::State { state, reason });
+            self.publish(RunActivity::State { state, reason });
         }
     }
 
-    pub(super) fn close(&self, digest: [u8; 32]) {
+    pub(super) fn close(&self, digest: Digest) {
         self.live().decision_digest = Some(digest);
     }
 
@@ -151,26 +154,26 @@ impl Supervised {
     }
 
     /// The decision digest, once its journal is closed.
-    pub(super) fn decision_digest(&self) -> Option<[u8; 32]> {
+    pub(super) fn decision_digest(&self) -> Option<Digest> {
         self.live().decision_digest
     }
 
-    /// Why the host stopped it, if it did.
+    /// The stop that ended it, if the host did.
     pub(super) fn stopped(&self) -> Option<RunStop> {
         self.live().stop.clone()
     }
 
-    pub(super) fn publish(&self, what: Happened) {
+    pub(super) fn publish(&self, what: RunActivity) {
         self.events.publish(clock::now(), &self.id, what);
     }
 
-    pub(super) fn order(&self, order: Order) {
-        self.inlet.order(order);
+    pub(super) fn command(&self, command: EndCommand) {
+        self.inlet.command(command);
     }
 
-    pub(super) fn status(&self) -> Status {
+    pub(super) fn status(&self) -> RunStatus {
         let live = self.live();
-        Status {
+        RunStatus {
             run: self.id.clone(),
             state: live.state,
             reason: live.reason.clone(),
@@ -187,41 +190,41 @@ impl Supervised {
     }
 }
 
-/// A run that takes bars pushed to a feed.
+/// A run that accepts bars pushed to a feed.
 #[derive(Clone, Debug)]
-pub struct Taker(pub(super) Arc<Supervised>);
+pub struct FeedSubscriber(pub(super) Arc<SupervisedRun>);
 
-impl Taker {
+impl FeedSubscriber {
     /// The run id.
     #[must_use]
     pub fn run(&self) -> &str {
         &self.0.id
     }
 
-    /// Whether the run has an instrument of this symbol.
+    /// Whether the run trades an instrument with this symbol.
     #[must_use]
     pub fn trades(&self, symbol: &str) -> bool {
         self.0.trades(symbol)
     }
 
-    /// Queues a line for the run, or says at once why not.
+    /// Queues a line for the run, or refuses at once.
     ///
     /// # Errors
     ///
-    /// Returns [`NotQueued`].
-    pub fn offer(&self, line: Vec<u8>, tell: Tell) -> Result<(), NotQueued> {
-        self.0.inlet.offer(line, Some(tell))
+    /// Returns [`QueueRefusal`].
+    pub fn offer(&self, line: Vec<u8>, report: LineCallback) -> Result<(), QueueRefusal> {
+        self.0.inlet.offer(line, Some(report))
     }
 }
 
-/// Hears a run and notes its numbers.
-pub(super) struct Watch<'a>(pub(super) &'a Supervised);
+/// Notes the figures of a run and publishes its events.
+pub(super) struct SupervisedObserver<'a>(pub(super) &'a SupervisedRun);
 
-impl RunObserver<Guest> for Watch<'_> {
+impl RunObserver<Guest> for SupervisedObserver<'_> {
     fn stepped(&mut self, strategy: &mut Guest, run: &Run) {
         let totals = run.totals();
-        self.0.live().figures.take(run);
-        self.0.publish(Happened::Slice {
+        self.0.live().figures.update(run);
+        self.0.publish(RunActivity::Slice {
             close_time: run.last_close(),
             bars: totals.decisions,
             fills: totals.fills,
@@ -229,6 +232,8 @@ impl RunObserver<Guest> for Watch<'_> {
             equity: run.account().equity().to_text(),
         });
         let (lines, _dropped) = strategy.take_log();
+        // Bounded: a strategy that logs without end must not push the events of other runs out of
+        // the ring.
         for line in lines.into_iter().take(LOG_LINES_PER_SLICE) {
             let level = match line.level {
                 LogLevel::Debug => "debug",
@@ -237,7 +242,7 @@ impl RunObserver<Guest> for Watch<'_> {
                 LogLevel::Error => "error",
             };
             let text = line.text;
-            self.0.publish(Happened::Log { level, text });
+            self.0.publish(RunActivity::Log { level, text });
         }
     }
 
@@ -246,7 +251,7 @@ impl RunObserver<Guest> for Watch<'_> {
         live.figures.inputs_refused = live.figures.inputs_refused.saturating_add(1);
         drop(live);
         let reason = input.reason.clone();
-        self.0.publish(Happened::InputRefused { reason });
+        self.0.publish(RunActivity::InputRefused { reason });
     }
 
     fn stopped(&mut self, stop: &RunStop) {

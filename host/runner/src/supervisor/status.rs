@@ -1,19 +1,20 @@
-//! What is known of a run under supervision. It must never decide what happens to the run.
+//! The status of a supervised run. It must never decide what happens to the run.
 
+use counterfoil_base::digest::Digest;
 use counterfoil_trading::account::Position;
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::run::{Run, RunTotals};
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::Money;
 
-/// Where a run stands.
+/// The state of a supervised run.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum RunState {
-    /// Its component is made ready, and its feed opened.
+    /// Its component is compiled, and its feed opened.
     Starting,
     /// It waits for bars or decides.
     Running,
-    /// What it decided before is decided again and compared.
+    /// Its recorded decisions are replayed and compared.
     Resuming,
     /// It was told to stop.
     Stopping,
@@ -21,14 +22,14 @@ pub enum RunState {
     Stopped,
     /// The strategy was at fault; the journal has its closing record.
     Faulted,
-    /// It could not go on, or a record came out differently. The journal has no closing record.
+    /// It could not continue, or a replayed record differs. The journal has no closing record.
     Halted,
-    /// Somebody killed it. Its journal says so and is closed; or the process died before that, and it
-    /// does not go on by itself.
+    /// A kill switch stopped it. Its journal says so and is closed; or the process died before
+    /// that, and it does not resume by itself.
     Killed,
     /// The process ended and left it to be resumed.
     Suspended,
-    /// A process that is gone left it without a closing record.
+    /// An earlier process left it without a closing record.
     Interrupted,
 }
 
@@ -47,7 +48,7 @@ impl RunState {
         Self::Interrupted,
     ];
 
-    /// Its name.
+    /// The stable name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -70,7 +71,7 @@ impl RunState {
         Self::ALL.into_iter().find(|state| state.name() == name)
     }
 
-    /// Whether a thread of this process has it.
+    /// Whether a thread of this process runs it.
     #[must_use]
     pub const fn is_active(self) -> bool {
         matches!(
@@ -79,7 +80,7 @@ impl RunState {
         )
     }
 
-    /// Whether its journal can be gone on with.
+    /// Whether its journal can be resumed.
     #[must_use]
     pub const fn is_resumable(self) -> bool {
         matches!(
@@ -89,28 +90,27 @@ impl RunState {
     }
 }
 
-/// The numbers of a run after its last slice.
+/// The figures of a run after its last slice.
 #[derive(Clone, Debug, Default)]
-pub struct Figures {
+pub struct RunFigures {
     /// Close time of the last slice.
     pub last_close: Option<UnixNanos>,
-    /// Counts.
     pub totals: RunTotals,
     /// Inputs refused and recorded.
     pub inputs_refused: u64,
     /// Bars that were decided before and sent again.
     pub bars_skipped: u64,
-    /// Cash; none before the first slice.
+    /// `None` before the first slice.
     pub cash: Option<Money>,
-    /// Equity; none before the first slice.
+    /// `None` before the first slice.
     pub equity: Option<Money>,
-    /// Positions, by instrument.
+    /// By instrument.
     pub positions: Vec<Position>,
 }
 
-impl Figures {
-    /// Takes over what a run says of itself.
-    pub(super) fn take(&mut self, run: &Run) {
+impl RunFigures {
+    /// Copies the figures of a run.
+    pub(super) fn update(&mut self, run: &Run) {
         let account = run.account();
         self.last_close = run.last_close();
         self.totals = run.totals();
@@ -121,18 +121,17 @@ impl Figures {
     }
 }
 
-/// What is known of a run.
+/// What the API shows of a run.
 #[derive(Clone, Debug)]
-pub struct Status {
+pub struct RunStatus {
     /// The run id, as 64 hex digits.
     pub run: String,
-    /// Where it stands.
     pub state: RunState,
-    /// Why it stands there, if there is a reason to tell.
+    /// The reason of the state, if any.
     pub reason: Option<String>,
-    /// The account, in the one form of an id.
+    /// The account id.
     pub account: String,
-    /// The component, as `sha256:<hex>`.
+    /// As `sha256:<hex>`.
     pub component: String,
     /// The feed's name.
     pub feed: String,
@@ -140,12 +139,10 @@ pub struct Status {
     pub feed_kind: &'static str,
     /// The length of a bar.
     pub timeframe: String,
-    /// Who started it.
+    /// The principal who started it.
     pub by: String,
-    /// What it trades.
     pub instruments: Vec<Instrument>,
-    /// Its numbers.
-    pub figures: Figures,
-    /// The decision digest, once the journal is closed.
-    pub decision_digest: Option<[u8; 32]>,
+    pub figures: RunFigures,
+    /// Once the journal is closed.
+    pub decision_digest: Option<Digest>,
 }

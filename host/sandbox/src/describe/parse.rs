@@ -185,11 +185,11 @@ mod tests {
         );
         check(
             |raw| raw.bars.instruments_min = 3,
-            "it wants 3 to 2 instruments",
+            "invalid number of instruments: 3 to 2",
         );
         check(
             |raw| raw.bars.timeframe = Some(String::from("soon")),
-            "its timeframe \"soon\" is not one such as 1m, 4h, 1d",
+            "invalid timeframe \"soon\": expected one such as 1m, 4h, 1d",
         );
         check(
             |raw| raw.warm_up = u32::MAX,

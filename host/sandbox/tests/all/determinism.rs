@@ -11,7 +11,7 @@ use crate::support::{Outcome, component, engines, guest_text, outcome};
 #[test]
 fn the_settings_digest_is_pinned() {
     let golden = include_str!("../settings.txt");
-    let digest = hex::encode(settings_digest());
+    let digest = settings_digest().hex();
     assert_eq!(format!("{}sha256 {digest}\n", settings_text()), golden);
     let lock = include_str!("../../../../Cargo.lock");
     let version = format!("name = \"wasmtime\"\nversion = \"{WASMTIME_MAJOR}.");

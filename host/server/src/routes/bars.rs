@@ -10,8 +10,8 @@ use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use counterfoil_governance::state::Access;
 use counterfoil_runner::run::feed::LineTreatment;
-use counterfoil_runner::supervisor::Taker;
-use counterfoil_runner::supervisor::inlet::{NotQueued, Told};
+use counterfoil_runner::supervisor::FeedSubscriber;
+use counterfoil_runner::supervisor::inlet::{LineOutcome, QueueRefusal};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
@@ -44,8 +44,8 @@ pub(crate) async fn push(
         let hint = format!("send {BARS_MAX} at most");
         return Err(Problem::new(Code::BodyTooLarge, detail, hint));
     }
-    let takers = app.supervisor.takers(&name);
-    if takers.is_empty() {
+    let subscribers = app.supervisor.subscribers(&name);
+    if subscribers.is_empty() {
         let detail = format!("no run takes bars from feed {name:?}");
         let hint = "start a run whose manifest names this feed, with the feed kind push";
         return Err(Problem::new(Code::FeedUnknown, detail, hint));
@@ -53,7 +53,7 @@ pub(crate) async fn push(
     let (tell, told) = mpsc::unbounded_channel();
     let mut treatments = Vec::new();
     for (bar, value) in asked.bars.iter().enumerate() {
-        treatments.extend(offer(&takers, bar, value, &tell));
+        treatments.extend(offer(&subscribers, bar, value, &tell));
     }
     drop(tell);
     let deadline = tokio::time::timeout(TREATED_MAX, hear(told, &mut treatments));
@@ -61,17 +61,18 @@ pub(crate) async fn push(
     Ok(Json(BarsReply { treatments }))
 }
 
-type Heard = (usize, Arc<str>, Told);
+type Heard = (usize, Arc<str>, LineOutcome);
 
 /// Offers a bar to every run that trades it, and a mark to every run.
 fn offer(
-    takers: &[Taker],
+    subscribers: &[FeedSubscriber],
     bar: usize,
     value: &Value,
     tell: &mpsc::UnboundedSender<Heard>,
 ) -> Vec<TreatmentReply> {
     let symbol = value.get("symbol").and_then(Value::as_str);
-    let wanted = |taker: &&Taker| symbol.is_none_or(|symbol| taker.trades(symbol));
+    let wanted =
+        |subscriber: &&FeedSubscriber| symbol.is_none_or(|symbol| subscriber.trades(symbol));
     let line = value.to_string().into_bytes();
     let reply = |run: Option<&str>, treatment: &str| TreatmentReply {
         bar,
@@ -80,19 +81,19 @@ fn offer(
         reason: None,
     };
     let mut all = Vec::new();
-    for taker in takers.iter().filter(wanted) {
-        let (tell, run): (_, Arc<str>) = (tell.clone(), Arc::from(taker.run()));
+    for subscriber in subscribers.iter().filter(wanted) {
+        let (tell, run): (_, Arc<str>) = (tell.clone(), Arc::from(subscriber.run()));
         let hear = Box::new(move |told| {
             // Nobody listens any more once the answer is given.
             let _given = tell.send((bar, run, told));
         });
-        let treatment = match taker.offer(line.clone(), hear) {
+        let treatment = match subscriber.offer(line.clone(), hear) {
             Ok(()) => "waiting",
-            Err(NotQueued::Full) => "queue-full",
-            Err(NotQueued::Ended) => "ended",
-            Err(NotQueued::TooLong) => "too-long",
+            Err(QueueRefusal::Full) => "queue-full",
+            Err(QueueRefusal::Ended) => "ended",
+            Err(QueueRefusal::TooLong) => "too-long",
         };
-        all.push(reply(Some(taker.run()), treatment));
+        all.push(reply(Some(subscriber.run()), treatment));
     }
     if all.is_empty() {
         all.push(reply(None, "no-run"));
@@ -108,11 +109,11 @@ async fn hear(mut told: mpsc::UnboundedReceiver<Heard>, treatments: &mut [Treatm
             continue;
         };
         let (treatment, reason) = match told {
-            Told::Treated(LineTreatment::Taken) => ("taken", None),
-            Told::Treated(LineTreatment::Mark) => ("mark", None),
-            Told::Treated(LineTreatment::Known) => ("known", None),
-            Told::Treated(LineTreatment::Refused(reason)) => ("refused", Some(reason)),
-            Told::NotTaken => ("ended", None),
+            LineOutcome::Treated(LineTreatment::Taken) => ("taken", None),
+            LineOutcome::Treated(LineTreatment::Mark) => ("mark", None),
+            LineOutcome::Treated(LineTreatment::Known) => ("known", None),
+            LineOutcome::Treated(LineTreatment::Refused(reason)) => ("refused", Some(reason)),
+            LineOutcome::NotTaken => ("ended", None),
         };
         treatment.clone_into(&mut one.treatment);
         one.reason = reason;

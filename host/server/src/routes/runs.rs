@@ -12,7 +12,7 @@ use counterfoil_governance::act::{ActName, KillScope};
 use counterfoil_governance::id::Id;
 use counterfoil_governance::state::Access;
 use counterfoil_runner::clock;
-use counterfoil_runner::orders::kill::Target;
+use counterfoil_runner::orders::kill::KillTarget;
 use counterfoil_runner::permit::{may_go_on, may_start};
 use counterfoil_trading::manifest::Manifest;
 
@@ -187,7 +187,7 @@ pub(crate) async fn kill_account(
         let hint = "name an account as a manifest does";
         Problem::new(Code::BodyMalformed, format!("the account: {error}"), hint)
     });
-    let target = account.map(|id| (Target::Account(id.clone()), KillScope::Account(id)));
+    let target = account.map(|id| (KillTarget::Account(id.clone()), KillScope::Account(id)));
     kill_all(app, headers, target, body).await
 }
 
@@ -202,14 +202,14 @@ pub(crate) async fn kill_everything(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<RunsReply>), Problem> {
-    let target = (Target::Installation, KillScope::Installation);
+    let target = (KillTarget::Installation, KillScope::Installation);
     kill_all(app, headers, Ok(target), body).await
 }
 
 async fn kill_all(
     app: Arc<App>,
     headers: HeaderMap,
-    target: Result<(Target, KillScope), Problem>,
+    target: Result<(KillTarget, KillScope), Problem>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<RunsReply>), Problem> {
     let caller = app.permitted(&headers, Access::OperateRuns)?;
@@ -253,7 +253,7 @@ pub(crate) async fn resume(
     let status = apart(move || {
         let manifest = own.supervisor.manifest(&run)?;
         let grant = may_go_on(&caller.state, &manifest, clock::now())?;
-        let status = own.supervisor.go_on(&grant, &run)?;
+        let status = own.supervisor.resume(&grant, &run)?;
         tracing::info!(run = status.run, by = %caller.id, "run gone on with");
         Ok(status)
     })

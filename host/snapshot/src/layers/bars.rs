@@ -12,7 +12,7 @@ use crate::source::interval::interval;
 use crate::source::row::SourceRow;
 use crate::source::scales::rescale;
 
-/// What all bars of a source have in common.
+/// The conversion from rows to bars, the same for all bars of a source.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BarConversion<'a> {
     pub(crate) source: &'a str,

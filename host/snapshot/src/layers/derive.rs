@@ -217,7 +217,7 @@ enum AdjustmentCause {
     Dividend(Money),
 }
 
-/// What happened between two days, as far as the digits show it.
+/// The cause of a change between two days, as far as the digits show it.
 fn explain(before: &AdjustedClose, day: &AdjustedClose, digits: u32) -> Option<AdjustmentCause> {
     let product = before.close.checked_mul(day.adjusted)?;
     let without = decimal::divide_half_even(product, before.adjusted)?;

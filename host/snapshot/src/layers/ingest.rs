@@ -6,8 +6,9 @@ use std::io::Read;
 use cap_std::fs::Dir;
 
 use crate::error::IngestError;
-use crate::layers::curate::{CuratedSnapshot, CurationPlan, curate, renames};
-use crate::layers::normalize::{NormalizeJob, normalize};
+use crate::layers::curate::{CuratedSnapshot, curate};
+use crate::layers::normalize::{NormalizeJob, normalize, renames};
+use crate::layers::plan::CurationPlan;
 use crate::layers::raw::{self, ReceiptDraft};
 use crate::layers::report::IngestReport;
 use crate::layout::DataLayer;

@@ -44,7 +44,7 @@ pub struct NormalizedLineage {
 /// One file of the raw layer.
 #[derive(Clone, Debug)]
 pub struct LineageFile {
-    /// What it was used as.
+    /// Its role in the recipe.
     pub role: String,
     /// SHA-256 of its bytes.
     pub sha256: Digest,

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use cap_std::fs::Dir;
+use counterfoil_trading::corporate::CorporateActionKind;
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 
@@ -13,6 +14,7 @@ use crate::layers::bars::{BarConversion, LineBar, check_sequence, closed_bar};
 use crate::layers::publish::{find_layer, publish_layer};
 use crate::layers::raw::{self, RawFile};
 use crate::layout::{DataLayer, QUARANTINE};
+use crate::quality::actions::SymbolAction;
 use crate::quality::deferred::{duplicate_error, quarantine_row};
 use crate::quality::quarantine::QuarantineWriter;
 use crate::source::choices::SourceKind;
@@ -46,7 +48,24 @@ pub(crate) struct TickerRename {
     pub(crate) ticker: String,
 }
 
-/// What is normalized, and how.
+/// The tickers that instruments got after their first, from a file of actions.
+pub(crate) fn renames(actions: &[SymbolAction]) -> Vec<TickerRename> {
+    let rename = |action: &SymbolAction| match &action.kind {
+        CorporateActionKind::SymbolChange { symbol } => Some(TickerRename {
+            from: action.ex_time,
+            instrument: action.instrument.clone(),
+            ticker: symbol.clone(),
+        }),
+        CorporateActionKind::Split { .. }
+        | CorporateActionKind::Dividend { .. }
+        | CorporateActionKind::Delisting { .. }
+        | CorporateActionKind::Halt { .. }
+        | CorporateActionKind::SessionEnd => None,
+    };
+    actions.iter().filter_map(rename).collect()
+}
+
+/// One raw file and how it is normalized.
 pub(crate) struct NormalizeJob<'a> {
     pub(crate) raw: RawFile,
     pub(crate) name: &'a str,
@@ -333,7 +352,7 @@ fn assign_tickers(
     })
 }
 
-/// What a normalized file is written to.
+/// The outputs of normalization.
 struct NormalizeOutput<'a> {
     staging: &'a StagingDir,
     quarantine: &'a mut QuarantineWriter,

@@ -41,7 +41,7 @@ pub struct RawReceipt {
     pub ingested_at: Option<UnixNanos>,
     /// Its name on arrival.
     pub name: String,
-    /// What it was taken for: `bars`, `trades`, `actions`, `calendar`, `mapping` or `acceptance`.
+    /// Its role: `bars`, `trades`, `actions`, `calendar`, `mapping` or `acceptance`.
     pub role: String,
     /// The version of the vendor's schema, if the mapping states one.
     pub schema: Option<String>,
@@ -141,7 +141,7 @@ fn add_receipt(data: &Dir, receipt: &RawReceipt) -> Result<(), IngestError> {
     write_whole(&dir, &name, &bytes).map_err(IngestError::write(&name))
 }
 
-/// Where a file of the layer is, for messages too.
+/// The path of a file in the data directory, for messages too.
 pub(crate) fn place(sha256: &Digest) -> String {
     format!("{RAW}/{}", sha256.hex())
 }

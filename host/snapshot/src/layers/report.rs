@@ -26,7 +26,7 @@ pub struct IngestReport {
     pub reasons: BTreeMap<String, u64>,
     /// The first hundred quarantined rows.
     pub examples: Vec<QuarantinedRow>,
-    /// What the checks found, by rule.
+    /// Findings of the checks, by rule.
     pub findings: LayerFindings,
     /// Rows after a later one of their instrument; they were put in their place.
     pub out_of_order: u64,

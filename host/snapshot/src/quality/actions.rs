@@ -37,7 +37,7 @@ pub struct SymbolAction {
 }
 
 impl SymbolAction {
-    /// What sorts a list of actions: time, instrument, and splits before what is paid on new
+    /// The sort key of a list of actions: time, instrument, and splits before what is paid on new
     /// shares.
     fn key(&self) -> (UnixNanos, &str, u8) {
         (self.ex_time, &self.instrument, rank(&self.kind))

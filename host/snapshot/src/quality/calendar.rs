@@ -33,7 +33,7 @@ pub(crate) enum ExpectedBars {
     Calendar(Box<TradingCalendar>),
 }
 
-/// How far back the last session before the data is looked for: longer than any venue was closed.
+/// The days before the data in which its last session is searched for: longer than any venue was closed.
 const CLOSED_DAYS_MAX: i64 = 366;
 
 /// A trading calendar.
@@ -157,11 +157,13 @@ impl TradingCalendar {
         Some((at(&self.open)?, at(close)?))
     }
 
-    /// When the session of a date is over, for bars of at least a day: with its date in UTC at the
+    /// The end of a date's session, for bars of at least a day: with its date in UTC at the
     /// latest, because the bar of that date holds it whole, wherever on earth the venue is.
     fn end_of_date(&self, date: Date) -> Option<i64> {
         let (_, close) = self.session(date)?;
         let (begins, ends) = (midnight(date)?, midnight(date.tomorrow().ok()?)?);
+        // Where the session ends on another UTC date, the bar of this date may hold trades after
+        // that end: only the date's own end is certain.
         let is_inside = begins < close && close < ends;
         Some(if is_inside { close } else { ends })
     }
@@ -236,7 +238,7 @@ impl ExpectedBars {
         }
     }
 
-    /// When sessions end, by time: the last end that is not after `from`, and all later ones before
+    /// The session ends, by time: the last end that is not after `from`, and all later ones before
     /// `to`. A venue that never closes has none.
     pub(crate) fn session_ends(
         &self,

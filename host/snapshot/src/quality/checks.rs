@@ -35,7 +35,7 @@ const USUAL_SPLITS: [(i128, i128); 13] = [
     (50, 1),
 ];
 
-/// What all instruments of a snapshot are held against.
+/// The timeframe, calendar and actions that all bars of a snapshot are checked against.
 #[derive(Clone, Copy)]
 pub(crate) struct CheckContext<'a> {
     pub(crate) timeframe: Timeframe,

@@ -7,8 +7,8 @@ use crate::error::IngestError;
 use crate::layout::QUARANTINE;
 use crate::quality::quarantine::{QuarantineWriter, QuarantinedRow};
 use crate::source::row_error::{RowError, RowErrorCode};
-use crate::spool::frames::{SpoolReader, SpoolWriter};
 use crate::spool::sort::ExternalSorter;
+use crate::spool::spool_file::{SpoolReader, SpoolWriter};
 use crate::spool::staging::StagingDir;
 
 /// One line of the source, unchanged.

@@ -1,4 +1,4 @@
-//! What the checks found: each finding has a severity and a rule with a stable name. It must
+//! Findings of the checks: each has a severity and a rule with a stable name. It must
 //! never decide what becomes of a bar.
 
 use core::fmt;
@@ -231,6 +231,7 @@ impl LayerFindings {
     /// Findings of a severity that are not accepted.
     #[must_use]
     pub fn open(&self, severity: Severity) -> u64 {
+        // Saturating: a manifest from elsewhere may state more acceptances than findings.
         let of = self.rules.values().filter(|rule| rule.severity == severity);
         of.fold(0, |sum, rule| {
             sum.saturating_add(rule.count.saturating_sub(rule.accepted))

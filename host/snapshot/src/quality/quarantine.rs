@@ -19,7 +19,7 @@ pub struct QuarantinedRow {
     pub file: String,
     /// The line in it; the header is line 1. 0 for a bar that the checks quarantined.
     pub line: u64,
-    /// What is wrong, with the column, for people.
+    /// A sentence for people that names the column.
     pub message: String,
     /// the code of a row error, or the name of a [`Rule`](crate::quality::findings::QualityRule).
     pub reason: String,

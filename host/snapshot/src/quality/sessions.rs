@@ -1,4 +1,4 @@
-//! When the sessions of a snapshot's calendar ended, as a file: moments, and no time zone, so that
+//! The session ends of a snapshot's calendar, as a file: moments, and no time zone, so that
 //! a run needs none. It must never know a rule of a calendar.
 //!
 //! ```text

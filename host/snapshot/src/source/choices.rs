@@ -1,4 +1,4 @@
-//! What a caller chooses by a word: what times mean, their unit, what rows are. It must never know
+//! Choices that a caller makes by a word: the meaning and unit of times, the kind of rows. It must never know
 //! a file.
 
 use core::fmt;
@@ -6,7 +6,7 @@ use core::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// What the times in a source mean.
+/// The meaning of the times in a source.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TimeMeaning {
@@ -37,11 +37,11 @@ pub enum EpochUnit {
 pub struct WordError {
     /// The text.
     pub text: String,
-    /// What it may be.
+    /// The known words.
     pub words: &'static str,
 }
 
-/// What the rows of a source are.
+/// The kind of rows in a source.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum SourceKind {
     /// Bars.

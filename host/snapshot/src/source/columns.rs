@@ -42,7 +42,7 @@ pub(crate) struct BarColumns {
     pub(crate) volume: NumberColumn,
 }
 
-/// What a column can mean, and the names it may have.
+/// A meaning of columns, and the usual names of a column with it.
 type ColumnMeaning = (&'static str, &'static [&'static str]);
 
 const TIME: ColumnMeaning = ("time", &["time", "timestamp", "ts", "date", "datetime"]);
@@ -96,7 +96,7 @@ pub(crate) struct AdjustedColumns {
     pub(crate) adjusted: NumberColumn,
 }
 
-/// What the columns of a source are found by.
+/// The header, and what its columns are found by.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HeaderContext<'a> {
     /// The source's name, for messages.

@@ -13,7 +13,7 @@ const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// Bytes read at once.
 const CHUNK_BYTES: usize = 65_536;
 
-/// What became of one line.
+/// The outcome of reading one line.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum SourceLine {
     /// It is in the buffer, without its end.

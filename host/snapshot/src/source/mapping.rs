@@ -18,7 +18,7 @@ use crate::source::choices::{EpochUnit, TimeMeaning};
 use crate::source::options::{IngestOptions, SideFile};
 use crate::source::times::{TimeFormat, TimeReader};
 
-/// What a column can mean.
+/// The meanings of columns.
 const MEANINGS: [&str; 10] = [
     "symbol", "open", "high", "low", "close", "volume", "price", "size", "id", "adjusted",
 ];

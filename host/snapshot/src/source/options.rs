@@ -1,4 +1,4 @@
-//! What the caller of ingestion decides, and its limits. It must never guess.
+//! The options of an ingestion, and its limits. It must never guess.
 
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 
@@ -23,7 +23,7 @@ pub const ROW_BYTES_MAX: usize = 16_384;
 /// Instruments of one source: each is a file.
 pub const INSTRUMENTS_MAX: usize = 65_536;
 
-/// How much one source may hold.
+/// Limits of one source.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct IngestLimits {
     /// Rows, good and bad.
@@ -42,7 +42,7 @@ pub struct IngestOptions {
     pub symbol: Option<String>,
     /// The length of every bar; without it the smallest gap between two bars of one instrument.
     pub timeframe: Option<Timeframe>,
-    /// What the times mean.
+    /// The meaning of the times.
     pub time: TimeMeaning,
     /// The unit of times that are numbers; without it their size decides.
     pub epoch_unit: Option<EpochUnit>,
@@ -60,7 +60,7 @@ pub struct IngestOptions {
     pub vendor: Option<String>,
     /// When the file is ingested; it goes into the receipt, never into a snapshot.
     pub ingested_at: Option<UnixNanos>,
-    /// What the rows are.
+    /// The kind of rows.
     pub kind: SourceKind,
     /// The columns of the file and its times: see `docs/start/DATA.md`.
     pub mapping: Option<SideFile>,
@@ -69,7 +69,7 @@ pub struct IngestOptions {
     /// The trading calendar: see `docs/start/DATA.md`. Without one, daily bars are expected on every
     /// date on which any instrument has one.
     pub calendar: Option<SideFile>,
-    /// What happens to data with errors.
+    /// The policy for data with errors.
     pub policy: ErrorPolicy,
     /// Findings that a person accepts.
     pub accepted: Vec<FindingAcceptance>,

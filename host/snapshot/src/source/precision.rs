@@ -27,6 +27,7 @@ impl Precision {
     fn note(&mut self, decimals: u8, line: u64) {
         // Rows come in sequence of time, not of lines: among equals the earliest line is named, so
         // that the message is the same whatever the sequence.
+        // Lines begin at 1, so a line of 0 means that none was seen.
         let is_first = self.line == 0;
         let is_earlier = decimals == self.decimals && line < self.line;
         if is_first || decimals > self.decimals || is_earlier {

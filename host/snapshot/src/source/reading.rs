@@ -14,7 +14,7 @@ use crate::spool::staging::StagingDir;
 /// Rows between two calls of the progress function.
 const ROWS_PER_PROGRESS: u64 = 65_536;
 
-/// What a source is read with.
+/// Everything that reading a source needs.
 #[derive(Clone, Copy)]
 pub(crate) struct SourceContext<'a> {
     pub(crate) name: &'a str,
@@ -22,11 +22,11 @@ pub(crate) struct SourceContext<'a> {
     pub(crate) grid: PriceGrid,
     pub(crate) options: &'a IngestOptions,
     pub(crate) mapping: &'a ColumnMapping,
-    /// Where files lie while the source is read.
+    /// The directory of temporary files.
     pub(crate) scratch: &'a StagingDir,
 }
 
-/// What became of the fields of one row.
+/// The outcome of one row.
 pub(crate) enum RowOutcome {
     /// It was taken, and is later than all others of its symbol.
     Taken,

@@ -7,7 +7,7 @@ use crate::error::IngestError;
 use crate::source::options::IngestOptions;
 use crate::source::precision::Precision;
 
-/// What the caller asks of prices.
+/// The price grid that the caller asks for.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct PriceGrid {
     /// Decimals, if given.

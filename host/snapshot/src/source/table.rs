@@ -101,6 +101,8 @@ fn keep_first_rows<'a>(
         let row = next.row;
         let same_symbol = before.as_ref().filter(|kept| kept.symbol == next.symbol);
         if let Some(kept) = same_symbol.filter(|kept| kept.row.time == row.time) {
+            // The first line in the file counts, not the first in any other sequence: rows of one time
+            // are sorted by line.
             deferred.mark_repeat(RepeatedRow {
                 line: row.line,
                 first: kept.row.line,

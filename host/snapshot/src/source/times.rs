@@ -33,7 +33,7 @@ pub(crate) enum TimeFormat {
     Pattern(String),
 }
 
-/// What the times of a source mean and how they are written.
+/// The meaning, format and zone of the times in a source.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TimeReader {
     pub(crate) meaning: TimeMeaning,

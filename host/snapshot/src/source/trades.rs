@@ -72,7 +72,7 @@ struct ParsedTrade<'a> {
     trade: RawTrade,
 }
 
-/// What trades are aggregated with.
+/// The timeframe and scales that trades are aggregated with.
 struct TradeScales<'a> {
     timeframe: Timeframe,
     nanos_per_key: i64,
@@ -184,6 +184,7 @@ fn timeframe(context: &SourceContext<'_>, times: &TimeParser) -> Result<Timefram
             });
         }
     };
+    // The option would move every trade by a bar's length, and nothing in the result would show it.
     if times.meaning() == TimeMeaning::Close {
         return Err(IngestError::Option {
             option: "time",
@@ -308,6 +309,7 @@ fn aggregate(
         let TradeByTime {
             rank, line, trade, ..
         } = next;
+        // A new instrument, a new aggregator: the last bar of the one before must not take its trades.
         if at != Some(rank) {
             bars.finish(&mut closed);
             write_bars(&mut closed, scales, series)?;

@@ -7,7 +7,7 @@ use counterfoil_trading::time::UnixNanos;
 
 use crate::error::IngestError;
 use crate::source::row::SourceRow;
-use crate::spool::frames::{SpoolReader, SpoolWriter};
+use crate::spool::spool_file::{SpoolReader, SpoolWriter};
 use crate::spool::staging::StagingDir;
 
 /// The rows of one ticker, in the file of all rows.

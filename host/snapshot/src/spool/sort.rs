@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::IngestError;
-use crate::spool::frames::{SpoolReader, SpoolWriter};
+use crate::spool::spool_file::{SpoolReader, SpoolWriter};
 use crate::spool::staging::StagingDir;
 
 /// Sorted chunks that are merged at once: each is an open file with a buffer.
@@ -20,7 +20,7 @@ const CHUNKS_PER_MERGE: usize = 64;
 /// Takes rows in any sequence.
 pub(crate) struct ExternalSorter<'a, T> {
     scratch: &'a StagingDir,
-    /// What its files are called.
+    /// The prefix of its files' names.
     name: &'static str,
     /// Rows in memory, at most.
     most: usize,
@@ -90,6 +90,7 @@ impl<'a, T: Ord + Serialize + DeserializeOwned> ExternalSorter<'a, T> {
         for row in &rows {
             writer.add(row)?;
         }
+        // Only the last row is kept, to see whether the next rows continue this chunk.
         self.open = rows.pop().map(|last| SortedChunk { writer, last });
         rows.clear();
         self.rows = rows;

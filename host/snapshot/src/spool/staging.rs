@@ -20,7 +20,7 @@ const LOCK_ALL: &str = "locks/all";
 /// Temporary directories of one layer that may be in use at once.
 const STAGINGS_MAX: u32 = 1_000;
 
-/// What the name of a temporary directory begins with.
+/// The prefix of a temporary directory's name.
 const TEMPORARY: &str = ".tmp-";
 
 /// The directory under its temporary name. Dropped before it is published, it is removed.

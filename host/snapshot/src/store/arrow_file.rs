@@ -25,7 +25,7 @@ use crate::store::hashing::too_many_bytes;
 /// Columns of a file.
 const COLUMNS: usize = 7;
 
-/// What every message of the format begins with. Source: Arrow IPC, encapsulated message format.
+/// The first bytes of every message of the format. Source: Arrow IPC, encapsulated message format.
 const CONTINUATION: [u8; 4] = [0xff; 4];
 
 /// The columns of an instrument's file. The scales are in the metadata of the fields.

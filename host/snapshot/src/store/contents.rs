@@ -1,4 +1,4 @@
-//! What readers of a snapshot share: its folder, its manifest, and the lists beside it. It must
+//! The parts of a snapshot that its readers share: its folder, its manifest, and the lists beside it. It must
 //! never read a bar.
 
 use cap_std::fs::Dir;
@@ -12,7 +12,7 @@ use crate::store::manifest::{LayerList, LayerManifest};
 use crate::store::read_error::ReadError;
 use crate::store::snapshot_id::SnapshotId;
 
-/// What readers of a snapshot share.
+/// The parts of a snapshot that its readers share.
 #[derive(Debug)]
 pub(crate) struct SnapshotContents {
     pub(crate) id: SnapshotId,
@@ -38,7 +38,7 @@ impl SnapshotContents {
         })
     }
 
-    /// When sessions ended, by time; none without a calendar.
+    /// The session ends, by time; none without a calendar.
     pub(crate) fn session_ends(&self) -> Result<Vec<UnixNanos>, ReadError> {
         let Some(data) = &self.manifest.sessions else {
             return Ok(Vec::new());
@@ -46,7 +46,7 @@ impl SnapshotContents {
         self.list(data, |_, bytes| parse_sessions(bytes))
     }
 
-    /// What a file beside the manifest lists, once its digest was checked.
+    /// The list in a file beside the manifest, once its digest was checked.
     fn list<T>(
         &self,
         data: &LayerList,

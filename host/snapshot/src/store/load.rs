@@ -15,7 +15,7 @@ use crate::store::snapshot_id::SnapshotId;
 /// Bytes of a manifest: 200 bytes a batch, so a billion bars and more.
 const MANIFEST_BYTES_MAX: u64 = 64 << 20;
 
-/// What every format of a manifest has.
+/// The field that manifests of every format have.
 #[derive(serde::Deserialize)]
 struct StatedFormat {
     format: String,
@@ -25,6 +25,7 @@ struct StatedFormat {
 pub(crate) fn load(data: &Dir, layer: DataLayer, id: &Digest) -> Result<Snapshot, ReadError> {
     let place = format!("{}/{}", layer.folder(), id.hex());
     let dir = data.open_dir(&place).map_err(|source| {
+        // A missing snapshot is the user's typing error more often than a fault of the disk.
         if source.kind() == io::ErrorKind::NotFound {
             return ReadError::NotFound { id: id.to_string() };
         }

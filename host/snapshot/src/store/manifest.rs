@@ -23,7 +23,7 @@ pub const BARS_PER_BATCH: u64 = 8_192;
 /// file, and minutes of many years are several.
 pub const BARS_PER_FILE_MIN: u64 = 65_536;
 
-/// What a snapshot, or a file in the normalized layer, holds.
+/// The contents of a snapshot, or of a file in the normalized layer.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct LayerManifest {
@@ -33,7 +33,7 @@ pub struct LayerManifest {
     /// data has an equal digest.
     #[serde(with = "as_text")]
     pub data_sha256: Digest,
-    /// What the checks found; in a snapshot only.
+    /// The findings of the checks; in a snapshot only.
     pub findings: Option<LayerFindings>,
     /// `counterfoil-snapshot/2` or `counterfoil-normalized/1`.
     pub format: String,
@@ -41,9 +41,9 @@ pub struct LayerManifest {
     pub instruments: Vec<LayerInstrument>,
     /// The rows and bars that were quarantined.
     pub quarantine: LayerQuarantine,
-    /// What it was made from, and how.
+    /// Its inputs and settings.
     pub recipe: LayerRecipe,
-    /// When the sessions of its calendar ended; in a snapshot with a calendar that has any.
+    /// The session ends of its calendar; in a snapshot with a calendar that has any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sessions: Option<LayerList>,
     /// The files it was made from, in the sequence in which they count.
@@ -282,7 +282,7 @@ impl LayerManifest {
             .max()
     }
 
-    /// What does not hold although the digest does: the manifest was made by something else.
+    /// Checks what the digest cannot show: a manifest that was made by something else.
     pub(crate) fn check_contents(&self) -> Result<(), String> {
         let lists = self
             .actions

@@ -1,4 +1,4 @@
-//! What a layer was made from, and how: the same recipe gives the same result, so a result is
+//! The inputs and settings of a layer: the same recipe gives the same result, so a result is
 //! found by its recipe's digest and not made again. It must never name a time of day.
 
 use std::collections::BTreeMap;
@@ -31,7 +31,7 @@ pub struct RecipeInput {
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct LayerRecipe {
-    /// What went in, in the sequence in which it counts.
+    /// The inputs, in the sequence in which they count.
     pub inputs: Vec<RecipeInput>,
     /// [`RULES`].
     pub rules: u32,

@@ -27,7 +27,7 @@ pub struct BarSelection {
     range: TimeRange,
 }
 
-/// What a journal commits to about an instrument's bars.
+/// A journal's commitment to an instrument's bars.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct InstrumentCommitment {
     /// The instrument.
@@ -65,7 +65,7 @@ impl BarSelection {
         self.contents.manifest.timeframe
     }
 
-    /// Where the range begins and where it ends.
+    /// The start and the end of the range.
     pub(crate) const fn range(&self) -> [Option<UnixNanos>; 2] {
         [self.range.from, self.range.to]
     }
@@ -148,11 +148,12 @@ impl BarSelection {
         // The file is sorted by time, symbol and kind, and ids are in sequence of symbols; the end
         // of a session is last.
         self.add_session_ends(&mut all)?;
+        // Stable: of one time and instrument a split stays before what is paid on the new shares.
         all.sort_by_key(|action| (action.ex_time, action.instrument));
         Ok(all)
     }
 
-    /// When sessions ended, of the whole snapshot.
+    /// The session ends of the whole snapshot.
     pub(crate) fn session_ends(&self) -> Result<Vec<UnixNanos>, ReadError> {
         self.contents.session_ends()
     }

@@ -30,7 +30,7 @@ pub struct Snapshot {
     contents: Arc<SnapshotContents>,
 }
 
-/// What was read and holds.
+/// Counts of a snapshot that was verified.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct VerifiedSnapshot {
     /// Files, the manifest included.

@@ -63,14 +63,14 @@ pub struct BarDeck {
     pub(crate) session_ends: Vec<UnixNanos>,
     /// Open and close time of each slice.
     times: Vec<(UnixNanos, UnixNanos)>,
-    /// By slice, where its cards begin; and their end.
+    /// By slice, where its bars begin; and their end.
     starts: Vec<usize>,
-    cards: Vec<RelativeBar>,
+    relative_bars: Vec<RelativeBar>,
     /// The first open of each instrument: where its prices begin.
     first: Vec<Price>,
 }
 
-/// What a bar did.
+/// One bar, relative to the close before it.
 #[derive(Clone, Copy, Debug)]
 struct RelativeBar {
     instrument: usize,
@@ -113,7 +113,7 @@ impl BarDeck {
             session_ends: selection.session_ends()?,
             times: Vec::new(),
             starts: Vec::new(),
-            cards: Vec::new(),
+            relative_bars: Vec::new(),
             first: vec![Price::default(); instruments.len()],
             instruments,
         };
@@ -130,7 +130,7 @@ impl BarDeck {
             let open_time = slice.bars().first().map(|bar| bar.get().open_time);
             deck.times
                 .push((open_time.unwrap_or(close_time), close_time));
-            deck.starts.push(deck.cards.len());
+            deck.starts.push(deck.relative_bars.len());
             for bar in slice.bars() {
                 let raw = bar.get();
                 let at = place(raw.instrument.0);
@@ -142,7 +142,7 @@ impl BarDeck {
                 // Actions since the instrument's last bar, which may be several slices ago.
                 let events = since.remove(&at).unwrap_or_default();
                 let reference = deck.reference(at, before, &events);
-                deck.cards.push(RelativeBar {
+                deck.relative_bars.push(RelativeBar {
                     instrument: at,
                     prices: [raw.open, raw.high, raw.low, raw.close],
                     volume: raw.volume,
@@ -153,12 +153,12 @@ impl BarDeck {
                 });
             }
             // Checked slice by slice: the source may be a hundred times larger than memory.
-            if deck.cards.len() > BARS_MAX {
+            if deck.relative_bars.len() > BARS_MAX {
                 return Err(ResampleError::TooMany { max: BARS_MAX });
             }
         }
-        deck.starts.push(deck.cards.len());
-        if deck.cards.is_empty() {
+        deck.starts.push(deck.relative_bars.len());
+        if deck.relative_bars.is_empty() {
             return Err(ResampleError::Empty);
         }
         Ok(deck)
@@ -238,7 +238,7 @@ impl BarDeck {
             self.starts.get(place)?,
             self.starts.get(place.checked_add(1)?)?,
         );
-        self.cards.get(*start..*end)
+        self.relative_bars.get(*start..*end)
     }
 
     /// The bars of a sample, by instrument, each in sequence of time.
@@ -247,8 +247,8 @@ impl BarDeck {
         let mut bars = vec![Vec::new(); self.instruments.len()];
         // Times are the source's, in their sequence; only the bars at them are drawn.
         for (drawn, (open_time, close_time)) in self.draw(how).into_iter().zip(&self.times) {
-            for card in self.slice(drawn).ok_or_else(|| inconsistent(drawn))? {
-                let at = card.instrument;
+            for relative in self.slice(drawn).ok_or_else(|| inconsistent(drawn))? {
+                let at = relative.instrument;
                 let beyond = || ResampleError::Beyond {
                     symbol: self.symbol(at),
                     sample: how.sample,
@@ -258,7 +258,7 @@ impl BarDeck {
                 else {
                     return Err(inconsistent(drawn));
                 };
-                let prices = card
+                let prices = relative
                     .from(*base, instrument.tick_size())
                     .ok_or_else(beyond)?;
                 let [open, high, low, close] = prices;
@@ -271,7 +271,7 @@ impl BarDeck {
                         high,
                         low,
                         close,
-                        volume: card.volume,
+                        volume: relative.volume,
                         ..RawBar::default()
                     })
                     .map_err(|_| beyond())?,
@@ -328,7 +328,7 @@ mod tests {
                 .map(|time| (UnixNanos(time), UnixNanos(time + 1)))
                 .collect(),
             starts: Vec::new(),
-            cards: Vec::new(),
+            relative_bars: Vec::new(),
             first: Vec::new(),
         }
     }

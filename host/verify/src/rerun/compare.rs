@@ -49,7 +49,7 @@ pub(super) struct Differs;
 
 /// Takes records as a journal does, and compares.
 #[derive(Debug)]
-pub(super) struct RecordComparer<'a> {
+pub(super) struct RecordComparison<'a> {
     bodies: &'a SliceBodies,
     digest: &'a mut DecisionDigest,
     /// Where the next record is compared.
@@ -58,7 +58,7 @@ pub(super) struct RecordComparer<'a> {
     produced: Option<Vec<u8>>,
 }
 
-impl<'a> RecordComparer<'a> {
+impl<'a> RecordComparison<'a> {
     pub(super) fn new(bodies: &'a SliceBodies, digest: &'a mut DecisionDigest) -> Self {
         Self {
             bodies,
@@ -74,7 +74,7 @@ impl<'a> RecordComparer<'a> {
     }
 }
 
-impl Journal for RecordComparer<'_> {
+impl Journal for RecordComparison<'_> {
     type Error = Differs;
 
     fn accept(&mut self, record: RecordBytes<'_>) -> Result<(), Differs> {

@@ -30,6 +30,8 @@ pub(super) fn differences(cli: &CliContext, state: &LedgerState, act: &Act) -> V
         Act::PolicySet { bundle } => of_policy(cli, state.policy(), bundle),
         act => Ok(of_fields(act)),
     };
+    // What cannot be read is shown as unreadable instead of left out: a signer who sees no line
+    // would believe that nothing changes.
     found.unwrap_or_else(|error| vec![row("unreadable", None, Some(&json!(format!("{error:#}"))))])
 }
 

@@ -74,7 +74,10 @@ pub(super) fn operate(
     let begun = stage.call("olga", 0, &[&first[..], &then[..]].concat())?;
     let run = text(&begun, "run")?;
     stage.watch(&at, run, BARS)?;
+    // SIGKILL, so that nothing is written on the way out: what the resumed run knows must come from
+    // the disk.
     served.kill()?;
+    // Read while no process has the journal open, so that the count is what the crash left.
     let killed_at = stage.decided(run)?;
     stage.print_step(&format!(
         "killed the runner's process: {killed_at} bars are decided and signed"

@@ -80,6 +80,8 @@ pub(super) fn walk(stage: &DemoStage<'_>, run: &Execution) -> Result<ApprovalCha
         .to_string();
     let one = component.as_str();
     let mut refused = None;
+    // A second demo in the same directory must not approve again: the ledger would deny it, and the
+    // chain is shown instead.
     if ledger_view::all(&ledger_view::folder(&cli.data))?.is_empty() {
         stage.begin()?;
         refused = Some(stage.approve(one, run)?);

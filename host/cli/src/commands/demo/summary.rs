@@ -64,6 +64,12 @@ pub(super) fn print(
         ("  snapshot", snapshot.to_owned()),
     ]);
     print_line("");
+    print_next(folder, shown, operated);
+}
+
+/// Prints commands to try on the demo's own files.
+fn print_next(folder: &Path, shown: &[DemoRun], operated: &OperatedRun) {
+    let at = |name: &str| folder.join(name).display().to_string();
     print_line("What to try next");
     if let Some(last) = shown.last() {
         let flags = format!("--data-dir {} --key-dir {}", at("data"), at("keys"));

@@ -123,8 +123,12 @@ pub(crate) fn said<T: GateInput>(
     let bundle = policy_in_force(&cli.data, client.state());
     let act = ActName::Verdict;
     let bundle = ledger_access::require(client, act, subject.to_string(), bundle)?;
+    // In a child process with limits: a policy that loops or exhausts memory fails its gate and
+    // cannot take this process with it.
     let verdict = evaluator()?.evaluate(Ok(&bundle), T::GATE, &input);
     let archive = Archive::new(&cli.data);
+    // Input, policy and verdict are in the archive before the record names their digests. A crash
+    // in between leaves files without a record, never a record whose bytes are missing.
     let recorded = gates::keep(&archive, &bundle, &input, &verdict, subject)?;
     let index = client.act(Act::Verdict(recorded))?.index()?;
     Ok((verdict, index))

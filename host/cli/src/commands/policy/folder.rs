@@ -132,6 +132,8 @@ pub(super) fn set(cli: &CliContext, folder: &Path) -> Result<CommandAnswer> {
         let denied = client.refuse(ActName::PolicySet, subject, denial)?;
         return Ok(print_denied(cli, &denied, &reasons));
     }
+    // Archived before it is proposed: signers must be able to read what they sign, and a crash in
+    // between leaves only an unused file.
     let digest = Archive::new(&cli.data).put(&bundle.encode())?;
     let outcome = client.act(Act::PolicySet { bundle: digest })?;
     let what = format!("policy {digest} is in force");

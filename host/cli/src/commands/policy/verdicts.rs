@@ -52,6 +52,8 @@ pub(super) fn again(cli: &CliContext, args: &ReEvaluateArgs) -> Result<CommandAn
     let (archive, evaluator) = (Archive::new(&cli.data), evaluator()?);
     let mut all = Vec::new();
     for (index, said) in chosen {
+        // The recorded input is evaluated, not today's state: the question is whether the answer
+        // was right then.
         let (now, differences) = gates::again(&archive, &evaluator, &said.verdict)?;
         all.push(json!({
             "record": index,

@@ -1,4 +1,4 @@
-//! The broker's task: one call at a time, and the stream between them.
+//! The broker's task: serves one call at a time, and applies the update stream between calls.
 
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
@@ -6,63 +6,66 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver, channel};
 use tokio::time::timeout;
 
-use super::{Answer, Call, Connection, Told};
+use super::{BrokerCall, BrokerConnection, BrokerReport, ReplySender};
 use crate::broker::client::AlpacaBroker;
-use crate::broker::desk::{Desk, DeskEvent};
-use crate::broker::life::Life;
-use crate::broker::order::{Leave, NewOrder, OrderName, Snapshot, VenueFill, VenueOrder};
-use crate::broker::{Broker as _, BrokerError, Cancel, updates};
+use crate::broker::order::{NewOrder, OrderName, SendGuard, VenueAccount, VenueFill, VenueOrder};
+use crate::broker::order_state::BrokerOrderState;
+use crate::broker::tracker::{OrderTracker, TrackerEvent};
+use crate::broker::{BrokerApi as _, BrokerError, CancelOutcome, updates};
 use crate::wait::wait;
 
-/// Updates that may wait while a call is made: more than one run's orders can cause in that time.
-/// While they are full the stream is not read.
+/// Updates that may wait during a call: more than the orders of one run can cause in that time.
+/// While the channel is full the stream is not read.
 const UPDATES_MAX: usize = 1_024;
 
-/// How long one thing that the stream told may keep a call waiting: one request's time.
-const HEAR_MAX: Duration = Duration::from_secs(10);
+/// How long one report of the stream may delay a call: the time limit of one request.
+const APPLY_MAX: Duration = Duration::from_secs(10);
 
-/// How often an account is read until no order changes meanwhile.
-const SNAPSHOTS_MAX: u32 = 3;
+/// Attempts to read an account between two polls that find nothing new.
+const ACCOUNT_READS_MAX: u32 = 3;
 
-/// The task's state.
-pub(super) struct Task {
+/// State of the broker's task.
+pub(super) struct BrokerTask {
     broker: AlpacaBroker,
-    desk: Desk,
-    /// The venue's own names, as far as they are known here.
+    tracker: OrderTracker,
+    /// The venue's own ids, as far as they are known here.
     ids: BTreeMap<OrderName, String>,
-    /// Orders of which it is not known whether the venue has them: that it has not is no news.
-    unsure: BTreeSet<OrderName>,
-    told: Vec<Told>,
-    /// What a look has found and nobody was told yet: a call that ends early must not lose it.
-    found: Vec<DeskEvent>,
-    /// Whether every change of an order comes by the stream.
+    /// Orders whose submission outcome is unknown; "not found" is not final for these.
+    unresolved: BTreeSet<OrderName>,
+    reports: Vec<BrokerReport>,
+    /// What a poll found and no call has returned yet: a call that ends early must not lose it.
+    unreported: Vec<TrackerEvent>,
+    /// Whether the stream reports every change of an order.
     is_live: bool,
-    /// Whether the stream has begun since the last look.
-    is_back: bool,
-    /// Whether something may have happened that the stream did not tell.
-    must_look: bool,
+    /// Whether the stream has (re)connected since the last poll.
+    has_reconnected: bool,
+    /// Whether something may have happened that the stream did not report.
+    must_poll: bool,
     call_max: Duration,
     settle: Duration,
 }
 
-impl Task {
-    /// Runs until nobody asks any more.
-    pub(super) async fn start(connection: Connection, mut calls: UnboundedReceiver<Call>) {
+impl BrokerTask {
+    /// Serves calls until the bridge is dropped.
+    pub(super) async fn start(
+        connection: BrokerConnection,
+        mut calls: UnboundedReceiver<BrokerCall>,
+    ) {
         let mut task = Self {
             broker: connection.broker(),
-            desk: Desk::default(),
+            tracker: OrderTracker::default(),
             ids: BTreeMap::new(),
-            unsure: BTreeSet::new(),
-            told: Vec::new(),
-            found: Vec::new(),
+            unresolved: BTreeSet::new(),
+            reports: Vec::new(),
+            unreported: Vec::new(),
             is_live: false,
-            is_back: false,
-            must_look: true,
+            has_reconnected: false,
+            must_poll: true,
             call_max: connection.settings.call_max,
             settle: connection.settings.settle,
         };
         let (sender, mut stream) = channel(UPDATES_MAX);
-        tokio::spawn(updates::run(
+        tokio::spawn(updates::run_update_stream(
             connection.settings.updates,
             connection.credentials,
             connection.listings,
@@ -71,45 +74,57 @@ impl Task {
         ));
         loop {
             tokio::select! {
-                // Whoever asks waits for at most one thing that the stream told.
+                // Calls first: a run waits for at most one report of the stream, however many a
+                // busy venue queues.
                 biased;
                 call = calls.recv() => match call {
                     Some(call) => task.serve(call, &mut stream).await,
                     None => return,
                 },
-                said = stream.recv() => match said {
-                    Some(said) => task.hear_one(said).await,
+                report = stream.recv() => match report {
+                    Some(report) => task.apply_within_time(report).await,
                     None => break,
                 },
             }
         }
-        // The stream is denied for good; what is asked is still answered by requests.
+        // The venue refuses the stream for good. Orders are still canceled and polled by requests,
+        // so that the run can wind down.
         while let Some(call) = calls.recv().await {
             task.serve(call, &mut stream).await;
         }
     }
 
-    async fn serve(&mut self, call: Call, stream: &mut Receiver<updates::Told>) {
+    async fn serve(
+        &mut self,
+        call: BrokerCall,
+        stream: &mut Receiver<updates::UpdateStreamReport>,
+    ) {
         let max = self.call_max;
         match call {
-            Call::Submit(order, leave, to) => limited(max, self.submit(order, leave), to).await,
-            Call::Replace(of, with, leave, to) => {
-                limited(max, self.replace(&of, with, leave), to).await;
+            BrokerCall::Submit(order, guard, to) => {
+                limited(max, self.submit(order, guard), to).await;
             }
-            Call::Cancel(name, to) => limited(max, self.cancel(&name), to).await,
-            Call::Find(name, to) => limited(max, self.find(&name), to).await,
-            Call::Recall(order, fills, to) => {
+            BrokerCall::Replace(of, with, guard, to) => {
+                limited(max, self.replace(&of, with, guard), to).await;
+            }
+            BrokerCall::Cancel(name, to) => limited(max, self.cancel(&name), to).await,
+            BrokerCall::Find(name, to) => limited(max, self.find(&name), to).await,
+            BrokerCall::Recall(order, fills, to) => {
                 let recalled = self.recall(&order, &fills);
                 limited(max, core::future::ready(recalled), to).await;
             }
-            Call::Events(to) => limited(max, self.events(stream), to).await,
-            Call::Snapshot(to) => limited(max, self.snapshot(stream), to).await,
+            BrokerCall::Events(to) => limited(max, self.events(stream), to).await,
+            BrokerCall::Account(to) => limited(max, self.account(stream), to).await,
         }
     }
 
-    async fn submit(&mut self, order: NewOrder, leave: Leave) -> Result<VenueOrder, BrokerError> {
+    async fn submit(
+        &mut self,
+        order: NewOrder,
+        guard: SendGuard,
+    ) -> Result<VenueOrder, BrokerError> {
         self.expect(&order);
-        let placed = self.broker.submit(&order, &leave).await;
+        let placed = self.broker.submit(&order, &guard).await;
         self.placed(&order.name, placed)
     }
 
@@ -117,18 +132,20 @@ impl Task {
         &mut self,
         of: &OrderName,
         with: NewOrder,
-        leave: Leave,
+        guard: SendGuard,
     ) -> Result<VenueOrder, BrokerError> {
         let venue_id = self.venue_id(of).await?;
         self.expect(&with);
-        let placed = self.broker.replace(&venue_id, &with, &leave).await;
+        let placed = self.broker.replace(&venue_id, &with, &guard).await;
         self.placed(&with.name, placed)
     }
 
-    /// The venue may speak of the order from now on.
+    /// Tracks an order before its request leaves: the venue may report on it before it responds.
     fn expect(&mut self, order: &NewOrder) {
-        self.desk.send(order);
-        self.unsure.insert(order.name.clone());
+        // Before the request, not after: a fill that arrives ahead of the response would otherwise
+        // be taken for another program's order.
+        self.tracker.track(order);
+        self.unresolved.insert(order.name.clone());
     }
 
     fn placed(
@@ -138,29 +155,32 @@ impl Task {
     ) -> Result<VenueOrder, BrokerError> {
         match &placed {
             Ok(order) => self.is_there(name, order),
-            // Nothing is there, and nothing was sent that could bring it.
+            // Final: the venue does not have the order, and no request is in flight that could
+            // place it.
             Err(
                 BrokerError::Refused { .. }
                 | BrokerError::Withdrawn { .. }
                 | BrokerError::Unsupported { .. }
                 | BrokerError::ClockSkew { .. },
             ) => self.is_not_there(name),
+            // Any other error leaves the outcome unknown: the order stays tracked until a lookup
+            // settles it.
             Err(_) => {}
         }
         placed
     }
 
     fn is_there(&mut self, name: &OrderName, order: &VenueOrder) {
-        self.unsure.remove(name);
+        self.unresolved.remove(name);
         self.ids.insert(name.clone(), order.venue_id.clone());
     }
 
     fn is_not_there(&mut self, name: &OrderName) {
-        self.unsure.remove(name);
-        self.desk.forget(name);
+        self.unresolved.remove(name);
+        self.tracker.forget(name);
     }
 
-    async fn cancel(&mut self, name: &OrderName) -> Result<Cancel, BrokerError> {
+    async fn cancel(&mut self, name: &OrderName) -> Result<CancelOutcome, BrokerError> {
         let venue_id = self.venue_id(name).await?;
         self.broker.cancel(&venue_id).await
     }
@@ -180,157 +200,166 @@ impl Task {
         }
     }
 
-    /// Looks twice, with as much time between as anything sent before may need to arrive.
+    /// Looks the order up twice, with enough time between for any earlier request to arrive.
     async fn find(&mut self, name: &OrderName) -> Result<Option<VenueOrder>, BrokerError> {
-        let mut found = self.broker.find(name).await?;
-        if found.is_none() {
+        let mut unreported = self.broker.find(name).await?;
+        if unreported.is_none() {
+            // A request whose response was lost may still be on its way to the venue. To believe
+            // the first "not found" would let the caller send the order a second time.
             wait(self.settle).await;
-            found = self.broker.find(name).await?;
+            unreported = self.broker.find(name).await?;
         }
-        match &found {
+        match &unreported {
             Some(order) => self.is_there(name, order),
             None => self.is_not_there(name),
         }
-        Ok(found)
+        Ok(unreported)
     }
 
     fn recall(&mut self, order: &NewOrder, fills: &[VenueFill]) -> Result<(), BrokerError> {
-        let recalled = self.desk.recall(order, fills);
-        recalled.map_err(|_wrong| BrokerError::Recall {
-            name: order.name.to_string(),
-        })?;
-        self.must_look = true;
+        self.tracker
+            .recall(order, fills)
+            .map_err(|_effect| BrokerError::Recall {
+                name: order.name.to_string(),
+            })?;
+        // The journal may be older than the crash: a poll finds what was filled since.
+        self.must_poll = true;
         Ok(())
     }
 
     async fn events(
         &mut self,
-        stream: &mut Receiver<updates::Told>,
-    ) -> Result<Vec<Told>, BrokerError> {
-        self.hear_all(stream).await;
-        self.look_if_due().await?;
-        Ok(core::mem::take(&mut self.told))
+        stream: &mut Receiver<updates::UpdateStreamReport>,
+    ) -> Result<Vec<BrokerReport>, BrokerError> {
+        self.apply_waiting(stream).await;
+        self.poll_if_due().await?;
+        Ok(core::mem::take(&mut self.reports))
     }
 
-    /// Reads the account between two looks that find nothing new, so that everything it shows was
-    /// told.
-    async fn snapshot(
+    /// Reads the account between two polls that find nothing new, so that every change it shows was
+    /// reported.
+    async fn account(
         &mut self,
-        stream: &mut Receiver<updates::Told>,
-    ) -> Result<(Snapshot, Vec<Told>), BrokerError> {
-        for _ in 0..SNAPSHOTS_MAX {
-            self.hear_all(stream).await;
-            self.look().await?;
-            let before = self.told.len();
-            let snapshot = self.broker.snapshot().await?;
-            self.look().await?;
-            self.hear_all(stream).await;
-            if self.told.len() == before && !self.must_look {
-                return Ok((snapshot, core::mem::take(&mut self.told)));
+        stream: &mut Receiver<updates::UpdateStreamReport>,
+    ) -> Result<(VenueAccount, Vec<BrokerReport>), BrokerError> {
+        // A fill that lands between the reads would be in the account and not in the reports, or
+        // the other way round, and reconciliation would stop the run for a difference that is none.
+        for _ in 0..ACCOUNT_READS_MAX {
+            self.apply_waiting(stream).await;
+            self.poll().await?;
+            let before = self.reports.len();
+            let snapshot = self.broker.account().await?;
+            self.poll().await?;
+            self.apply_waiting(stream).await;
+            if self.reports.len() == before && !self.must_poll {
+                return Ok((snapshot, core::mem::take(&mut self.reports)));
             }
         }
         Err(BrokerError::Moving)
     }
 
-    /// Takes what the stream has told so far.
-    async fn hear_all(&mut self, stream: &mut Receiver<updates::Told>) {
-        while let Ok(said) = stream.try_recv() {
-            self.hear(said).await;
+    /// Applies the reports of the stream that are waiting.
+    async fn apply_waiting(&mut self, stream: &mut Receiver<updates::UpdateStreamReport>) {
+        while let Ok(report) = stream.try_recv() {
+            self.apply_report(report).await;
         }
     }
 
-    /// Takes one thing that the stream told, for a short time: where that is not enough, the next call
-    /// looks.
-    async fn hear_one(&mut self, said: updates::Told) {
-        let _in_time = timeout(HEAR_MAX, self.hear(said)).await;
+    /// Applies one report of the stream within a time limit; if that is exceeded, the next call
+    /// polls.
+    async fn apply_within_time(&mut self, report: updates::UpdateStreamReport) {
+        let _in_time = timeout(APPLY_MAX, self.apply_report(report)).await;
     }
 
-    async fn hear(&mut self, said: updates::Told) {
-        match said {
-            updates::Told::Live => {
+    async fn apply_report(&mut self, report: updates::UpdateStreamReport) {
+        match report {
+            updates::UpdateStreamReport::Live => {
                 self.is_live = true;
-                self.is_back = true;
-                self.must_look = true;
-                // Where this fails, the next call looks before it answers.
-                let _looked = self.look().await;
+                self.has_reconnected = true;
+                self.must_poll = true;
+                // If this fails, the next call polls before it returns.
+                let _looked = self.poll().await;
             }
-            updates::Told::Update(update) => {
-                // What it says is not known before it was taken.
-                let was_due = core::mem::replace(&mut self.must_look, true);
-                if let Ok(events) = self.desk.take(&update, &self.broker).await {
-                    self.must_look = was_due;
-                    self.found.extend(events);
-                    self.tell();
+            updates::UpdateStreamReport::Update(update) => {
+                // Set before the await: if the time limit cancels this, the update is lost, and the
+                // flag makes the next call find its content by a poll.
+                let was_due = core::mem::replace(&mut self.must_poll, true);
+                if let Ok(events) = self.tracker.apply_update(&update, &self.broker).await {
+                    self.must_poll = was_due;
+                    self.unreported.extend(events);
+                    self.report_events();
                 }
             }
-            // What it says is looked for.
-            updates::Told::Refused { .. } => self.must_look = true,
-            updates::Told::Disconnected { reason } => {
+            // The message may have been an execution. A poll finds it in a form that can be read.
+            updates::UpdateStreamReport::Refused { .. } => self.must_poll = true,
+            updates::UpdateStreamReport::Disconnected { reason } => {
                 self.is_live = false;
-                self.is_back = false;
-                self.told.push(Told::Lost { reason });
+                self.has_reconnected = false;
+                self.reports.push(BrokerReport::Disconnected { reason });
             }
-            updates::Told::Denied { reason } => {
+            updates::UpdateStreamReport::Denied { reason } => {
                 self.is_live = false;
-                self.told.push(Told::Denied { reason });
+                self.reports.push(BrokerReport::Denied { reason });
             }
         }
     }
 
-    async fn look_if_due(&mut self) -> Result<(), BrokerError> {
-        if self.is_live && !self.must_look {
+    async fn poll_if_due(&mut self) -> Result<(), BrokerError> {
+        if self.is_live && !self.must_poll {
             return Ok(());
         }
-        self.look().await
+        self.poll().await
     }
 
-    async fn look(&mut self) -> Result<(), BrokerError> {
-        let looked = self.desk.look(&self.broker, &mut self.found).await;
-        if looked.is_ok() {
-            self.must_look = false;
+    async fn poll(&mut self) -> Result<(), BrokerError> {
+        let polled = self.tracker.poll(&self.broker, &mut self.unreported).await;
+        if polled.is_ok() {
+            self.must_poll = false;
         }
-        self.tell();
-        if looked.is_ok() && core::mem::take(&mut self.is_back) {
-            self.told.push(Told::Back);
+        self.report_events();
+        if polled.is_ok() && core::mem::take(&mut self.has_reconnected) {
+            self.reports.push(BrokerReport::Reconnected);
         }
-        looked
+        polled
     }
 
-    fn tell(&mut self) {
-        let mut told = Vec::new();
+    fn report_events(&mut self) {
+        let mut reports = Vec::new();
+        // Orders with a later report in this batch.
         let mut later = BTreeSet::new();
-        // From the last to the first: an order is over with the last that is told of it.
-        for event in core::mem::take(&mut self.found).into_iter().rev() {
+        // From last to first: only the last report of an order may say that the order is over.
+        for event in core::mem::take(&mut self.unreported).into_iter().rev() {
             let name = match &event {
-                // Whoever sent it asks for it by name before anything else is done.
-                DeskEvent::Lost { name } if self.unsure.contains(name) => continue,
-                DeskEvent::Moved { name, .. }
-                | DeskEvent::Filled { name, .. }
-                | DeskEvent::Illegal { name, .. }
-                | DeskEvent::Unexplained { name, .. }
-                | DeskEvent::Lost { name } => Some(name.clone()),
-                DeskEvent::Foreign { .. } => None,
+                // Its submission is still being resolved: the gateway looks it up by name before
+                // anything else, and "not found" now would only say that it is late.
+                TrackerEvent::Lost { name } if self.unresolved.contains(name) => continue,
+                TrackerEvent::Moved { name, .. }
+                | TrackerEvent::Filled { name, .. }
+                | TrackerEvent::Illegal { name, .. }
+                | TrackerEvent::Unexplained { name, .. }
+                | TrackerEvent::Lost { name } => Some(name.clone()),
+                TrackerEvent::Foreign { .. } => None,
             };
-            let life = name.as_ref().and_then(|name| self.desk.life(name));
-            let mut is_over = life.is_some_and(Life::is_over);
-            // An end whose executions are not all told yet: nobody promises that they come.
-            if life.is_some_and(|life| life.status().is_final()) && !is_over {
-                self.must_look = true;
+            let state = name.as_ref().and_then(|name| self.tracker.state(name));
+            let mut is_over = state.is_some_and(BrokerOrderState::is_over);
+            // Final, but with executions missing: the stream gives no promise to send them.
+            if state.is_some_and(|state| state.status().is_final()) && !is_over {
+                self.must_poll = true;
             }
             is_over &= name.is_none_or(|name| later.insert(name));
-            told.push(Told::Order { event, is_over });
+            reports.push(BrokerReport::Order { event, is_over });
         }
-        self.told.extend(told.into_iter().rev());
+        self.reports.extend(reports.into_iter().rev());
     }
 }
 
-/// Answers a call within its time.
+/// Sends the result of a call, within its time limit.
 async fn limited<T>(
     max: Duration,
     answer: impl Future<Output = Result<T, BrokerError>>,
-    to: Answer<T>,
+    to: ReplySender<T>,
 ) {
     let answer = timeout(max, answer).await;
-    // Whoever asked may be gone.
-    let _unheard = to.send(answer.unwrap_or(Err(BrokerError::Late { after: max })));
+    // The run may have ended while the call was served.
+    let _no_receiver = to.send(answer.unwrap_or(Err(BrokerError::Late { after: max })));
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use counterfoil_connect::broker::order::{NewOrder, OrderName, Terms};
+use counterfoil_connect::broker::order::{NewOrder, OrderName, OrderTerms};
 use counterfoil_trading::instrument::InstrumentId;
 use counterfoil_trading::order::{OrderType, Side, TimeInForce};
 use counterfoil_trading::units::{Price, Quantity};
@@ -18,7 +18,7 @@ pub(crate) const NOW: i64 = 1_704_207_600;
 pub(crate) fn wanted(name: &str) -> NewOrder {
     NewOrder {
         name: OrderName::parse(name).unwrap(),
-        terms: Terms {
+        terms: OrderTerms {
             instrument: InstrumentId(0),
             side: Side::Buy,
             quantity: Quantity(10),

@@ -6,16 +6,16 @@ use counterfoil_trading::slice::Slice;
 use counterfoil_trading::venue::VenueError;
 
 use super::broker::BrokerVenue;
-use super::client::{Cleared, Found, Reply, VenueClient};
-use super::paper::{Heard, Market, PaperVenue};
+use super::client::{ClearedIntent, VenueClient, VenueLookup, VenueReply};
+use super::deliveries::{DeliverySource, VenueNotices};
+use super::paper::PaperVenue;
 use crate::orders::reconcile::Holdings;
 
-/// Either.
+/// The paper venue or a broker.
 #[derive(Debug)]
 pub enum AnyVenue {
     /// The simulated venue on live bars.
     Paper(Box<PaperVenue>),
-    /// A broker.
     Broker(Box<BrokerVenue>),
 }
 
@@ -27,7 +27,7 @@ impl AnyVenue {
         }
     }
 
-    fn market(&mut self) -> &mut dyn Market {
+    fn deliveries(&mut self) -> &mut dyn DeliverySource {
         match self {
             Self::Paper(venue) => venue.as_mut(),
             Self::Broker(venue) => venue.as_mut(),
@@ -43,32 +43,32 @@ impl VenueClient for AnyVenue {
         }
     }
 
-    fn submit(&mut self, order: &Cleared<'_>) -> Reply {
+    fn submit(&mut self, order: &ClearedIntent<'_>) -> VenueReply {
         self.client().submit(order)
     }
 
-    fn cancel(&mut self, cancel: &Cleared<'_>) -> Reply {
+    fn cancel(&mut self, cancel: &ClearedIntent<'_>) -> VenueReply {
         self.client().cancel(cancel)
     }
 
-    fn replace(&mut self, order: &Cleared<'_>) -> Reply {
+    fn replace(&mut self, order: &ClearedIntent<'_>) -> VenueReply {
         self.client().replace(order)
     }
 
-    fn expect(&mut self, order: &Cleared<'_>) {
+    fn expect(&mut self, order: &ClearedIntent<'_>) {
         self.client().expect(order);
     }
 
-    fn lookup(&mut self, id: &VenueOrderId) -> Found {
+    fn lookup(&mut self, id: &VenueOrderId) -> VenueLookup {
         self.client().lookup(id)
     }
 
-    fn restore(&mut self, order: &Cleared<'_>, end: SubmissionEnd) {
+    fn restore(&mut self, order: &ClearedIntent<'_>, end: SubmissionEnd) {
         self.client().restore(order, end);
     }
 }
 
-impl Market for AnyVenue {
+impl DeliverySource for AnyVenue {
     fn is_recorded(&self, slice: &Slice) -> bool {
         match self {
             Self::Paper(venue) => venue.is_recorded(slice),
@@ -76,12 +76,12 @@ impl Market for AnyVenue {
         }
     }
 
-    fn listen(&mut self) -> Result<Heard, VenueError> {
-        self.market().listen()
+    fn apply_reports(&mut self) -> Result<VenueNotices, VenueError> {
+        self.deliveries().apply_reports()
     }
 
-    fn look(&mut self) -> Result<Option<(Holdings, Heard)>, VenueError> {
-        self.market().look()
+    fn read_books(&mut self) -> Result<Option<(Holdings, VenueNotices)>, VenueError> {
+        self.deliveries().read_books()
     }
 
     fn pending(&self) -> &[Delivery] {
@@ -92,7 +92,7 @@ impl Market for AnyVenue {
     }
 
     fn answers(&mut self, deliveries: &mut Vec<Delivery>) {
-        self.market().answers(deliveries);
+        self.deliveries().answers(deliveries);
     }
 
     fn executions(
@@ -100,6 +100,6 @@ impl Market for AnyVenue {
         slice: &Slice,
         deliveries: &mut Vec<Delivery>,
     ) -> Result<(), VenueError> {
-        self.market().executions(slice, deliveries)
+        self.deliveries().executions(slice, deliveries)
     }
 }

@@ -1,15 +1,18 @@
-//! A broker as the venue of a run: intents out under one name each, and what the broker says in, as
-//! deliveries of the slice that follows. It must never guess: what cannot be ends the run.
+//! A broker as the venue of a run: sends each intent under one name, and turns the broker's reports
+//! into deliveries of the next slice. It must never guess: a report that cannot be true ends the
+//! run. Stop messages and refusal texts are recorded: they never change.
 
 mod orders;
 
 use std::collections::BTreeMap;
 
-pub use counterfoil_connect::broker::bridge::Bridge;
-use counterfoil_connect::broker::bridge::Told;
-use counterfoil_connect::broker::desk::DeskEvent;
-use counterfoil_connect::broker::order::{NewOrder, OrderName, Snapshot, VenueOrder, VenueStatus};
-use counterfoil_connect::broker::{BrokerError, Cancel};
+pub use counterfoil_connect::broker::bridge::BrokerBridge;
+use counterfoil_connect::broker::bridge::BrokerReport;
+use counterfoil_connect::broker::order::{
+    NewOrder, OrderName, VenueAccount, VenueOrder, VenueStatus,
+};
+use counterfoil_connect::broker::tracker::TrackerEvent;
+use counterfoil_connect::broker::{BrokerError, CancelOutcome};
 use counterfoil_trading::execution::{Delivery, OrderCode};
 use counterfoil_trading::gateway::{SubmissionEnd, VenueOrderId};
 use counterfoil_trading::instrument::Instrument;
@@ -21,56 +24,55 @@ use counterfoil_trading::units::Quantity;
 use counterfoil_trading::venue::VenueError;
 use counterfoil_trading::venue::recorded_broker::check_fill_price;
 
-use super::client::{Cleared, Found, Reply, VenueClient};
-use super::paper::{Heard, Market};
+use super::client::{ClearedIntent, VenueClient, VenueLookup, VenueReply};
+use super::deliveries::{DeliverySource, VenueNotices};
 use crate::orders::lease::RunSlot;
-use crate::orders::reconcile::{Holdings, Open};
-use orders::{Entry, Orders};
+use crate::orders::reconcile::{Holdings, OpenOrder};
+use orders::{BrokerOrder, BrokerOrders};
 
-/// What a journal holds of a broker's words, for a run that goes on.
+/// The broker's deliveries in a journal, for a run that is resumed.
 #[derive(Debug, Default)]
-pub struct Recorded {
-    /// What was delivered with each slice, by its close time.
+pub struct RecordedDeliveries {
+    /// The deliveries of each slice, by its close time.
     pub slices: BTreeMap<UnixNanos, Vec<Delivery>>,
-    /// The close time of the last slice of which anything is recorded: until then nothing new is
-    /// delivered.
+    /// The close time of the last slice of which anything is recorded: until then no new delivery
+    /// is made.
     pub settled: Option<UnixNanos>,
 }
 
-/// The venue.
+/// The venue of one run at a broker.
 #[derive(Debug)]
 pub struct BrokerVenue {
-    bridge: Bridge,
+    bridge: BrokerBridge,
     instruments: Vec<Instrument>,
-    orders: Orders,
-    recorded: Recorded,
-    /// What is delivered with the next slice that is not recorded.
+    orders: BrokerOrders,
+    recorded: RecordedDeliveries,
+    /// Deliveries of the next slice that is not recorded.
     pending: Vec<Delivery>,
-    /// That no other run trades there.
+    /// The right to be the only run at this broker account.
     _place: RunSlot,
 }
 
 impl BrokerVenue {
-    /// A broker's venue for a run of these instruments.
+    /// The venue of a run of these instruments.
     #[must_use]
     pub fn new(
-        bridge: Bridge,
+        bridge: BrokerBridge,
         instruments: Vec<Instrument>,
-        recorded: Recorded,
+        recorded: RecordedDeliveries,
         place: RunSlot,
     ) -> Self {
         Self {
             bridge,
             instruments,
-            orders: Orders::default(),
+            orders: BrokerOrders::default(),
             recorded,
             pending: Vec::new(),
             _place: place,
         }
     }
 
-    /// What a refused order means for the strategy: an order is rejected, a cancel leaves its order as
-    /// it is.
+    /// Delivers a refusal: an order is rejected, a cancel leaves its order working.
     fn reject(&mut self, id: ClientOrderId, status: OrderStatus) {
         if let Some(entry) = self.orders.get_mut(id) {
             let event = entry.event(status, OrderCode::VenueRejected);
@@ -79,10 +81,14 @@ impl BrokerVenue {
         }
     }
 
-    /// What the answer to an order means.
-    fn heard(&mut self, id: ClientOrderId, placed: Result<VenueOrder, BrokerError>) -> Reply {
+    /// The reply for the result of an order request.
+    fn reply_to(
+        &mut self,
+        id: ClientOrderId,
+        placed: Result<VenueOrder, BrokerError>,
+    ) -> VenueReply {
         match placed {
-            Ok(_) => Reply::Known,
+            Ok(_) => VenueReply::Known,
             Err(
                 error @ (BrokerError::Refused { .. }
                 | BrokerError::Withdrawn { .. }
@@ -90,18 +96,18 @@ impl BrokerVenue {
                 | BrokerError::ClockSkew { .. }),
             ) => {
                 self.reject(id, OrderStatus::Rejected);
-                Reply::Refused(error.to_string())
+                VenueReply::Refused(error.to_string())
             }
-            Err(error) => Reply::Unknown(error.to_string()),
+            Err(error) => VenueReply::Unknown(error.to_string()),
         }
     }
 
-    fn refuse(&mut self, id: ClientOrderId, why: &str) -> Reply {
+    fn refuse(&mut self, id: ClientOrderId, why: &str) -> VenueReply {
         self.reject(id, OrderStatus::Rejected);
-        Reply::Refused(why.to_owned())
+        VenueReply::Refused(why.to_owned())
     }
 
-    /// Tells the broker's desk of orders from before this process.
+    /// Adds the orders of earlier processes to the broker's order tracker.
     fn recall(&mut self) -> Result<(), VenueError> {
         for entry in self.orders.forgotten() {
             let order = entry.wanted();
@@ -113,70 +119,78 @@ impl BrokerVenue {
         Ok(())
     }
 
-    /// Takes in what was told; what it asks for beside deliveries.
-    fn absorb(&mut self, told: Vec<Told>) -> Heard {
-        let mut heard = Heard::default();
-        for one in told {
-            match one {
-                Told::Back => heard.is_back = true,
-                Told::Lost { .. } => {}
-                Told::Denied { reason } => {
-                    heard.stop_for(format!("the broker ended its stream: {reason}"));
+    /// Turns reports into deliveries; returns the notices beside them.
+    fn absorb(&mut self, reports: Vec<BrokerReport>) -> VenueNotices {
+        let mut notices = VenueNotices::default();
+        for report in reports {
+            match report {
+                BrokerReport::Reconnected => notices.is_back = true,
+                BrokerReport::Disconnected { .. } => {}
+                BrokerReport::Denied { reason } => {
+                    notices.stop_for(format!("the broker ended its stream: {reason}"));
                 }
-                Told::Order { event, is_over } => self.absorb_event(&event, is_over, &mut heard),
+                BrokerReport::Order { event, is_over } => {
+                    self.absorb_event(&event, is_over, &mut notices);
+                }
             }
         }
-        heard
+        notices
     }
 
-    fn absorb_event(&mut self, event: &DeskEvent, is_over: bool, heard: &mut Heard) {
-        let (DeskEvent::Moved { name, .. }
-        | DeskEvent::Filled { name, .. }
-        | DeskEvent::Illegal { name, .. }
-        | DeskEvent::Unexplained { name, .. }
-        | DeskEvent::Lost { name }) = event
+    fn absorb_event(&mut self, event: &TrackerEvent, is_over: bool, notices: &mut VenueNotices) {
+        let (TrackerEvent::Moved { name, .. }
+        | TrackerEvent::Filled { name, .. }
+        | TrackerEvent::Illegal { name, .. }
+        | TrackerEvent::Unexplained { name, .. }
+        | TrackerEvent::Lost { name }) = event
         else {
-            heard.is_foreign = true;
+            notices.is_foreign = true;
             return;
         };
         let Some(entry) = self.orders.named(name) else {
-            heard.is_foreign = true;
+            notices.is_foreign = true;
             return;
         };
         match event {
-            DeskEvent::Moved { status, .. } => entry.moved(*status, &mut self.pending),
-            DeskEvent::Filled { fill, .. } => {
+            TrackerEvent::Moved { status, .. } => entry.moved(*status, &mut self.pending),
+            TrackerEvent::Filled { fill, .. } => {
+                // A price the order forbids, say above its limit, is an error or an attack: to book
+                // it would move cash and position by an amount that the order never allowed.
                 if let Err(reason) = check_fill_price(&entry.order, fill.price) {
-                    heard.stop_for(format!(
+                    notices.stop_for(format!(
                         "order {name} cannot have filled as the broker says: {reason}"
                     ));
                     return;
                 }
+                // Kept until the next slice: the strategy sees executions only with a slice, and
+                // the journal records them there.
                 let fill = entry.filled(*fill);
                 self.pending.push(fill);
             }
-            DeskEvent::Illegal { happened, from, .. } => {
+            TrackerEvent::Illegal { happened, from, .. } => {
                 let said = happened.map_or_else(
                     || "its state".to_owned(),
                     |happened| format!("{happened:?}"),
                 );
-                heard.stop_for(format!(
+                notices.stop_for(format!(
                     "order {name} cannot be as the broker says: {said} after {from:?}"
                 ));
                 return;
             }
-            DeskEvent::Unexplained { known, told, .. } => {
-                heard.stop_for(format!(
+            TrackerEvent::Unexplained {
+                known, reported, ..
+            } => {
+                notices.stop_for(format!(
                     "order {name} has filled {} by the broker, with executions for {} only",
-                    told.0, known.0
+                    reported.0, known.0
                 ));
                 return;
             }
-            DeskEvent::Lost { .. } => {
-                heard.stop_for(format!("the broker does not know order {name} any more"));
+            TrackerEvent::Lost { .. } => {
+                notices.stop_for(format!("the broker does not know order {name} any more"));
                 return;
             }
-            DeskEvent::Foreign { .. } => return,
+            TrackerEvent::Foreign { .. } => return,
         }
         if is_over {
             entry.end(&mut self.pending);
@@ -184,22 +198,26 @@ impl BrokerVenue {
     }
 
     /// The account in the run's terms.
-    fn holdings_of(&self, snapshot: &Snapshot) -> Holdings {
+    fn holdings_of(&self, account: &VenueAccount) -> Holdings {
         let mut holdings = Holdings {
-            cash: snapshot.cash,
+            cash: account.cash,
             positions: vec![Quantity(0); self.instruments.len()],
             ..Holdings::default()
         };
-        for (id, held) in snapshot.positions.iter().filter_map(|one| one.held) {
+        for (id, held) in account
+            .positions
+            .iter()
+            .filter_map(|position| position.held)
+        {
             if let Some(place) = holdings.positions.get_mut(id.index()) {
                 *place = held;
             }
         }
-        for order in &snapshot.open_orders {
+        for order in &account.open_orders {
             if order.instrument.is_none() {
                 continue;
             }
-            let open = order.terms.map(|terms| Open {
+            let open = order.terms.map(|terms| OpenOrder {
                 instrument: terms.instrument,
                 side: terms.side,
                 leaves: Quantity(terms.quantity.0.saturating_sub(order.filled.0)),
@@ -209,7 +227,7 @@ impl BrokerVenue {
                 (Some(id), Some(open)) => {
                     holdings.open.insert(id, open);
                 }
-                // Of a kind that no run sends, whatever its name.
+                // An order that no run sends, whatever its name.
                 (_, open) => {
                     holdings.foreign.insert(order.name.clone(), open);
                 }
@@ -219,20 +237,20 @@ impl BrokerVenue {
     }
 }
 
-/// Nothing is known of the broker: the process ends, and the run can be resumed.
+/// The broker cannot be reached: the process stops the run, which can be resumed.
 fn broken(error: &BrokerError) -> VenueError {
     VenueError {
         reason: format!("the broker: {error}"),
     }
 }
 
-/// The broker's name of an order: the gateway's, which every broker takes.
+/// The broker's name of an order: the gateway's, which every broker accepts.
 fn name_of(id: &VenueOrderId) -> Result<OrderName, String> {
     OrderName::parse(id.as_str()).map_err(|error| error.to_string())
 }
 
-/// Whether a broker can put one order in the place of another.
-fn may_replace(old: &Entry, new: &Order) -> Result<(), &'static str> {
+/// Whether the broker can replace one order with another.
+fn may_replace(old: &BrokerOrder, new: &Order) -> Result<(), &'static str> {
     let kind = core::mem::discriminant::<OrderType>;
     let old_order = &old.order;
     if old_order.instrument != new.instrument
@@ -254,41 +272,41 @@ impl VenueClient for BrokerVenue {
         "alpaca"
     }
 
-    fn submit(&mut self, cleared: &Cleared<'_>) -> Reply {
+    fn submit(&mut self, cleared: &ClearedIntent<'_>) -> VenueReply {
         let Some(order) = cleared.intent().order() else {
-            return Reply::Refused("no order".to_owned());
+            return VenueReply::Refused("no order".to_owned());
         };
         let wanted = match self.orders.add(cleared.id(), order, true) {
             Ok(entry) => entry.wanted(),
-            Err(why) => return Reply::Refused(why),
+            Err(why) => return VenueReply::Refused(why),
         };
-        let placed = self.bridge.submit(wanted, cleared.leave());
-        self.heard(order.client_order_id, placed)
+        let placed = self.bridge.submit(wanted, cleared.send_guard());
+        self.reply_to(order.client_order_id, placed)
     }
 
-    fn cancel(&mut self, cleared: &Cleared<'_>) -> Reply {
+    fn cancel(&mut self, cleared: &ClearedIntent<'_>) -> VenueReply {
         let id = cleared.intent().client_order_id();
-        let Some(entry) = self.orders.get_mut(id).filter(|one| !one.is_over) else {
-            // Its end is known, and on its way to the strategy.
-            return Reply::Known;
+        let Some(entry) = self.orders.get_mut(id).filter(|order| !order.is_over) else {
+            // Its end is known, and delivered with the next slice.
+            return VenueReply::Known;
         };
         match self.bridge.cancel(entry.name.clone()) {
-            Ok(Cancel::Requested | Cancel::TooLate) => Reply::Known,
+            Ok(CancelOutcome::Requested | CancelOutcome::TooLate) => VenueReply::Known,
             Err(error @ BrokerError::Refused { .. }) => {
                 self.reject(id, OrderStatus::Accepted);
-                Reply::Refused(error.to_string())
+                VenueReply::Refused(error.to_string())
             }
-            Err(error) => Reply::Unknown(error.to_string()),
+            Err(error) => VenueReply::Unknown(error.to_string()),
         }
     }
 
-    fn replace(&mut self, cleared: &Cleared<'_>) -> Reply {
+    fn replace(&mut self, cleared: &ClearedIntent<'_>) -> VenueReply {
         let Intent::Replace { replaces, with } = cleared.intent() else {
-            return Reply::Refused("no replacement".to_owned());
+            return VenueReply::Refused("no replacement".to_owned());
         };
         let wanted = match self.orders.add(cleared.id(), with, true) {
             Ok(entry) => entry.wanted(),
-            Err(why) => return Reply::Refused(why),
+            Err(why) => return VenueReply::Refused(why),
         };
         let id = with.client_order_id;
         let old = match self.orders.get_mut(*replaces) {
@@ -298,50 +316,52 @@ impl VenueClient for BrokerVenue {
             },
             _ => return self.refuse(id, "the order to replace has ended"),
         };
-        let placed = self.bridge.replace(old, wanted, cleared.leave());
-        self.heard(id, placed)
+        let placed = self.bridge.replace(old, wanted, cleared.send_guard());
+        self.reply_to(id, placed)
     }
 
-    fn expect(&mut self, cleared: &Cleared<'_>) {
+    fn expect(&mut self, cleared: &ClearedIntent<'_>) {
         if let Some(order) = cleared.intent().order() {
-            // A name that is none is told by the look-up that follows.
+            // An invalid name is reported by the lookup that follows.
             let _added = self.orders.add(cleared.id(), order, false);
         }
     }
 
-    fn lookup(&mut self, id: &VenueOrderId) -> Found {
+    fn lookup(&mut self, id: &VenueOrderId) -> VenueLookup {
         let name = match name_of(id) {
             Ok(name) => name,
-            Err(why) => return Found::Unknown(why),
+            Err(why) => return VenueLookup::Unknown(why),
         };
         let found = match self.bridge.find(name.clone()) {
             Ok(Some(found)) => found,
-            Ok(None) => return Found::NotFound,
-            Err(error) => return Found::Unknown(error.to_string()),
+            Ok(None) => return VenueLookup::NotFound,
+            Err(error) => return VenueLookup::Unknown(error.to_string()),
         };
         let wanted: Option<NewOrder> = self.orders.named(&name).map(|entry| entry.wanted());
+        // Another order under our name: to take it as ours would book its fills, and to call it
+        // "not found" would send ours beside it.
         if wanted.is_some_and(|wanted| found.terms != Some(wanted.terms)) {
-            return Found::Unknown(format!("the broker has another order named {name}"));
+            return VenueLookup::Unknown(format!("the broker has another order named {name}"));
         }
         match found.status {
             VenueStatus::Rejected => {
                 if let Some(id) = self.orders.id_of(&name) {
                     self.reject(id, OrderStatus::Rejected);
                 }
-                Found::Refused
+                VenueLookup::Refused
             }
             VenueStatus::Filled
             | VenueStatus::Canceled
             | VenueStatus::Expired
-            | VenueStatus::Replaced => Found::Over,
+            | VenueStatus::Replaced => VenueLookup::Over,
             VenueStatus::Pending
             | VenueStatus::Working
             | VenueStatus::PendingCancel
-            | VenueStatus::PendingReplace => Found::Working,
+            | VenueStatus::PendingReplace => VenueLookup::Working,
         }
     }
 
-    fn restore(&mut self, cleared: &Cleared<'_>, end: SubmissionEnd) {
+    fn restore(&mut self, cleared: &ClearedIntent<'_>, end: SubmissionEnd) {
         let intent = cleared.intent();
         if let Some(order) = intent.order() {
             let _added = self.orders.add(cleared.id(), order, false);
@@ -358,13 +378,13 @@ impl VenueClient for BrokerVenue {
             } else {
                 OrderStatus::Accepted
             };
-            // Taken back when the journal turns out to have it.
+            // Dropped again when the journal turns out to have this delivery.
             self.reject(intent.client_order_id(), status);
         }
     }
 }
 
-impl Market for BrokerVenue {
+impl DeliverySource for BrokerVenue {
     fn answers(&mut self, _deliveries: &mut Vec<Delivery>) {}
 
     fn executions(
@@ -372,10 +392,16 @@ impl Market for BrokerVenue {
         slice: &Slice,
         deliveries: &mut Vec<Delivery>,
     ) -> Result<(), VenueError> {
-        let time = slice.close_time().unwrap_or_default();
+        // A slice without a bar has no close time, and nothing can be delivered with it.
+        let Some(time) = slice.close_time() else {
+            return Ok(());
+        };
+        // The journal is the source while recorded slices replay, to the delivery: what the broker
+        // reports now is held back for the first slice that is not recorded, and a report that the
+        // journal has already is dropped.
         if self.is_recorded(slice) {
-            for delivery in self.recorded.slices.remove(&time).unwrap_or_default() {
-                self.pending.retain(|one| *one != delivery);
+            for delivery in self.recorded.slices.remove(&time).into_iter().flatten() {
+                self.pending.retain(|pending| *pending != delivery);
                 self.orders.recorded(&delivery);
                 deliveries.push(delivery);
             }
@@ -383,6 +409,8 @@ impl Market for BrokerVenue {
         }
         for mut delivery in self.pending.drain(..) {
             if let Delivery::Fill(fill) = &mut delivery {
+                // The fill time is the close of the slice that delivers it, not the broker's:
+                // replay knows no other clock.
                 fill.time = time;
             }
             deliveries.push(delivery);
@@ -394,23 +422,23 @@ impl Market for BrokerVenue {
         slice.close_time() <= self.recorded.settled
     }
 
-    fn listen(&mut self) -> Result<Heard, VenueError> {
+    fn apply_reports(&mut self) -> Result<VenueNotices, VenueError> {
         self.recall()?;
-        let told = self.bridge.events().map_err(|error| broken(&error))?;
-        Ok(self.absorb(told))
+        let reports = self.bridge.events().map_err(|error| broken(&error))?;
+        Ok(self.absorb(reports))
     }
 
-    fn look(&mut self) -> Result<Option<(Holdings, Heard)>, VenueError> {
+    fn read_books(&mut self) -> Result<Option<(Holdings, VenueNotices)>, VenueError> {
         self.recall()?;
-        let (snapshot, told) = self.bridge.snapshot().map_err(|error| broken(&error))?;
-        let mut heard = self.absorb(told);
-        if snapshot.is_blocked {
-            heard.stop = Some(RunStop {
+        let (account, reports) = self.bridge.account().map_err(|error| broken(&error))?;
+        let mut notices = self.absorb(reports);
+        if account.is_blocked {
+            notices.stop = Some(RunStop {
                 cause: StopCause::VenueDiffers,
                 message: "the broker takes no orders for the account".to_owned(),
             });
         }
-        Ok(Some((self.holdings_of(&snapshot), heard)))
+        Ok(Some((self.holdings_of(&account), notices)))
     }
 
     fn pending(&self) -> &[Delivery] {

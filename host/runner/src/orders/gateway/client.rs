@@ -1,44 +1,44 @@
-//! What a gateway needs of a venue. A broker's protocol implements this; so does the paper venue.
+//! The requests that a gateway makes of a venue. A broker's protocol implements them, and so does
+//! the paper venue.
 
-use counterfoil_connect::broker::order::Leave;
+use counterfoil_connect::broker::order::SendGuard;
 use counterfoil_trading::gateway::{SubmissionEnd, VenueOrderId};
 use counterfoil_trading::order::Intent;
 use counterfoil_trading::plan::Released;
 
-/// What a gateway lets through to a venue. Only a gateway makes one, and only for a token that it
-/// spent, durably, right before.
+/// An intent that the gateway lets through to a venue. Only a gateway makes one, and only for a
+/// token that it spent, durably, right before.
 #[derive(Clone, Copy, Debug)]
-pub struct Cleared<'a> {
+pub struct ClearedIntent<'a> {
     pub(super) id: &'a VenueOrderId,
     pub(super) of: Option<&'a VenueOrderId>,
     pub(super) released: &'a Released,
-    pub(super) leave: &'a Leave,
+    pub(super) send_guard: &'a SendGuard,
 }
 
-impl Cleared<'_> {
-    /// The client order id to send it under. A retry has the same.
+impl ClearedIntent<'_> {
+    /// The client order id to send it under. A retry uses the same.
     #[must_use]
     pub const fn id(&self) -> &VenueOrderId {
         self.id
     }
 
-    /// For a cancel or replacement: the client order id of the order it is about, if this run sent
-    /// one.
+    /// The client order id of the order that a cancel or replacement is about, if this run sent it.
     #[must_use]
     pub const fn of(&self) -> Option<&VenueOrderId> {
         self.of
     }
 
-    /// What to do.
+    /// The intent.
     #[must_use]
     pub fn intent(&self) -> &Intent {
         self.released.intent()
     }
 
-    /// Whether it may still go out: to be asked again before each time it is sent.
+    /// Whether it may still be sent: to be checked before each attempt.
     #[must_use]
-    pub fn leave(&self) -> Leave {
-        self.leave.clone()
+    pub fn send_guard(&self) -> SendGuard {
+        self.send_guard.clone()
     }
 
     /// The release itself, for a venue within this process.
@@ -47,55 +47,56 @@ impl Cleared<'_> {
     }
 }
 
-/// What a venue said to what was sent.
+/// Reply of a venue to an order, cancel or replacement.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Reply {
+pub enum VenueReply {
     /// It has it, or had it before: a refusal because the client order id is in use says this.
     Known,
-    /// It does not take it, in its words.
+    /// The venue refuses it, with the venue's reason.
     Refused(String),
-    /// It is not known whether it has it, and why: a time-out, a disconnect, a server's error.
+    /// Whether the venue has it is unknown, with the reason: a time-out, a lost connection, a
+    /// server error.
     Unknown(String),
 }
 
-/// What a venue says when it is asked for an order.
+/// Reply of a venue to a lookup.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Found {
-    /// It has it, and it can still fill.
+pub enum VenueLookup {
+    /// It has the order, which can still fill.
     Working,
-    /// It had it; it is filled, canceled or expired.
+    /// It had the order, which is filled, canceled or expired.
     Over,
-    /// It had it and did not take it.
+    /// It had the order and refused it.
     Refused,
-    /// It does not have it, and nothing that was sent before can still bring it there. A venue that
-    /// cannot promise that says [`Found::Unknown`] until it can.
+    /// It does not have the order, and no request that was sent before can still place it. A venue
+    /// that cannot guarantee that replies [`VenueLookup::Unknown`] until it can.
     NotFound,
-    /// It cannot be told now, and why.
+    /// Unknown now, with the reason.
     Unknown(String),
 }
 
-/// A venue as a gateway sees it. No call waits longer than the venue's own time-out.
+/// A venue as a gateway sees it. No call waits longer than the venue's own time limit.
 pub trait VenueClient {
     /// Its name in the order log.
     fn name(&self) -> &str;
 
     /// Sends an order.
-    fn submit(&mut self, order: &Cleared<'_>) -> Reply;
+    fn submit(&mut self, order: &ClearedIntent<'_>) -> VenueReply;
 
-    /// Takes an order back. It may be asked twice for one order.
-    fn cancel(&mut self, cancel: &Cleared<'_>) -> Reply;
+    /// Cancels an order. It may be called twice for one order.
+    fn cancel(&mut self, cancel: &ClearedIntent<'_>) -> VenueReply;
 
-    /// Puts an order in the place of another: both or neither.
-    fn replace(&mut self, order: &Cleared<'_>) -> Reply;
+    /// Replaces an order with another: both or neither.
+    fn replace(&mut self, order: &ClearedIntent<'_>) -> VenueReply;
 
-    /// Hears what is asked for next, which may have been sent before this process began. A venue that
-    /// keeps its orders has nothing to do.
-    fn expect(&mut self, _order: &Cleared<'_>) {}
+    /// Announces the intent of the next lookup, which an earlier process may have sent. A venue
+    /// that keeps its orders ignores it.
+    fn expect(&mut self, _order: &ClearedIntent<'_>) {}
 
-    /// Asks for an order by its client order id.
-    fn lookup(&mut self, id: &VenueOrderId) -> Found;
+    /// Looks an order up by its client order id.
+    fn lookup(&mut self, id: &VenueOrderId) -> VenueLookup;
 
-    /// Hears of what it was sent before this process began, and how that ended at the gateway, while
-    /// the run decides it again. A venue that keeps its orders has nothing to do.
-    fn restore(&mut self, _order: &Cleared<'_>, _end: SubmissionEnd) {}
+    /// Restores an intent of an earlier process and how it ended at the gateway, while the run
+    /// replays. A venue that keeps its orders ignores it.
+    fn restore(&mut self, _order: &ClearedIntent<'_>, _end: SubmissionEnd) {}
 }

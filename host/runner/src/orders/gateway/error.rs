@@ -1,4 +1,4 @@
-//! Why the gateway does not carry an order. It must never decide that.
+//! Why the gateway does not carry an order.
 
 use counterfoil_journal::key::VerifierKeyError;
 use counterfoil_journal::signer::SignError;
@@ -8,59 +8,51 @@ use counterfoil_trading::venue::VenueError;
 use super::order_log::OrderLogError;
 use crate::orders::lease::LeaseError;
 
-/// Why a gateway could not be opened or cannot go on.
+/// Why a gateway could not be opened or cannot continue.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GatewayError {
     /// The order log.
     #[error(transparent)]
     Log(#[from] OrderLogError),
-    /// The signer.
     #[error(transparent)]
     Sign(#[from] SignError),
-    /// The signer's key cannot verify.
+    /// The signer's public key is invalid.
     #[error("the order log's key: {0}")]
     Key(#[from] VerifierKeyError),
-    /// The account.
     #[error(transparent)]
     Lease(#[from] LeaseError),
-    /// The lease's file was put back to an epoch of before.
+    /// The lease file was restored to a fencing token that was given out before.
     #[error(
-        "lease.behind: the account is in epoch {found}, but the order log was in {logged} before"
+        "lease.behind: the lease has fencing token {found}, but the order log has seen {logged}; \
+         set the epoch in the lease file to {logged}"
     )]
     Behind {
-        /// The lease's epoch.
+        /// The lease's fencing token.
         found: u64,
         /// The order log's last.
         logged: u64,
     },
-    /// An order cannot go the way that its state asks for.
+    /// The state of the order does not allow the step.
     #[error(transparent)]
     Order(#[from] TokenRefusal),
-    /// The run id is no digest.
-    #[error("the run {run:?} has no id of 64 hex digits")]
-    Run {
-        /// What it has.
-        run: String,
-    },
+    /// The run id is not a digest.
+    #[error("invalid run id {run:?}: expected 64 hex digits")]
+    Run { run: String },
     /// The venue's books cannot be read, or the run cannot begin on them.
-    #[error("the venue's books: {reason}")]
-    Books {
-        /// Why.
-        reason: String,
-    },
-    /// The venue.
+    #[error("cannot reconcile with the venue: {reason}")]
+    Books { reason: String },
     #[error(transparent)]
     Venue(#[from] VenueError),
-    /// Nobody knows what became of an order.
+    /// Whether the venue has an order stayed unknown.
     #[error(
-        "order.unknown: it is not known whether the venue has order {venue_order}: {detail}; \
-         resume the run once the venue can be asked"
+        "order.unknown: the venue may have order {venue_order}: {detail}; resume the run once the venue \
+         can be reached"
     )]
     Unresolved {
-        /// Its name at the venue.
+        /// Its client order id.
         venue_order: String,
-        /// What is known.
+        /// The last reason.
         detail: String,
     },
 }

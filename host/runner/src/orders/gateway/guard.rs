@@ -1,6 +1,6 @@
-//! What must hold for anything to be decided or sent: the kill switch is not set, the account's limits
-//! are what they were, the account is this process's, and whoever authorized the run still does. Once it
-//! does not hold, it never does again.
+//! What must hold for every decision and every order: no kill switch is set, the limits are
+//! unchanged, this process holds the account, and the authorization of the run is still valid. Once
+//! a condition fails, it stays failed.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -19,7 +19,7 @@ use crate::run::permission::RunPermission;
 
 /// The conditions of one run.
 #[derive(Debug)]
-pub struct Guard {
+pub struct RunGuard {
     pub(super) kill: KillSwitch,
     pub(super) limits: LimitsWatch,
     pub(super) slot: RunSlot,
@@ -27,7 +27,7 @@ pub struct Guard {
     stopped: Mutex<Option<RunStop>>,
 }
 
-impl Guard {
+impl RunGuard {
     /// The conditions of a run.
     #[must_use]
     pub const fn new(
@@ -45,14 +45,15 @@ impl Guard {
         }
     }
 
-    /// Checks all of them.
+    /// Checks every condition.
     ///
     /// # Errors
     ///
     /// Returns the [`RunStop`] that ends the run, the first that was found.
     pub fn check(&self, now: UnixNanos) -> Result<(), RunStop> {
         let mut stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
-        // That the account is gone is worse than any other reason, and may come after it.
+        // Before the remembered stop, and able to replace it: a run that winds down may still send
+        // cancels, but never once another process has the account.
         match self.slot.lease().check() {
             Ok(()) => {}
             Err(error @ LeaseError::Lost { .. }) => {
@@ -61,7 +62,8 @@ impl Guard {
                     message: error.to_string(),
                 });
             }
-            // Nobody is known to have it: what takes orders back may go out.
+            // The lease cannot be read, but no other process is known to have it: cancels may still
+            // be sent.
             Err(error) => {
                 stopped.get_or_insert_with(|| RunStop {
                     cause: StopCause::LeaseUnclear,
@@ -69,6 +71,8 @@ impl Guard {
                 });
             }
         }
+        // A condition that failed is not read again: a switch that is lifted, or limits that are
+        // put back, must not let a run continue that has begun to wind down.
         if stopped.is_none() {
             let found = self.kill.check();
             let found = found.or_else(|| self.limits.check(now).err());
@@ -78,8 +82,8 @@ impl Guard {
         stopped.clone().map_or(Ok(()), Err)
     }
 
-    /// Whether an intent may be sent. When a run ends, what takes orders back and flattens positions
-    /// still may, but not once another process has the account.
+    /// Whether an intent may be sent. While a run winds down, cancels and orders that flatten
+    /// positions still may, but not once another process has the account.
     pub(super) fn permit(&self, intent: &Intent, now: UnixNanos) -> Result<(), TokenRefusal> {
         let Err(stop) = self.check(now) else {
             return Ok(());
@@ -107,22 +111,22 @@ impl Guard {
     }
 }
 
-/// A feed that ends the run where the conditions hold no more: before and after each slice comes, and
-/// while none does.
+/// A feed that ends the run when a condition fails: checked before and after each slice, and while
+/// none arrives.
 #[derive(Debug)]
-pub struct Guarded<'a, F> {
+pub struct GuardedFeed<'a, F> {
     inner: &'a mut F,
-    guard: Arc<Guard>,
+    guard: Arc<RunGuard>,
 }
 
-impl<'a, F> Guarded<'a, F> {
+impl<'a, F> GuardedFeed<'a, F> {
     /// The feed under these conditions.
-    pub const fn new(inner: &'a mut F, guard: Arc<Guard>) -> Self {
+    pub const fn new(inner: &'a mut F, guard: Arc<RunGuard>) -> Self {
         Self { inner, guard }
     }
 }
 
-impl<F: SliceFeed> SliceFeed for Guarded<'_, F> {
+impl<F: SliceFeed> SliceFeed for GuardedFeed<'_, F> {
     fn next(&mut self, slice: &mut Slice) -> Result<FeedItem, FeedError> {
         loop {
             if let Err(stop) = self.guard.check(clock::now()) {
@@ -139,7 +143,8 @@ impl<F: SliceFeed> SliceFeed for Guarded<'_, F> {
                 }
             }
         }
-        // A slice that came with a stop is not decided.
+        // Checked again: the feed may have waited for hours, and a slice that arrives together with
+        // a stop must not be decided.
         let stop = self.guard.check(clock::now()).err();
         Ok(stop.map_or(FeedItem::Slice, FeedItem::Stop))
     }

@@ -1,5 +1,5 @@
-//! The order log of one execution: the same frames, chain, tree and signed checkpoints as a journal,
-//! with one checkpoint after each record. A record is durable when `append` returns.
+//! The order log of one execution: the same frames, chain, tree and signed checkpoints as a
+//! journal, with one checkpoint after each record. A record is durable when `append` returns.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -24,54 +24,53 @@ use crate::store::data_dir::Execution;
 /// The log's file in an execution's folder.
 pub const ORDERS_FILE: &str = "orders";
 
-/// Why an order log could not be read or written. The run does not go on.
+/// Why an order log could not be read or written. The run stops.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OrderLogError {
-    /// A file.
     #[error(transparent)]
     File(#[from] FileError),
-    /// A record was not taken.
+    /// A record could not be written.
     #[error("the order log: {0}")]
     Journal(#[from] JournalError),
-    /// A frame is none.
+    /// Malformed frame.
     #[error("the order log: {0}")]
     Frame(#[from] FrameError),
-    /// A link, checkpoint or signature does not hold.
+    /// A link, checkpoint or signature is invalid.
     #[error("the order log was changed: {0}")]
     Audit(#[from] AuditError),
-    /// A record is none.
-    #[error("a record of the order log does not decode: {0}")]
+    /// Malformed record.
+    #[error("malformed record in the order log: {0}")]
     Record(#[from] CborError),
-    /// A signed checkpoint stands behind bytes that are no part of the log.
+    /// A signed checkpoint follows bytes that are not part of the log.
     #[error(
-        "the order log was changed after byte {offset}: a checkpoint further on covers {signed}"
+        "the order log was changed after byte {offset}: a later checkpoint covers {signed} entries"
     )]
     Damaged {
-        /// Where the good part ends.
+        /// Where the valid part ends.
         offset: u64,
         /// Entries that the checkpoint covers.
         signed: u64,
     },
 }
 
-/// What the log holds of one order.
+/// What the log has of one order.
 #[derive(Clone, Debug, Default)]
-pub struct Recorded {
+pub struct RecordedOrder {
     /// Its marks, in sequence.
     pub marks: Vec<DurableMark>,
     /// Its last token.
     pub token: Option<OrderAuthorization>,
 }
 
-/// What an order log says.
+/// The content of an order log.
 #[derive(Clone, Debug, Default)]
 pub struct KnownOrders {
     /// Every order, by the number of its plan.
-    pub orders: BTreeMap<u64, Recorded>,
-    /// The last epoch of the account's lease.
-    pub epoch: u64,
-    /// What the venue's books held when the run began.
+    pub orders: BTreeMap<u64, RecordedOrder>,
+    /// The last fencing token of the account's lease.
+    pub fencing_token: u64,
+    /// The venue's books when the run began.
     pub baseline: Option<Reconciliation>,
 }
 
@@ -82,7 +81,7 @@ pub struct OrderLog {
     body: Vec<u8>,
 }
 
-/// Where an execution's order log lies.
+/// The path of an execution's order log.
 #[must_use]
 pub fn path(execution: &Execution) -> PathBuf {
     execution.folder.join(ORDERS_FILE)
@@ -95,11 +94,11 @@ pub fn origin(execution: &Execution) -> String {
 }
 
 impl OrderLog {
-    /// A new log, empty.
+    /// A new, empty log.
     ///
     /// # Errors
     ///
-    /// Returns [`OrderLogError`] if there is one, or it cannot be made.
+    /// Returns [`OrderLogError`] if there is one, or it cannot be created.
     pub fn create(
         execution: &Execution,
         signer: Box<dyn Signer + Send>,
@@ -108,19 +107,22 @@ impl OrderLog {
         Ok(Self::over(Sealer::new(file, signer, origin(execution), 1)))
     }
 
-    /// The log of an execution that goes on, verified with its key, and what it says. What no
-    /// checkpoint covers is kept apart and cut: nothing was sent on it.
+    /// Opens the log of an execution that is resumed: verifies it with its key and returns its
+    /// content. Bytes that no checkpoint covers are kept aside and cut off: nothing was sent on
+    /// them.
     ///
     /// # Errors
     ///
-    /// Returns [`OrderLogError`] if it cannot be read or does not hold; it is as it was then.
-    pub fn go_on(
+    /// Returns [`OrderLogError`] if it cannot be read or is invalid; it is unchanged then.
+    pub fn resume(
         execution: &Execution,
         signer: Box<dyn Signer + Send>,
         key: &VerifierKey,
     ) -> Result<(Self, KnownOrders), OrderLogError> {
         let path = path(execution);
         let found = SignedPrefix::scan(&path)?;
+        // Not a torn tail: signed entries follow the damage, so an order may have been sent on
+        // them. To cut them off would send it again.
         if let Some(size) = found.checkpoint_beyond(key) {
             return Err(OrderLogError::Damaged {
                 offset: found.end,
@@ -128,6 +130,8 @@ impl OrderLog {
             });
         }
         let (known, at_end) = read(&path, found.end, key)?;
+        // Kept before it is cut: a crash between the two leaves the tail in both places, and the
+        // next start cuts again.
         keep_tail(&execution.folder, found.end, &found.tail)?;
         let file = JournalFile::reopen(&path, found.end)?;
         let own = Sealer::resume(file, signer, origin(execution), 1, at_end);
@@ -163,7 +167,7 @@ impl OrderLog {
 ///
 /// # Errors
 ///
-/// Returns [`OrderLogError`] naming what does not hold.
+/// Returns [`OrderLogError`] naming the defect.
 fn read(
     path: &std::path::Path,
     end: u64,
@@ -179,16 +183,7 @@ fn read(
             .read_to_end(&mut bytes)
             .map_err(FileError::at("read", path))?;
     }
-    let mut frames = FrameReader::new();
-    let mut rest = bytes.as_slice();
-    loop {
-        let parsed = frames.parse(rest)?;
-        rest = rest.get(parsed.consumed..).unwrap_or_default();
-        let Some(frame) = parsed.frame else { break };
-        if let AuditedFrame::Entry { body, .. } = auditor.frame(frame)? {
-            known.add(OrderLogRecord::decode(body)?)?;
-        }
-    }
+    audit_records(&mut auditor, &bytes, |record| known.add(record))?;
     let summary = auditor.finish(0);
     let sealed = JournalHead {
         chain: summary.chain,
@@ -202,7 +197,7 @@ fn read(
 ///
 /// # Errors
 ///
-/// Returns [`OrderLogError`] if it cannot be read or does not hold.
+/// Returns [`OrderLogError`] if it cannot be read or is invalid.
 pub fn records(
     execution: &Execution,
     key: &VerifierKey,
@@ -210,17 +205,36 @@ pub fn records(
     let path = path(execution);
     let bytes = std::fs::read(&path).map_err(FileError::at("read", &path))?;
     let mut auditor = Auditor::new(key.clone());
-    let mut frames = FrameReader::new();
-    let mut rest = bytes.as_slice();
     let mut all = Vec::new();
+    audit_records(&mut auditor, &bytes, |record| {
+        all.push(record);
+        Ok(())
+    })?;
+    Ok(all)
+}
+
+/// Verifies a log and passes on each of its records.
+#[expect(
+    clippy::expect_used,
+    reason = "with a default in its place, a log cut short by a defect would read as complete"
+)]
+fn audit_records(
+    auditor: &mut Auditor,
+    bytes: &[u8],
+    mut accept: impl FnMut(OrderLogRecord) -> Result<(), CborError>,
+) -> Result<(), OrderLogError> {
+    let mut frames = FrameReader::new();
+    let mut rest = bytes;
     loop {
         let parsed = frames.parse(rest)?;
-        rest = rest.get(parsed.consumed..).unwrap_or_default();
+        rest = rest
+            .get(parsed.consumed..)
+            .expect("invariant: a frame lies within the bytes that it was parsed from");
         let Some(frame) = parsed.frame else {
-            return Ok(all);
+            return Ok(());
         };
         if let AuditedFrame::Entry { body, .. } = auditor.frame(frame)? {
-            all.push(OrderLogRecord::decode(body)?);
+            accept(OrderLogRecord::decode(body)?)?;
         }
     }
 }
@@ -234,13 +248,13 @@ impl KnownOrders {
                 order.marks.push(DurableMark::Spent);
                 order.token = Some(token);
             }
-            OrderLogRecord::Ended(one) => {
-                let order = self.orders.entry(one.sequence).or_default();
-                order.marks.push(DurableMark::Ended(one.end));
+            OrderLogRecord::Ended(outcome) => {
+                let order = self.orders.entry(outcome.sequence).or_default();
+                order.marks.push(DurableMark::Ended(outcome.end));
             }
-            OrderLogRecord::Lease { epoch, .. } => self.epoch = epoch,
-            OrderLogRecord::Reconciled(one) if one.occasion == ReconcileTrigger::Baseline => {
-                self.baseline = Some(one);
+            OrderLogRecord::Lease { epoch, .. } => self.fencing_token = epoch,
+            OrderLogRecord::Reconciled(books) if books.occasion == ReconcileTrigger::Baseline => {
+                self.baseline = Some(books);
             }
             OrderLogRecord::Open { .. }
             | OrderLogRecord::Unknown { .. }

@@ -1,86 +1,17 @@
-//! The paper venue: the simulated one behind the gateway's door. It lives in this process, so what it
-//! had before a crash comes back while the run decides again.
+//! The paper venue: the simulated venue behind the gateway. It lives in this process, so the orders
+//! it had before a crash return while the run replays.
 
 use std::collections::BTreeSet;
 
 use counterfoil_trading::execution::Delivery;
 use counterfoil_trading::gateway::{SubmissionEnd, VenueOrderId};
 use counterfoil_trading::manifest::RunSetup;
-use counterfoil_trading::record::{RunStop, StopCause};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::venue::simulated::SimulatedVenue;
 use counterfoil_trading::venue::{Venue as _, VenueError};
 
-use crate::orders::reconcile::Holdings;
-
-use super::client::{Cleared, Found, Reply, VenueClient};
-
-/// What a venue said beside deliveries.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Heard {
-    /// Why the run must end, if it must.
-    pub stop: Option<RunStop>,
-    /// Whether its connection was lost and is back.
-    pub is_back: bool,
-    /// Whether it spoke of an order that the run did not send.
-    pub is_foreign: bool,
-}
-
-impl Heard {
-    /// Something that cannot be: the first reason counts.
-    pub(super) fn stop_for(&mut self, message: String) {
-        self.stop.get_or_insert(RunStop {
-            cause: StopCause::VenueUnclear,
-            message,
-        });
-    }
-}
-
-/// What says what became of the orders at a venue, slice by slice.
-pub trait Market {
-    /// Whether what is delivered with a slice is in the journal already.
-    fn is_recorded(&self, _slice: &Slice) -> bool {
-        false
-    }
-
-    /// Takes in what happened since the last time.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`VenueError`] if the venue cannot say: nothing is lost.
-    fn listen(&mut self) -> Result<Heard, VenueError> {
-        Ok(Heard::default())
-    }
-
-    /// The venue's books, and what happened until they were read; `None` where there are none apart
-    /// from the run's.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`VenueError`] if the venue cannot say.
-    fn look(&mut self) -> Result<Option<(Holdings, Heard)>, VenueError> {
-        Ok(None)
-    }
-
-    /// What is to be delivered with the next slice.
-    fn pending(&self) -> &[Delivery] {
-        &[]
-    }
-
-    /// As [`Venue::answers`](counterfoil_trading::venue::Venue::answers).
-    fn answers(&mut self, deliveries: &mut Vec<Delivery>);
-
-    /// As [`Venue::executions`](counterfoil_trading::venue::Venue::executions).
-    ///
-    /// # Errors
-    ///
-    /// Returns [`VenueError`] if the venue cannot say.
-    fn executions(
-        &mut self,
-        slice: &Slice,
-        deliveries: &mut Vec<Delivery>,
-    ) -> Result<(), VenueError>;
-}
+use super::client::{ClearedIntent, VenueClient, VenueLookup, VenueReply};
+use super::deliveries::DeliverySource;
 
 /// The simulated venue on live bars.
 #[derive(Debug)]
@@ -90,7 +21,7 @@ pub struct PaperVenue {
 }
 
 impl PaperVenue {
-    /// A venue at which nothing was traded yet.
+    /// A venue without orders.
     #[must_use]
     pub fn new(setup: &RunSetup) -> Self {
         Self {
@@ -99,11 +30,11 @@ impl PaperVenue {
         }
     }
 
-    fn take(&mut self, order: &Cleared<'_>) -> Reply {
+    fn receive(&mut self, order: &ClearedIntent<'_>) -> VenueReply {
         if self.has.insert(order.id().clone()) {
             self.inner.receive(order.released());
         }
-        Reply::Known
+        VenueReply::Known
     }
 }
 
@@ -112,34 +43,34 @@ impl VenueClient for PaperVenue {
         "paper"
     }
 
-    fn submit(&mut self, order: &Cleared<'_>) -> Reply {
-        self.take(order)
+    fn submit(&mut self, order: &ClearedIntent<'_>) -> VenueReply {
+        self.receive(order)
     }
 
-    fn cancel(&mut self, cancel: &Cleared<'_>) -> Reply {
-        self.take(cancel)
+    fn cancel(&mut self, cancel: &ClearedIntent<'_>) -> VenueReply {
+        self.receive(cancel)
     }
 
-    fn replace(&mut self, order: &Cleared<'_>) -> Reply {
-        self.take(order)
+    fn replace(&mut self, order: &ClearedIntent<'_>) -> VenueReply {
+        self.receive(order)
     }
 
-    fn lookup(&mut self, id: &VenueOrderId) -> Found {
+    fn lookup(&mut self, id: &VenueOrderId) -> VenueLookup {
         if self.has.contains(id) {
-            Found::Over
+            VenueLookup::Over
         } else {
-            Found::NotFound
+            VenueLookup::NotFound
         }
     }
 
-    fn restore(&mut self, order: &Cleared<'_>, end: SubmissionEnd) {
+    fn restore(&mut self, order: &ClearedIntent<'_>, end: SubmissionEnd) {
         if end != SubmissionEnd::NotSent {
-            let _known = self.take(order);
+            let _known = self.receive(order);
         }
     }
 }
 
-impl Market for PaperVenue {
+impl DeliverySource for PaperVenue {
     fn answers(&mut self, deliveries: &mut Vec<Delivery>) {
         self.inner.answers(deliveries);
     }

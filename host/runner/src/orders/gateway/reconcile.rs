@@ -1,5 +1,5 @@
-//! When the venue's books are looked at, and what is written down of it: at start, after each lost
-//! connection, when somebody else traded, and now and then.
+//! When the venue's books are reconciled, and what is recorded of it: at the start, after each lost
+//! connection, after an order of another program, and at intervals.
 
 use counterfoil_trading::gateway::{
     OrderLogRecord, ReconcileTrigger, Reconciliation, VenueDifference,
@@ -11,23 +11,23 @@ use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::venue::VenueError;
 
 use super::client::VenueClient;
-use super::paper::{Heard, Market};
-use super::{BookTerms, Gateway, GatewayError};
+use super::deliveries::{DeliverySource, VenueNotices};
+use super::{Gateway, GatewayError, ReconcileConfig};
 use crate::clock;
-use crate::orders::reconcile::{Baseline, Found, Holdings, compare, ours};
+use crate::orders::reconcile::{Baseline, BookDifference, Holdings, compare, expected_holdings};
 
 /// What is known of the venue's books.
 #[derive(Debug)]
-pub(super) struct Watch {
-    terms: BookTerms,
+pub(super) struct BooksWatch {
+    terms: ReconcileConfig,
     baseline: Option<Baseline>,
-    /// When they were looked at last in this process.
+    /// When they were last read in this process.
     last: Option<UnixNanos>,
 }
 
-impl Watch {
-    /// With the books as they were when the run began, if it began before this process.
-    pub(super) fn new(terms: BookTerms, began: Option<Reconciliation>) -> Self {
+impl BooksWatch {
+    /// Starts from the books as they were when the run began, if an earlier process recorded them.
+    pub(super) fn new(terms: ReconcileConfig, began: Option<Reconciliation>) -> Self {
         let mut watch = Self {
             terms,
             baseline: None,
@@ -47,15 +47,15 @@ impl Watch {
         });
     }
 
-    /// Whether and why it is time to look.
-    fn due(&self, heard: &Heard, now: UnixNanos) -> Option<ReconcileTrigger> {
+    /// Why the books are due, if they are.
+    fn due(&self, notices: &VenueNotices, now: UnixNanos) -> Option<ReconcileTrigger> {
         let Some(last) = self.last else {
             return Some(ReconcileTrigger::Start);
         };
-        if heard.is_back {
+        if notices.is_back {
             return Some(ReconcileTrigger::Reconnect);
         }
-        if heard.is_foreign {
+        if notices.is_foreign {
             return Some(ReconcileTrigger::ForeignOrder);
         }
         let passed = now.0.saturating_sub(last.0);
@@ -63,9 +63,9 @@ impl Watch {
     }
 }
 
-impl<V: VenueClient + Market> Gateway<V> {
-    /// Looks at the venue's books as a run begins, and writes down what the account holds besides it.
-    /// A run that goes on has that in its log.
+impl<V: VenueClient + DeliverySource> Gateway<V> {
+    /// Reads the venue's books as a run begins, and records what the account holds beside the run.
+    /// A resumed run has that in its log.
     ///
     /// # Errors
     ///
@@ -74,19 +74,23 @@ impl<V: VenueClient + Market> Gateway<V> {
         if self.watch.baseline.is_some() {
             return Ok(());
         }
-        let Some((theirs, heard)) = self.venue.look()? else {
+        let Some((theirs, notices)) = self.venue.read_books()? else {
             return Ok(());
         };
-        if let Some(stop) = heard.stop {
+        if let Some(stop) = notices.stop {
             return Err(GatewayError::Books {
                 reason: stop.message,
             });
         }
         if let Some((name, _)) = theirs.foreign.first_key_value() {
             return Err(GatewayError::Books {
-                reason: format!("the account has an open order {name} in an instrument of the run"),
+                reason: format!(
+                    "the account has an open order {name} in an instrument of the run; cancel it first"
+                ),
             });
         }
+        // Everything the account holds now belongs to someone else: without this record a resumed
+        // run would count it as its own difference, or as its own position.
         let record = record_of(ReconcileTrigger::Baseline, &theirs);
         self.log
             .append(&OrderLogRecord::Reconciled(record.clone()))?;
@@ -95,37 +99,39 @@ impl<V: VenueClient + Market> Gateway<V> {
         Ok(())
     }
 
-    /// Before a slice: takes in what the venue said, and looks at its books where it is time.
+    /// Before a slice: applies the reports of the venue, and reconciles its books when due.
     pub(super) fn check_books(
         &mut self,
         slice: &Slice,
         account: &AccountView<'_>,
     ) -> Result<Option<RunStop>, VenueError> {
+        // While recorded slices replay, the venue is ahead of the run's books: everything would
+        // differ.
         if self.venue.is_recorded(slice) {
             return Ok(None);
         }
-        let heard = self.venue.listen()?;
-        if heard.stop.is_some() {
-            return Ok(heard.stop);
+        let notices = self.venue.apply_reports()?;
+        if notices.stop.is_some() {
+            return Ok(notices.stop);
         }
-        let Some(occasion) = self.watch.due(&heard, clock::now()) else {
+        let Some(occasion) = self.watch.due(&notices, clock::now()) else {
             return Ok(None);
         };
-        let Some((theirs, heard)) = self.venue.look()? else {
+        let Some((theirs, notices)) = self.venue.read_books()? else {
             return Ok(None);
         };
-        if heard.stop.is_some() {
-            return Ok(heard.stop);
+        if notices.stop.is_some() {
+            return Ok(notices.stop);
         }
-        self.hold(occasion, account, &theirs)
+        self.reconcile_books(occasion, account, &theirs)
             .map_err(|error| VenueError {
                 reason: error.to_string(),
             })
     }
 
-    /// Holds the venue's books against the run's and writes down both what they hold and each
-    /// difference; the run must end if one is not tolerated.
-    fn hold(
+    /// Compares the venue's books with the run's and records what they hold and each difference;
+    /// returns a stop if one exceeds its tolerance.
+    fn reconcile_books(
         &mut self,
         occasion: ReconcileTrigger,
         account: &AccountView<'_>,
@@ -133,36 +139,37 @@ impl<V: VenueClient + Market> Gateway<V> {
     ) -> Result<Option<RunStop>, GatewayError> {
         let terms = &self.watch.terms;
         let instruments = &terms.instruments;
-        let none = || GatewayError::Books {
-            reason: "an amount does not fit".to_owned(),
+        let overflow = || GatewayError::Books {
+            reason: "an amount is out of range".to_owned(),
         };
         let baseline = self.watch.baseline.as_ref().ok_or(GatewayError::Books {
-            reason: "the order log does not say what the account held when the run began"
-                .to_owned(),
+            reason: "the order log has no record of the account at the start of the run".to_owned(),
         })?;
-        // What was withheld is told with the next slice as well.
+        // Withheld orders are delivered with the next slice as well.
         let mut pending = self.withheld.clone();
         pending.extend_from_slice(self.venue.pending());
-        let expected = ours(account, &pending, instruments).ok_or_else(none)?;
+        let expected = expected_holdings(account, &pending, instruments).ok_or_else(overflow)?;
         let tolerance = terms.cash_tolerance;
-        let found = compare(&expected, theirs, (baseline, tolerance), instruments);
-        let found = found.ok_or_else(none)?;
+        let differences =
+            compare(&expected, theirs, baseline, tolerance, instruments).ok_or_else(overflow)?;
+        // Both sides are recorded before the run is stopped for them: the stop record names one
+        // difference, and an auditor needs all of them.
         let record = record_of(occasion, theirs);
         let time = record.time;
         self.log.append(&OrderLogRecord::Reconciled(record))?;
         self.watch.last = Some(time);
-        for one in &found {
+        for difference in &differences {
             self.log
                 .append(&OrderLogRecord::Difference(VenueDifference {
-                    what: one.what.clone(),
-                    ours: one.ours.clone(),
-                    theirs: one.theirs.clone(),
-                    explanation: one.explanation.to_owned(),
-                    tolerance: one.tolerance.clone(),
+                    what: difference.what.clone(),
+                    ours: difference.ours.clone(),
+                    theirs: difference.theirs.clone(),
+                    explanation: difference.explanation.to_owned(),
+                    tolerance: difference.tolerance.clone(),
                     time,
                 }))?;
         }
-        let beyond = found.iter().find(|one| !one.is_tolerated);
+        let beyond = differences.iter().find(|found| !found.is_tolerated);
         Ok(beyond.map(stop_for))
     }
 }
@@ -177,7 +184,7 @@ fn record_of(occasion: ReconcileTrigger, theirs: &Holdings) -> Reconciliation {
     }
 }
 
-fn stop_for(found: &Found) -> RunStop {
+fn stop_for(found: &BookDifference) -> RunStop {
     RunStop {
         cause: StopCause::VenueDiffers,
         message: format!(

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use counterfoil_connect::feed::event::{FeedEvent, Treatment};
-use counterfoil_connect::feed::inbox::{Heard, Inbox};
-use counterfoil_connect::feed::slicer::{Sliced, Slicer};
+use counterfoil_connect::feed::event::{FeedEvent, FeedTreatment};
+use counterfoil_connect::feed::inbox::{EventRead, FeedInbox};
+use counterfoil_connect::feed::slicer::{SliceProgress, Slicer};
 use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::instrument::InstrumentId;
 use counterfoil_trading::record::RefusedInput;
@@ -16,16 +16,16 @@ use super::{DecidedBars, FeedError, FeedItem, SILENCE_MAX, SliceFeed};
 
 /// A source of a venue's events.
 pub trait EventSource {
-    /// The next event; [`Heard::Nothing`] every [`SILENCE_MAX`] while there is no event.
+    /// The next event; [`EventRead::Nothing`] every [`SILENCE_MAX`] while there is no event.
     ///
     /// # Errors
     ///
     /// Returns an error if no further event may be taken.
-    fn next_event(&mut self) -> io::Result<Heard>;
+    fn next_event(&mut self) -> io::Result<EventRead>;
 }
 
-impl EventSource for Inbox {
-    fn next_event(&mut self) -> io::Result<Heard> {
+impl EventSource for FeedInbox {
+    fn next_event(&mut self) -> io::Result<EventRead> {
         Ok(self.wait(SILENCE_MAX))
     }
 }
@@ -37,7 +37,7 @@ pub struct ConnectedFeed<S> {
     source: S,
     slicer: Slicer,
     decided: BTreeMap<(UnixNanos, InstrumentId), ClosedBar>,
-    /// Whether [`Slicer::next`] may hold a whole slice that is not given yet.
+    /// Whether [`Slicer::start_next`] may hold a whole slice that is not given yet.
     is_fresh: bool,
 }
 
@@ -63,13 +63,14 @@ impl<S: EventSource> ConnectedFeed<S> {
             }
         }
         match event.treatment() {
-            Treatment::Skip => FeedItem::Known,
-            Treatment::Decide | Treatment::EndSlice | Treatment::Record | Treatment::End => {
-                FeedItem::Refused(RefusedInput {
-                    reason: event.reason(),
-                    input: event.input(),
-                })
-            }
+            FeedTreatment::Skip => FeedItem::Known,
+            FeedTreatment::Decide
+            | FeedTreatment::EndSlice
+            | FeedTreatment::Record
+            | FeedTreatment::End => FeedItem::Refused(RefusedInput {
+                reason: event.reason(),
+                input: event.input(),
+            }),
         }
     }
 }
@@ -78,16 +79,16 @@ impl<S: EventSource> SliceFeed for ConnectedFeed<S> {
     fn next(&mut self, slice: &mut Slice) -> Result<FeedItem, FeedError> {
         slice.clear();
         loop {
-            if core::mem::take(&mut self.is_fresh) && self.slicer.next(slice)? {
+            if core::mem::take(&mut self.is_fresh) && self.slicer.start_next(slice)? {
                 self.is_fresh = true;
                 return Ok(FeedItem::Slice);
             }
             let event = match self.source.next_event().map_err(FeedError::Stream)? {
-                Heard::Event(event) => event,
-                Heard::Nothing => return Ok(FeedItem::Nothing),
+                EventRead::Event(event) => event,
+                EventRead::Nothing => return Ok(FeedItem::Nothing),
                 // The open slice is given before the end: its bars are closed, and a run that stops here has decided
                 // everything that it received.
-                Heard::End => {
+                EventRead::End => {
                     let is_left = self.slicer.finish(slice);
                     return Ok(if is_left {
                         FeedItem::Slice
@@ -96,13 +97,13 @@ impl<S: EventSource> SliceFeed for ConnectedFeed<S> {
                     });
                 }
             };
-            match self.slicer.take(event, slice)? {
-                Sliced::Waiting => {}
-                Sliced::Whole => {
+            match self.slicer.push(event, slice)? {
+                SliceProgress::Waiting => {}
+                SliceProgress::Whole => {
                     self.is_fresh = true;
                     return Ok(FeedItem::Slice);
                 }
-                Sliced::Note(event) => return Ok(self.note(&event)),
+                SliceProgress::Note(event) => return Ok(self.note(&event)),
             }
         }
     }
@@ -131,7 +132,7 @@ mod tests {
 
     /// The items of a feed of two instruments, as text.
     fn items(events: Vec<FeedEvent>, decided: DecidedBars) -> Vec<String> {
-        let (sender, inbox) = Inbox::pair().unwrap();
+        let (sender, inbox) = FeedInbox::pair().unwrap();
         for event in events {
             sender.try_send(event).unwrap();
         }
@@ -171,7 +172,7 @@ mod tests {
             FeedEvent::Closed(bar(1, 20)),
             FeedEvent::Closed(bar(0, 30)),
             FeedEvent::Closed(bar(0, 40)),
-            FeedEvent::SessionEnd {
+            FeedEvent::Ended {
                 reason: "denied".to_owned(),
             },
         ];

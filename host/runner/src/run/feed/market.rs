@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use counterfoil_connect::feed::inbox::Inbox;
-use counterfoil_connect::feed::market::Market;
+use counterfoil_connect::feed::inbox::FeedInbox;
+use counterfoil_connect::feed::market::MarketSource;
 use counterfoil_trading::instrument::InstrumentId;
 use counterfoil_trading::manifest::{Manifest, RunSetup};
 use counterfoil_trading::slice::Slice;
@@ -51,7 +51,7 @@ impl<R: LineSource + Send> BarSource for R {
 #[derive(Clone, Debug)]
 pub struct MarketBars {
     pub venues: Arc<Venues>,
-    pub market: Market,
+    pub market: MarketSource,
 }
 
 impl MarketBars {
@@ -61,7 +61,7 @@ impl MarketBars {
         manifest: &Manifest,
         setup: &RunSetup,
         decided: DecidedBars,
-        wrap: impl FnOnce(Inbox) -> S,
+        wrap: impl FnOnce(FeedInbox) -> S,
     ) -> Result<ConnectedFeed<S>, Box<VenuesError>> {
         let mut last: BTreeMap<InstrumentId, UnixNanos> = BTreeMap::new();
         for (close, instrument) in decided.bars.keys() {
@@ -70,7 +70,7 @@ impl MarketBars {
         }
         let inbox = self
             .venues
-            .connect(self.market, (manifest, setup), last)
+            .connect(self.market, manifest, setup, last)
             .map_err(Box::new)?;
         // The venue sends history from each instrument's last decided bar on, so a gap while the process was down is
         // filled with closed bars instead of being skipped.
@@ -103,7 +103,7 @@ impl<R: LineSource, S: EventSource> SliceFeed for AnyFeed<R, S> {
 }
 
 impl<R: LineSource + Send> BarSource for FeedSource<R> {
-    type Feed = AnyFeed<R, Inbox>;
+    type Feed = AnyFeed<R, FeedInbox>;
 
     fn open(
         self,
@@ -126,7 +126,7 @@ impl<R: LineSource + Send> FeedSource<R> {
         manifest: &Manifest,
         setup: &RunSetup,
         decided: DecidedBars,
-        wrap: impl FnOnce(Inbox) -> S,
+        wrap: impl FnOnce(FeedInbox) -> S,
     ) -> Result<AnyFeed<R, S>, Box<VenuesError>> {
         match self {
             Self::Lines(lines) => Ok(AnyFeed::Lines(lines.open(manifest, setup, decided)?)),

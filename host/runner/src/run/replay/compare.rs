@@ -10,7 +10,7 @@ use super::{RecordDifference, ReplayError};
 use crate::run::journal::ReadJournalError;
 
 /// Compares the records of one slice.
-pub(super) struct RecordComparer<'a> {
+pub(super) struct ReplayComparer<'a> {
     recorded: &'a RecordedSlice,
     next: usize,
 }
@@ -31,7 +31,7 @@ impl core::fmt::Display for ReplayStop {
     }
 }
 
-impl<'a> RecordComparer<'a> {
+impl<'a> ReplayComparer<'a> {
     pub(super) const fn new(recorded: &'a RecordedSlice) -> Self {
         Self { recorded, next: 0 }
     }
@@ -75,7 +75,7 @@ impl<'a> RecordComparer<'a> {
     }
 }
 
-impl Journal for RecordComparer<'_> {
+impl Journal for ReplayComparer<'_> {
     type Error = ReplayStop;
 
     fn accept(&mut self, record: RecordBytes<'_>) -> Result<(), ReplayStop> {

@@ -15,8 +15,8 @@ use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::venue::recorded_broker::RecordedBroker;
 
 use super::ResumeError;
-use crate::orders::gateway::DecidedBefore;
-use crate::orders::gateway::broker::Recorded;
+use crate::orders::gateway::PriorDecisions;
+use crate::orders::gateway::broker::RecordedDeliveries;
 use crate::run::feed::DecidedBars;
 use crate::run::journal::{JournalHead, JournalReader, ReadJournalError};
 
@@ -33,7 +33,7 @@ pub(super) struct RecordedRun {
     pub(super) is_ahead: bool,
     is_faulted: bool,
     /// The token of every plan that a decision of a live run authorized, with the decision's time.
-    pub(super) plans: DecidedBefore,
+    pub(super) plans: PriorDecisions,
     decided: UnixNanos,
     /// The times of a feed's decisions, in order.
     pub(super) times: VecDeque<Option<(UnixNanos, UnixNanos)>>,
@@ -44,7 +44,7 @@ pub(super) struct RecordedRun {
     /// The records before the bars of the next slice.
     next: Option<UndecidedSlice>,
     /// Broker reports, and until when they are recorded.
-    broker_reports: Recorded,
+    broker_reports: RecordedDeliveries,
 }
 
 /// A slice without a decided bar.
@@ -196,7 +196,7 @@ impl RecordedRun {
         Ok(())
     }
 
-    pub(super) fn take_broker_reports(&mut self) -> Recorded {
+    pub(super) fn take_broker_reports(&mut self) -> RecordedDeliveries {
         core::mem::take(&mut self.broker_reports)
     }
 

@@ -1,8 +1,8 @@
-//! The orders that a run has at a broker, by both their names.
+//! The orders of a run at a broker, by both their names.
 
 use std::collections::BTreeMap;
 
-use counterfoil_connect::broker::order::{NewOrder, OrderName, Terms, VenueFill, VenueStatus};
+use counterfoil_connect::broker::order::{NewOrder, OrderName, OrderTerms, VenueFill, VenueStatus};
 use counterfoil_trading::costs::LiquiditySide;
 use counterfoil_trading::execution::{Delivery, Fill, OrderCode, OrderEvent};
 use counterfoil_trading::gateway::VenueOrderId;
@@ -10,43 +10,42 @@ use counterfoil_trading::order::{ClientOrderId, Order, OrderStatus};
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::{Money, Quantity};
 
-/// One order, as far as the strategy heard of it or will with the next slice.
+/// One order, as far as the strategy knows it, or will with the next slice.
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
+pub(super) struct BrokerOrder {
     pub(super) order: Order,
     pub(super) name: OrderName,
-    /// How much has filled.
+    /// Cumulative filled quantity.
     pub(super) filled: i64,
-    /// Whether nothing more is told of it.
+    /// Whether nothing more is delivered for it.
     pub(super) is_over: bool,
-    /// Whether the broker's desk knows it.
+    /// Whether the broker's order tracker has it.
     pub(super) is_known: bool,
-    /// The executions.
     pub(super) fills: Vec<VenueFill>,
     is_accepted: bool,
-    /// How it ended, while executions from before its end are still to come.
+    /// How it ended, while executions from before its end are outstanding.
     ended: Option<OrderStatus>,
 }
 
-/// All of them.
+/// All orders of a run.
 #[derive(Debug, Default)]
-pub(super) struct Orders {
-    all: BTreeMap<ClientOrderId, Entry>,
+pub(super) struct BrokerOrders {
+    all: BTreeMap<ClientOrderId, BrokerOrder>,
     ids: BTreeMap<OrderName, ClientOrderId>,
 }
 
-impl Orders {
-    /// The entry of an order, made if there is none.
+impl BrokerOrders {
+    /// The entry of an order, created if there is none.
     pub(super) fn add(
         &mut self,
         id: &VenueOrderId,
         order: &Order,
         is_known: bool,
-    ) -> Result<&mut Entry, String> {
+    ) -> Result<&mut BrokerOrder, String> {
         let name = super::name_of(id)?;
         self.ids.insert(name.clone(), order.client_order_id);
         let entry = self.all.entry(order.client_order_id);
-        let entry = entry.or_insert_with(|| Entry {
+        let entry = entry.or_insert_with(|| BrokerOrder {
             order: *order,
             name,
             filled: 0,
@@ -60,11 +59,11 @@ impl Orders {
         Ok(entry)
     }
 
-    pub(super) fn get_mut(&mut self, id: ClientOrderId) -> Option<&mut Entry> {
+    pub(super) fn get_mut(&mut self, id: ClientOrderId) -> Option<&mut BrokerOrder> {
         self.all.get_mut(&id)
     }
 
-    pub(super) fn named(&mut self, name: &OrderName) -> Option<&mut Entry> {
+    pub(super) fn named(&mut self, name: &OrderName) -> Option<&mut BrokerOrder> {
         let id = self.ids.get(name)?;
         self.all.get_mut(id)
     }
@@ -73,13 +72,13 @@ impl Orders {
         self.ids.get(name).copied()
     }
 
-    /// Orders that the broker's desk does not know of, and of which something may come.
-    pub(super) fn forgotten(&mut self) -> impl Iterator<Item = &mut Entry> {
+    /// Orders that the broker's order tracker does not have, and that can still have events.
+    pub(super) fn forgotten(&mut self) -> impl Iterator<Item = &mut BrokerOrder> {
         let all = self.all.values_mut();
         all.filter(|entry| !entry.is_known && !entry.is_over)
     }
 
-    /// Takes over what the journal has.
+    /// Applies a delivery of the journal.
     pub(super) fn recorded(&mut self, delivery: &Delivery) {
         match delivery {
             Delivery::Fill(fill) => {
@@ -107,12 +106,12 @@ impl Orders {
     }
 }
 
-impl Entry {
-    /// What is sent to the broker.
+impl BrokerOrder {
+    /// The order as it is sent to the broker.
     pub(super) fn wanted(&self) -> NewOrder {
         NewOrder {
             name: self.name.clone(),
-            terms: Terms {
+            terms: OrderTerms {
                 instrument: self.order.instrument,
                 side: self.order.side,
                 quantity: self.order.quantity,
@@ -136,7 +135,7 @@ impl Entry {
         Quantity(self.order.quantity.0.saturating_sub(self.filled))
     }
 
-    /// The order stands elsewhere at the broker.
+    /// The status at the broker changed.
     pub(super) fn moved(&mut self, status: VenueStatus, out: &mut Vec<Delivery>) {
         match status {
             VenueStatus::Working if !self.is_accepted => {
@@ -156,7 +155,7 @@ impl Entry {
         }
     }
 
-    /// One execution. The broker's price is the price; it is booked with the slice that follows.
+    /// One execution. The broker's price is the price; it is booked with the next slice.
     pub(super) fn filled(&mut self, fill: VenueFill) -> Delivery {
         self.filled = fill.filled.0;
         self.fills.push(fill);
@@ -176,7 +175,7 @@ impl Entry {
         })
     }
 
-    /// Nothing more comes of it: its end is told, if its last execution was not.
+    /// No further event follows: delivers its end, if its last execution did not.
     pub(super) fn end(&mut self, out: &mut Vec<Delivery>) {
         self.is_over = true;
         if let Some(status) = self.ended.take() {

@@ -1,29 +1,21 @@
 //! Ingestion of more rows than are held in memory: the result is the same as with all of them in
 //! memory, and the same as a model says.
-#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 use core::fmt::Write as _;
 use std::collections::BTreeMap;
 
-use cap_std::ambient_authority;
-use cap_std::fs::Dir;
 use counterfoil_snapshot::layers::ingest::IngestOutcome;
-use counterfoil_snapshot::snapshot_store::SnapshotStore;
 use counterfoil_snapshot::source::choices::SourceKind;
 use counterfoil_snapshot::source::options::{IngestLimits, IngestOptions, SideFile};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::DAY_NANOS;
 use proptest::prelude::*;
 
-/// Ingests a file with so many rows in memory, and gives the store, too.
-fn ingest(
-    csv: &str,
-    options: &IngestOptions,
-    rows_in_memory: usize,
-) -> (tempfile::TempDir, SnapshotStore, IngestOutcome) {
-    let folder = tempfile::tempdir().unwrap();
-    let dir = Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap();
-    let store = SnapshotStore::open(dir);
+use crate::test_store::{TestStore, daily};
+
+/// Ingests a file with so many rows in memory, and returns the store as well.
+fn ingest(csv: &str, options: &IngestOptions, rows_in_memory: usize) -> (TestStore, IngestOutcome) {
+    let data = TestStore::new();
     let options = IngestOptions {
         limits: IngestLimits {
             rows_in_memory,
@@ -31,11 +23,11 @@ fn ingest(
         },
         ..options.clone()
     };
-    let done = store.ingest(csv.as_bytes(), "f.csv", &options, &mut |_| {});
-    let done = done.unwrap();
-    let left = folder.path().join("normalized").read_dir().unwrap().count();
+    let done = data.ingest(csv.as_bytes(), &options).unwrap();
+    let folder = data.directory.path().join("normalized");
+    let left = folder.read_dir().unwrap().count();
     assert_eq!(left, 1, "no temporary folder is left");
-    (folder, store, done)
+    (data, done)
 }
 
 /// A row of a source: instrument, day, close, and whether the row is no bar.
@@ -85,8 +77,8 @@ fn model(rows: &[Given]) -> Model {
     model
 }
 
-fn found(store: &SnapshotStore, done: &IngestOutcome) -> Model {
-    let snapshot = store.load(&done.id).unwrap();
+fn found(data: &TestStore, done: &IngestOutcome) -> Model {
+    let snapshot = data.store.load(&done.id).unwrap();
     let selection = snapshot.select(&[], None, None).unwrap();
     let names: Vec<String> = selection
         .instruments()
@@ -113,13 +105,6 @@ fn found(store: &SnapshotStore, done: &IngestOutcome) -> Model {
     }
 }
 
-fn daily() -> IngestOptions {
-    IngestOptions {
-        timeframe: Some("1d".parse().unwrap()),
-        ..IngestOptions::default()
-    }
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -140,9 +125,9 @@ proptest! {
         // Of 1970 the days since its first, as the rows above write them.
         let day = |day: i64| day / 28 * 31 + day % 28;
         let rows: Vec<Given> = rows.into_iter().map(|(a, b, c, d)| (a, day(b), c, d)).collect();
-        let (_folder, store, done) = ingest(&csv, &daily(), few);
-        prop_assert_eq!(found(&store, &done), model(&rows));
-        let (_folder, _, whole) = ingest(&csv, &daily(), 100_000);
+        let (data, done) = ingest(&csv, &daily(), few);
+        prop_assert_eq!(found(&data, &done), model(&rows));
+        let (_, whole) = ingest(&csv, &daily(), 100_000);
         prop_assert_eq!(done.id, whole.id);
     }
 }
@@ -186,11 +171,11 @@ fn trades_of_few_in_memory_become_the_same_bars_and_repeats_are_told_by_line() {
         timeframe: Some("1m".parse().unwrap()),
         ..IngestOptions::default()
     };
-    let (_few, store, few) = ingest(&csv, &options, 3);
-    let (_all, _, all) = ingest(&csv, &options, 100_000);
+    let (data, few) = ingest(&csv, &options, 3);
+    let (_, all) = ingest(&csv, &options, 100_000);
     assert_eq!(few.id, all.id);
     assert_eq!(few.manifest.instruments.len(), 2);
-    assert_eq!(found(&store, &few).quarantine, expected);
+    assert_eq!(found(&data, &few).quarantine, expected);
 }
 
 #[test]
@@ -216,8 +201,8 @@ fn a_ticker_that_changes_hands_does_so_however_few_rows_are_in_memory() {
         }),
         ..IngestOptions::default()
     };
-    let (_few, store, few) = ingest(&csv, &options, 2);
-    let (_all, _, all) = ingest(&csv, &options, 100_000);
+    let (data, few) = ingest(&csv, &options, 2);
+    let (_, all) = ingest(&csv, &options, 100_000);
     assert_eq!(few.id, all.id);
     let bars: Vec<(&str, u64)> = few
         .manifest
@@ -226,6 +211,6 @@ fn a_ticker_that_changes_hands_does_so_however_few_rows_are_in_memory() {
         .map(|one| (one.symbol.as_str(), one.bars))
         .collect();
     assert_eq!(bars, [("FB", 28), ("META", 14), ("OLD", 9)]);
-    let found = found(&store, &few);
+    let found = found(&data, &few);
     assert_eq!(found.quarantine.len(), 24, "{:?}", found.quarantine);
 }

@@ -1,16 +1,16 @@
-//! What is known of one order while it is carried. It must never decide what comes next.
+//! The attempt to carry one order: what is known of it so far. It must never decide the next step.
 
 use counterfoil_trading::gateway::{SubmissionEvent, SubmissionState, TokenRefusal, VenueAnswer};
 use counterfoil_trading::time::UnixNanos;
 
-use super::client::Reply;
+use super::client::VenueReply;
 use super::token::SignedToken;
 
-/// One order on its way.
-pub(super) struct Course {
+/// One order being carried.
+pub(super) struct OrderAttempt {
     pub(super) life: SubmissionState,
     pub(super) not_after: UnixNanos,
-    /// Why it may not be sent by this process, though it was decided before.
+    /// Why this process may not send it, although an earlier one decided it.
     pub(super) lapsed: Option<TokenRefusal>,
     pub(super) token: Option<SignedToken>,
     pub(super) refusal: Option<TokenRefusal>,
@@ -18,20 +18,22 @@ pub(super) struct Course {
     pub(super) lookups: u32,
 }
 
-impl Course {
+impl OrderAttempt {
+    /// The order is not sent, for this reason.
     pub(super) fn withhold(&mut self, refusal: TokenRefusal) -> SubmissionEvent {
         self.refusal = Some(refusal);
         SubmissionEvent::Withhold
     }
 
-    pub(super) fn heard(&mut self, reply: Reply) -> VenueAnswer {
+    /// Keeps the reason of a reply for the order log.
+    pub(super) fn record_reply(&mut self, reply: VenueReply) -> VenueAnswer {
         match reply {
-            Reply::Known => VenueAnswer::Known,
-            Reply::Refused(why) => {
+            VenueReply::Known => VenueAnswer::Known,
+            VenueReply::Refused(why) => {
                 self.detail = why;
                 VenueAnswer::Refused
             }
-            Reply::Unknown(why) => {
+            VenueReply::Unknown(why) => {
                 self.detail = why;
                 VenueAnswer::Unknown
             }

@@ -1,5 +1,4 @@
 //! Whole snapshots: made of files good and bad, read back, and changed by a stranger.
-#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 use core::fmt::Write as _;
 use std::collections::BTreeMap;
@@ -7,12 +6,9 @@ use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use cap_std::ambient_authority;
-use cap_std::fs::Dir;
 use counterfoil_base::digest::Digest;
 use counterfoil_snapshot::error::IngestError;
 use counterfoil_snapshot::layers::ingest::IngestOutcome;
-use counterfoil_snapshot::snapshot_store::SnapshotStore;
 use counterfoil_snapshot::source::choices::TimeMeaning;
 use counterfoil_snapshot::source::options::{IngestLimits, IngestOptions};
 use counterfoil_snapshot::store::selection::BarSelection;
@@ -22,52 +18,21 @@ use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
 use proptest::prelude::*;
 
-const HEADER: &str = "symbol,time,open,high,low,close,volume\n";
-
-/// A data directory that goes away with the test.
-struct Data {
-    directory: tempfile::TempDir,
-    store: SnapshotStore,
-}
-
-impl Data {
-    fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let dir = Dir::open_ambient_dir(directory.path(), ambient_authority()).unwrap();
-        Self {
-            directory,
-            store: SnapshotStore::open(dir),
-        }
-    }
-
-    fn ingest(&self, bytes: &[u8], options: &IngestOptions) -> Result<IngestOutcome, IngestError> {
-        self.store.ingest(bytes, "f.csv", options, &mut |_| {})
-    }
-
-    fn rows(&self, rows: &str) -> Result<IngestOutcome, IngestError> {
-        self.ingest(
-            format!("{HEADER}{rows}").as_bytes(),
-            &IngestOptions::default(),
-        )
-    }
-
-    fn select(&self, ingested: &IngestOutcome) -> BarSelection {
-        self.store
-            .load(&ingested.id)
-            .unwrap()
-            .select(&[], None, None)
-            .unwrap()
-    }
-
-    fn snapshots(&self) -> Vec<PathBuf> {
-        let entries = fs::read_dir(self.directory.path().join("snapshots")).unwrap();
-        entries.map(|entry| entry.unwrap().path()).collect()
-    }
-}
+use crate::test_store::{HEADER, TestStore, chain_text, tests_data};
 
 fn real() -> Vec<u8> {
-    let file = "../../tests/data/us-equities-daily-2000-2013.csv.gz";
-    fs::read(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap()
+    tests_data("us-equities-daily-2000-2013.csv.gz")
+}
+
+/// Ingests rows with the default options.
+fn ingest_rows(data: &TestStore, rows: &str) -> Result<IngestOutcome, IngestError> {
+    data.ingest_rows(rows, &IngestOptions::default())
+}
+
+/// The folders of all snapshots.
+fn snapshots(data: &TestStore) -> Vec<PathBuf> {
+    let entries = fs::read_dir(data.directory.path().join("snapshots")).unwrap();
+    entries.map(|entry| entry.unwrap().path()).collect()
 }
 
 fn bars(selection: &BarSelection) -> Vec<ClosedBar> {
@@ -85,17 +50,6 @@ fn bars(selection: &BarSelection) -> Vec<ClosedBar> {
     all
 }
 
-/// The whole chain of an error's messages.
-fn text(error: &dyn core::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
-}
-
 fn day(text: &str) -> Option<UnixNanos> {
     let moment: jiff::Timestamp = format!("{text}T00:00:00Z").parse().ok()?;
     i64::try_from(moment.as_nanosecond()).ok().map(UnixNanos)
@@ -103,7 +57,7 @@ fn day(text: &str) -> Option<UnixNanos> {
 
 #[test]
 fn every_row_of_the_real_file_is_a_bar_or_stands_in_quarantine() {
-    let data = Data::new();
+    let data = TestStore::new();
     let ingested = data.ingest(&real(), &IngestOptions::default()).unwrap();
     let report = &ingested.report;
     assert_eq!(report.rows, 12_154);
@@ -141,17 +95,17 @@ fn every_row_of_the_real_file_is_a_bar_or_stands_in_quarantine() {
 
 #[test]
 fn the_same_file_gives_the_same_snapshot_and_is_there_only_once() {
-    let data = Data::new();
+    let data = TestStore::new();
     let first = data.ingest(&real(), &IngestOptions::default()).unwrap();
     let second = data.ingest(&real(), &IngestOptions::default()).unwrap();
-    let elsewhere = Data::new()
+    let elsewhere = TestStore::new()
         .ingest(&real(), &IngestOptions::default())
         .unwrap();
     assert_eq!((first.id, first.already_there), (second.id, false));
     assert!(second.already_there);
     assert_eq!(first.id, elsewhere.id);
     assert_eq!(first.manifest.id().unwrap(), first.id);
-    assert_eq!(data.snapshots().len(), 1, "no temporary directory is left");
+    assert_eq!(snapshots(&data).len(), 1, "no temporary directory is left");
     let list = data.store.list().unwrap();
     assert_eq!(list.len(), 1);
     assert_eq!(list[0].manifest.as_ref().unwrap(), &first.manifest);
@@ -159,10 +113,9 @@ fn the_same_file_gives_the_same_snapshot_and_is_there_only_once() {
 
 #[test]
 fn a_snapshot_is_found_by_any_beginning_that_only_it_has() {
-    let data = Data::new();
+    let data = TestStore::new();
     assert!(data.store.list().unwrap().is_empty());
-    let id = data
-        .rows("A,2003-01-02,1,2,1,2,1\nA,2003-01-03,1,2,1,2,1\n")
+    let id = ingest_rows(&data, "A,2003-01-02,1,2,1,2,1\nA,2003-01-03,1,2,1,2,1\n")
         .unwrap()
         .id;
     for text in [
@@ -194,11 +147,13 @@ fn a_snapshot_is_found_by_any_beginning_that_only_it_has() {
 
 #[test]
 fn a_flipped_byte_in_any_file_is_caught_and_the_file_named() {
-    let data = Data::new();
-    let ingested = data
-        .rows("A,2003-01-02,1,2,1,2,1\nA,2003-01-03,1,2,1,2,1\nA,bad,1,2,1,2,1\n")
-        .unwrap();
-    let directory = &data.snapshots()[0];
+    let data = TestStore::new();
+    let ingested = ingest_rows(
+        &data,
+        "A,2003-01-02,1,2,1,2,1\nA,2003-01-03,1,2,1,2,1\nA,bad,1,2,1,2,1\n",
+    )
+    .unwrap();
+    let directory = &snapshots(&data)[0];
     let names = fs::read_dir(directory)
         .unwrap()
         .map(|entry| entry.unwrap().file_name());
@@ -234,12 +189,10 @@ fn a_flipped_byte_in_any_file_is_caught_and_the_file_named() {
 
 #[test]
 fn a_slice_is_never_read_from_a_changed_batch() {
-    let data = Data::new();
-    let ingested = data
-        .rows("A,2003-01-02,1,2,1,2,1\nA,2003-01-03,1,2,1,2,1\n")
-        .unwrap();
+    let data = TestStore::new();
+    let ingested = ingest_rows(&data, "A,2003-01-02,1,2,1,2,1\nA,2003-01-03,1,2,1,2,1\n").unwrap();
     let one = &ingested.manifest.instruments[0];
-    let path = data.snapshots()[0].join(&one.files[0].file);
+    let path = snapshots(&data)[0].join(&one.files[0].file);
     let good = fs::read(&path).unwrap();
     let batch = &one.batches[0];
     for place in batch.offset..batch.offset + batch.length {
@@ -257,7 +210,7 @@ fn a_slice_is_never_read_from_a_changed_batch() {
         );
     }
     // Ingesting again does not call a damaged snapshot "already there".
-    let again = data.rows("A,2003-01-02,1,2,1,2,1\nA,2003-01-03,1,2,1,2,1\n");
+    let again = ingest_rows(&data, "A,2003-01-02,1,2,1,2,1\nA,2003-01-03,1,2,1,2,1\n");
     assert!(again.unwrap_err().to_string().contains("damaged"));
     fs::remove_file(&path).unwrap();
     assert!(
@@ -270,7 +223,7 @@ fn a_slice_is_never_read_from_a_changed_batch() {
 
 #[test]
 fn a_range_is_one_of_open_times_and_its_commitment_is_that_of_its_bars() {
-    let data = Data::new();
+    let data = TestStore::new();
     let ingested = data.ingest(&real(), &IngestOptions::default()).unwrap();
     let snapshot = data.store.load(&ingested.id).unwrap();
     let symbols = ["MSFT".to_owned(), "AAPL".to_owned(), "FB".to_owned()];
@@ -335,7 +288,7 @@ fn a_range_is_one_of_open_times_and_its_commitment_is_that_of_its_bars() {
 
 #[test]
 fn bars_of_many_batches_are_read_whole_and_from_the_middle() {
-    let data = Data::new();
+    let data = TestStore::new();
     let mut csv = String::from("time,open,high,low,close,volume\n");
     for minute in 0..20_000 {
         let time = 1_000_000_000 + minute * 60;
@@ -367,10 +320,12 @@ fn bars_of_many_batches_are_read_whole_and_from_the_middle() {
 
 #[test]
 fn times_that_are_closes_give_the_same_bars_as_times_that_are_opens() {
-    let data = Data::new();
-    let open = data
-        .rows("A,2003-01-02T09:30:00Z,1,2,1,2,1\nA,2003-01-02T09:31:00Z,1,2,1,2,1\n")
-        .unwrap();
+    let data = TestStore::new();
+    let open = ingest_rows(
+        &data,
+        "A,2003-01-02T09:30:00Z,1,2,1,2,1\nA,2003-01-02T09:31:00Z,1,2,1,2,1\n",
+    )
+    .unwrap();
     let csv =
         format!("{HEADER}A,2003-01-02T09:31:00Z,1,2,1,2,1\nA,2003-01-02T09:32:00Z,1,2,1,2,1\n");
     let options = IngestOptions {
@@ -385,7 +340,7 @@ fn times_that_are_closes_give_the_same_bars_as_times_that_are_opens() {
 
 #[test]
 fn a_bad_row_is_quarantined_with_line_and_reason_and_the_others_are_kept() {
-    let data = Data::new();
+    let data = TestStore::new();
     let mut csv = HEADER.as_bytes().to_vec();
     csv.extend_from_slice(b"A,2003-01-04,1,2,1,2,1\n\nA,2003-01-02,1,2,1,2,1\r\n");
     csv.extend_from_slice(b"A,2003-01-02,1,2,1,2,1\nA,2003-01-02,1,2,1,2,7\n");
@@ -431,15 +386,15 @@ fn a_bad_row_is_quarantined_with_line_and_reason_and_the_others_are_kept() {
 /// Options change the default; each error must name what is wrong, and leave nothing behind.
 #[track_caller]
 fn check_refused(csv: &[u8], options: &IngestOptions, expect: &str) {
-    let data = Data::new();
+    let data = TestStore::new();
     let error = data.ingest(csv, options).unwrap_err();
-    let got = text(&error);
+    let got = chain_text(&error);
     assert!(got.contains(expect), "{got}");
     if data.directory.path().join("snapshots").exists() {
         assert!(
-            data.snapshots().is_empty(),
+            snapshots(&data).is_empty(),
             "{got}: left {:?}",
-            data.snapshots()
+            snapshots(&data)
         );
     }
 }
@@ -501,7 +456,7 @@ fn scales_and_timeframes_that_cannot_be_are_refused() {
     check_refused(
         months.as_bytes(),
         &options,
-        "A: lines 2 and 3 close at the same time as bars of 1M",
+        "A: lines 2 and 3 would close at the same time as bars of 1M",
     );
     let fine = format!(
         "{HEADER}{row}A,2003-01-03,1,2,0.000000000000000001,2,1\nA,2003-01-04,5,50,5,5,1\n"
@@ -538,7 +493,7 @@ fn a_bomb_or_a_torn_archive_is_refused() {
     check_refused(&real[..12], &any, "cannot be read after line 0");
     let mut flipped = real.clone();
     flipped[real.len() / 2] ^= 0xff;
-    assert!(Data::new().ingest(&flipped, &any).is_err());
+    assert!(TestStore::new().ingest(&flipped, &any).is_err());
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     gzip.write_all(HEADER.as_bytes()).unwrap();
     for _ in 0..64 {
@@ -570,7 +525,7 @@ fn a_bomb_or_a_torn_archive_is_refused() {
 
 #[test]
 fn price_scale_and_tick_are_the_finest_of_the_file_or_as_given() {
-    let data = Data::new();
+    let data = TestStore::new();
     let csv = format!(
         "{HEADER}A,2003-01-02,1,2.125,1,2,1.5\nB,2003-01-02,1,2.10,1,2,1\nA,2003-01-03,1,2,1,2,1\n"
     );
@@ -616,7 +571,7 @@ fn volume_scale_and_lot_are_as_given_or_refused() {
         Option<&'static str>,
         Result<(u8, u8, i64), &'static str>,
     );
-    let data = Data::new();
+    let data = TestStore::new();
     let csv = format!("{HEADER}A,2003-01-02,1,2,1,2,1.25\nA,2003-01-03,1,2,1,2,1\n");
     //  volume scale, quantity scale, lot; what comes of them, or what is said
     let table: [Case; 9] = [
@@ -661,7 +616,7 @@ proptest! {
             .prop_map(|rows| rows.into_iter().collect::<Vec<_>>())
             .prop_flat_map(|rows| (Just(rows.clone()), Just(rows).prop_shuffle()))
     ) {
-        let data = Data::new();
+        let data = TestStore::new();
         let (sorted, shuffled) = rows;
         let options = IngestOptions { timeframe: Some("1m".parse().unwrap()), ..IngestOptions::default() };
         let digests = |rows: &[((u8, i64), i64)]| {
@@ -687,12 +642,12 @@ proptest! {
         let mut csv = if gzip { vec![0x1f, 0x8b, 8, 0] } else { Vec::new() };
         csv.extend_from_slice(if header { HEADER.as_bytes() } else { b"" });
         csv.extend_from_slice(&bytes);
-        drop(Data::new().ingest(&csv, &IngestOptions::default()));
+        drop(TestStore::new().ingest(&csv, &IngestOptions::default()));
     }
 
     #[test]
     fn no_text_makes_ingestion_panic(rows in "([A-B]{0,2},[0-9:T Z.-]{0,12},[0-9.\"-]{0,5},2,1,1.5?,[0-9]{0,20}\n?){0,20}") {
-        if let Ok(ingested) = Data::new().rows(&rows) {
+        if let Ok(ingested) = ingest_rows(&TestStore::new(), &rows) {
             prop_assert_eq!(ingested.report.rows, ingested.report.bars + ingested.report.quarantined);
         }
     }

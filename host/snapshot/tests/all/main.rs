@@ -1,0 +1,9 @@
+//! Ingestion and snapshots from outside, as one program: a part each. The test of peak memory is a
+//! program of its own.
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
+
+mod bounded;
+mod layers;
+mod resample;
+mod snapshot;
+mod test_store;
