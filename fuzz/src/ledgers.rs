@@ -53,7 +53,7 @@ pub fn ledger(bytes: &[u8]) {
             continue;
         };
         let begins = matches!(act, Act::Genesis { .. });
-        let signed = SignedAct::sign((LEDGER_ORIGIN, GENESIS), time, actor, act, hand)
+        let signed = SignedAct::sign(LEDGER_ORIGIN, GENESIS, time, actor, act, hand)
             .expect("a key in memory signs");
         let done = state.act(index, &signed).is_ok();
         assert!(

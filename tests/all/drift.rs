@@ -6,6 +6,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use counterfoil_approval::drift::{KINDS, hint, look};
+use counterfoil_approval::gates::PolicyArchive;
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{
     Act, EvidenceKind, GateVerdict, RunEnd, RunStart, account_digest,
@@ -15,8 +17,6 @@ use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::Signer as _;
 use counterfoil_runner::clock::now;
-use counterfoil_runner::drift::{KINDS, hint, look};
-use counterfoil_runner::gates::Archive;
 use counterfoil_runner::store::keys::{KeyDir, PeopleKeys};
 use counterfoil_runner::store::lock::RunLock;
 use counterfoil_runner::study::evidence::EvidenceStore;
@@ -45,7 +45,7 @@ impl Place {
         for kind in EvidenceKind::ALL {
             evidence.put(kind.name().as_bytes()).unwrap();
         }
-        let archive = Archive::new(&world.data);
+        let archive = PolicyArchive::new(&world.data);
         for text in ["policy", "input"] {
             archive.put(text.as_bytes()).unwrap();
         }

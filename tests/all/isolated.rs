@@ -7,8 +7,8 @@ use std::thread;
 
 use counterfoil_base::digest::Digest;
 use counterfoil_runner::supervisor::inlet::LINES_MAX;
-use counterfoil_server::client::{Client, ClientError};
-use counterfoil_server::types::{BarsReply, BarsRequest, Feed, RunReply};
+use counterfoil_server::client::{ApiClient, ClientError};
+use counterfoil_server::types::{BarsReply, BarsRequest, FeedRequest, RunReply};
 use counterfoil_tests::desk::{Desk, hand, id};
 use counterfoil_tests::world::{World, over_a_feed};
 use counterfoil_trading::limits::FUEL_MAX;
@@ -74,12 +74,12 @@ fn promote(desk: &Desk, manifest: &Manifest) {
     desk.promote(Digest(manifest.setup().unwrap().component));
 }
 
-fn begin(client: &Client, desk: &Desk, manifest: &Manifest) -> String {
-    let asked = asked(desk, manifest, Feed::Push {});
+fn begin(client: &ApiClient, desk: &Desk, manifest: &Manifest) -> String {
+    let asked = asked(desk, manifest, FeedRequest::Push {});
     start(client, &asked).unwrap().run
 }
 
-fn status(client: &Client, run: &str) -> RunReply {
+fn status(client: &ApiClient, run: &str) -> RunReply {
     client.get(&format!("/v1/runs/{run}")).unwrap()
 }
 
@@ -92,7 +92,7 @@ fn own_lines(world: &World, manifest: &Manifest) -> String {
 
 /// Stops a run that took these lines; its decisions are those of the same run alone.
 #[track_caller]
-fn decides_as_alone(client: &Client, run: &str, manifest: &Manifest, lines: &str) {
+fn decides_as_alone(client: &ApiClient, run: &str, manifest: &Manifest, lines: &str) {
     let stop = format!("/v1/runs/{run}/stop");
     client.post::<RunReply>(&stop, &()).unwrap();
     let done = until(client, run, "stopped");
@@ -121,7 +121,7 @@ fn strategies_that_dawdle_and_feeds_that_flood_delay_no_other_run() {
     // A process of its own: only a kill ends these runs before all of their bars are decided.
     let (child, base) = serve_apart(&world);
     let child = Apart(child);
-    let mut erin = Client::new(&base);
+    let mut erin = ApiClient::new(&base);
     erin.sign_in(&id("erin"), &hand("erin")).unwrap();
     let behind: Vec<String> = slow.iter().map(|one| begin(&erin, &desk, one)).collect();
     let run = begin(&erin, &desk, &good);

@@ -24,14 +24,14 @@ use counterfoil_runner::supervisor::inlet::EndCommand;
 use counterfoil_runner::supervisor::status::RunStatus;
 use counterfoil_runner::supervisor::{Supervisor, SupervisorConfig};
 use counterfoil_sandbox::engine::EngineSettings;
-use counterfoil_server::client::{Client, ClientError, Message};
+use counterfoil_server::client::{ApiClient, ClientError, ServerSentEvent};
+use counterfoil_server::login::login_message;
 use counterfoil_server::problem::Problem;
-use counterfoil_server::serve::{Reach, Server, check_address};
+use counterfoil_server::serve::{ListenReach, Server, check_address};
 use counterfoil_server::service_ledger::ServiceLedger;
-use counterfoil_server::session::session_message;
 use counterfoil_server::types::{
-    BarsReply, BarsRequest, Challenge, Feed, PositionsReply, RunReply, RunsReply, SessionReply,
-    SessionRequest, StartRequest,
+    BarsReply, BarsRequest, FeedRequest, LoginChallenge, LoginReply, LoginRequest, PositionsReply,
+    RunReply, RunsReply, StartRequest,
 };
 use counterfoil_tests::desk::{Desk, hand, id};
 use counterfoil_tests::world::{World, over_a_feed, signer};
@@ -73,7 +73,7 @@ fn server(data: &DataDir, venues: Arc<Venues>) -> (Server, Supervisor) {
     let address = "127.0.0.1:0".parse().unwrap();
     let supervisor = supervisor(data, Arc::clone(&ledger) as Arc<dyn Records>, venues);
     let own = supervisor.clone();
-    let server = Server::bind(address, Reach::Loopback, supervisor, ledger).unwrap();
+    let server = Server::bind(address, ListenReach::Loopback, supervisor, ledger).unwrap();
     (server, own)
 }
 
@@ -107,13 +107,13 @@ impl Here {
         }
     }
 
-    pub(crate) fn client(&self, who: &str) -> Client {
+    pub(crate) fn client(&self, who: &str) -> ApiClient {
         self.client_with(who, &hand(who))
     }
 
     /// Signed in with a key of one's own choice.
-    pub(crate) fn client_with(&self, who: &str, hand: &Ed25519Signer) -> Client {
-        let mut client = Client::new(&self.base);
+    pub(crate) fn client_with(&self, who: &str, hand: &Ed25519Signer) -> ApiClient {
+        let mut client = ApiClient::new(&self.base);
         client.sign_in(&id(who), hand).unwrap();
         client
     }
@@ -163,7 +163,7 @@ pub(crate) fn bars(lines: &str) -> Vec<Value> {
         .collect()
 }
 
-pub(crate) fn asked(desk: &Desk, manifest: &Manifest, feed: Feed) -> StartRequest {
+pub(crate) fn asked(desk: &Desk, manifest: &Manifest, feed: FeedRequest) -> StartRequest {
     StartRequest {
         authorization: desk.authorize(manifest),
         manifest: serde_json::to_value(manifest).unwrap(),
@@ -171,11 +171,11 @@ pub(crate) fn asked(desk: &Desk, manifest: &Manifest, feed: Feed) -> StartReques
     }
 }
 
-pub(crate) fn start(client: &Client, request: &StartRequest) -> Result<RunReply, ClientError> {
+pub(crate) fn start(client: &ApiClient, request: &StartRequest) -> Result<RunReply, ClientError> {
     client.post("/v1/runs", request)
 }
 
-pub(crate) fn push(client: &Client, bars: &[Value]) -> BarsReply {
+pub(crate) fn push(client: &ApiClient, bars: &[Value]) -> BarsReply {
     let bars = bars.to_vec();
     client
         .post("/v1/feeds/test/bars", &BarsRequest { bars })
@@ -191,7 +191,7 @@ pub(crate) fn code<T: core::fmt::Debug>(done: Result<T, ClientError>) -> String 
 }
 
 /// Waits, event by event, until the run stands there.
-pub(crate) fn until(client: &Client, run: &str, state: &str) -> RunReply {
+pub(crate) fn until(client: &ApiClient, run: &str, state: &str) -> RunReply {
     let get = || -> RunReply { client.get(&format!("/v1/runs/{run}")).unwrap() };
     loop {
         let reply = get();
@@ -217,7 +217,7 @@ fn a_run_is_started_fed_watched_and_stopped_and_decides_as_alone() {
     let desk = desk_for(&world, &manifest);
     let here = Here::new(&world.data);
     let (erin, bob) = (here.client("erin"), here.client("bob"));
-    let request = asked(&desk, &manifest, Feed::Push {});
+    let request = asked(&desk, &manifest, FeedRequest::Push {});
     let run = start(&erin, &request).unwrap().run;
     assert_eq!(code(start(&erin, &request)), "run.exists");
 
@@ -238,7 +238,7 @@ fn a_run_is_started_fed_watched_and_stopped_and_decides_as_alone() {
         .collect();
     assert_eq!(told, ["refused", "no-run", "refused"]);
 
-    let mut seen: Vec<Message> = Vec::new();
+    let mut seen: Vec<ServerSentEvent> = Vec::new();
     bob.watch(Some(&run), Some("0-0"), &mut |message| {
         seen.push(message);
         seen.len() < 6
@@ -248,7 +248,7 @@ fn a_run_is_started_fed_watched_and_stopped_and_decides_as_alone() {
         (seen[0].kind.as_str(), seen[0].data.as_str()),
         ("lost", r#"{"lost":null}"#)
     );
-    let mut again: Vec<Message> = Vec::new();
+    let mut again: Vec<ServerSentEvent> = Vec::new();
     bob.watch(Some(&run), Some(&seen[2].id), &mut |message| {
         again.push(message);
         again.len() < 3
@@ -302,7 +302,7 @@ fn a_replay_decides_as_its_lines_do() {
     let desk = desk_for(&world, &manifest);
     let here = Here::new(&world.data);
     let erin = here.client("erin");
-    let feed = Feed::Replay {
+    let feed = FeedRequest::Replay {
         snapshot: world.snapshot.to_string(),
         speed: Some(u32::MAX),
     };
@@ -322,7 +322,7 @@ fn nobody_starts_what_the_ledger_does_not_let_start() {
     let desk = desk_for(&world, &manifest);
     let here = Here::new(&world.data);
     let erin = here.client("erin");
-    let good = asked(&desk, &manifest, Feed::Push {});
+    let good = asked(&desk, &manifest, FeedRequest::Push {});
     let changed = |change: &dyn Fn(&mut Manifest)| {
         let mut other = manifest.clone();
         change(&mut other);
@@ -383,7 +383,7 @@ fn nobody_starts_what_the_ledger_does_not_let_start() {
         (
             "a feed from elsewhere",
             StartRequest {
-                feed: Feed::Tcp {
+                feed: FeedRequest::Tcp {
                     address: "10.0.0.1:1".to_owned(),
                 },
                 ..good.clone()
@@ -441,13 +441,13 @@ fn an_account_has_so_many_runs_and_a_kill_leaves_the_others_alone() {
     ));
     let here = Here::new(&world.data);
     let erin = here.client("erin");
-    let run = start(&erin, &asked(&desk, &first, Feed::Push {}))
+    let run = start(&erin, &asked(&desk, &first, FeedRequest::Push {}))
         .unwrap()
         .run;
-    let slow = start(&erin, &asked(&desk, &spinning, Feed::Push {}))
+    let slow = start(&erin, &asked(&desk, &spinning, FeedRequest::Push {}))
         .unwrap()
         .run;
-    let third = asked(&desk, &small(&world, "third"), Feed::Push {});
+    let third = asked(&desk, &small(&world, "third"), FeedRequest::Push {});
     assert_eq!(code(start(&erin, &third)), "account.runs");
 
     let lines = world.lines(&first);
@@ -484,7 +484,7 @@ fn an_account_has_so_many_runs_and_a_kill_leaves_the_others_alone() {
     let resumed = erin.post::<RunReply>(&format!("/v1/runs/{third}/resume"), &());
     // The ledger knows its end too.
     assert_eq!(code(resumed), "run.ended");
-    let fourth = asked(&desk, &small(&world, "fourth"), Feed::Push {});
+    let fourth = asked(&desk, &small(&world, "fourth"), FeedRequest::Push {});
     let fourth = start(&erin, &fourth).unwrap().run;
     let standing = here.end(EndCommand::Suspend);
     let left = standing.iter().find(|one| one.run == fourth).unwrap();
@@ -492,35 +492,35 @@ fn an_account_has_so_many_runs_and_a_kill_leaves_the_others_alone() {
 }
 
 /// What is changed in a challenge before it is signed.
-type Change = fn(&mut Challenge);
+type Change = fn(&mut LoginChallenge);
 
 #[test]
 fn a_session_is_opened_by_a_key_that_counts_and_by_nothing_else() {
     let world = World::small(3);
     let desk = desk_for(&world, &small(&world, "sessions"));
     let here = Here::new(&world.data);
-    let client = Client::new(&here.base);
-    let signed = |who: &str, key: &Ed25519Signer, change: &dyn Fn(&mut Challenge)| {
-        let mut asked: Challenge = client.post("/v1/challenges", &()).unwrap();
+    let client = ApiClient::new(&here.base);
+    let signed = |who: &str, key: &Ed25519Signer, change: &dyn Fn(&mut LoginChallenge)| {
+        let mut asked: LoginChallenge = client.post("/v1/challenges", &()).unwrap();
         let challenge = asked.challenge.clone();
         change(&mut asked);
         let public = key.verifying_key();
-        let Challenge {
+        let LoginChallenge {
             audience,
             ledger,
             challenge: given,
             ..
         } = asked;
-        let message = session_message(&ledger, &audience, &given, &id(who), &public);
-        SessionRequest {
+        let message = login_message(&ledger, &audience, &given, &id(who), &public);
+        LoginRequest {
             principal: who.to_owned(),
             key: hex::encode(public),
             challenge,
             signature: hex::encode(key.sign(&message).unwrap()),
         }
     };
-    let same = |_: &mut Challenge| {};
-    let open = |request: &SessionRequest| client.post::<SessionReply>("/v1/sessions", request);
+    let same = |_: &mut LoginChallenge| {};
+    let open = |request: &LoginRequest| client.post::<LoginReply>("/v1/sessions", request);
     let good = signed("erin", &hand("erin"), &same);
     assert_eq!(open(&good).unwrap().roles, ["operator"]);
     assert_eq!(code(open(&good)), "challenge.invalid", "answered twice");
@@ -542,7 +542,7 @@ fn a_session_is_opened_by_a_key_that_counts_and_by_nothing_else() {
         let request = signed(who, &hand(key), &change);
         assert_eq!(code(open(&request)), "session.signature", "{what}");
     }
-    let foreign = SessionRequest {
+    let foreign = LoginRequest {
         challenge: "00".repeat(56),
         ..signed("erin", &hand("erin"), &|one| {
             one.challenge = "00".repeat(56);
@@ -572,7 +572,7 @@ fn a_session_is_opened_by_a_key_that_counts_and_by_nothing_else() {
     assert_eq!(code(bob.get::<RunsReply>("/v1/runs")), "token.expired");
     // A client does not sign for a server that names another.
     let other = here.base.replace("127.0.0.1", "localhost");
-    let signed_in = Client::new(&other).sign_in(&id("erin"), &hand("erin"));
+    let signed_in = ApiClient::new(&other).sign_in(&id("erin"), &hand("erin"));
     assert!(
         matches!(signed_in, Err(ClientError::Audience { .. })),
         "{signed_in:?}"
@@ -600,7 +600,7 @@ fn every_route_refuses_strangers_and_what_is_malformed_by_its_code() {
     let here = Here::new(&world.data);
     let host = here.base.strip_prefix("http://").unwrap().to_owned();
     let erin = {
-        let mut client = Client::new(&here.base);
+        let mut client = ApiClient::new(&here.base);
         client.sign_in(&id("erin"), &hand("erin")).unwrap().token
     };
     let ask = |method: &str, path: &str, head: &str, body: &str| {
@@ -740,11 +740,14 @@ fn an_address_that_others_can_reach_is_refused_unless_it_is_wanted() {
     for (text, good) in table {
         let address = text.parse().unwrap();
         assert_eq!(
-            check_address(address, Reach::Loopback).is_ok(),
+            check_address(address, ListenReach::Loopback).is_ok(),
             good,
             "{text}"
         );
-        assert!(check_address(address, Reach::Everybody).is_ok(), "{text}");
+        assert!(
+            check_address(address, ListenReach::AnyHost).is_ok(),
+            "{text}"
+        );
     }
 }
 
@@ -794,9 +797,9 @@ fn a_killed_server_goes_on_with_its_runs_to_the_same_decisions() {
     let lines = world.lines(&manifest);
     let all = bars(&lines);
     let (mut child, base) = serve_apart(&world);
-    let mut erin = Client::new(&base);
+    let mut erin = ApiClient::new(&base);
     erin.sign_in(&id("erin"), &hand("erin")).unwrap();
-    let run = start(&erin, &asked(&desk, &manifest, Feed::Push {}))
+    let run = start(&erin, &asked(&desk, &manifest, FeedRequest::Push {}))
         .unwrap()
         .run;
     // In the middle of a slice, twice.
@@ -806,7 +809,7 @@ fn a_killed_server_goes_on_with_its_runs_to_the_same_decisions() {
         child.wait().unwrap();
         let base;
         (child, base) = serve_apart(&world);
-        erin = Client::new(&base);
+        erin = ApiClient::new(&base);
         erin.sign_in(&id("erin"), &hand("erin")).unwrap();
         until(&erin, &run, "running");
     }

@@ -13,8 +13,8 @@ use counterfoil_journal::signer::Signer as _;
 use counterfoil_runner::orders::kill::{KillTarget, lift, set_switch};
 use counterfoil_runner::orders::lease::Lease;
 use counterfoil_runner::supervisor::inlet::EndCommand;
-use counterfoil_server::client::Client;
-use counterfoil_server::types::{Feed, KillRequest, RunReply, RunsReply};
+use counterfoil_server::client::ApiClient;
+use counterfoil_server::types::{FeedRequest, KillRequest, RunReply, RunsReply};
 use counterfoil_tests::desk::{Desk, hand, id};
 use counterfoil_tests::journals::{records, verified};
 use counterfoil_tests::world::World;
@@ -35,8 +35,8 @@ fn killed_because(reason: &str) -> KillRequest {
 }
 
 /// Starts a run that waits for bars on a feed that says nothing.
-fn silent(client: &Client, desk: &Desk, manifest: &Manifest) -> String {
-    let request = asked(desk, manifest, Feed::Push {});
+fn silent(client: &ApiClient, desk: &Desk, manifest: &Manifest) -> String {
+    let request = asked(desk, manifest, FeedRequest::Push {});
     let run = start(client, &request).unwrap().run;
     until(client, &run, "running").run
 }
@@ -99,7 +99,7 @@ fn stop_of(world: &World, desk: &Desk, reply: &RunReply) -> RunStop {
 
 #[test]
 fn a_kill_reaches_a_run_that_waits_for_a_silent_feed() {
-    type Act = fn(&Client, &World, &str);
+    type Act = fn(&ApiClient, &World, &str);
     //     who kills, what it is recorded as
     let table: [(Act, StopCause, &str); 5] = [
         (
@@ -162,7 +162,7 @@ fn a_kill_reaches_a_run_that_waits_for_a_silent_feed() {
             until(&erin, &run, "killed").decision_digest,
             done.decision_digest
         );
-        let next = asked(&desk, &small(&world, "next"), Feed::Push {});
+        let next = asked(&desk, &small(&world, "next"), FeedRequest::Push {});
         let target = match cause {
             StopCause::AccountKilled => KillTarget::Account(id("test")),
             StopCause::InstallationKilled => KillTarget::Installation,
@@ -286,7 +286,7 @@ fn a_run_stops_when_what_it_was_authorized_on_changes() {
         let desk = desk_for(&world, &manifest);
         let here = Here::new(&world.data);
         let (erin, bob) = (here.client("erin"), here.client("bob"));
-        let request = asked(&desk, &manifest, Feed::Push {});
+        let request = asked(&desk, &manifest, FeedRequest::Push {});
         let run = start(&erin, &request).unwrap().run;
         push(&erin, &bars(&world.lines(&manifest))[..5]);
         change(&desk, request.authorization, &manifest);
@@ -384,7 +384,7 @@ fn a_run_stops_when_its_window_ends() {
     let request = counterfoil_server::types::StartRequest {
         authorization: desk.authorize_for(&manifest, 3 * SECOND),
         manifest: serde_json::to_value(&manifest).unwrap(),
-        feed: Feed::Push {},
+        feed: FeedRequest::Push {},
     };
     let run = start(&erin, &request).unwrap().run;
     let done = until(&erin, &run, "stopped");
@@ -404,7 +404,7 @@ fn an_account_that_another_process_trades_is_refused_by_its_own_code() {
     let desk = desk_for(&world, &manifest);
     let here = Here::new(&world.data);
     let erin = here.client("erin");
-    let request = asked(&desk, &manifest, Feed::Push {});
+    let request = asked(&desk, &manifest, FeedRequest::Push {});
     let theirs = Lease::acquire(&world.data, &id("test")).unwrap();
     assert_eq!(code(start(&erin, &request)), "lease.held");
     // A refused start leaves nothing behind, neither here nor in the ledger.

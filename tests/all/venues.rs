@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use counterfoil_runner::orders::venues::Venues;
 use counterfoil_runner::supervisor::inlet::EndCommand;
-use counterfoil_server::client::Client;
-use counterfoil_server::types::{Feed, RunReply};
+use counterfoil_server::client::ApiClient;
+use counterfoil_server::types::{FeedRequest, RunReply};
 use counterfoil_tests::desk::Desk;
 use counterfoil_tests::journals::verified;
 use counterfoil_tests::world::{World, over_a_feed, project};
@@ -115,7 +115,7 @@ fn between(world: &World) -> Manifest {
 }
 
 /// Asks until the run has decided so many bars.
-fn decided(client: &Client, run: &str, bars: i64) {
+fn decided(client: &ApiClient, run: &str, bars: i64) {
     loop {
         let reply: RunReply = client.get(&format!("/v1/runs/{run}")).unwrap();
         if i64::try_from(reply.bars).unwrap() >= bars {
@@ -134,7 +134,7 @@ fn bars_come_from_one_venue_orders_go_to_another_and_the_process_may_end_between
     let desk = Desk::with(&world, &manifest.setup().unwrap().component);
     let here = Here::reaching(&world.data, Arc::clone(&outside.venues));
     let erin = here.client("erin");
-    let begun = start(&erin, &asked(&desk, &manifest, Feed::Market {})).unwrap();
+    let begun = start(&erin, &asked(&desk, &manifest, FeedRequest::Market {})).unwrap();
     assert_eq!(begun.feed_kind, "market");
     let run = begun.run;
     decided(&erin, &run, FIRST);
@@ -166,11 +166,11 @@ fn what_was_authorized_as_a_venues_is_neither_pushed_nor_replayed_nor_without_it
     let desk = Desk::with(&world, &manifest.setup().unwrap().component);
     let here = Here::reaching(&world.data, Arc::clone(&outside.venues));
     let erin = here.client("erin");
-    let replay = Feed::Replay {
+    let replay = FeedRequest::Replay {
         snapshot: world.snapshot.to_string(),
         speed: None,
     };
-    for feed in [Feed::Push {}, replay] {
+    for feed in [FeedRequest::Push {}, replay] {
         let request = asked(&desk, &manifest, feed);
         assert_eq!(code(start(&erin, &request)), "feed.invalid");
     }
@@ -179,7 +179,7 @@ fn what_was_authorized_as_a_venues_is_neither_pushed_nor_replayed_nor_without_it
     if let DataSource::Feed { broker, .. } = &mut simulated.data {
         *broker = None;
     }
-    let mut request = asked(&desk, &simulated, Feed::Market {});
+    let mut request = asked(&desk, &simulated, FeedRequest::Market {});
     request.manifest = serde_json::from_str(&manifest.canonical().unwrap()).unwrap();
     let refused = start(&erin, &request).unwrap_err().to_string();
     assert!(refused.contains("market was alpaca"), "{refused}");
@@ -187,7 +187,7 @@ fn what_was_authorized_as_a_venues_is_neither_pushed_nor_replayed_nor_without_it
     drop(here);
     let here = Here::new(&world.data);
     let erin = here.client("erin");
-    let refused = start(&erin, &asked(&desk, &manifest, Feed::Market {}));
+    let refused = start(&erin, &asked(&desk, &manifest, FeedRequest::Market {}));
     let refused = refused.unwrap_err().to_string();
     assert!(refused.contains("--venues FILE"), "{refused}");
     let nothing = outside.exchange.with(|state| state.posts);

@@ -25,10 +25,10 @@ use counterfoil_runner::store::data_dir::DataDir;
 use counterfoil_runner::supervisor::inlet::EndCommand;
 use counterfoil_runner::supervisor::{Supervisor, SupervisorConfig};
 use counterfoil_sandbox::engine::EngineSettings;
-use counterfoil_server::client::Client;
-use counterfoil_server::serve::{Reach, Server};
+use counterfoil_server::client::ApiClient;
+use counterfoil_server::serve::{ListenReach, Server};
 use counterfoil_server::service_ledger::ServiceLedger;
-use counterfoil_server::types::{BarsReply, BarsRequest, Feed, RunReply, StartRequest};
+use counterfoil_server::types::{BarsReply, BarsRequest, FeedRequest, RunReply, StartRequest};
 use counterfoil_tests::desk::{Desk, hand, id};
 use counterfoil_tests::world::{World, over_a_feed, signer};
 use counterfoil_trading::manifest::Manifest;
@@ -53,7 +53,7 @@ fn main() {
     let authorizations = desk.authorize_all(&manifests);
 
     let mut child = Served::start(world.path());
-    let mut client = Client::new(&child.base);
+    let mut client = ApiClient::new(&child.base);
     client.sign_in(&id("erin"), &hand("erin")).unwrap();
     println!("| what | result |\n| --- | --- |");
     let empty = child.resident_kib();
@@ -62,7 +62,7 @@ fn main() {
         let request = StartRequest {
             authorization,
             manifest: serde_json::to_value(manifest).unwrap(),
-            feed: Feed::Push {},
+            feed: FeedRequest::Push {},
         };
         let _run: RunReply = client.post("/v1/runs", &request).unwrap();
     }
@@ -88,7 +88,7 @@ fn main() {
 
 /// Sends a bar each second. The answer has, for each, the milliseconds from when it was due until all
 /// runs had decided it, the shortest first.
-fn rounds(child: &Served, client: &Client, lines: &str, runs: usize) -> Vec<u128> {
+fn rounds(child: &Served, client: &ApiClient, lines: &str, runs: usize) -> Vec<u128> {
     let mut spans = Vec::new();
     let watch = Stopwatch::start();
     for (second, line) in (0_u64..).zip(lines.lines()) {
@@ -205,7 +205,7 @@ fn serve(folder: &Path) {
         venues: Arc::default(),
     });
     let address = "127.0.0.1:0".parse().unwrap();
-    let server = Server::bind(address, Reach::Loopback, supervisor, ledger).unwrap();
+    let server = Server::bind(address, ListenReach::Loopback, supervisor, ledger).unwrap();
     println!("http://{}", server.address());
     std::io::stdout().flush().unwrap();
     let (end, ended) = tokio::sync::oneshot::channel();

@@ -77,7 +77,8 @@ impl Desk {
         let origin = ledger::origin(&id("test"));
         let previous = counterfoil_journal::entry::GENESIS;
         let place = (origin.as_str(), previous);
-        let genesis = SignedAct::sign(place, now(), id("ada"), genesis, &hand("ada")).unwrap();
+        let genesis =
+            SignedAct::sign(place.0, place.1, now(), id("ada"), genesis, &hand("ada")).unwrap();
         drop(Ledger::create(&path, &id("test"), signer(), &genesis).unwrap());
         let desk = Self { path };
         for (name, role) in STAFF.into_iter().skip(1) {

@@ -110,7 +110,8 @@ pub fn write(path: &Path) {
         log_holder: id("host"),
     };
     let place = (LEDGER_ORIGIN, GENESIS);
-    let genesis = SignedAct::sign(place, UnixNanos(0), id("ada"), genesis, &hand(1)).unwrap();
+    let genesis =
+        SignedAct::sign(place.0, place.1, UnixNanos(0), id("ada"), genesis, &hand(1)).unwrap();
     let log = Box::new(hand(LEDGER_KEYS));
     let ledger = Ledger::create(path, &name, log, &genesis).unwrap();
     let mut desk = Desk { ledger, time: 0 };

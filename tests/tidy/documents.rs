@@ -102,7 +102,11 @@ mod tests {
                     fields(item, &format!("{path}[]"), found);
                 }
             }
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            Value::Object(_)
+            | Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_) => {
                 found.insert(path.to_owned());
             }
         }

@@ -4,6 +4,7 @@
 use core::error::Error;
 use std::collections::BTreeMap;
 
+use crate::gates::{PolicyArchive, PolicyArchiveError};
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::EvidenceKind;
 use counterfoil_governance::evidence::{EvidenceAttestation, EvidenceError as PieceError};
@@ -12,7 +13,6 @@ use counterfoil_governance::state::LedgerState;
 use counterfoil_os::files::FileError;
 use counterfoil_policy::bundle::Bundle;
 use counterfoil_policy::suite::TestSuite;
-use counterfoil_runner::gates::{Archive, ArchiveError};
 use counterfoil_runner::store::data_dir::{DataDir, DataDirError};
 use counterfoil_runner::study::evidence::{EvidenceStore, EvidenceStoreError as StoreError};
 use serde_json::Value;
@@ -61,9 +61,9 @@ pub fn policy_in_force(data: &DataDir, state: &LedgerState) -> Result<Bundle, Ho
     };
     // The archive holds the bytes against the digest, so a policy that someone edited in place is
     // unreadable, and never asked.
-    let bytes = match Archive::new(data).get(&digest) {
+    let bytes = match PolicyArchive::new(data).get(&digest) {
         Ok(bytes) => bytes,
-        Err(ArchiveError::File(error)) => return Err(error.into()),
+        Err(PolicyArchiveError::File(error)) => return Err(error.into()),
         Err(error) => return Err(unreadable(error.to_string()).into()),
     };
     Bundle::decode(&bytes)
@@ -94,6 +94,7 @@ pub fn check_exception_rule(policy: &Bundle, rule: &str) -> Result<(), AccessDen
     let Some(rules) = excepted_rules(policy) else {
         return Ok(());
     };
+    // A rule of the ledger goes on to the ledger, so that its own denial is recorded under its own code.
     if Rule::parse(rule).is_some() || rules.iter().any(|listed| listed == rule) {
         return Ok(());
     }
@@ -125,6 +126,8 @@ pub fn check_component_bytes(
     if !state.registry().components().contains_key(component) {
         return Ok(());
     }
+    // Read and hashed, not only looked for: a file with the right name and other bytes would be signed
+    // for by people who approve by its digest.
     let Err(error) = data.component(component) else {
         return Ok(());
     };

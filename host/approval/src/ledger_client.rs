@@ -277,10 +277,14 @@ impl<A: Deref<Target = LedgerActor>> LedgerClient<A> {
     ///
     /// Returns [`LedgerClientError::Append`] if nothing was recorded.
     pub fn act(&mut self, act: Act) -> Result<ActOutcome, LedgerClientError> {
+        // Even an act that takes one signature goes under the glass if the caller said so: the retrospective
+        // must show everything that was done in the emergency.
         if let Some(opened) = self.emergency {
             let act = Box::new(act);
             return self.record(Act::Emergency { opened, act });
         }
+        // Asked under the ledger's lock: a class that is set to two signatures by another process either
+        // counts here, or is recorded after this act.
         let Some(class) = self.state().proposed_to(&act) else {
             return self.record(act);
         };
@@ -321,6 +325,7 @@ impl<A: Deref<Target = LedgerActor>> LedgerClient<A> {
     }
 
     fn record(&mut self, act: Act) -> Result<ActOutcome, LedgerClientError> {
+        // One time for all acts of a client: the ledger refuses times that run backwards, and a clock may.
         let actor = &*self.actor;
         let signing_key = actor.signing_key.as_ref();
         match self.ledger.act(self.time, &actor.id, act, signing_key) {

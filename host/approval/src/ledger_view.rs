@@ -85,6 +85,8 @@ impl LedgerView {
     ///
     /// As [`LedgerView::open`].
     pub fn open_with_own_key(data: &DataDir, keys: &KeyDir) -> Result<Self, LedgerViewError> {
+        // Only for reports of drift: whoever can replace the public key's file must not choose which ledger
+        // other commands trust.
         match (Self::open(data, keys), keys.secret_public()) {
             (Err(_), Ok(Some(key))) => Self::open_with_key(data, key),
             (opened, _) => opened,
@@ -146,6 +148,8 @@ pub fn folder(data: &DataDir) -> PathBuf {
 /// would otherwise choose which ledger counts.
 pub fn find(data: &DataDir) -> Result<(Id, PathBuf), LedgerViewError> {
     let folder = folder(data);
+    // Counted rather than taken by name: a copy of an older ledger beside the real one would otherwise
+    // take back what was recorded since.
     let mut found = all(&folder)?;
     let name = || folder.display().to_string();
     match (found.pop(), found.pop()) {

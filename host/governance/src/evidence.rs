@@ -63,9 +63,12 @@ pub struct EvidenceAttestation {
 #[must_use]
 pub fn statement(
     ledger: &str,
-    (kind, component): (EvidenceKind, Digest),
-    (by, time): (&Id, &str),
-    (facts, reasons): (Value, &[String]),
+    kind: EvidenceKind,
+    component: Digest,
+    by: &Id,
+    time: &str,
+    facts: Value,
+    reasons: &[String],
 ) -> InTotoStatement {
     let mut predicate = Map::new();
     let mut put = |name: &str, value: Value| predicate.insert(name.to_owned(), value);
@@ -92,6 +95,8 @@ impl EvidenceAttestation {
         let claimed = InTotoStatement::parse(&envelope.payload)?;
         let by = Id::parse(text(&claimed.predicate, "by")?);
         let by = by.map_err(|_| wrong("who made it is no id"))?;
+        // Keys that ended count here: evidence stays evidence when its maker's key expires. Whether it is
+        // still good enough is judged by `objection`.
         let own = state.keys().iter().filter(|(_, key)| key.owner == by);
         let own: Vec<PublicKey> = own.map(|(key, _)| *key).collect();
         let (statement, signers) = envelope.verify(&own)?;
@@ -145,7 +150,8 @@ impl EvidenceAttestation {
     pub fn objection(
         &self,
         state: &LedgerState,
-        (digest, component): (&Digest, &RegisteredComponent),
+        digest: &Digest,
+        component: &RegisteredComponent,
         now: UnixNanos,
     ) -> Option<String> {
         let (kind, by) = (self.kind.name(), &self.by);

@@ -197,8 +197,10 @@ impl Ledger {
         };
         let mut bytes = MAGIC.to_vec();
         seal(
-            (&mut chain, &mut tree),
-            (&origin, signer.as_ref()),
+            &mut chain,
+            &mut tree,
+            &origin,
+            signer.as_ref(),
             &record,
             &mut bytes,
         )?;
@@ -296,15 +298,11 @@ impl Ledger {
         time: UnixNanos,
         actor: &Id,
         act: Act,
-        hand: &S,
+        signing_key: &S,
     ) -> Result<u64, LedgerError> {
-        self.append(SignedAct::sign(
-            self.place(),
-            time,
-            actor.clone(),
-            act,
-            hand,
-        )?)
+        let (origin, previous) = self.place();
+        let signed = SignedAct::sign(origin, previous, time, actor.clone(), act, signing_key)?;
+        self.append(signed)
     }
 
     /// Records an act as done or denied, durably, and only then applies it. Returns the record's index.
@@ -338,8 +336,10 @@ impl Ledger {
         // Copies: an error before the write leaves this ledger as it was, and the next append is valid.
         let (mut chain, mut tree, mut bytes) = (self.chain, self.tree.clone(), Vec::new());
         seal(
-            (&mut chain, &mut tree),
-            (&self.origin, self.signer.as_ref()),
+            &mut chain,
+            &mut tree,
+            &self.origin,
+            self.signer.as_ref(),
             &record,
             &mut bytes,
         )?;
@@ -377,8 +377,10 @@ fn check_signer(state: &LedgerState, signer: &dyn Signer) -> Result<(), LedgerEr
 
 /// Appends a record's frame and the frame of the checkpoint that covers it.
 fn seal(
-    (chain, tree): (&mut Chain, &mut Tree),
-    (origin, signer): (&str, &dyn Signer),
+    chain: &mut Chain,
+    tree: &mut Tree,
+    origin: &str,
+    signer: &dyn Signer,
     record: &LedgerRecord,
     bytes: &mut Vec<u8>,
 ) -> Result<(), LedgerError> {

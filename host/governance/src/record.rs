@@ -76,21 +76,22 @@ impl SignedAct {
     ///
     /// Returns [`SignError`] if the signer did not sign.
     pub fn sign<S: Signer + ?Sized>(
-        (origin, previous): (&str, Hash),
+        origin: &str,
+        previous: Hash,
         time: UnixNanos,
         actor: Id,
         act: Act,
-        hand: &S,
+        signing_key: &S,
     ) -> Result<Self, SignError> {
         let mut signed = Self {
             previous,
             time,
             actor,
-            key: PublicKey(hand.verifying_key()),
+            key: PublicKey(signing_key.verifying_key()),
             act,
             signature: [0; 64],
         };
-        signed.signature = hand.sign(&signed.message(origin))?;
+        signed.signature = signing_key.sign(&signed.message(origin))?;
         Ok(signed)
     }
 

@@ -79,7 +79,7 @@ impl Desk {
         };
         let origin = ledger::origin(&name);
         let previous = counterfoil_journal::entry::GENESIS;
-        let genesis = SignedAct::sign((&origin, previous), UnixNanos(0), id("ada"), act, &hand(1));
+        let genesis = SignedAct::sign(&origin, previous, UnixNanos(0), id("ada"), act, &hand(1));
         let path = folder.path().join("ledger");
         let log = Box::new(hand(LOG_SEED));
         let ledger = Ledger::create(&path, &name, log, &genesis.unwrap()).unwrap();
@@ -624,7 +624,7 @@ fn every_record_has_one_form() {
         .zip([None, Some(Rule::KeyTaken)].into_iter().cycle())
     {
         let time = UnixNanos(1_700_000_000_000_000_000);
-        let signed = SignedAct::sign(("o", previous), time, id("ada"), act, &hand(1)).unwrap();
+        let signed = SignedAct::sign("o", previous, time, id("ada"), act, &hand(1)).unwrap();
         let record = LedgerRecord { signed, denied };
         let bytes = record.encode();
         assert_eq!(LedgerRecord::decode(previous, &bytes).unwrap(), record);

@@ -58,7 +58,7 @@ impl Made {
         let index = self.chain.size();
         let time = UnixNanos(i64::try_from(index).unwrap());
         let place = (self.origin.as_str(), self.chain.last());
-        let signed = SignedAct::sign(place, time, id(who), act, &hand(seed)).unwrap();
+        let signed = SignedAct::sign(place.0, place.1, time, id(who), act, &hand(seed)).unwrap();
         let denied = self.state.act(index, &signed).err();
         let denied = denied.map(|denial| denial.rule);
         let mut entry = Vec::new();

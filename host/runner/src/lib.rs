@@ -3,8 +3,6 @@
 //! This crate must never name wasmtime or axum, and reads no clock itself: `counterfoil-os` does.
 
 pub mod clock;
-pub mod drift;
-pub mod gates;
 pub mod orders;
 pub mod permit;
 pub mod run;

@@ -124,6 +124,8 @@ pub fn may_start(
     who: &Id,
     time: UnixNanos,
 ) -> Result<Grant, AccessDenial> {
+    // The API's caller, not the runner: the runner's own key signs every start, so without this check any
+    // principal with a token could start what an operator authorized.
     state.check_access(who, Access::OperateRuns, time)?;
     let run = manifest.run_id().map_err(|error| invalid(&error))?;
     if let Some(started) = state.registry().runs().get(&Digest(run)) {
@@ -162,6 +164,8 @@ pub fn may_go_on(
         let why = format!("run {} ended with record {}", hex::encode(run), deed.index);
         return Err(AccessDenial::new(Rule::RunEnded, why, "start a new run"));
     }
+    // Resumed in the name of the one who started it: a restart by a service must not become a way to run
+    // what no operator is responsible for.
     let authorized = started.start.authorized;
     check_key(state, &started.deed.key)?;
     grant(state, manifest, authorized, &started.deed.by, time)
@@ -184,6 +188,8 @@ fn grant(
     let run = manifest.run_id().map_err(|error| invalid(&error))?;
     let found = state.authorized(authorized)?;
     let asked = &found.authorization;
+    // The component is taken from the manifest that will run, everything else from what was approved: a
+    // manifest cannot bring limits, policy or evidence of its own.
     let set = DigestSet {
         component: Digest(setup.component),
         ..asked.terms.set
@@ -201,6 +207,8 @@ fn grant(
         let hint = "start within the window, or have another authorized";
         return Err(AccessDenial::new(Rule::StartWindow, why, hint));
     }
+    // Everything below may have changed since the authorization, and is checked at every start and at
+    // every look of the permit watch.
     check_key(state, &found.deed.key)?;
     state.registry().may_start(&terms.set)?;
     state.check_policy(&terms.set)?;

@@ -1,5 +1,5 @@
-//! A client of the API, for the program and for tests. It must never know a rule: what a server
-//! refuses it hands on.
+//! A client of the API, for the program and for tests. It must never know a rule: it returns what a server
+//! refuses.
 
 use core::fmt;
 use core::time::Duration;
@@ -12,18 +12,18 @@ use serde::de::DeserializeOwned;
 use ureq::http::Response;
 use ureq::{Agent, Body};
 
+use crate::login::login_message;
 use crate::problem::Problem;
-use crate::session::session_message;
-use crate::types::{Challenge, SessionReply, SessionRequest};
+use crate::types::{LoginChallenge, LoginReply, LoginRequest};
 
-/// How long a connection may take to come about.
+/// The time limit for connecting.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// Bytes of an answer: a thousand runs take less than a MiB.
 const ANSWER_BYTES_MAX: u64 = 16 << 20;
 /// Bytes of one line of an event stream.
 const LINE_BYTES_MAX: u64 = 64 << 10;
 
-/// Why there is no answer, or none that was hoped for.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
@@ -33,15 +33,15 @@ pub enum ClientError {
     /// The server cannot be reached, or broke off.
     #[error("cannot reach the runner at {base}: {reason}; start it with `counterfoil serve`")]
     Unreachable { base: String, reason: String },
-    /// What answered is no runner of this version.
-    #[error("{base} does not answer like a runner: {reason}")]
+    /// The response is not one of a runner of this version.
+    #[error("{base} is not a runner of this version: {reason}")]
     Strange {
         base: String,
         /// What is strange.
         reason: String,
     },
-    /// The server asks for a signature for another server: a token for that one would be its own.
-    #[error("{base} asks to sign in to {audience}: nothing was signed")]
+    /// The server asks for a signature for another server, and could use it to log in there.
+    #[error("{base} asked for a signature for {audience}; nothing was signed")]
     Audience {
         /// Who was asked.
         base: String,
@@ -55,15 +55,15 @@ pub enum ClientError {
 
 /// One server-sent event.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Message {
+pub struct ServerSentEvent {
     /// Its id; empty if it has none.
     pub id: String,
     pub kind: String,
     pub data: String,
 }
 
-/// A client of one server, with a session once one is open.
-pub struct Client {
+/// A client of one server, with a token once it has logged in.
+pub struct ApiClient {
     base: String,
     agent: Agent,
     /// Every request on a connection of its own.
@@ -71,15 +71,15 @@ pub struct Client {
     token: Option<String>,
 }
 
-impl fmt::Debug for Client {
+impl fmt::Debug for ApiClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client")
+        f.debug_struct("ApiClient")
             .field("base", &self.base)
             .finish_non_exhaustive()
     }
 }
 
-impl Client {
+impl ApiClient {
     /// A client of the server at `base`, such as `http://127.0.0.1:7878`.
     #[must_use]
     pub fn new(base: &str) -> Self {
@@ -89,7 +89,8 @@ impl Client {
             .max_redirects(0)
             .proxy(None)
             .build();
-        // A connection that waited may be closed by now, and a POST is not sent twice.
+        // A pooled connection may be closed by now. Sending a POST again could start a run twice, so every
+        // POST gets a connection of its own.
         let fresh = Agent::config_builder()
             .http_status_as_error(false)
             .timeout_connect(Some(CONNECT_MAX))
@@ -105,37 +106,37 @@ impl Client {
         }
     }
 
-    /// Opens a session for `principal`, whose key `hand` holds.
+    /// Logs in as `principal` with its key.
     ///
     /// # Errors
     ///
-    /// Returns [`ClientError`] if the server refuses, or is another than it says.
+    /// Returns [`ClientError`] if the server refuses, or names another address.
     pub fn sign_in<S: Signer + ?Sized>(
         &mut self,
         principal: &Id,
-        hand: &S,
-    ) -> Result<SessionReply, ClientError> {
-        let asked: Challenge = self.post("/v1/challenges", &())?;
+        signing_key: &S,
+    ) -> Result<LoginReply, ClientError> {
+        let asked: LoginChallenge = self.post("/v1/challenges", &())?;
         if asked.audience != self.base {
             return Err(ClientError::Audience {
                 base: self.base.clone(),
                 audience: asked.audience,
             });
         }
-        let key = hand.verifying_key();
-        let Challenge {
+        let key = signing_key.verifying_key();
+        let LoginChallenge {
             challenge, ledger, ..
         } = asked;
-        let message = session_message(&ledger, &self.base, &challenge, principal, &key);
-        let request = SessionRequest {
+        let message = login_message(&ledger, &self.base, &challenge, principal, &key);
+        let request = LoginRequest {
             principal: principal.to_string(),
             key: hex::encode(key),
             challenge,
-            signature: hex::encode(hand.sign(&message)?),
+            signature: hex::encode(signing_key.sign(&message)?),
         };
-        let session: SessionReply = self.post("/v1/sessions", &request)?;
-        self.token = Some(session.token.clone());
-        Ok(session)
+        let login: LoginReply = self.post("/v1/sessions", &request)?;
+        self.token = Some(login.token.clone());
+        Ok(login)
     }
 
     /// Uses this token from here on.
@@ -160,7 +161,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// As [`Client::get`].
+    /// As [`ApiClient::get`].
     pub fn post<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -173,17 +174,17 @@ impl Client {
         self.read(request.send_json(body))
     }
 
-    /// Hears events until `hear` says false or the server ends. `run` limits them to one run; after
-    /// `seen` come those that followed it.
+    /// Passes events to `on_event` until it returns false or the server ends. `run` limits them to one run;
+    /// with `seen` the stream continues after that event.
     ///
     /// # Errors
     ///
-    /// As [`Client::get`].
+    /// As [`ApiClient::get`].
     pub fn watch(
         &self,
         run: Option<&str>,
         seen: Option<&str>,
-        hear: &mut dyn FnMut(Message) -> bool,
+        on_event: &mut dyn FnMut(ServerSentEvent) -> bool,
     ) -> Result<(), ClientError> {
         let mut request = self.agent.get(format!("{}/v1/events", self.base));
         if let Some(run) = run {
@@ -202,7 +203,7 @@ impl Client {
             return Err(self.refusal(response));
         }
         let mut reader = BufReader::new(response.into_body().into_reader());
-        let mut message = Message::default();
+        let mut message = ServerSentEvent::default();
         loop {
             let mut line = String::new();
             let read = reader.by_ref().take(LINE_BYTES_MAX).read_line(&mut line);
@@ -212,7 +213,7 @@ impl Client {
             let line = line.trim_end();
             if !line.is_empty() {
                 message.add(line);
-            } else if !message.data.is_empty() && !hear(core::mem::take(&mut message)) {
+            } else if !message.data.is_empty() && !on_event(core::mem::take(&mut message)) {
                 return Ok(());
             }
         }
@@ -265,7 +266,7 @@ impl Client {
     }
 }
 
-impl Message {
+impl ServerSentEvent {
     /// Takes one line of it, by the format of server-sent events (WHATWG HTML, section 9.2).
     fn add(&mut self, line: &str) {
         let (name, value) = line.split_once(':').unwrap_or((line, ""));

@@ -1,5 +1,5 @@
-//! The stream of events for one watcher. It reads from the ring at the watcher's own pace; what
-//! the ring no longer has is counted and told.
+//! The event stream of one watcher, read from the ring at the watcher's own pace. It must never make a run
+//! wait: events that the ring no longer has are counted and reported as lost.
 
 use core::convert::Infallible;
 use core::time::Duration;
@@ -13,26 +13,26 @@ use futures_util::stream::{Stream, unfold};
 use serde_json::json;
 use tokio::sync::{Notify, OwnedSemaphorePermit, watch};
 
-use crate::app::App;
-use crate::problem::{Code, Problem};
+use crate::app::ApiState;
+use crate::problem::{Problem, ProblemCode};
 use crate::types::EventReply;
 
 /// Events read from the ring at once.
 const BATCH: usize = 256;
-/// How often a quiet stream shows that it is there.
+/// The interval of keep-alive comments on a quiet stream.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// Where a watcher begins.
+/// Where a stream starts.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Start {
+pub(crate) struct StreamStart {
     after: u64,
-    /// Events of an earlier process: nobody knows how many.
+    /// The last event seen is of an earlier process, so an unknown number of events is lost.
     is_gap: bool,
 }
 
-impl Start {
-    /// After the event with this id; with what comes next if there is none.
-    pub(crate) fn of(app: &App, seen: Option<&str>) -> Result<Self, Problem> {
+impl StreamStart {
+    /// After the event with this id, or with the next event if there is no id.
+    pub(crate) fn of(app: &ApiState, seen: Option<&str>) -> Result<Self, Problem> {
         let last = app.supervisor.events().last();
         let Some(seen) = seen else {
             return Ok(Self {
@@ -43,9 +43,9 @@ impl Start {
         let parts = seen.rsplit_once('-');
         let parsed = parts.and_then(|(boot, number)| Some((boot, number.parse::<u64>().ok()?)));
         let Some((boot, number)) = parsed else {
-            let detail = format!("{seen:?} is no event's id");
-            let hint = "send the id of the last event you saw, or none";
-            return Err(Problem::new(Code::BodyMalformed, detail, hint));
+            let detail = format!("invalid event id {seen:?}");
+            let hint = "send the id of the last event you received, or none";
+            return Err(Problem::new(ProblemCode::BodyMalformed, detail, hint));
         };
         let is_ours = boot == app.boot && number <= last;
         Ok(Self {
@@ -55,8 +55,8 @@ impl Start {
     }
 }
 
-struct Watcher {
-    app: Arc<App>,
+struct EventWatcher {
+    app: Arc<ApiState>,
     events: Arc<RunEvents>,
     woken: Arc<Notify>,
     ending: watch::Receiver<bool>,
@@ -69,9 +69,9 @@ struct Watcher {
 
 /// The events after `start`, of one run or of all.
 pub(crate) fn stream(
-    app: Arc<App>,
+    app: Arc<ApiState>,
     who: &Id,
-    start: Start,
+    start: StreamStart,
     run: Option<String>,
     permit: OwnedSemaphorePermit,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>> + use<>> {
@@ -83,8 +83,8 @@ pub(crate) fn stream(
     if start.is_gap {
         waiting.push_back(lost(None));
     }
-    tracing::info!(%who, "watches");
-    let watcher = Watcher {
+    tracing::info!(%who, "event stream opened");
+    let watcher = EventWatcher {
         ending: app.ending.clone(),
         app,
         events,
@@ -107,8 +107,8 @@ fn lost(count: Option<u64>) -> Event {
     Event::default().event("lost").data(data)
 }
 
-impl Watcher {
-    /// The next event; none when the server ends.
+impl EventWatcher {
+    /// The next event; none when the server shuts down.
     async fn next(&mut self) -> Option<Event> {
         loop {
             if let Some(event) = self.waiting.pop_front() {
@@ -147,7 +147,8 @@ impl Watcher {
             self.waiting.extend(named.json_data(&reply).ok());
         }
         if !batch.events.is_empty() && self.waiting.is_empty() {
-            // A whole batch of other runs: look again at once.
+            // A whole batch of other runs' events: wake up again at once, or the rest would wait for the
+            // next event.
             self.woken.notify_one();
         }
     }

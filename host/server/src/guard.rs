@@ -1,5 +1,5 @@
-//! What is checked of every request before its route: where it comes from, and that it ends in
-//! time. It must never know what a route does.
+//! Checks on every request before its route: its origin and host, and a bound on its time. It must never
+//! know what a route does.
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -13,15 +13,19 @@ use axum::response::{IntoResponse as _, Response};
 use counterfoil_os::clock::Stopwatch;
 use serde::de::DeserializeOwned;
 
-use crate::app::App;
-use crate::problem::{Code, Problem};
+use crate::app::ApiState;
+use crate::problem::{Problem, ProblemCode};
 
-/// How long a request may take with its body, its work and everything that it waits for, unless
-/// it watches. A start that compiles takes the most.
+/// The time limit of a request with its body and its work, unless it watches. A start that compiles takes
+/// the longest.
 const REQUEST_MAX: Duration = Duration::from_mins(2);
 
-/// Checks a request, lets it through, and counts what came of it.
-pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+/// Checks a request, passes it on, and counts its status.
+pub(crate) async fn guard(
+    State(app): State<Arc<ApiState>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let watch = Stopwatch::start();
     let method = request.method().clone();
     let path = request.extensions().get::<MatchedPath>();
@@ -31,8 +35,8 @@ pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
     } else {
         let answered = tokio::time::timeout(REQUEST_MAX, next.run(request)).await;
         answered.unwrap_or_else(|_over| {
-            let hint = "ask for the run's status before you ask again";
-            Problem::new(Code::TimedOut, "the request took too long", hint).into_response()
+            let hint = "read the run's status before you send the request again";
+            Problem::new(ProblemCode::TimedOut, "the request timed out", hint).into_response()
         })
     };
     let status = response.status().as_u16();
@@ -42,18 +46,20 @@ pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
     response
 }
 
-/// A page of somebody else's must not reach this server through its reader's browser, neither
-/// from its own origin nor under a name that it makes mean this machine.
-fn check_origin(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
+/// Checks that no foreign web page sent the request through its reader's browser: neither from its own
+/// origin, nor under a name that it resolves to this machine (DNS rebinding).
+fn check_origin(app: &ApiState, headers: &HeaderMap) -> Result<(), Problem> {
     let foreign = |what: &str, value: &str| {
         let detail = format!("the header {what} is {value:?}");
-        let hint = format!("ask {} itself", app.audience);
-        Err(Problem::new(Code::Origin, detail, hint))
+        let hint = format!("send the request to {}", app.audience);
+        Err(Problem::new(ProblemCode::Origin, detail, hint))
     };
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     if let Some(origin) = text(header::ORIGIN).filter(|origin| *origin != app.audience) {
         return foreign("Origin", origin);
     }
+    // A page can make its own name resolve to 127.0.0.1 and pass the browser's same-origin check; its name
+    // then stands in the header Host.
     let Some(hosts) = &app.hosts else {
         return Ok(());
     };
@@ -64,19 +70,20 @@ fn check_origin(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
     foreign("Host", host)
 }
 
-/// A body as JSON. Its content type must say so: no form of a page can send that.
+/// Parses a body as JSON. The content type must be JSON, which no form of a foreign page can send without
+/// asking the server first.
 pub(crate) fn json<T: DeserializeOwned>(
     headers: &HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<T, Problem> {
     let malformed = |detail: String| {
         let hint = "send JSON as GET /openapi.json describes it";
-        Problem::new(Code::BodyMalformed, detail, hint)
+        Problem::new(ProblemCode::BodyMalformed, detail, hint)
     };
     let bytes = body.map_err(|rejection| {
         if rejection.status().as_u16() == 413 {
             let hint = "send less in one request";
-            return Problem::new(Code::BodyTooLarge, rejection.body_text(), hint);
+            return Problem::new(ProblemCode::BodyTooLarge, rejection.body_text(), hint);
         }
         malformed(rejection.body_text())
     })?;

@@ -2,16 +2,16 @@
 //! of trading: it reads and changes everything through the crates below.
 
 pub mod app;
-
 pub mod client;
 mod events;
 mod guard;
+pub mod login;
 mod metrics;
 pub mod problem;
+mod router;
 mod routes;
 pub mod serve;
 pub mod service_ledger;
-pub mod session;
 pub mod types;
 
-pub use app::openapi;
+pub use router::openapi;

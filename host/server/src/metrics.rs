@@ -1,5 +1,5 @@
-//! Numbers for Prometheus. They name no principal, account or run, because nobody is asked who
-//! reads them.
+//! Metrics for Prometheus. They must never name a principal, an account or a run: reading them takes no
+//! login.
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -16,14 +16,14 @@ use prometheus_client::registry::Registry;
 use crate::problem::Problem;
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct Answer {
+struct RequestLabels {
     method: String,
     path: String,
     status: u16,
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct Standing {
+struct RunStateLabels {
     state: String,
 }
 
@@ -31,24 +31,24 @@ struct Standing {
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Mutex<Registry>,
-    answers: Family<Answer, Counter>,
+    answers: Family<RequestLabels, Counter>,
     pub(crate) connections_refused: Counter,
     pub(crate) events_lost: Counter,
-    runs: Family<Standing, Gauge>,
+    runs: Family<RunStateLabels, Gauge>,
     decided: Gauge,
     fills: Gauge,
     inputs_refused: Gauge,
-    sessions: Gauge,
+    logins: Gauge,
 }
 
 impl Metrics {
     pub(crate) fn new() -> Self {
         let mut registry = Registry::with_prefix("counterfoil");
-        let answers = Family::<Answer, Counter>::default();
-        let runs = Family::<Standing, Gauge>::default();
+        let answers = Family::<RequestLabels, Counter>::default();
+        let runs = Family::<RunStateLabels, Gauge>::default();
         let (connections_refused, events_lost) = (Counter::default(), Counter::default());
         let (decided, fills) = (Gauge::default(), Gauge::default());
-        let (inputs_refused, sessions) = (Gauge::default(), Gauge::default());
+        let (inputs_refused, logins) = (Gauge::default(), Gauge::default());
         registry.register("answers", "Requests answered", answers.clone());
         registry.register(
             "connections_refused",
@@ -72,7 +72,7 @@ impl Metrics {
             "Inputs refused and recorded by the runs listed",
             inputs_refused.clone(),
         );
-        registry.register("sessions", "Sessions that count", sessions.clone());
+        registry.register("sessions", "Valid logins", logins.clone());
         Self {
             registry: Mutex::new(registry),
             answers,
@@ -82,7 +82,7 @@ impl Metrics {
             decided,
             fills,
             inputs_refused,
-            sessions,
+            logins,
         }
     }
 
@@ -94,7 +94,7 @@ impl Metrics {
         } else {
             "other"
         };
-        let answer = Answer {
+        let answer = RequestLabels {
             method: method.to_owned(),
             path: path.to_owned(),
             status,
@@ -103,12 +103,12 @@ impl Metrics {
     }
 
     /// The numbers now, in the text format.
-    pub(crate) fn text(&self, supervisor: &Supervisor, sessions: usize) -> Result<String, Problem> {
+    pub(crate) fn text(&self, supervisor: &Supervisor, logins: usize) -> Result<String, Problem> {
         let all = supervisor.list();
         let whole = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         for state in RunState::ALL {
             let count = all.iter().filter(|one| one.state == state).count();
-            let standing = Standing {
+            let standing = RunStateLabels {
                 state: state.name().to_owned(),
             };
             let gauge = self.runs.get_or_create(&standing);
@@ -121,8 +121,7 @@ impl Metrics {
             .set(whole(figures().map(|one| one.totals.fills).sum()));
         self.inputs_refused
             .set(whole(figures().map(|one| one.inputs_refused).sum()));
-        self.sessions
-            .set(i64::try_from(sessions).unwrap_or(i64::MAX));
+        self.logins.set(i64::try_from(logins).unwrap_or(i64::MAX));
         let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
         let mut text = String::new();
         encode(&mut text, &registry).map_err(|error| Problem::internal(&error))?;

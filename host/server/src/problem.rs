@@ -1,5 +1,5 @@
-//! Refusals as people and programs read them: one stable code each, with what broke, and who could
-//! do it or what to do instead (RFC 9457). What is refused must never be decided here.
+//! Refusals as people and programs read them (RFC 9457): a stable code, the cause, and a hint. What is
+//! refused must never be decided here.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -11,76 +11,75 @@ use counterfoil_trading::record::StopCause;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// The codes of this API. Besides them stand the rules of the ledger, by their own codes.
+/// The codes of this API. The ledger's rules have their own codes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Code {
-    /// There is no token.
+pub enum ProblemCode {
     TokenMissing,
-    /// The token is none of this process, or its time is over.
+    /// Unknown or expired token.
     TokenExpired,
-    /// The challenge is none of this process, its time is over, or it was answered before.
+    /// The challenge is not from this process, has expired, or was answered before.
     Challenge,
     /// The answer to a challenge is not signed by this key for this server and ledger.
-    SessionSignature,
-    /// The request comes from a page or under a name that is not this server's.
+    LoginSignature,
+    /// The request comes from a foreign page, or names a foreign host.
     Origin,
     /// There is no such route.
     Route,
     /// The route does not take this method.
     Method,
-    /// The body is larger than any that makes sense.
+    /// The body is larger than the largest valid request.
     BodyTooLarge,
     /// The body is not JSON, or not of this shape.
     BodyMalformed,
-    /// The request did not come to its end in time.
+    /// The request timed out.
     TimedOut,
-    /// Too many do this at once.
+    /// Too many connections, watchers, starts or logins at once.
     Busy,
-    /// The ledger is missing or does not hold: nothing starts.
+    /// The ledger is missing or does not verify, so no run starts.
     Ledger,
     /// There is no such run.
     RunUnknown,
-    /// More than one run has a name that begins like this.
+    /// More than one run id begins like this.
     RunAmbiguous,
-    /// The run was started before.
+    /// A run with this id was started before.
     RunExists,
     /// The run is not in a state for this.
     RunState,
-    /// Somebody stopped the run, its account or the installation.
+    /// A kill switch stops the run, its account or the installation.
     RunStopped,
-    /// The account has as many runs as it may have.
+    /// The account has its maximum of concurrent runs.
     AccountRuns,
     /// Another process trades the account.
     LeaseHeld,
-    /// Whose the account is cannot be told.
+    /// The holder of the account's lease is unknown.
     Lease,
-    /// The account's limits do not hold, or the run goes beyond them.
+    /// The account's limits are missing or invalid, or the run exceeds them.
     Limits,
-    /// This machine's clock may be further off than the run allows.
+    /// This machine's clock may be off by more than the run allows.
     Clock,
-    /// The venue's books or words do not agree with the run.
+    /// The venue's positions, orders or cash differ from the run's.
     Venue,
-    /// The process has as many runs as it can hold.
+    /// The process has its maximum of runs.
     RunnerFull,
-    /// The process ends.
+    /// The process is shutting down.
     RunnerEnding,
-    /// The manifest, its component or its data do not hold.
+    /// The manifest, its component or its data are not valid.
     RunInvalid,
     /// The feed cannot be opened.
     Feed,
-    /// No run takes bars from this feed.
+    /// No run reads this feed.
     FeedUnknown,
-    /// The host could not do it.
+    /// The host failed.
     Internal,
 }
 
-impl Code {
+impl ProblemCode {
     /// Every code.
     pub const ALL: [Self; 29] = [
         Self::TokenMissing,
         Self::TokenExpired,
         Self::Challenge,
-        Self::SessionSignature,
+        Self::LoginSignature,
         Self::Origin,
         Self::Route,
         Self::Method,
@@ -115,7 +114,7 @@ impl Code {
             Self::TokenMissing => ("token.missing", 401),
             Self::TokenExpired => ("token.expired", 401),
             Self::Challenge => ("challenge.invalid", 401),
-            Self::SessionSignature => ("session.signature", 401),
+            Self::LoginSignature => ("session.signature", 401),
             Self::Origin => ("origin.foreign", 403),
             Self::Route => ("route.unknown", 404),
             Self::Method => ("method.unknown", 405),
@@ -145,8 +144,8 @@ impl Code {
     }
 }
 
-/// What to do about a request that names something that does not hold.
-const CORRECT: &str = "correct what is named, and start again";
+/// The hint for a request with invalid contents.
+const CORRECT: &str = "correct what the message names, and start the run again";
 /// Where leases and limits are explained.
 const ACCOUNTS: &str = "see docs/start/OPERATE.md, Accounts";
 
@@ -160,7 +159,7 @@ pub struct Problem {
     pub status: u16,
     /// The stable code.
     pub code: String,
-    /// What broke.
+    /// The cause.
     pub detail: String,
     /// Who could do it, or what to do instead.
     pub hint: String,
@@ -169,7 +168,7 @@ pub struct Problem {
 impl Problem {
     /// A refusal by a code of this API.
     #[must_use]
-    pub fn new(code: Code, detail: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub fn new(code: ProblemCode, detail: impl Into<String>, hint: impl Into<String>) -> Self {
         let (code, status) = code.parts();
         Self::of(status, code, detail.into(), hint.into())
     }
@@ -184,11 +183,11 @@ impl Problem {
         }
     }
 
-    /// The host could not do it.
+    /// A failure of the host.
     #[must_use]
     pub fn internal(error: &dyn core::fmt::Display) -> Self {
         let hint = "the request may be valid; see the server's log";
-        Self::new(Code::Internal, error.to_string(), hint)
+        Self::new(ProblemCode::Internal, error.to_string(), hint)
     }
 }
 
@@ -204,8 +203,8 @@ impl From<AccessDenial> for Problem {
     /// What a rule denies is forbidden, whatever would have to change first.
     fn from(denied: AccessDenial) -> Self {
         let status = match denied.rule {
-            RuleCode::Ledger(Rule::RunExists) => Code::RunExists.parts().1,
-            RuleCode::Host(HostRule::LedgerUnusable) => Code::Ledger.parts().1,
+            RuleCode::Ledger(Rule::RunExists) => ProblemCode::RunExists.parts().1,
+            RuleCode::Host(HostRule::LedgerUnusable) => ProblemCode::Ledger.parts().1,
             RuleCode::Ledger(_) | RuleCode::Host(_) => 403,
         };
         Self::of(status, denied.rule.code(), denied.why, denied.hint)
@@ -219,26 +218,32 @@ impl From<SuperviseError> for Problem {
             return denied.into();
         }
         let (code, hint) = match &error {
-            E::Unknown { .. } => (Code::RunUnknown, "list the runs, and use an id of theirs"),
-            E::Ambiguous { .. } => (Code::RunAmbiguous, "give more digits of the run's id"),
-            E::StartedBefore { .. } => (Code::RunExists, "use a new start nonce"),
+            E::Unknown { .. } => (
+                ProblemCode::RunUnknown,
+                "list the runs, and use one of their ids",
+            ),
+            E::Ambiguous { .. } => (
+                ProblemCode::RunAmbiguous,
+                "give more digits of the run's id",
+            ),
+            E::StartedBefore { .. } => (ProblemCode::RunExists, "use a new start nonce"),
             E::Full { .. } => (
-                Code::RunnerFull,
+                ProblemCode::RunnerFull,
                 "stop a run first, or start another runner",
             ),
-            E::State { .. } => (Code::RunState, "ask for the run's status"),
+            E::State { .. } => (ProblemCode::RunState, "read the run's status"),
             E::Ending => (
-                Code::RunnerEnding,
-                "ask again when the runner was started again",
+                ProblemCode::RunnerEnding,
+                "try again after the runner has been restarted",
             ),
-            E::Feed(_) => (Code::Feed, "correct the feed's settings"),
+            E::Feed(_) => (ProblemCode::Feed, "correct the feed's settings"),
             E::Run(error) => of_run(error),
-            E::Id(_) | E::OtherGrant { .. } => (Code::RunInvalid, CORRECT),
+            E::Id(_) | E::OtherGrant { .. } => (ProblemCode::RunInvalid, CORRECT),
             E::RunFile(_) | E::Thread(_) | E::Switch(_) | _ => {
-                (Code::Internal, "see the server's own log")
+                (ProblemCode::Internal, "see the server's own log")
             }
         };
-        // Some errors begin with their code, for the command line.
+        // Some errors begin with their code, which the command line prints; here it has a field.
         let said = error.to_string();
         let (name, _) = code.parts();
         let said = said
@@ -250,13 +255,13 @@ impl From<SuperviseError> for Problem {
     }
 }
 
-/// The code of what keeps a run from starting, and what to do about it.
-const fn of_run(error: &ExecuteError) -> (Code, &'static str) {
+/// The code and the hint for what keeps a run from starting.
+const fn of_run(error: &ExecuteError) -> (ProblemCode, &'static str) {
     if let ExecuteError::NotStarted(stop) = error {
         return match stop.cause {
             StopCause::RunKilled | StopCause::AccountKilled | StopCause::InstallationKilled => (
-                Code::RunStopped,
-                "once it may go on, lift the stop with `counterfoil kill --lift`",
+                ProblemCode::RunStopped,
+                "to let it start, lift the kill switch with `counterfoil kill --lift`",
             ),
             StopCause::LimitsMissing
             | StopCause::LimitsUnreadable
@@ -265,32 +270,32 @@ const fn of_run(error: &ExecuteError) -> (Code, &'static str) {
             | StopCause::LeaseLost
             | StopCause::LeaseUnclear
             | StopCause::FeedEnded
-            | StopCause::NotPermitted => (Code::Limits, ACCOUNTS),
+            | StopCause::NotPermitted => (ProblemCode::Limits, ACCOUNTS),
             StopCause::ClockOff => (
-                Code::Clock,
-                "start chrony, ntpd or systemd-timesyncd, and wait until the clock is in step",
+                ProblemCode::Clock,
+                "start chrony, ntpd or systemd-timesyncd, and wait until the clock is synchronized",
             ),
             StopCause::VenueDiffers | StopCause::VenueUnclear => (
-                Code::Venue,
-                "hold the order log against the venue's books, then go on with the run",
+                ProblemCode::Venue,
+                "compare the order log with the venue, then resume the run",
             ),
         };
     }
     let ExecuteError::Lease(lease) = error else {
-        return (Code::RunInvalid, CORRECT);
+        return (ProblemCode::RunInvalid, CORRECT);
     };
     match lease {
         LeaseError::RunsLimit { .. } => (
-            Code::AccountRuns,
+            ProblemCode::AccountRuns,
             "an operator stops a run of this account first",
         ),
-        LeaseError::Held { .. } => (
-            Code::LeaseHeld,
+        LeaseError::LoginTable { .. } => (
+            ProblemCode::LeaseHeld,
             "end the other process, or start the run in it",
         ),
-        LeaseError::Account(_) => (Code::RunInvalid, CORRECT),
+        LeaseError::Account(_) => (ProblemCode::RunInvalid, CORRECT),
         LeaseError::File(_) | LeaseError::Unreadable { .. } | LeaseError::Lost { .. } | _ => {
-            (Code::Lease, ACCOUNTS)
+            (ProblemCode::Lease, ACCOUNTS)
         }
     }
 }
@@ -319,7 +324,7 @@ mod tests {
     fn every_code_is_one_and_stands_in_the_document() {
         let text = include_str!("../../../docs/reference/API.md");
         let mut seen = std::collections::BTreeSet::new();
-        for code in Code::ALL {
+        for code in ProblemCode::ALL {
             let (name, status) = code.parts();
             assert!(seen.insert(name), "{name} twice");
             let row = format!("| `{name}` | {status} |");

@@ -3,5 +3,5 @@
 pub(crate) mod about;
 pub(crate) mod bars;
 pub(crate) mod events;
+pub(crate) mod logins;
 pub(crate) mod runs;
-pub(crate) mod sessions;

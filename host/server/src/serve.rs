@@ -1,5 +1,5 @@
-//! The process around the routes: what it listens to, how many may connect and how slowly they may
-//! speak, and how it ends. It must never know what a route does.
+//! The process around the routes: its address, bounds on connections and slow clients, and its shutdown.
+//! It must never know what a route does.
 
 use core::convert::Infallible;
 use core::future::Future;
@@ -24,29 +24,30 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tokio::sync::{Semaphore, watch};
 
-use crate::app::{App, router};
+use crate::app::ApiState;
 use crate::problem::Problem;
+use crate::router::router;
 use crate::service_ledger::ServiceLedger;
 
-/// Connections at once: every watcher, and each operator's tools many times over.
+/// Concurrent connections: every watcher, and each operator's tools many times over.
 pub const CONNECTIONS_MAX: usize = 512;
 /// Bytes of a request's head: a token and a few headers take less than one KiB.
 pub const HEAD_BYTES_MAX: usize = 32 << 10;
 /// Headers of a request.
 pub const HEADERS_MAX: usize = 64;
-/// How long a connection may take for the head of a request, and stay open without one.
+/// The time limit for the head of a request, and for an idle connection.
 pub const HEAD_MAX: Duration = Duration::from_secs(10);
-/// How long connections may take to end when the server does.
+/// How long connections may take to end at shutdown.
 const CONNECTIONS_END_MAX: Duration = Duration::from_secs(5);
-/// How long runs may take to end: the longest deadline of a guest, several times over.
+/// How long runs may take to end at shutdown: the longest deadline of a guest, several times over.
 const RUNS_END_MAX: Duration = Duration::from_mins(1);
 
-/// What somebody beyond the cap is told, without a byte of theirs being read.
+/// The head of the response to a connection beyond the limit, sent before anything of it is read.
 const FULL: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\n\
 connection: close\r\ncontent-length: 160\r\n\r\n";
 
-/// Why the server does not serve.
+/// Why the server cannot serve.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServeError {
@@ -63,56 +64,56 @@ pub enum ServeError {
         address: SocketAddr,
         source: std::io::Error,
     },
-    /// The process lacks something.
+    /// The runtime or the listener failed.
     #[error("cannot serve: {0}")]
     Process(#[from] std::io::Error),
-    /// Something that requests share cannot be made.
+    /// The shared state could not be created.
     #[error(transparent)]
-    App(#[from] Problem),
-    /// What an earlier process left cannot be read.
+    ApiState(#[from] Problem),
+    /// The runs that an earlier process left could not be read.
     #[error(transparent)]
     Left(#[from] SuperviseError),
 }
 
-/// Who may reach the server.
+/// Which machines may reach the server.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Reach {
-    /// Programs on this machine.
+pub enum ListenReach {
+    /// This machine only.
     Loopback,
-    /// Whoever can reach the address.
+    /// Any machine that can reach the address.
     Everybody,
 }
 
-/// A server that listens and serves nobody yet.
+/// A server that listens but does not serve yet.
 #[derive(Debug)]
 pub struct Server {
     runtime: Runtime,
     listener: TcpListener,
     address: SocketAddr,
-    app: Arc<App>,
+    app: Arc<ApiState>,
     ending: watch::Sender<bool>,
 }
 
-/// What became of a run that an earlier process left.
+/// A run that an earlier process left, and whether it resumed.
 #[derive(Debug)]
-pub struct Taken {
+pub struct TakenOverRun {
     /// The run.
     pub left: PriorRun,
-    /// Why it does not go on; none if it does.
+    /// Why it was not resumed; none if it was.
     pub refused: Option<Problem>,
 }
 
-/// Refuses an address that other machines can reach, unless that is wanted.
+/// Checks that other machines cannot reach the address, unless that is allowed.
 ///
 /// # Errors
 ///
 /// Returns [`ServeError::Remote`].
-pub fn check_address(address: SocketAddr, reach: Reach) -> Result<(), ServeError> {
+pub fn check_address(address: SocketAddr, reach: ListenReach) -> Result<(), ServeError> {
     let is_here = match address.ip() {
         IpAddr::V4(ip) => ip.is_loopback(),
         IpAddr::V6(ip) => ip.is_loopback(),
     };
-    if is_here || reach == Reach::Everybody {
+    if is_here || reach == ListenReach::AnyHost {
         return Ok(());
     }
     Err(ServeError::Remote { address })
@@ -126,7 +127,7 @@ impl Server {
     /// Returns [`ServeError`] if the address is not allowed or cannot be had.
     pub fn bind(
         address: SocketAddr,
-        reach: Reach,
+        reach: ListenReach,
         supervisor: Supervisor,
         ledger: Arc<ServiceLedger>,
     ) -> Result<Self, ServeError> {
@@ -141,14 +142,14 @@ impl Server {
         let address = listener.local_addr()?;
         let (ending, ended) = watch::channel(false);
         let hosts = match reach {
-            Reach::Everybody => None,
-            Reach::Loopback => Some(vec![
+            ListenReach::AnyHost => None,
+            ListenReach::Loopback => Some(vec![
                 address.to_string(),
                 format!("localhost:{}", address.port()),
             ]),
         };
         let audience = format!("http://{address}");
-        let app = App::new(supervisor, ledger, audience, hosts, ended)?;
+        let app = ApiState::new(supervisor, ledger, audience, hosts, ended)?;
         Ok(Self {
             runtime,
             listener,
@@ -164,24 +165,23 @@ impl Server {
         self.address
     }
 
-    /// Goes on with every run that an earlier process left to be gone on with, and that the ledger
-    /// still lets run.
+    /// Resumes every run that an earlier process left running and that the ledger still permits.
     ///
     /// # Errors
     ///
-    /// Returns [`ServeError`] if what was left cannot be read.
-    pub fn take_over(&self) -> Result<Vec<Taken>, ServeError> {
+    /// Returns [`ServeError`] if the runs that were left cannot be read.
+    pub fn take_over(&self) -> Result<Vec<TakenOverRun>, ServeError> {
         let supervisor = &self.app.supervisor;
         let mut all = Vec::new();
         for left in supervisor.prior_runs()? {
             let has_ended = supervisor.recover_end(&left);
             if matches!(has_ended, Ok(true)) {
-                tracing::info!(run = left.run, "run has ended, and the ledger says so");
+                tracing::info!(run = left.run, "run had ended; its end is recorded");
                 continue;
             }
             if left.intent != RestartIntent::Running {
                 if let Err(error) = has_ended {
-                    tracing::warn!(run = left.run, %error, "the run's end is not in the ledger");
+                    tracing::warn!(run = left.run, %error, "the run's end could not be recorded in the ledger");
                 }
                 continue;
             }
@@ -190,11 +190,11 @@ impl Server {
                 Ok(_) => self.go_on(&left).err(),
             };
             if let Some(problem) = &refused {
-                tracing::warn!(run = left.run, %problem, "run does not go on");
+                tracing::warn!(run = left.run, %problem, "run not resumed");
             } else {
-                tracing::info!(run = left.run, "run goes on");
+                tracing::info!(run = left.run, "run resumed");
             }
-            all.push(Taken { left, refused });
+            all.push(TakenOverRun { left, refused });
         }
         Ok(all)
     }
@@ -206,8 +206,8 @@ impl Server {
         Ok(())
     }
 
-    /// Serves until `until` gives an order, gives it to every run, waits for them, and says how each
-    /// stands. A second order from `again` ends the waiting.
+    /// Serves until `until` gives an order, passes it to every run, waits for them, and returns their status.
+    /// A second order from `again` ends the waiting.
     ///
     /// # Errors
     ///
@@ -236,10 +236,10 @@ impl Server {
             let ended = tokio::task::spawn_blocking(move || waiting.wait(RUNS_END_MAX));
             tokio::select! {
                 biased;
-                _ = again => tracing::warn!("told twice: not every run is waited for"),
+                _ = again => tracing::warn!("second signal: shutting down without waiting for every run"),
                 ended = ended => {
                     if !ended.unwrap_or(false) {
-                        tracing::warn!("not every run came to its end in time");
+                        tracing::warn!("not every run ended in time");
                     }
                 }
             }
@@ -255,7 +255,7 @@ impl Server {
 
 async fn accept(
     listener: &TcpListener,
-    app: &Arc<App>,
+    app: &Arc<ApiState>,
     room: &Arc<Semaphore>,
     until: impl Future<Output = EndCommand>,
 ) -> EndCommand {
@@ -267,10 +267,11 @@ async fn accept(
             order = &mut until => return order,
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => stream,
-                // A connection that broke while it came about, or no descriptor left: those that
-                // are open go on, and their end gives descriptors back.
+                // The connection broke, or no file descriptor is left. Open connections keep working, and
+                // their end frees descriptors; ending the server here would let anyone who opens many
+                // sockets stop every run's API.
                 Err(error) => {
-                    tracing::warn!(%error, "a connection was not accepted");
+                    tracing::warn!(%error, "connection not accepted");
                     tokio::task::yield_now().await;
                     continue;
                 }
@@ -293,12 +294,12 @@ async fn refuse(mut stream: TcpStream) {
     let mut text = FULL.to_vec();
     let body = r#"{"type":"urn:counterfoil:problem:server.busy","status":503,"code":"server.busy","detail":"too many connections","hint":"close one, or wait"}"#;
     text.extend(format!("{body:<160}").into_bytes());
-    // Whoever does not read this is let go all the same.
+    // A peer that does not read this is dropped when the time is over.
     let _told = tokio::time::timeout(HEAD_MAX, stream.write_all(&text)).await;
 }
 
 async fn talk(stream: TcpStream, routes: Router, mut ending: watch::Receiver<bool>) {
-    // A stream of small events must not wait for more of them.
+    // Small events must not wait for more of them (Nagle's algorithm).
     let _best_effort = stream.set_nodelay(true);
     let service = service_fn(move |request: Request<hyper::body::Incoming>| {
         let routes = routes.clone();
@@ -323,7 +324,7 @@ async fn talk(stream: TcpStream, routes: Router, mut ending: watch::Receiver<boo
         }
     };
     if let Err(error) = done {
-        tracing::debug!(%error, "a connection ended");
+        tracing::debug!(%error, "connection ended");
     }
 }
 
@@ -336,7 +337,7 @@ async fn answer(routes: Router, request: Request<hyper::body::Incoming>) -> Resp
     }
 }
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum LogForm {
     /// For people.
@@ -345,8 +346,7 @@ pub enum LogForm {
     Json,
 }
 
-/// Writes what the process does to standard error from here on. It is no evidence: that is in the
-/// journals and in the ledger.
+/// Starts logging to standard error. The log is not evidence; journals and the ledger are.
 pub fn log(form: LogForm) {
     let lines = tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
@@ -358,7 +358,7 @@ pub fn log(form: LogForm) {
     };
 }
 
-/// The order that the first of SIGTERM and SIGINT brings.
+/// The order, once SIGTERM or SIGINT arrives.
 ///
 /// # Errors
 ///
@@ -369,8 +369,8 @@ pub async fn signal(order: EndCommand) -> EndCommand {
         signal(SignalKind::terminate()),
         signal(SignalKind::interrupt()),
     ) else {
-        // Without signals the process can only be killed, as a crash would end it.
-        tracing::error!("signals cannot be listened to");
+        // Without signal handlers the process can only be killed, which its runs survive like a crash.
+        tracing::error!("cannot install signal handlers");
         return core::future::pending().await;
     };
     tokio::select! {

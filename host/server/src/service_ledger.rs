@@ -24,7 +24,7 @@ use counterfoil_runner::supervisor::Signers;
 use crate::problem::Problem;
 
 /// What a ledger's file looked like when it was read. It only grows, so a change shows.
-type Stamp = (u64, Option<SystemTime>);
+type FileStamp = (u64, Option<SystemTime>);
 
 /// The ledger of a runner, which acts in it as a service.
 pub struct ServiceLedger {
@@ -33,7 +33,7 @@ pub struct ServiceLedger {
     /// Signs the ledger's checkpoints.
     log: Signers,
     service: Mutex<LedgerActor>,
-    read: Mutex<Option<(Stamp, Arc<LedgerState>)>>,
+    read: Mutex<Option<(FileStamp, Arc<LedgerState>)>>,
 }
 
 impl fmt::Debug for ServiceLedger {
@@ -85,7 +85,9 @@ impl ServiceLedger {
             let path = self.path.display();
             unusable(&format_args!("cannot read the ledger {path}: {error}"))
         })?;
-        let stamp: Stamp = (meta.len(), meta.modified().ok());
+        // The file only grows, so an append changes its length. Someone who rewrites it in place must change
+        // its time; one who resets the time as well gains nothing, since the cached state was verified.
+        let stamp: FileStamp = (meta.len(), meta.modified().ok());
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, state)) = read.as_ref().filter(|(known, _)| *known == stamp) {
             return Ok(Arc::clone(state));
@@ -96,6 +98,7 @@ impl ServiceLedger {
         let key = VerifierKey::new(&self.origin(), &(self.log)().verifying_key())
             .map_err(|error| unusable(&error))?;
         let bytes = fs::read(&self.path).map_err(|error| unusable(&error))?;
+        // A record that another process is appending right now has no checkpoint yet, and does not count.
         let verified = verify(&bytes, &key).map_err(|error| unusable(&error))?;
         let state = Arc::new(verified.state);
         *read = Some((stamp, Arc::clone(&state)));

@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 /// A challenge to be signed.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Challenge {
+pub struct LoginChallenge {
     /// To be sent back.
     pub challenge: String,
     /// The server's own address: refuse to sign for another than the one that you asked.
@@ -27,21 +27,21 @@ pub struct Challenge {
 /// The answer to a challenge.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct SessionRequest {
+pub struct LoginRequest {
     /// Who.
     pub principal: String,
     /// With which key, as 64 hex digits.
     pub key: String,
     /// The challenge.
     pub challenge: String,
-    /// The Ed25519 signature over the session's message, as 128 hex digits.
+    /// The Ed25519 signature over the login message, as 128 hex digits.
     pub signature: String,
 }
 
-/// A session.
+/// A login.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct SessionReply {
+pub struct LoginReply {
     /// The bearer token.
     pub token: String,
     /// Whose it is.
@@ -62,7 +62,7 @@ pub struct StartRequest {
     #[schema(value_type = Object)]
     pub manifest: Value,
     /// How it is fed.
-    pub feed: Feed,
+    pub feed: FeedRequest,
 }
 
 /// Why something is killed.
@@ -77,7 +77,8 @@ pub struct KillRequest {
 /// How a run is fed.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Feed {
+#[schema(as = Feed)]
+pub enum FeedRequest {
     /// Bars are pushed to the feed that the manifest names.
     Push {},
     /// The bars of a snapshot, as if they came now.
@@ -96,13 +97,13 @@ pub enum Feed {
     Market {},
 }
 
-impl From<Feed> for FeedSettings {
-    fn from(feed: Feed) -> Self {
+impl From<FeedRequest> for FeedSettings {
+    fn from(feed: FeedRequest) -> Self {
         match feed {
-            Feed::Push {} => Self::Push {},
-            Feed::Replay { snapshot, speed } => Self::Replay { snapshot, speed },
-            Feed::Tcp { address } => Self::Tcp { address },
-            Feed::Market {} => Self::Market {},
+            FeedRequest::Push {} => Self::Push {},
+            FeedRequest::Replay { snapshot, speed } => Self::Replay { snapshot, speed },
+            FeedRequest::Tcp { address } => Self::Tcp { address },
+            FeedRequest::Market {} => Self::Market {},
         }
     }
 }

@@ -4,10 +4,10 @@ use counterfoil_approval::ledger_client::LedgerClient;
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result};
+use counterfoil_approval::drift::{hint, is_seen_from, look};
 use counterfoil_governance::act::{Act, DriftFinding};
 use counterfoil_governance::state::LedgerState;
 use counterfoil_runner::clock::now;
-use counterfoil_runner::drift::{hint, is_seen_from, look};
 use counterfoil_runner::times::show_time;
 use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};

@@ -101,7 +101,7 @@ pub(crate) fn init(cli: &CliContext, args: &LedgerInitArgs) -> Result<CommandAns
         log_holder,
     };
     let origin = ledger::origin(&name);
-    let genesis = SignedAct::sign((&origin, GENESIS), now(), actor.clone(), act, hand.as_ref())?;
+    let genesis = SignedAct::sign(&origin, GENESIS, now(), actor.clone(), act, hand.as_ref())?;
     let path = ledger_view::path_of(&cli.data, &name);
     let made = ledger::Ledger::create(&path, &name, Box::new(log), &genesis);
     // `create` fails if the file exists: of two processes that begin a ledger at once, one fails.

@@ -1,11 +1,11 @@
 //! `limits`: the risk limits of an account, which the policy gives and two people put in force.
 
 use anyhow::{Context as _, Result};
+use counterfoil_approval::gates::PolicyArchive;
 use counterfoil_approval::ledger_client::DeniedRequest;
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, account_digest};
 use counterfoil_policy::verdict::limits_bytes;
-use counterfoil_runner::gates::Archive;
 use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
 
@@ -58,7 +58,7 @@ fn show(cli: &CliContext, account: &str) -> Result<CommandAnswer> {
         .state()
         .limits_of(&account)
         .map_err(DeniedRequest::from)?;
-    let bytes = Archive::new(&cli.data).get(&found.limits)?;
+    let bytes = PolicyArchive::new(&cli.data).get(&found.limits)?;
     let value: Value = serde_json::from_slice(&bytes)
         .with_context(|| format!("the limits {} in the archive", found.limits))?;
     // JSON in either form: it is what a manifest takes.

@@ -4,11 +4,11 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
+use counterfoil_approval::gates::PolicyArchive;
 use counterfoil_approval::ledger_client::DeniedRequest;
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::id::Id;
 use counterfoil_os::files::write_whole;
-use counterfoil_runner::gates::Archive;
 use counterfoil_runner::store::keys::random_hex;
 use counterfoil_trading::manifest::{DataSource, InstrumentEntry, Manifest, RiskEntry};
 use serde_json::json;
@@ -69,7 +69,7 @@ fn chosen(all: &[InstrumentEntry], symbols: &[String]) -> Result<Vec<InstrumentE
 
 /// The limits in force, from the archive.
 fn risk(cli: &CliContext, limits: &Digest) -> Result<RiskEntry> {
-    let bytes = Archive::new(&cli.data).get(limits)?;
+    let bytes = PolicyArchive::new(&cli.data).get(limits)?;
     serde_json::from_slice(&bytes).with_context(|| format!("the limits {limits} in the archive"))
 }
 

@@ -9,9 +9,9 @@ use counterfoil_governance::id::Id;
 use counterfoil_os::files::read_whole;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::store::keys::PeopleKeys;
-use counterfoil_server::client::{Client, ClientError, Message};
+use counterfoil_server::client::{ApiClient, ClientError, ServerSentEvent};
 use counterfoil_server::types::{
-    EventReply, Feed, KillRequest, PositionsReply, RunReply, RunsReply, StartRequest,
+    EventReply, FeedRequest, KillRequest, PositionsReply, RunReply, RunsReply, StartRequest,
 };
 use serde_json::{Value, json};
 
@@ -104,14 +104,14 @@ fn ask_kill(cli: &CliContext, runner: &str, args: &KillArgs) -> Result<CommandAn
     list(cli, &client.post(&path, &body)?)
 }
 
-fn signed_in(cli: &CliContext, runner: &str) -> Result<Client> {
+fn signed_in(cli: &CliContext, runner: &str) -> Result<ApiClient> {
     let principal = ledger_access::actor(cli)?;
     let keys = PeopleKeys::open(&cli.keys, cli.data.root())?;
     let view = ledger_access::view(cli)?;
     let actor = LedgerActor::with_best_key(&keys, view.state(), principal, now())?;
     // The key signs a challenge of this runner and ledger. Only the signature leaves this machine,
     // and a recorded one cannot be replayed to another runner.
-    let mut client = Client::new(runner);
+    let mut client = ApiClient::new(runner);
     client.sign_in(&actor.id, actor.signing_key.as_ref())?;
     Ok(client)
 }
@@ -121,15 +121,15 @@ fn request(args: &RunStartArgs) -> Result<StartRequest> {
     let manifest: Value = serde_json::from_slice(&text)
         .with_context(|| format!("{} is no manifest", args.manifest.display()))?;
     let feed = match (&args.replay, &args.tcp) {
-        (Some(snapshot), _) => Feed::Replay {
+        (Some(snapshot), _) => FeedRequest::Replay {
             snapshot: snapshot.clone(),
             speed: args.speed,
         },
-        (None, Some(address)) => Feed::Tcp {
+        (None, Some(address)) => FeedRequest::Tcp {
             address: address.clone(),
         },
-        (None, None) if args.market => Feed::Market {},
-        (None, None) => Feed::Push {},
+        (None, None) if args.market => FeedRequest::Market {},
+        (None, None) => FeedRequest::Push {},
     };
     Ok(StartRequest {
         authorization: args.authorization,
@@ -213,8 +213,8 @@ fn positions(cli: &CliContext, reply: &PositionsReply) -> Result<CommandAnswer> 
 }
 
 /// Tells each event on a line of its own, until the runner ends or nobody reads.
-fn watch(cli: &CliContext, client: &Client, args: &WatchArgs) -> Result<CommandAnswer> {
-    let mut hear = |message: Message| {
+fn watch(cli: &CliContext, client: &ApiClient, args: &WatchArgs) -> Result<CommandAnswer> {
+    let mut hear = |message: ServerSentEvent| {
         let line = if cli.json {
             let data: Value = serde_json::from_str(&message.data).unwrap_or_default();
             json!({ "id": message.id, "kind": message.kind, "data": data }).to_string()
@@ -230,7 +230,7 @@ fn watch(cli: &CliContext, client: &Client, args: &WatchArgs) -> Result<CommandA
     Ok(CommandAnswer::Yes)
 }
 
-fn event_text(message: &Message) -> String {
+fn event_text(message: &ServerSentEvent) -> String {
     let Ok(event) = serde_json::from_str::<EventReply>(&message.data) else {
         return format!("{} {}", message.kind, message.data);
     };

@@ -10,7 +10,7 @@ use counterfoil_runner::store::keys::PeopleKeys;
 use counterfoil_runner::supervisor::inlet::EndCommand;
 use counterfoil_runner::supervisor::status::RunStatus;
 use counterfoil_runner::supervisor::{Signers, Supervisor, SupervisorConfig};
-use counterfoil_server::serve::{LogForm, Reach, Server, log, signal};
+use counterfoil_server::serve::{ListenReach, LogForm, Server, log, signal};
 use counterfoil_server::service_ledger::ServiceLedger;
 use serde_json::json;
 
@@ -66,9 +66,9 @@ pub(crate) fn run(cli: &CliContext, args: &ServeArgs) -> Result<CommandAnswer> {
     // Requests are signed but not encrypted, so other machines are refused unless the operator says
     // so.
     let reach = if args.allow_remote {
-        Reach::Everybody
+        ListenReach::AnyHost
     } else {
-        Reach::Loopback
+        ListenReach::Loopback
     };
     // Bound before runs are resumed: if another runner has the port, this process must end without
     // having touched a run.

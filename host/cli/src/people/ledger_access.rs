@@ -13,8 +13,8 @@ use crate::cli_context::CliContext;
 use crate::output::{CommandLineError, note};
 
 /// The principal that acts, as typed.
-pub(crate) fn actor(places: &CliContext) -> Result<Id> {
-    let name = places.actor.as_deref();
+pub(crate) fn actor(cli: &CliContext) -> Result<Id> {
+    let name = cli.actor.as_deref();
     let name = name.ok_or_else(|| {
         CommandLineError::new("who acts? give --as NAME, or set COUNTERFOIL_AS".to_owned())
     })?;
@@ -22,12 +22,12 @@ pub(crate) fn actor(places: &CliContext) -> Result<Id> {
 }
 
 /// Opens the ledger to write, in the name of the principal that acts.
-pub(crate) fn open(places: &CliContext) -> Result<LedgerClient> {
-    let actor = actor(places)?;
-    let keys = PeopleKeys::open(&places.keys, places.data.root())?;
-    let (name, path) = ledger_view::find(&places.data)?;
+pub(crate) fn open(cli: &CliContext) -> Result<LedgerClient> {
+    let actor = actor(cli)?;
+    let keys = PeopleKeys::open(&cli.keys, cli.data.root())?;
+    let (name, path) = ledger_view::find(&cli.data)?;
     // No new key is made beside a ledger: it would fit no checkpoint.
-    let log = places.keys.signer()?;
+    let log = cli.keys.signer()?;
     let ledger = open_to_write(&path, &name, &|| Box::new(log.clone()))?;
     if ledger.cut_bytes() > 0 {
         note(&format!(
@@ -38,7 +38,7 @@ pub(crate) fn open(places: &CliContext) -> Result<LedgerClient> {
     let time = now();
     let actor = LedgerActor::with_best_key(&keys, ledger.state(), actor, time)?;
     let client = LedgerClient::new(ledger, Box::new(actor), time);
-    Ok(client.under_emergency(places.emergency))
+    Ok(client.under_emergency(cli.emergency))
 }
 
 /// What a check of the host allows. What it denies is recorded as a refusal of the act, and is the
@@ -57,15 +57,15 @@ pub(crate) fn require<T, E: Into<HostCheckError>>(
 }
 
 /// The verified records of the ledger.
-pub(crate) fn view(places: &CliContext) -> Result<LedgerView> {
-    let view = LedgerView::open(&places.data, &places.keys)?;
+pub(crate) fn view(cli: &CliContext) -> Result<LedgerView> {
+    let view = LedgerView::open(&cli.data, &cli.keys)?;
     note_torn_bytes(&view);
     Ok(view)
 }
 
 /// The same, where the log's public key may be what was changed.
-pub(crate) fn view_with_own_key(places: &CliContext) -> Result<LedgerView> {
-    let view = LedgerView::open_with_own_key(&places.data, &places.keys)?;
+pub(crate) fn view_with_own_key(cli: &CliContext) -> Result<LedgerView> {
+    let view = LedgerView::open_with_own_key(&cli.data, &cli.keys)?;
     note_torn_bytes(&view);
     Ok(view)
 }

@@ -9,7 +9,7 @@ use crate::output::{CommandAnswer, print_fields, print_json, print_line};
 
 /// Prints a denial that a command returned as its error; the answer is no then.
 pub(crate) fn print_if_denied(
-    places: &CliContext,
+    cli: &CliContext,
     result: Result<CommandAnswer>,
 ) -> Result<CommandAnswer> {
     let error = match result {
@@ -17,17 +17,17 @@ pub(crate) fn print_if_denied(
         Err(error) => error,
     };
     let denied = error.downcast::<DeniedRequest>()?;
-    Ok(print_denied(places, &denied, &[]))
+    Ok(print_denied(cli, &denied, &[]))
 }
 
 /// Prints a denial, with more reasons below it.
 pub(crate) fn print_denied(
-    places: &CliContext,
+    cli: &CliContext,
     denied: &DeniedRequest,
     reasons: &[String],
 ) -> CommandAnswer {
     let denial = &denied.denial;
-    if places.json {
+    if cli.json {
         let mut value = json!({
             "denied": true,
             "rule": denial.rule.code(),
@@ -59,17 +59,17 @@ pub(crate) fn print_denied(
 
 /// Prints what became of an act: `what` it does, and its facts in JSON.
 pub(crate) fn print_outcome(
-    places: &CliContext,
+    cli: &CliContext,
     outcome: ActOutcome,
     what: &str,
     facts: Value,
 ) -> CommandAnswer {
     let (index, class) = match outcome {
-        ActOutcome::Denied(denied) => return print_denied(places, &denied, &[]),
+        ActOutcome::Denied(denied) => return print_denied(cli, &denied, &[]),
         ActOutcome::Recorded { index } => (index, None),
         ActOutcome::Proposed { index, class } => (index, Some(class.name())),
     };
-    if places.json {
+    if cli.json {
         let mut value = facts;
         value["record"] = json!(index);
         if let Some(class) = class {

@@ -32,7 +32,7 @@ pub(crate) struct Asked<'a> {
 }
 
 /// The records that were asked for, in JSON, the oldest first.
-pub(crate) fn find(places: &CliContext, args: &LedgerSearchArgs) -> Result<Vec<Value>> {
+pub(crate) fn find(cli: &CliContext, args: &LedgerSearchArgs) -> Result<Vec<Value>> {
     let asked = Asked {
         args,
         actor: args
@@ -44,13 +44,13 @@ pub(crate) fn find(places: &CliContext, args: &LedgerSearchArgs) -> Result<Vec<V
         to: super::time_if("--to", args.to.as_deref())?,
     };
     let wanted = asked.wanted(&args.filter);
-    let (bytes, key) = ledger(places)?;
+    let (bytes, key) = ledger(cli)?;
     let (verified, candidates) = if args.no_index {
         let verified = verify(&bytes, &key).context(DOES_NOT_HOLD)?;
         let all = (0..verified.mark().size).collect();
         (verified, all)
     } else {
-        let folder = folder(places);
+        let folder = folder(cli);
         let found = counterfoil_index::search(&bytes, &key, &folder, &terms, &wanted);
         let found = found.context(DOES_NOT_HOLD)?;
         told(&found.by);
@@ -67,24 +67,24 @@ pub(crate) fn find(places: &CliContext, args: &LedgerSearchArgs) -> Result<Vec<V
 const DOES_NOT_HOLD: &str = "the ledger does not hold";
 
 /// Makes the index anew.
-pub(crate) fn rebuild(places: &CliContext) -> Result<SearchCandidates> {
-    let (bytes, key) = ledger(places)?;
-    counterfoil_index::rebuild(&bytes, &key, &folder(places), &terms).context(DOES_NOT_HOLD)
+pub(crate) fn rebuild(cli: &CliContext) -> Result<SearchCandidates> {
+    let (bytes, key) = ledger(cli)?;
+    counterfoil_index::rebuild(&bytes, &key, &folder(cli), &terms).context(DOES_NOT_HOLD)
 }
 
 /// How many records the index knows; nothing if there is none.
-pub(crate) fn indexed_records(places: &CliContext) -> Option<u64> {
-    counterfoil_index::indexed_records(&folder(places))
+pub(crate) fn indexed_records(cli: &CliContext) -> Option<u64> {
+    counterfoil_index::indexed_records(&folder(cli))
 }
 
-fn folder(places: &CliContext) -> std::path::PathBuf {
-    places.data.root().join("index").join("ledger")
+fn folder(cli: &CliContext) -> std::path::PathBuf {
+    cli.data.root().join("index").join("ledger")
 }
 
-fn ledger(places: &CliContext) -> Result<(Vec<u8>, VerifierKey)> {
-    let key = places.keys.public_key();
+fn ledger(cli: &CliContext) -> Result<(Vec<u8>, VerifierKey)> {
+    let key = cli.keys.public_key();
     let key = key.context("no public key of the log: give --key-dir")?;
-    let (name, path) = ledger_view::find(&places.data)?;
+    let (name, path) = ledger_view::find(&cli.data)?;
     let key = VerifierKey::new(&origin(&name), &key)?;
     Ok((read_whole(&path)?, key))
 }

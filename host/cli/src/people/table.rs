@@ -40,8 +40,8 @@ fn holds(field: Option<&Value>, value: &str) -> bool {
 }
 
 /// Prints rows: JSON, or a table of these columns.
-pub(crate) fn print(places: &CliContext, rows: Vec<Value>, columns: &[&str], none: &str) {
-    if places.json {
+pub(crate) fn print(cli: &CliContext, rows: Vec<Value>, columns: &[&str], none: &str) {
+    if cli.json {
         print_json(&Value::Array(rows));
         return;
     }

@@ -106,7 +106,7 @@ pub fn open_evidence(
 ) -> Result<Vec<OpenedEvidence>, Vec<EvidenceError>> {
     let (mut opened, mut errors) = (Vec::new(), Vec::new());
     for kind in EvidenceKind::ALL {
-        match open_piece((component, kind), evidence.0.get(&kind), keys, &mut open) {
+        match open_piece(component, kind, evidence.0.get(&kind), keys, &mut open) {
             Ok(one) => opened.push(one),
             Err((fault, why)) => errors.push(EvidenceError { kind, fault, why }),
         }
@@ -119,7 +119,8 @@ pub fn open_evidence(
 }
 
 fn open_piece(
-    (component, kind): (&Digest, EvidenceKind),
+    component: &Digest,
+    kind: EvidenceKind,
     digest: Option<&Digest>,
     keys: &[PublicKey],
     open: &mut impl FnMut(&Digest) -> Option<Vec<u8>>,

@@ -52,7 +52,7 @@ impl LedgerState {
                 let found = self.registry.component(component)?;
                 // An author's own key under the checks would make the evidence for a component as
                 // good as its author's word.
-                self.check_author(found, by, (Role::Reviewer, time))
+                self.check_author(found, by, Role::Reviewer, time)
             }
             Access::LiftUnrecordedKill => {
                 let class = ApprovalClass::Operations;

@@ -184,7 +184,7 @@ impl LedgerState {
             Act::ComponentApprove { set, signature } => {
                 let component = self.registry.components.get(&set.component);
                 let voice = component
-                    .and_then(|found| approval_voice(self, (&deed.by, deed.time), found, set).ok());
+                    .and_then(|found| approval_voice(self, &deed.by, deed.time, found, set).ok());
                 let approval = ApprovalRecord {
                     set: *set,
                     signature: *signature,
@@ -305,7 +305,7 @@ impl LedgerState {
         let but = self.about(act);
         let voice = act.class().and_then(|class| {
             let none = BTreeSet::new();
-            self.voice((class, deed.time), &deed.by, &but, &none).ok()
+            self.voice(class, deed.time, &deed.by, &but, &none).ok()
         });
         if let Some(voice) = voice {
             signed.insert(deed.by.clone(), (voice, deed.clone()));

@@ -62,6 +62,8 @@ impl BudgetBooks {
         *fuel = fuel.saturating_add(usage.fuel);
         *wall = wall.saturating_add(usage.wall_nanos);
         let now = (usage.owner.clone(), usage.bytes);
+        // Bytes are a level, not a flow: each report replaces the run's last one, or a run that reports often
+        // would use up its owner's budget by talking.
         if let Some((owner, before)) = self.stored.insert(usage.run, now) {
             let bytes = self.bytes.entry(owner).or_default();
             *bytes = bytes.saturating_sub(before);

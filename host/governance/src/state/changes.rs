@@ -165,6 +165,8 @@ impl LedgerState {
             let why = format!("{name} is not a change that others sign");
             return Err(Denial::new(Rule::ChangeKind, why, "act directly"));
         };
+        // Counted at every signature: a vote whose key was revoked while the proposal waited is gone, and its
+        // member may vote again with a new key.
         let used = self.tally(change, class, time);
         let mut but = vec![&change.deed.by];
         but.extend(self.about(&change.act));
@@ -176,7 +178,7 @@ impl LedgerState {
             let who = self.who_signs(class, time, &not);
             return Err(Denial::new(Rule::ChangeRepeated, why, who));
         }
-        let voice = self.voice((class, time), id, &but, &used)?;
+        let voice = self.voice(class, time, id, &but, &used)?;
         let voices = u64::try_from(used.len()).unwrap_or(u64::MAX);
         let complete = voices.saturating_add(1) >= self.class(class).approvals;
         Ok((voice, complete))

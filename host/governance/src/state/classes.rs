@@ -101,7 +101,8 @@ impl LedgerState {
     /// who have no vote in the matter.
     pub(super) fn voice(
         &self,
-        (class, time): (ApprovalClass, UnixNanos),
+        class: ApprovalClass,
+        time: UnixNanos,
         id: &Id,
         but: &[&Id],
         used: &BTreeSet<Id>,
@@ -115,6 +116,8 @@ impl LedgerState {
             let who = self.who_signs(class, time, but);
             return Err(Denial::new(Rule::RoleMissing, why, who));
         }
+        // A delegate of two members votes for the first of them that has not voted: two votes by one person
+        // take two signatures, and each names its member.
         let free = |voice: &&Id| !but.contains(voice) && !used.contains(*voice);
         if let Some(voice) = voices.iter().find(free) {
             return Ok(voice.clone());
@@ -150,7 +153,8 @@ impl LedgerState {
     /// Checks that every class has as many members with a key as must sign.
     pub(super) fn check_classes(
         &self,
-        (rule, time): (Rule, UnixNanos),
+        rule: Rule,
+        time: UnixNanos,
         principals: &BTreeMap<Id, PrincipalRecord>,
         set: Option<&ApprovalClassRules>,
     ) -> Result<(), Denial> {

@@ -92,7 +92,8 @@ impl LedgerState {
     /// is still open: the verdict may rest on it.
     pub(super) fn check_excepted(
         &self,
-        (index, time): (u64, UnixNanos),
+        index: u64,
+        time: UnixNanos,
         component: Option<&Digest>,
         account: Option<&Id>,
     ) -> Result<(), Denial> {
@@ -104,6 +105,8 @@ impl LedgerState {
             ExceptionSubject::Account(one) => Some(one) == account,
             ExceptionSubject::Installation => true,
         };
+        // The verdict may have passed only because of the exception. Ending an exception must therefore end
+        // what rests on it, not only what comes later.
         let over = self.exceptions.iter().find(|(granted, one)| {
             let ended = one.ended.as_ref().map(|(_, deed)| deed.index);
             let held = **granted < index

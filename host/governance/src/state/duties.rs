@@ -60,6 +60,7 @@ impl LedgerState {
 
     /// No principal both starts runs and holds the log's signing key.
     pub(super) fn check_log_duty(&self, id: &Id, roles: &Roles) -> Result<(), Denial> {
+        // Who starts runs and signs the log could deploy a strategy and rewrite the record of it.
         if self.log_holder.as_ref() != Some(id) || !roles.contains(&Role::Operator) {
             return Ok(());
         }
@@ -73,7 +74,8 @@ impl LedgerState {
         &self,
         component: &RegisteredComponent,
         actor: &Id,
-        (role, time): (Role, UnixNanos),
+        role: Role,
+        time: UnixNanos,
     ) -> Result<(), Denial> {
         if component.submitted.by != *actor {
             return Ok(());
@@ -112,6 +114,8 @@ impl LedgerState {
         set: &DigestSet,
         time: UnixNanos,
     ) -> BTreeSet<Id> {
+        // The vote belongs to the member, the signature to the key. A member who left the class, or a key that
+        // was revoked, takes the approval with it, also after it was given.
         let counts = |one: &&ApprovalRecord| {
             let key = self.keys.get(&one.deed.key);
             one.set == *set

@@ -53,10 +53,6 @@ pub(super) fn judge(state: &LedgerState, signed: &SignedAct) -> Judgment {
 }
 
 /// Judges an act by its own rule, after the actor's key and role were checked.
-#[expect(
-    clippy::too_many_lines,
-    reason = "one arm for each act, and the compiler sees that none is missing"
-)]
 fn judge_act(state: &LedgerState, doing: ActContext<'_>, act: &Act) -> Judgment {
     match act {
         Act::Genesis { .. } => Err(Denial::new(
@@ -74,17 +70,17 @@ fn judge_act(state: &LedgerState, doing: ActContext<'_>, act: &Act) -> Judgment 
             key,
             old_signature,
             new_signature,
-        } => people::log_rotate(state, key, (old_signature, new_signature)),
+        } => people::log_rotate(state, key, old_signature, new_signature),
         Act::SetupEnd {} => changes::setup_end(state, doing),
         Act::ClassSet(set) => changes::class_set(state, doing, set),
         Act::Delegate(delegation) => changes::delegate(state, doing, delegation),
         Act::DelegateEnd { delegated, reason } => {
-            changes::delegate_end(state, doing, (*delegated, reason))
+            changes::delegate_end(state, doing, *delegated, reason)
         }
         Act::ChangePropose { act } => changes::propose(state, doing, act),
         Act::ChangeApprove { proposed } => changes::approve(state, doing, *proposed),
         Act::ChangeWithdraw { proposed, reason } => {
-            changes::withdraw(state, doing, (*proposed, reason))
+            changes::withdraw(state, doing, *proposed, reason)
         }
         Act::ComponentSubmit { component, .. } => registry::new_component(state, component),
         Act::ComponentValidate {
@@ -101,17 +97,17 @@ fn judge_act(state: &LedgerState, doing: ActContext<'_>, act: &Act) -> Judgment 
             account,
             limits,
             verdict,
-        } => runs::limits_set(state, doing, (account, *limits, *verdict)),
+        } => runs::limits_set(state, doing, account, *limits, *verdict),
         Act::StartAuthorize(asked) => runs::authorize(state, doing, asked),
-        Act::StartWithdraw { authorized, reason } => runs::withdraw(state, (*authorized, reason)),
+        Act::StartWithdraw { authorized, reason } => runs::withdraw(state, *authorized, reason),
         Act::RunStart(start) => runs::start(state, doing, start),
         Act::RunEnd(end) => runs::end(state, doing, end),
-        Act::Kill { scope, reason } => runs::kill(state, doing, (scope, reason)),
-        Act::KillLift { killed, reason } => runs::kill_lift(state, doing, (*killed, reason)),
+        Act::Kill { scope, reason } => runs::kill(state, doing, scope, reason),
+        Act::KillLift { killed, reason } => runs::kill_lift(state, doing, *killed, reason),
         Act::BudgetSet(budget) => runs::budget_set(state, doing, budget),
         Act::TeamSet { .. } => Ok(()),
         Act::BudgetExcess { of, until, reason } => {
-            runs::budget_excess(state, doing, (of, *until, reason))
+            runs::budget_excess(state, doing, of, *until, reason)
         }
         Act::Usage(usage) => runs::usage(state, doing, usage),
         Act::PolicySet { bundle } => control::policy_set(state, *bundle),
@@ -119,13 +115,11 @@ fn judge_act(state: &LedgerState, doing: ActContext<'_>, act: &Act) -> Judgment 
         Act::ExceptionGrant(exception) => control::exception_grant(state, doing, exception),
         Act::ExceptionEnd { granted, .. } => control::exception_end(state, doing, *granted),
         Act::BreakGlassOpen(glass) => changes::break_glass(state, doing, glass),
-        Act::Emergency { opened, act } => changes::emergency(state, doing, (*opened, act)),
-        Act::BreakGlassClose { opened, reason } => changes::close(state, doing, (*opened, reason)),
+        Act::Emergency { opened, act } => changes::emergency(state, doing, *opened, act),
+        Act::BreakGlassClose { opened, reason } => changes::close(state, doing, *opened, reason),
         Act::Retrospective {
-            opened,
-            report,
-            findings,
-        } => changes::retrospective(state, doing, (*opened, report, findings)),
+            opened, findings, ..
+        } => changes::retrospective(state, doing, *opened, findings),
         Act::Drift(found) => drift::found(state, doing, found),
         Act::DriftEnd { drifted } => drift::end(state, doing, *drifted),
         Act::Refused(refused) => drift::refused(refused),

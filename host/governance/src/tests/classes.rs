@@ -103,7 +103,7 @@ fn only_a_member_delegates_and_only_to_another_person_for_a_while() {
     let risk = |to, until| delegate(ApprovalClass::Risk, to, until);
     for (who, act, part) in [
         ("erin", risk("gus", soon), "erin does not belong"),
-        ("dan", risk("dan", soon), "anyway"),
+        ("dan", risk("dan", soon), "is the one who delegates"),
         ("dan", risk("robot", soon), "is a service"),
         ("dan", risk("erin", 0), "ends before"),
         ("dan", risk("erin", long), "longer than 90 days"),

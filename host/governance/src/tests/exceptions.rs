@@ -61,8 +61,8 @@ fn nobody_grants_an_exception_to_themselves_or_without_a_control_and_an_end() {
         "no rule",
         "no reason",
         "no control",
-        "over before",
-        "no principal",
+        "ends before",
+        "not a principal",
     ];
     for (one, part) in bad.into_iter().zip(parts) {
         let act = Act::ExceptionGrant(one);

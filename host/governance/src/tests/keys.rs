@@ -62,7 +62,8 @@ fn nobody_acts_in_anothers_name_or_with_anothers_key() {
     // The operator of the log's key makes up an act in bob's name.
     let (origin, previous) = desk.ledger.place();
     let mut forged = SignedAct::sign(
-        (origin, previous),
+        origin,
+        previous,
         UnixNanos(desk.time),
         id("bob"),
         submit("one"),
@@ -134,8 +135,15 @@ fn a_ledger_begins_once_and_with_a_first_record_that_holds() {
         };
         let previous = counterfoil_journal::entry::GENESIS;
         let place = ("counterfoil/ledger/test", previous);
-        let signed =
-            SignedAct::sign(place, UnixNanos(0), id("ada"), act, &hand(actor_seed)).unwrap();
+        let signed = SignedAct::sign(
+            place.0,
+            place.1,
+            UnixNanos(0),
+            id("ada"),
+            act,
+            &hand(actor_seed),
+        )
+        .unwrap();
         let path = folder.path().join("ledger");
         let result = Ledger::create(&path, &id("test"), Box::new(hand(LOG_SEED)), &signed);
         let made = path.exists();

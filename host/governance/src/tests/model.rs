@@ -257,7 +257,7 @@ impl Model {
         voices.find(may)
     }
 
-    fn approve(&mut self, who: usize, (c, policy, right): (usize, usize, bool)) -> bool {
+    fn approve(&mut self, who: usize, c: usize, policy: usize, right: bool) -> bool {
         let piece = &self.pieces[c];
         let ready = piece.reviewer.is_some() && !piece.archived;
         let voice = self.voice(who, c, policy).filter(|_| right && ready);
@@ -307,7 +307,7 @@ impl Model {
             }
             Move::Sign(ago) => self.sign(who, ago),
             Move::Emergency(ref what) => self.emergency(who, what),
-            Move::Approve(c, policy, right) => self.approve(who, (c, policy, right)),
+            Move::Approve(c, policy, right) => self.approve(who, c, policy, right),
             Move::Revoke(to) => {
                 let left =
                     (0..5).any(|p| p != to && self.live[p] && self.may(p, Role::Administrator));
@@ -479,7 +479,8 @@ impl Bench {
         let previous = counterfoil_journal::entry::GENESIS;
         let time = UnixNanos(i64::try_from(index).unwrap());
         let place = (ORIGIN, previous);
-        let signed = SignedAct::sign(place, time, id(PEOPLE[who]), act, &hand(seed)).unwrap();
+        let signed =
+            SignedAct::sign(place.0, place.1, time, id(PEOPLE[who]), act, &hand(seed)).unwrap();
         self.state.act(index, &signed)?;
         Ok(index)
     }

@@ -90,12 +90,15 @@ fn even_with_the_logs_key_no_record_can_be_removed_moved_or_made_up() {
         let mut removed = bodies.clone();
         removed.remove(at);
         let text = refused(&reseal(&removed));
-        assert!(text.contains(&format!("record {at} says")), "{at}: {text}");
+        assert!(
+            text.contains(&format!("record {at} is recorded as")),
+            "{at}: {text}"
+        );
         let mut moved = bodies.clone();
         moved.swap(at, at + 1);
         let text = refused(&reseal(&moved));
         let back_dated = format!("record {} is back-dated", at + 1);
-        let says = format!("record {at} says");
+        let says = format!("record {at} is recorded as");
         assert!(
             text.contains(&says) || text.contains(&back_dated),
             "{at}: {text}"
@@ -114,7 +117,10 @@ fn even_with_the_logs_key_no_record_can_be_removed_moved_or_made_up() {
         record.denied = denied;
         changed[at] = record.encode();
         let text = refused(&reseal(&changed));
-        assert!(text.contains(&format!("record {at} says")), "{text}");
+        assert!(
+            text.contains(&format!("record {at} is recorded as")),
+            "{text}"
+        );
     }
 }
 
@@ -138,7 +144,15 @@ fn a_back_dated_record_is_refused_when_written_and_when_read() {
     let at = bodies.len();
     let previous = desk.ledger.place();
     let time = UnixNanos(desk.time - 1);
-    let signed = SignedAct::sign(previous, time, id("bob"), submit("three"), &hand(2)).unwrap();
+    let signed = SignedAct::sign(
+        previous.0,
+        previous.1,
+        time,
+        id("bob"),
+        submit("three"),
+        &hand(2),
+    )
+    .unwrap();
     bodies.push(
         LedgerRecord {
             signed,
@@ -198,7 +212,7 @@ fn a_ledger_has_one_writer_and_goes_on_after_it_was_closed() {
     let desk = walked();
     let open = |desk: &Desk| Ledger::open(&desk.path(), &id("test"), Box::new(hand(LOG_SEED)));
     let error = open(&desk).unwrap_err().to_string();
-    assert!(error.contains("another program writes it"), "{error}");
+    assert!(error.contains("another process writes it"), "{error}");
     let Desk {
         folder,
         ledger,
@@ -220,8 +234,15 @@ fn a_ledger_has_one_writer_and_goes_on_after_it_was_closed() {
     desk.act("bob", submit("two")).unwrap();
     // An act that was signed before another record came is not taken for one signed now.
     let place = ("counterfoil/ledger/test", before);
-    let signed =
-        SignedAct::sign(place, UnixNanos(99), id("bob"), submit("three"), &hand(2)).unwrap();
+    let signed = SignedAct::sign(
+        place.0,
+        place.1,
+        UnixNanos(99),
+        id("bob"),
+        submit("three"),
+        &hand(2),
+    )
+    .unwrap();
     let error = desk.ledger.append(signed).unwrap_err();
     assert!(matches!(error, LedgerError::Stale { .. }), "{error}");
     // The log of another name, or of another key, is not this one.

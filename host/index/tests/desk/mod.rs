@@ -54,7 +54,8 @@ pub(crate) fn made(records: usize) -> Made {
     };
     let origin = origin(&id("made"));
     let place = (origin.as_str(), GENESIS);
-    let genesis = SignedAct::sign(place, UnixNanos(0), id("ada"), act, &hand(1)).unwrap();
+    let genesis =
+        SignedAct::sign(place.0, place.1, UnixNanos(0), id("ada"), act, &hand(1)).unwrap();
     let mut ledger = Ledger::create(&path, &id("made"), Box::new(hand(9)), &genesis).unwrap();
     let mut ends = Vec::new();
     let mut time = 0;

@@ -84,9 +84,13 @@ impl PermitWatch {
 
 impl RunPermission for PermitWatch {
     fn check(&self, now: UnixNanos) -> Result<(), RunStop> {
+        // A ledger that cannot be read stops the run: an attacker who cannot forge a record could still
+        // delete the file to hide a kill.
         let state = self.records.state().map_err(|denied| not(&denied))?;
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let known = seen.as_ref();
+        // The same state as at the last look, and the window still open: nothing can have changed. This runs
+        // before every slice, so it must not judge the whole ledger again.
         if known.is_some_and(|seen| Arc::ptr_eq(&seen.state, &state) && now < seen.until) {
             return Ok(());
         }

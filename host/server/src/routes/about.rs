@@ -8,8 +8,9 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use counterfoil_runner::clock;
 
-use crate::app::{App, openapi};
+use crate::app::ApiState;
 use crate::problem::Problem;
+use crate::router::openapi;
 use crate::types::HealthReply;
 
 /// That the process answers
@@ -25,9 +26,9 @@ pub(crate) async fn healthz() -> Json<HealthReply> {
 /// Numbers for Prometheus
 #[utoipa::path(get, path = "/metrics", tag = "about",
     responses((status = 200, body = String, content_type = "text/plain")))]
-pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    let sessions = app.sessions.count(clock::now());
-    let text = app.metrics.text(&app.supervisor, sessions)?;
+pub(crate) async fn metrics(State(app): State<Arc<ApiState>>) -> Result<Response, Problem> {
+    let logins = app.logins.count(clock::now());
+    let text = app.metrics.text(&app.supervisor, logins)?;
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
 }

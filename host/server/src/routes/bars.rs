@@ -15,13 +15,13 @@ use counterfoil_runner::supervisor::inlet::{LineOutcome, QueueRefusal};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use crate::app::App;
+use crate::app::ApiState;
 use crate::guard::json;
-use crate::problem::{Code, Problem};
+use crate::problem::{Problem, ProblemCode};
 use crate::types::{BarsReply, BarsRequest, TreatmentReply};
 
-/// How long an answer waits for runs to come to the bars. Those that did not are told as waiting:
-/// they stay in the queue.
+/// How long a response waits for runs to read the bars. Bars that were not read are reported as waiting and
+/// stay in the queue.
 const TREATED_MAX: Duration = Duration::from_secs(5);
 /// Bars of one request: a thousand, about what a body holds.
 const BARS_MAX: usize = 1_000;
@@ -32,7 +32,7 @@ const BARS_MAX: usize = 1_000;
     request_body = BarsRequest,
     responses((status = 200, body = BarsReply), (status = "default", body = Problem)))]
 pub(crate) async fn push(
-    State(app): State<Arc<App>>,
+    State(app): State<Arc<ApiState>>,
     headers: HeaderMap,
     Path(name): Path<String>,
     body: Result<Bytes, BytesRejection>,
@@ -42,13 +42,13 @@ pub(crate) async fn push(
     if asked.bars.len() > BARS_MAX {
         let detail = format!("{} bars in one request", asked.bars.len());
         let hint = format!("send {BARS_MAX} at most");
-        return Err(Problem::new(Code::BodyTooLarge, detail, hint));
+        return Err(Problem::new(ProblemCode::BodyTooLarge, detail, hint));
     }
     let subscribers = app.supervisor.subscribers(&name);
     if subscribers.is_empty() {
-        let detail = format!("no run takes bars from feed {name:?}");
+        let detail = format!("no run reads the feed {name:?}");
         let hint = "start a run whose manifest names this feed, with the feed kind push";
-        return Err(Problem::new(Code::FeedUnknown, detail, hint));
+        return Err(Problem::new(ProblemCode::FeedUnknown, detail, hint));
     }
     let (tell, told) = mpsc::unbounded_channel();
     let mut treatments = Vec::new();
@@ -63,7 +63,7 @@ pub(crate) async fn push(
 
 type Heard = (usize, Arc<str>, LineOutcome);
 
-/// Offers a bar to every run that trades it, and a mark to every run.
+/// Queues a bar for every run that trades its symbol, and an end of slice for every run.
 fn offer(
     subscribers: &[FeedSubscriber],
     bar: usize,
@@ -84,7 +84,7 @@ fn offer(
     for subscriber in subscribers.iter().filter(wanted) {
         let (tell, run): (_, Arc<str>) = (tell.clone(), Arc::from(subscriber.run()));
         let hear = Box::new(move |told| {
-            // Nobody listens any more once the answer is given.
+            // The receiver is gone once the response was sent.
             let _given = tell.send((bar, run, told));
         });
         let treatment = match subscriber.offer(line.clone(), hear) {
@@ -101,7 +101,7 @@ fn offer(
     all
 }
 
-/// Notes what is told of the bars, until all of it is.
+/// Updates the treatments until every run has reported.
 async fn hear(mut told: mpsc::UnboundedReceiver<Heard>, treatments: &mut [TreatmentReply]) {
     while let Some((bar, run, told)) = told.recv().await {
         let is_it = |one: &&mut TreatmentReply| one.bar == bar && one.run.as_deref() == Some(&*run);

@@ -7,9 +7,9 @@ use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 
-use crate::app::App;
-use crate::events::{Start, stream};
-use crate::problem::{Code, Problem};
+use crate::app::ApiState;
+use crate::events::{StreamStart, stream};
+use crate::problem::{Problem, ProblemCode};
 use crate::types::EventsQuery;
 
 /// Watch the runs
@@ -22,13 +22,17 @@ use crate::types::EventsQuery;
     responses((status = 200, body = String, content_type = "text/event-stream"),
         (status = "default", body = Problem)))]
 pub(crate) async fn watch(
-    State(app): State<Arc<App>>,
+    State(app): State<Arc<ApiState>>,
     headers: HeaderMap,
     query: Result<Query<EventsQuery>, QueryRejection>,
 ) -> Result<impl IntoResponse, Problem> {
     let caller = app.caller(&headers)?;
     let Query(query) = query.map_err(|error| {
-        Problem::new(Code::BodyMalformed, error.body_text(), "correct the query")
+        Problem::new(
+            ProblemCode::BodyMalformed,
+            error.body_text(),
+            "correct the query",
+        )
     })?;
     let run = match &query.run {
         Some(name) => Some(app.supervisor.status(name)?.run),
@@ -38,10 +42,10 @@ pub(crate) async fn watch(
     let seen = seen
         .and_then(|value| value.to_str().ok())
         .map(str::to_owned);
-    let start = Start::of(&app, seen.or(query.after).as_deref())?;
+    let start = StreamStart::of(&app, seen.or(query.after).as_deref())?;
     let permit = Arc::clone(&app.watchers).try_acquire_owned().map_err(|_| {
         let hint = "close another watcher, or ask for the status instead";
-        Problem::new(Code::Busy, "as many watch as may at once", hint)
+        Problem::new(ProblemCode::Busy, "as many watch as may at once", hint)
     })?;
     Ok(stream(app, &caller.id, start, run, permit))
 }

@@ -1,4 +1,4 @@
-//! Runs: started, listed, stopped, killed, gone on with. Whether a run may start, the gate says.
+//! Runs: list, start, stop, kill, resume. Whether a run may start must never be decided here.
 
 use std::sync::Arc;
 
@@ -16,12 +16,12 @@ use counterfoil_runner::orders::kill::KillTarget;
 use counterfoil_runner::permit::{may_go_on, may_start};
 use counterfoil_trading::manifest::Manifest;
 
-use crate::app::App;
+use crate::app::ApiState;
 use crate::guard::json;
-use crate::problem::{Code, Problem};
+use crate::problem::{Problem, ProblemCode};
 use crate::types::{KillRequest, PositionsReply, RunReply, RunsReply, StartRequest};
 
-/// Does what may take long where it holds up nobody else.
+/// Runs blocking work off the async executor.
 async fn apart<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
@@ -33,7 +33,7 @@ async fn apart<T: Send + 'static>(
 #[utoipa::path(get, path = "/v1/runs", tag = "runs", security(("session" = [])),
     responses((status = 200, body = RunsReply), (status = "default", body = Problem)))]
 pub(crate) async fn list(
-    State(app): State<Arc<App>>,
+    State(app): State<Arc<ApiState>>,
     headers: HeaderMap,
 ) -> Result<Json<RunsReply>, Problem> {
     let _caller = app.caller(&headers)?;
@@ -46,20 +46,20 @@ pub(crate) async fn list(
     request_body = StartRequest,
     responses((status = 201, body = RunReply), (status = "default", body = Problem)))]
 pub(crate) async fn start(
-    State(app): State<Arc<App>>,
+    State(app): State<Arc<ApiState>>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<RunReply>), Problem> {
-    // Whether the caller is an operator, the gate says, so that a refusal is recorded.
+    // Not checked for the role here: `may_start` does it, so that the refusal is recorded in the ledger.
     let caller = app.caller(&headers)?;
     let asked: StartRequest = json(&headers, body)?;
     let manifest = Manifest::parse(&asked.manifest.to_string()).map_err(|error| {
         let hint = "send a manifest as `counterfoil run show RUN --manifest` prints it";
-        Problem::new(Code::RunInvalid, error.to_string(), hint)
+        Problem::new(ProblemCode::RunInvalid, error.to_string(), hint)
     })?;
     let _turn = turn(&app)?;
     let own = Arc::clone(&app);
-    let status = apart(move || {
+    let status = run_blocking(move || {
         let grant = may_start(
             &caller.state,
             &manifest,
@@ -75,7 +75,8 @@ pub(crate) async fn start(
             }
             Err(_) => denied.into(),
         })?;
-        // Ready first, then recorded, then begun: what could not start leaves no start behind.
+        // Reserve, record, begin: a run that cannot start leaves no start in the ledger, and a crash after
+        // the record leaves a started run without a journal, which `drift` reports.
         let reserved = own
             .supervisor
             .reserve(&grant, manifest, asked.feed.into())?;
@@ -88,10 +89,14 @@ pub(crate) async fn start(
     Ok((StatusCode::CREATED, Json(RunReply::from(&status))))
 }
 
-fn turn(app: &App) -> Result<tokio::sync::SemaphorePermit<'_>, Problem> {
+fn turn(app: &ApiState) -> Result<tokio::sync::SemaphorePermit<'_>, Problem> {
     app.starts.try_acquire().map_err(|_| {
-        let detail = "as many runs are being started as may be at once";
-        Problem::new(Code::Busy, detail, "ask again when they have started")
+        let detail = "too many runs are being started";
+        Problem::new(
+            ProblemCode::Busy,
+            detail,
+            "try again when they have started",
+        )
     })
 }
 
@@ -100,7 +105,7 @@ fn turn(app: &App) -> Result<tokio::sync::SemaphorePermit<'_>, Problem> {
     params(("run" = String, Path, description = "The first digits of a run id")),
     responses((status = 200, body = RunReply), (status = "default", body = Problem)))]
 pub(crate) async fn get(
-    State(app): State<Arc<App>>,
+    State(app): State<Arc<ApiState>>,
     headers: HeaderMap,
     Path(run): Path<String>,
 ) -> Result<Json<RunReply>, Problem> {
@@ -113,7 +118,7 @@ pub(crate) async fn get(
     params(("run" = String, Path, description = "The first digits of a run id")),
     responses((status = 200, body = PositionsReply), (status = "default", body = Problem)))]
 pub(crate) async fn positions(
-    State(app): State<Arc<App>>,
+    State(app): State<Arc<ApiState>>,
     headers: HeaderMap,
     Path(run): Path<String>,
 ) -> Result<Json<PositionsReply>, Problem> {
@@ -121,33 +126,33 @@ pub(crate) async fn positions(
     Ok(Json(PositionsReply::from(&app.supervisor.status(&run)?)))
 }
 
-/// Tell a run to close its journal
+/// Stop a run
 ///
-/// It decides what is whole, and closes. The answer does not wait for that.
+/// It decides the complete slices and closes its journal. The response does not wait for that.
 #[utoipa::path(post, path = "/v1/runs/{run}/stop", tag = "runs", security(("session" = [])),
     params(("run" = String, Path, description = "The first digits of a run id")),
     responses((status = 202, body = RunReply), (status = "default", body = Problem)))]
 pub(crate) async fn stop(
-    State(app): State<Arc<App>>,
+    State(app): State<Arc<ApiState>>,
     headers: HeaderMap,
     Path(run): Path<String>,
 ) -> Result<(StatusCode, Json<RunReply>), Problem> {
     let caller = app.permitted(&headers, Access::OperateRuns)?;
     let status = app.supervisor.stop(&run, &caller.id)?;
-    tracing::info!(run = status.run, by = %caller.id, "run told to stop");
+    tracing::info!(run = status.run, by = %caller.id, "stop requested");
     Ok((StatusCode::ACCEPTED, Json(RunReply::from(&status))))
 }
 
 /// Kill a run
 ///
-/// Before its next slice it takes its orders back as its manifest says, records why, and closes its
-/// journal. The answer does not wait for that.
+/// Before its next slice it cancels its orders as its manifest says, records why, and closes its journal.
+/// The response does not wait for that.
 #[utoipa::path(post, path = "/v1/runs/{run}/kill", tag = "runs", security(("session" = [])),
     params(("run" = String, Path, description = "The first digits of a run id")),
     request_body = Option<KillRequest>,
     responses((status = 202, body = RunReply), (status = "default", body = Problem)))]
 pub(crate) async fn kill(
-    State(app): State<Arc<App>>,
+    State(app): State<Arc<ApiState>>,
     headers: HeaderMap,
     Path(run): Path<String>,
     body: Result<Bytes, BytesRejection>,
@@ -155,7 +160,7 @@ pub(crate) async fn kill(
     let caller = app.permitted(&headers, Access::OperateRuns)?;
     let reason = reason(&headers, body)?;
     let own = Arc::clone(&app);
-    let status = apart(move || {
+    let status = run_blocking(move || {
         let status = own.supervisor.kill(&run, &caller.id, &reason)?;
         let mut digest = [0; 32];
         if hex::decode_to_slice(&status.run, &mut digest).is_ok() {
@@ -171,21 +176,25 @@ pub(crate) async fn kill(
 
 /// Kill every run of an account
 ///
-/// As each alone; and none of the account starts until `counterfoil kill --lift` lifts it. The answer
-/// lists those that were under way here; other processes look for the switch by themselves.
+/// Kills each of them, and no run of the account starts until `counterfoil kill --lift` lifts the switch.
+/// The response lists the runs of this process; other processes read the switch themselves.
 #[utoipa::path(post, path = "/v1/accounts/{account}/kill", tag = "runs", security(("session" = [])),
     params(("account" = String, Path, description = "The account")),
     request_body = Option<KillRequest>,
     responses((status = 202, body = RunsReply), (status = "default", body = Problem)))]
 pub(crate) async fn kill_account(
-    State(app): State<Arc<App>>,
+    State(app): State<Arc<ApiState>>,
     headers: HeaderMap,
     Path(account): Path<String>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<RunsReply>), Problem> {
     let account = Id::parse(&account).map_err(|error| {
-        let hint = "name an account as a manifest does";
-        Problem::new(Code::BodyMalformed, format!("the account: {error}"), hint)
+        let hint = "use the account's name in the manifest";
+        Problem::new(
+            ProblemCode::BodyMalformed,
+            format!("the account: {error}"),
+            hint,
+        )
     });
     let target = account.map(|id| (KillTarget::Account(id.clone()), KillScope::Account(id)));
     kill_all(app, headers, target, body).await
@@ -198,7 +207,7 @@ pub(crate) async fn kill_account(
     request_body = Option<KillRequest>,
     responses((status = 202, body = RunsReply), (status = "default", body = Problem)))]
 pub(crate) async fn kill_everything(
-    State(app): State<Arc<App>>,
+    State(app): State<Arc<ApiState>>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<RunsReply>), Problem> {
@@ -207,16 +216,17 @@ pub(crate) async fn kill_everything(
 }
 
 async fn kill_all(
-    app: Arc<App>,
+    app: Arc<ApiState>,
     headers: HeaderMap,
     target: Result<(KillTarget, KillScope), Problem>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<RunsReply>), Problem> {
     let caller = app.permitted(&headers, Access::OperateRuns)?;
     let ((target, scope), reason) = (target?, reason(&headers, body)?);
-    let killed = apart(move || {
+    let killed = run_blocking(move || {
         let killed = app.supervisor.kill_all(&target, &caller.id, &reason);
-        // The runs of this process were told, whether the switch could be kept or not.
+        // Recorded even if the switch's file could not be written: the runs of this process are killed
+        // either way.
         app.ledger.kill(&caller.id, scope, &reason);
         let killed = killed?;
         tracing::warn!(?target, by = %caller.id, runs = killed.len(), "killed");
@@ -236,25 +246,25 @@ fn reason(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<St
     Ok(asked.unwrap_or_default().reason)
 }
 
-/// Go on with a run that was left or halted, or killed before it came to close its journal
+/// Resume a run that was left or halted, or killed before it closed its journal
 ///
-/// Its journal is verified, decided again and compared first; what comes of that is its state.
+/// Its journal is verified, replayed and compared first; the run's state has the result.
 #[utoipa::path(post, path = "/v1/runs/{run}/resume", tag = "runs", security(("session" = [])),
     params(("run" = String, Path, description = "The first digits of a run id")),
     responses((status = 202, body = RunReply), (status = "default", body = Problem)))]
 pub(crate) async fn resume(
-    State(app): State<Arc<App>>,
+    State(app): State<Arc<ApiState>>,
     headers: HeaderMap,
     Path(run): Path<String>,
 ) -> Result<(StatusCode, Json<RunReply>), Problem> {
     let caller = app.permitted(&headers, Access::OperateRuns)?;
     let _turn = turn(&app)?;
     let own = Arc::clone(&app);
-    let status = apart(move || {
+    let status = run_blocking(move || {
         let manifest = own.supervisor.manifest(&run)?;
         let grant = may_go_on(&caller.state, &manifest, clock::now())?;
         let status = own.supervisor.resume(&grant, &run)?;
-        tracing::info!(run = status.run, by = %caller.id, "run gone on with");
+        tracing::info!(run = status.run, by = %caller.id, "run resumed");
         Ok(status)
     })
     .await?;

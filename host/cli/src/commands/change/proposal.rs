@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result};
+use counterfoil_approval::gates::PolicyArchive;
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::Act;
 use counterfoil_governance::state::LedgerState;
 use counterfoil_policy::bundle::Bundle;
-use counterfoil_runner::gates::Archive;
 use serde_json::{Map, Value, json};
 
 use crate::cli_context::CliContext;
@@ -61,7 +61,7 @@ fn of_fields(act: &Act) -> Vec<Value> {
 
 fn of_limits(cli: &CliContext, now: Option<Digest>, then: &Digest) -> Result<Vec<Value>> {
     let read = |digest: &Digest| -> Result<Map<String, Value>> {
-        let bytes = Archive::new(&cli.data).get(digest)?;
+        let bytes = PolicyArchive::new(&cli.data).get(digest)?;
         serde_json::from_slice(&bytes).with_context(|| format!("the limits {digest}"))
     };
     let (old, new) = (
@@ -83,7 +83,7 @@ fn of_limits(cli: &CliContext, now: Option<Digest>, then: &Digest) -> Result<Vec
 
 fn of_policy(cli: &CliContext, now: Option<Digest>, then: &Digest) -> Result<Vec<Value>> {
     let read = |digest: &Digest| -> Result<Bundle> {
-        let bytes = Archive::new(&cli.data).get(digest)?;
+        let bytes = PolicyArchive::new(&cli.data).get(digest)?;
         Bundle::decode(&bytes).with_context(|| format!("the policy {digest}"))
     };
     let (old, new) = (now.as_ref().map(read).transpose()?, read(then)?);

@@ -60,12 +60,14 @@ impl EvidenceSigner {
     /// Signs a finding and keeps it, passed or not.
     pub(super) fn keep(&self, kind: EvidenceKind, found: &EvidenceCheck) -> Result<NewEvidence> {
         let time = show_time(now());
-        let facts = (found.facts.clone(), found.reasons.as_slice());
         let statement = statement(
             &self.origin,
-            (kind, self.component),
-            (&self.by.id, &time),
-            facts,
+            kind,
+            self.component,
+            &self.by.id,
+            &time,
+            found.facts.clone(),
+            &found.reasons,
         );
         let mut envelope = DsseEnvelope::new(&statement)?;
         envelope.sign(self.by.signing_key.as_ref())?;
@@ -129,7 +131,7 @@ fn find(
                 .push(format!("{}: there is none", kind.name()));
             continue;
         };
-        let objection = registered.and_then(|one| piece.objection(state, (component, one), now));
+        let objection = registered.and_then(|one| piece.objection(state, component, one, now));
         let other = run(piece).filter(|run| Some(run) != of.as_ref());
         let other =
             other.map(|run| format!("{} is about run {run}, not the others' run", kind.name()));

@@ -1,6 +1,7 @@
 //! `policy eval`: the policy is asked at a gate.
 
 use anyhow::{Context as _, Result};
+use counterfoil_approval::gates::{self, PolicyArchive};
 use counterfoil_approval::host_checks::policy_in_force;
 use counterfoil_approval::ledger_client::LedgerClient;
 use counterfoil_base::digest::Digest;
@@ -10,7 +11,6 @@ use counterfoil_governance::id::Id;
 use counterfoil_os::files::read_whole;
 use counterfoil_policy::input::{AccountInput, AskedLimits, GateInput, LimitsInput};
 use counterfoil_policy::verdict::PolicyVerdict;
-use counterfoil_runner::gates::{self, Archive};
 use serde_json::{Value, json};
 
 use super::child::evaluator;
@@ -126,7 +126,7 @@ pub(crate) fn said<T: GateInput>(
     // In a child process with limits: a policy that loops or exhausts memory fails its gate and
     // cannot take this process with it.
     let verdict = evaluator()?.evaluate(Ok(&bundle), T::GATE, &input);
-    let archive = Archive::new(&cli.data);
+    let archive = PolicyArchive::new(&cli.data);
     // Input, policy and verdict are in the archive before the record names their digests. A crash
     // in between leaves files without a record, never a record whose bytes are missing.
     let recorded = gates::keep(&archive, &bundle, &input, &verdict, subject)?;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
+use counterfoil_approval::gates::PolicyArchive;
 use counterfoil_approval::host_checks::{check_policy_tests, policy_in_force};
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, ActName};
@@ -10,7 +11,6 @@ use counterfoil_os::files::{make_folder, write_whole};
 use counterfoil_policy::bundle::Bundle;
 use counterfoil_policy::starter;
 use counterfoil_policy::suite::TestSuite;
-use counterfoil_runner::gates::Archive;
 use serde_json::json;
 
 use super::child::evaluator;
@@ -134,7 +134,7 @@ pub(super) fn set(cli: &CliContext, folder: &Path) -> Result<CommandAnswer> {
     }
     // Archived before it is proposed: signers must be able to read what they sign, and a crash in
     // between leaves only an unused file.
-    let digest = Archive::new(&cli.data).put(&bundle.encode())?;
+    let digest = PolicyArchive::new(&cli.data).put(&bundle.encode())?;
     let outcome = client.act(Act::PolicySet { bundle: digest })?;
     let what = format!("policy {digest} is in force");
     Ok(print_outcome(

@@ -1,8 +1,8 @@
 //! `policy verdicts|re-evaluate`: what policies said, and whether they would say it again.
 
 use anyhow::{Result, bail};
+use counterfoil_approval::gates::{self, PolicyArchive};
 use counterfoil_governance::state::VerdictRecord;
-use counterfoil_runner::gates::{self, Archive};
 use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
 
@@ -49,7 +49,7 @@ pub(super) fn again(cli: &CliContext, args: &ReEvaluateArgs) -> Result<CommandAn
     if let (Some(record), true) = (args.record, chosen.is_empty()) {
         bail!("record {record} is not a verdict; `counterfoil policy verdicts` lists them");
     }
-    let (archive, evaluator) = (Archive::new(&cli.data), evaluator()?);
+    let (archive, evaluator) = (PolicyArchive::new(&cli.data), evaluator()?);
     let mut all = Vec::new();
     for (index, said) in chosen {
         // The recorded input is evaluated, not today's state: the question is whether the answer

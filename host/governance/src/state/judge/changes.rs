@@ -9,7 +9,6 @@ use crate::role::{PrincipalKind, Role};
 use crate::rule::{Denial, Rule};
 use crate::state::DELEGATION_NANOS_MAX;
 use crate::state::glass::BREAK_GLASS_NANOS_MAX;
-use counterfoil_base::digest::Digest;
 
 /// Checks that the actor may do such acts, and do them alone.
 pub(super) fn permitted(state: &LedgerState, doing: ActContext<'_>, act: &Act) -> Judgment {
@@ -36,7 +35,7 @@ pub(super) fn permitted(state: &LedgerState, doing: ActContext<'_>, act: &Act) -
         // would vote in their name.
         let mine = about.contains(&doing.by) || matches!(act, Act::ComponentApprove { .. });
         let none = BTreeSet::new();
-        let voice = state.voice((class, doing.time), doing.by, &about, &none);
+        let voice = state.voice(class, doing.time, doing.by, &about, &none);
         return if mine { Ok(()) } else { voice.map(|_| ()) };
     }
     let (by, name) = (doing.by, act.name());
@@ -138,7 +137,8 @@ pub(super) fn approve(state: &LedgerState, doing: ActContext<'_>, proposed: u64)
 pub(super) fn withdraw(
     state: &LedgerState,
     doing: ActContext<'_>,
-    (proposed, reason): (u64, &str),
+    proposed: u64,
+    reason: &str,
 ) -> Judgment {
     let change = state.waiting(proposed, doing.time)?;
     told(reason)?;
@@ -166,8 +166,7 @@ pub(super) fn setup_end(state: &LedgerState, doing: ActContext<'_>) -> Judgment 
         let why = format!("the set-up ended with record {}", deed.index);
         return Err(Denial::new(Rule::SetupOver, why, "nothing is left to do"));
     }
-    let rule = (Rule::SetupIncomplete, doing.time);
-    state.check_classes(rule, &state.principals, None)
+    state.check_classes(Rule::SetupIncomplete, doing.time, &state.principals, None)
 }
 
 pub(super) fn class_set(
@@ -186,8 +185,7 @@ pub(super) fn class_set(
     if state.setup_end.is_none() {
         return Ok(());
     }
-    let rule = (Rule::ClassShort, doing.time);
-    state.check_classes(rule, &state.principals, Some(set))
+    state.check_classes(Rule::ClassShort, doing.time, &state.principals, Some(set))
 }
 
 /// Only a member of a class delegates, to another person and for 90 days at most. A delegate is not a
@@ -224,7 +222,8 @@ pub(super) fn delegate(
 pub(super) fn delegate_end(
     state: &LedgerState,
     doing: ActContext<'_>,
-    (delegated, reason): (u64, &str),
+    delegated: u64,
+    reason: &str,
 ) -> Judgment {
     told(reason)?;
     let found = state.delegations.get(&delegated);
@@ -288,7 +287,8 @@ pub(super) fn break_glass(
 pub(super) fn emergency(
     state: &LedgerState,
     doing: ActContext<'_>,
-    (opened, act): (u64, &Act),
+    opened: u64,
+    act: &Act,
 ) -> Judgment {
     let broken = state.glass(opened)?;
     let name = act.name();
@@ -312,7 +312,8 @@ pub(super) fn emergency(
 pub(super) fn close(
     state: &LedgerState,
     doing: ActContext<'_>,
-    (opened, reason): (u64, &str),
+    opened: u64,
+    reason: &str,
 ) -> Judgment {
     let broken = state.glass(opened)?;
     told(reason)?;
@@ -329,7 +330,8 @@ pub(super) fn close(
 pub(super) fn retrospective(
     state: &LedgerState,
     doing: ActContext<'_>,
-    (opened, _report, findings): (u64, &Digest, &str),
+    opened: u64,
+    findings: &str,
 ) -> Judgment {
     let broken = state.glass(opened)?;
     told(findings)?;

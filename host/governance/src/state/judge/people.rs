@@ -114,8 +114,7 @@ pub(super) fn roles_set(
     if let Some(principal) = principals.get_mut(id) {
         principal.roles.clone_from(roles);
     }
-    let rule = (Rule::ClassShort, doing.time);
-    state.check_classes(rule, &principals, None)
+    state.check_classes(Rule::ClassShort, doing.time, &principals, None)
 }
 
 pub(super) fn key_revoke(
@@ -186,7 +185,8 @@ pub(super) fn key_rotate(
 pub(super) fn log_rotate(
     state: &LedgerState,
     key: &PublicKey,
-    (old_signature, new_signature): (&[u8; 64], &[u8; 64]),
+    old_signature: &[u8; 64],
+    new_signature: &[u8; 64],
 ) -> Judgment {
     new_key(state, key)?;
     let message = rotation_message(&state.origin, &state.log_key, key);

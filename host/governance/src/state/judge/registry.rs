@@ -33,7 +33,7 @@ pub(super) fn validate(
     evidence: &EvidenceSet,
 ) -> Judgment {
     let found = state.registry.at(component, &[ComponentStage::Draft])?;
-    state.check_author(found, doing.by, (Role::Reviewer, doing.time))?;
+    state.check_author(found, doing.by, Role::Reviewer, doing.time)?;
     let missing = |kind: &EvidenceKind| !evidence.0.contains_key(kind);
     let missing: Vec<_> = EvidenceKind::ALL.into_iter().filter(missing).collect();
     if missing.is_empty() {
@@ -54,9 +54,9 @@ pub(super) fn approve(
     let stages = [ComponentStage::Validated, ComponentStage::Approved];
     let found = state.registry.at(&set.component, &stages)?;
     let (actor, time) = (doing.by, doing.time);
-    state.check_author(found, actor, (Role::Approver, time))?;
+    state.check_author(found, actor, Role::Approver, time)?;
     state.check_reviewer(found, actor, time)?;
-    approval_voice(state, (actor, time), found, set)?;
+    approval_voice(state, actor, time, found, set)?;
     same_evidence(found, set)?;
     // The approval has a signature of its own beside the act's, so that an auditor can check it as a DSSE
     // envelope without the ledger. It must be by the same key, or the two could name different people.
@@ -73,7 +73,8 @@ pub(super) fn approve(
 /// a delegate, and each member's vote counts once.
 pub(in crate::state) fn approval_voice(
     state: &LedgerState,
-    (id, time): (&Id, UnixNanos),
+    id: &Id,
+    time: UnixNanos,
     found: &RegisteredComponent,
     set: &DigestSet,
 ) -> Result<Id, Denial> {
@@ -85,7 +86,7 @@ pub(in crate::state) fn approval_voice(
     // Votes whose key was revoked since no longer count, so a stolen key does not use up its owner's vote.
     let counting = state.approved_by(found, set, time);
     let used = counting.intersection(&spoken).cloned().collect();
-    state.voice((ApprovalClass::Promotion, time), id, &but, &used)
+    state.voice(ApprovalClass::Promotion, time, id, &but, &used)
 }
 
 /// Checks that the evidence in the set is the evidence that was validated.
@@ -109,7 +110,7 @@ pub(super) fn promote(state: &LedgerState, doing: ActContext<'_>, set: &DigestSe
     state.check_setup()?;
     let stages = [ComponentStage::Validated, ComponentStage::Approved];
     let found = state.registry.at(&set.component, &stages)?;
-    state.check_author(found, doing.by, (Role::Operator, doing.time))?;
+    state.check_author(found, doing.by, Role::Operator, doing.time)?;
     same_evidence(found, set)?;
     state.check_policy(set)?;
     if found.promotions.iter().any(|one| one.set == *set) {
@@ -125,5 +126,5 @@ pub(super) fn promote(state: &LedgerState, doing: ActContext<'_>, set: &DigestSe
     // A verdict is its recorder's word. The author's own must not open the gate for their component.
     let author = &found.submitted.by;
     let (index, _) = state.check_verdict(Gate::Promotion, set.digest(), Some(author))?;
-    state.check_excepted((index, doing.time), Some(&set.component), None)
+    state.check_excepted(index, doing.time, Some(&set.component), None)
 }

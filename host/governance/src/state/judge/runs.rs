@@ -29,7 +29,9 @@ const START_VERDICT_NANOS_MAX: i64 = 3_600 * 1_000_000_000;
 pub(super) fn limits_set(
     state: &LedgerState,
     doing: ActContext<'_>,
-    (account, limits, verdict): (&Id, Digest, u64),
+    account: &Id,
+    limits: Digest,
+    verdict: u64,
 ) -> Judgment {
     let (index, said) = state.check_verdict(Gate::Limits, account_digest(account), None)?;
     if index != verdict {
@@ -38,7 +40,7 @@ pub(super) fn limits_set(
         return Err(Denial::new(Rule::VerdictStale, why, hint));
     }
     if said.verdict.limits == Some(limits) {
-        return state.check_excepted((index, doing.time), None, Some(account));
+        return state.check_excepted(index, doing.time, None, Some(account));
     }
     let gave = said
         .verdict
@@ -75,7 +77,7 @@ pub(super) fn authorize(
     state.check_limits_of(terms)
 }
 
-pub(super) fn withdraw(state: &LedgerState, (authorized, reason): (u64, &str)) -> Judgment {
+pub(super) fn withdraw(state: &LedgerState, authorized: u64, reason: &str) -> Judgment {
     state.authorized(authorized)?;
     told(reason)
 }
@@ -115,7 +117,7 @@ pub(super) fn start(state: &LedgerState, doing: ActContext<'_>, start: &RunStart
     state.check_policy(&terms.set)?;
     state.check_limits_of(terms)?;
     state.check_killed(&start.run, &terms.account)?;
-    asked_policy(state, doing, (start.authorized, asked))?;
+    asked_policy(state, doing, start.authorized, asked)?;
     state.check_budget(&terms.owner, doing.time)
 }
 
@@ -124,7 +126,8 @@ pub(super) fn start(state: &LedgerState, doing: ActContext<'_>, start: &RunStart
 fn asked_policy(
     state: &LedgerState,
     doing: ActContext<'_>,
-    (authorized, asked): (u64, &StartAuthorization),
+    authorized: u64,
+    asked: &StartAuthorization,
 ) -> Judgment {
     let component = state.registry.component(&asked.terms.set.component)?;
     let author = Some(&component.submitted.by);
@@ -132,7 +135,7 @@ fn asked_policy(
     let over = said.deed.time.0.saturating_add(START_VERDICT_NANOS_MAX);
     if index > authorized && doing.time.0 < over {
         let (component, account) = (&asked.terms.set.component, &asked.terms.account);
-        return state.check_excepted((index, doing.time), Some(component), Some(account));
+        return state.check_excepted(index, doing.time, Some(component), Some(account));
     }
     let why = format!(
         "the verdict of record {index} is older than an hour, or older than the authorization"
@@ -209,7 +212,8 @@ fn known_run<'a>(
 pub(super) fn kill(
     state: &LedgerState,
     doing: ActContext<'_>,
-    (scope, reason): (&KillScope, &str),
+    scope: &KillScope,
+    reason: &str,
 ) -> Judgment {
     const MAY: [Role; 4] = [
         Role::Operator,
@@ -234,7 +238,8 @@ pub(super) fn kill(
 pub(super) fn kill_lift(
     state: &LedgerState,
     doing: ActContext<'_>,
-    (killed, reason): (u64, &str),
+    killed: u64,
+    reason: &str,
 ) -> Judgment {
     let found = state.kills.get(&killed).filter(|one| one.lifted.is_none());
     let Some(found) = found else {
@@ -267,7 +272,9 @@ pub(super) fn budget_set(
 pub(super) fn budget_excess(
     state: &LedgerState,
     doing: ActContext<'_>,
-    (of, until, reason): (&BudgetHolder, UnixNanos, &str),
+    of: &BudgetHolder,
+    until: UnixNanos,
+    reason: &str,
 ) -> Judgment {
     told(reason)?;
     let longest = doing.time.0.saturating_add(EXCESS_NANOS_MAX);

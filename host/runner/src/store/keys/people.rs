@@ -71,7 +71,8 @@ impl PeopleKeys {
     }
 
     /// The folder below `keys` for inspection, not for signing: its permissions are not checked.
-    pub(crate) fn unchecked(keys: &KeyDir) -> Self {
+    #[must_use]
+    pub fn unchecked(keys: &KeyDir) -> Self {
         let folder = keys.path().join(PEOPLE_FOLDER);
         Self { folder }
     }
@@ -132,7 +133,12 @@ impl PeopleKeys {
         Ok(Box::new(signer))
     }
 
-    pub(crate) fn path(&self, name: &str, public: &[u8; 32]) -> Result<PathBuf, KeyDirError> {
+    /// The file of a key.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`KeyDirError`] if the name cannot be part of a file name.
+    pub fn path(&self, name: &str, public: &[u8; 32]) -> Result<PathBuf, KeyDirError> {
         let file = format!("{name}.{}{ENDING}", hex::encode(public));
         // A slash would lead out of the folder whose permissions were checked.
         let plain = !name.is_empty() && !name.contains(['/', '\0']);

@@ -1,6 +1,5 @@
-//! What the policy is told at a gate, taken from the ledger, and what becomes of its verdict: the
-//! bytes in the archive, the record in the ledger, and the same question again years later. It
-//! must never decide anything that the policy decides.
+//! The policy's inputs at a gate, taken from the ledger, and its verdicts: bytes in the archive, a record in
+//! the ledger, and the evaluation again years later. It must never decide anything that the policy decides.
 
 mod archive;
 mod documents;
@@ -14,24 +13,24 @@ use counterfoil_policy::verdict::{PolicyVerdict, limits_bytes};
 use counterfoil_trading::manifest::{ManifestError, canonical_json};
 use serde_json::Value;
 
-pub use archive::{Archive, ArchiveError};
+pub use archive::{PolicyArchive, PolicyArchiveError};
 pub use documents::{DocumentError, limits, promotion, start};
 
-/// Why a verdict cannot be recorded or asked for again.
+/// Why a verdict cannot be recorded or evaluated again.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GateError {
     /// The archive does not give or take the bytes.
     #[error(transparent)]
-    Archive(#[from] ArchiveError),
+    PolicyArchive(#[from] PolicyArchiveError),
     /// A value has no canonical form.
     #[error(transparent)]
     Value(#[from] ManifestError),
     /// The archive holds no input under its digest.
-    #[error("the input in the archive is no JSON: {0}")]
+    #[error("invalid input in archive: {0}")]
     Input(#[from] serde_json::Error),
     /// The archive holds no bundle under its digest.
-    #[error("the bundle in the archive is none: {0}")]
+    #[error("invalid bundle in archive: {0}")]
     Bundle(#[from] BundleError),
     /// There was no bundle or no input, so there is nothing that could be asked again.
     #[error(
@@ -47,13 +46,15 @@ pub enum GateError {
 ///
 /// Returns [`GateError`]; what was kept by then does no harm.
 pub fn keep(
-    archive: &Archive,
+    archive: &PolicyArchive,
     bundle: &Bundle,
     input: &Value,
     verdict: &PolicyVerdict,
     subject: Digest,
 ) -> Result<act::GateVerdict, GateError> {
     let recorded = recorded(verdict, subject)?;
+    // The archive first, the record later: a crash between them leaves bytes that nothing names. The other
+    // order would leave a verdict that nobody can evaluate again.
     archive.put(&bundle.encode())?;
     archive.put(canonical_json(input)?.as_bytes())?;
     if let Some(limits) = &verdict.limits {
@@ -86,7 +87,7 @@ fn recorded(verdict: &PolicyVerdict, subject: Digest) -> Result<act::GateVerdict
 ///
 /// Returns [`GateError`] if the archive does not hold what was asked.
 pub fn again(
-    archive: &Archive,
+    archive: &PolicyArchive,
     evaluator: &Evaluator,
     said: &act::GateVerdict,
 ) -> Result<(act::GateVerdict, Vec<String>), GateError> {

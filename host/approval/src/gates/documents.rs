@@ -19,8 +19,8 @@ use counterfoil_policy::input::{
 use counterfoil_trading::time::UnixNanos;
 use serde_json::Value;
 
-use crate::store::data_dir::DataDir;
-use crate::study::evidence::{EvidenceStore, EvidenceStoreError};
+use counterfoil_runner::store::data_dir::DataDir;
+use counterfoil_runner::study::evidence::{EvidenceStore, EvidenceStoreError};
 
 /// The largest number of an input: readers of JSON agree on those below 2^53.
 const NUMBER_MAX: u64 = (1 << 53) - 1;
@@ -59,7 +59,7 @@ pub fn promotion(
 ) -> Result<PromotionInput, DocumentError> {
     let component = state.registry().component(&set.component);
     let component = component.map_err(DocumentError::Unknown)?;
-    let pieces = pieces(data, state, (&set.component, component), now)?;
+    let pieces = pieces(data, state, &set.component, component, now)?;
     let approved = component.approvals.iter().filter(|one| one.set == *set);
     let reviewer = component.validated.as_ref();
     Ok(PromotionInput {
@@ -231,7 +231,8 @@ type Pieces = BTreeMap<EvidenceKind, Counted>;
 fn pieces(
     data: &DataDir,
     state: &LedgerState,
-    (digest, component): (&Digest, &RegisteredComponent),
+    digest: &Digest,
+    component: &RegisteredComponent,
     now: UnixNanos,
 ) -> Result<Pieces, DocumentError> {
     let mut found = Pieces::new();
@@ -246,7 +247,7 @@ fn pieces(
                 digest: *digest_of_piece,
                 source,
             })?;
-        let objection = piece.objection(state, (digest, component), now);
+        let objection = piece.objection(state, digest, component, now);
         let passed = objection.is_none() && piece.kind == *kind;
         found.insert(*kind, Counted { piece, passed });
     }

@@ -14,8 +14,9 @@ use counterfoil_os::files::FileError;
 use counterfoil_trading::manifest::ManifestError;
 use counterfoil_trading::time::UnixNanos;
 
-use crate::store::data_dir::{DataDir, DataDirError};
-use crate::store::keys::{KeyDir, KeyDirError};
+use counterfoil_runner::store::data_dir::{DataDir, DataDirError};
+use counterfoil_runner::store::keys::{KeyDir, KeyDirError};
+use counterfoil_runner::study::evidence::EvidenceStoreError;
 
 /// Why it cannot be told what is there.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +28,9 @@ pub enum DriftError {
     /// Something in the data directory could not be read.
     #[error(transparent)]
     DataDir(#[from] DataDirError),
+    /// A piece of evidence could not be read.
+    #[error(transparent)]
+    Evidence(#[from] EvidenceStoreError),
     /// A manifest does not hold, though its bytes are those of its name.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
@@ -139,7 +143,7 @@ pub fn look(
     let mut found = Found(BTreeSet::new());
     bytes::look(data, state, &mut found)?;
     people::look(state, now, &mut found);
-    keys::look((key_dir, data), state, now, &mut found)?;
+    keys::look(key_dir, data, state, now, &mut found)?;
     runs::look(data, state, now, &mut found)?;
     Ok(found.0)
 }

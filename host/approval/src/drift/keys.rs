@@ -12,12 +12,12 @@ use counterfoil_os::files::FileError;
 use counterfoil_trading::time::UnixNanos;
 
 use super::{DriftError, Found, MISSING};
-use crate::store::data_dir::DataDir;
-use crate::store::keys::{
+use counterfoil_runner::store::data_dir::DataDir;
+use counterfoil_runner::store::keys::{
     KeyDir, KeyDirError, PEOPLE_FOLDER, PUBLIC_FILE, PeopleKeys, PersonKey, SECRET_FILE,
     read_public,
 };
-use crate::times::show_time;
+use counterfoil_runner::times::show_time;
 
 /// What is declared of every file with a secret key.
 const OWNER_ALONE: &str = "its owner alone reads it";
@@ -30,7 +30,8 @@ pub(super) fn folder(key_dir: &KeyDir) -> String {
 }
 
 pub(super) fn look(
-    (key_dir, data): (&KeyDir, &DataDir),
+    key_dir: &KeyDir,
+    data: &DataDir,
     state: &LedgerState,
     now: UnixNanos,
     all: &mut Found,
@@ -55,7 +56,7 @@ pub(super) fn look(
     }
     let people = PeopleKeys::unchecked(key_dir);
     for key in people.all()? {
-        own(&people, &key, (state, now), all)?;
+        own(&people, &key, state, now, all)?;
     }
     Ok(())
 }
@@ -76,7 +77,8 @@ fn inside(key_dir: &KeyDir, path: &str) -> String {
 fn own(
     people: &PeopleKeys,
     key: &PersonKey,
-    (state, now): (&LedgerState, UnixNanos),
+    state: &LedgerState,
+    now: UnixNanos,
     all: &mut Found,
 ) -> Result<(), DriftError> {
     let path = people.path(&key.name, &key.public)?;

@@ -10,9 +10,9 @@ use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::time::UnixNanos;
 
 use super::{DriftError, Found};
-use crate::permit::may_go_on;
-use crate::store::data_dir::{DataDir, DataDirError, Execution};
-use crate::store::lock::is_held;
+use counterfoil_runner::permit::may_go_on;
+use counterfoil_runner::store::data_dir::{DataDir, DataDirError, Execution};
+use counterfoil_runner::store::lock::is_held;
 
 pub(super) fn look(
     data: &DataDir,
@@ -34,7 +34,7 @@ pub(super) fn look(
         };
         let manifest = Manifest::parse(&text)?;
         if let DataSource::Feed { .. } = manifest.data {
-            one(state, (&execution, &manifest), now, all)?;
+            one(state, &execution, &manifest, now, all)?;
         }
     }
     for (run, started) in state.registry().runs() {
@@ -53,7 +53,8 @@ fn name(execution: &Execution) -> String {
 /// One execution over a feed.
 fn one(
     state: &LedgerState,
-    (execution, manifest): (&Execution, &Manifest),
+    execution: &Execution,
+    manifest: &Manifest,
     now: UnixNanos,
     all: &mut Found,
 ) -> Result<(), DriftError> {
@@ -72,32 +73,36 @@ fn one(
     if started.ended.is_some() {
         return Ok(());
     }
-    going_on(state, (execution, manifest, started), now, all)
+    going_on(state, execution, manifest, started, now, all)
 }
 
 /// A run that the ledger started and has not ended.
 fn going_on(
     state: &LedgerState,
-    (execution, manifest, started): (&Execution, &Manifest, &RegisteredRun),
+    execution: &Execution,
+    manifest: &Manifest,
+    started: &RegisteredRun,
     now: UnixNanos,
     all: &mut Found,
 ) -> Result<(), DriftError> {
     // Only of what may not go on is it asked: to look at the lock is to hold it for a moment.
     let Err(denied) = may_go_on(state, manifest, now) else {
-        return limits(state, (execution, manifest, started), all);
+        return limits(state, execution, manifest, started, all);
     };
     if is_held(execution)? {
         let declared = format!("it may not go on: {}", denied.rule);
         let found = "a process appends to its journal";
         all.add("run.going-on", name(execution), declared, found);
     }
-    limits(state, (execution, manifest, started), all)
+    limits(state, execution, manifest, started, all)
 }
 
 /// The limits that a run keeps are those of its account now.
 fn limits(
     state: &LedgerState,
-    (execution, manifest, started): (&Execution, &Manifest, &RegisteredRun),
+    execution: &Execution,
+    manifest: &Manifest,
+    started: &RegisteredRun,
     all: &mut Found,
 ) -> Result<(), DriftError> {
     let keeps = manifest.limits_digest()?;

@@ -1,4 +1,4 @@
-//! Challenges and sessions: a principal shows that it holds one of its keys.
+//! Challenges and logins: a principal proves that it holds one of its keys.
 
 use std::sync::Arc;
 
@@ -12,18 +12,20 @@ use counterfoil_journal::public_key::PublicKey;
 use counterfoil_runner::clock;
 use counterfoil_runner::times::show_time;
 
-use crate::app::App;
+use crate::app::ApiState;
 use crate::guard::json;
-use crate::problem::{Code, Problem};
-use crate::session::session_message;
-use crate::types::{Challenge, SessionReply, SessionRequest};
+use crate::login::login_message;
+use crate::problem::{Problem, ProblemCode};
+use crate::types::{LoginChallenge, LoginReply, LoginRequest};
 
 /// A challenge to be signed
 #[utoipa::path(post, path = "/v1/challenges", tag = "sessions",
-    responses((status = 200, body = Challenge), (status = "default", body = Problem)))]
-pub(crate) async fn challenge(State(app): State<Arc<App>>) -> Result<Json<Challenge>, Problem> {
-    let (challenge, until) = app.sessions.challenge(clock::now())?;
-    Ok(Json(Challenge {
+    responses((status = 200, body = LoginChallenge), (status = "default", body = Problem)))]
+pub(crate) async fn challenge(
+    State(app): State<Arc<ApiState>>,
+) -> Result<Json<LoginChallenge>, Problem> {
+    let (challenge, until) = app.logins.challenge(clock::now())?;
+    Ok(Json(LoginChallenge {
         challenge,
         audience: app.audience.clone(),
         ledger: app.ledger.origin(),
@@ -32,18 +34,18 @@ pub(crate) async fn challenge(State(app): State<Arc<App>>) -> Result<Json<Challe
 }
 
 /// A token for a challenge that a principal's key signed
-#[utoipa::path(post, path = "/v1/sessions", tag = "sessions", request_body = SessionRequest,
-    responses((status = 200, body = SessionReply), (status = "default", body = Problem)))]
+#[utoipa::path(post, path = "/v1/sessions", tag = "sessions", request_body = LoginRequest,
+    responses((status = 200, body = LoginReply), (status = "default", body = Problem)))]
 pub(crate) async fn open(
-    State(app): State<Arc<App>>,
+    State(app): State<Arc<ApiState>>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
-) -> Result<Json<SessionReply>, Problem> {
-    let asked: SessionRequest = json(&headers, body)?;
+) -> Result<Json<LoginReply>, Problem> {
+    let asked: LoginRequest = json(&headers, body)?;
     let now = clock::now();
     let refused = |detail: String| {
         let hint = "sign the login message with a valid key of yours; see docs/reference/API.md";
-        Problem::new(Code::SessionSignature, detail, hint)
+        Problem::new(ProblemCode::LoginSignature, detail, hint)
     };
     let principal = Id::parse(&asked.principal).map_err(|error| refused(error.to_string()))?;
     let (mut key, mut signature) = ([0; 32], [0; 64]);
@@ -52,21 +54,22 @@ pub(crate) async fn open(
     hex::decode_to_slice(&asked.signature, &mut signature)
         .map_err(|_| refused("the signature is not 128 hex digits".to_owned()))?;
     let (ledger, audience) = (app.ledger.origin(), &app.audience);
-    let message = session_message(&ledger, audience, &asked.challenge, &principal, &key);
+    let message = login_message(&ledger, audience, &asked.challenge, &principal, &key);
     let key = PublicKey(key);
     if !key.signed(&message, &signature) {
-        return Err(refused("the signature does not hold".to_owned()));
+        return Err(refused("the signature is not valid".to_owned()));
     }
     let state = app.ledger.state()?;
     let known = state.keys().get(&key);
-    // One answer for every reason: a stranger learns nothing of who there is.
+    // One answer for unknown principals, foreign keys and expired keys: a stranger cannot find out which
+    // principals exist.
     if !known.is_some_and(|known| known.owner == principal && known.counts(now)) {
         return Err(refused(format!(
-            "the key is none of {principal}'s that counts"
+            "the key is not a valid key of {principal}"
         )));
     }
-    // Remembered only for those who may come in: nobody else can fill the room for it.
-    app.sessions.answer(&asked.challenge, now)?;
+    // Marked as answered last: only holders of valid keys can fill the table of answered challenges.
+    app.logins.answer(&asked.challenge, now)?;
     let roles = state.principals().get(&principal);
     let roles = roles.map(|one| {
         one.roles
@@ -74,9 +77,9 @@ pub(crate) async fn open(
             .map(|role| role.name().to_owned())
             .collect()
     });
-    let (token, until) = app.sessions.open(principal.clone(), key, now)?;
-    tracing::info!(%principal, "session opened");
-    Ok(Json(SessionReply {
+    let (token, until) = app.logins.open(principal.clone(), key, now)?;
+    tracing::info!(%principal, "login");
+    Ok(Json(LoginReply {
         token,
         principal: principal.to_string(),
         roles: roles.unwrap_or_default(),

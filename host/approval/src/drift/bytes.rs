@@ -5,9 +5,9 @@ use counterfoil_base::digest::Digest;
 use counterfoil_governance::state::LedgerState;
 
 use super::{DriftError, Found, MISSING};
-use crate::gates::{Archive, ArchiveError};
-use crate::store::data_dir::{DataDir, DataDirError};
-use crate::study::evidence::{EvidenceStore, EvidenceStoreError};
+use crate::gates::{PolicyArchive, PolicyArchiveError};
+use counterfoil_runner::store::data_dir::{DataDir, DataDirError};
+use counterfoil_runner::study::evidence::{EvidenceStore, EvidenceStoreError};
 
 pub(super) fn look(data: &DataDir, state: &LedgerState, all: &mut Found) -> Result<(), DriftError> {
     for (component, one) in state.registry().components() {
@@ -28,12 +28,16 @@ pub(super) fn look(data: &DataDir, state: &LedgerState, all: &mut Found) -> Resu
             }
         }
     }
-    archived(&Archive::new(data), state, all)
+    archived(&PolicyArchive::new(data), state, all)
 }
 
 /// What people can ask for again: the policy in force, the limits in force, and what every verdict
 /// rests on.
-fn archived(archive: &Archive, state: &LedgerState, all: &mut Found) -> Result<(), DriftError> {
+fn archived(
+    archive: &PolicyArchive,
+    state: &LedgerState,
+    all: &mut Found,
+) -> Result<(), DriftError> {
     let mut check = |rule: &str, subject: String, digest: &Digest| -> Result<(), DriftError> {
         if let Some(found) = archive_bytes(archive, digest)? {
             all.add(rule, subject, digest.to_string(), found);
@@ -78,15 +82,15 @@ fn evidence_bytes(store: &EvidenceStore, digest: &Digest) -> Result<Option<Strin
         Err(EvidenceStoreError::Missing { .. }) => Ok(Some(MISSING.to_owned())),
         Err(EvidenceStoreError::Changed { found, .. }) => Ok(Some(format!("sha256:{found}"))),
         Err(EvidenceStoreError::TooLong { bytes, .. }) => Ok(Some(format!("{bytes} bytes"))),
-        Err(EvidenceStoreError::File(error)) => Err(error.into()),
+        Err(error) => Err(error.into()),
     }
 }
 
-fn archive_bytes(archive: &Archive, digest: &Digest) -> Result<Option<String>, DriftError> {
+fn archive_bytes(archive: &PolicyArchive, digest: &Digest) -> Result<Option<String>, DriftError> {
     match archive.get(digest) {
         Ok(_) => Ok(None),
-        Err(ArchiveError::Missing { .. }) => Ok(Some(MISSING.to_owned())),
-        Err(ArchiveError::Changed { found, .. }) => Ok(Some(found.to_string())),
-        Err(ArchiveError::File(error)) => Err(error.into()),
+        Err(PolicyArchiveError::Missing { .. }) => Ok(Some(MISSING.to_owned())),
+        Err(PolicyArchiveError::Changed { found, .. }) => Ok(Some(found.to_string())),
+        Err(PolicyArchiveError::File(error)) => Err(error.into()),
     }
 }

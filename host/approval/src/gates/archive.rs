@@ -14,7 +14,7 @@ use counterfoil_os::files::{self, FileError};
 use counterfoil_policy::bundle::BUNDLE_BYTES_MAX;
 use counterfoil_policy::child::INPUT_BYTES_MAX;
 
-use crate::store::data_dir::DataDir;
+use counterfoil_runner::store::data_dir::DataDir;
 
 /// The most bytes of one thing in the archive: the larger of a bundle and an input.
 const BYTES_MAX: usize = if BUNDLE_BYTES_MAX > INPUT_BYTES_MAX {
@@ -26,7 +26,7 @@ const BYTES_MAX: usize = if BUNDLE_BYTES_MAX > INPUT_BYTES_MAX {
 /// Why the archive does not give what was asked for.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum ArchiveError {
+pub enum PolicyArchiveError {
     /// A file could not be read or written.
     #[error(transparent)]
     File(#[from] FileError),
@@ -49,11 +49,11 @@ pub enum ArchiveError {
 
 /// The archive of a data directory.
 #[derive(Clone, Debug)]
-pub struct Archive {
+pub struct PolicyArchive {
     folder: PathBuf,
 }
 
-impl Archive {
+impl PolicyArchive {
     /// That of this data directory.
     #[must_use]
     pub fn new(data: &DataDir) -> Self {
@@ -65,8 +65,8 @@ impl Archive {
     ///
     /// # Errors
     ///
-    /// Returns [`ArchiveError`] if they cannot be written.
-    pub fn put(&self, bytes: &[u8]) -> Result<Digest, ArchiveError> {
+    /// Returns [`PolicyArchiveError`] if they cannot be written.
+    pub fn put(&self, bytes: &[u8]) -> Result<Digest, PolicyArchiveError> {
         let digest = Digest::of(bytes);
         files::make_folder(&self.folder)?;
         files::write_whole(&self.path(&digest), bytes)?;
@@ -77,8 +77,8 @@ impl Archive {
     ///
     /// # Errors
     ///
-    /// Returns [`ArchiveError`] if they are missing or were changed.
-    pub fn get(&self, digest: &Digest) -> Result<Vec<u8>, ArchiveError> {
+    /// Returns [`PolicyArchiveError`] if they are missing or were changed.
+    pub fn get(&self, digest: &Digest) -> Result<Vec<u8>, PolicyArchiveError> {
         let path = self.path(digest);
         // One byte more than it may hold is enough to see that it was changed.
         let most = u64::try_from(BYTES_MAX)
@@ -90,16 +90,18 @@ impl Archive {
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let (digest, folder) = (*digest, self.folder.display().to_string());
-                return Err(ArchiveError::Missing { digest, folder });
+                return Err(PolicyArchiveError::Missing { digest, folder });
             }
             Err(error) => return Err(FileError::at("read", &path)(error).into()),
         }
+        // The folder is not trusted: whoever can write there could give the policy other inputs than those
+        // that the ledger names.
         let found = Digest::of(&bytes);
         if found == *digest {
             return Ok(bytes);
         }
         let path = path.display().to_string();
-        Err(ArchiveError::Changed { path, found })
+        Err(PolicyArchiveError::Changed { path, found })
     }
 
     fn path(&self, digest: &Digest) -> PathBuf {
@@ -115,7 +117,7 @@ mod tests {
     fn every_read_holds_the_bytes_against_their_name() {
         let folder = tempfile::tempdir().unwrap();
         let data = DataDir::open(folder.path()).unwrap();
-        let archive = Archive::new(&data);
+        let archive = PolicyArchive::new(&data);
         let digest = archive.put(b"one").unwrap();
         assert_eq!(archive.put(b"one").unwrap(), digest, "twice is once");
         assert_eq!(archive.get(&digest).unwrap(), b"one");

@@ -1,5 +1,5 @@
-//! Who is asking: challenges that a principal signs, and the short-lived tokens given for them.
-//! What a principal may do must never be known here; whether a key counts, the ledger says.
+//! Logins: challenges that a principal signs, and the short-lived tokens given for them. What a principal
+//! may do, and whether a key is valid, must never be known here.
 
 use core::fmt;
 use std::collections::BTreeMap;
@@ -11,28 +11,28 @@ use counterfoil_trading::cbor::{put_array, put_bytes, put_text};
 use counterfoil_trading::time::UnixNanos;
 use sha2::{Digest as _, Sha256};
 
-use crate::problem::{Code, Problem};
+use crate::problem::{Problem, ProblemCode};
 
 /// Nanoseconds in a second.
 const SECOND: i64 = 1_000_000_000;
-/// How long a challenge can be answered: a person may have to touch a key.
+/// How long a challenge can be answered, in seconds: a person may have to touch a hardware key.
 pub const CHALLENGE_SECONDS: i64 = 60;
-/// How long a token counts: a working step, not a working day.
+/// How long a token is valid, in seconds: one task, not a working day.
 pub const TOKEN_SECONDS: i64 = 900;
-/// Tokens at once, of everybody together; the one that ends first gives way.
+/// Tokens at once, of all principals; the one that expires first is dropped for a new one.
 pub const TOKENS_MAX: usize = 1_024;
-/// Answered challenges that are remembered: more within a minute is nobody's work.
+/// Answered challenges that are remembered: more logins within a minute are not people's.
 pub const ANSWERED_MAX: usize = 4_096;
-/// Bytes of a challenge: a nonce, its end, and the server's seal.
+/// Bytes of a challenge: a nonce, its expiry, and the server's seal.
 const CHALLENGE_BYTES: usize = 16 + 8 + 32;
 
-/// The first item of what is signed: it keeps these bytes apart from acts and other texts.
-pub const SESSION_CONTEXT: &str = "counterfoil/session/1";
+/// The first item of the signed bytes: no signature over an act or another text passes as a login.
+pub const LOGIN_CONTEXT: &str = "counterfoil/session/1";
 
-/// The bytes that a principal signs to open a session: deterministic CBOR of the context, the
-/// ledger's origin, the server's address, the challenge, the principal and the key.
+/// The bytes that a principal signs to log in: deterministic CBOR of the context, the ledger's origin, the
+/// server's address, the challenge, the principal and the key.
 #[must_use]
-pub fn session_message(
+pub fn login_message(
     ledger: &str,
     audience: &str,
     challenge: &str,
@@ -41,7 +41,7 @@ pub fn session_message(
 ) -> Vec<u8> {
     let mut out = Vec::new();
     put_array(&mut out, 6);
-    for text in [SESSION_CONTEXT, ledger, audience, challenge] {
+    for text in [LOGIN_CONTEXT, ledger, audience, challenge] {
         put_text(&mut out, text);
     }
     put_text(&mut out, principal.as_str());
@@ -49,33 +49,33 @@ pub fn session_message(
     out
 }
 
-/// Whose token it is.
+/// The login that a token stands for.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Session {
+pub struct Login {
     pub principal: Id,
-    /// The key that opened it: when it ends, so does the session.
+    /// The key it was signed with: when the key ends, so does the login.
     pub key: PublicKey,
-    /// Until when it counts.
+    /// When it expires.
     pub until: UnixNanos,
 }
 
-/// The sessions of one process. Another process knows none of them.
-pub struct Sessions {
+/// The logins of one process; they end with it.
+pub struct Logins {
     secret: [u8; 32],
-    held: Mutex<Held>,
+    held: Mutex<LoginTable>,
 }
 
 #[derive(Default)]
-struct Held {
-    /// By the SHA-256 of the token, so that no token can be read from here.
-    tokens: BTreeMap<[u8; 32], Session>,
-    /// Challenges that were answered, until they would be over anyway.
+struct LoginTable {
+    /// By the SHA-256 of the token: a dump of this memory gives no usable token.
+    tokens: BTreeMap<[u8; 32], Login>,
+    /// Answered challenges until they expire.
     answered: BTreeMap<String, UnixNanos>,
 }
 
-impl fmt::Debug for Sessions {
+impl fmt::Debug for Logins {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sessions").finish_non_exhaustive()
+        f.debug_struct("Logins").finish_non_exhaustive()
     }
 }
 
@@ -86,11 +86,11 @@ fn random<const N: usize>() -> Result<[u8; N], Problem> {
 }
 
 fn refused(detail: &str) -> Problem {
-    Problem::new(Code::Challenge, detail, "ask for a new challenge")
+    Problem::new(ProblemCode::Challenge, detail, "request a new challenge")
 }
 
-impl Sessions {
-    /// No sessions yet.
+impl Logins {
+    /// An empty table of logins.
     ///
     /// # Errors
     ///
@@ -102,7 +102,7 @@ impl Sessions {
         })
     }
 
-    /// The seal of a challenge. Nonce and end have one length, so nothing can be added behind them.
+    /// The seal of a challenge. Nonce and expiry have fixed lengths, so nothing can be appended to them.
     fn seal(&self, nonce: &[u8], end: &[u8]) -> [u8; 32] {
         let mut hash = Sha256::new();
         for part in [&self.secret, nonce, end, &self.secret] {
@@ -111,7 +111,8 @@ impl Sessions {
         hash.finalize().into()
     }
 
-    /// A new challenge and its end. Nothing is remembered of it, so that asking costs no memory.
+    /// A new challenge and its expiry. The server remembers nothing of it, so a flood of requests for
+    /// challenges takes no memory.
     ///
     /// # Errors
     ///
@@ -124,32 +125,37 @@ impl Sessions {
         Ok((hex::encode(bytes), until))
     }
 
-    /// Takes a challenge as answered, once.
+    /// Marks a challenge as answered; each can be answered once.
     ///
     /// # Errors
     ///
-    /// Returns a [`Problem`] if it is not ours, over, or was answered before.
+    /// Returns a [`Problem`] if it is not of this process, has expired, or was answered before.
     pub fn answer(&self, challenge: &str, now: UnixNanos) -> Result<(), Problem> {
         let mut bytes = [0; CHALLENGE_BYTES];
         let decoded = hex::decode_to_slice(challenge, &mut bytes);
-        decoded.map_err(|_| refused("it is no challenge"))?;
+        decoded.map_err(|_| refused("malformed challenge"))?;
         let (nonce, rest) = bytes.split_at(16);
         let (end, seal) = rest.split_at(8);
-        // Compared as digests of both, so that the time it takes says nothing of the seal.
+        // Digests are compared, so that the time of the comparison leaks nothing about the seal.
         if Sha256::digest(seal) != Sha256::digest(self.seal(nonce, end)) {
-            return Err(refused("the challenge is not of this process"));
+            return Err(refused("the challenge is not from this process"));
         }
         let until = UnixNanos(i64::from_be_bytes(end.try_into().unwrap_or_default()));
         if now >= until {
-            return Err(refused("the challenge's time is over"));
+            return Err(refused("the challenge has expired"));
         }
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        // Expired challenges are refused above by their own time, so forgetting them here reopens none.
         held.answered.retain(|_, until| now < *until);
         if held.answered.len() >= ANSWERED_MAX {
-            let detail = "too many sessions were opened within a minute";
-            return Err(Problem::new(Code::Busy, detail, "ask again in a minute"));
+            let detail = "too many logins within a minute";
+            return Err(Problem::new(
+                ProblemCode::Busy,
+                detail,
+                "try again in a minute",
+            ));
         }
-        // One form: the same bytes in other letters are the same challenge.
+        // Lower case first: otherwise the same challenge in upper-case hex could be answered again.
         let form = challenge.to_ascii_lowercase();
         if held.answered.insert(form, until).is_some() {
             return Err(refused("the challenge was answered before"));
@@ -157,7 +163,7 @@ impl Sessions {
         Ok(())
     }
 
-    /// Gives a token for a session.
+    /// Issues a token.
     ///
     /// # Errors
     ///
@@ -168,42 +174,45 @@ impl Sessions {
         key: PublicKey,
         now: UnixNanos,
     ) -> Result<(String, UnixNanos), Problem> {
+        // 256 random bits: guessing is hopeless, so wrong tokens need no rate limit.
         let token: [u8; 32] = random()?;
         let token = hex::encode(token);
         let until = UnixNanos(now.0.saturating_add(TOKEN_SECONDS * SECOND));
-        let session = Session {
+        let login = Login {
             principal,
             key,
             until,
         };
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        held.tokens.retain(|_, session| now < session.until);
+        held.tokens.retain(|_, login| now < login.until);
+        // Only holders of valid keys get here, so this bound keeps a broken client, not a stranger, from
+        // filling the memory.
         if held.tokens.len() >= TOKENS_MAX {
             let first = held.tokens.iter().min_by_key(|(_, one)| one.until);
             if let Some(first) = first.map(|(name, _)| *name) {
                 held.tokens.remove(&first);
             }
         }
-        held.tokens.insert(Sha256::digest(&token).into(), session);
+        held.tokens.insert(Sha256::digest(&token).into(), login);
         Ok((token, until))
     }
 
-    /// The session of a token.
+    /// The login of a token.
     ///
     /// # Errors
     ///
-    /// Returns a [`Problem`] if there is none, or its time is over.
-    pub fn session(&self, token: &str, now: UnixNanos) -> Result<Session, Problem> {
+    /// Returns a [`Problem`] if the token is unknown or has expired.
+    pub fn login(&self, token: &str, now: UnixNanos) -> Result<Login, Problem> {
         let name: [u8; 32] = Sha256::digest(token).into();
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let found = held.tokens.get(&name).filter(|one| now < one.until);
         found.cloned().ok_or_else(|| {
-            let detail = "the token is none of this process, or its time is over";
-            Problem::new(Code::TokenExpired, detail, "open a session again")
+            let detail = "unknown or expired token";
+            Problem::new(ProblemCode::TokenExpired, detail, "log in again")
         })
     }
 
-    /// How many tokens count.
+    /// The number of valid tokens.
     #[must_use]
     pub fn count(&self, now: UnixNanos) -> usize {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
@@ -217,7 +226,7 @@ mod tests {
 
     #[test]
     fn a_challenge_is_answered_once_in_time_and_here() {
-        let (ours, theirs) = (Sessions::new().unwrap(), Sessions::new().unwrap());
+        let (ours, theirs) = (Logins::new().unwrap(), Logins::new().unwrap());
         let now = UnixNanos(1_000);
         let (challenge, until) = ours.challenge(now).unwrap();
         let mut changed = challenge.clone().into_bytes();
@@ -236,28 +245,28 @@ mod tests {
             (&ours, challenge.as_str(), last, false),
             (&ours, &challenge.to_uppercase(), last, false),
         ];
-        for (number, (sessions, text, time, good)) in table.into_iter().enumerate() {
-            let answer = sessions.answer(text, time);
+        for (number, (logins, text, time, good)) in table.into_iter().enumerate() {
+            let answer = logins.answer(text, time);
             assert_eq!(answer.is_ok(), good, "row {number}: {answer:?}");
         }
     }
 
     #[test]
     fn a_token_counts_for_its_time_and_the_oldest_gives_way() {
-        let sessions = Sessions::new().unwrap();
+        let logins = Logins::new().unwrap();
         let bob = Id::parse("bob").unwrap();
         let open = |now| {
             let key = PublicKey([1; 32]);
-            sessions.open(bob.clone(), key, UnixNanos(now)).unwrap()
+            logins.open(bob.clone(), key, UnixNanos(now)).unwrap()
         };
         let (first, until) = open(0);
-        let good = |token: &str, now| sessions.session(token, UnixNanos(now)).is_ok();
+        let good = |token: &str, now| logins.login(token, UnixNanos(now)).is_ok();
         assert!(good(&first, 0) && good(&first, until.0 - 1));
         assert!(!good(&first, until.0) && !good("", 0) && !good(&first[1..], 0));
         for time in 1..=TOKENS_MAX {
             open(i64::try_from(time).unwrap());
         }
         assert!(!good(&first, 1));
-        assert_eq!(sessions.count(UnixNanos(1)), TOKENS_MAX);
+        assert_eq!(logins.count(UnixNanos(1)), TOKENS_MAX);
     }
 }
