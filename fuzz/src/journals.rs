@@ -9,8 +9,8 @@ use counterfoil_journal::frame::{Frame, FrameReader, MAGIC, write_checkpoint, wr
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
 use counterfoil_journal::tree::Tree;
-use counterfoil_trading::digest::DecisionDigest;
-use counterfoil_trading::record::{Close, Record, digested_part};
+use counterfoil_trading::decision_digest::DecisionDigest;
+use counterfoil_trading::record::{CloseRecord, RunRecord, digested_part};
 use counterfoil_verify::{Integrity, VerifyOptions, VerifyReport, verify_journal};
 
 use crate::records::encode;
@@ -163,7 +163,7 @@ fn check(report: &VerifyReport) {
 
 /// The origin that the first record gives its log.
 fn origin(bodies: &[Vec<u8>]) -> Option<String> {
-    let Ok(Record::Open(open)) = Record::decode(bodies.first()?) else {
+    let Ok(RunRecord::Open(open)) = RunRecord::decode(bodies.first()?) else {
         return None;
     };
     let manifest = counterfoil_trading::manifest::Manifest::parse(&open.manifest).ok()?;
@@ -182,8 +182,8 @@ fn close_again(bodies: &mut [Vec<u8>]) {
         }
     }
     for body in bodies {
-        if let Ok(Record::Close(close)) = Record::decode(body) {
-            *body = encode(&Record::Close(Close {
+        if let Ok(RunRecord::Close(close)) = RunRecord::decode(body) {
+            *body = encode(&RunRecord::Close(CloseRecord {
                 decision_digest: digest.value(),
                 ..close
             }));

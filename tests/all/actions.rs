@@ -10,11 +10,11 @@ use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_tests::journals::{records, verified};
 use counterfoil_tests::world::{Ignore, World, over_a_feed, signer};
 use counterfoil_trading::bar::{ClosedBar, RawBar};
-use counterfoil_trading::corporate::{ActionKind, CorporateAction};
+use counterfoil_trading::corporate::{CorporateAction, CorporateActionKind};
 use counterfoil_trading::execution::Delivery;
 use counterfoil_trading::instrument::InstrumentId;
 use counterfoil_trading::manifest::Manifest;
-use counterfoil_trading::record::{Callback, CloseReason, Record};
+use counterfoil_trading::record::{Callback, CloseReason, RunRecord};
 use counterfoil_trading::run::NoClock;
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
@@ -68,7 +68,7 @@ impl SliceFeed for Slices {
     }
 }
 
-fn slices(prices: [i64; 6], actions: &[(i64, ActionKind)]) -> Slices {
+fn slices(prices: [i64; 6], actions: &[(i64, CorporateActionKind)]) -> Slices {
     let slice = |day: i64, price: i64| {
         let mut slice = Slice::default();
         for id in 0..2 {
@@ -119,7 +119,7 @@ fn run(world: &World, manifest: &Manifest, mut feed: Slices) -> ExecutionOutcome
 }
 
 /// The records of a run that verifies and replays as recorded.
-fn checked(world: &World, outcome: &ExecutionOutcome) -> Vec<Record> {
+fn checked(world: &World, outcome: &ExecutionOutcome) -> Vec<RunRecord> {
     let journal = outcome.execution.journal();
     let report = verified(&std::fs::read(&journal).unwrap());
     assert_eq!(report.findings, []);
@@ -133,18 +133,18 @@ fn checked(world: &World, outcome: &ExecutionOutcome) -> Vec<Record> {
     records(&journal, &outcome.execution.origin())
 }
 
-fn deliveries(records: &[Record]) -> Vec<Delivery> {
+fn deliveries(records: &[RunRecord]) -> Vec<Delivery> {
     let mut all = Vec::new();
     for record in records {
-        if let Record::Deliveries(one) = record {
+        if let RunRecord::Deliveries(one) = record {
             all.extend(one.deliveries.iter().cloned());
         }
     }
     all
 }
 
-fn split() -> ActionKind {
-    ActionKind::Split {
+fn split() -> CorporateActionKind {
+    CorporateActionKind::Split {
         new: 1.try_into().unwrap(),
         old: 2.try_into().unwrap(),
     }
@@ -157,11 +157,11 @@ fn a_guest_is_told_of_every_action_and_the_journal_alone_repeats_them() {
     let mut manifest = over_a_feed(&world.manifest(&component(&guest), &["AAA", "BBB"]), "told");
     manifest.instruments[0].price_scale = 0;
     "1".clone_into(&mut manifest.instruments[0].tick_size);
-    let dividend = ActionKind::Dividend {
+    let dividend = CorporateActionKind::Dividend {
         per_unit: Money(1_250_000_000),
         special: false,
     };
-    let symbol = ActionKind::SymbolChange {
+    let symbol = CorporateActionKind::SymbolChange {
         symbol: "NEW".to_owned(),
     };
     let per_unit = Money::parse("190").unwrap();
@@ -169,7 +169,7 @@ fn a_guest_is_told_of_every_action_and_the_journal_alone_repeats_them() {
         (2, split()),
         (3, dividend),
         (3, symbol),
-        (5, ActionKind::Delisting { per_unit }),
+        (5, CorporateActionKind::Delisting { per_unit }),
     ];
     let feed = slices([100, 100, 200, 200, 200, 200], &actions);
     let outcome = run(&world, &manifest, feed);
@@ -208,7 +208,7 @@ fn a_fault_in_on_corporate_action_ends_the_run() {
     assert_eq!(outcome.close.reason, CloseReason::Fault);
     let records = checked(&world, &outcome);
     let fault = records.iter().rev().nth(1);
-    let Some(Record::Fault(fault)) = fault else {
+    let Some(RunRecord::Fault(fault)) = fault else {
         panic!("no fault record, but {fault:?}");
     };
     assert_eq!(fault.callback, Callback::OnCorporateAction);
@@ -238,7 +238,7 @@ fn a_margin_call_and_borrow_fees_verify_and_replay() {
     assert_eq!(outcome.close.positions, [Quantity(0), Quantity(0)]);
     let mut calls = Vec::new();
     for record in &records {
-        if let Record::MarginCall(call) = record {
+        if let RunRecord::MarginCall(call) = record {
             calls.push(call);
         }
     }

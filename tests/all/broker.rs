@@ -16,11 +16,11 @@ use counterfoil_runner::run::execute::ExecutionOutcome;
 use counterfoil_runner::study::parity::{ParityCause, ParityRequest, parity};
 use counterfoil_tests::journals::{records, verified};
 use counterfoil_tests::world::{Ignore, World, public_key, signer};
-use counterfoil_trading::execution::{Code, Delivery};
-use counterfoil_trading::gateway::{LogRecord, Occasion};
+use counterfoil_trading::execution::{Delivery, OrderCode};
+use counterfoil_trading::gateway::{OrderLogRecord, ReconcileTrigger};
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::order::OrderStatus;
-use counterfoil_trading::record::{CloseReason, Record, StopCause};
+use counterfoil_trading::record::{CloseReason, RunRecord, StopCause};
 use counterfoil_trading::time::UnixNanos;
 
 use desk::{Desk, log, over_a_broker};
@@ -38,7 +38,7 @@ fn deliveries(outcome: &ExecutionOutcome) -> Vec<Delivery> {
     let execution = &outcome.execution;
     let all = records(&execution.journal(), &execution.origin()).into_iter();
     all.filter_map(|record| match record {
-        Record::Deliveries(one) => Some(one.deliveries),
+        RunRecord::Deliveries(one) => Some(one.deliveries),
         _ => None,
     })
     .flatten()
@@ -70,7 +70,9 @@ fn holds(world: &World, desk: &Desk, outcome: &ExecutionOutcome) {
 fn differences(outcome: &ExecutionOutcome) -> Vec<String> {
     let all = log(&outcome.execution).into_iter();
     all.filter_map(|record| match record {
-        LogRecord::Difference(one) => Some(format!("{}: {} / {}", one.what, one.ours, one.theirs)),
+        OrderLogRecord::Difference(one) => {
+            Some(format!("{}: {} / {}", one.what, one.ours, one.theirs))
+        }
         _ => None,
     })
     .collect()
@@ -81,7 +83,7 @@ fn stop(outcome: &ExecutionOutcome) -> (StopCause, String) {
     let execution = &outcome.execution;
     let all = records(&execution.journal(), &execution.origin());
     let stop = all.into_iter().find_map(|record| match record {
-        Record::Stop(stop) => Some(stop.stop),
+        RunRecord::Stop(stop) => Some(stop.stop),
         _ => None,
     });
     let stop = stop.unwrap();
@@ -107,10 +109,10 @@ fn a_brokers_fills_are_the_runs_and_its_books_are_looked_at_first() {
     let all = log(&outcome.execution);
     // What the kernel says of its clock stands before it, on machines where it says the time is off.
     let first = all.iter().find_map(|record| match record {
-        LogRecord::Reconciled(one) => Some(one.occasion),
+        OrderLogRecord::Reconciled(one) => Some(one.occasion),
         _ => None,
     });
-    assert_eq!(first, Some(Occasion::Baseline));
+    assert_eq!(first, Some(ReconcileTrigger::Baseline));
     let price = deliveries(&outcome).into_iter().find_map(|one| match one {
         Delivery::Fill(fill) => Some((fill.price, fill.reference_price)),
         _ => None,
@@ -178,7 +180,7 @@ fn an_order_that_waits_for_the_broker_does_not_go_out_after_a_kill() {
         .with(|state| (state.posts, state.orders.len()));
     assert_eq!(sent, (1, 0));
     let words = log(&outcome.execution).into_iter().any(
-        |record| matches!(record, LogRecord::Ended(end) if end.detail.contains("it was not sent")),
+        |record| matches!(record, OrderLogRecord::Ended(end) if end.detail.contains("it was not sent")),
     );
     assert!(words);
     assert!(world.replay(&outcome).unwrap().is_identical());
@@ -245,7 +247,7 @@ fn an_order_that_the_broker_does_not_take_is_told_to_the_strategy() {
         }
     });
     holds(&world, &desk, &outcome);
-    let told: Vec<Code> = deliveries(&outcome)
+    let told: Vec<OrderCode> = deliveries(&outcome)
         .iter()
         .filter_map(|one| match one {
             Delivery::Event(event) if event.status == OrderStatus::Rejected => Some(event.code),
@@ -253,11 +255,11 @@ fn an_order_that_the_broker_does_not_take_is_told_to_the_strategy() {
         })
         .collect();
     assert!(
-        !told.is_empty() && told.iter().all(|code| *code == Code::VenueRejected),
+        !told.is_empty() && told.iter().all(|code| *code == OrderCode::VenueRejected),
         "{told:?}"
     );
     let words = log(&outcome.execution).into_iter().any(
-        |record| matches!(record, LogRecord::Ended(end) if end.detail.contains("buying power")),
+        |record| matches!(record, OrderLogRecord::Ended(end) if end.detail.contains("buying power")),
     );
     assert!(words);
 }

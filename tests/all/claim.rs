@@ -6,7 +6,7 @@ use counterfoil_runner::store::data_dir::DataDirError;
 use counterfoil_sandbox::engine::{Backend, EngineSettings, OptLevel};
 use counterfoil_tests::journals::{records, verified};
 use counterfoil_tests::world::{World, over_a_feed};
-use counterfoil_trading::record::{CloseReason, Record};
+use counterfoil_trading::record::{CloseReason, RunRecord};
 
 fn engine(backend: Backend, opt: OptLevel) -> EngineSettings {
     EngineSettings {
@@ -91,7 +91,7 @@ fn two_runs_at_once_are_two_executions_with_one_digest() {
     assert_eq!(all.len(), 3);
     for one in all {
         let records = records(&one.journal(), &one.origin());
-        let Some(Record::Open(open)) = records.first() else {
+        let Some(RunRecord::Open(open)) = records.first() else {
             panic!("no open record");
         };
         assert_eq!(

@@ -7,7 +7,7 @@ use counterfoil_sandbox::engine::{Backend, EngineSettings, OptLevel};
 use counterfoil_tests::journals::{decisions, fills, records, verified};
 use counterfoil_tests::world::World;
 use counterfoil_trading::order::ClientOrderId;
-use counterfoil_trading::record::{Callback, CloseReason, FaultAction, FaultRecord, Record};
+use counterfoil_trading::record::{Callback, CloseReason, FaultAction, FaultRecord, RunRecord};
 use counterfoil_verify::Completeness;
 
 /// What is expected of a run that ends with a fault.
@@ -77,9 +77,9 @@ const ON_EVENT: &str = r#"(func (export "on-order-event") (param i32 i64 i32 i32
 const INIT: &str = r#"(func (export "init") (param i32 i32 i32 i32 i64) (result i32)"#;
 const FOR_EVER: &str = "(loop $again (br $again))";
 
-fn fault_of(records: &[Record]) -> &FaultRecord {
+fn fault_of(records: &[RunRecord]) -> &FaultRecord {
     match records.iter().rev().nth(1) {
-        Some(Record::Fault(fault)) => fault,
+        Some(RunRecord::Fault(fault)) => fault,
         other => panic!("no fault record before the closing one, but {other:?}"),
     }
 }
@@ -94,7 +94,10 @@ fn check(world: &World, name: &str, body: &str, on_fault: &str, expect: &Expect)
     assert_eq!(outcome.close.reason, CloseReason::Fault, "{name}");
     let journal = outcome.execution.journal();
     let records = records(&journal, &outcome.execution.origin());
-    assert!(matches!(records.last(), Some(Record::Close(_))), "{name}");
+    assert!(
+        matches!(records.last(), Some(RunRecord::Close(_))),
+        "{name}"
+    );
 
     let fault = fault_of(&records);
     assert_eq!(fault.fault.name(), expect.fault, "{name}");

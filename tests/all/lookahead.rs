@@ -24,10 +24,10 @@ use counterfoil_trading::execution::{Fill, OrderEvent};
 use counterfoil_trading::journal::{self, RecordBytes};
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::order::Request;
-use counterfoil_trading::record::{Open, Record};
-use counterfoil_trading::run::{NoClock, Ports, Run};
+use counterfoil_trading::record::{OpenRecord, RunRecord};
+use counterfoil_trading::run::{NoClock, Run, RunPorts};
 use counterfoil_trading::slice::Slice;
-use counterfoil_trading::strategy::{AccountView, BarView, CallError, Strategy};
+use counterfoil_trading::strategy::{AccountView, BarView, CallbackError, Strategy};
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::Volume;
 use counterfoil_trading::venue::simulated::SimulatedVenue;
@@ -56,7 +56,7 @@ impl Strategy for Hole {
         view: &BarView,
         account: &AccountView<'_>,
         requests: &mut Vec<Request>,
-    ) -> Result<(), CallError> {
+    ) -> Result<(), CallbackError> {
         let mut raw = *view.bar.get();
         let next = self.tape.ahead(1);
         let next = next.as_ref().and_then(|next| next.bar_of(raw.instrument));
@@ -69,7 +69,7 @@ impl Strategy for Hole {
         self.guest.on_bar(&told, account, requests)
     }
 
-    fn on_fill(&mut self, fill: &Fill, account: &AccountView<'_>) -> Result<(), CallError> {
+    fn on_fill(&mut self, fill: &Fill, account: &AccountView<'_>) -> Result<(), CallbackError> {
         self.guest.on_fill(fill, account)
     }
 
@@ -78,7 +78,7 @@ impl Strategy for Hole {
         event: &OrderEvent,
         time: UnixNanos,
         account: &AccountView<'_>,
-    ) -> Result<(), CallError> {
+    ) -> Result<(), CallbackError> {
         self.guest.on_order_event(event, time, account)
     }
 
@@ -86,7 +86,7 @@ impl Strategy for Hole {
         &mut self,
         action: &CorporateAction,
         account: &AccountView<'_>,
-    ) -> Result<(), CallError> {
+    ) -> Result<(), CallbackError> {
         self.guest.on_corporate_action(action, account)
     }
 
@@ -121,7 +121,7 @@ fn with_the_hole(world: &World, manifest: &Manifest) -> Execution {
     let canonical = manifest.canonical().unwrap();
     let run = Digest(manifest.run_id().unwrap());
     let execution = world.data.new_execution(&run, &canonical, false).unwrap();
-    let open = Open {
+    let open = OpenRecord {
         manifest: canonical,
         execution: execution.number,
         host: HOST.to_owned(),
@@ -155,7 +155,7 @@ fn with_the_hole(world: &World, manifest: &Manifest) -> Execution {
         };
         let guest = Guest::start(&ready.compiled, &manifest.limits, &guest).unwrap();
         let mut run = Run::new(&setup);
-        let mut ports = Ports {
+        let mut ports = RunPorts {
             strategy: &mut Hole { guest, tape },
             venue: &mut SimulatedVenue::new(&setup),
             journal: &mut journal,
@@ -217,7 +217,7 @@ fn a_host_that_lets_a_strategy_see_the_next_bar_is_caught() {
     let difference = found.difference.expect("the audit finds it");
     assert!(matches!(
         difference.recorded.as_deref(),
-        Some(Record::Decision(_))
+        Some(RunRecord::Decision(_))
     ));
     let clean = audited(&world, &execution).difference;
     assert!(clean.is_some(), "so does an audit on a host without a hole");

@@ -31,13 +31,15 @@ use counterfoil_runner::store::data_dir::{DataDir, Execution};
 use counterfoil_runner::store::keys::SharedSigner;
 use counterfoil_tests::journals::{decisions, records, verified};
 use counterfoil_tests::world::{Ignore, World, over_a_feed, signer};
-use counterfoil_trading::execution::{Code, Delivery};
-use counterfoil_trading::gateway::{Authorization, End, LogRecord, Refusal, VenueOrderId};
+use counterfoil_trading::execution::{Delivery, OrderCode};
+use counterfoil_trading::gateway::{
+    OrderAuthorization, OrderLogRecord, SubmissionEnd, TokenRefusal, VenueOrderId,
+};
 use counterfoil_trading::manifest::{Manifest, RiskEntry};
 use counterfoil_trading::order::OrderStatus;
 use counterfoil_trading::plan::Released;
-use counterfoil_trading::record::{CloseReason, Record, StopCause};
-use counterfoil_trading::run::{NoClock, Ports, Run};
+use counterfoil_trading::record::{CloseReason, RunRecord, StopCause};
+use counterfoil_trading::run::{NoClock, Run, RunPorts};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::Money;
@@ -54,15 +56,19 @@ pub(crate) fn key(execution: &Execution) -> VerifierKey {
     VerifierKey::new(&order_log::origin(execution), &signer().verifying_key()).unwrap()
 }
 
-pub(crate) fn log(execution: &Execution) -> Vec<LogRecord> {
+pub(crate) fn log(execution: &Execution) -> Vec<OrderLogRecord> {
     order_log::records(execution, &key(execution)).unwrap()
 }
 
 /// How each order ended, by the number of its plan, with the refusal of one that was not sent.
 fn ends(execution: &Execution) -> Vec<(u64, &'static str, Option<&'static str>)> {
     let all = log(execution).into_iter().filter_map(|record| {
-        if let LogRecord::Ended(one) = record {
-            Some((one.sequence, one.end.name(), one.refusal.map(Refusal::code)))
+        if let OrderLogRecord::Ended(one) = record {
+            Some((
+                one.sequence,
+                one.end.name(),
+                one.refusal.map(TokenRefusal::code),
+            ))
         } else {
             None
         }
@@ -71,9 +77,9 @@ fn ends(execution: &Execution) -> Vec<(u64, &'static str, Option<&'static str>)>
 }
 
 /// Every token that the log has as spent.
-pub(crate) fn spent(execution: &Execution) -> Vec<(Authorization, SignedToken)> {
+pub(crate) fn spent(execution: &Execution) -> Vec<(OrderAuthorization, SignedToken)> {
     let all = log(execution).into_iter().filter_map(|record| {
-        let LogRecord::Spent {
+        let OrderLogRecord::Spent {
             token, signature, ..
         } = record
         else {
@@ -158,7 +164,7 @@ impl counterfoil_trading::strategy::Strategy for Buys {
         _: &counterfoil_trading::strategy::BarView,
         _: &counterfoil_trading::strategy::AccountView<'_>,
         requests: &mut Vec<counterfoil_trading::order::Request>,
-    ) -> Result<(), counterfoil_trading::strategy::CallError> {
+    ) -> Result<(), counterfoil_trading::strategy::CallbackError> {
         use counterfoil_trading::order::{
             ClientOrderId, Intent, Order, OrderType, Request, Side, TimeInForce,
         };
@@ -181,7 +187,7 @@ impl counterfoil_trading::strategy::Strategy for Buys {
         &mut self,
         _: &counterfoil_trading::execution::Fill,
         _: &counterfoil_trading::strategy::AccountView<'_>,
-    ) -> Result<(), counterfoil_trading::strategy::CallError> {
+    ) -> Result<(), counterfoil_trading::strategy::CallbackError> {
         Ok(())
     }
 
@@ -190,7 +196,7 @@ impl counterfoil_trading::strategy::Strategy for Buys {
         _: &counterfoil_trading::execution::OrderEvent,
         _: UnixNanos,
         _: &counterfoil_trading::strategy::AccountView<'_>,
-    ) -> Result<(), counterfoil_trading::strategy::CallError> {
+    ) -> Result<(), counterfoil_trading::strategy::CallbackError> {
         Ok(())
     }
 
@@ -198,7 +204,7 @@ impl counterfoil_trading::strategy::Strategy for Buys {
         &mut self,
         _: &counterfoil_trading::corporate::CorporateAction,
         _: &counterfoil_trading::strategy::AccountView<'_>,
-    ) -> Result<(), counterfoil_trading::strategy::CallError> {
+    ) -> Result<(), counterfoil_trading::strategy::CallbackError> {
         Ok(())
     }
 
@@ -224,7 +230,7 @@ fn released(world: &World, manifest: &Manifest) -> Vec<Released> {
     let mut venue = Capture::default();
     let mut strategy = Buys(0);
     while slices.next_into(&mut slice).unwrap() {
-        let mut ports = Ports {
+        let mut ports = RunPorts {
             strategy: &mut strategy,
             venue: &mut venue,
             journal: &mut Takes,
@@ -427,13 +433,18 @@ fn gateway(world: &World, manifest: &Manifest, server: &Server) -> (Gateway<Clie
 #[test]
 fn whatever_a_venue_does_wrong_there_is_one_order_and_one_end() {
     let table = [
-        (Fault::None, End::Acknowledged, 1, 1),
-        (Fault::SilentAfterAcceptance, End::Acknowledged, 1, 1),
-        (Fault::ClosesAfter, End::Acknowledged, 1, 1),
-        (Fault::AnswersTwice, End::Acknowledged, 1, 1),
+        (Fault::None, SubmissionEnd::Acknowledged, 1, 1),
+        (
+            Fault::SilentAfterAcceptance,
+            SubmissionEnd::Acknowledged,
+            1,
+            1,
+        ),
+        (Fault::ClosesAfter, SubmissionEnd::Acknowledged, 1, 1),
+        (Fault::AnswersTwice, SubmissionEnd::Acknowledged, 1, 1),
         // Sent again, with another token, because the venue is sure not to have it.
-        (Fault::ClosesBefore, End::Acknowledged, 1, 2),
-        (Fault::Refuses, End::Rejected, 0, 1),
+        (Fault::ClosesBefore, SubmissionEnd::Acknowledged, 1, 2),
+        (Fault::Refuses, SubmissionEnd::Rejected, 0, 1),
     ];
     for (fault, end, orders, tokens) in table {
         let world = World::small(3);
@@ -499,7 +510,7 @@ fn tokens_that_are_spent_altered_foreign_or_stale_are_refused_and_written_down()
     gateway.carry(&all[0]).unwrap();
     let (token, signed) = spent(&execution).remove(0);
     let origin = order_log::origin(&execution);
-    let changed = |change: &dyn Fn(&mut Authorization)| {
+    let changed = |change: &dyn Fn(&mut OrderAuthorization)| {
         let mut other = token;
         change(&mut other);
         SignedToken::sign(&other, &origin, signer().as_ref()).unwrap()
@@ -534,7 +545,7 @@ fn tokens_that_are_spent_altered_foreign_or_stale_are_refused_and_written_down()
     }
     assert_eq!(server.orders(), before, "the venue hears of none");
     let refused = log(&execution).into_iter().filter_map(|record| {
-        if let LogRecord::Refused { refusal, .. } = record {
+        if let OrderLogRecord::Refused { refusal, .. } = record {
             Some(refusal.code())
         } else {
             None
@@ -626,7 +637,7 @@ fn stopped(world: &World, outcome: &ExecutionOutcome) -> (StopCause, String) {
     assert!(replay.difference.is_none(), "{:?}", replay.difference);
     let records = records(&execution.journal(), &execution.origin());
     let stop = records.into_iter().find_map(|record| {
-        if let Record::Stop(stop) = record {
+        if let RunRecord::Stop(stop) = record {
             Some(stop.stop)
         } else {
             None
@@ -775,7 +786,7 @@ fn a_clock_that_may_be_too_far_off_starts_nothing_and_what_the_kernel_says_is_on
     let execution = world.live(&usual, &world.lines(&usual)).unwrap().execution;
     let told = log(&execution);
     let told = told.iter();
-    let clocks = told.filter(|one| matches!(one, LogRecord::Clock { .. }));
+    let clocks = told.filter(|one| matches!(one, OrderLogRecord::Clock { .. }));
     assert_eq!(clocks.count(), 1, "the run took less than a minute");
 }
 
@@ -912,7 +923,7 @@ fn until_plan(journal: &[u8], number: u64) -> Vec<u8> {
         std::fs::write(&path, &bytes).unwrap();
         let mut reader = counterfoil_runner::run::journal::JournalReader::open(&path).unwrap();
         while let Some(body) = reader.next_body().unwrap() {
-            if let Record::Decision(one) = Record::decode(body).unwrap()
+            if let RunRecord::Decision(one) = RunRecord::decode(body).unwrap()
                 && one
                     .circumstances
                     .plans
@@ -974,12 +985,12 @@ fn an_order_that_a_crash_cut_off_is_sent_once_or_told_as_not_sent() {
         assert_eq!(same, refusal.is_none(), "{place}");
         let records = records(&execution.journal(), &execution.origin());
         let told = records.iter().any(|record| {
-            let Record::Deliveries(one) = record else {
+            let RunRecord::Deliveries(one) = record else {
                 return false;
             };
             one.deliveries.iter().any(|delivery| {
                 matches!(delivery, Delivery::Event(event)
-                    if event.code == Code::NotSent && event.status == OrderStatus::Rejected)
+                    if event.code == OrderCode::NotSent && event.status == OrderStatus::Rejected)
             })
         });
         assert_eq!(told, refusal.is_some(), "{place}");

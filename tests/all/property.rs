@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use counterfoil_trading::account::AccountKind;
 use counterfoil_trading::bar::{ClosedBar, RawBar};
 use counterfoil_trading::corporate::CorporateAction;
-use counterfoil_trading::costs::{Costs, Fees, Slippage};
+use counterfoil_trading::costs::{CostModel, FeeSchedule, SlippageModel};
 use counterfoil_trading::decimal::divide_half_even;
 use counterfoil_trading::execution::{Delivery, Fill, OrderEvent};
 use counterfoil_trading::instrument::{Instrument, InstrumentId};
@@ -15,14 +15,18 @@ use counterfoil_trading::manifest::RunSetup;
 use counterfoil_trading::order::{
     ClientOrderId, Intent, Order, OrderStatus, OrderType, Request, Side, TimeInForce,
 };
-use counterfoil_trading::record::{Decision, Deliveries, FaultAction, Record, Verdict};
-use counterfoil_trading::risk::{DailyLimits, Leverage, Maintenance, MarginPolicy, RiskLimits};
-use counterfoil_trading::run::{NoClock, Ports, Progress, Run};
+use counterfoil_trading::record::{
+    DecisionRecord, DeliveriesRecord, FaultAction, RiskVerdict, RunRecord,
+};
+use counterfoil_trading::risk::{
+    Leverage, LiveRiskLimits, MaintenanceMargin, MarginCallPolicy, RiskLimits,
+};
+use counterfoil_trading::run::{NoClock, Run, RunPorts, RunProgress};
 use counterfoil_trading::slice::Slice;
-use counterfoil_trading::strategy::{AccountView, BarView, CallError, Strategy};
+use counterfoil_trading::strategy::{AccountView, BarView, CallbackError, Strategy};
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use counterfoil_trading::units::{BasisPoints, Money, Price, Quantity, Volume};
-use counterfoil_trading::venue::matching::Matching;
+use counterfoil_trading::venue::matching::MatchingRules;
 use counterfoil_trading::venue::simulated::SimulatedVenue;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -93,24 +97,24 @@ impl Case {
             account_kind: self.kind,
             cash: Money(i128::from(self.cash) * NANOS_PER_CENT),
             leverage: Leverage(200),
-            maintenance: Maintenance {
+            maintenance: MaintenanceMargin {
                 rate: BasisPoints::ZERO,
-                policy: MarginPolicy::Reduce,
+                policy: MarginCallPolicy::Reduce,
             },
-            costs: Costs {
-                fees: Fees {
+            costs: CostModel {
+                fees: FeeSchedule {
                     taker: bps(self.fee),
                     maker: bps(self.fee),
-                    ..Fees::default()
+                    ..FeeSchedule::default()
                 },
-                slippage: Slippage {
+                slippage: SlippageModel {
                     rate: bps(self.slippage),
-                    ..Slippage::default()
+                    ..SlippageModel::default()
                 },
                 volume_cap: self.cap.map(bps),
                 borrow: BasisPoints::ZERO,
             },
-            matching: Matching::default(),
+            matching: MatchingRules::default(),
             risk: RiskLimits {
                 orders_per_bar_max: 4,
                 working_orders_max: 12,
@@ -119,7 +123,7 @@ impl Case {
                 gross_exposure_max: wide,
                 price_collar: bps(9_000),
                 drawdown_max: bps(9_000),
-                daily: DailyLimits::default(),
+                daily: LiveRiskLimits::default(),
             },
             on_fault: FaultAction::Leave,
             seed: 0,
@@ -207,13 +211,13 @@ impl Strategy for Scripted {
         bar: &BarView,
         _account: &AccountView<'_>,
         requests: &mut Vec<Request>,
-    ) -> Result<(), CallError> {
+    ) -> Result<(), CallbackError> {
         let key = (bar.index, bar.bar.get().instrument.0);
         requests.extend(self.script.remove(&key).unwrap_or_default());
         Ok(())
     }
 
-    fn on_fill(&mut self, fill: &Fill, _account: &AccountView<'_>) -> Result<(), CallError> {
+    fn on_fill(&mut self, fill: &Fill, _account: &AccountView<'_>) -> Result<(), CallbackError> {
         self.told.push(Delivery::Fill(*fill));
         Ok(())
     }
@@ -223,7 +227,7 @@ impl Strategy for Scripted {
         event: &OrderEvent,
         _time: UnixNanos,
         _account: &AccountView<'_>,
-    ) -> Result<(), CallError> {
+    ) -> Result<(), CallbackError> {
         self.told.push(Delivery::Event(*event));
         Ok(())
     }
@@ -232,7 +236,7 @@ impl Strategy for Scripted {
         &mut self,
         _action: &CorporateAction,
         _account: &AccountView<'_>,
-    ) -> Result<(), CallError> {
+    ) -> Result<(), CallbackError> {
         Ok(())
     }
 
@@ -265,13 +269,13 @@ fn run(case: &Case) -> (Vec<Vec<u8>>, Vec<Delivery>) {
     let mut venue = SimulatedVenue::new(&setup);
     let mut journal = Kept::default();
     for slice in case.slices() {
-        let mut ports = Ports {
+        let mut ports = RunPorts {
             strategy: &mut strategy,
             venue: &mut venue,
             journal: &mut journal,
             clock: &mut NoClock,
         };
-        assert_eq!(run.step(&slice, &mut ports), Ok(Progress::Running));
+        assert_eq!(run.step(&slice, &mut ports), Ok(RunProgress::Running));
     }
     (journal.0, strategy.told)
 }
@@ -372,7 +376,7 @@ impl Books<'_> {
         Ok(())
     }
 
-    fn deliveries(&mut self, all: &Deliveries) -> TestCaseResult {
+    fn deliveries(&mut self, all: &DeliveriesRecord) -> TestCaseResult {
         for delivery in &all.deliveries {
             match delivery {
                 Delivery::Fill(fill) => self.fill(fill)?,
@@ -390,7 +394,7 @@ impl Books<'_> {
         Ok(())
     }
 
-    fn decision(&mut self, one: &Decision) -> TestCaseResult {
+    fn decision(&mut self, one: &DecisionRecord) -> TestCaseResult {
         let requests = one.requests.as_ref().expect("nobody was at fault");
         prop_assert_eq!(
             requests.len(),
@@ -401,7 +405,7 @@ impl Books<'_> {
         for (request, verdict) in requests.iter().zip(&one.verdicts) {
             let order = request.intent.order();
             let fresh = order.is_none_or(|order| self.used_ids.insert(order.client_order_id));
-            if *verdict != Verdict::Approved {
+            if *verdict != RiskVerdict::Approved {
                 continue;
             }
             prop_assert!(fresh, "an id was let through twice");
@@ -454,12 +458,12 @@ fn check(case: &Case) -> Result<usize, TestCaseError> {
     let mut recorded = Vec::new();
     let mut decided = Vec::new();
     for body in &bodies {
-        match Record::decode(body).unwrap() {
-            Record::Deliveries(all) => {
+        match RunRecord::decode(body).unwrap() {
+            RunRecord::Deliveries(all) => {
                 books.deliveries(&all)?;
                 recorded.extend(all.deliveries);
             }
-            Record::Decision(one) => {
+            RunRecord::Decision(one) => {
                 let bar = one.bar.get();
                 // All bars of a slice are marked before its first decision.
                 for slice in slices
@@ -473,12 +477,12 @@ fn check(case: &Case) -> Result<usize, TestCaseError> {
                 decided.push(one.bar);
                 books.decision(&one)?;
             }
-            Record::Open(_)
-            | Record::Fault(_)
-            | Record::Close(_)
-            | Record::Refused(_)
-            | Record::Stop(_)
-            | Record::MarginCall(_) => {
+            RunRecord::Open(_)
+            | RunRecord::Fault(_)
+            | RunRecord::Close(_)
+            | RunRecord::Refused(_)
+            | RunRecord::Stop(_)
+            | RunRecord::MarginCall(_) => {
                 return Err(TestCaseError::fail("a record that no step writes"));
             }
         }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use counterfoil_journal::bundle;
 use counterfoil_runner::study::publish::{PublishError, publish};
 use counterfoil_tests::world::World;
-use counterfoil_trading::record::Record;
+use counterfoil_trading::record::RunRecord;
 use tlog_tiles::{Checkpoint, Tile, TileHashReader, TileReader};
 
 /// Tiles in a folder.
@@ -77,8 +77,8 @@ fn a_published_journal_is_read_by_another_implementation() {
         tlog_tiles::check_record(&proof, checkpoint.size(), *checkpoint.hash(), index, leaf)
             .unwrap();
     }
-    let last = Record::decode(&entries.last().unwrap()[32..]).unwrap();
-    assert!(matches!(last, Record::Close(_)));
+    let last = RunRecord::decode(&entries.last().unwrap()[32..]).unwrap();
+    assert!(matches!(last, RunRecord::Close(_)));
 
     // Again into the same folder: the same log.
     assert_eq!(

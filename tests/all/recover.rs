@@ -26,9 +26,9 @@ use counterfoil_trading::execution::{Fill, OrderEvent};
 use counterfoil_trading::journal::{RecordBytes, append};
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::order::Request;
-use counterfoil_trading::record::{Close, Open, Record};
-use counterfoil_trading::run::{NoClock, Ports, Run};
-use counterfoil_trading::strategy::{AccountView, BarView, CallError, Strategy};
+use counterfoil_trading::record::{CloseRecord, OpenRecord, RunRecord};
+use counterfoil_trading::run::{NoClock, Run, RunPorts};
+use counterfoil_trading::strategy::{AccountView, BarView, CallbackError, Strategy};
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::venue::simulated::SimulatedVenue;
 
@@ -37,7 +37,7 @@ use counterfoil_trading::venue::simulated::SimulatedVenue;
 pub(crate) struct Told {
     found: ResumePoint,
     notices: Vec<ResumeEvent>,
-    pub(crate) ended: Result<Close, ResumeBlocked>,
+    pub(crate) ended: Result<CloseRecord, ResumeBlocked>,
 }
 
 /// Resumes an execution; `lines` are what its feed sends.
@@ -172,7 +172,7 @@ fn small_lines(world: &World, manifest: &Manifest) -> String {
 fn check_cut(
     world: &World,
     manifest: &Manifest,
-    (whole, close): (&[u8], &Close),
+    (whole, close): (&[u8], &CloseRecord),
     (length, signed): (usize, usize),
     (lines, component): (&str, &PreparedComponent),
 ) {
@@ -211,7 +211,7 @@ fn check_cut(
 }
 
 /// Cuts the journal at every byte, two threads at once.
-fn check_every_cut(manifest: &Manifest, whole: &[u8], close: &Close, lines: &str) {
+fn check_every_cut(manifest: &Manifest, whole: &[u8], close: &CloseRecord, lines: &str) {
     let ends = signed_ends(whole);
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
@@ -242,7 +242,7 @@ fn check_every_cut(manifest: &Manifest, whole: &[u8], close: &Close, lines: &str
 }
 
 /// The journal and closing record of the run that nobody killed.
-fn uninterrupted(world: &World, manifest: &Manifest, lines: &str) -> (Vec<u8>, Close) {
+fn uninterrupted(world: &World, manifest: &Manifest, lines: &str) -> (Vec<u8>, CloseRecord) {
     let outcome = if matches!(manifest.data, DataSource::Feed { .. }) {
         world.live(manifest, lines).unwrap()
     } else {
@@ -281,7 +281,7 @@ fn refused(execution: &Execution) -> Vec<String> {
     let records = records(&execution.journal(), &execution.origin());
     let mut reasons = Vec::new();
     for record in records {
-        if let Record::Refused(input) = record {
+        if let RunRecord::Refused(input) = record {
             reasons.push(input.reason);
         }
     }
@@ -453,11 +453,11 @@ impl Strategy for Idle {
         _bar: &BarView,
         _account: &AccountView<'_>,
         _requests: &mut Vec<Request>,
-    ) -> Result<(), CallError> {
+    ) -> Result<(), CallbackError> {
         Ok(())
     }
 
-    fn on_fill(&mut self, _fill: &Fill, _account: &AccountView<'_>) -> Result<(), CallError> {
+    fn on_fill(&mut self, _fill: &Fill, _account: &AccountView<'_>) -> Result<(), CallbackError> {
         Ok(())
     }
 
@@ -466,7 +466,7 @@ impl Strategy for Idle {
         _event: &OrderEvent,
         _time: UnixNanos,
         _account: &AccountView<'_>,
-    ) -> Result<(), CallError> {
+    ) -> Result<(), CallbackError> {
         Ok(())
     }
 
@@ -474,7 +474,7 @@ impl Strategy for Idle {
         &mut self,
         _action: &CorporateAction,
         _account: &AccountView<'_>,
-    ) -> Result<(), CallError> {
+    ) -> Result<(), CallbackError> {
         Ok(())
     }
 
@@ -496,7 +496,7 @@ fn a_decision_that_comes_out_differently_halts_the_run_and_is_named() {
     let file = JournalFile::create(&execution.journal()).unwrap();
     let sealer = Sealer::new(file, signer(), execution.origin(), 1);
     let mut journal = InlineJournal(sealer);
-    let open = Open {
+    let open = OpenRecord {
         manifest: manifest.canonical().unwrap(),
         execution: 1,
         host: HOST.to_owned(),
@@ -511,7 +511,7 @@ fn a_decision_that_comes_out_differently_halts_the_run_and_is_named() {
     };
     let _receipt = append(&mut journal, record).unwrap();
     let mut feed = LineFeed::new(lines.as_bytes(), &setup.instruments);
-    let mut ports = Ports {
+    let mut ports = RunPorts {
         strategy: &mut Idle,
         venue: &mut SimulatedVenue::new(&setup),
         journal: &mut journal,
@@ -528,7 +528,7 @@ fn a_decision_that_comes_out_differently_halts_the_run_and_is_named() {
     let honest = killed(&world, &manifest, &honest);
     let first = records(&honest.journal(), &honest.origin())
         .iter()
-        .position(|record| matches!(record, Record::Decision(one) if one.requests.as_ref().is_some_and(|all| !all.is_empty())))
+        .position(|record| matches!(record, RunRecord::Decision(one) if one.requests.as_ref().is_some_and(|all| !all.is_empty())))
         .unwrap();
     let expect = format!("record {first} replays differently");
     assert_eq!(why, expect);

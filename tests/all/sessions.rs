@@ -9,10 +9,10 @@ use counterfoil_runner::study::lookahead::audit;
 use counterfoil_tests::journals::{records, verified};
 use counterfoil_tests::world::{World, over_a_feed};
 use counterfoil_trading::bar::{ClosedBar, RawBar};
-use counterfoil_trading::corporate::ActionKind;
+use counterfoil_trading::corporate::CorporateActionKind;
 use counterfoil_trading::execution::Delivery;
 use counterfoil_trading::manifest::Manifest;
-use counterfoil_trading::record::Record;
+use counterfoil_trading::record::RunRecord;
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::Price;
@@ -66,13 +66,13 @@ fn world(calendar: Option<&str>) -> (World, Manifest) {
 }
 
 /// What became of the orders, slice by slice, from a journal that verifies.
-fn orders(journal: &[u8], records: &[Record]) -> String {
+fn orders(journal: &[u8], records: &[RunRecord]) -> String {
     let report = verified(journal);
     assert_eq!(report.findings, []);
     assert!(report.is_good(), "{:?}", report.completeness);
     let mut told = Vec::new();
     for record in records {
-        let Record::Deliveries(all) = record else {
+        let RunRecord::Deliveries(all) = record else {
             continue;
         };
         let slice = all.deliveries.iter().filter_map(|one| match one {
@@ -82,7 +82,7 @@ fn orders(journal: &[u8], records: &[Record]) -> String {
                 event.client_order_id.0,
                 event.status.name()
             )),
-            Delivery::Action(applied) if applied.action.kind == ActionKind::SessionEnd => {
+            Delivery::Action(applied) if applied.action.kind == CorporateActionKind::SessionEnd => {
                 Some(format!("end {}", applied.action.instrument.0))
             }
             Delivery::Event(_) | Delivery::Action(_) | Delivery::Borrow(_) => None,
@@ -125,7 +125,7 @@ fn a_snapshots_calendar_ends_day_orders_in_a_run_that_verifies_replays_and_is_au
     let bytes = std::fs::read(&journal).unwrap();
     let all = records(&journal, &outcome.execution.origin());
     assert_eq!(orders(&bytes, &all), EXPECTED);
-    let Some(Record::Open(open)) = all.first() else {
+    let Some(RunRecord::Open(open)) = all.first() else {
         panic!("no open record");
     };
     let promised = open.commitments.as_ref().unwrap();
@@ -207,14 +207,14 @@ fn an_end_that_comes_too_late_is_refused_and_one_that_came_before_is_known() {
     let refused: Vec<&str> = all
         .iter()
         .filter_map(|one| match one {
-            Record::Refused(one) => Some(one.reason.as_str()),
-            Record::Open(_)
-            | Record::Deliveries(_)
-            | Record::Decision(_)
-            | Record::Fault(_)
-            | Record::Close(_)
-            | Record::MarginCall(_)
-            | Record::Stop(_) => None,
+            RunRecord::Refused(one) => Some(one.reason.as_str()),
+            RunRecord::Open(_)
+            | RunRecord::Deliveries(_)
+            | RunRecord::Decision(_)
+            | RunRecord::Fault(_)
+            | RunRecord::Close(_)
+            | RunRecord::MarginCall(_)
+            | RunRecord::Stop(_) => None,
         })
         .collect();
     let expected = [
@@ -245,6 +245,6 @@ fn an_audit_poisons_the_ends_of_sessions_too() {
     tape.show_garbage(&slice, 1);
     let ahead = (1..=64).filter_map(|place| tape.ahead(place));
     let actions = ahead.flat_map(|slice| slice.actions().to_vec());
-    let ends = actions.filter(|one| one.kind == ActionKind::SessionEnd);
+    let ends = actions.filter(|one| one.kind == CorporateActionKind::SessionEnd);
     assert!(ends.count() > 0);
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use counterfoil_runner::run::live::live;
 use counterfoil_tests::journals::{Item, items, verified};
 use counterfoil_tests::world::{Ignore, World, over_a_feed, signer};
-use counterfoil_trading::record::Record;
+use counterfoil_trading::record::RunRecord;
 
 /// Checks that checkpoints stand after the records that `cadence` says and nowhere else, each
 /// over all that is before it. Returns how many there are.
@@ -22,18 +22,18 @@ fn check_places(items: &[Item], cadence: u64) -> usize {
                 entries += 1;
                 decisions += u64::from(matches!(
                     record,
-                    Record::Decision(_)
-                        | Record::MarginCall(_)
-                        | Record::Fault(_)
-                        | Record::Stop(_)
+                    RunRecord::Decision(_)
+                        | RunRecord::MarginCall(_)
+                        | RunRecord::Fault(_)
+                        | RunRecord::Stop(_)
                 ));
                 due = match record {
-                    Record::Open(_) | Record::Close(_) | Record::Refused(_) => true,
-                    Record::Decision(_)
-                    | Record::MarginCall(_)
-                    | Record::Fault(_)
-                    | Record::Stop(_) => decisions % cadence == 0,
-                    Record::Deliveries(_) => false,
+                    RunRecord::Open(_) | RunRecord::Close(_) | RunRecord::Refused(_) => true,
+                    RunRecord::Decision(_)
+                    | RunRecord::MarginCall(_)
+                    | RunRecord::Fault(_)
+                    | RunRecord::Stop(_) => decisions % cadence == 0,
+                    RunRecord::Deliveries(_) => false,
                 };
             }
             Item::Checkpoint(checkpoint) => {
@@ -84,7 +84,7 @@ impl Watching {
         assert!(matches!(items.last(), Some(Item::Checkpoint(_))));
         let decisions = items
             .iter()
-            .filter(|item| matches!(item, Item::Record(Record::Decision(_))));
+            .filter(|item| matches!(item, Item::Record(RunRecord::Decision(_))));
         self.seen.push(decisions.count());
     }
 }
@@ -181,7 +181,7 @@ fn what_a_feed_may_not_bring_is_refused_recorded_and_signed() {
     let refused: Vec<_> = items
         .iter()
         .filter_map(|item| match item {
-            Item::Record(Record::Refused(input)) => Some(input),
+            Item::Record(RunRecord::Refused(input)) => Some(input),
             Item::Record(_) | Item::Checkpoint(_) => None,
         })
         .collect();

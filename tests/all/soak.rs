@@ -17,9 +17,9 @@ use counterfoil_runner::run::resume::{ResumeAttempt, open};
 use counterfoil_runner::store::data_dir::Execution;
 use counterfoil_tests::journals::{decisions, records, verified};
 use counterfoil_tests::world::{World, over_a_feed, signer};
-use counterfoil_trading::gateway::{End, LogRecord};
+use counterfoil_trading::gateway::{OrderLogRecord, SubmissionEnd};
 use counterfoil_trading::manifest::Manifest;
-use counterfoil_trading::record::Record;
+use counterfoil_trading::record::RunRecord;
 
 use crate::recover::{FOLDER, MANIFEST, resume};
 
@@ -119,20 +119,20 @@ fn check_orders(execution: &Execution) {
         .map(|note| (note.token, note.plan))
         .collect();
     let key = VerifierKey::new(&order_log::origin(execution), &signer().verifying_key()).unwrap();
-    let mut ends: BTreeMap<u64, Vec<End>> = BTreeMap::new();
+    let mut ends: BTreeMap<u64, Vec<SubmissionEnd>> = BTreeMap::new();
     for record in order_log::records(execution, &key).unwrap() {
-        if let LogRecord::Ended(one) = record {
+        if let OrderLogRecord::Ended(one) = record {
             ends.entry(one.sequence).or_default().push(one.end);
         }
     }
     assert!(planned.len() > 100, "{} orders", planned.len());
-    let once: BTreeMap<u64, Vec<End>> = planned
+    let once: BTreeMap<u64, Vec<SubmissionEnd>> = planned
         .keys()
-        .map(|sequence| (*sequence, vec![End::Acknowledged]))
+        .map(|sequence| (*sequence, vec![SubmissionEnd::Acknowledged]))
         .collect();
     assert_eq!(ends, once, "each order has one end");
     let refused = records.iter();
-    let refused = refused.filter(|one| matches!(one, Record::Refused(_)));
+    let refused = refused.filter(|one| matches!(one, RunRecord::Refused(_)));
     assert!(refused.count() > 10, "the feed's faults are on record");
 }
 

@@ -18,9 +18,9 @@ use counterfoil_server::types::{FeedRequest, KillRequest, RunReply, RunsReply};
 use counterfoil_tests::desk::{Desk, hand, id};
 use counterfoil_tests::journals::{records, verified};
 use counterfoil_tests::world::World;
-use counterfoil_trading::gateway::LogRecord;
+use counterfoil_trading::gateway::OrderLogRecord;
 use counterfoil_trading::manifest::Manifest;
-use counterfoil_trading::record::{CloseReason, Record, Stop, StopCause};
+use counterfoil_trading::record::{CloseReason, RunRecord, RunStop, StopCause};
 
 use crate::orders::{log, spent};
 use crate::server::{Here, asked, bars, code, desk_for, push, small, start, until};
@@ -73,17 +73,17 @@ fn lift_in_ledger(desk: &Desk) {
 
 /// The stop that ended a run: its journal verifies, and the ledger has the same end.
 #[track_caller]
-fn stop_of(world: &World, desk: &Desk, reply: &RunReply) -> Stop {
+fn stop_of(world: &World, desk: &Desk, reply: &RunReply) -> RunStop {
     let execution = world.data.find(&reply.run).unwrap();
     let bytes = std::fs::read(execution.journal()).unwrap();
     let report = verified(&bytes);
     assert!(report.is_good(), "{:?}", report.findings);
     let mut all = records(&execution.journal(), &execution.origin());
-    let Some(Record::Close(close)) = all.pop() else {
+    let Some(RunRecord::Close(close)) = all.pop() else {
         panic!("the journal is open: {reply:?}");
     };
     assert_eq!(close.reason, CloseReason::Stopped);
-    let Some(Record::Stop(stop)) = all.pop() else {
+    let Some(RunRecord::Stop(stop)) = all.pop() else {
         panic!("no stop: {reply:?}");
     };
     let digest = hex::encode(close.decision_digest);
@@ -426,6 +426,6 @@ fn an_account_that_another_process_trades_is_refused_by_its_own_code() {
     }
     let leases = log(&execution)
         .into_iter()
-        .filter(|one| matches!(one, LogRecord::Lease { .. }));
+        .filter(|one| matches!(one, OrderLogRecord::Lease { .. }));
     assert_eq!(leases.count(), 1);
 }

@@ -8,7 +8,7 @@ use counterfoil_runner::study::sweep::{
     sweep,
 };
 use counterfoil_tests::world::{World, signer};
-use counterfoil_trading::record::Close;
+use counterfoil_trading::record::CloseRecord;
 
 fn axes(texts: &[&str]) -> Vec<SweepAxis> {
     texts.iter().map(|text| text.parse().unwrap()).collect()
@@ -36,7 +36,7 @@ fn swept(
     all
 }
 
-fn closes(all: &[Result<SweepItemRun, ExecuteError>]) -> Vec<&Close> {
+fn closes(all: &[Result<SweepItemRun, ExecuteError>]) -> Vec<&CloseRecord> {
     all.iter()
         .map(|done| &done.as_ref().unwrap().close)
         .collect()

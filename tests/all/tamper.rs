@@ -14,10 +14,12 @@ use counterfoil_snapshot::store::snapshot::Snapshot;
 use counterfoil_tests::journals::{records, verified};
 use counterfoil_tests::world::{World, signer};
 use counterfoil_trading::bar::ClosedBar;
-use counterfoil_trading::digest::DecisionDigest;
+use counterfoil_trading::decision_digest::DecisionDigest;
 use counterfoil_trading::journal::RecordBytes;
 use counterfoil_trading::manifest::{DataSource, Manifest};
-use counterfoil_trading::record::{KIND_DECISION, KIND_FAULT, Record, digested_part, kind_of};
+use counterfoil_trading::record::{
+    KIND_DECISION, KIND_FAULT, RunRecord, digested_part, record_kind,
+};
 use counterfoil_verify::Completeness;
 
 /// A small run.
@@ -273,7 +275,7 @@ fn forge(outcome: &ExecutionOutcome, mut change: impl FnMut(usize, Vec<u8>) -> V
                 let record = RecordBytes {
                     body: &body,
                     digested: digested_part(&body).unwrap(),
-                    is_decision: [KIND_DECISION, KIND_FAULT].contains(&kind_of(&body).unwrap()),
+                    is_decision: [KIND_DECISION, KIND_FAULT].contains(&record_kind(&body).unwrap()),
                 };
                 sealer.add(record).unwrap();
                 index += 1;
@@ -296,13 +298,13 @@ fn what_the_holder_of_the_key_forges_does_not_replay() {
 
     let all = records(&outcome.execution.journal(), &outcome.execution.origin());
     let first = all.iter().position(|record| {
-        matches!(record, Record::Decision(one)
+        matches!(record, RunRecord::Decision(one)
             if one.requests.as_ref().is_some_and(|some| !some.is_empty()))
     });
     let first = first.unwrap();
     // The reason is the strategy's own: only re-execution can tell that it said something else.
     forge(&outcome, |index, body| {
-        let Record::Decision(mut decision) = Record::decode(&body).unwrap() else {
+        let RunRecord::Decision(mut decision) = RunRecord::decode(&body).unwrap() else {
             return body;
         };
         if index != first {
@@ -317,8 +319,8 @@ fn what_the_holder_of_the_key_forges_does_not_replay() {
     let again = world.replay(&outcome).unwrap();
     let difference = again.difference.expect("a difference");
     assert_eq!(difference.index, first as u64);
-    let reason = |record: Option<Box<Record>>| {
-        let Some(Record::Decision(one)) = record.as_deref() else {
+    let reason = |record: Option<Box<RunRecord>>| {
+        let Some(RunRecord::Decision(one)) = record.as_deref() else {
             panic!("{record:?}");
         };
         one.requests.as_ref().unwrap()[0].reason.clone().unwrap()
@@ -364,8 +366,8 @@ fn bars_that_the_holder_of_the_key_forges_are_not_those_that_were_promised() {
     let mut digest = DecisionDigest::default();
     forge(&outcome, |_, body| {
         let mut changed = Vec::new();
-        match Record::decode(&body).unwrap() {
-            Record::Decision(mut decision) => {
+        match RunRecord::decode(&body).unwrap() {
+            RunRecord::Decision(mut decision) => {
                 // The volume decides nothing here, so every other record stays true.
                 let mut raw = *decision.bar.get();
                 raw.volume.0 += 1;
@@ -374,16 +376,16 @@ fn bars_that_the_holder_of_the_key_forges_are_not_those_that_were_promised() {
                 decision.encode_digested(&mut digested);
                 decision.encode(&digested, &mut changed);
             }
-            Record::Close(mut close) => {
+            RunRecord::Close(mut close) => {
                 close.decision_digest = digest.value();
                 close.encode(&mut changed);
             }
-            Record::Open(_)
-            | Record::Deliveries(_)
-            | Record::Fault(_)
-            | Record::Stop(_)
-            | Record::MarginCall(_)
-            | Record::Refused(_) => {
+            RunRecord::Open(_)
+            | RunRecord::Deliveries(_)
+            | RunRecord::Fault(_)
+            | RunRecord::Stop(_)
+            | RunRecord::MarginCall(_)
+            | RunRecord::Refused(_) => {
                 changed = body;
             }
         }

@@ -8,7 +8,7 @@ use counterfoil_journal::entry::LINK_BYTES;
 use counterfoil_journal::frame::{Frame, FrameReader};
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_trading::execution::{Delivery, Fill};
-use counterfoil_trading::record::{Decision, Record};
+use counterfoil_trading::record::{DecisionRecord, RunRecord};
 use counterfoil_verify::{VerifyOptions, VerifyReport, verify_journal};
 
 use crate::world::{public_key, signer};
@@ -17,7 +17,7 @@ use crate::world::{public_key, signer};
 #[derive(Clone, Debug)]
 pub enum Item {
     /// A record.
-    Record(Record),
+    Record(RunRecord),
     /// A checkpoint whose signature holds.
     Checkpoint(Checkpoint),
 }
@@ -35,7 +35,7 @@ pub fn items(path: &Path, origin: &str) -> Vec<Item> {
         items.push(match parsed.frame {
             None => return items,
             Some(Frame::Entry(entry)) => {
-                Item::Record(Record::decode(entry.get(LINK_BYTES..).unwrap()).unwrap())
+                Item::Record(RunRecord::decode(entry.get(LINK_BYTES..).unwrap()).unwrap())
             }
             Some(Frame::Checkpoint(note)) => {
                 Item::Checkpoint(Checkpoint::open_own(note, &key).unwrap())
@@ -45,7 +45,7 @@ pub fn items(path: &Path, origin: &str) -> Vec<Item> {
 }
 
 /// Every record of the journal at `path`.
-pub fn records(path: &Path, origin: &str) -> Vec<Record> {
+pub fn records(path: &Path, origin: &str) -> Vec<RunRecord> {
     let records = items(path, origin)
         .into_iter()
         .filter_map(|item| match item {
@@ -56,10 +56,10 @@ pub fn records(path: &Path, origin: &str) -> Vec<Record> {
 }
 
 /// The decisions among records.
-pub fn decisions(records: &[Record]) -> Vec<&Decision> {
+pub fn decisions(records: &[RunRecord]) -> Vec<&DecisionRecord> {
     let mut decisions = Vec::new();
     for record in records {
-        if let Record::Decision(decision) = record {
+        if let RunRecord::Decision(decision) = record {
             decisions.push(decision);
         }
     }
@@ -67,10 +67,10 @@ pub fn decisions(records: &[Record]) -> Vec<&Decision> {
 }
 
 /// The fills among records.
-pub fn fills(records: &[Record]) -> Vec<Fill> {
+pub fn fills(records: &[RunRecord]) -> Vec<Fill> {
     let mut fills = Vec::new();
     for record in records {
-        if let Record::Deliveries(deliveries) = record {
+        if let RunRecord::Deliveries(deliveries) = record {
             for delivery in &deliveries.deliveries {
                 if let Delivery::Fill(fill) = delivery {
                     fills.push(*fill);

@@ -14,18 +14,18 @@ mod tests {
     use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
     use counterfoil_journal::tree::Tree;
     use counterfoil_trading::bar::{ClosedBar, RawBar};
-    use counterfoil_trading::costs::Liquidity;
-    use counterfoil_trading::digest::DecisionDigest;
-    use counterfoil_trading::execution::{Code, Delivery, Fill, OrderEvent};
+    use counterfoil_trading::costs::LiquiditySide;
+    use counterfoil_trading::decision_digest::DecisionDigest;
+    use counterfoil_trading::execution::{Delivery, Fill, OrderCode, OrderEvent};
     use counterfoil_trading::instrument::InstrumentId;
     use counterfoil_trading::manifest::Manifest;
     use counterfoil_trading::order::{
         ClientOrderId, Intent, Order, OrderStatus, OrderType, Request, Side, TimeInForce,
     };
     use counterfoil_trading::record::{
-        Callback, Close, CloseReason, Commitment, Decision, DecisionCircumstances, FaultAction,
-        FaultRecord, Open, PlanNote, Record, RefusedInput, Verdict, deliveries, digested_part,
-        encode_plan,
+        Callback, CloseReason, CloseRecord, DataCommitment, DecisionCircumstances, DecisionRecord,
+        FaultAction, FaultRecord, OpenRecord, PlanNote, RefusedInput, RiskVerdict, RunRecord,
+        deliveries, digested_part, encode_plan,
     };
     use counterfoil_trading::strategy::Fault;
     use counterfoil_trading::time::UnixNanos;
@@ -78,7 +78,7 @@ mod tests {
                 token: 0,
             }
         });
-        let decision = Decision {
+        let decision = DecisionRecord {
             bar,
             index,
             circumstances: DecisionCircumstances {
@@ -86,7 +86,7 @@ mod tests {
                 plans: plans.collect(),
                 times: None,
             },
-            verdicts: request.iter().map(|_| Verdict::Approved).collect(),
+            verdicts: request.iter().map(|_| RiskVerdict::Approved).collect(),
             requests: Some(request.into_iter().collect()),
             cash: Money(money.0),
             equity: Money(money.1),
@@ -105,7 +105,7 @@ mod tests {
             instrument: InstrumentId(0),
             client_order_id: ClientOrderId(1),
             status: OrderStatus::Accepted,
-            code: Code::None,
+            code: OrderCode::None,
             leaves_quantity: Quantity(10),
         };
         let fill = Fill {
@@ -119,7 +119,7 @@ mod tests {
             clamped: false,
             fee: Money(50_600_000),
             slippage: Money(0),
-            liquidity: Liquidity::Taker,
+            liquidity: LiquiditySide::Taker,
             time,
         };
         let all = [Delivery::Event(event), Delivery::Fill(fill)];
@@ -138,11 +138,11 @@ mod tests {
             .chain_update(first.canonical())
             .chain_update(second.canonical());
         let (mut open, mut closing) = (Vec::new(), Vec::new());
-        Open {
+        OpenRecord {
             manifest: "{}".to_owned(),
             execution: 1,
             host: "counterfoil 0.1.0".to_owned(),
-            commitments: Some(vec![Commitment {
+            commitments: Some(vec![DataCommitment {
                 symbol: "ABC".to_owned(),
                 bars: 2,
                 first_close: first.get().close_time,
@@ -170,7 +170,7 @@ mod tests {
             ("deliveries", told),
             ("decision", decision(second, 1, None, (cash, equity, 10))),
         ];
-        Close {
+        CloseRecord {
             reason: CloseReason::EndOfData,
             decisions: 2,
             fills: 1,
@@ -229,7 +229,7 @@ mod tests {
             tree.push(chain.link(body, &mut entry).unwrap());
             write_entry(&entry, &mut frame).unwrap();
             assert_eq!(&entry[32..], body);
-            Record::decode(body).unwrap();
+            RunRecord::decode(body).unwrap();
             let (head, rest) = frame.split_at(5);
             let (link, body) = rest.split_at(32);
             dump(
@@ -299,14 +299,17 @@ mod tests {
         let (mut digested, mut body) = (Vec::new(), Vec::new());
         fault.encode_digested(&mut digested);
         fault.encode(&digested, &mut body);
-        assert_eq!(Record::decode(&body).unwrap(), Record::Fault(fault));
+        assert_eq!(RunRecord::decode(&body).unwrap(), RunRecord::Fault(fault));
         let refused = RefusedInput {
             reason: "late".to_owned(),
             input: vec![1],
         };
         body.clear();
         refused.encode(&mut body);
-        assert_eq!(Record::decode(&body).unwrap(), Record::Refused(refused));
+        assert_eq!(
+            RunRecord::decode(&body).unwrap(),
+            RunRecord::Refused(refused)
+        );
         assert_eq!(digested_part(&body).unwrap(), None);
     }
 

@@ -12,8 +12,8 @@ use counterfoil_trading::execution::{Delivery, Fill};
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::{
-    Close, CloseReason, Decision, Deliveries, FaultRecord, KIND_DECISION, KIND_DELIVERIES,
-    KIND_FAULT, KIND_STOP, StopCause, StopRecord, kind_of,
+    CloseReason, CloseRecord, DecisionRecord, DeliveriesRecord, FaultRecord, KIND_DECISION,
+    KIND_DELIVERIES, KIND_FAULT, KIND_STOP, StopCause, StopRecord, record_kind,
 };
 use serde_json::{Value, json};
 
@@ -31,16 +31,16 @@ pub(crate) fn fills(execution: &Execution) -> Result<Vec<FillRow>> {
     let mut next_index: BTreeMap<u32, u64> = BTreeMap::new();
     let mut rows = Vec::new();
     while let Some(body) = reader.next_body()? {
-        match kind_of(body).map_err(ReadJournalError::from)? {
+        match record_kind(body).map_err(ReadJournalError::from)? {
             KIND_DECISION => {
-                let decision = Decision::decode(body).map_err(ReadJournalError::from)?;
+                let decision = DecisionRecord::decode(body).map_err(ReadJournalError::from)?;
                 next_index.insert(
                     decision.bar.get().instrument.0,
                     decision.index.saturating_add(1),
                 );
             }
             KIND_DELIVERIES => {
-                let all = Deliveries::decode(body).map_err(ReadJournalError::from)?;
+                let all = DeliveriesRecord::decode(body).map_err(ReadJournalError::from)?;
                 for delivery in all.deliveries {
                     if let Delivery::Fill(fill) = delivery {
                         // Deliveries come before the decisions of their slice, so the bar of the
@@ -57,13 +57,15 @@ pub(crate) fn fills(execution: &Execution) -> Result<Vec<FillRow>> {
 }
 
 /// The fault of a journal, if it has one.
-pub(crate) fn fault(execution: &Execution) -> Result<Option<(FaultRecord, Option<Decision>)>> {
+pub(crate) fn fault(
+    execution: &Execution,
+) -> Result<Option<(FaultRecord, Option<DecisionRecord>)>> {
     let mut reader = JournalReader::open(&execution.journal())?;
     let mut first_unanswered = None;
     while let Some(body) = reader.next_body()? {
-        match kind_of(body).map_err(ReadJournalError::from)? {
+        match record_kind(body).map_err(ReadJournalError::from)? {
             KIND_DECISION if first_unanswered.is_none() => {
-                let decision = Decision::decode(body).map_err(ReadJournalError::from)?;
+                let decision = DecisionRecord::decode(body).map_err(ReadJournalError::from)?;
                 if decision.requests.is_none() {
                     first_unanswered = Some(decision);
                 }
@@ -82,7 +84,7 @@ pub(crate) fn fault(execution: &Execution) -> Result<Option<(FaultRecord, Option
 fn stop(execution: &Execution) -> Result<Option<StopRecord>> {
     let mut reader = JournalReader::open(&execution.journal())?;
     while let Some(body) = reader.next_body()? {
-        if kind_of(body).map_err(ReadJournalError::from)? == KIND_STOP {
+        if record_kind(body).map_err(ReadJournalError::from)? == KIND_STOP {
             let stop = StopRecord::decode(body).map_err(ReadJournalError::from)?;
             return Ok(Some(stop));
         }
@@ -143,7 +145,7 @@ pub(crate) fn print_fills(rows: &[FillRow], instruments: &[Instrument]) -> Resul
 }
 
 /// The closing record in JSON.
-pub(crate) fn close_json(manifest: &Manifest, close: &Close) -> Result<Value> {
+pub(crate) fn close_json(manifest: &Manifest, close: &CloseRecord) -> Result<Value> {
     let setup = manifest.setup()?;
     let positions: serde_json::Map<String, Value> = setup
         .instruments
@@ -284,7 +286,7 @@ pub(crate) fn print_outcome(manifest: &Manifest, outcome: &ExecutionOutcome) -> 
 /// The fault as text: which, where, and the guest's own message and trace.
 pub(crate) fn fault_text(
     fault: &FaultRecord,
-    at: Option<&Decision>,
+    at: Option<&DecisionRecord>,
     instruments: &[Instrument],
 ) -> String {
     let bar = at.map_or_else(String::new, |decision| {

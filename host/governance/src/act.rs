@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use counterfoil_trading::cbor::{CborError, Reader};
+use counterfoil_trading::cbor::{CborError, CborReader};
 use counterfoil_trading::time::UnixNanos;
 
 use crate::id::Id;
@@ -322,7 +322,7 @@ impl Act {
     /// # Errors
     ///
     /// Returns [`CborError`] if the bytes are not an act in its one encoding.
-    pub fn decode(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+    pub fn decode(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
         codec::act(reader)
     }
 }

@@ -4,7 +4,7 @@
 use counterfoil_journal::hash::Hash;
 use counterfoil_journal::signer::{SignError, Signer};
 use counterfoil_trading::cbor::{
-    CborError, Reader, put_array, put_bytes, put_i64, put_null, put_text, put_u64,
+    CborError, CborReader, put_array, put_bytes, put_i64, put_null, put_text, put_u64,
 };
 use counterfoil_trading::time::UnixNanos;
 
@@ -148,7 +148,7 @@ impl LedgerRecord {
     ///
     /// Returns [`CborError`] if the body is not a record in its one encoding.
     pub fn decode(previous: Hash, body: &[u8]) -> Result<Self, CborError> {
-        let mut reader = Reader::new(body);
+        let mut reader = CborReader::new(body);
         reader.array_of(7, "a record of seven items")?;
         let unknown = |expected| CborError {
             offset: 1,

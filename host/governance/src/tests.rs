@@ -650,7 +650,7 @@ fn every_record_has_one_form() {
 
 #[test]
 fn a_list_in_another_order_or_with_one_item_twice_is_no_act() {
-    use counterfoil_trading::cbor::{Reader, put_array, put_bytes, put_text};
+    use counterfoil_trading::cbor::{CborReader, put_array, put_bytes, put_text};
     let roles = |names: [&str; 2]| {
         let mut out = Vec::new();
         put_array(&mut out, 3);
@@ -660,7 +660,7 @@ fn a_list_in_another_order_or_with_one_item_twice_is_no_act() {
         for name in names {
             put_text(&mut out, name);
         }
-        Act::decode(&mut Reader::new(&out)).is_ok()
+        Act::decode(&mut CborReader::new(&out)).is_ok()
     };
     assert!(roles(["author", "reviewer"]));
     assert!(!roles(["reviewer", "author"]));
@@ -676,7 +676,7 @@ fn a_list_in_another_order_or_with_one_item_twice_is_no_act() {
             put_text(&mut out, name);
             put_bytes(&mut out, &[7; 32]);
         }
-        Act::decode(&mut Reader::new(&out)).is_ok()
+        Act::decode(&mut CborReader::new(&out)).is_ok()
     };
     assert!(evidence(["admission", "replay"]));
     assert!(!evidence(["replay", "admission"]));

@@ -6,7 +6,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use counterfoil_trading::cbor::{self, CborError, Reader};
+use counterfoil_trading::cbor::{self, CborError, CborReader};
 
 use counterfoil_base::digest::Digest;
 
@@ -127,7 +127,7 @@ impl Bundle {
             let bytes = bytes.len();
             return Err(BundleError::TooLarge { bytes });
         }
-        let mut reader = Reader::new(bytes);
+        let mut reader = CborReader::new(bytes);
         reader.array_of(2, "a policy bundle")?;
         let format = reader.text()?;
         let count = reader.array()?;
@@ -138,7 +138,7 @@ impl Bundle {
         for _ in 0..count {
             reader.array_of(2, "a file of a policy bundle")?;
             let path = reader.text()?;
-            files.insert(path, reader.bytes_string()?.to_vec());
+            files.insert(path, reader.byte_string()?.to_vec());
         }
         let bundle = Self::new(files)?;
         // Written again and compared: a second byte form of the same files would be a second digest of one policy.

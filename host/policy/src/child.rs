@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use counterfoil_os::child::{ChildBounds, ChildEnd, OwnLimits, ask_child, lower_own_limits};
-use counterfoil_trading::cbor::{self, Reader};
+use counterfoil_trading::cbor::{self, CborReader};
 
 use crate::bundle::{BUNDLE_BYTES_MAX, Bundle, BundleError};
 use crate::engine;
@@ -242,7 +242,7 @@ pub fn child_main(
 
 fn answer_to(question: &[u8]) -> Result<Vec<u8>, String> {
     let wrong = |error: cbor::CborError| error.to_string();
-    let mut reader = Reader::new(question);
+    let mut reader = CborReader::new(question);
     reader
         .array_of(5, "a question to a policy")
         .map_err(wrong)?;
@@ -252,7 +252,7 @@ fn answer_to(question: &[u8]) -> Result<Vec<u8>, String> {
     }
     let what = reader.text().map_err(wrong)?;
     let steps = reader.u64().map_err(wrong)?;
-    let bundle = reader.bytes_string().map_err(wrong)?;
+    let bundle = reader.byte_string().map_err(wrong)?;
     let input = reader.text().map_err(wrong)?;
     // Decoded again in the process: the engine must see the bytes that the digest is of, not what the parent parsed.
     let bundle = Bundle::decode(bundle).map_err(|error| error.to_string())?;

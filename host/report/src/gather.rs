@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use counterfoil_trading::corporate::ActionKind;
+use counterfoil_trading::corporate::CorporateActionKind;
 use counterfoil_trading::execution::{AppliedAction, BorrowFee, Delivery, Fill, OrderEvent};
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::{Manifest, ManifestError, RunSetup};
-use counterfoil_trading::record::{CloseReason, Decision, Record, Verdict};
+use counterfoil_trading::record::{CloseReason, DecisionRecord, RiskVerdict, RunRecord};
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::{Money, Price};
 
@@ -110,10 +110,10 @@ impl FactsGatherer {
     /// # Errors
     ///
     /// Returns [`GatherError`] if the record does not fit the manifest.
-    pub fn record(&mut self, entry: u64, record: &Record) -> Result<(), GatherError> {
+    pub fn record(&mut self, entry: u64, record: &RunRecord) -> Result<(), GatherError> {
         match record {
-            Record::Open(open) => self.facts.host.clone_from(&open.host),
-            Record::Deliveries(deliveries) => {
+            RunRecord::Open(open) => self.facts.host.clone_from(&open.host),
+            RunRecord::Deliveries(deliveries) => {
                 for delivery in &deliveries.deliveries {
                     match delivery {
                         Delivery::Fill(fill) => self.fill(entry, fill)?,
@@ -125,8 +125,8 @@ impl FactsGatherer {
                     }
                 }
             }
-            Record::Decision(decision) => self.decision(entry, decision)?,
-            Record::Fault(fault) => {
+            RunRecord::Decision(decision) => self.decision(entry, decision)?,
+            RunRecord::Fault(fault) => {
                 self.facts.fault = Some(FaultFacts {
                     name: fault.fault.name(),
                     callback: fault.callback.name(),
@@ -135,18 +135,18 @@ impl FactsGatherer {
                     trace: fault.trace.clone(),
                 });
             }
-            Record::Stop(stop) => {
+            RunRecord::Stop(stop) => {
                 let why = &stop.stop;
                 self.facts.stop = Some((why.cause.name(), why.message.clone()));
             }
-            Record::Close(close) => {
+            RunRecord::Close(close) => {
                 self.facts.ending = match close.reason {
                     CloseReason::EndOfData => RunEnding::EndOfData,
                     CloseReason::Fault => RunEnding::Fault,
                     CloseReason::Stopped => RunEnding::Stopped,
                 };
             }
-            Record::MarginCall(call) => {
+            RunRecord::MarginCall(call) => {
                 self.facts.orders.margin_calls += 1;
                 // The host's own orders: without this their trades would name no reason, as if the
                 // strategy had kept it to itself.
@@ -156,7 +156,7 @@ impl FactsGatherer {
                     self.asked.insert(order.client_order_id.0, asked);
                 }
             }
-            Record::Refused(input) => {
+            RunRecord::Refused(input) => {
                 let seen = self.facts.refused_inputs.entry(input.reason.clone());
                 *seen.or_default() += 1;
             }
@@ -264,7 +264,7 @@ impl FactsGatherer {
         held.book
             .action(applied.quantity, applied.cash, end, trades)
             .ok_or_else(overflow)?;
-        if let ActionKind::Dividend { .. } = applied.action.kind {
+        if let CorporateActionKind::Dividend { .. } = applied.action.kind {
             let sum = self.facts.costs.dividends.plus(applied.cash);
             self.facts.costs.dividends = sum.ok_or_else(overflow)?;
         }
@@ -287,14 +287,14 @@ impl FactsGatherer {
     }
 
     fn event(&mut self, event: &OrderEvent) {
-        let key = (event.status.name(), event.code.text().0);
+        let key = (event.status.name(), event.code.name());
         *self.facts.orders.events.entry(key).or_default() += 1;
         if event.status.is_final() {
             self.asked.remove(&event.client_order_id.0);
         }
     }
 
-    fn decision(&mut self, entry: u64, decision: &Decision) -> Result<(), GatherError> {
+    fn decision(&mut self, entry: u64, decision: &DecisionRecord) -> Result<(), GatherError> {
         let bar = decision.bar.get();
         let place = bar.instrument.index();
         let (Some(instrument), Some(lines), Some(held)) = (
@@ -350,7 +350,7 @@ impl FactsGatherer {
         Ok(())
     }
 
-    fn requests(&mut self, entry: u64, decision: &Decision) {
+    fn requests(&mut self, entry: u64, decision: &DecisionRecord) {
         let requests = decision.requests.as_deref().unwrap_or_default();
         let (first, asking) = &mut self.facts.first_entries;
         first.get_or_insert(entry);
@@ -359,7 +359,7 @@ impl FactsGatherer {
         }
         for (request, verdict) in requests.iter().zip(&decision.verdicts) {
             match verdict {
-                Verdict::Approved => {
+                RiskVerdict::Approved => {
                     self.facts.orders.approved += 1;
                     if let Some(order) = request.intent.order() {
                         let reason = request.reason.clone();
@@ -367,8 +367,8 @@ impl FactsGatherer {
                         self.asked.insert(order.client_order_id.0, asked);
                     }
                 }
-                Verdict::Refused(code) => {
-                    let (code, _) = code.text();
+                RiskVerdict::Refused(code) => {
+                    let code = code.name();
                     *self.facts.orders.refused.entry(code).or_default() += 1;
                 }
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, Float64Array, UInt64Array};
 use arrow_schema::ArrowError;
 use counterfoil_trading::decimal::decimals_of;
-use counterfoil_trading::record::{Close, CloseReason};
+use counterfoil_trading::record::{CloseReason, CloseRecord};
 use counterfoil_trading::units::Money;
 use serde_json::{Map, Value, json};
 
@@ -59,7 +59,7 @@ pub struct SweepRow {
 #[derive(Clone, Debug)]
 pub struct SweepOutcome {
     /// Its closing record.
-    pub close: Close,
+    pub close: CloseRecord,
     /// Equity at the end less starting cash.
     pub profit: Money,
     /// Its statistics.

@@ -9,8 +9,8 @@ use counterfoil_report::{
     VerifierReport,
 };
 use counterfoil_trading::bar::{ClosedBar, RawBar};
-use counterfoil_trading::costs::Liquidity;
-use counterfoil_trading::execution::{Code, Delivery, Fill, OrderEvent};
+use counterfoil_trading::costs::LiquiditySide;
+use counterfoil_trading::execution::{Delivery, Fill, OrderCode, OrderEvent};
 use counterfoil_trading::instrument::InstrumentId;
 use counterfoil_trading::limits::SandboxLimits;
 use counterfoil_trading::manifest::{CostsEntry, Manifest, RiskEntry};
@@ -18,8 +18,8 @@ use counterfoil_trading::order::{
     ClientOrderId, Intent, Order, OrderStatus, OrderType, Request, Side, TimeInForce,
 };
 use counterfoil_trading::record::{
-    Close, CloseReason, Decision, DecisionCircumstances, Deliveries, Open, Record, RefusedInput,
-    Verdict as GateVerdict,
+    CloseReason, CloseRecord, DecisionCircumstances, DecisionRecord, DeliveriesRecord, OpenRecord,
+    RefusedInput, RiskVerdict, RunRecord,
 };
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use counterfoil_trading::units::{Money, Price, Quantity, Volume};
@@ -84,7 +84,7 @@ fn fill(instrument: u32, id: u64, signed: i64, (day, price): (i64, i64)) -> Fill
         clamped: false,
         fee: Money(i128::from(signed.abs()) * i128::from(price) * CENT / 2_000),
         slippage: Money(i128::from(2 * signed.abs()) * CENT),
-        liquidity: Liquidity::Taker,
+        liquidity: LiquiditySide::Taker,
         time: UnixNanos((day + 1) * DAY_NANOS),
     }
 }
@@ -108,14 +108,14 @@ fn refused_event() -> Delivery {
         instrument: InstrumentId(0),
         client_order_id: ClientOrderId(999),
         status: OrderStatus::Refused,
-        code: Code::WarmingUp,
+        code: OrderCode::WarmingUp,
         leaves_quantity: Quantity(5),
     })
 }
 
 /// A run of so many days that buys or sells one of its instruments every fifth day.
-fn records(days: i64) -> Vec<Record> {
-    let mut records = vec![Record::Open(Open {
+fn records(days: i64) -> Vec<RunRecord> {
+    let mut records = vec![RunRecord::Open(OpenRecord {
         manifest: String::new(),
         execution: 1,
         host: format!("counterfoil {HOSTILE}"),
@@ -140,7 +140,7 @@ fn records(days: i64) -> Vec<Record> {
         }
         deliveries.extend((place == 3).then(refused_event));
         if !deliveries.is_empty() {
-            records.push(Record::Deliveries(Deliveries {
+            records.push(RunRecord::Deliveries(DeliveriesRecord {
                 time: UnixNanos((day + 1) * DAY_NANOS),
                 deliveries,
                 fuel: 0,
@@ -157,11 +157,11 @@ fn records(days: i64) -> Vec<Record> {
             } else {
                 Vec::new()
             };
-            let refused = GateVerdict::Refused(Code::WarmingUp);
-            records.push(Record::Decision(Decision {
+            let refused = RiskVerdict::Refused(OrderCode::WarmingUp);
+            records.push(RunRecord::Decision(DecisionRecord {
                 bar: bar(instrument, day, price(instrument, day)),
                 index: id,
-                verdicts: [GateVerdict::Approved, refused][..requests.len()].to_vec(),
+                verdicts: [RiskVerdict::Approved, refused][..requests.len()].to_vec(),
                 requests: Some(requests),
                 cash: Money(cash),
                 equity: Money(equity),
@@ -174,15 +174,15 @@ fn records(days: i64) -> Vec<Record> {
             }));
         }
     }
-    records.push(Record::Refused(RefusedInput {
+    records.push(RunRecord::Refused(RefusedInput {
         reason: HOSTILE.to_owned(),
         input: Vec::new(),
     }));
     records
 }
 
-fn close() -> Record {
-    Record::Close(Close {
+fn close() -> RunRecord {
+    RunRecord::Close(CloseRecord {
         reason: CloseReason::EndOfData,
         decisions: 0,
         fills: 0,
@@ -199,7 +199,7 @@ fn close() -> Record {
     })
 }
 
-fn facts(records: &[Record]) -> RunFacts {
+fn facts(records: &[RunRecord]) -> RunFacts {
     let mut gather = FactsGatherer::new(&manifest()).unwrap();
     for (entry, record) in (0..).zip(records) {
         gather.record(entry, record).unwrap();
@@ -225,7 +225,7 @@ fn subject(good: bool) -> ReportSubject {
     }
 }
 
-fn files(records: &[Record], good: bool) -> Vec<(&'static str, Vec<u8>)> {
+fn files(records: &[RunRecord], good: bool) -> Vec<(&'static str, Vec<u8>)> {
     let (facts, subject, manifest) = (facts(records), subject(good), manifest());
     let figures = ReportFigures::from_facts(&facts, None).unwrap();
     let render = RunReport {
@@ -237,7 +237,7 @@ fn files(records: &[Record], good: bool) -> Vec<(&'static str, Vec<u8>)> {
     render.files().unwrap()
 }
 
-fn whole(days: i64) -> Vec<Record> {
+fn whole(days: i64) -> Vec<RunRecord> {
     let mut all = records(days);
     all.push(close());
     all
@@ -344,7 +344,7 @@ fn a_long_list_of_trades_is_cut_and_says_where_all_of_it_is() {
 fn a_record_that_does_not_fit_the_manifest_is_an_error_with_its_entry() {
     let mut gather = FactsGatherer::new(&manifest()).unwrap();
     let foreign = fill(7, 1, 10, (1, 100));
-    let record = Record::Deliveries(Deliveries {
+    let record = RunRecord::Deliveries(DeliveriesRecord {
         time: UnixNanos(0),
         deliveries: vec![Delivery::Fill(foreign)],
         fuel: 0,
@@ -357,7 +357,7 @@ fn a_record_that_does_not_fit_the_manifest_is_an_error_with_its_entry() {
     large.price = Price(i64::MAX);
     large.fee = Money(i128::MAX);
     for _ in 0..2 {
-        let record = Record::Deliveries(Deliveries {
+        let record = RunRecord::Deliveries(DeliveriesRecord {
             time: UnixNanos(0),
             deliveries: vec![Delivery::Fill(large); 3],
             fuel: 0,

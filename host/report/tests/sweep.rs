@@ -5,14 +5,14 @@ use std::io::Cursor;
 use arrow_array::{Array as _, Decimal128Array, Float64Array, StringArray, UInt64Array};
 use arrow_ipc::reader::FileReader;
 use counterfoil_report::{STATISTICS, SweepOutcome, SweepRow, SweepTable};
-use counterfoil_trading::record::{Close, CloseReason};
+use counterfoil_trading::record::{CloseReason, CloseRecord};
 use counterfoil_trading::units::Money;
 
 fn outcome() -> SweepOutcome {
     let mut statistics = [None; STATISTICS.len()];
     statistics[3] = Some(0.25);
     SweepOutcome {
-        close: Close {
+        close: CloseRecord {
             reason: CloseReason::EndOfData,
             decisions: 9,
             fills: 4,

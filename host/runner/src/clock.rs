@@ -1,7 +1,7 @@
 //! The wall clock as a run uses it. It reads no clock itself: that is `os`.
 
 use counterfoil_os::clock::unix_nanos;
-use counterfoil_trading::run::Clock;
+use counterfoil_trading::run::RunClock;
 use counterfoil_trading::time::UnixNanos;
 
 /// The wall clock, with the time at which the current slice was received.
@@ -24,7 +24,7 @@ impl Default for WallClock {
     }
 }
 
-impl Clock for WallClock {
+impl RunClock for WallClock {
     fn times(&mut self) -> Option<(UnixNanos, UnixNanos)> {
         Some((self.received, now()))
     }

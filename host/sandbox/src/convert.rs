@@ -1,6 +1,6 @@
 //! WIT values to trading types and back. It must never decide whether a request is wise.
 
-use counterfoil_trading::corporate::{ActionKind, CorporateAction};
+use counterfoil_trading::corporate::{CorporateAction, CorporateActionKind};
 use counterfoil_trading::execution::{Fill, OrderEvent};
 use counterfoil_trading::instrument::InstrumentId;
 use counterfoil_trading::order::{
@@ -73,7 +73,7 @@ pub(crate) fn order_event(event: &OrderEvent, time: UnixNanos) -> wit::OrderEven
             OrderStatus::Canceled => wit::OrderStatus::Canceled,
             OrderStatus::Expired => wit::OrderStatus::Expired,
         },
-        code: event.code.text().0.to_owned(),
+        code: event.code.name().to_owned(),
         leaves_quantity: event.leaves_quantity.0,
         time: time.0,
     }
@@ -84,11 +84,13 @@ pub(crate) fn corporate_action(
     action: &CorporateAction,
 ) -> Result<wit::CorporateAction, LimitBreach> {
     let kind = match &action.kind {
-        ActionKind::Split { new, old } => wit::CorporateActionType::Split(wit::SplitRatio {
-            new: new.get(),
-            old: old.get(),
-        }),
-        ActionKind::Dividend { per_unit, .. } => {
+        CorporateActionKind::Split { new, old } => {
+            wit::CorporateActionType::Split(wit::SplitRatio {
+                new: new.get(),
+                old: old.get(),
+            })
+        }
+        CorporateActionKind::Dividend { per_unit, .. } => {
             let value = i64::try_from(per_unit.0).map_err(|_| {
                 LimitBreach::Host(format!(
                     "{per_unit} does not fit into the contract's decimal"
@@ -99,14 +101,14 @@ pub(crate) fn corporate_action(
                 scale: MONEY_SCALE,
             })
         }
-        ActionKind::SymbolChange { symbol } => {
+        CorporateActionKind::SymbolChange { symbol } => {
             wit::CorporateActionType::SymbolChange(symbol.clone())
         }
-        ActionKind::Delisting { .. } => wit::CorporateActionType::Delisting,
-        ActionKind::Halt { .. } => {
+        CorporateActionKind::Delisting { .. } => wit::CorporateActionType::Delisting,
+        CorporateActionKind::Halt { .. } => {
             return Err(LimitBreach::Host("the contract has no halts".to_owned()));
         }
-        ActionKind::SessionEnd => {
+        CorporateActionKind::SessionEnd => {
             let reason = "the contract has no session ends".to_owned();
             return Err(LimitBreach::Host(reason));
         }

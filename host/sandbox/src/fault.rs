@@ -3,7 +3,7 @@
 
 use core::str::Utf8Error;
 
-use counterfoil_trading::strategy::{CallError, Fault, StrategyFault};
+use counterfoil_trading::strategy::{CallbackError, Fault, StrategyFault};
 use wasmtime::{Error, Trap};
 
 use crate::limits::LimitBreach;
@@ -19,29 +19,29 @@ const TOO_MUCH_DATA: &str = "fuel allocated for hostcalls has been exhausted";
 const TOO_MANY: &str = "resource limit exceeded";
 
 /// The fault, or the host's error, behind wasmtime's for a call.
-pub(crate) fn call_error(error: &Error) -> CallError {
+pub(crate) fn call_error(error: &Error) -> CallbackError {
     // What has no type are the sentences with which wasmtime refuses to lift or lower a value:
     // discriminants, pointers, lengths, alignment.
     named(error, verdict(error).unwrap_or(Ok(Fault::InvalidAnswer)))
 }
 
 /// The same for making an instance, where no value crosses: what has no type is the host's.
-pub(crate) fn instantiation_error(error: &Error) -> CallError {
+pub(crate) fn instantiation_error(error: &Error) -> CallbackError {
     let host = || Err(bounded(format!("{error:#}"), TRACE_BYTES_MAX));
     named(error, verdict(error).unwrap_or_else(host))
 }
 
-fn named(error: &Error, verdict: Result<Fault, String>) -> CallError {
+fn named(error: &Error, verdict: Result<Fault, String>) -> CallbackError {
     // Not the debug form: where RUST_BACKTRACE is set it shows the host's own frames and the paths
     // of the machine that built it, which have no place in a journal.
     let trace = bounded(format!("{error:#}"), TRACE_BYTES_MAX);
     match verdict {
-        Ok(fault) => CallError::Fault(StrategyFault {
+        Ok(fault) => CallbackError::Fault(StrategyFault {
             fault,
             message: String::new(),
             trace,
         }),
-        Err(reason) => CallError::Host(reason),
+        Err(reason) => CallbackError::Host(reason),
     }
 }
 

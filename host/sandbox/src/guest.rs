@@ -6,10 +6,10 @@ use core::marker::PhantomData;
 
 use counterfoil_trading::corporate::CorporateAction;
 use counterfoil_trading::execution::{Fill, OrderEvent};
-use counterfoil_trading::limits::{LimitError, SandboxLimits};
+use counterfoil_trading::limits::{SandboxLimitError, SandboxLimits};
 use counterfoil_trading::order::Request;
 use counterfoil_trading::strategy::{
-    AccountView, BarView, CallError, Fault, Strategy, StrategyFault,
+    AccountView, BarView, CallbackError, Fault, Strategy, StrategyFault,
 };
 use counterfoil_trading::time::UnixNanos;
 use wasmtime::Store;
@@ -29,7 +29,7 @@ use crate::wit;
 #[non_exhaustive]
 pub enum StartError {
     #[error(transparent)]
-    Limits(#[from] LimitError),
+    Limits(#[from] SandboxLimitError),
     #[error("the limits allow {fuel} fuel a call, the engine was made for {fuel_max}")]
     Fuel { fuel: u64, fuel_max: u64 },
     #[error(
@@ -47,10 +47,10 @@ pub enum StartError {
 }
 
 impl StartError {
-    pub(crate) fn of(during: &'static str, error: CallError) -> Self {
+    pub(crate) fn of(during: &'static str, error: CallbackError) -> Self {
         match error {
-            CallError::Fault(fault) => Self::Fault { during, fault },
-            CallError::Host(reason) => Self::Host { reason },
+            CallbackError::Fault(fault) => Self::Fault { during, fault },
+            CallbackError::Host(reason) => Self::Host { reason },
         }
     }
 }
@@ -112,7 +112,7 @@ impl Guest {
         limits: &SandboxLimits,
     ) -> Result<Self, StartError> {
         // The limits come from a manifest, which anyone may have written; what follows converts them without a further check.
-        limits.check()?;
+        limits.check_ranges()?;
         let settings = compiled.engine().settings();
         let fuel = limits.fuel_init.max(limits.fuel_per_callback);
         // The stack was sized for `fuel_max`. More fuel could push more frames than the stack holds, and overflow would
@@ -166,10 +166,10 @@ impl Guest {
         &mut self,
         fuel: u64,
         call: impl FnOnce(&wit::Strategy, &mut Store<GuestState>) -> wasmtime::Result<T>,
-    ) -> Result<T, CallError> {
+    ) -> Result<T, CallbackError> {
         // A trap can leave the guest's memory half changed. Called again, it would decide from a state that no replay reaches.
         if self.dead {
-            return Err(CallError::Host(String::from(
+            return Err(CallbackError::Host(String::from(
                 "the guest was called after its fault",
             )));
         }
@@ -193,14 +193,14 @@ impl Guest {
         &mut self,
         account: &AccountView<'_>,
         call: impl FnOnce(&wit::Strategy, &mut Store<GuestState>) -> wasmtime::Result<T>,
-    ) -> Result<T, CallError> {
+    ) -> Result<T, CallbackError> {
         self.store.data_mut().view.refresh(account);
         self.call(self.fuel_per_callback, call)
     }
 
-    fn strategy_error(&mut self, sentence: String) -> CallError {
+    fn strategy_error(&mut self, sentence: String) -> CallbackError {
         self.dead = true;
-        CallError::Fault(StrategyFault {
+        CallbackError::Fault(StrategyFault {
             fault: Fault::StrategyError,
             // The sentence goes into the journal, whose entries have a size; the guest chooses how long it is.
             message: bounded(sentence, self.answer.reason_bytes),
@@ -215,7 +215,7 @@ impl Strategy for Guest {
         bar: &BarView,
         account: &AccountView<'_>,
         requests: &mut Vec<Request>,
-    ) -> Result<(), CallError> {
+    ) -> Result<(), CallbackError> {
         let bar = convert::bar(bar);
         let answer = self.callback(account, |exports, store| exports.call_on_bar(store, bar))?;
         let answer = match answer {
@@ -226,12 +226,13 @@ impl Strategy for Guest {
             // No part of a refused answer may pass: the host would else send orders that the strategy's record lacks.
             self.dead = true;
             requests.clear();
-            CallError::from(fault)
+            CallbackError::from(fault)
         })
     }
 
-    fn on_fill(&mut self, fill: &Fill, account: &AccountView<'_>) -> Result<(), CallError> {
-        let fill = convert::fill(fill).map_err(|refusal| CallError::Host(refusal.to_string()))?;
+    fn on_fill(&mut self, fill: &Fill, account: &AccountView<'_>) -> Result<(), CallbackError> {
+        let fill =
+            convert::fill(fill).map_err(|refusal| CallbackError::Host(refusal.to_string()))?;
         self.callback(account, |exports, store| exports.call_on_fill(store, fill))
     }
 
@@ -240,7 +241,7 @@ impl Strategy for Guest {
         event: &OrderEvent,
         time: UnixNanos,
         account: &AccountView<'_>,
-    ) -> Result<(), CallError> {
+    ) -> Result<(), CallbackError> {
         let event = convert::order_event(event, time);
         self.callback(account, |exports, store| {
             exports.call_on_order_event(store, &event)
@@ -251,9 +252,9 @@ impl Strategy for Guest {
         &mut self,
         action: &CorporateAction,
         account: &AccountView<'_>,
-    ) -> Result<(), CallError> {
+    ) -> Result<(), CallbackError> {
         let action = convert::corporate_action(action)
-            .map_err(|refusal| CallError::Host(refusal.to_string()))?;
+            .map_err(|refusal| CallbackError::Host(refusal.to_string()))?;
         self.callback(account, |exports, store| {
             exports.call_on_corporate_action(store, &action)
         })

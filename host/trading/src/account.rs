@@ -276,14 +276,14 @@ impl Account {
 }
 
 /// What a fill does to a position and to the account.
-struct Booked {
+struct FillEffect {
     quantity: Quantity,
     cost: Money,
     realized: Money,
     cash: Money,
 }
 
-fn booked(instrument: &Instrument, position: &Position, fill: &Fill) -> Option<Booked> {
+fn booked(instrument: &Instrument, position: &Position, fill: &Fill) -> Option<FillEffect> {
     let signed = match fill.side {
         Side::Buy => fill.quantity.0,
         Side::Sell => fill.quantity.0.checked_neg()?,
@@ -294,7 +294,7 @@ fn booked(instrument: &Instrument, position: &Position, fill: &Fill) -> Option<B
     let cash = Money(paid.0.checked_neg()?);
     if held == 0 || (held > 0) == (signed > 0) {
         let cost = position.cost.plus(paid)?;
-        return Some(Booked {
+        return Some(FillEffect {
             quantity,
             cost,
             realized: Money::ZERO,
@@ -313,7 +313,7 @@ fn booked(instrument: &Instrument, position: &Position, fill: &Fill) -> Option<B
     let realized = Money(closed_paid.0.checked_add(released)?.checked_neg()?);
     let opened = paid.minus(closed_paid)?;
     let cost = position.cost.minus(Money(released))?.plus(opened)?;
-    Some(Booked {
+    Some(FillEffect {
         quantity,
         cost,
         realized,
@@ -324,7 +324,7 @@ fn booked(instrument: &Instrument, position: &Position, fill: &Fill) -> Option<B
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::costs::Liquidity;
+    use crate::costs::LiquiditySide;
     use crate::order::ClientOrderId;
     use crate::time::UnixNanos;
     use alloc::string::{String, ToString as _};
@@ -353,7 +353,7 @@ mod tests {
                 clamped: false,
                 fee: Money::parse("0.1").unwrap(),
                 slippage: Money::ZERO,
-                liquidity: Liquidity::Taker,
+                liquidity: LiquiditySide::Taker,
                 time: UnixNanos(0),
             };
             account.book(&instrument, &fill).unwrap();

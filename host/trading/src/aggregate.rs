@@ -67,7 +67,7 @@ pub enum TradeError {
 /// A timeframe that is no fixed length.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("trades become bars of a fixed length, such as 1m or 1d, not of months")]
-pub struct NotFixed;
+pub struct TimeframeNotFixed;
 
 /// Bars that are not closed yet.
 ///
@@ -76,25 +76,25 @@ pub struct NotFixed;
 /// its close that of the latest; of trades with one time the one that came first counts as earlier.
 /// An interval without a trade has no bar.
 #[derive(Clone, Debug)]
-pub struct Aggregator {
+pub struct BarAggregator {
     timeframe_nanos: i64,
     /// How long a trade may be on its way, in nanoseconds.
     lateness_nanos: i64,
     /// No trade before this time will come; those that do are late once their bar is closed.
     watermark: Option<UnixNanos>,
     /// By close time and instrument, so that bars close in sequence.
-    forming: BTreeMap<(UnixNanos, InstrumentId), Forming>,
+    forming: BTreeMap<(UnixNanos, InstrumentId), FormingBar>,
 }
 
 /// One bar while it forms.
 #[derive(Clone, Copy, Debug)]
-struct Forming {
+struct FormingBar {
     bar: RawBar,
     first: UnixNanos,
     last: UnixNanos,
 }
 
-impl Aggregator {
+impl BarAggregator {
     /// An aggregator for bars of one length.
     ///
     /// Each trade moves the watermark to `lateness_nanos` before it, if that is later; a feed that
@@ -102,8 +102,8 @@ impl Aggregator {
     ///
     /// # Errors
     ///
-    /// Returns [`NotFixed`] if the timeframe is one of calendar months.
-    pub fn new(timeframe: Timeframe, lateness_nanos: i64) -> Result<Self, NotFixed> {
+    /// Returns [`TimeframeNotFixed`] if the timeframe is one of calendar months.
+    pub fn new(timeframe: Timeframe, lateness_nanos: i64) -> Result<Self, TimeframeNotFixed> {
         match timeframe {
             Timeframe::Fixed(timeframe_nanos) if timeframe_nanos > 0 => Ok(Self {
                 timeframe_nanos,
@@ -111,7 +111,7 @@ impl Aggregator {
                 watermark: None,
                 forming: BTreeMap::new(),
             }),
-            Timeframe::Fixed(_) | Timeframe::Months(_) => Err(NotFixed),
+            Timeframe::Fixed(_) | Timeframe::Months(_) => Err(TimeframeNotFixed),
         }
     }
 
@@ -161,7 +161,7 @@ impl Aggregator {
                 close: price,
                 volume: size,
             };
-            let forming = Forming {
+            let forming = FormingBar {
                 bar,
                 first: time,
                 last: time,
@@ -204,7 +204,7 @@ impl Aggregator {
     }
 }
 
-impl Forming {
+impl FormingBar {
     fn add(&mut self, trade: &Trade) -> Result<(), TradeError> {
         let volume = self.bar.volume.0.checked_add(trade.size.0);
         self.bar.volume = volume.map(Volume).ok_or(TradeError::Overflow {
@@ -259,7 +259,7 @@ mod tests {
 
     #[test]
     fn a_bar_closes_when_the_watermark_passes_and_never_before() {
-        let mut all = Aggregator::new(Timeframe::Fixed(10), 0).unwrap();
+        let mut all = BarAggregator::new(Timeframe::Fixed(10), 0).unwrap();
         let mut closed = Vec::new();
         for (time, price) in [(1, 5), (9, 7), (9, 6)] {
             all.push(trade(1, time, price, 2), &mut closed).unwrap();
@@ -278,7 +278,7 @@ mod tests {
 
     #[test]
     fn a_late_trade_is_refused_and_changes_nothing() {
-        let mut all = Aggregator::new(Timeframe::Fixed(10), 5).unwrap();
+        let mut all = BarAggregator::new(Timeframe::Fixed(10), 5).unwrap();
         let mut closed = Vec::new();
         all.push(trade(0, 12, 5, 1), &mut closed).unwrap();
         // 7 is not later than the watermark allows: the bar from 0 to 10 is open.
@@ -297,10 +297,10 @@ mod tests {
     #[test]
     fn what_is_no_trade_and_no_timeframe_is_refused() {
         assert_eq!(
-            Aggregator::new(Timeframe::Months(1), 0).unwrap_err(),
-            NotFixed
+            BarAggregator::new(Timeframe::Months(1), 0).unwrap_err(),
+            TimeframeNotFixed
         );
-        let mut all = Aggregator::new(Timeframe::Fixed(10), 0).unwrap();
+        let mut all = BarAggregator::new(Timeframe::Fixed(10), 0).unwrap();
         let mut closed = vec![];
         assert!(matches!(
             all.push(trade(0, 1, 0, 1), &mut closed),
@@ -334,7 +334,7 @@ mod tests {
             trades in proptest::collection::vec((0_u32..3, -40_i64..200, 1_i64..50, 1_i64..9), 0..60),
             lateness in 0_i64..60,
         ) {
-            let mut all = Aggregator::new(Timeframe::Fixed(10), lateness).unwrap();
+            let mut all = BarAggregator::new(Timeframe::Fixed(10), lateness).unwrap();
             let mut closed = Vec::new();
             let mut model: BTreeMap<(i64, u32), Vec<TimePriceSize>> = BTreeMap::new();
             let mut mark: Option<i64> = None;

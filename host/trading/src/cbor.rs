@@ -118,12 +118,12 @@ pub fn put_bool(out: &mut Vec<u8>, value: bool) {
 
 /// Reads what the writer wrote, front to back.
 #[derive(Clone, Debug)]
-pub struct Reader<'a> {
+pub struct CborReader<'a> {
     bytes: &'a [u8],
     offset: usize,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> CborReader<'a> {
     /// A reader at the front of `bytes`.
     #[must_use]
     pub const fn new(bytes: &'a [u8]) -> Self {
@@ -187,7 +187,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     ///
-    /// See [`Reader::u64`].
+    /// See [`CborReader::u64`].
     pub fn u32(&mut self) -> Result<u32, CborError> {
         let error = self.error("an unsigned integer below 2^32");
         u32::try_from(self.u64()?).map_err(|_| error)
@@ -197,7 +197,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     ///
-    /// See [`Reader::u64`].
+    /// See [`CborReader::u64`].
     pub fn i64(&mut self) -> Result<i64, CborError> {
         let error = self.error("an integer below 2^63");
         i64::try_from(self.i128()?).map_err(|_| error)
@@ -207,7 +207,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     ///
-    /// See [`Reader::u64`].
+    /// See [`CborReader::u64`].
     pub fn i128(&mut self) -> Result<i128, CborError> {
         let error = self.error("an integer");
         match self.peek().map(|byte| byte >> 5) {
@@ -217,7 +217,7 @@ impl<'a> Reader<'a> {
                 .map(|value| !i128::from(value)),
             Some(TAG) => {
                 let tag = self.head(TAG, "a bignum")?;
-                let bytes = self.bytes_string()?;
+                let bytes = self.byte_string()?;
                 let fits = bytes.len() > 8 && bytes.len() <= 16 && bytes.first() != Some(&0);
                 if !fits || !(2..=3).contains(&tag) {
                     return Err(error);
@@ -236,8 +236,8 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     ///
-    /// See [`Reader::u64`].
-    pub fn bytes_string(&mut self) -> Result<&'a [u8], CborError> {
+    /// See [`CborReader::u64`].
+    pub fn byte_string(&mut self) -> Result<&'a [u8], CborError> {
         let error = self.error("a byte string");
         let count = self.head(BYTES, "a byte string")?;
         self.take(
@@ -250,17 +250,17 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     ///
-    /// See [`Reader::u64`].
+    /// See [`CborReader::u64`].
     pub fn digest(&mut self) -> Result<[u8; 32], CborError> {
         let error = self.error("a byte string of 32 bytes");
-        self.bytes_string()?.try_into().map_err(|_| error)
+        self.byte_string()?.try_into().map_err(|_| error)
     }
 
     /// A text string.
     ///
     /// # Errors
     ///
-    /// See [`Reader::u64`].
+    /// See [`CborReader::u64`].
     pub fn text(&mut self) -> Result<String, CborError> {
         let error = self.error("a text string");
         let count = self.head(TEXT, "a text string")?;
@@ -277,7 +277,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     ///
-    /// See [`Reader::u64`].
+    /// See [`CborReader::u64`].
     pub fn array(&mut self) -> Result<usize, CborError> {
         let error = self.error("an array");
         let items = usize::try_from(self.head(ARRAY, "an array")?).map_err(|_| error)?;
@@ -290,7 +290,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     ///
-    /// See [`Reader::u64`].
+    /// See [`CborReader::u64`].
     pub fn array_of(&mut self, items: usize, expected: &'static str) -> Result<(), CborError> {
         let error = self.error(expected);
         if self.array()? == items {
@@ -313,7 +313,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     ///
-    /// See [`Reader::u64`].
+    /// See [`CborReader::u64`].
     pub fn bool(&mut self) -> Result<bool, CborError> {
         match self.take(1, "true or false")?.first() {
             Some(&TRUE) => Ok(true),
@@ -326,7 +326,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     ///
-    /// See [`Reader::u64`].
+    /// See [`CborReader::u64`].
     pub const fn end(&self) -> Result<(), CborError> {
         if self.offset == self.bytes.len() {
             Ok(())
@@ -362,7 +362,7 @@ mod tests {
             let mut out = Vec::new();
             put_i128(&mut out, value);
             assert_eq!(hex::encode(&out), expect);
-            let mut reader = Reader::new(&out);
+            let mut reader = CborReader::new(&out);
             assert_eq!(reader.i128(), Ok(value));
             assert_eq!(reader.end(), Ok(()));
             if let Ok(narrow) = i64::try_from(value) {
@@ -385,14 +385,14 @@ mod tests {
             "",
         ] {
             let bytes = hex::decode(bytes).unwrap();
-            assert!(Reader::new(&bytes).i128().is_err(), "{bytes:?}");
+            assert!(CborReader::new(&bytes).i128().is_err(), "{bytes:?}");
         }
         assert!(
-            Reader::new(&[0x9a, 0xff, 0xff, 0xff, 0xff])
+            CborReader::new(&[0x9a, 0xff, 0xff, 0xff, 0xff])
                 .array()
                 .is_err()
         );
-        assert!(Reader::new(&[0x62, 0xff, 0xff]).text().is_err());
+        assert!(CborReader::new(&[0x62, 0xff, 0xff]).text().is_err());
     }
 
     #[test]

@@ -21,12 +21,12 @@ pub struct CorporateAction {
     /// The first moment at which the instrument trades without the right.
     pub ex_time: UnixNanos,
     /// What happened.
-    pub kind: ActionKind,
+    pub kind: CorporateActionKind,
 }
 
 /// What happened.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum ActionKind {
+pub enum CorporateActionKind {
     /// New shares for old: a holder of `old` has `new` afterwards.
     Split {
         /// Shares after.
@@ -65,7 +65,7 @@ pub enum ActionKind {
 /// Why an action does not hold.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("a {kind} of {instrument:?} whose {field}")]
-pub struct ActionError {
+pub struct CorporateActionError {
     /// Which instrument's.
     pub instrument: InstrumentId,
     /// What kind of action.
@@ -74,7 +74,7 @@ pub struct ActionError {
     pub field: &'static str,
 }
 
-impl ActionKind {
+impl CorporateActionKind {
     /// Its name.
     #[must_use]
     pub const fn name(&self) -> &'static str {
@@ -93,13 +93,13 @@ impl CorporateAction {
     /// Whether the strategy has a callback for it. The contract has no word for a halt and for the
     /// end of a session: the venue's answers say what they do.
     #[must_use]
-    pub const fn is_told(&self) -> bool {
+    pub const fn has_callback(&self) -> bool {
         match self.kind {
-            ActionKind::Split { .. }
-            | ActionKind::Dividend { .. }
-            | ActionKind::SymbolChange { .. }
-            | ActionKind::Delisting { .. } => true,
-            ActionKind::Halt { .. } | ActionKind::SessionEnd => false,
+            CorporateActionKind::Split { .. }
+            | CorporateActionKind::Dividend { .. }
+            | CorporateActionKind::SymbolChange { .. }
+            | CorporateActionKind::Delisting { .. } => true,
+            CorporateActionKind::Halt { .. } | CorporateActionKind::SessionEnd => false,
         }
     }
 
@@ -107,26 +107,26 @@ impl CorporateAction {
     ///
     /// # Errors
     ///
-    /// Returns [`ActionError`] naming the field.
-    pub fn check(&self) -> Result<(), ActionError> {
+    /// Returns [`CorporateActionError`] naming the field.
+    pub fn check_values(&self) -> Result<(), CorporateActionError> {
         let field = match &self.kind {
-            ActionKind::Split { .. } | ActionKind::SessionEnd => None,
-            ActionKind::Dividend { per_unit, .. } => {
+            CorporateActionKind::Split { .. } | CorporateActionKind::SessionEnd => None,
+            CorporateActionKind::Dividend { per_unit, .. } => {
                 (*per_unit <= Money::ZERO).then_some("cash for a unit is not above zero")
             }
-            ActionKind::SymbolChange { symbol } => {
+            CorporateActionKind::SymbolChange { symbol } => {
                 let bad = symbol.is_empty() || symbol.len() > SYMBOL_BYTES_MAX;
                 bad.then_some("symbol is empty or longer than 64 bytes")
             }
-            ActionKind::Delisting { per_unit } => {
+            CorporateActionKind::Delisting { per_unit } => {
                 (*per_unit < Money::ZERO).then_some("cash for a unit is below zero")
             }
-            ActionKind::Halt { until } => {
+            CorporateActionKind::Halt { until } => {
                 (*until <= self.ex_time).then_some("end is not after its beginning")
             }
         };
         field.map_or(Ok(()), |field| {
-            Err(ActionError {
+            Err(CorporateActionError {
                 instrument: self.instrument,
                 kind: self.kind.name(),
                 field,

@@ -9,11 +9,11 @@ use crate::units::{BasisPoints, Money, Price, Quantity};
 
 /// What trading costs at the simulated venue.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Costs {
+pub struct CostModel {
     /// What the venue charges.
-    pub fees: Fees,
+    pub fees: FeeSchedule,
     /// How much worse than the reference price a fill is.
-    pub slippage: Slippage,
+    pub slippage: SlippageModel,
     /// Share of a bar's volume that may fill on each side; `None`: no cap.
     pub volume_cap: Option<BasisPoints>,
     /// Yearly rate on the value of short positions, actual/365.
@@ -23,7 +23,7 @@ pub struct Costs {
 /// What a venue charges. The parts add up over all fills of an order; minimum and maximum hold
 /// for the order as a whole.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Fees {
+pub struct FeeSchedule {
     /// On the notional of a fill that takes liquidity.
     pub taker: BasisPoints,
     /// On the notional of a fill that gives it: a resting limit order filled at its limit.
@@ -40,7 +40,7 @@ pub struct Fees {
 
 /// How much worse than the reference price a fill is; the parts add up, zero turns one off.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Slippage {
+pub struct SlippageModel {
     /// On the price.
     pub rate: BasisPoints,
     /// Grid steps of the price.
@@ -51,14 +51,14 @@ pub struct Slippage {
 
 /// Whether a fill gave or took liquidity.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Liquidity {
+pub enum LiquiditySide {
     /// A limit order that rested and was filled at its limit.
     Maker,
     /// Every other fill.
     Taker,
 }
 
-impl Liquidity {
+impl LiquiditySide {
     /// `maker` or `taker`.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -87,19 +87,19 @@ impl FeeTally {
     #[must_use]
     pub fn next(
         self,
-        fees: &Fees,
-        liquidity: Liquidity,
+        fees: &FeeSchedule,
+        liquidity: LiquiditySide,
         instrument: &Instrument,
         (notional, quantity): (Money, Quantity),
     ) -> Option<(Money, Self)> {
         let rate = match liquidity {
-            Liquidity::Maker => fees.maker,
-            Liquidity::Taker => fees.taker,
+            LiquiditySide::Maker => fees.maker,
+            LiquiditySide::Taker => fees.taker,
         };
         let parts = self
             .parts
             .unwrap_or(fees.fixed)
-            .plus(Money(rate.of(notional.0)?))?
+            .plus(Money(rate.share_of(notional.0)?))?
             .plus(instrument.per_unit(fees.per_unit, quantity)?)?;
         let owed = parts.max(fees.min);
         let owed = fees.max.map_or(owed, |max| owed.min(max));
@@ -117,15 +117,15 @@ impl FeeTally {
 /// The rate for the share of the volume is rounded half to even to a ten-thousandth of a basis
 /// point, the price half to even to the tick.
 #[must_use]
-pub fn slipped(
+pub fn price_after_slippage(
     (reference, side, quantity): (Price, Side, Quantity),
-    slippage: &Slippage,
+    slippage: &SlippageModel,
     instrument: &Instrument,
     bar: &RawBar,
 ) -> Option<(Price, bool)> {
     // One bps is 10^-4, at scale 4: the price is multiplied by (10^8 +- rate) / 10^8.
     const ONE: i128 = 100_000_000;
-    let rate = slippage.rate.of(ONE)?.checked_add(share_rate(
+    let rate = slippage.rate.share_of(ONE)?.checked_add(share_rate(
         slippage.volume_rate,
         quantity,
         instrument,
@@ -160,7 +160,7 @@ fn share_rate(
     let taken = i128::from(quantity.0).checked_mul(power_of_ten(instrument.volume_scale())?)?;
     let volume =
         i128::from(bar.volume.0).checked_mul(power_of_ten(instrument.quantity_scale())?)?;
-    divide_half_even(rate.of(100_000_000)?.checked_mul(taken)?, volume)
+    divide_half_even(rate.share_of(100_000_000)?.checked_mul(taken)?, volume)
 }
 
 /// What slippage cost: the distance from the reference price times the quantity, adverse
@@ -197,7 +197,7 @@ mod tests {
     #[track_caller]
     fn check_slippage(settings: &str, order: (Side, i64), expect: (i64, bool)) {
         let words: Vec<&str> = settings.split_whitespace().collect();
-        let slippage = Slippage {
+        let slippage = SlippageModel {
             rate: BasisPoints::parse(words[0]).unwrap(),
             ticks: words[1].parse().unwrap(),
             volume_rate: BasisPoints::parse(words[2]).unwrap(),
@@ -210,7 +210,7 @@ mod tests {
         };
         let (side, quantity) = order;
         let asked = (Price(10_000), side, Quantity(quantity));
-        let got = slipped(asked, &slippage, &instrument(5), &bar).unwrap();
+        let got = price_after_slippage(asked, &slippage, &instrument(5), &bar).unwrap();
         assert_eq!(got, (Price(expect.0), expect.1), "{settings} {side:?}");
     }
 
@@ -236,10 +236,10 @@ mod tests {
     /// `fees` are taker, maker, per unit, fixed, minimum, maximum; each fill is its notional, its
     /// quantity at scale 1 and whether it made.
     #[track_caller]
-    fn check_fees(fees: &str, fills: &[(&str, i64, Liquidity)], expect: &str) {
+    fn check_fees(fees: &str, fills: &[(&str, i64, LiquiditySide)], expect: &str) {
         let words: Vec<&str> = fees.split_whitespace().collect();
         let money = |text: &str| Money::parse(text).unwrap();
-        let fees = Fees {
+        let fees = FeeSchedule {
             taker: BasisPoints::parse(words[0]).unwrap(),
             maker: BasisPoints::parse(words[1]).unwrap(),
             per_unit: money(words[2]),
@@ -265,7 +265,7 @@ mod tests {
 
     #[test]
     fn an_order_pays_its_parts_between_its_minimum_and_its_maximum() {
-        use Liquidity::{Maker, Taker};
+        use LiquiditySide::{Maker, Taker};
         let two = [("1000", 50, Taker), ("3000", 150, Taker)];
         //          taker maker unit  fixed min max
         check_fees("10    0     0     0     0   off", &two, "1 3");

@@ -2,7 +2,7 @@
 //! came to say it.
 
 use crate::corporate::CorporateAction;
-use crate::costs::Liquidity;
+use crate::costs::LiquiditySide;
 use crate::instrument::InstrumentId;
 use crate::order::{ClientOrderId, OrderStatus, Side};
 use crate::time::UnixNanos;
@@ -32,14 +32,14 @@ pub struct Fill {
     /// What slippage cost: the distance from the reference price times the quantity.
     pub slippage: Money,
     /// Whether it gave or took liquidity, which decides the fee's rate.
-    pub liquidity: Liquidity,
+    pub liquidity: LiquiditySide,
     /// Close time of the bar on which it was done.
     pub time: UnixNanos,
 }
 
 /// Why a gate refused or a venue rejected or ended an order. The names are stable.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Code {
+pub enum OrderCode {
     /// The status says it all.
     None,
     /// The run has no such instrument.
@@ -106,7 +106,7 @@ pub enum Code {
     VenueRejected,
 }
 
-impl Code {
+impl OrderCode {
     /// Every code, in the sequence of its number in the record format: append only.
     pub const ALL: [Self; 32] = [
         Self::None,
@@ -143,13 +143,9 @@ impl Code {
         Self::VenueRejected,
     ];
 
-    /// The stable code and the sentence that goes with it.
+    /// The stable name, in records and reports.
     #[must_use]
-    pub const fn text(self) -> (&'static str, &'static str) {
-        (self.name(), self.sentence())
-    }
-
-    const fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::None => "",
             Self::UnknownInstrument => "unknown-instrument",
@@ -186,7 +182,9 @@ impl Code {
         }
     }
 
-    const fn sentence(self) -> &'static str {
+    /// The sentence that explains the code to people.
+    #[must_use]
+    pub const fn sentence(self) -> &'static str {
         match self {
             Self::None => "",
             Self::UnknownInstrument => "the run has no such instrument",
@@ -236,7 +234,7 @@ pub struct OrderEvent {
     /// What happened.
     pub status: OrderStatus,
     /// Why.
-    pub code: Code,
+    pub code: OrderCode,
     /// What is left to fill.
     pub leaves_quantity: Quantity,
 }

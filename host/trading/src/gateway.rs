@@ -5,13 +5,16 @@
 //! state and an event, so that a test can walk through all of them.
 
 mod authorization;
-mod life;
+mod order_log;
 mod reconciliation;
-mod record;
 mod refusal;
+mod submission;
 
-pub use authorization::{Authorization, Standing, VenueOrderId, check};
-pub use life::{Answer, End, Event, Life, Lookup, Mark, Phase, Step, recovered};
-pub use reconciliation::{Difference, Occasion, Reconciled};
-pub use record::{ClockWord, LogRecord, Outcome};
-pub use refusal::Refusal;
+pub use authorization::{OrderAuthorization, TokenContext, VenueOrderId, check_token};
+pub use order_log::{ClockReport, EndedSubmission, OrderLogRecord};
+pub use reconciliation::{ReconcileTrigger, Reconciliation, VenueDifference};
+pub use refusal::TokenRefusal;
+pub use submission::{
+    DurableMark, LookupAnswer, SubmissionEnd, SubmissionEvent, SubmissionPhase, SubmissionState,
+    SubmissionStep, VenueAnswer, recover_state,
+};

@@ -53,12 +53,12 @@ pub struct Instrument {
     lot_size: i64,
     volume_scale: u8,
     /// Nano-units of money in one unit of price x one unit of quantity, as a fraction.
-    notional: Fraction,
+    notional: NotionalFactor,
 }
 
 /// The factor from price x quantity at their scales to money at scale 9.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct Fraction {
+struct NotionalFactor {
     numerator: i128,
     denominator: i128,
 }
@@ -90,7 +90,7 @@ impl Instrument {
             return Err(InstrumentError::Step { symbol });
         }
         let finer = |scale: u8| decimal::power_of_ten(scale).unwrap_or(1);
-        let notional = Fraction {
+        let notional = NotionalFactor {
             numerator: finer(MONEY_SCALE.saturating_sub(scale)),
             denominator: finer(scale.saturating_sub(MONEY_SCALE)),
         };

@@ -33,7 +33,7 @@ pub struct SandboxLimits {
 /// One limit that is out of range.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("limits.{name} is {value}; it must lie in {min}..={max}")]
-pub struct LimitError {
+pub struct SandboxLimitError {
     /// The field, as the manifest spells it.
     pub name: String,
     /// Its value.
@@ -80,8 +80,8 @@ impl SandboxLimits {
     ///
     /// # Errors
     ///
-    /// Returns [`LimitError`] naming the first that is out of range.
-    pub fn check(&self) -> Result<(), LimitError> {
+    /// Returns [`SandboxLimitError`] naming the first that is out of range.
+    pub fn check_ranges(&self) -> Result<(), SandboxLimitError> {
         let table = [
             ("fuel-init", self.fuel_init, 1_000, FUEL_MAX),
             ("fuel-per-callback", self.fuel_per_callback, 1_000, FUEL_MAX),
@@ -106,7 +106,7 @@ impl SandboxLimits {
         ];
         for (name, value, min, max) in table {
             if value < min || value > max {
-                return Err(LimitError {
+                return Err(SandboxLimitError {
                     name: name.into(),
                     value,
                     min,

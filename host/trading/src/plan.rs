@@ -2,7 +2,7 @@
 //! that only a journal receipt can give.
 //!
 //! It must never know a key or a clock: what binds a token beyond this process is an
-//! [`Authorization`](crate::gateway::Authorization), which a gateway makes of a release.
+//! [`OrderAuthorization`](crate::gateway::OrderAuthorization), which a gateway makes of a release.
 
 use alloc::vec::Vec;
 
@@ -61,11 +61,11 @@ pub struct Released {
 
 /// The counter from which tokens are derived.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Tokens {
+pub struct TokenIssuer {
     issued: u64,
 }
 
-impl Tokens {
+impl TokenIssuer {
     /// A plan for what was approved, and the one token that can authorize it.
     pub fn plan(&mut self, approved: &Approved) -> (Plan, Token) {
         let sequence = self.issued;

@@ -10,74 +10,74 @@ mod fault;
 mod margin;
 mod open;
 mod order;
-mod refused;
+mod refused_input;
 mod stop;
 
-pub use close::{Close, CloseReason};
-pub use decision::{Decision, DecisionCircumstances, PlanNote, Verdict};
-pub use deliveries::Deliveries;
+pub use close::{CloseReason, CloseRecord};
+pub use decision::{DecisionCircumstances, DecisionRecord, PlanNote, RiskVerdict};
+pub use deliveries::DeliveriesRecord;
 pub use fault::{Callback, FaultAction, FaultRecord};
-pub use margin::MarginCall;
-pub use open::{Commitment, Open};
+pub use margin::MarginCallRecord;
+pub use open::{DataCommitment, OpenRecord};
 pub use order::encode_plan;
-pub use refused::RefusedInput;
-pub use stop::{Stop, StopCause, StopRecord};
+pub use refused_input::RefusedInput;
+pub use stop::{RunStop, StopCause, StopRecord};
 
-use crate::cbor::{CborError, Reader};
+use crate::cbor::{CborError, CborReader};
 
-/// Number of an [`Open`] record.
+/// Number of an [`OpenRecord`].
 pub const KIND_OPEN: u64 = 0;
-/// Number of a [`Deliveries`] record.
+/// Number of a [`DeliveriesRecord`].
 pub const KIND_DELIVERIES: u64 = 1;
-/// Number of a [`Decision`] record.
+/// Number of a [`DecisionRecord`].
 pub const KIND_DECISION: u64 = 2;
 /// Number of a [`FaultRecord`].
 pub const KIND_FAULT: u64 = 3;
-/// Number of a [`Close`] record.
+/// Number of a [`CloseRecord`].
 pub const KIND_CLOSE: u64 = 4;
 /// Number of a [`RefusedInput`] record.
 pub const KIND_REFUSED: u64 = 5;
-/// Number of a [`MarginCall`] record.
+/// Number of a [`MarginCallRecord`].
 pub const KIND_MARGIN_CALL: u64 = 6;
 /// Number of a [`StopRecord`].
 pub const KIND_STOP: u64 = 7;
 
 /// A decoded record.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Record {
+pub enum RunRecord {
     /// The first of a journal: the manifest and what is to come.
-    Open(Open),
+    Open(OpenRecord),
     /// Fills, order events, corporate actions and borrow fees of one slice.
-    Deliveries(Deliveries),
+    Deliveries(DeliveriesRecord),
     /// What became of one bar.
-    Decision(Decision),
+    Decision(DecisionRecord),
     /// The guest's fault, which ended the run.
     Fault(FaultRecord),
     /// The last of a journal: the summary.
-    Close(Close),
+    Close(CloseRecord),
     /// Something from the feed that no run may see.
     Refused(RefusedInput),
     /// What the host did because equity fell below the maintenance margin.
-    MarginCall(MarginCall),
+    MarginCall(MarginCallRecord),
     /// The host's stop, which ended the run.
     Stop(StopRecord),
 }
 
-impl Record {
+impl RunRecord {
     /// The record in `body`.
     ///
     /// # Errors
     ///
     /// Returns [`CborError`] if the bytes are not what an encoder of this module writes.
     pub fn decode(body: &[u8]) -> Result<Self, CborError> {
-        match kind_of(body)? {
-            KIND_OPEN => Open::decode(body).map(Self::Open),
-            KIND_DELIVERIES => Deliveries::decode(body).map(Self::Deliveries),
-            KIND_DECISION => Decision::decode(body).map(Self::Decision),
+        match record_kind(body)? {
+            KIND_OPEN => OpenRecord::decode(body).map(Self::Open),
+            KIND_DELIVERIES => DeliveriesRecord::decode(body).map(Self::Deliveries),
+            KIND_DECISION => DecisionRecord::decode(body).map(Self::Decision),
             KIND_FAULT => FaultRecord::decode(body).map(Self::Fault),
-            KIND_CLOSE => Close::decode(body).map(Self::Close),
+            KIND_CLOSE => CloseRecord::decode(body).map(Self::Close),
             KIND_REFUSED => RefusedInput::decode(body).map(Self::Refused),
-            KIND_MARGIN_CALL => MarginCall::decode(body).map(Self::MarginCall),
+            KIND_MARGIN_CALL => MarginCallRecord::decode(body).map(Self::MarginCall),
             KIND_STOP => StopRecord::decode(body).map(Self::Stop),
             _ => Err(CborError {
                 offset: 1,
@@ -92,8 +92,8 @@ impl Record {
 /// # Errors
 ///
 /// Returns [`CborError`] if the body is no record.
-pub fn kind_of(body: &[u8]) -> Result<u64, CborError> {
-    let mut reader = Reader::new(body);
+pub fn record_kind(body: &[u8]) -> Result<u64, CborError> {
+    let mut reader = CborReader::new(body);
     reader.array()?;
     reader.u64()
 }
@@ -104,11 +104,11 @@ pub fn kind_of(body: &[u8]) -> Result<u64, CborError> {
 ///
 /// Returns [`CborError`] if the body is no record.
 pub fn digested_part(body: &[u8]) -> Result<Option<&[u8]>, CborError> {
-    let mut reader = Reader::new(body);
+    let mut reader = CborReader::new(body);
     reader.array()?;
     match reader.u64()? {
         KIND_DELIVERIES | KIND_DECISION | KIND_FAULT | KIND_MARGIN_CALL | KIND_STOP => {
-            reader.bytes_string().map(Some)
+            reader.byte_string().map(Some)
         }
         _ => Ok(None),
     }

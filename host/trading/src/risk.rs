@@ -6,7 +6,7 @@
 use alloc::collections::BTreeMap;
 
 use crate::account::{Account, AccountKind, Position};
-use crate::execution::Code;
+use crate::execution::OrderCode;
 use crate::instrument::{Instrument, InstrumentId};
 use crate::order::{ClientOrderId, Intent, Order, OrderType, Side};
 use crate::strategy::WorkingOrder;
@@ -31,12 +31,12 @@ pub struct RiskLimits {
     /// Fall of equity from its peak, after which only reducing orders pass.
     pub drawdown_max: BasisPoints,
     /// What a live run needs beside these; a backtest may leave it out.
-    pub daily: DailyLimits,
+    pub daily: LiveRiskLimits,
 }
 
 /// Limits that a backtest may do without. `None`: not asked.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct DailyLimits {
+pub struct LiveRiskLimits {
     /// Orders let through on one UTC day.
     pub orders_per_day_max: Option<u32>,
     /// Absolute value of the sum of all signed position values after the order.
@@ -56,16 +56,16 @@ pub struct Leverage(pub u32);
 
 /// What a margin account must keep.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Maintenance {
+pub struct MaintenanceMargin {
     /// The least equity, as a share of gross exposure.
     pub rate: BasisPoints,
     /// What happens below it.
-    pub policy: MarginPolicy,
+    pub policy: MarginCallPolicy,
 }
 
 /// What happens while equity is below the maintenance margin.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum MarginPolicy {
+pub enum MarginCallPolicy {
     /// Only orders that reduce a position pass.
     Reduce,
     /// The same, and the host takes all orders back and flattens every position.
@@ -88,7 +88,7 @@ impl Approved {
 
 /// What the gate looks at.
 #[derive(Clone, Copy, Debug)]
-pub struct Situation<'a> {
+pub struct RiskContext<'a> {
     /// The run's instruments.
     pub instruments: &'a [Instrument],
     /// The account as of this bar.
@@ -127,8 +127,12 @@ impl RiskGate {
     ///
     /// # Errors
     ///
-    /// Returns the [`Code`] of the first rule that the intent breaks.
-    pub fn review(&self, intent: Intent, situation: &Situation<'_>) -> Result<Approved, Code> {
+    /// Returns the [`OrderCode`] of the first rule that the intent breaks.
+    pub fn review(
+        &self,
+        intent: Intent,
+        situation: &RiskContext<'_>,
+    ) -> Result<Approved, OrderCode> {
         let is_working = |id| {
             situation
                 .working
@@ -136,10 +140,10 @@ impl RiskGate {
                 .any(|working| working.client_order_id == id)
         };
         match &intent {
-            Intent::Cancel(id) if !is_working(*id) => return Err(Code::UnknownOrder),
+            Intent::Cancel(id) if !is_working(*id) => return Err(OrderCode::UnknownOrder),
             Intent::Cancel(_) => {}
             Intent::Replace { replaces, .. } if !is_working(*replaces) => {
-                return Err(Code::UnknownOrder);
+                return Err(OrderCode::UnknownOrder);
             }
             Intent::Submit(order) => self.review_order(order, None, situation)?,
             Intent::Replace { replaces, with } => {
@@ -156,13 +160,16 @@ impl RiskGate {
     /// # Errors
     ///
     /// Returns the [`Code`] of the rule that the order breaks.
-    pub fn review_flatten(order: Order, situation: &Situation<'_>) -> Result<Approved, Code> {
+    pub fn review_flatten(
+        order: Order,
+        situation: &RiskContext<'_>,
+    ) -> Result<Approved, OrderCode> {
         if situation
             .instruments
             .get(order.instrument.index())
             .is_none()
         {
-            return Err(Code::UnknownInstrument);
+            return Err(OrderCode::UnknownInstrument);
         }
         let held = situation.account.position(order.instrument).quantity.0;
         let flat = match order.side {
@@ -171,7 +178,7 @@ impl RiskGate {
         };
         let is_market = order.order_type == OrderType::Market;
         if order.quantity.0 <= 0 || flat != Some(0) || !is_market {
-            return Err(Code::QuantityNotPositive);
+            return Err(OrderCode::QuantityNotPositive);
         }
         Ok(Approved {
             intent: Intent::Submit(order),
@@ -182,30 +189,30 @@ impl RiskGate {
         &self,
         order: &Order,
         replaces: Option<ClientOrderId>,
-        situation: &Situation<'_>,
-    ) -> Result<(), Code> {
+        situation: &RiskContext<'_>,
+    ) -> Result<(), OrderCode> {
         let instrument = situation
             .instruments
             .get(order.instrument.index())
-            .ok_or(Code::UnknownInstrument)?;
+            .ok_or(OrderCode::UnknownInstrument)?;
         if situation.warming_up {
-            return Err(Code::WarmingUp);
+            return Err(OrderCode::WarmingUp);
         }
         if order.quantity.0 <= 0 {
-            return Err(Code::QuantityNotPositive);
+            return Err(OrderCode::QuantityNotPositive);
         }
         if situation.approved_on_bar >= self.limits.orders_per_bar_max {
-            return Err(Code::OrdersPerBarLimit);
+            return Err(OrderCode::OrdersPerBarLimit);
         }
         let per_day = self.limits.daily.orders_per_day_max;
         if per_day.is_some_and(|most| situation.approved_on_day >= most) {
-            return Err(Code::OrdersPerDayLimit);
+            return Err(OrderCode::OrdersPerDayLimit);
         }
         let working = u32::try_from(situation.working.len()).unwrap_or(u32::MAX);
         if working >= self.limits.working_orders_max {
-            return Err(Code::WorkingOrdersLimit);
+            return Err(OrderCode::WorkingOrdersLimit);
         }
-        let others = Others {
+        let others = OtherOrders {
             working: situation.working,
             replaced: replaces,
         };
@@ -216,21 +223,21 @@ impl RiskGate {
         &self,
         order: &Order,
         instrument: &Instrument,
-        (others, situation): (Others<'_>, &Situation<'_>),
-    ) -> Result<(), Code> {
+        (others, situation): (OtherOrders<'_>, &RiskContext<'_>),
+    ) -> Result<(), OrderCode> {
         let account = situation.account;
         let position = account.position(order.instrument);
-        let mark = position.mark_price.ok_or(Code::NoPrice)?;
+        let mark = position.mark_price.ok_or(OrderCode::NoPrice)?;
         self.check_collar(order, mark)?;
         let dearest = worst_price(order, mark);
         let notional = instrument
             .notional(dearest, order.quantity)
-            .ok_or(Code::Overflow)?;
+            .ok_or(OrderCode::Overflow)?;
         if notional > self.limits.order_notional_max && !reduces(order, position) {
-            return Err(Code::OrderNotionalLimit);
+            return Err(OrderCode::OrderNotionalLimit);
         }
         let ahead = others.quantity(order.instrument, order.side)?;
-        let after = Exposure::after((order, ahead), instrument, &position, mark, account)?;
+        let after = ProjectedExposure::after((order, ahead), instrument, &position, mark, account)?;
         if account.kind() == AccountKind::Cash {
             check_cash(order, position, notional, (others, situation))?;
         }
@@ -238,81 +245,87 @@ impl RiskGate {
             return Ok(());
         }
         if situation.margin_call {
-            return Err(Code::MarginCall);
+            return Err(OrderCode::MarginCall);
         }
         // A bar from the future is of a clock that was set: as little to be traded on as an old one.
         let far = |age: i64, most: i64| age.unsigned_abs() > most.unsigned_abs();
         let late = |most: i64| situation.bar_age.is_some_and(|age| far(age, most));
         if self.limits.daily.bar_age_max.is_some_and(late) {
-            return Err(Code::BarTooLate);
+            return Err(OrderCode::BarTooLate);
         }
         if after.position > self.limits.position_notional_max {
-            return Err(Code::PositionNotionalLimit);
+            return Err(OrderCode::PositionNotionalLimit);
         }
-        let elsewhere = Elsewhere::of(others, situation, order.instrument)?;
-        let gross = after.gross.plus(elsewhere.gross).ok_or(Code::Overflow)?;
+        let elsewhere = OtherInstrumentExposure::of(others, situation, order.instrument)?;
+        let gross = after
+            .gross
+            .plus(elsewhere.gross)
+            .ok_or(OrderCode::Overflow)?;
         if gross > self.limits.gross_exposure_max {
-            return Err(Code::GrossExposureLimit);
+            return Err(OrderCode::GrossExposureLimit);
         }
         if let Some(most) = self.limits.daily.net_exposure_max
             && net_exposure(account, (order.instrument, after.value), &elsewhere)? > most
         {
-            return Err(Code::NetExposureLimit);
+            return Err(OrderCode::NetExposureLimit);
         }
         if account.kind() == AccountKind::Margin && gross > self.buying_power(account)? {
-            return Err(Code::NoBuyingPower);
+            return Err(OrderCode::NoBuyingPower);
         }
         self.check_drawdown(account)?;
         self.check_day(account, situation.day_equity)
     }
 
-    fn check_day(&self, account: &Account, before: Money) -> Result<(), Code> {
+    fn check_day(&self, account: &Account, before: Money) -> Result<(), OrderCode> {
         let Some(most) = self.limits.daily.daily_loss_max else {
             return Ok(());
         };
-        let fall = before.minus(account.equity()).ok_or(Code::Overflow)?;
+        let fall = before.minus(account.equity()).ok_or(OrderCode::Overflow)?;
         if fall > most {
-            Err(Code::DailyLossLimit)
+            Err(OrderCode::DailyLossLimit)
         } else {
             Ok(())
         }
     }
 
-    fn buying_power(&self, account: &Account) -> Result<Money, Code> {
+    fn buying_power(&self, account: &Account) -> Result<Money, OrderCode> {
         let scaled = account.equity().0.checked_mul(i128::from(self.leverage.0));
         scaled
             .and_then(|value| value.checked_div_euclid(100))
             .map(Money)
-            .ok_or(Code::Overflow)
+            .ok_or(OrderCode::Overflow)
     }
 
-    fn check_collar(&self, order: &Order, mark: Price) -> Result<(), Code> {
+    fn check_collar(&self, order: &Order, mark: Price) -> Result<(), OrderCode> {
         let (first, second) = prices_of(order.order_type);
-        let width = self.limits.price_collar.of_rounded_down(i128::from(mark.0));
-        let width = width.ok_or(Code::Overflow)?;
+        let width = self
+            .limits
+            .price_collar
+            .share_of_rounded_down(i128::from(mark.0));
+        let width = width.ok_or(OrderCode::Overflow)?;
         for price in [first, second].into_iter().flatten() {
             let distance = i128::from(price.0)
                 .saturating_sub(i128::from(mark.0))
                 .saturating_abs();
             if distance > width {
-                return Err(Code::PriceCollar);
+                return Err(OrderCode::PriceCollar);
             }
         }
         Ok(())
     }
 
-    fn check_drawdown(&self, account: &Account) -> Result<(), Code> {
+    fn check_drawdown(&self, account: &Account) -> Result<(), OrderCode> {
         let fall = account
             .equity_peak()
             .minus(account.equity())
-            .ok_or(Code::Overflow)?;
+            .ok_or(OrderCode::Overflow)?;
         let allowed = self
             .limits
             .drawdown_max
-            .of(account.equity_peak().0)
-            .ok_or(Code::Overflow)?;
+            .share_of(account.equity_peak().0)
+            .ok_or(OrderCode::Overflow)?;
         if fall.0 > allowed {
-            Err(Code::DrawdownLimit)
+            Err(OrderCode::DrawdownLimit)
         } else {
             Ok(())
         }
@@ -322,25 +335,25 @@ impl RiskGate {
 /// The working orders beside the one that is asked for. One that it replaces is not among them:
 /// the venue takes both or neither.
 #[derive(Clone, Copy)]
-struct Others<'a> {
+struct OtherOrders<'a> {
     working: &'a [WorkingOrder],
     replaced: Option<ClientOrderId>,
 }
 
-impl Others<'_> {
+impl OtherOrders<'_> {
     fn iter(&self) -> impl Iterator<Item = &WorkingOrder> {
         let counts = |one: &&WorkingOrder| Some(one.client_order_id) != self.replaced;
         self.working.iter().filter(counts)
     }
 
     /// What is left to fill on one side of an instrument.
-    fn quantity(&self, instrument: InstrumentId, side: Side) -> Result<i64, Code> {
+    fn quantity(&self, instrument: InstrumentId, side: Side) -> Result<i64, OrderCode> {
         self.iter()
             .filter(|working| working.instrument == instrument && working.side == side)
             .try_fold(0_i64, |sum, working| {
                 sum.checked_add(working.leaves_quantity.0)
             })
-            .ok_or(Code::Overflow)
+            .ok_or(OrderCode::Overflow)
     }
 }
 
@@ -356,7 +369,7 @@ fn reduces(order: &Order, position: Position) -> bool {
 }
 
 /// What the account would hold if this order and those already working on its side were filled.
-struct Exposure {
+struct ProjectedExposure {
     /// Absolute value of the position.
     position: Money,
     /// Signed value of the position.
@@ -367,15 +380,17 @@ struct Exposure {
     reduces: bool,
 }
 
-impl Exposure {
+impl ProjectedExposure {
     fn after(
         (order, ahead): (&Order, i64),
         instrument: &Instrument,
         position: &Position,
         mark: Price,
         account: &Account,
-    ) -> Result<Self, Code> {
-        let sent = ahead.checked_add(order.quantity.0).ok_or(Code::Overflow)?;
+    ) -> Result<Self, OrderCode> {
+        let sent = ahead
+            .checked_add(order.quantity.0)
+            .ok_or(OrderCode::Overflow)?;
         let signed = match order.side {
             Side::Buy => Some(sent),
             Side::Sell => sent.checked_neg(),
@@ -383,18 +398,18 @@ impl Exposure {
         let held = position.quantity.0;
         let quantity = signed
             .and_then(|signed| held.checked_add(signed))
-            .ok_or(Code::Overflow)?;
+            .ok_or(OrderCode::Overflow)?;
         let value = instrument
             .notional(mark, Quantity(quantity))
-            .ok_or(Code::Overflow)?;
-        let magnitude = |money: Money| money.0.checked_abs().map(Money).ok_or(Code::Overflow);
+            .ok_or(OrderCode::Overflow)?;
+        let magnitude = |money: Money| money.0.checked_abs().map(Money).ok_or(OrderCode::Overflow);
         let now = magnitude(position.value)?;
         let then = magnitude(value)?;
-        let gross = account.gross_exposure().ok_or(Code::Overflow)?;
+        let gross = account.gross_exposure().ok_or(OrderCode::Overflow)?;
         let gross = gross
             .minus(now)
             .and_then(|others| others.plus(then))
-            .ok_or(Code::Overflow)?;
+            .ok_or(OrderCode::Overflow)?;
         let same_side = quantity == 0 || (quantity > 0) == (held > 0);
         let reduces = same_side && quantity.unsigned_abs() < held.unsigned_abs();
         Ok(Self {
@@ -408,7 +423,7 @@ impl Exposure {
 
 /// What the working orders in other instruments can add to the account's exposure: of each
 /// instrument, one side may fill and the other not.
-struct Elsewhere {
+struct OtherInstrumentExposure {
     /// To the sum of absolute values, at the worst.
     gross: Money,
     /// To the sum of signed values, if only what buys fills.
@@ -417,12 +432,12 @@ struct Elsewhere {
     down: Money,
 }
 
-impl Elsewhere {
+impl OtherInstrumentExposure {
     fn of(
-        others: Others<'_>,
-        situation: &Situation<'_>,
+        others: OtherOrders<'_>,
+        situation: &RiskContext<'_>,
         except: InstrumentId,
-    ) -> Result<Self, Code> {
+    ) -> Result<Self, OrderCode> {
         let mut left: BTreeMap<InstrumentId, (i64, i64)> = BTreeMap::new();
         for working in others.iter().filter(|one| one.instrument != except) {
             let (buys, sells) = left.entry(working.instrument).or_default();
@@ -431,7 +446,7 @@ impl Elsewhere {
                 Side::Sell => sells,
             };
             let sum = side.checked_add(working.leaves_quantity.0);
-            *side = sum.ok_or(Code::Overflow)?;
+            *side = sum.ok_or(OrderCode::Overflow)?;
         }
         let mut all = Self {
             gross: Money::ZERO,
@@ -440,7 +455,7 @@ impl Elsewhere {
         };
         for (id, (buys, sells)) in left {
             all.add(id, (buys, sells), situation)
-                .ok_or(Code::Overflow)?;
+                .ok_or(OrderCode::Overflow)?;
         }
         Ok(all)
     }
@@ -450,7 +465,7 @@ impl Elsewhere {
         &mut self,
         id: InstrumentId,
         (buys, sells): (i64, i64),
-        situation: &Situation<'_>,
+        situation: &RiskContext<'_>,
     ) -> Option<()> {
         let instrument = situation.instruments.get(id.index())?;
         let position = situation.account.position(id);
@@ -474,19 +489,19 @@ impl Elsewhere {
 fn net_exposure(
     account: &Account,
     (id, value): (InstrumentId, Money),
-    elsewhere: &Elsewhere,
-) -> Result<Money, Code> {
+    elsewhere: &OtherInstrumentExposure,
+) -> Result<Money, OrderCode> {
     let mut sum = value;
     for (position, place) in account.positions().iter().zip(0_u32..) {
         if place != id.0 {
-            sum = sum.plus(position.value).ok_or(Code::Overflow)?;
+            sum = sum.plus(position.value).ok_or(OrderCode::Overflow)?;
         }
     }
     let magnitude = |more: Money| sum.plus(more)?.0.checked_abs();
     let (up, down) = (magnitude(elsewhere.up), magnitude(elsewhere.down));
     up.zip(down)
         .map(|(up, down)| Money(up.max(down)))
-        .ok_or(Code::Overflow)
+        .ok_or(OrderCode::Overflow)
 }
 
 /// A cash account pays in full and sells only what it holds. Sell orders of a bracket are each
@@ -495,16 +510,16 @@ fn check_cash(
     order: &Order,
     position: Position,
     notional: Money,
-    (others, situation): (Others<'_>, &Situation<'_>),
-) -> Result<(), Code> {
+    (others, situation): (OtherOrders<'_>, &RiskContext<'_>),
+) -> Result<(), OrderCode> {
     match order.side {
-        Side::Sell if order.quantity > position.quantity => Err(Code::ShortSellingNotAllowed),
+        Side::Sell if order.quantity > position.quantity => Err(OrderCode::ShortSellingNotAllowed),
         Side::Sell => Ok(()),
         Side::Buy => {
             let reserved = reserved_cash(others, situation)?;
-            let needed = notional.plus(reserved).ok_or(Code::Overflow)?;
+            let needed = notional.plus(reserved).ok_or(OrderCode::Overflow)?;
             if needed > situation.account.cash() {
-                Err(Code::NoBuyingPower)
+                Err(OrderCode::NoBuyingPower)
             } else {
                 Ok(())
             }
@@ -513,22 +528,24 @@ fn check_cash(
 }
 
 /// What the working buy orders would cost at their worst price.
-fn reserved_cash(others: Others<'_>, situation: &Situation<'_>) -> Result<Money, Code> {
+fn reserved_cash(others: OtherOrders<'_>, situation: &RiskContext<'_>) -> Result<Money, OrderCode> {
     let mut sum = Money::ZERO;
     for working in others.iter().filter(|working| working.side == Side::Buy) {
         let id = working.instrument;
         let instrument = situation
             .instruments
             .get(id.index())
-            .ok_or(Code::UnknownInstrument)?;
+            .ok_or(OrderCode::UnknownInstrument)?;
         let mark = situation
             .account
             .position(id)
             .mark_price
-            .ok_or(Code::NoPrice)?;
+            .ok_or(OrderCode::NoPrice)?;
         let price = worst_price_of(working.order_type, Side::Buy, mark);
         let cost = instrument.notional(price, working.leaves_quantity);
-        sum = cost.and_then(|cost| sum.plus(cost)).ok_or(Code::Overflow)?;
+        sum = cost
+            .and_then(|cost| sum.plus(cost))
+            .ok_or(OrderCode::Overflow)?;
     }
     Ok(sum)
 }

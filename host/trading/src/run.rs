@@ -5,7 +5,7 @@
 mod decide;
 mod deliver;
 mod error;
-mod host;
+mod host_orders;
 mod recorded_times;
 
 use alloc::vec;
@@ -15,16 +15,16 @@ pub use error::RunError;
 pub use recorded_times::RecordedTimes;
 
 use crate::account::Account;
-use crate::digest::DecisionDigest;
-use crate::execution::{Code, Delivery, OrderEvent};
-use crate::ids::SeenIds;
+use crate::decision_digest::DecisionDigest;
+use crate::execution::{Delivery, OrderCode, OrderEvent};
 use crate::instrument::Instrument;
 use crate::journal::{self, Journal, Receipt, RecordBytes};
 use crate::manifest::RunSetup;
 use crate::order::{Intent, Request};
-use crate::plan::{Authorized, Tokens};
-use crate::record::{Callback, Close, CloseReason, FaultAction, FaultRecord};
-use crate::risk::{Approved, Maintenance, RiskGate, Situation};
+use crate::plan::{Authorized, TokenIssuer};
+use crate::record::{Callback, CloseReason, CloseRecord, FaultAction, FaultRecord};
+use crate::risk::{Approved, MaintenanceMargin, RiskContext, RiskGate};
+use crate::seen_ids::SeenIds;
 use crate::slice::Slice;
 use crate::strategy::{AccountView, Strategy, StrategyFault, WorkingOrder};
 use crate::time::UnixNanos;
@@ -32,7 +32,7 @@ use crate::units::{BasisPoints, Money};
 use crate::venue::Venue;
 
 /// Where the run's times come from. A backtest's clock knows none.
-pub trait Clock {
+pub trait RunClock {
     /// When the slice being decided was received, and what time it is now.
     fn times(&mut self) -> Option<(UnixNanos, UnixNanos)>;
 
@@ -44,7 +44,7 @@ pub trait Clock {
 #[derive(Clone, Copy, Debug)]
 pub struct NoClock;
 
-impl Clock for NoClock {
+impl RunClock for NoClock {
     fn times(&mut self) -> Option<(UnixNanos, UnixNanos)> {
         None
     }
@@ -52,7 +52,7 @@ impl Clock for NoClock {
 
 /// What is plugged into the path.
 #[derive(Debug)]
-pub struct Ports<'a, S, V, J, C> {
+pub struct RunPorts<'a, S, V, J, C> {
     /// Decides.
     pub strategy: &'a mut S,
     /// Takes released orders and says what became of them.
@@ -66,7 +66,7 @@ pub struct Ports<'a, S, V, J, C> {
 /// Whether a run goes on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use]
-pub enum Progress {
+pub enum RunProgress {
     /// It waits for the next slice.
     Running,
     /// The guest was at fault: the fault is recorded, the run can only be closed.
@@ -75,7 +75,7 @@ pub enum Progress {
 
 /// Counts of what a run did.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Totals {
+pub struct RunTotals {
     /// Bars decided.
     pub decisions: u64,
     /// Fills booked.
@@ -93,14 +93,14 @@ pub struct Run {
     warm_up: u64,
     on_fault: FaultAction,
     gate: RiskGate,
-    maintenance: Maintenance,
+    maintenance: MaintenanceMargin,
     borrow: BasisPoints,
     account: Account,
     /// Whether equity was below the maintenance margin at the last mark.
     margin_call: bool,
     /// How many orders the host sent of its own accord.
     host_orders: u64,
-    tokens: Tokens,
+    tokens: TokenIssuer,
     seen: SeenIds,
     working: Vec<WorkingOrder>,
     /// Refusals that the strategy hears of at the start of the next slice.
@@ -115,13 +115,13 @@ pub struct Run {
     /// Nanoseconds from the close of the bar at hand to its decision, where a clock tells.
     bar_age: Option<i64>,
     revision: u64,
-    totals: Totals,
-    room: Room,
+    totals: RunTotals,
+    room: StepBuffers,
 }
 
 /// Buffers that are used again for every bar.
 #[derive(Debug, Default)]
-struct Room {
+struct StepBuffers {
     deliveries: Vec<Delivery>,
     requests: Vec<Request>,
     authorized: Vec<Authorized>,
@@ -144,7 +144,7 @@ impl Run {
             account: Account::new(setup.account_kind, setup.cash, count),
             margin_call: false,
             host_orders: 0,
-            tokens: Tokens::default(),
+            tokens: TokenIssuer::default(),
             seen: SeenIds::default(),
             working: Vec::new(),
             refusals: Vec::new(),
@@ -154,8 +154,8 @@ impl Run {
             day: (0, setup.cash),
             bar_age: None,
             revision: 0,
-            totals: Totals::default(),
-            room: Room::default(),
+            totals: RunTotals::default(),
+            room: StepBuffers::default(),
         }
     }
 
@@ -170,13 +170,13 @@ impl Run {
     pub fn step<S, V, J, C>(
         &mut self,
         slice: &Slice,
-        ports: &mut Ports<'_, S, V, J, C>,
-    ) -> Result<Progress, RunError<J::Error>>
+        ports: &mut RunPorts<'_, S, V, J, C>,
+    ) -> Result<RunProgress, RunError<J::Error>>
     where
         S: Strategy,
         V: Venue,
         J: Journal,
-        C: Clock,
+        C: RunClock,
     {
         let (time, before) = self.enter(slice)?;
         if before.is_some_and(|before| before.day() != time.day()) {
@@ -211,7 +211,7 @@ impl Run {
         if let Some((callback, fault)) = fault {
             return self.stop(callback, time, fault, ports);
         }
-        Ok(Progress::Running)
+        Ok(RunProgress::Running)
     }
 
     /// Records a fault of `init`. The run can only be closed after it.
@@ -222,8 +222,8 @@ impl Run {
     pub fn fail_init<S, V, J, C>(
         &mut self,
         fault: StrategyFault,
-        ports: &mut Ports<'_, S, V, J, C>,
-    ) -> Result<Progress, RunError<J::Error>>
+        ports: &mut RunPorts<'_, S, V, J, C>,
+    ) -> Result<RunProgress, RunError<J::Error>>
     where
         V: Venue,
         J: Journal,
@@ -240,8 +240,8 @@ impl Run {
         &mut self,
         digest: &DecisionDigest,
         journal: &mut J,
-    ) -> Result<Close, RunError<J::Error>> {
-        let close = Close {
+    ) -> Result<CloseRecord, RunError<J::Error>> {
+        let close = CloseRecord {
             reason: self.ended.unwrap_or(CloseReason::EndOfData),
             decisions: self.totals.decisions,
             fills: self.totals.fills,
@@ -286,7 +286,7 @@ impl Run {
 
     /// Counts of what the run did so far.
     #[must_use]
-    pub fn totals(&self) -> Totals {
+    pub fn totals(&self) -> RunTotals {
         self.totals
     }
 
@@ -317,8 +317,8 @@ impl Run {
         callback: Callback,
         time: UnixNanos,
         fault: StrategyFault,
-        ports: &mut Ports<'_, S, V, J, C>,
-    ) -> Result<Progress, RunError<J::Error>>
+        ports: &mut RunPorts<'_, S, V, J, C>,
+    ) -> Result<RunProgress, RunError<J::Error>>
     where
         V: Venue,
         J: Journal,
@@ -341,7 +341,7 @@ impl Run {
         record.encode(&self.room.digested, &mut self.room.body);
         let receipt = self.append(ports.journal, true)?;
         self.release(&receipt, ports.venue)?;
-        Ok(Progress::Faulted)
+        Ok(RunProgress::Faulted)
     }
 
     /// Appends the record in the room.
@@ -393,14 +393,14 @@ impl Run {
         intent: Intent,
         warming_up: bool,
         approved_on_bar: u32,
-    ) -> Result<Approved, Code> {
+    ) -> Result<Approved, OrderCode> {
         let situation = self.situation(warming_up, approved_on_bar);
         self.gate.review(intent, &situation)
     }
 
     /// What the gate looks at.
-    fn situation(&self, warming_up: bool, approved_on_bar: u32) -> Situation<'_> {
-        Situation {
+    fn situation(&self, warming_up: bool, approved_on_bar: u32) -> RiskContext<'_> {
+        RiskContext {
             instruments: &self.instruments,
             account: &self.account,
             working: &self.working,

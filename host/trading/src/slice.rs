@@ -5,7 +5,7 @@
 use alloc::vec::Vec;
 
 use crate::bar::ClosedBar;
-use crate::corporate::{ActionError, CorporateAction};
+use crate::corporate::{CorporateAction, CorporateActionError};
 use crate::instrument::InstrumentId;
 use crate::time::UnixNanos;
 
@@ -36,7 +36,7 @@ pub enum SliceError {
     },
     /// The corporate action does not hold.
     #[error(transparent)]
-    Action(#[from] ActionError),
+    Action(#[from] CorporateActionError),
 }
 
 impl Slice {
@@ -76,7 +76,7 @@ impl Slice {
     ///
     /// Returns [`SliceError::Action`] if its values do not hold.
     pub fn add_action(&mut self, action: CorporateAction) -> Result<(), SliceError> {
-        action.check()?;
+        action.check_values()?;
         let place = self.actions.partition_point(|one| *one <= action);
         self.actions.insert(place, action);
         Ok(())

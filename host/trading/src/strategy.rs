@@ -161,14 +161,14 @@ impl StrategyFault {
 
 /// Why a callback gave no answer.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum CallError {
+pub enum CallbackError {
     /// The guest is at fault: journaled, and final for it.
     Fault(StrategyFault),
     /// The host is: no verdict on the strategy, the run ends without a closing record.
     Host(String),
 }
 
-impl From<Fault> for CallError {
+impl From<Fault> for CallbackError {
     fn from(fault: Fault) -> Self {
         Self::Fault(StrategyFault::new(fault))
     }
@@ -180,20 +180,20 @@ pub trait Strategy {
     ///
     /// # Errors
     ///
-    /// Returns [`CallError`] if the guest is at fault or the host cannot go on.
+    /// Returns [`CallbackError`] if the guest is at fault or the host cannot go on.
     fn on_bar(
         &mut self,
         bar: &BarView,
         account: &AccountView<'_>,
         requests: &mut Vec<Request>,
-    ) -> Result<(), CallError>;
+    ) -> Result<(), CallbackError>;
 
     /// Tells of a fill.
     ///
     /// # Errors
     ///
     /// As [`Strategy::on_bar`].
-    fn on_fill(&mut self, fill: &Fill, account: &AccountView<'_>) -> Result<(), CallError>;
+    fn on_fill(&mut self, fill: &Fill, account: &AccountView<'_>) -> Result<(), CallbackError>;
 
     /// Tells what became of an order, other than a fill; `time` is the slice's close time.
     ///
@@ -205,7 +205,7 @@ pub trait Strategy {
         event: &OrderEvent,
         time: UnixNanos,
         account: &AccountView<'_>,
-    ) -> Result<(), CallError>;
+    ) -> Result<(), CallbackError>;
 
     /// Tells of a corporate action, before the first bar of its ex-date. The account has it
     /// already.
@@ -217,7 +217,7 @@ pub trait Strategy {
         &mut self,
         action: &CorporateAction,
         account: &AccountView<'_>,
-    ) -> Result<(), CallError>;
+    ) -> Result<(), CallbackError>;
 
     /// Fuel used by all callbacks since the last call of this function. A circumstance, never
     /// part of a decision.

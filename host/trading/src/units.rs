@@ -114,14 +114,14 @@ impl BasisPoints {
 
     /// This share of `amount`, rounded half to even, or `None` when it does not fit.
     #[must_use]
-    pub fn of(self, amount: i128) -> Option<i128> {
+    pub fn share_of(self, amount: i128) -> Option<i128> {
         decimal::divide_half_even(amount.checked_mul(i128::from(self.0))?, BPS_DENOMINATOR)
     }
 
     /// What a sum of amount x nanoseconds comes to at this yearly rate, actual/365, rounded half to
     /// even; `None` when it does not fit.
     #[must_use]
-    pub fn of_year(self, amount_nanos: i128) -> Option<i128> {
+    pub fn yearly_share_of(self, amount_nanos: i128) -> Option<i128> {
         let year = i128::from(DAY_NANOS).checked_mul(365)?;
         let (mut rate, mut one) = (i128::from(self.0), BPS_DENOMINATOR.checked_mul(year)?);
         // In lowest terms, so that usual rates leave room for large amounts.
@@ -136,7 +136,7 @@ impl BasisPoints {
 
     /// This share of `amount`, rounded down, or `None` when it does not fit.
     #[must_use]
-    pub fn of_rounded_down(self, amount: i128) -> Option<i128> {
+    pub fn share_of_rounded_down(self, amount: i128) -> Option<i128> {
         amount
             .checked_mul(i128::from(self.0))?
             .checked_div_euclid(BPS_DENOMINATOR)

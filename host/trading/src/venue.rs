@@ -3,18 +3,18 @@
 
 pub mod books;
 pub mod matching;
+pub mod recorded_broker;
+pub mod recorded_venue;
 mod resting;
 mod sessions;
 pub mod simulated;
-pub mod told;
-pub mod withheld;
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::execution::Delivery;
 use crate::plan::Released;
-use crate::record::Stop;
+use crate::record::RunStop;
 use crate::slice::Slice;
 use crate::strategy::AccountView;
 
@@ -38,7 +38,7 @@ pub trait Venue {
         &mut self,
         _slice: &Slice,
         _account: &AccountView<'_>,
-    ) -> Result<Option<Stop>, VenueError> {
+    ) -> Result<Option<RunStop>, VenueError> {
         Ok(None)
     }
 

@@ -11,7 +11,7 @@ use counterfoil_journal::frame::Frame;
 use counterfoil_journal::hash::{Hash, leaf_hash};
 use counterfoil_trading::record::{
     KIND_CLOSE, KIND_DECISION, KIND_FAULT, KIND_MARGIN_CALL, KIND_OPEN, KIND_REFUSED, KIND_STOP,
-    kind_of,
+    record_kind,
 };
 
 use crate::chunk::{JournalChunk, body_of};
@@ -133,7 +133,7 @@ impl ChainCheck {
             }
             Err(error) => return Err(self.found(Some(chunk), index, error.into())),
         };
-        let kind = match kind_of(body) {
+        let kind = match record_kind(body) {
             Ok(kind) => kind,
             Err(error) => return Err(self.found(Some(chunk), index, error.into())),
         };

@@ -4,7 +4,7 @@
 use counterfoil_trading::corporate::CorporateAction;
 use counterfoil_trading::execution::Delivery;
 use counterfoil_trading::record::deliveries::encode_action;
-use counterfoil_trading::record::{Commitment, Decision, Record};
+use counterfoil_trading::record::{DataCommitment, DecisionRecord, RunRecord};
 use counterfoil_trading::time::UnixNanos;
 use sha2::{Digest as _, Sha256};
 
@@ -24,7 +24,7 @@ pub(crate) struct BarTally {
 #[derive(Debug)]
 struct InstrumentTally {
     symbol: String,
-    promised: Option<Commitment>,
+    promised: Option<DataCommitment>,
     bars: u64,
     closes: Option<(UnixNanos, UnixNanos)>,
     sha: Sha256,
@@ -63,20 +63,23 @@ impl BarTally {
     }
 
     /// Counts one record.
-    pub(crate) fn add(&mut self, record: &Record) {
-        self.is_closed = matches!(record, Record::Close(_));
+    pub(crate) fn add(&mut self, record: &RunRecord) {
+        self.is_closed = matches!(record, RunRecord::Close(_));
         match record {
-            Record::Decision(decision) => self.bar(decision),
+            RunRecord::Decision(decision) => self.bar(decision),
             // What a stopped run left out is in the feed, not in the journal.
-            Record::Fault(_) | Record::Stop(_) => self.is_faulted = true,
-            Record::Deliveries(all) => {
+            RunRecord::Fault(_) | RunRecord::Stop(_) => self.is_faulted = true,
+            RunRecord::Deliveries(all) => {
                 for delivery in &all.deliveries {
                     if let Delivery::Action(applied) = delivery {
                         self.action(&applied.action);
                     }
                 }
             }
-            Record::Open(_) | Record::Close(_) | Record::Refused(_) | Record::MarginCall(_) => {}
+            RunRecord::Open(_)
+            | RunRecord::Close(_)
+            | RunRecord::Refused(_)
+            | RunRecord::MarginCall(_) => {}
         }
     }
 
@@ -85,7 +88,7 @@ impl BarTally {
         self.is_closed
     }
 
-    fn bar(&mut self, decision: &Decision) {
+    fn bar(&mut self, decision: &DecisionRecord) {
         let bar = decision.bar.get();
         let Some(counted) = self.instruments.get_mut(bar.instrument.index()) else {
             // The re-run names a bar of an unknown instrument.

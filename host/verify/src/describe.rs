@@ -3,12 +3,13 @@
 use core::fmt::Write as _;
 
 use counterfoil_trading::bar::ClosedBar;
-use counterfoil_trading::corporate::ActionKind;
+use counterfoil_trading::corporate::CorporateActionKind;
 use counterfoil_trading::execution::{AppliedAction, BorrowFee, Delivery, Fill, OrderEvent};
 use counterfoil_trading::instrument::{Instrument, InstrumentId};
 use counterfoil_trading::order::{ClientOrderId, Intent, Order, OrderType, Request, TimeInForce};
 use counterfoil_trading::record::{
-    Close, Decision, Deliveries, FaultAction, FaultRecord, MarginCall, Record, StopRecord, Verdict,
+    CloseRecord, DecisionRecord, DeliveriesRecord, FaultAction, FaultRecord, MarginCallRecord,
+    RiskVerdict, RunRecord, StopRecord,
 };
 use counterfoil_trading::units::{Price, Quantity};
 
@@ -16,16 +17,16 @@ use counterfoil_base::text::harmless_line;
 
 /// The name of a record's kind.
 #[must_use]
-pub const fn kind_name(record: &Record) -> &'static str {
+pub const fn kind_name(record: &RunRecord) -> &'static str {
     match record {
-        Record::Open(_) => "open",
-        Record::Deliveries(_) => "deliveries",
-        Record::Decision(_) => "decision",
-        Record::Fault(_) => "fault",
-        Record::Stop(_) => "stop",
-        Record::Close(_) => "close",
-        Record::Refused(_) => "refused-input",
-        Record::MarginCall(_) => "margin-call",
+        RunRecord::Open(_) => "open",
+        RunRecord::Deliveries(_) => "deliveries",
+        RunRecord::Decision(_) => "decision",
+        RunRecord::Fault(_) => "fault",
+        RunRecord::Stop(_) => "stop",
+        RunRecord::Close(_) => "close",
+        RunRecord::Refused(_) => "refused-input",
+        RunRecord::MarginCall(_) => "margin-call",
     }
 }
 
@@ -44,21 +45,21 @@ impl<'a> RecordDescriber<'a> {
 
     /// The record in plain words, on one line.
     #[must_use]
-    pub fn record(&self, record: &Record) -> String {
+    pub fn record(&self, record: &RunRecord) -> String {
         let text = match record {
-            Record::Open(open) => format!(
+            RunRecord::Open(open) => format!(
                 "opens execution {} of a manifest of {} bytes, written by {}",
                 open.execution,
                 open.manifest.len(),
                 open.host
             ),
-            Record::Deliveries(deliveries) => self.deliveries(deliveries),
-            Record::Decision(decision) => self.decision(decision),
-            Record::Fault(fault) => self.fault(fault),
-            Record::Stop(stop) => self.stop(stop),
-            Record::Close(close) => self.close(close),
-            Record::MarginCall(call) => self.margin_call(call),
-            Record::Refused(refused) => format!(
+            RunRecord::Deliveries(deliveries) => self.deliveries(deliveries),
+            RunRecord::Decision(decision) => self.decision(decision),
+            RunRecord::Fault(fault) => self.fault(fault),
+            RunRecord::Stop(stop) => self.stop(stop),
+            RunRecord::Close(close) => self.close(close),
+            RunRecord::MarginCall(call) => self.margin_call(call),
+            RunRecord::Refused(refused) => format!(
                 "refused an input of {} bytes: {}",
                 refused.input.len(),
                 refused.reason
@@ -107,7 +108,7 @@ impl<'a> RecordDescriber<'a> {
         )
     }
 
-    fn decision(&self, decision: &Decision) -> String {
+    fn decision(&self, decision: &DecisionRecord) -> String {
         let mut text = self.bar(&decision.bar, decision.index);
         match &decision.requests {
             None => text.push_str("; the strategy was at fault"),
@@ -149,7 +150,7 @@ impl<'a> RecordDescriber<'a> {
         text
     }
 
-    fn request(&self, request: &Request, verdict: Option<Verdict>) -> String {
+    fn request(&self, request: &Request, verdict: Option<RiskVerdict>) -> String {
         let what = match &request.intent {
             Intent::Submit(order) => self.order(order),
             Intent::Cancel(id) => format!("cancel order {}", id.0),
@@ -163,8 +164,8 @@ impl<'a> RecordDescriber<'a> {
             .map_or_else(String::new, |reason| format!(" because {reason:?}"));
         let verdict = match verdict {
             None => "without a verdict".to_owned(),
-            Some(Verdict::Approved) => "approved".to_owned(),
-            Some(Verdict::Refused(code)) => format!("refused: {}", code.text().1),
+            Some(RiskVerdict::Approved) => "approved".to_owned(),
+            Some(RiskVerdict::Refused(code)) => format!("refused: {}", code.sentence()),
         };
         format!("{what}{reason} ({verdict})")
     }
@@ -196,7 +197,7 @@ impl<'a> RecordDescriber<'a> {
         )
     }
 
-    fn deliveries(&self, deliveries: &Deliveries) -> String {
+    fn deliveries(&self, deliveries: &DeliveriesRecord) -> String {
         let mut text = format!("at {}", deliveries.time.rfc3339());
         for delivery in &deliveries.deliveries {
             text.push_str("; ");
@@ -241,15 +242,15 @@ impl<'a> RecordDescriber<'a> {
     fn action(&self, applied: &AppliedAction) -> String {
         let id = applied.action.instrument;
         let what = match &applied.action.kind {
-            ActionKind::Split { new, old } => format!("split {new} for {old}"),
-            ActionKind::Dividend { per_unit, special } => {
+            CorporateActionKind::Split { new, old } => format!("split {new} for {old}"),
+            CorporateActionKind::Dividend { per_unit, special } => {
                 let kind = if *special { "special " } else { "" };
                 format!("{kind}dividend of {per_unit}")
             }
-            ActionKind::SymbolChange { symbol } => format!("symbol change to {symbol}"),
-            ActionKind::Delisting { per_unit } => format!("delisting at {per_unit}"),
-            ActionKind::Halt { until } => format!("halt until {}", until.rfc3339()),
-            ActionKind::SessionEnd => "session end".to_owned(),
+            CorporateActionKind::SymbolChange { symbol } => format!("symbol change to {symbol}"),
+            CorporateActionKind::Delisting { per_unit } => format!("delisting at {per_unit}"),
+            CorporateActionKind::Halt { until } => format!("halt until {}", until.rfc3339()),
+            CorporateActionKind::SessionEnd => "session end".to_owned(),
         };
         format!(
             "{what} of {} from {}: position {}, cash {}",
@@ -261,7 +262,7 @@ impl<'a> RecordDescriber<'a> {
     }
 
     fn event(&self, event: &OrderEvent) -> String {
-        let why = event.code.text().1;
+        let why = event.code.sentence();
         format!(
             "order {} {}{}{why}, {} left",
             event.client_order_id.0,
@@ -296,7 +297,7 @@ impl<'a> RecordDescriber<'a> {
         )
     }
 
-    fn margin_call(&self, call: &MarginCall) -> String {
+    fn margin_call(&self, call: &MarginCallRecord) -> String {
         format!(
             "at {} equity {} is below the maintenance margin {}; the host cancels [{}] and sends \
              [{}]",
@@ -313,7 +314,7 @@ impl<'a> RecordDescriber<'a> {
         orders.join(", ")
     }
 
-    fn close(&self, close: &Close) -> String {
+    fn close(&self, close: &CloseRecord) -> String {
         let positions: Vec<String> = close
             .positions
             .iter()

@@ -1,20 +1,23 @@
 //! The first part in which two records differ, by the name of the field.
 
 use counterfoil_trading::record::{
-    Close, Decision, Deliveries, FaultRecord, MarginCall, Record, StopRecord,
+    CloseRecord, DecisionRecord, DeliveriesRecord, FaultRecord, MarginCallRecord, RunRecord,
+    StopRecord,
 };
 
 use crate::describe::kind_name;
 
 /// The name of the first field that differs.
-pub(crate) fn first_difference(journal: &Record, rules: &Record) -> String {
+pub(crate) fn first_difference(journal: &RunRecord, rules: &RunRecord) -> String {
     let field = match (journal, rules) {
-        (Record::Decision(one), Record::Decision(other)) => decision(one, other),
-        (Record::Deliveries(one), Record::Deliveries(other)) => return deliveries(one, other),
-        (Record::Fault(one), Record::Fault(other)) => fault(one, other),
-        (Record::Stop(one), Record::Stop(other)) => stop(one, other),
-        (Record::Close(one), Record::Close(other)) => close(one, other),
-        (Record::MarginCall(one), Record::MarginCall(other)) => margin_call(one, other),
+        (RunRecord::Decision(one), RunRecord::Decision(other)) => decision(one, other),
+        (RunRecord::Deliveries(one), RunRecord::Deliveries(other)) => {
+            return deliveries(one, other);
+        }
+        (RunRecord::Fault(one), RunRecord::Fault(other)) => fault(one, other),
+        (RunRecord::Stop(one), RunRecord::Stop(other)) => stop(one, other),
+        (RunRecord::Close(one), RunRecord::Close(other)) => close(one, other),
+        (RunRecord::MarginCall(one), RunRecord::MarginCall(other)) => margin_call(one, other),
         (one, other) => {
             return format!(
                 "kind of record ({} or {})",
@@ -31,7 +34,7 @@ fn first(fields: &[(&'static str, bool)]) -> Option<&'static str> {
     differs.map(|(name, _)| *name)
 }
 
-fn decision(one: &Decision, other: &Decision) -> Option<&'static str> {
+fn decision(one: &DecisionRecord, other: &DecisionRecord) -> Option<&'static str> {
     let (by, with) = (&one.circumstances, &other.circumstances);
     first(&[
         ("bar", one.bar == other.bar),
@@ -47,7 +50,7 @@ fn decision(one: &Decision, other: &Decision) -> Option<&'static str> {
     ])
 }
 
-fn deliveries(one: &Deliveries, other: &Deliveries) -> String {
+fn deliveries(one: &DeliveriesRecord, other: &DeliveriesRecord) -> String {
     if one.time != other.time {
         return "time".to_owned();
     }
@@ -84,7 +87,7 @@ fn stop(one: &StopRecord, other: &StopRecord) -> Option<&'static str> {
     ])
 }
 
-fn margin_call(one: &MarginCall, other: &MarginCall) -> Option<&'static str> {
+fn margin_call(one: &MarginCallRecord, other: &MarginCallRecord) -> Option<&'static str> {
     first(&[
         ("time", one.time == other.time),
         ("equity", one.equity == other.equity),
@@ -95,7 +98,7 @@ fn margin_call(one: &MarginCall, other: &MarginCall) -> Option<&'static str> {
     ])
 }
 
-fn close(one: &Close, other: &Close) -> Option<&'static str> {
+fn close(one: &CloseRecord, other: &CloseRecord) -> Option<&'static str> {
     first(&[
         ("reason", one.reason == other.reason),
         ("decisions", one.decisions == other.decisions),

@@ -6,7 +6,7 @@ use core::fmt;
 use counterfoil_journal::entry::{self, EntryError};
 use counterfoil_journal::key::{VerifierKey, VerifierKeyError};
 use counterfoil_journal::proof::{TlogProof, TlogProofError};
-use counterfoil_trading::cbor::{CborError, Reader};
+use counterfoil_trading::cbor::{CborError, CborReader};
 use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};
 
@@ -81,7 +81,7 @@ pub fn verify_ledger_proof(bytes: &[u8], key: &PublicKey) -> Result<ProvedAct, L
     let log: VerifierKey = log_key(key, origin)?;
     let proved = proof.verify(&[log], &[])?;
     let (_, body) = entry::split(proved.entry, proved.index)?;
-    let mut reader = Reader::new(body);
+    let mut reader = CborReader::new(body);
     // The signature covers the bytes, not their meaning: a record of another shape must not be read as this one.
     reader.array_of(7, "a record of seven items")?;
     let found = reader.u64()?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
-use counterfoil_trading::record::{Open, Record};
+use counterfoil_trading::record::{OpenRecord, RunRecord};
 
 use crate::describe::{RecordDescriber, kind_name};
 use crate::finding::{Finding, FindingCause};
@@ -16,7 +16,7 @@ use counterfoil_journal::public_key::PublicKey;
 /// What the first record says, once it holds.
 #[derive(Clone, Debug)]
 pub(crate) struct OpenedJournal {
-    pub(crate) open: Open,
+    pub(crate) open: OpenRecord,
     pub(crate) manifest: Manifest,
     pub(crate) setup: RunSetup,
     pub(crate) run_id: [u8; 32],
@@ -30,7 +30,7 @@ impl OpenedJournal {
         Self::read(body, key).map_err(|cause| {
             Box::new(Finding {
                 index: 0,
-                kind: Record::decode(body).ok().as_ref().map(kind_name),
+                kind: RunRecord::decode(body).ok().as_ref().map(kind_name),
                 instrument: None,
                 close_time: None,
                 cause,
@@ -39,7 +39,7 @@ impl OpenedJournal {
     }
 
     fn read(body: &[u8], key: &PublicKey) -> Result<Self, FindingCause> {
-        let Record::Open(open) = Record::decode(body)? else {
+        let RunRecord::Open(open) = RunRecord::decode(body)? else {
             return Err(FindingCause::NotOpen);
         };
         let mut canonical = Vec::new();
@@ -73,7 +73,7 @@ pub(crate) fn origin(run_id: &[u8; 32], execution: u64) -> String {
 }
 
 /// A snapshot run has one commitment for each instrument, in sequence; a feed has none.
-fn check_commitments(open: &Open, manifest: &Manifest) -> Result<(), FindingCause> {
+fn check_commitments(open: &OpenRecord, manifest: &Manifest) -> Result<(), FindingCause> {
     let fits = match (&manifest.data, &open.commitments) {
         (DataSource::Snapshot { .. }, Some(commitments)) => {
             let promised = commitments.iter().map(|one| &one.symbol);
@@ -101,18 +101,20 @@ impl InstrumentNames {
         body: Option<&[u8]>,
         cause: FindingCause,
     ) -> Box<Finding> {
-        let record = body.and_then(|body| Record::decode(body).ok());
+        let record = body.and_then(|body| RunRecord::decode(body).ok());
         let (instrument, close_time) = match &record {
-            Some(Record::Decision(decision)) => {
+            Some(RunRecord::Decision(decision)) => {
                 let bar = decision.bar.get();
                 let symbol = self.describe().symbol(bar.instrument);
                 (Some(symbol), Some(bar.close_time))
             }
-            Some(Record::Deliveries(deliveries)) => (None, Some(deliveries.time)),
-            Some(Record::Fault(fault)) => (None, Some(fault.time)),
-            Some(Record::Stop(stop)) => (None, Some(stop.time)),
-            Some(Record::MarginCall(call)) => (None, Some(call.time)),
-            Some(Record::Open(_) | Record::Close(_) | Record::Refused(_)) | None => (None, None),
+            Some(RunRecord::Deliveries(deliveries)) => (None, Some(deliveries.time)),
+            Some(RunRecord::Fault(fault)) => (None, Some(fault.time)),
+            Some(RunRecord::Stop(stop)) => (None, Some(stop.time)),
+            Some(RunRecord::MarginCall(call)) => (None, Some(call.time)),
+            Some(RunRecord::Open(_) | RunRecord::Close(_) | RunRecord::Refused(_)) | None => {
+                (None, None)
+            }
         };
         Box::new(Finding {
             index,

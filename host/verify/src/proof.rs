@@ -8,7 +8,7 @@ use counterfoil_journal::proof::{TlogProof, TlogProofError};
 use counterfoil_trading::cbor::CborError;
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::{Manifest, ManifestError};
-use counterfoil_trading::record::Record;
+use counterfoil_trading::record::RunRecord;
 use serde_json::{Value, json};
 
 use crate::describe::{RecordDescriber, kind_name};
@@ -52,7 +52,7 @@ pub struct ProvedRecord {
     pub root: [u8; 32],
     /// The name of the record's kind.
     pub kind: &'static str,
-    pub record: Record,
+    pub record: RunRecord,
     /// The record in plain words; scaled and named if the manifest was handed in.
     pub text: String,
 }
@@ -79,16 +79,16 @@ pub fn verify_proof(
     // From here on the entry is what the log signed; before, not even the origin was more than a claim.
     let proved = proof.verify(&[log_key(key, origin)?], &[])?;
     let (_, body) = entry::split(proved.entry, proved.index)?;
-    let record = Record::decode(body)?;
+    let record = RunRecord::decode(body)?;
     let own = match &record {
-        Record::Open(open) => Some(open.manifest.as_str()),
-        Record::Deliveries(_)
-        | Record::Decision(_)
-        | Record::Fault(_)
-        | Record::Close(_)
-        | Record::Refused(_)
-        | Record::Stop(_)
-        | Record::MarginCall(_) => manifest,
+        RunRecord::Open(open) => Some(open.manifest.as_str()),
+        RunRecord::Deliveries(_)
+        | RunRecord::Decision(_)
+        | RunRecord::Fault(_)
+        | RunRecord::Close(_)
+        | RunRecord::Refused(_)
+        | RunRecord::Stop(_)
+        | RunRecord::MarginCall(_) => manifest,
     };
     let instruments = own.map_or_else(|| Ok(Vec::new()), |text| instruments(text, &run_id))?;
     let checkpoint = &proved.cosigned.checkpoint;

@@ -5,7 +5,7 @@ mod text;
 
 use counterfoil_journal::checkpoint::Checkpoint;
 use counterfoil_trading::manifest::Manifest;
-use counterfoil_trading::record::Close;
+use counterfoil_trading::record::CloseRecord;
 use counterfoil_trading::time::UnixNanos;
 
 use crate::finding::Finding;
@@ -101,7 +101,7 @@ pub struct VerifyReport {
     /// The decision digest of all records, if the re-run reached the end.
     pub decision_digest: Option<[u8; 32]>,
     /// The closing record, if there is one and the re-run reached it.
-    pub closed: Option<Close>,
+    pub closed: Option<CloseRecord>,
     /// The bars decided, by instrument; empty if they were not counted.
     pub bars: Vec<BarsSeen>,
     /// All findings, the one with the lowest index first.

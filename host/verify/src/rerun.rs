@@ -7,16 +7,16 @@ mod script;
 
 use std::collections::VecDeque;
 
-use counterfoil_trading::digest::DecisionDigest;
+use counterfoil_trading::decision_digest::DecisionDigest;
 use counterfoil_trading::execution::Delivery;
 use counterfoil_trading::record::{
-    Callback, Close, Decision, Deliveries, FaultRecord, Record, StopRecord,
+    Callback, CloseRecord, DecisionRecord, DeliveriesRecord, FaultRecord, RunRecord, StopRecord,
 };
-use counterfoil_trading::run::{NoClock, Ports, RecordedTimes, Run, RunError};
+use counterfoil_trading::run::{NoClock, RecordedTimes, Run, RunError, RunPorts};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::strategy::StrategyFault;
 use counterfoil_trading::time::UnixNanos;
-use counterfoil_trading::venue::withheld::Withheld;
+use counterfoil_trading::venue::recorded_venue::RecordedVenue;
 
 use crate::finding::{Finding, FindingCause};
 use crate::opened::{InstrumentNames, OpenedJournal};
@@ -25,7 +25,7 @@ use script::RecordedStrategy;
 
 /// What is plugged into the path.
 type AuditPorts<'a, 'b> =
-    Ports<'a, RecordedStrategy, Withheld, RecordComparison<'b>, RecordedTimes<NoClock>>;
+    RunPorts<'a, RecordedStrategy, RecordedVenue, RecordComparison<'b>, RecordedTimes<NoClock>>;
 
 /// The most bytes of records in one slice: a million deliveries, more than the most instruments,
 /// working orders and requests together can cause. Beyond it a journal is refused unread.
@@ -44,7 +44,7 @@ enum RerunState {
 pub(crate) struct Rerunner {
     names: InstrumentNames,
     run: Run,
-    venue: Withheld,
+    venue: RecordedVenue,
     instruments: usize,
     state: RerunState,
     digest: DecisionDigest,
@@ -56,7 +56,7 @@ pub(crate) struct Rerunner {
     time: Option<UnixNanos>,
     /// The first record that cannot be derived, and why.
     pub(crate) underived: Option<(u64, String)>,
-    pub(crate) closed: Option<Close>,
+    pub(crate) closed: Option<CloseRecord>,
 }
 
 impl Rerunner {
@@ -65,7 +65,7 @@ impl Rerunner {
         Self {
             names: opened.names.clone(),
             run: Run::new(setup),
-            venue: Withheld::new(setup),
+            venue: RecordedVenue::new(setup),
             instruments: setup.instruments.len(),
             state: RerunState::Running,
             digest: DecisionDigest::default(),
@@ -84,12 +84,12 @@ impl Rerunner {
         &mut self,
         index: u64,
         body: &[u8],
-        record: Record,
+        record: RunRecord,
     ) -> Result<(), Box<Finding>> {
         let found = |cause| self.names.finding(index, Some(body), cause);
         match record {
-            Record::Open(_) => Err(found(FindingCause::OpenAgain)),
-            Record::Refused(refused) => {
+            RunRecord::Open(_) => Err(found(FindingCause::OpenAgain)),
+            RunRecord::Refused(refused) => {
                 let mut canonical = Vec::new();
                 refused.encode(&mut canonical);
                 if self.state != RerunState::Running {
@@ -101,27 +101,27 @@ impl Rerunner {
                     Err(found(FindingCause::NotCanonical))
                 }
             }
-            Record::Close(close) => {
+            RunRecord::Close(close) => {
                 if self.state == RerunState::Closed {
                     return Err(found(FindingCause::AfterEnd));
                 }
                 self.step()?;
                 self.close(index, body, close)
             }
-            Record::Deliveries(_)
-            | Record::MarginCall(_)
-            | Record::Decision(_)
-            | Record::Fault(_)
-            | Record::Stop(_)
+            RunRecord::Deliveries(_)
+            | RunRecord::MarginCall(_)
+            | RunRecord::Decision(_)
+            | RunRecord::Fault(_)
+            | RunRecord::Stop(_)
                 if self.state != RerunState::Running =>
             {
                 Err(found(FindingCause::AfterEnd))
             }
-            Record::Deliveries(deliveries) => self.deliveries(index, body, &deliveries),
-            Record::MarginCall(call) => self.ahead_of_bars(index, body, call.time),
-            Record::Decision(decision) => self.decision(index, body, decision),
-            Record::Fault(fault) => self.fault(index, body, fault),
-            Record::Stop(stop) => self.stop(index, body, stop),
+            RunRecord::Deliveries(deliveries) => self.deliveries(index, body, &deliveries),
+            RunRecord::MarginCall(call) => self.ahead_of_bars(index, body, call.time),
+            RunRecord::Decision(decision) => self.decision(index, body, decision),
+            RunRecord::Fault(fault) => self.fault(index, body, fault),
+            RunRecord::Stop(stop) => self.stop(index, body, stop),
         }
     }
 
@@ -137,7 +137,7 @@ impl Rerunner {
         &mut self,
         index: u64,
         body: &[u8],
-        one: &Deliveries,
+        one: &DeliveriesRecord,
     ) -> Result<(), Box<Finding>> {
         // Fuel is recorded once for all deliveries of a slice, in the first record; later ones would overwrite it with 0.
         let is_first = self.time != Some(one.time) || !self.slice.bars().is_empty();
@@ -146,7 +146,7 @@ impl Rerunner {
             self.script.set_deliveries_fuel(one.fuel);
         }
         // That something was not sent is an input too, and so is what a broker said.
-        self.venue.expect(&one.deliveries);
+        self.venue.load_deliveries(&one.deliveries);
         // A corporate action is an input of the run that stands in no other record.
         for delivery in &one.deliveries {
             let Delivery::Action(applied) = delivery else {
@@ -184,7 +184,12 @@ impl Rerunner {
         Ok(())
     }
 
-    fn decision(&mut self, index: u64, body: &[u8], one: Decision) -> Result<(), Box<Finding>> {
+    fn decision(
+        &mut self,
+        index: u64,
+        body: &[u8],
+        one: DecisionRecord,
+    ) -> Result<(), Box<Finding>> {
         let bar = one.bar.get();
         if self.time != Some(bar.close_time) {
             self.step()?;
@@ -262,7 +267,7 @@ impl Rerunner {
         Ok(())
     }
 
-    fn close(&mut self, index: u64, body: &[u8], close: Close) -> Result<(), Box<Finding>> {
+    fn close(&mut self, index: u64, body: &[u8], close: CloseRecord) -> Result<(), Box<Finding>> {
         self.bodies.push(index, body);
         let digest = self.digest.clone();
         self.play(|run, _, ports| run.close(&digest, ports.journal))?;
@@ -306,7 +311,7 @@ impl Rerunner {
         act: impl FnOnce(&mut Run, &Slice, &mut AuditPorts<'_, '_>) -> Result<T, RunError<Differs>>,
     ) -> Result<(), Box<Finding>> {
         let mut compare = RecordComparison::new(&self.bodies, &mut self.digest);
-        let mut ports = Ports {
+        let mut ports = RunPorts {
             strategy: &mut self.script,
             venue: &mut self.venue,
             journal: &mut compare,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
-use counterfoil_trading::record::Record;
+use counterfoil_trading::record::RunRecord;
 
 use crate::chain::{ChainCheck, CheckedChain, first_body};
 use crate::chunk::{ChunkReader, JournalChunk, JournalEnd, body_of};
@@ -178,7 +178,7 @@ impl<'a> JournalWalk<'a> {
             let Some(body) = body_of(entry, index) else {
                 return;
             };
-            let record = match Record::decode(body) {
+            let record = match RunRecord::decode(body) {
                 Ok(record) => record,
                 Err(error) => {
                     let names = &self.opened.names;

@@ -10,10 +10,12 @@
 mod common;
 
 use common::{Plan, bars, key, manifest, run, seal, signer, snapshot};
-use counterfoil_trading::digest::DecisionDigest;
+use counterfoil_trading::decision_digest::DecisionDigest;
 use counterfoil_trading::execution::Delivery;
 use counterfoil_trading::manifest::Manifest;
-use counterfoil_trading::record::{Close, Decision, Record, Verdict, deliveries, digested_part};
+use counterfoil_trading::record::{
+    CloseRecord, DecisionRecord, RiskVerdict, RunRecord, deliveries, digested_part,
+};
 use counterfoil_trading::units::{Money, Price, Quantity};
 use counterfoil_verify::{
     Completeness, FindingCause, Integrity, Rerun, VerifyOptions, VerifyReport, verify_journal,
@@ -41,9 +43,9 @@ fn forged(manifest: &Manifest, mut bodies: Vec<Vec<u8>>) -> VerifyReport {
         }
     }
     let last = bodies.last_mut().unwrap();
-    if let Ok(Record::Close(close)) = Record::decode(last) {
+    if let Ok(RunRecord::Close(close)) = RunRecord::decode(last) {
         last.clear();
-        Close {
+        CloseRecord {
             decision_digest: digest.value(),
             ..close
         }
@@ -53,7 +55,7 @@ fn forged(manifest: &Manifest, mut bodies: Vec<Vec<u8>>) -> VerifyReport {
     verify_journal(&bytes[..], &key(), VerifyOptions::default()).unwrap()
 }
 
-fn encoded(decision: &Decision) -> Vec<u8> {
+fn encoded(decision: &DecisionRecord) -> Vec<u8> {
     let (mut digested, mut body) = (Vec::new(), Vec::new());
     decision.encode_digested(&mut digested);
     decision.encode(&digested, &mut body);
@@ -62,10 +64,10 @@ fn encoded(decision: &Decision) -> Vec<u8> {
 
 /// The forged decision's finding: its record, and the field.
 #[track_caller]
-fn check_decision(change: impl Fn(&mut Decision) -> bool, expect: &str) {
+fn check_decision(change: impl Fn(&mut DecisionRecord) -> bool, expect: &str) {
     let (manifest, mut bodies) = honest();
     for (index, body) in bodies.iter_mut().enumerate() {
-        let Ok(Record::Decision(mut decision)) = Record::decode(body) else {
+        let Ok(RunRecord::Decision(mut decision)) = RunRecord::decode(body) else {
             continue;
         };
         if index < 20 || !change(&mut decision) {
@@ -129,8 +131,8 @@ fn a_signed_forgery_of_a_decision_is_named_with_both_sides() {
     );
     check_decision(
         |one| match one.verdicts.first_mut() {
-            Some(verdict @ Verdict::Refused(_)) => {
-                *verdict = Verdict::Approved;
+            Some(verdict @ RiskVerdict::Refused(_)) => {
+                *verdict = RiskVerdict::Approved;
                 true
             }
             _ => false,
@@ -164,7 +166,7 @@ fn a_signed_forgery_of_a_fill_is_named_with_both_sides() {
     let (manifest, bodies) = honest();
     let mut caught = 0;
     for index in 0..bodies.len() {
-        let Ok(Record::Deliveries(mut one)) = Record::decode(&bodies[index]) else {
+        let Ok(RunRecord::Deliveries(mut one)) = RunRecord::decode(&bodies[index]) else {
             continue;
         };
         let fill = one
@@ -196,11 +198,11 @@ fn a_signed_forgery_of_a_fill_is_named_with_both_sides() {
 fn a_signed_forgery_of_the_closing_record_is_named() {
     let (manifest, mut bodies) = honest();
     let last = bodies.last_mut().unwrap();
-    let Ok(Record::Close(close)) = Record::decode(last) else {
+    let Ok(RunRecord::Close(close)) = RunRecord::decode(last) else {
         panic!("no closing record");
     };
     last.clear();
-    Close {
+    CloseRecord {
         equity: Money(close.equity.0 + 1),
         ..close
     }
@@ -304,7 +306,7 @@ fn a_bar_cut_out_of_the_records_alone_is_named_twice_over() {
     let place = bodies
         .iter()
         .position(
-            |body| matches!(Record::decode(body), Ok(Record::Decision(one)) if one.index == 20),
+            |body| matches!(RunRecord::decode(body), Ok(RunRecord::Decision(one)) if one.index == 20),
         )
         .unwrap();
     bodies.remove(place);

@@ -15,7 +15,7 @@ use counterfoil_journal::inclusion::inclusion_proof;
 use counterfoil_journal::proof::TlogProof;
 use counterfoil_journal::tree::Tree;
 use counterfoil_trading::manifest::Manifest;
-use counterfoil_trading::record::{Open, Record};
+use counterfoil_trading::record::{OpenRecord, RunRecord};
 use counterfoil_verify::verify_proof;
 
 fn program(folder: &Path, arguments: &str) -> (Option<i32>, String) {
@@ -154,13 +154,13 @@ fn what_a_journal_says_cannot_drive_the_readers_terminal() {
     let (mut manifest, mut bodies) = journal();
     let evil = "\u{1b}[2J\u{7f}\u{9b}31m\nintegrity:    intact";
     evil.clone_into(&mut manifest.instruments[0].symbol);
-    let Ok(Record::Open(open)) = Record::decode(&bodies[0]) else {
+    let Ok(RunRecord::Open(open)) = RunRecord::decode(&bodies[0]) else {
         panic!("no open record");
     };
     let mut commitments = open.commitments.unwrap();
     evil.clone_into(&mut commitments[0].symbol);
     bodies[0].clear();
-    Open {
+    OpenRecord {
         manifest: manifest.canonical().unwrap(),
         host: evil.to_owned(),
         commitments: Some(commitments),

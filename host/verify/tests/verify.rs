@@ -10,11 +10,11 @@ use common::{
 use counterfoil_journal::frame::MAGIC;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
-use counterfoil_trading::corporate::{ActionKind, CorporateAction};
+use counterfoil_trading::corporate::{CorporateAction, CorporateActionKind};
 use counterfoil_trading::execution::Delivery;
 use counterfoil_trading::instrument::InstrumentId;
 use counterfoil_trading::manifest::Manifest;
-use counterfoil_trading::record::{Record, RefusedInput, deliveries};
+use counterfoil_trading::record::{RefusedInput, RunRecord, deliveries};
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use counterfoil_trading::units::Money;
 use counterfoil_verify::{
@@ -92,8 +92,8 @@ fn a_run_that_a_fault_ended_is_complete_up_to_its_closing_record() {
             let report = verify(&seal(&bodies, &manifest, &signer()));
             check_good(&report, &format!("{fails:?} {call} {instruments}"));
             assert!(matches!(
-                Record::decode(&bodies[bodies.len() - 2]),
-                Ok(Record::Fault(_))
+                RunRecord::decode(&bodies[bodies.len() - 2]),
+                Ok(RunRecord::Fault(_))
             ));
             assert_eq!(report.rerun, Rerun::Agrees);
         }
@@ -295,7 +295,7 @@ fn hostile_bytes_never_panic() {
         }
         if hostile
             .iter()
-            .any(|body| counterfoil_trading::record::kind_of(body).is_err())
+            .any(|body| counterfoil_trading::record::record_kind(body).is_err())
         {
             continue;
         }
@@ -332,24 +332,24 @@ fn actions() -> Vec<CorporateAction> {
     let per_unit = Money(1_500_000_000);
     let special = true;
     vec![
-        action(0, 0, ActionKind::Dividend { per_unit, special }),
+        action(0, 0, CorporateActionKind::Dividend { per_unit, special }),
         action(
             0,
             9,
-            ActionKind::Split {
+            CorporateActionKind::Split {
                 new: 3.try_into().unwrap(),
                 old: 2.try_into().unwrap(),
             },
         ),
-        action(1, 9, ActionKind::Dividend { per_unit, special }),
+        action(1, 9, CorporateActionKind::Dividend { per_unit, special }),
         action(
             0,
             11,
-            ActionKind::Halt {
+            CorporateActionKind::Halt {
                 until: UnixNanos(13 * DAY_NANOS),
             },
         ),
-        action(1, 14, ActionKind::Delisting { per_unit }),
+        action(1, 14, CorporateActionKind::Delisting { per_unit }),
     ]
 }
 
@@ -402,7 +402,7 @@ fn an_action_that_was_changed_or_taken_out_is_found() {
     ];
     for (name, change) in changes {
         let report = with_actions(plan, |_, body| {
-            let Record::Deliveries(mut all) = Record::decode(&body).unwrap() else {
+            let RunRecord::Deliveries(mut all) = RunRecord::decode(&body).unwrap() else {
                 return body;
             };
             if all.time <= UnixNanos(9 * DAY_NANOS) {

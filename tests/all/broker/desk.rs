@@ -16,7 +16,7 @@ use counterfoil_runner::run::live::live;
 use counterfoil_runner::run::resume::{self, ResumeAttempt, ResumeDeps, ResumeOutcome};
 use counterfoil_runner::store::data_dir::Execution;
 use counterfoil_tests::world::{Ignore, World, over_a_feed, signer};
-use counterfoil_trading::gateway::LogRecord;
+use counterfoil_trading::gateway::OrderLogRecord;
 use counterfoil_trading::manifest::{BrokerEntry, DataSource, Manifest};
 use serde_json::json;
 
@@ -186,7 +186,7 @@ impl Desk {
 }
 
 /// Every record of an execution's order log.
-pub(crate) fn log(execution: &Execution) -> Vec<LogRecord> {
+pub(crate) fn log(execution: &Execution) -> Vec<OrderLogRecord> {
     let key = VerifierKey::new(&order_log::origin(execution), &signer().verifying_key());
     order_log::records(execution, &key.unwrap()).unwrap()
 }

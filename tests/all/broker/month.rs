@@ -30,9 +30,9 @@ use counterfoil_runner::run::resume::{ResumeAttempt, open};
 use counterfoil_tests::child;
 use counterfoil_tests::journals::{decisions, fills, records, verified};
 use counterfoil_tests::world::{World, project, signer};
-use counterfoil_trading::gateway::{Authorization, End, LogRecord};
+use counterfoil_trading::gateway::{OrderAuthorization, OrderLogRecord, SubmissionEnd};
 use counterfoil_trading::manifest::Manifest;
-use counterfoil_trading::record::{CloseReason, Record, StopCause, Verdict};
+use counterfoil_trading::record::{CloseReason, RiskVerdict, RunRecord, StopCause};
 use counterfoil_trading::units::Quantity;
 
 use super::desk::{Desk, at_a_broker, log, open_orders};
@@ -418,7 +418,7 @@ impl Month<'_> {
     fn outcome(&self) -> ExecutionOutcome {
         let execution = self.world.data.find(&self.run).unwrap();
         let mut all = records(&execution.journal(), &execution.origin());
-        let Some(Record::Close(close)) = all.pop() else {
+        let Some(RunRecord::Close(close)) = all.pop() else {
             panic!("the journal is open: {}", self.said());
         };
         ExecutionOutcome { execution, close }
@@ -482,7 +482,7 @@ fn check_orders(desk: &Desk, outcome: &ExecutionOutcome) {
     let mut planned: BTreeMap<u64, bool> = BTreeMap::new();
     for one in decisions(&records) {
         let requests = one.requests.iter().flatten().zip(&one.verdicts);
-        let approved = requests.filter(|(_, verdict)| **verdict == Verdict::Approved);
+        let approved = requests.filter(|(_, verdict)| **verdict == RiskVerdict::Approved);
         let notes = one.circumstances.plans.iter();
         planned.extend(
             notes
@@ -493,14 +493,14 @@ fn check_orders(desk: &Desk, outcome: &ExecutionOutcome) {
     let (mut names, mut ends) = (BTreeMap::new(), BTreeMap::new());
     for record in log(execution) {
         match record {
-            LogRecord::Spent {
+            OrderLogRecord::Spent {
                 token, venue_order, ..
             } => {
-                let token = Authorization::decode(&token).unwrap().sequence;
+                let token = OrderAuthorization::decode(&token).unwrap().sequence;
                 let name = names.entry(token).or_insert_with(|| venue_order.clone());
                 assert_eq!(*name, venue_order, "a plan has two names");
             }
-            LogRecord::Ended(one) => {
+            OrderLogRecord::Ended(one) => {
                 let before = ends.insert(one.sequence, one.end);
                 assert_eq!(before, None, "plan {} ended twice", one.sequence);
             }
@@ -509,7 +509,7 @@ fn check_orders(desk: &Desk, outcome: &ExecutionOutcome) {
     }
     assert!(ends.keys().eq(planned.keys()), "{ends:?} of {planned:?}");
     let is_there = |(token, is_order): (&u64, &bool)| {
-        (*is_order && ends[token] == End::Acknowledged).then(|| names[token].clone())
+        (*is_order && ends[token] == SubmissionEnd::Acknowledged).then(|| names[token].clone())
     };
     let mut expected: Vec<String> = planned.iter().filter_map(is_there).collect();
     let mut found: Vec<String> = desk.exchange.with(|state| {

@@ -29,7 +29,7 @@ use counterfoil_runner::run::execute::ExecutionOutcome;
 use counterfoil_runner::study::proof::{DecisionSelector, prove};
 use counterfoil_tests::world::{World, over_a_feed, project, public_key};
 use counterfoil_trading::manifest::{RiskEntry, canonical_json};
-use counterfoil_trading::record::kind_of;
+use counterfoil_trading::record::record_kind;
 
 /// Bodies kept of each kind of record in one journal.
 const RECORDS_OF_A_KIND_MAX: usize = 3;
@@ -131,7 +131,7 @@ fn journal(corpus: &Corpus, name: &str, outcome: &ExecutionOutcome) {
     let mut decisions = Vec::new();
     for (index, entry) in entries.iter().enumerate() {
         let body = &entry[32..];
-        let kind = usize::try_from(kind_of(body).unwrap()).unwrap();
+        let kind = usize::try_from(record_kind(body).unwrap()).unwrap();
         if kind == 2 {
             decisions.push(u64::try_from(index).unwrap());
         }

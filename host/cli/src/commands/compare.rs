@@ -5,7 +5,7 @@ use counterfoil_runner::study::compare::{DifferingBar, ProfitBreakdown, RunCompa
 use counterfoil_runner::times::show_time;
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::Manifest;
-use counterfoil_trading::record::Record;
+use counterfoil_trading::record::RunRecord;
 use counterfoil_trading::units::Money;
 use counterfoil_verify::describe::RecordDescriber;
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ fn sides(site: &DifferingBar, instruments: &[Vec<Instrument>; 2]) -> [Option<Str
     [0, 1].map(|side: usize| {
         let (_, decision) = site.decisions.get(side)?.as_ref()?;
         let describe = RecordDescriber::new(instruments.get(side)?);
-        Some(describe.record(&Record::Decision((**decision).clone())))
+        Some(describe.record(&RunRecord::Decision((**decision).clone())))
     })
 }
 

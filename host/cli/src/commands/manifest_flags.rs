@@ -38,7 +38,7 @@ pub(crate) fn manifest(
         Some(path) => serde_json::from_slice(&read_whole(path)?)
             .with_context(|| format!("invalid sandbox limits in {}", path.display()))?,
     };
-    limits.check()?;
+    limits.check_ranges()?;
     let risk = risk(flags.risk.as_deref())?;
     let engine = cli.engine(backend)?.for_limits(&limits);
     let (digest, ready) = admit::component(cli, file, &limits, &engine)?;

@@ -8,7 +8,7 @@ use counterfoil_runner::study::parity::{
     ParityReport as Found, ParityRequest, parity, parity_statement,
 };
 use counterfoil_runner::times::{parse_time, show_time};
-use counterfoil_trading::record::Record;
+use counterfoil_trading::record::RunRecord;
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use counterfoil_verify::describe::RecordDescriber;
 
@@ -101,7 +101,7 @@ fn print(found: &Found, live: &str) -> Result<()> {
     let names = [live.to_owned(), found.again.short()];
     for (name, decision) in names.iter().zip(&site.decisions) {
         let told = match decision {
-            Some((_, one)) => describe.record(&Record::Decision((**one).clone())),
+            Some((_, one)) => describe.record(&RunRecord::Decision((**one).clone())),
             None => "no such bar".to_owned(),
         };
         print_line(&format!("  {name}: {told}"));

@@ -7,7 +7,7 @@ use counterfoil_runner::times::show_time;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::Manifest;
-use counterfoil_trading::record::Record;
+use counterfoil_trading::record::RunRecord;
 use counterfoil_verify::describe::RecordDescriber;
 use serde_json::json;
 
@@ -33,7 +33,7 @@ pub(crate) fn show(
     let instruments = manifest.setup()?.instruments;
     let good = found.is_identical();
     if cli.json {
-        let side = |record: &Option<Box<Record>>| {
+        let side = |record: &Option<Box<RunRecord>>| {
             record
                 .as_ref()
                 .map(|record| RecordDescriber::new(&instruments).record(record))
@@ -125,7 +125,7 @@ fn print(what: &str, found: &Replayed, instruments: &[Instrument]) {
         ]);
         return;
     };
-    let side = |record: &Option<Box<Record>>| match record {
+    let side = |record: &Option<Box<RunRecord>>| match record {
         Some(record) => RecordDescriber::new(instruments).record(record),
         None => "no such record".to_owned(),
     };

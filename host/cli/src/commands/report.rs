@@ -13,7 +13,7 @@ use counterfoil_runner::run::inputs::snapshot_store;
 use counterfoil_runner::run::journal::{JournalReader, ReadJournalError};
 use counterfoil_runner::store::data_dir::Execution;
 use counterfoil_trading::manifest::{DataSource, Manifest};
-use counterfoil_trading::record::{Open, Record};
+use counterfoil_trading::record::{OpenRecord, RunRecord};
 use serde_json::json;
 
 use super::verify;
@@ -146,7 +146,7 @@ pub(super) fn figures(execution: &Execution) -> Result<(RunFacts, ReportFigures)
 fn begin(execution: &Execution) -> Result<(JournalReader, Manifest, FactsGatherer)> {
     let mut reader = JournalReader::open(&execution.journal())?;
     let first = reader.peek_body()?.ok_or(ReadJournalError::NotOpened)?;
-    let open = Open::decode(first).map_err(ReadJournalError::from)?;
+    let open = OpenRecord::decode(first).map_err(ReadJournalError::from)?;
     let manifest = Manifest::parse(&open.manifest)?;
     let gather = FactsGatherer::new(&manifest)?;
     Ok((reader, manifest, gather))
@@ -162,7 +162,7 @@ fn gather_all(
         let Some(body) = reader.next_body()? else {
             return Ok(());
         };
-        let record = Record::decode(body).map_err(ReadJournalError::from)?;
+        let record = RunRecord::decode(body).map_err(ReadJournalError::from)?;
         gather.record(index, &record)?;
         if index.is_multiple_of(RECORDS_PER_LOOK) {
             look(index);

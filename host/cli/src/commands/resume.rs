@@ -11,7 +11,7 @@ use counterfoil_runner::run::resume::{
 };
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::Manifest;
-use counterfoil_trading::record::Record;
+use counterfoil_trading::record::RunRecord;
 use counterfoil_verify::describe::RecordDescriber;
 use serde_json::{Value, json};
 
@@ -173,7 +173,7 @@ fn halted(
     halt: &ResumeBlocked,
     instruments: &[Instrument],
 ) -> CommandAnswer {
-    let side = |record: &Option<Box<Record>>| match record {
+    let side = |record: &Option<Box<RunRecord>>| match record {
         Some(record) => RecordDescriber::new(instruments).record(record),
         None => "no such record".to_owned(),
     };

@@ -6,7 +6,7 @@ use counterfoil_runner::store::data_dir::Execution;
 use counterfoil_runner::study::sweep::{SweepItem, sample_items};
 use counterfoil_snapshot::synthetic::resample::{BlockDraw, SampleSpec};
 use counterfoil_trading::manifest::{DataSource, Manifest};
-use counterfoil_trading::record::Close;
+use counterfoil_trading::record::CloseRecord;
 use counterfoil_trading::units::Money;
 use serde_json::{Map, Value, json};
 
@@ -33,7 +33,7 @@ pub(super) fn run(
     cli: &CliContext,
     args: &MonteCarloArgs,
     execution: &Execution,
-    close: Option<Close>,
+    close: Option<CloseRecord>,
 ) -> Result<CommandAnswer> {
     let count = args.samples.unwrap_or(SAMPLES);
     if count == 0 || count > SAMPLES_MAX {
@@ -75,7 +75,7 @@ pub(super) fn run(
 fn actual(
     execution: &Execution,
     manifest: &Manifest,
-    close: Option<Close>,
+    close: Option<CloseRecord>,
 ) -> Result<SweepOutcome> {
     let close = close.with_context(|| format!("{} has not ended", execution.short()))?;
     let (_, figures) = report::figures(execution)?;

@@ -7,7 +7,7 @@ use counterfoil_runner::run::journal::{JournalReader, ReadJournalError};
 use counterfoil_runner::store::data_dir::Execution;
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::Manifest;
-use counterfoil_trading::record::{KIND_DECISION, KIND_REFUSED, Record, kind_of};
+use counterfoil_trading::record::{KIND_DECISION, KIND_REFUSED, RunRecord, record_kind};
 use counterfoil_verify::describe::RecordDescriber;
 use serde_json::{Value, json};
 
@@ -90,7 +90,7 @@ fn summary(
 fn decisions(cli: &CliContext, execution: &Execution, instruments: &[Instrument]) -> Result<()> {
     let describe = RecordDescriber::new(instruments);
     records(cli, execution, KIND_DECISION, |index, record| {
-        let Record::Decision(decision) = record else {
+        let RunRecord::Decision(decision) = record else {
             return None;
         };
         let asked = !decision.requests.as_ref().is_some_and(Vec::is_empty);
@@ -106,7 +106,7 @@ fn decisions(cli: &CliContext, execution: &Execution, instruments: &[Instrument]
 /// Prints each refused input, with its journal entry.
 fn refused(cli: &CliContext, execution: &Execution) -> Result<()> {
     records(cli, execution, KIND_REFUSED, |index, record| {
-        let Record::Refused(refused) = record else {
+        let RunRecord::Refused(refused) = record else {
             return None;
         };
         let input = String::from_utf8_lossy(&refused.input);
@@ -124,7 +124,7 @@ fn records(
     cli: &CliContext,
     execution: &Execution,
     kind: u64,
-    describe: impl Fn(u64, &Record) -> Option<Value>,
+    describe: impl Fn(u64, &RunRecord) -> Option<Value>,
 ) -> Result<()> {
     let mut reader = JournalReader::open(&execution.journal())?;
     let mut list = Vec::new();
@@ -133,10 +133,10 @@ fn records(
         let Some(body) = reader.next_body()? else {
             break;
         };
-        if kind_of(body).map_err(ReadJournalError::from)? != kind {
+        if record_kind(body).map_err(ReadJournalError::from)? != kind {
             continue;
         }
-        let record = Record::decode(body).map_err(ReadJournalError::from)?;
+        let record = RunRecord::decode(body).map_err(ReadJournalError::from)?;
         match describe(index, &record) {
             None => {}
             Some(Value::String(text)) => print_line(&format!("{index:>8}  {text}")),

@@ -3,7 +3,7 @@
 
 use core::convert::Infallible;
 
-use counterfoil_trading::aggregate::NotFixed;
+use counterfoil_trading::aggregate::TimeframeNotFixed;
 use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::time::UnixNanos;
 use tokio::sync::mpsc::Sender;
@@ -50,13 +50,13 @@ struct FeedTask<P> {
 ///
 /// # Errors
 ///
-/// Returns [`NotFixed`] if the bars have no fixed length.
+/// Returns [`TimeframeNotFixed`] if the bars have no fixed length.
 pub async fn run_feed<P: FeedProtocol>(
     protocol: P,
     config: FeedConfig,
     dialer: Dialer,
     events: Sender<FeedEvent>,
-) -> Result<FeedEnd, NotFixed> {
+) -> Result<FeedEnd, TimeframeNotFixed> {
     let mut task = FeedTask::new(protocol, config, dialer, events)?;
     loop {
         let Err(end) = task.connect_once().await;
@@ -96,7 +96,7 @@ impl<P: FeedProtocol> FeedTask<P> {
         config: FeedConfig,
         dialer: Dialer,
         events: Sender<FeedEvent>,
-    ) -> Result<Self, NotFixed> {
+    ) -> Result<Self, TimeframeNotFixed> {
         let listings = protocol.listings();
         let intake = BarIntake::new(
             listings.timeframe_nanos(),

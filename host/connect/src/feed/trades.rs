@@ -1,7 +1,7 @@
 //! Aggregates the trades of a stream into bars, by the aggregator that ingestion uses too. It must
 //! never pass a bar of which trades may be missing.
 
-use counterfoil_trading::aggregate::{Aggregator, NotFixed, Trade};
+use counterfoil_trading::aggregate::{BarAggregator, TimeframeNotFixed, Trade};
 use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 
@@ -12,7 +12,7 @@ use crate::feed::event::FeedEvent;
 pub struct TradeBars {
     timeframe: Timeframe,
     lateness_nanos: i64,
-    aggregator: Aggregator,
+    aggregator: BarAggregator,
     /// The start of the first interval that the connection covers entirely.
     whole_from: Option<UnixNanos>,
 }
@@ -22,12 +22,12 @@ impl TradeBars {
     ///
     /// # Errors
     ///
-    /// Returns [`NotFixed`] if the length is one of calendar months.
-    pub fn new(timeframe: Timeframe, lateness_nanos: i64) -> Result<Self, NotFixed> {
+    /// Returns [`TimeframeNotFixed`] if the length is one of calendar months.
+    pub fn new(timeframe: Timeframe, lateness_nanos: i64) -> Result<Self, TimeframeNotFixed> {
         Ok(Self {
             timeframe,
             lateness_nanos,
-            aggregator: Aggregator::new(timeframe, lateness_nanos)?,
+            aggregator: BarAggregator::new(timeframe, lateness_nanos)?,
             whole_from: None,
         })
     }
@@ -37,7 +37,7 @@ impl TradeBars {
     /// # Errors
     ///
     /// As [`TradeBars::new`].
-    pub fn interrupt(&mut self) -> Result<(), NotFixed> {
+    pub fn interrupt(&mut self) -> Result<(), TimeframeNotFixed> {
         *self = Self::new(self.timeframe, self.lateness_nanos)?;
         Ok(())
     }

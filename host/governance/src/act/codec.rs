@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use counterfoil_trading::cbor::{
-    CborError, Reader, put_array, put_bytes, put_i64, put_null, put_text, put_u64,
+    CborError, CborReader, put_array, put_bytes, put_i64, put_null, put_text, put_u64,
 };
 use counterfoil_trading::time::UnixNanos;
 
@@ -25,7 +25,7 @@ pub(super) trait CborItem: Sized {
     /// Appends its form.
     fn put(&self, out: &mut Vec<u8>);
     /// The one that stands next.
-    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError>;
+    fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError>;
 }
 
 /// Some items in a row, without the head of an array around them.
@@ -33,7 +33,7 @@ trait CborFields: Sized {
     /// How many.
     const COUNT: usize;
     fn put_fields(&self, out: &mut Vec<u8>);
-    fn read_fields(reader: &mut Reader<'_>) -> Result<Self, CborError>;
+    fn read_fields(reader: &mut CborReader<'_>) -> Result<Self, CborError>;
 }
 
 /// A struct's fields, in their order in the record.
@@ -46,7 +46,7 @@ macro_rules! fields {
                 $(self.$field.put(out);)*
             }
 
-            fn read_fields(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+            fn read_fields(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
                 Ok(Self { $($field: CborItem::read(reader)?),* })
             }
         }
@@ -62,7 +62,7 @@ macro_rules! arrays {
                 self.put_fields(out);
             }
 
-            fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+            fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
                 reader.array_of(Self::COUNT, $expected)?;
                 Self::read_fields(reader)
             }
@@ -78,7 +78,7 @@ macro_rules! names {
                 put_text(out, self.name());
             }
 
-            fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+            fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
                 let name = reader.text()?;
                 Self::parse(&name).ok_or_else(|| refused(reader, $expected))
             }
@@ -134,7 +134,7 @@ macro_rules! acts {
             }
         }
 
-        pub(super) fn act(reader: &mut Reader<'_>) -> Result<Act, CborError> {
+        pub(super) fn act(reader: &mut CborReader<'_>) -> Result<Act, CborError> {
             let items = reader.array()?;
             let name = reader.text()?;
             match name.as_str() {
@@ -239,19 +239,19 @@ fn put_head(out: &mut Vec<u8>, name: &str, fields: usize) {
 }
 
 /// Something that was read but is not what may stand there; the reader stands behind it.
-fn refused(reader: &Reader<'_>, expected: &'static str) -> CborError {
+fn refused(reader: &CborReader<'_>, expected: &'static str) -> CborError {
     // The reader tells its place by failing to end; at the very end there is none to tell.
     let offset = reader.end().err().map_or(0, |error| error.offset);
     CborError { offset, expected }
 }
 
 /// An id in its one form.
-pub(crate) fn id(reader: &mut Reader<'_>) -> Result<Id, CborError> {
+pub(crate) fn id(reader: &mut CborReader<'_>) -> Result<Id, CborError> {
     CborItem::read(reader)
 }
 
 /// A signature.
-pub(crate) fn signature(reader: &mut Reader<'_>) -> Result<[u8; 64], CborError> {
+pub(crate) fn signature(reader: &mut CborReader<'_>) -> Result<[u8; 64], CborError> {
     CborItem::read(reader)
 }
 
@@ -260,7 +260,7 @@ impl CborItem for Id {
         put_text(out, self.as_str());
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+    fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
         let text = reader.text()?;
         Self::parse(&text)
             .ok()
@@ -275,7 +275,7 @@ impl CborItem for Box<Act> {
         put_act(out, self);
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+    fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
         let mut ahead = reader.clone();
         ahead.array()?;
         if matches!(ahead.text()?.as_str(), "change-propose" | "emergency") {
@@ -294,7 +294,7 @@ impl CborItem for KillScope {
         }
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+    fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
         let items = reader.array()?;
         match (reader.text()?.as_str(), items) {
             ("run", 2) => CborItem::read(reader).map(Self::Run),
@@ -314,7 +314,7 @@ impl CborItem for ExceptionSubject {
         }
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+    fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
         let items = reader.array()?;
         match (reader.text()?.as_str(), items) {
             ("component", 2) => CborItem::read(reader).map(Self::Component),
@@ -336,7 +336,7 @@ impl CborItem for BudgetHolder {
         }
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+    fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
         let (name, id): (String, Id) = CborItem::read(reader)?;
         match name.as_str() {
             "owner" => Ok(Self::Owner(id)),
@@ -351,7 +351,7 @@ impl CborItem for String {
         put_text(out, self);
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+    fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
         reader.text()
     }
 }
@@ -361,7 +361,7 @@ impl CborItem for u64 {
         put_u64(out, *self);
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+    fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
         reader.u64()
     }
 }
@@ -371,7 +371,7 @@ impl CborItem for UnixNanos {
         put_i64(out, self.0);
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+    fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
         reader.i64().map(Self)
     }
 }
@@ -381,7 +381,7 @@ impl CborItem for Digest {
         put_bytes(out, &self.0);
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+    fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
         reader.digest().map(Self)
     }
 }
@@ -391,7 +391,7 @@ impl CborItem for PublicKey {
         put_bytes(out, &self.0);
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+    fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
         reader.digest().map(Self)
     }
 }
@@ -401,8 +401,8 @@ impl CborItem for [u8; 64] {
         put_bytes(out, self);
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
-        let bytes = reader.bytes_string()?;
+    fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
+        let bytes = reader.byte_string()?;
         let bytes = bytes.try_into();
         bytes.map_err(|_| refused(reader, "a byte string of 64 bytes"))
     }
@@ -416,7 +416,7 @@ impl<T: CborItem> CborItem for Option<T> {
         }
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+    fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
         if reader.null() {
             return Ok(None);
         }
@@ -431,7 +431,7 @@ impl<A: CborItem, B: CborItem> CborItem for (A, B) {
         self.1.put(out);
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+    fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
         reader.array_of(2, "a pair")?;
         Ok((A::read(reader)?, B::read(reader)?))
     }
@@ -445,7 +445,7 @@ impl<T: CborItem> CborItem for Vec<T> {
         }
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+    fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
         (0..reader.array()?).map(|_| T::read(reader)).collect()
     }
 }
@@ -459,7 +459,7 @@ impl<T: CborItem + Ord> CborItem for BTreeSet<T> {
         }
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+    fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
         let mut found = Self::new();
         for _ in 0..reader.array()? {
             let item = T::read(reader)?;
@@ -480,7 +480,7 @@ impl CborItem for EvidenceSet {
         }
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+    fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
         let mut found = BTreeMap::new();
         for _ in 0..reader.array()? {
             let (kind, digest): (EvidenceKind, Digest) = CborItem::read(reader)?;

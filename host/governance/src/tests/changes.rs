@@ -213,7 +213,7 @@ fn nobody_signs_a_change_of_their_own_roles_and_no_class_is_left_short() {
 
 #[test]
 fn an_act_within_an_act_holds_no_other() {
-    use counterfoil_trading::cbor::{Reader, put_array, put_text};
+    use counterfoil_trading::cbor::{CborReader, put_array, put_text};
     // Bytes that nest as deep as an entry is long must be refused, not followed.
     for name in ["change-propose", "emergency"] {
         let mut bytes = Vec::new();
@@ -223,6 +223,6 @@ fn an_act_within_an_act_holds_no_other() {
             put_array(&mut bytes, 2);
             put_text(&mut bytes, name);
         }
-        assert!(Act::decode(&mut Reader::new(&bytes)).is_err());
+        assert!(Act::decode(&mut CborReader::new(&bytes)).is_err());
     }
 }

@@ -2,7 +2,7 @@
 //! approved under; the token is spent, durably, in the order log; only then does the venue get the
 //! order.
 //!
-//! The next step of an order is not decided here but in [`Life::step`], which a test of the trading
+//! The next step of an order is not decided here but in [`SubmissionState::step`], which a test of the trading
 //! crate walks through completely.
 
 pub mod any;
@@ -26,18 +26,19 @@ use counterfoil_journal::signer::Signer as _;
 use counterfoil_os::files::FileError;
 use counterfoil_trading::execution::Delivery;
 use counterfoil_trading::gateway::{
-    Answer, Authorization, ClockWord, End, Event, Life, LogRecord, Lookup, Outcome, Phase, Refusal,
-    Standing, Step, VenueOrderId, check, recovered,
+    ClockReport, EndedSubmission, LookupAnswer, OrderAuthorization, OrderLogRecord, SubmissionEnd,
+    SubmissionEvent, SubmissionPhase, SubmissionState, SubmissionStep, TokenContext, TokenRefusal,
+    VenueAnswer, VenueOrderId, check_token, recover_state,
 };
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::order::{ClientOrderId, Intent};
 use counterfoil_trading::plan::{PlanDigest, Released};
-use counterfoil_trading::record::Stop;
+use counterfoil_trading::record::RunStop;
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::strategy::AccountView;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::Money;
-use counterfoil_trading::venue::withheld::not_sent;
+use counterfoil_trading::venue::recorded_venue::not_sent_event;
 use counterfoil_trading::venue::{Venue, VenueError};
 
 use crate::clock;
@@ -101,7 +102,7 @@ pub struct Gateway<V> {
     signer: SharedSigner,
     key: VerifierKey,
     origin: String,
-    standing: Standing,
+    standing: TokenContext,
     /// When the kernel's statement about its clock was last recorded.
     clock_noted: UnixNanos,
     /// Orders of earlier processes.
@@ -110,7 +111,7 @@ pub struct Gateway<V> {
     /// Whether there was no order log, so that only the journal shows what was sent.
     by_journal: bool,
     /// Orders of this process, with the plan that a durable decision approved.
-    orders: BTreeMap<u64, (Life, PlanDigest)>,
+    orders: BTreeMap<u64, (SubmissionState, PlanDigest)>,
     names: BTreeMap<ClientOrderId, VenueOrderId>,
     withheld: Vec<Delivery>,
     watch: BooksWatch,
@@ -141,7 +142,7 @@ impl<V: VenueClient> Gateway<V> {
         let origin = order_log::origin(execution);
         let key = VerifierKey::new(&origin, &approver)?;
         let fencing_token = guard.slot.lease().fencing_token();
-        let standing = Standing {
+        let standing = TokenContext {
             run,
             execution: execution.number,
             policy,
@@ -162,7 +163,7 @@ impl<V: VenueClient> Gateway<V> {
             });
         }
         if known.fencing_token == 0 {
-            log.append(&LogRecord::Open {
+            log.append(&OrderLogRecord::Open {
                 run,
                 execution: execution.number,
                 account: guard.slot.lease().account().to_string(),
@@ -170,7 +171,7 @@ impl<V: VenueClient> Gateway<V> {
                 approver,
             })?;
         }
-        log.append(&LogRecord::Lease {
+        log.append(&OrderLogRecord::Lease {
             epoch: fencing_token,
             time: standing.now,
         })?;
@@ -201,13 +202,13 @@ impl<V: VenueClient> Gateway<V> {
     /// # Errors
     ///
     /// Returns [`GatewayError`] if the refusal cannot be recorded.
-    pub fn present(&mut self, token: &SignedToken) -> Result<Refusal, GatewayError> {
+    pub fn present(&mut self, token: &SignedToken) -> Result<TokenRefusal, GatewayError> {
         self.standing.now = clock::now();
         let refused = match self.accept(token, None) {
             Err(refusal) => refusal,
-            Ok(()) => Refusal::Foreign,
+            Ok(()) => TokenRefusal::Foreign,
         };
-        self.log.append(&LogRecord::Refused {
+        self.log.append(&OrderLogRecord::Refused {
             refusal: refused,
             token: token.bytes.clone(),
             time: self.standing.now,
@@ -225,7 +226,7 @@ impl<V: VenueClient> Gateway<V> {
     /// # Errors
     ///
     /// Returns [`GatewayError`] if the end is unknown or not durable: the run stops.
-    pub fn carry(&mut self, released: &Released) -> Result<End, GatewayError> {
+    pub fn carry(&mut self, released: &Released) -> Result<SubmissionEnd, GatewayError> {
         let sequence = released.sequence();
         let id = VenueOrderId::new(&self.standing.run, self.standing.execution, sequence);
         let intent = *released.intent();
@@ -257,10 +258,10 @@ impl<V: VenueClient> Gateway<V> {
         self.orders.insert(sequence, (life, released.digest()));
         // The log has its end already: replay after a crash. Nothing is sent a second time; the
         // venue and the strategy only learn again what became of it.
-        if let Phase::Ended(end) = life.phase {
+        if let SubmissionPhase::Ended(end) = life.phase {
             match end {
-                End::Acknowledged | End::Rejected => {}
-                End::NotSent => self.withhold(&intent),
+                SubmissionEnd::Acknowledged | SubmissionEnd::Rejected => {}
+                SubmissionEnd::NotSent => self.withhold(&intent),
             }
             self.venue.restore(&cleared, end);
             return Ok(end);
@@ -276,7 +277,7 @@ impl<V: VenueClient> Gateway<V> {
             lookups: 0,
         };
         let end = loop {
-            if let Phase::Ended(end) = attempt.life.phase {
+            if let SubmissionPhase::Ended(end) = attempt.life.phase {
                 break end;
             }
             // An error here leaves the order where the log says it is: the run stops, and a resume
@@ -285,14 +286,14 @@ impl<V: VenueClient> Gateway<V> {
             self.orders
                 .insert(sequence, (attempt.life, released.digest()));
         };
-        if end == End::NotSent {
+        if end == SubmissionEnd::NotSent {
             // A lookup may have made the venue expect it.
             self.venue.restore(&cleared, end);
             self.withhold(&intent);
         }
         // A crash before this record is durable leaves the token spent and the end open: the next
         // process looks the order up before anything else.
-        self.log.append(&LogRecord::Ended(Outcome {
+        self.log.append(&OrderLogRecord::Ended(EndedSubmission {
             sequence,
             attempt: attempt.life.attempt,
             end,
@@ -311,7 +312,7 @@ impl<V: VenueClient> Gateway<V> {
             let now = clock::now();
             let in_time = now <= not_after;
             let permitted = guard.permit(&intent, now);
-            let held = permitted.and_then(|()| in_time.then_some(()).ok_or(Refusal::Expired));
+            let held = permitted.and_then(|()| in_time.then_some(()).ok_or(TokenRefusal::Expired));
             held.map_err(|refusal| refusal.code().to_owned())
         })
     }
@@ -328,14 +329,14 @@ impl<V: VenueClient> Gateway<V> {
     }
 
     /// The state of an order when this process first carries it.
-    fn life_of(&self, sequence: u64, before: Option<&RecordedOrder>) -> Life {
+    fn life_of(&self, sequence: u64, before: Option<&RecordedOrder>) -> SubmissionState {
         // Without an order log the venue was simulated in the process: it has whatever the journal
         // has.
         if self.by_journal && self.decided.contains_key(&sequence) {
-            let phase = Phase::Ended(End::Acknowledged);
-            return Life { phase, attempt: 0 };
+            let phase = SubmissionPhase::Ended(SubmissionEnd::Acknowledged);
+            return SubmissionState { phase, attempt: 0 };
         }
-        recovered(
+        recover_state(
             before
                 .into_iter()
                 .flat_map(|order| order.marks.iter().copied()),
@@ -356,7 +357,7 @@ impl<V: VenueClient> Gateway<V> {
 
     /// Why an order that an earlier process decided may not be sent by this one, if so: another
     /// process has had the account since, or policy or limits have changed.
-    fn lapsed(&self, sequence: u64, before: Option<&RecordedOrder>) -> Option<Refusal> {
+    fn lapsed(&self, sequence: u64, before: Option<&RecordedOrder>) -> Option<TokenRefusal> {
         let token = before.and_then(|order| order.token);
         if token.is_none() && !self.decided.contains_key(&sequence) {
             return None;
@@ -364,17 +365,17 @@ impl<V: VenueClient> Gateway<V> {
         // A gap in the numbers: between the last process of this log and this one another took the
         // account, and its orders were decided on without this run's.
         if self.known.fencing_token.saturating_add(1) < self.standing.epoch {
-            return Some(Refusal::StaleLease);
+            return Some(TokenRefusal::StaleLease);
         }
         let token = token?;
         if token.policy != self.standing.policy {
-            return Some(Refusal::OtherPolicy);
+            return Some(TokenRefusal::OtherPolicy);
         }
-        (token.limits != self.standing.limits).then_some(Refusal::OtherLimits)
+        (token.limits != self.standing.limits).then_some(TokenRefusal::OtherLimits)
     }
 
     fn withhold(&mut self, intent: &Intent) {
-        self.withheld.push(Delivery::Event(not_sent(intent)));
+        self.withheld.push(Delivery::Event(not_sent_event(intent)));
     }
 
     /// Takes one step of an order.
@@ -386,44 +387,46 @@ impl<V: VenueClient> Gateway<V> {
         let sequence = cleared.released.sequence();
         self.standing.now = clock::now();
         let now = self.standing.now;
-        let event = match attempt.life.step() {
-            Step::Authorize => {
+        let event = match attempt.life.next_step() {
+            SubmissionStep::Authorize => {
                 let token = self.token(cleared.released, attempt.not_after);
                 let plan = Some(cleared.released.digest());
                 // Checked before the token exists: nothing is signed for an order that may not go
                 // out.
                 let lapsed = attempt.lapsed.map_or(Ok(()), Err);
                 let permitted = lapsed.and_then(|()| self.guard.permit(cleared.intent(), now));
-                match permitted.and_then(|()| check(&token, &self.standing, plan)) {
+                match permitted.and_then(|()| check_token(&token, &self.standing, plan)) {
                     Ok(()) => {
                         let signed = SignedToken::sign(&token, &self.origin, &self.signer)?;
                         attempt.token = Some(signed);
-                        Event::Issue
+                        SubmissionEvent::Issue
                     }
                     Err(refusal) => attempt.withhold(refusal),
                 }
             }
-            Step::Spend => self.spend(attempt, cleared)?,
-            Step::Send => {
+            SubmissionStep::Spend => self.spend(attempt, cleared)?,
+            SubmissionStep::Send => {
                 // The state moves first. If the venue call panics or the process dies in it, the
                 // order counts as sent with an unknown answer, never as one that can be sent again.
-                attempt.life = attempt.life.after(Event::Send)?;
+                attempt.life = attempt.life.apply(SubmissionEvent::Send)?;
                 let reply = match cleared.intent() {
                     Intent::Submit(_) => self.venue.submit(cleared),
                     Intent::Cancel(_) => self.venue.cancel(cleared),
                     Intent::Replace { .. } => self.venue.replace(cleared),
                 };
                 let answer = attempt.record_reply(reply);
-                if answer == Answer::Unknown {
+                if answer == VenueAnswer::Unknown {
                     self.note_unknown(sequence, attempt)?;
                 }
-                Event::Answer(attempt.life.attempt, answer)
+                SubmissionEvent::Answer(attempt.life.attempt, answer)
             }
             // Sent by an earlier process, whose answer died with it.
-            Step::Await => Event::Answer(attempt.life.attempt, Answer::Unknown),
-            Step::Lookup => {
+            SubmissionStep::Await => {
+                SubmissionEvent::Answer(attempt.life.attempt, VenueAnswer::Unknown)
+            }
+            SubmissionStep::Lookup => {
                 let said = self.look_up(attempt, cleared);
-                if said == Lookup::Unknown {
+                if said == LookupAnswer::Unknown {
                     self.note_unknown(sequence, attempt)?;
                     attempt.lookups = attempt.lookups.saturating_add(1);
                     // No guess after that: the run stops, and what the account holds is for an
@@ -436,11 +439,11 @@ impl<V: VenueClient> Gateway<V> {
                         });
                     }
                 }
-                Event::Lookup(said)
+                SubmissionEvent::Lookup(said)
             }
-            Step::Done => return Ok(()),
+            SubmissionStep::Done => return Ok(()),
         };
-        attempt.life = attempt.life.after(event)?;
+        attempt.life = attempt.life.apply(event)?;
         Ok(())
     }
 
@@ -449,9 +452,9 @@ impl<V: VenueClient> Gateway<V> {
         &mut self,
         attempt: &mut OrderAttempt,
         cleared: &ClearedIntent<'_>,
-    ) -> Result<Event, GatewayError> {
+    ) -> Result<SubmissionEvent, GatewayError> {
         let Some(token) = attempt.token.take() else {
-            return Ok(attempt.withhold(Refusal::Foreign));
+            return Ok(attempt.withhold(TokenRefusal::Foreign));
         };
         let time = self.standing.now;
         // Checked a second time, from the signed bytes: between issue and here a kill, a lost lease
@@ -461,16 +464,16 @@ impl<V: VenueClient> Gateway<V> {
                 // Write-ahead: durable before the venue gets the order. A crash right after it
                 // leaves a spent token without an answer, and the next process looks the order up
                 // instead of sending it.
-                self.log.append(&LogRecord::Spent {
+                self.log.append(&OrderLogRecord::Spent {
                     token: token.bytes,
                     signature: token.note,
                     venue_order: cleared.id.to_string(),
                     time,
                 })?;
-                Ok(Event::Spend)
+                Ok(SubmissionEvent::Spend)
             }
             Err(refusal) => {
-                self.log.append(&LogRecord::Refused {
+                self.log.append(&OrderLogRecord::Refused {
                     refusal,
                     token: token.bytes,
                     time,
@@ -482,7 +485,7 @@ impl<V: VenueClient> Gateway<V> {
 
     /// Looks the order up at the venue. A cancel is idempotent, so the order that it is about is
     /// looked up instead: while that works, the cancel may be sent again.
-    fn look_up(&mut self, attempt: &mut OrderAttempt, cleared: &ClearedIntent<'_>) -> Lookup {
+    fn look_up(&mut self, attempt: &mut OrderAttempt, cleared: &ClearedIntent<'_>) -> LookupAnswer {
         let is_cancel = matches!(cleared.intent(), Intent::Cancel(_));
         // The venue may find it filled: what it reports of the order from here on must not count as
         // another program's.
@@ -492,20 +495,20 @@ impl<V: VenueClient> Gateway<V> {
             _ => self.venue.lookup(cleared.id),
         };
         match found {
-            VenueLookup::Working if is_cancel => Lookup::NotFound,
-            VenueLookup::Working | VenueLookup::Over => Lookup::Found,
-            VenueLookup::Refused | VenueLookup::NotFound if is_cancel => Lookup::Found,
-            VenueLookup::Refused => Lookup::Refused,
-            VenueLookup::NotFound => Lookup::NotFound,
+            VenueLookup::Working if is_cancel => LookupAnswer::NotFound,
+            VenueLookup::Working | VenueLookup::Over => LookupAnswer::Found,
+            VenueLookup::Refused | VenueLookup::NotFound if is_cancel => LookupAnswer::Found,
+            VenueLookup::Refused => LookupAnswer::Refused,
+            VenueLookup::NotFound => LookupAnswer::NotFound,
             VenueLookup::Unknown(why) => {
                 attempt.detail = why;
-                Lookup::Unknown
+                LookupAnswer::Unknown
             }
         }
     }
 
     fn note_unknown(&mut self, sequence: u64, attempt: &OrderAttempt) -> Result<(), GatewayError> {
-        self.log.append(&LogRecord::Unknown {
+        self.log.append(&OrderLogRecord::Unknown {
             sequence,
             attempt: attempt.life.attempt,
             detail: attempt.detail.clone(),
@@ -514,9 +517,9 @@ impl<V: VenueClient> Gateway<V> {
         Ok(())
     }
 
-    fn token(&self, released: &Released, not_after: UnixNanos) -> Authorization {
+    fn token(&self, released: &Released, not_after: UnixNanos) -> OrderAuthorization {
         let standing = &self.standing;
-        Authorization {
+        OrderAuthorization {
             run: standing.run,
             execution: standing.execution,
             sequence: released.sequence(),
@@ -530,16 +533,16 @@ impl<V: VenueClient> Gateway<V> {
     }
 
     /// Checks everything about a token except what only the venue knows.
-    fn accept(&self, token: &SignedToken, intent: Option<&Intent>) -> Result<(), Refusal> {
+    fn accept(&self, token: &SignedToken, intent: Option<&Intent>) -> Result<(), TokenRefusal> {
         let token = token.open(&self.key)?;
         let order = self.orders.get(&token.sequence);
         let plan = order.map(|(_, plan)| *plan);
-        check(&token, &self.standing, plan)?;
+        check_token(&token, &self.standing, plan)?;
         if let Some(intent) = intent {
             self.guard.permit(intent, self.standing.now)?;
         }
-        let life = order.map_or_else(Life::decided, |(life, _)| *life);
-        life.after(Event::Spend).map(|_| ())
+        let life = order.map_or_else(SubmissionState::decided, |(life, _)| *life);
+        life.apply(SubmissionEvent::Spend).map(|_| ())
     }
 }
 
@@ -560,15 +563,15 @@ fn log_of(
     Ok((OrderLog::create(execution, own)?, KnownOrders::default()))
 }
 
-fn clock_record(time: UnixNanos) -> LogRecord {
+fn clock_record(time: UnixNanos) -> OrderLogRecord {
     let word = counterfoil_os::clock::kernel_clock()
         .ok()
-        .map(|word| ClockWord {
+        .map(|word| ClockReport {
             is_synchronized: word.is_synchronized,
             offset_max_nanos: word.offset_max_nanos,
             offset_estimate_nanos: word.offset_estimate_nanos,
         });
-    LogRecord::Clock { word, time }
+    OrderLogRecord::Clock { word, time }
 }
 
 /// The run id of an execution.
@@ -585,7 +588,7 @@ impl<V: VenueClient + DeliverySource> Venue for Gateway<V> {
         &mut self,
         slice: &Slice,
         account: &AccountView<'_>,
-    ) -> Result<Option<Stop>, VenueError> {
+    ) -> Result<Option<RunStop>, VenueError> {
         self.check_books(slice, account)
     }
 

@@ -16,7 +16,7 @@ use std::sync::{Arc, OnceLock};
 
 use counterfoil_governance::id::Id;
 use counterfoil_os::files::{self, FileError};
-use counterfoil_trading::record::{Stop, StopCause};
+use counterfoil_trading::record::{RunStop, StopCause};
 
 use crate::store::data_dir::{DataDir, Execution};
 
@@ -115,17 +115,17 @@ pub fn lift(data: &DataDir, target: &KillTarget) -> Result<bool, FileError> {
 /// A stop given within this process. It takes effect at once, and no full disk delays it; a stop
 /// that must outlive the process is a file as well.
 #[derive(Clone, Debug, Default)]
-pub struct InProcessStop(Arc<OnceLock<Stop>>);
+pub struct InProcessStop(Arc<OnceLock<RunStop>>);
 
 impl InProcessStop {
     /// Stops the run; the first reason stays.
-    pub fn stop(&self, stop: Stop) {
+    pub fn stop(&self, stop: RunStop) {
         let _first = self.0.set(stop);
     }
 
     /// The stop, if it was given.
     #[must_use]
-    pub fn get(&self) -> Option<&Stop> {
+    pub fn get(&self) -> Option<&RunStop> {
         self.0.get()
     }
 }
@@ -171,7 +171,7 @@ impl KillSwitch {
 
     /// The stop, if there is one. An unreadable switch counts as one.
     #[must_use]
-    pub fn check(&self) -> Option<Stop> {
+    pub fn check(&self) -> Option<RunStop> {
         if let Some(stop) = self.in_process.get() {
             return Some(stop.clone());
         }
@@ -191,7 +191,7 @@ impl KillSwitch {
                 }
             };
             let cause = *cause;
-            return Some(Stop { cause, message });
+            return Some(RunStop { cause, message });
         }
         None
     }

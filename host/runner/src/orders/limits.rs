@@ -12,7 +12,7 @@ use counterfoil_base::digest::Digest;
 use counterfoil_governance::id::Id;
 use counterfoil_os::clock::kernel_clock;
 use counterfoil_trading::manifest::{Manifest, RiskEntry, canonical_json};
-use counterfoil_trading::record::{Stop, StopCause};
+use counterfoil_trading::record::{RunStop, StopCause};
 use counterfoil_trading::risk::RiskLimits;
 use counterfoil_trading::time::UnixNanos;
 use serde::{Deserialize, Serialize};
@@ -68,8 +68,8 @@ struct LimitsFile {
     limits: RiskLimits,
 }
 
-fn stop(cause: StopCause, message: impl Into<String>) -> Stop {
-    Stop {
+fn stop(cause: StopCause, message: impl Into<String>) -> RunStop {
+    RunStop {
         cause,
         message: message.into(),
     }
@@ -80,14 +80,14 @@ impl LimitsWatch {
     ///
     /// # Errors
     ///
-    /// Returns the [`Stop`] that keeps the run from starting.
+    /// Returns the [`RunStop`] that keeps the run from starting.
     pub fn start(
         data: &DataDir,
         account: &Id,
         manifest: &Manifest,
         need: LimitsRequirement,
         now: UnixNanos,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, RunStop> {
         let unreadable = |error: &dyn core::fmt::Display| {
             stop(
                 StopCause::LimitsUnreadable,
@@ -137,8 +137,8 @@ impl LimitsWatch {
     ///
     /// # Errors
     ///
-    /// Returns the [`Stop`] that ends the run.
-    pub fn check(&self, now: UnixNanos) -> Result<(), Stop> {
+    /// Returns the [`RunStop`] that ends the run.
+    pub fn check(&self, now: UnixNanos) -> Result<(), RunStop> {
         // First: whether the limits are valid now is only known with a clock that can be trusted.
         check_clock(self.own.daily.clock_offset_max)?;
         let place = self.path.display();
@@ -174,7 +174,7 @@ impl LimitsWatch {
         })
     }
 
-    fn read(&self) -> Result<Option<LimitsFile>, Stop> {
+    fn read(&self) -> Result<Option<LimitsFile>, RunStop> {
         let unreadable = |error: &dyn core::fmt::Display| {
             let place = self.path.display();
             stop(StopCause::LimitsUnreadable, format!("{place}: {error}"))
@@ -199,7 +199,7 @@ impl LimitsWatch {
 }
 
 /// Checks the kernel's clock, if its offset is limited.
-fn check_clock(limit: Option<i64>) -> Result<(), Stop> {
+fn check_clock(limit: Option<i64>) -> Result<(), RunStop> {
     let Some(limit) = limit else { return Ok(()) };
     let off = |why: String| stop(StopCause::ClockOff, why);
     let word = kernel_clock().map_err(|error| off(format!("the kernel does not say: {error}")))?;

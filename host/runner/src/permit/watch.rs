@@ -10,7 +10,7 @@ use counterfoil_governance::id::Id;
 use counterfoil_governance::rule::{AccessDenial, Rule};
 use counterfoil_governance::state::LedgerState;
 use counterfoil_trading::manifest::Manifest;
-use counterfoil_trading::record::{Stop, StopCause};
+use counterfoil_trading::record::{RunStop, StopCause};
 use counterfoil_trading::time::UnixNanos;
 
 use super::may_go_on;
@@ -65,7 +65,7 @@ impl PermitWatch {
     }
 
     /// The stop of a kill switch that people threw in the ledger: the same as by its file.
-    fn killed(&self, state: &LedgerState, denied: &AccessDenial) -> Option<Stop> {
+    fn killed(&self, state: &LedgerState, denied: &AccessDenial) -> Option<RunStop> {
         if !denied.is_by(Rule::KillOn) {
             return None;
         }
@@ -78,12 +78,12 @@ impl PermitWatch {
             KillScope::Installation => StopCause::InstallationKilled,
         };
         let message = denied.why.clone();
-        Some(Stop { cause, message })
+        Some(RunStop { cause, message })
     }
 }
 
 impl RunPermission for PermitWatch {
-    fn check(&self, now: UnixNanos) -> Result<(), Stop> {
+    fn check(&self, now: UnixNanos) -> Result<(), RunStop> {
         // A ledger that cannot be read stops the run: an attacker who cannot forge a record could still
         // delete the file to hide a kill.
         let state = self.records.state().map_err(|denied| not(&denied))?;
@@ -104,8 +104,8 @@ impl RunPermission for PermitWatch {
     }
 }
 
-fn not(denied: &AccessDenial) -> Stop {
-    Stop {
+fn not(denied: &AccessDenial) -> RunStop {
+    RunStop {
         cause: StopCause::NotPermitted,
         message: format!("{}: {}", denied.rule, denied.why),
     }

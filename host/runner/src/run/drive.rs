@@ -2,8 +2,8 @@
 //! know which of them called.
 
 use counterfoil_trading::journal::{self, RecordBytes};
-use counterfoil_trading::record::{Close, RefusedInput, Stop};
-use counterfoil_trading::run::{Clock, Ports, Progress, Run, RunError};
+use counterfoil_trading::record::{CloseRecord, RefusedInput, RunStop};
+use counterfoil_trading::run::{Run, RunClock, RunError, RunPorts, RunProgress};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::strategy::Strategy;
 use counterfoil_trading::venue::Venue;
@@ -33,7 +33,7 @@ pub trait RunObserver<S> {
     /// A bar was skipped because it is decided already.
     fn skipped(&mut self) {}
     /// The host stops the run. The stop is recorded next.
-    fn stopped(&mut self, _stop: &Stop) {}
+    fn stopped(&mut self, _stop: &RunStop) {}
 }
 
 /// Drives a run from its first slice to its closing record.
@@ -44,15 +44,15 @@ pub trait RunObserver<S> {
 pub fn drive<F, S, V, J, C>(
     feed: &mut F,
     run: &mut Run,
-    ports: &mut Ports<'_, S, V, J, C>,
+    ports: &mut RunPorts<'_, S, V, J, C>,
     observer: &mut dyn RunObserver<S>,
-) -> Result<Close, DriveError>
+) -> Result<CloseRecord, DriveError>
 where
     F: SliceFeed,
     S: Strategy,
     V: Venue,
     J: RunJournal,
-    C: Clock,
+    C: RunClock,
 {
     let mut slice = Slice::default();
     loop {
@@ -92,7 +92,7 @@ where
                 ports.clock.receive();
                 let progress = run.step(&slice, ports)?;
                 observer.stepped(ports.strategy, run);
-                if progress == Progress::Faulted {
+                if progress == RunProgress::Faulted {
                     break;
                 }
             }
@@ -106,7 +106,7 @@ where
 /// # Errors
 ///
 /// Returns [`DriveError`] if the journal does not take it.
-pub fn close<J: RunJournal>(run: &mut Run, journal: &mut J) -> Result<Close, DriveError> {
+pub fn close<J: RunJournal>(run: &mut Run, journal: &mut J) -> Result<CloseRecord, DriveError> {
     // The digest waits for everything accepted to be written: a closing record never states decisions that a
     // failed write lost.
     let digest = journal.digest()?;

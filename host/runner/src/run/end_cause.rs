@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use counterfoil_trading::record::{CloseReason, Stop, StopCause};
+use counterfoil_trading::record::{CloseReason, RunStop, StopCause};
 
 /// Why a run ended, from its closing record and, where the host stopped it, its stop record.
 ///
@@ -13,7 +13,7 @@ pub enum RunEndCause {
     /// No stop record: the name of the close reason alone.
     Closed(CloseReason),
     /// The stop's cause and message, as `cause: message`.
-    Stopped(Stop),
+    Stopped(RunStop),
 }
 
 impl RunEndCause {
@@ -25,7 +25,7 @@ impl RunEndCause {
                 .into_iter()
                 .find(|cause| cause.name() == name)?;
             let message = message.to_owned();
-            return Some(Self::Stopped(Stop { cause, message }));
+            return Some(Self::Stopped(RunStop { cause, message }));
         }
         let all = [
             CloseReason::EndOfData,
@@ -73,7 +73,7 @@ mod tests {
         for cause in StopCause::ALL {
             for message in ["", "by alice", "by alice: at 10:30: enough"] {
                 let message = message.to_owned();
-                let stopped = RunEndCause::Stopped(Stop { cause, message });
+                let stopped = RunEndCause::Stopped(RunStop { cause, message });
                 let text = stopped.to_string();
                 assert_eq!(RunEndCause::parse(&text), Some(stopped), "{text}");
             }

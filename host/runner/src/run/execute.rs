@@ -12,8 +12,8 @@ use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::{Guest, StartError};
 use counterfoil_sandbox::thread::guest_thread;
 use counterfoil_trading::manifest::{Manifest, ManifestError, RunSetup};
-use counterfoil_trading::record::{Close, Commitment, Open, Stop};
-use counterfoil_trading::run::{Clock, Ports, Run};
+use counterfoil_trading::record::{CloseRecord, DataCommitment, OpenRecord, RunStop};
+use counterfoil_trading::run::{Run, RunClock, RunPorts};
 use counterfoil_trading::strategy::StrategyFault;
 use counterfoil_trading::units::Money;
 use counterfoil_trading::venue::Venue;
@@ -56,7 +56,7 @@ pub struct ExecutionConfig<'a> {
     pub engine: EngineSettings,
     pub signer: Box<dyn Signer + Send>,
     /// The open record's commitments to bars and actions; `None` for a feed.
-    pub commitments: Option<Vec<Commitment>>,
+    pub commitments: Option<Vec<DataCommitment>>,
     /// Whether a second execution is refused, as for a feed.
     pub once: bool,
     pub sealing: Sealing,
@@ -167,7 +167,7 @@ impl core::fmt::Debug for ExecutionConfig<'_> {
 #[derive(Clone, Debug)]
 pub struct ExecutionOutcome {
     pub execution: Execution,
-    pub close: Close,
+    pub close: CloseRecord,
 }
 
 /// Why a run did not start, or stopped without a closing record.
@@ -195,7 +195,7 @@ pub enum ExecuteError {
     Gateway(#[from] GatewayError),
     /// A kill switch, a limit or the permission keeps the run from starting.
     #[error("{}: the run does not start: {}", .0.cause.name(), .0.message)]
-    NotStarted(Stop),
+    NotStarted(RunStop),
     #[error(transparent)]
     Venue(#[from] Box<VenuesError>),
     /// The host could not start the guest.
@@ -226,7 +226,7 @@ pub fn execute<F, C>(
 ) -> Result<ExecutionOutcome, ExecuteError>
 where
     F: SliceFeed + Send,
-    C: Clock + Send,
+    C: RunClock + Send,
 {
     let (data, manifest, setup) = (start.data, start.manifest, start.setup);
     let guest = PreparedComponent::new(data, manifest, setup, start.engine.clone())?;
@@ -247,7 +247,7 @@ pub fn execute_prepared<F, C>(
 ) -> Result<ExecutionOutcome, ExecuteError>
 where
     F: SliceFeed + Send,
-    C: Clock + Send,
+    C: RunClock + Send,
 {
     let (data, manifest, setup) = (start.data, start.manifest, start.setup);
     let run_id = Digest(manifest.run_id()?);
@@ -259,7 +259,7 @@ where
     // Held until the journal is closed. Two writers would interleave entries of two chains in one file. The kernel
     // releases the lock when the process is killed.
     let _lock = RunLock::take(&execution)?;
-    let open = Open {
+    let open = OpenRecord {
         manifest: canonical,
         execution: execution.number,
         host: HOST.to_owned(),
@@ -336,10 +336,10 @@ pub(crate) fn run_guest<F, C, J, V>(
     journal: &mut J,
     venue: &mut V,
     observer: &mut (dyn RunObserver<Guest> + Send),
-) -> Result<Close, ExecuteError>
+) -> Result<CloseRecord, ExecuteError>
 where
     F: SliceFeed + Send,
-    C: Clock + Send,
+    C: RunClock + Send,
     J: RunJournal + Send,
     V: Venue + Send,
 {
@@ -349,7 +349,7 @@ where
         let mut run = Run::new(setup);
         match Guest::start(compiled, &manifest.limits, &guest.setup) {
             Ok(mut guest) => {
-                let mut ports = Ports {
+                let mut ports = RunPorts {
                     strategy: &mut guest,
                     venue,
                     journal,
@@ -369,8 +369,8 @@ fn fail_init<J: RunJournal, V: Venue>(
     fault: StrategyFault,
     venue: &mut V,
     journal: &mut J,
-) -> Result<Close, DriveError> {
-    let mut ports = Ports {
+) -> Result<CloseRecord, DriveError> {
+    let mut ports = RunPorts {
         strategy: &mut (),
         venue,
         journal,

@@ -3,19 +3,21 @@
 
 use std::path::Path;
 
-use counterfoil_trading::record::{Close, KIND_CLOSE, KIND_DECISION, Open, kind_of};
+use counterfoil_trading::record::{
+    CloseRecord, KIND_CLOSE, KIND_DECISION, OpenRecord, record_kind,
+};
 
 use crate::run::journal::{JournalReader, ReadJournalError};
 
 /// How far a journal goes.
 #[derive(Clone, Debug)]
 pub struct JournalExtent {
-    pub open: Open,
+    pub open: OpenRecord,
     /// Entries, the open record included.
     pub entries: u64,
     pub decisions: u64,
     /// The closing record; `None` while the run is open.
-    pub close: Option<Close>,
+    pub close: Option<CloseRecord>,
 }
 
 impl JournalExtent {
@@ -35,9 +37,9 @@ impl JournalExtent {
         };
         while let Some(body) = reader.next_body()? {
             extent.entries = extent.entries.saturating_add(1);
-            match kind_of(body)? {
+            match record_kind(body)? {
                 KIND_DECISION => extent.decisions = extent.decisions.saturating_add(1),
-                KIND_CLOSE => extent.close = Some(Close::decode(body)?),
+                KIND_CLOSE => extent.close = Some(CloseRecord::decode(body)?),
                 _ => {}
             }
         }

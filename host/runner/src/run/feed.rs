@@ -20,7 +20,7 @@ pub use market::{AnyFeed, BarSource, FeedSource, MarketBars};
 pub use snapshot::SnapshotFeed;
 
 use counterfoil_snapshot::store::read_error::ReadError;
-use counterfoil_trading::record::{RefusedInput, Stop};
+use counterfoil_trading::record::{RefusedInput, RunStop};
 use counterfoil_trading::slice::{Slice, SliceError};
 
 /// The next item of a feed.
@@ -35,7 +35,7 @@ pub enum FeedItem {
     /// Nothing yet. The caller may look at something else and ask again.
     Nothing,
     /// The run ends here, before any further decision.
-    Stop(Stop),
+    Stop(RunStop),
     End,
 }
 

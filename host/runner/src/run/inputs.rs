@@ -11,7 +11,7 @@ use counterfoil_snapshot::store::snapshot::Snapshot;
 use counterfoil_trading::corporate::CorporateAction;
 use counterfoil_trading::manifest::{DataSource, InstrumentEntry, Manifest, RunSetup};
 use counterfoil_trading::record::deliveries::encode_action;
-use counterfoil_trading::record::{Commitment, Open};
+use counterfoil_trading::record::{DataCommitment, OpenRecord};
 use counterfoil_trading::time::UnixNanos;
 use sha2::{Digest as _, Sha256};
 
@@ -112,7 +112,7 @@ pub(crate) fn whole_selection(
 #[derive(Debug)]
 pub struct SnapshotInputs {
     /// What the open record promises.
-    pub commitments: Vec<Commitment>,
+    pub commitments: Vec<DataCommitment>,
     /// The slices with the corporate actions that fall in them.
     pub feed: SnapshotFeed,
 }
@@ -145,7 +145,7 @@ pub(crate) fn check_inputs(
     data: &DataDir,
     manifest: &Manifest,
     setup: &RunSetup,
-    open: &Open,
+    open: &OpenRecord,
 ) -> Result<Option<SnapshotFeed>, InputsError> {
     if matches!(manifest.data, DataSource::Feed { .. }) {
         return Ok(None);
@@ -170,7 +170,7 @@ pub(crate) fn check_inputs(
 fn commitments(
     bars: Vec<InstrumentCommitment>,
     mut actions: Vec<CorporateAction>,
-) -> Vec<Commitment> {
+) -> Vec<DataCommitment> {
     // In the order of the slices: by time, then by kind. Any other order would give another digest of the same
     // actions, and a replay would refuse a genuine journal.
     actions.sort();
@@ -180,7 +180,7 @@ fn commitments(
         for action in own() {
             encode_action(action, &mut encoded);
         }
-        Commitment {
+        DataCommitment {
             symbol: bars.symbol,
             bars: bars.bars,
             first_close: bars.first_close.unwrap_or_default(),

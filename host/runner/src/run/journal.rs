@@ -17,7 +17,7 @@ use counterfoil_journal::entry::EntryError;
 use counterfoil_journal::frame::FrameError;
 use counterfoil_journal::signer::SignError;
 use counterfoil_os::files::FileError;
-use counterfoil_trading::digest::DecisionDigest;
+use counterfoil_trading::decision_digest::DecisionDigest;
 use counterfoil_trading::journal::{Journal, RecordBytes};
 
 /// Why the journal did not accept a record. What reached the disk is unknown then, so the run stops and a

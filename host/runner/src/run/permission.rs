@@ -3,7 +3,7 @@
 
 use core::fmt::Debug;
 
-use counterfoil_trading::record::Stop;
+use counterfoil_trading::record::RunStop;
 use counterfoil_trading::time::UnixNanos;
 
 /// The standing permission of one run, checked before each slice and before each order.
@@ -12,6 +12,6 @@ pub trait RunPermission: Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// Returns the [`Stop`] that ends the run, with the rule's code at the start of its message.
-    fn check(&self, now: UnixNanos) -> Result<(), Stop>;
+    /// Returns the [`RunStop`] that ends the run, with the rule's code at the start of its message.
+    fn check(&self, now: UnixNanos) -> Result<(), RunStop>;
 }

@@ -16,11 +16,11 @@ use counterfoil_sandbox::setup::GuestSetup;
 use counterfoil_sandbox::thread::guest_thread;
 use counterfoil_sandbox::watchdog::Watchdog;
 use counterfoil_trading::manifest::{Manifest, ManifestError, RunSetup};
-use counterfoil_trading::record::Record;
-use counterfoil_trading::run::{NoClock, Ports, Progress, Run};
+use counterfoil_trading::record::RunRecord;
+use counterfoil_trading::run::{NoClock, Run, RunPorts, RunProgress};
 use counterfoil_trading::strategy::Strategy;
 use counterfoil_trading::time::UnixNanos;
-use counterfoil_trading::venue::withheld::Withheld;
+use counterfoil_trading::venue::recorded_venue::RecordedVenue;
 
 use crate::run::component::{CompiledComponent, ComponentError, compile_for_manifest};
 use crate::run::feed::FeedError;
@@ -94,9 +94,9 @@ pub struct RecordDifference {
     /// The index of the journal entry.
     pub index: u64,
     /// The journal's record; `None` where it has no such record.
-    pub recorded: Option<Box<Record>>,
+    pub recorded: Option<Box<RunRecord>>,
     /// The replay's record; `None` where it gives no such record.
-    pub replayed: Option<Box<Record>>,
+    pub replayed: Option<Box<RunRecord>>,
 }
 
 /// Replays a run and compares. `progress` receives the number of decisions after each slice.
@@ -218,7 +218,7 @@ fn conclude(decided: ReplayTally, tail: Option<JournalTail>) -> ReplayReport {
         .filter(|(_, close)| digest.is_some_and(|digest| digest.0 != close.decision_digest))
         .map(|(index, close)| RecordDifference {
             index,
-            recorded: Some(Box::new(Record::Close(close))),
+            recorded: Some(Box::new(RunRecord::Close(close))),
             replayed: None,
         });
     ReplayReport {
@@ -259,7 +259,7 @@ impl ReplayJob<'_> {
     ) -> Result<ReplayTally, ReplayError> {
         let setup = self.setup;
         let mut run = Run::new(setup);
-        let mut venue = Withheld::new(setup);
+        let mut venue = RecordedVenue::new(setup);
         let mut guest = match Guest::start(&self.ready.compiled, &self.manifest.limits, &self.guest)
         {
             Ok(guest) => Ok(host(guest)),
@@ -278,13 +278,13 @@ impl ReplayJob<'_> {
                 }
                 // Broker reports are inputs that the host cannot compute; they are taken from the journal, and so
                 // are the clock's times, which the risk gate uses to refuse late orders.
-                venue.expect(&recorded.from_outside);
+                venue.load_deliveries(&recorded.from_outside);
                 clock.clear();
                 recorded.times.iter().for_each(|times| clock.add(*times));
                 let mut comparer = ReplayComparer::new(recorded);
                 let outcome = match &mut guest {
                     Ok(guest) => {
-                        let mut ports = Ports {
+                        let mut ports = RunPorts {
                             strategy: guest,
                             venue: &mut venue,
                             journal: &mut comparer,
@@ -294,12 +294,12 @@ impl ReplayJob<'_> {
                             None => run.step(&recorded.slice, &mut ports),
                             Some(stop) => run
                                 .halt(stop.clone(), &mut ports)
-                                .map(|()| Progress::Faulted),
+                                .map(|()| RunProgress::Faulted),
                         }
                     }
                     Err(fault) => run.fail_init(
                         fault.clone(),
-                        &mut Ports {
+                        &mut RunPorts {
                             strategy: &mut (),
                             venue: &mut venue,
                             journal: &mut comparer,

@@ -19,8 +19,8 @@ use counterfoil_os::files::FileError;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::Guest;
 use counterfoil_trading::manifest::{DataSource, Manifest, ManifestError, RunSetup};
-use counterfoil_trading::record::{Commitment, Open, RefusedInput, Stop};
-use counterfoil_trading::run::{Clock, NoClock, RecordedTimes, Run};
+use counterfoil_trading::record::{DataCommitment, OpenRecord, RefusedInput, RunStop};
+use counterfoil_trading::run::{NoClock, RecordedTimes, Run, RunClock};
 use counterfoil_trading::slice::SliceError;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::venue::Venue;
@@ -145,7 +145,7 @@ pub struct Resumption {
     execution: Execution,
     manifest: Manifest,
     setup: RunSetup,
-    open: Option<Open>,
+    open: Option<OpenRecord>,
     known: RecordedRun,
     signed: SignedPrefix,
     signer: SharedSigner,
@@ -408,12 +408,12 @@ impl Resumption {
         self.resume(&mut feed, &mut gateway, &mut clock, None, sealing, around)
     }
 
-    fn resume<F: SliceFeed + Send, V: Venue + Send, C: Clock + Send>(
+    fn resume<F: SliceFeed + Send, V: Venue + Send, C: RunClock + Send>(
         self,
         feed: &mut F,
         venue: &mut V,
         clock: &mut C,
-        promised: Option<Vec<Commitment>>,
+        promised: Option<Vec<DataCommitment>>,
         sealing: Sealing,
         around: ResumeDeps<'_>,
     ) -> Result<ResumeOutcome, ExecuteError> {
@@ -439,7 +439,7 @@ impl Resumption {
         };
         let mut journal = ResumedJournal::new(recorded, continuation, on_event);
         if self.open.is_none() {
-            let open = Open {
+            let open = OpenRecord {
                 manifest: manifest.canonical()?,
                 execution: self.execution.number,
                 host: HOST.to_owned(),
@@ -506,7 +506,7 @@ impl RunObserver<Guest> for SuppressReplayed<'_> {
         self.inner.skipped();
     }
 
-    fn stopped(&mut self, stop: &Stop) {
+    fn stopped(&mut self, stop: &RunStop) {
         self.inner.stopped(stop);
     }
 }

@@ -5,7 +5,7 @@ use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::RunEnd;
 use counterfoil_journal::checkpoint::Checkpoint;
 use counterfoil_journal::key::{VerifierKey, VerifierKeyError};
-use counterfoil_trading::record::{Close, KIND_CLOSE, KIND_STOP, StopRecord, kind_of};
+use counterfoil_trading::record::{CloseRecord, KIND_CLOSE, KIND_STOP, StopRecord, record_kind};
 
 use crate::run::end_cause::RunEndCause;
 use crate::run::journal::{JournalReader, ReadJournalError};
@@ -33,12 +33,14 @@ pub fn run_end(execution: &Execution, key: &[u8; 32]) -> Result<Option<RunEnd>, 
     let mut stop = None;
     let mut close = None;
     while let Some(body) = journal.next_body()? {
-        match kind_of(body) {
+        match record_kind(body) {
             Ok(KIND_STOP) => {
                 let record = StopRecord::decode(body).map_err(ReadJournalError::from)?;
                 stop = Some(record.stop);
             }
-            Ok(KIND_CLOSE) => close = Some(Close::decode(body).map_err(ReadJournalError::from)?),
+            Ok(KIND_CLOSE) => {
+                close = Some(CloseRecord::decode(body).map_err(ReadJournalError::from)?);
+            }
             _ => {}
         }
     }

@@ -4,7 +4,7 @@
 use std::fs;
 
 use counterfoil_os::files::FileError;
-use counterfoil_trading::record::{Decision, KIND_DECISION, kind_of};
+use counterfoil_trading::record::{DecisionRecord, KIND_DECISION, record_kind};
 
 use crate::run::journal::{JournalReader, ReadJournalError};
 use crate::store::data_dir::Execution;
@@ -51,10 +51,10 @@ fn execution_usage(execution: &Execution) -> Result<RunUsage, RunUsageError> {
     let mut reader = JournalReader::open(&execution.journal())?;
     let (mut fuel, mut first, mut last) = (0_u64, None, None);
     while let Some(body) = reader.next_body()? {
-        if kind_of(body).map_err(ReadJournalError::from)? != KIND_DECISION {
+        if record_kind(body).map_err(ReadJournalError::from)? != KIND_DECISION {
             continue;
         }
-        let decision = Decision::decode(body).map_err(ReadJournalError::from)?;
+        let decision = DecisionRecord::decode(body).map_err(ReadJournalError::from)?;
         fuel = fuel.saturating_add(decision.circumstances.fuel);
         if let Some((received, decided)) = decision.circumstances.times {
             first = first.or(Some(received));

@@ -5,7 +5,9 @@ use core::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use counterfoil_trading::manifest::{Manifest, ManifestError, RunSetup};
-use counterfoil_trading::record::{Close, Decision, KIND_CLOSE, KIND_DECISION, kind_of};
+use counterfoil_trading::record::{
+    CloseRecord, DecisionRecord, KIND_CLOSE, KIND_DECISION, record_kind,
+};
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::Money;
 use serde_json::Value;
@@ -89,7 +91,7 @@ pub struct DifferingBar {
     /// The instrument's symbol.
     pub symbol: String,
     /// Entry index and decision of each run; `None` where a run has none.
-    pub decisions: [Option<(u64, Box<Decision>)>; 2],
+    pub decisions: [Option<(u64, Box<DecisionRecord>)>; 2],
 }
 
 /// The profit of a run: `total` is `price` plus dividends less costs.
@@ -154,9 +156,9 @@ fn manifest_of(data: &DataDir, execution: &Execution) -> Result<Manifest, Compar
 pub(crate) struct DecisionReader {
     reader: JournalReader,
     symbols: Vec<String>,
-    head: Option<(u64, Decision)>,
+    head: Option<(u64, DecisionRecord)>,
     count: u64,
-    close: Option<Close>,
+    close: Option<CloseRecord>,
 }
 
 impl DecisionReader {
@@ -184,13 +186,13 @@ impl DecisionReader {
             let Some(body) = self.reader.next_body()? else {
                 return Ok(false);
             };
-            match kind_of(body)? {
+            match record_kind(body)? {
                 KIND_DECISION => {
-                    self.head = Some((index, Decision::decode(body)?));
+                    self.head = Some((index, DecisionRecord::decode(body)?));
                     self.count = self.count.saturating_add(1);
                     return Ok(true);
                 }
-                KIND_CLOSE => self.close = Some(Close::decode(body)?),
+                KIND_CLOSE => self.close = Some(CloseRecord::decode(body)?),
                 _ => {}
             }
         }
@@ -227,7 +229,7 @@ impl DecisionReader {
 pub(crate) struct DecisionPair {
     pub(crate) close_time: UnixNanos,
     pub(crate) symbol: String,
-    pub(crate) sides: [Option<(u64, Decision)>; 2],
+    pub(crate) sides: [Option<(u64, DecisionRecord)>; 2],
 }
 
 pub(crate) fn next_pair(
@@ -275,7 +277,7 @@ impl DecisionPair {
             [Some(_), None] => return Some(DifferenceAspect::OnlyInFirst),
             [None, _] => return Some(DifferenceAspect::OnlyInSecond),
         };
-        let values = |decision: &Decision| {
+        let values = |decision: &DecisionRecord| {
             let bar = *decision.bar.get();
             let prices = [bar.open, bar.high, bar.low, bar.close];
             (bar.open_time, prices, bar.volume)
@@ -296,12 +298,13 @@ impl DecisionPair {
         let [Some((_, first)), Some((_, second))] = &self.sides else {
             return None;
         };
-        let values = |decision: &Decision| (decision.cash, decision.equity, decision.position);
+        let values =
+            |decision: &DecisionRecord| (decision.cash, decision.equity, decision.position);
         (values(first) != values(second)).then_some(DifferenceAspect::Account)
     }
 
     pub(crate) fn site(&self, aspect: DifferenceAspect) -> DifferingBar {
-        let boxed = |side: &Option<(u64, Decision)>| {
+        let boxed = |side: &Option<(u64, DecisionRecord)>| {
             let (index, decision) = side.as_ref()?;
             Some((*index, Box::new(decision.clone())))
         };

@@ -18,9 +18,9 @@ use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::Guest;
 use counterfoil_snapshot::error::IngestError;
 use counterfoil_snapshot::store::read_error::ReadError;
-use counterfoil_trading::execution::Code;
+use counterfoil_trading::execution::OrderCode;
 use counterfoil_trading::manifest::{DataSource, Manifest, ManifestError};
-use counterfoil_trading::record::{Close, Decision, Verdict};
+use counterfoil_trading::record::{CloseRecord, DecisionRecord, RiskVerdict};
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_verify::{Finding, VerifyError, VerifyOptions, verify_journal};
 
@@ -134,7 +134,7 @@ pub struct ParityReport {
     /// The backtest.
     pub again: Execution,
     /// The backtest's closing record.
-    pub close: Close,
+    pub close: CloseRecord,
     /// The backtest's snapshot, as `sha256:<hex>`.
     pub snapshot: String,
     /// Whether the snapshot was made of the journal's own bars.
@@ -286,11 +286,11 @@ fn compare_decisions(
 }
 
 /// Whether the live run decided the bar so late that its risk gate refused the orders.
-fn is_late([live, _]: &[Option<(u64, Decision)>; 2]) -> bool {
+fn is_late([live, _]: &[Option<(u64, DecisionRecord)>; 2]) -> bool {
     let verdicts = live.iter().flat_map(|(_, decision)| &decision.verdicts);
     verdicts
         .into_iter()
-        .any(|verdict| *verdict == Verdict::Refused(Code::BarTooLate))
+        .any(|verdict| *verdict == RiskVerdict::Refused(OrderCode::BarTooLate))
 }
 
 fn difference(pair: &DecisionPair, live_bars: &LiveBars) -> Option<(DifferingBar, ParityCause)> {

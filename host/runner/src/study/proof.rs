@@ -3,7 +3,7 @@
 use counterfoil_journal::hash::{Hash, leaf_hash};
 use counterfoil_journal::inclusion::{ProofError, inclusion_proof};
 use counterfoil_journal::proof::TlogProof;
-use counterfoil_trading::record::{Decision, KIND_DECISION, kind_of};
+use counterfoil_trading::record::{DecisionRecord, KIND_DECISION, record_kind};
 
 use crate::run::journal::{JournalReader, ReadJournalError};
 use crate::store::data_dir::Execution;
@@ -52,7 +52,7 @@ pub fn prove(execution: &Execution, which: &DecisionSelector) -> Result<TlogProo
         let is_selected = match reader.peek_body()? {
             None => break,
             Some(body) => {
-                let decides = kind_of(body).map_err(ReadJournalError::from)? == KIND_DECISION;
+                let decides = record_kind(body).map_err(ReadJournalError::from)? == KIND_DECISION;
                 decisions = decisions.saturating_add(u64::from(decides));
                 decides && fits(which, index, body)?
             }
@@ -102,7 +102,7 @@ fn fits(which: &DecisionSelector, index: u64, body: &[u8]) -> Result<bool, ReadJ
     match which {
         DecisionSelector::Entry(asked) => Ok(*asked == index),
         DecisionSelector::Bar { instrument, bar } => {
-            let decision = Decision::decode(body)?;
+            let decision = DecisionRecord::decode(body)?;
             Ok(decision.bar.get().instrument.0 == *instrument && decision.index == *bar)
         }
     }

@@ -16,7 +16,7 @@ use counterfoil_journal::signer::Signer;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::Guest;
 use counterfoil_trading::manifest::ManifestError;
-use counterfoil_trading::record::{Close, RefusedInput};
+use counterfoil_trading::record::{CloseRecord, RefusedInput};
 use counterfoil_trading::run::Run;
 use counterfoil_verify::{VerifyOptions, verify_journal};
 use sha2::{Digest as _, Sha256};
@@ -53,7 +53,7 @@ impl core::fmt::Debug for SweepConfig<'_> {
 #[derive(Clone, Debug)]
 pub struct SweepItemRun {
     pub execution: Execution,
-    pub close: Close,
+    pub close: CloseRecord,
     /// Whether an earlier execution was found and verified instead of a new one run.
     pub is_reused: bool,
 }
@@ -148,7 +148,7 @@ fn run_item(config: &SweepConfig<'_>, item: &SweepItem) -> Result<SweepItemRun, 
 
 /// The closing record of an execution whose journal verifies and is closed. An execution that was interrupted, or changed
 /// since, is ignored, and the item runs again.
-fn verified_close(execution: &Execution, signer: &dyn Signer) -> Option<Close> {
+fn verified_close(execution: &Execution, signer: &dyn Signer) -> Option<CloseRecord> {
     let key = PublicKey(signer.verifying_key());
     let file = File::open(execution.journal()).ok()?;
     // A reused result goes into the sweep's table as if it was computed now, so it needs the same proof as one from a

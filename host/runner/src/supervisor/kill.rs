@@ -2,7 +2,7 @@
 //! process and the next. It must never wait for a run.
 
 use counterfoil_governance::id::Id;
-use counterfoil_trading::record::Stop;
+use counterfoil_trading::record::RunStop;
 
 use super::inlet::EndCommand;
 use super::run::SupervisedRun;
@@ -96,7 +96,7 @@ fn stop_now(run: &SupervisedRun, target: &KillTarget, reason: &str) {
     let cause = target.cause();
     let message = reason.to_owned();
     // The reason first: the command wakes a run that waits, and it checks for a stop once.
-    run.stop_signal.stop(Stop { cause, message });
+    run.stop_signal.stop(RunStop { cause, message });
     let active = [RunState::Starting, RunState::Running, RunState::Resuming];
     run.advance(&active, RunState::Stopping, Some(reason.to_owned()));
     run.command(EndCommand::Kill);

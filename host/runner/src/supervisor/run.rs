@@ -8,7 +8,7 @@ use counterfoil_base::digest::Digest;
 use counterfoil_governance::id::Id;
 use counterfoil_sandbox::guest::{Guest, LogLevel};
 use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
-use counterfoil_trading::record::{RefusedInput, Stop};
+use counterfoil_trading::record::{RefusedInput, RunStop};
 use counterfoil_trading::run::Run;
 
 use super::events::{RunActivity, RunEvents};
@@ -44,7 +44,7 @@ struct SupervisedState {
     reason: Option<String>,
     figures: RunFigures,
     decision_digest: Option<Digest>,
-    stop: Option<Stop>,
+    stop: Option<RunStop>,
 }
 
 impl fmt::Debug for SupervisedRun {
@@ -159,7 +159,7 @@ impl SupervisedRun {
     }
 
     /// The stop that ended it, if the host did.
-    pub(super) fn stopped(&self) -> Option<Stop> {
+    pub(super) fn stopped(&self) -> Option<RunStop> {
         self.live().stop.clone()
     }
 
@@ -254,7 +254,7 @@ impl RunObserver<Guest> for SupervisedObserver<'_> {
         self.0.publish(RunActivity::InputRefused { reason });
     }
 
-    fn stopped(&mut self, stop: &Stop) {
+    fn stopped(&mut self, stop: &RunStop) {
         self.0.live().stop = Some(stop.clone());
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError};
 
 use counterfoil_base::digest::Digest;
 use counterfoil_journal::signer::Signer;
-use counterfoil_trading::record::{CloseReason, Stop};
+use counterfoil_trading::record::{CloseReason, RunStop};
 
 use super::config::SupervisorConfig;
 use super::error::SuperviseError;
@@ -166,7 +166,7 @@ fn record(
 }
 
 /// The state of a run that a stop ended or kept from starting.
-fn stopped(stop: &Stop, otherwise: RunState) -> (RunState, Option<String>) {
+fn stopped(stop: &RunStop, otherwise: RunState) -> (RunState, Option<String>) {
     let state = if stop.cause.is_kill() {
         RunState::Killed
     } else {

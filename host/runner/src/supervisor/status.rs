@@ -3,7 +3,7 @@
 use counterfoil_base::digest::Digest;
 use counterfoil_trading::account::Position;
 use counterfoil_trading::instrument::Instrument;
-use counterfoil_trading::run::{Run, Totals};
+use counterfoil_trading::run::{Run, RunTotals};
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::Money;
 
@@ -95,7 +95,7 @@ impl RunState {
 pub struct RunFigures {
     /// Close time of the last slice.
     pub last_close: Option<UnixNanos>,
-    pub totals: Totals,
+    pub totals: RunTotals,
     /// Inputs refused and recorded.
     pub inputs_refused: u64,
     /// Bars that were decided before and sent again.

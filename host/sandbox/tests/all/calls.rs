@@ -6,7 +6,7 @@ use counterfoil_sandbox::engine::Engine;
 use counterfoil_sandbox::guest::{Guest, LogLevel, LogLine, StartError};
 use counterfoil_sandbox::thread::guest_thread;
 use counterfoil_trading::limits::SandboxLimits;
-use counterfoil_trading::strategy::{AccountView, CallError, Strategy as _};
+use counterfoil_trading::strategy::{AccountView, CallbackError, Strategy as _};
 use counterfoil_trading::time::UnixNanos;
 
 use crate::support::{account, bar, component, dividend, engines, event, fill, guest_text, setup};
@@ -72,13 +72,13 @@ fn every_value_of_a_bar_a_fill_an_event_and_an_action_arrives_as_it_was_sent() {
 fn a_fault_names_the_function_and_nothing_is_called_after_it() {
     with("panic", |mut guest, view| {
         let mut requests = Vec::new();
-        let Err(CallError::Fault(fault)) = guest.on_bar(&bar(0, 1), view, &mut requests) else {
+        let Err(CallbackError::Fault(fault)) = guest.on_bar(&bar(0, 1), view, &mut requests) else {
             panic!("no fault");
         };
         assert!(fault.trace.contains("the_panic_handler"), "{}", fault.trace);
         let after = guest.on_bar(&bar(1, 1), view, &mut requests);
         let text = String::from("the guest was called after its fault");
-        assert_eq!(after, Err(CallError::Host(text)));
+        assert_eq!(after, Err(CallbackError::Host(text)));
     });
 }
 

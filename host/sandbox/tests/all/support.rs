@@ -9,13 +9,13 @@ use counterfoil_sandbox::setup::GuestSetup;
 use counterfoil_sandbox::thread::guest_thread;
 use counterfoil_trading::account::{Account, AccountKind};
 use counterfoil_trading::bar::{ClosedBar, RawBar};
-use counterfoil_trading::corporate::{ActionKind, CorporateAction};
-use counterfoil_trading::costs::Liquidity;
-use counterfoil_trading::execution::{Code, Fill, OrderEvent};
+use counterfoil_trading::corporate::{CorporateAction, CorporateActionKind};
+use counterfoil_trading::costs::LiquiditySide;
+use counterfoil_trading::execution::{Fill, OrderCode, OrderEvent};
 use counterfoil_trading::instrument::{Instrument, InstrumentId};
 use counterfoil_trading::limits::SandboxLimits;
 use counterfoil_trading::order::{ClientOrderId, OrderStatus, OrderType, Request, Side};
-use counterfoil_trading::strategy::{AccountView, BarView, CallError, Strategy, WorkingOrder};
+use counterfoil_trading::strategy::{AccountView, BarView, CallbackError, Strategy, WorkingOrder};
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::{Money, Price, Quantity, Volume};
 
@@ -139,7 +139,7 @@ fn run(compiled: &LoadedComponent, limits: &SandboxLimits) -> Outcome {
     for (export, result) in calls {
         match result {
             Ok(()) => {}
-            Err(CallError::Fault(fault)) => {
+            Err(CallbackError::Fault(fault)) => {
                 let text = format!("fault in {export}: {}", fault.fault.name());
                 assert!(fault.trace.len() <= 2048 && fault.message.len() <= 200);
                 // The guest's frames, never the host's. Fails only where RUST_BACKTRACE is set.
@@ -147,7 +147,7 @@ fn run(compiled: &LoadedComponent, limits: &SandboxLimits) -> Outcome {
                 assert!(requests.is_empty());
                 return Outcome::Ended(text, fuel);
             }
-            Err(CallError::Host(reason)) => return Outcome::Ended(reason, fuel),
+            Err(CallbackError::Host(reason)) => return Outcome::Ended(reason, fuel),
         }
     }
     Outcome::Requests(requests, fuel)
@@ -165,7 +165,7 @@ pub(crate) fn fill() -> Fill {
         clamped: false,
         fee: Money(-1_500_000_000),
         slippage: Money(10_000_000_000),
-        liquidity: Liquidity::Taker,
+        liquidity: LiquiditySide::Taker,
         time: UnixNanos(60),
     }
 }
@@ -174,7 +174,7 @@ pub(crate) fn dividend() -> CorporateAction {
     CorporateAction {
         instrument: InstrumentId(0),
         ex_time: UnixNanos(60),
-        kind: ActionKind::Dividend {
+        kind: CorporateActionKind::Dividend {
             per_unit: Money(1_500_000_000),
             special: false,
         },
@@ -186,7 +186,7 @@ pub(crate) fn event() -> OrderEvent {
         instrument: InstrumentId(0),
         client_order_id: ClientOrderId(1),
         status: OrderStatus::Refused,
-        code: Code::NoBuyingPower,
+        code: OrderCode::NoBuyingPower,
         leaves_quantity: Quantity(10),
     }
 }

@@ -11,7 +11,7 @@ use std::io::Read;
 
 use cap_std::fs::Dir;
 use core::num::NonZeroU32;
-use counterfoil_trading::corporate::ActionKind;
+use counterfoil_trading::corporate::CorporateActionKind;
 use counterfoil_trading::decimal;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::{MONEY_SCALE, Money};
@@ -175,7 +175,7 @@ fn find_actions(
         match explain(before, day, digits) {
             Some(AdjustmentCause::Nothing) => {}
             Some(AdjustmentCause::Split(new, old)) => {
-                add(ActionKind::Split { new, old });
+                add(CorporateActionKind::Split { new, old });
                 // Dividends are for one share, and shares are others now.
                 regular = regular.and_then(|money| {
                     let shares = money.0.checked_mul(i128::from(old.get()))?;
@@ -191,12 +191,12 @@ fn find_actions(
                 });
                 let special = usual.and_then(|usual| money.minus(usual));
                 let per_unit = usual.unwrap_or(money);
-                add(ActionKind::Dividend {
+                add(CorporateActionKind::Dividend {
                     per_unit,
                     special: false,
                 });
                 if let Some(per_unit) = special {
-                    add(ActionKind::Dividend {
+                    add(CorporateActionKind::Dividend {
                         per_unit,
                         special: true,
                     });

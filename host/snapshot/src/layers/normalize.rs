@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use cap_std::fs::Dir;
-use counterfoil_trading::corporate::ActionKind;
+use counterfoil_trading::corporate::CorporateActionKind;
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 
@@ -51,16 +51,16 @@ pub(crate) struct TickerRename {
 /// The tickers that instruments got after their first, from a file of actions.
 pub(crate) fn renames(actions: &[SymbolAction]) -> Vec<TickerRename> {
     let rename = |action: &SymbolAction| match &action.kind {
-        ActionKind::SymbolChange { symbol } => Some(TickerRename {
+        CorporateActionKind::SymbolChange { symbol } => Some(TickerRename {
             from: action.ex_time,
             instrument: action.instrument.clone(),
             ticker: symbol.clone(),
         }),
-        ActionKind::Split { .. }
-        | ActionKind::Dividend { .. }
-        | ActionKind::Delisting { .. }
-        | ActionKind::Halt { .. }
-        | ActionKind::SessionEnd => None,
+        CorporateActionKind::Split { .. }
+        | CorporateActionKind::Dividend { .. }
+        | CorporateActionKind::Delisting { .. }
+        | CorporateActionKind::Halt { .. }
+        | CorporateActionKind::SessionEnd => None,
     };
     actions.iter().filter_map(rename).collect()
 }

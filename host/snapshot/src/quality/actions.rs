@@ -8,7 +8,7 @@
 
 use core::num::NonZeroU32;
 
-use counterfoil_trading::corporate::ActionKind;
+use counterfoil_trading::corporate::CorporateActionKind;
 use counterfoil_trading::decimal;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::{MONEY_SCALE, Money};
@@ -33,7 +33,7 @@ pub struct SymbolAction {
     /// The canonical id: the first ticker it had.
     pub instrument: String,
     /// What happened.
-    pub kind: ActionKind,
+    pub kind: CorporateActionKind,
 }
 
 impl SymbolAction {
@@ -45,15 +45,15 @@ impl SymbolAction {
 }
 
 /// The sequence of actions of one instrument and time.
-fn rank(kind: &ActionKind) -> u8 {
+fn rank(kind: &CorporateActionKind) -> u8 {
     match kind {
-        ActionKind::Split { .. } => 0,
-        ActionKind::Dividend { special: false, .. } => 1,
-        ActionKind::Dividend { special: true, .. } => 2,
-        ActionKind::SymbolChange { .. } => 3,
-        ActionKind::Delisting { .. } => 4,
-        ActionKind::Halt { .. } => 5,
-        ActionKind::SessionEnd => 6,
+        CorporateActionKind::Split { .. } => 0,
+        CorporateActionKind::Dividend { special: false, .. } => 1,
+        CorporateActionKind::Dividend { special: true, .. } => 2,
+        CorporateActionKind::SymbolChange { .. } => 3,
+        CorporateActionKind::Delisting { .. } => 4,
+        CorporateActionKind::Halt { .. } => 5,
+        CorporateActionKind::SessionEnd => 6,
     }
 }
 
@@ -122,14 +122,14 @@ pub fn parse_actions(file: &str, bytes: &[u8]) -> Result<Vec<SymbolAction>, Inge
     Ok(all.into_iter().map(|(_, action)| action).collect())
 }
 
-fn kind(action: &str, value: &str, ex_time: i64) -> Result<ActionKind, String> {
+fn kind(action: &str, value: &str, ex_time: i64) -> Result<CorporateActionKind, String> {
     let money = || Money::parse(value).map_err(|error| error.to_string());
     let dividend = |special| {
         let per_unit = money()?;
         if per_unit <= Money::ZERO {
             return Err(format!("a dividend of {value} is not above zero"));
         }
-        Ok(ActionKind::Dividend { per_unit, special })
+        Ok(CorporateActionKind::Dividend { per_unit, special })
     };
     match action {
         "split" => {
@@ -141,13 +141,13 @@ fn kind(action: &str, value: &str, ex_time: i64) -> Result<ActionKind, String> {
                     "{value:?} is not a valid split: write NEW:OLD; after 2:1 a holder of 1 share has 2"
                 )
             })?;
-            Ok(ActionKind::Split { new, old })
+            Ok(CorporateActionKind::Split { new, old })
         }
         "dividend" => dividend(false),
         "special-dividend" => dividend(true),
         "symbol" => {
             check_symbol(value)?;
-            Ok(ActionKind::SymbolChange {
+            Ok(CorporateActionKind::SymbolChange {
                 symbol: value.to_owned(),
             })
         }
@@ -156,7 +156,7 @@ fn kind(action: &str, value: &str, ex_time: i64) -> Result<ActionKind, String> {
             if per_unit < Money::ZERO {
                 return Err(format!("a payment of {value} is below zero"));
             }
-            Ok(ActionKind::Delisting { per_unit })
+            Ok(CorporateActionKind::Delisting { per_unit })
         }
         "halt" => {
             let until = nanos(value, TimeMeaning::Open)?;
@@ -164,7 +164,7 @@ fn kind(action: &str, value: &str, ex_time: i64) -> Result<ActionKind, String> {
             if until <= ex_time {
                 return Err(format!("a halt until {value} ends before it begins"));
             }
-            Ok(ActionKind::Halt {
+            Ok(CorporateActionKind::Halt {
                 until: UnixNanos(until),
             })
         }
@@ -181,8 +181,8 @@ pub fn format_actions(actions: &[SymbolAction]) -> String {
     let mut text = format!("{HEADER}\n");
     for action in actions {
         let (name, value) = match &action.kind {
-            ActionKind::Split { new, old } => ("split", format!("{new}:{old}")),
-            ActionKind::Dividend { per_unit, special } => {
+            CorporateActionKind::Split { new, old } => ("split", format!("{new}:{old}")),
+            CorporateActionKind::Dividend { per_unit, special } => {
                 let name = if *special {
                     "special-dividend"
                 } else {
@@ -190,11 +190,11 @@ pub fn format_actions(actions: &[SymbolAction]) -> String {
                 };
                 (name, amount(*per_unit))
             }
-            ActionKind::SymbolChange { symbol } => ("symbol", symbol.clone()),
-            ActionKind::Delisting { per_unit } => ("delisting", amount(*per_unit)),
-            ActionKind::Halt { until } => ("halt", show(*until)),
+            CorporateActionKind::SymbolChange { symbol } => ("symbol", symbol.clone()),
+            CorporateActionKind::Delisting { per_unit } => ("delisting", amount(*per_unit)),
+            CorporateActionKind::Halt { until } => ("halt", show(*until)),
             // No vendor sends these: they come from a calendar.
-            ActionKind::SessionEnd => continue,
+            CorporateActionKind::SessionEnd => continue,
         };
         let line = [
             action.instrument.clone(),

@@ -2,7 +2,7 @@
 //! All arithmetic is of integers, and no rule changes a bar. It must never know other instruments.
 
 use counterfoil_trading::bar::RawBar;
-use counterfoil_trading::corporate::ActionKind;
+use counterfoil_trading::corporate::CorporateActionKind;
 use counterfoil_trading::decimal;
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 use counterfoil_trading::units::{Price, Volume};
@@ -67,11 +67,11 @@ impl<'a> BarChecker<'a> {
             .actions
             .iter()
             .filter(|action| action.instrument == symbol)
-            .filter(|action| !matches!(action.kind, ActionKind::Halt { .. }))
+            .filter(|action| !matches!(action.kind, CorporateActionKind::Halt { .. }))
             .collect();
         let delisted = actions
             .iter()
-            .find(|action| matches!(action.kind, ActionKind::Delisting { .. }))
+            .find(|action| matches!(action.kind, CorporateActionKind::Delisting { .. }))
             .map(|action| action.ex_time);
         Self {
             symbol,
@@ -242,7 +242,7 @@ impl<'a> BarChecker<'a> {
         for action in self.actions(before.open_time, bar.close_time) {
             // Any action explains a jump. Only a split says how large it should be.
             explained = true;
-            if let ActionKind::Split { new, old } = action.kind {
+            if let CorporateActionKind::Split { new, old } = action.kind {
                 let (new, old) = (i128::from(new.get()), i128::from(old.get()));
                 if !is_near(close, open, new, old, 25) {
                     let message =

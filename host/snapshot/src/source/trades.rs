@@ -2,7 +2,7 @@
 //! sequence of rows in the file does not matter. It must never know a file's format, and never hold
 //! more trades than fit in the memory it was given.
 
-use counterfoil_trading::aggregate::{Aggregator, Trade};
+use counterfoil_trading::aggregate::{BarAggregator, Trade};
 use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::decimal;
 use counterfoil_trading::instrument::InstrumentId;
@@ -297,7 +297,7 @@ fn aggregate(
     quarantine: &mut QuarantineWriter,
 ) -> Result<(), IngestError> {
     let aggregator = || {
-        Aggregator::new(scales.timeframe, 0).map_err(|error| IngestError::Option {
+        BarAggregator::new(scales.timeframe, 0).map_err(|error| IngestError::Option {
             option: "timeframe",
             reason: error.to_string(),
         })

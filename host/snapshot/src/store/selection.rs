@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use counterfoil_trading::corporate::{ActionKind, CorporateAction};
+use counterfoil_trading::corporate::{CorporateAction, CorporateActionKind};
 use counterfoil_trading::instrument::{Instrument, InstrumentId};
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 use sha2::{Digest as _, Sha256};
@@ -126,12 +126,12 @@ impl BarSelection {
             .collect();
         let inside = |action: &SymbolAction| {
             let last = match action.kind {
-                ActionKind::Halt { until } => UnixNanos(until.0.saturating_sub(1)),
-                ActionKind::Split { .. }
-                | ActionKind::Dividend { .. }
-                | ActionKind::SymbolChange { .. }
-                | ActionKind::Delisting { .. }
-                | ActionKind::SessionEnd => action.ex_time,
+                CorporateActionKind::Halt { until } => UnixNanos(until.0.saturating_sub(1)),
+                CorporateActionKind::Split { .. }
+                | CorporateActionKind::Dividend { .. }
+                | CorporateActionKind::SymbolChange { .. }
+                | CorporateActionKind::Delisting { .. }
+                | CorporateActionKind::SessionEnd => action.ex_time,
             };
             self.range.from.is_none_or(|from| from <= last)
                 && self.range.to.is_none_or(|to| action.ex_time < to)
@@ -178,7 +178,7 @@ impl BarSelection {
             all.extend(own.map(|end| CorporateAction {
                 instrument: InstrumentId(id),
                 ex_time: *end,
-                kind: ActionKind::SessionEnd,
+                kind: CorporateActionKind::SessionEnd,
             }));
         }
         Ok(())

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use counterfoil_base::draws::Random;
 use counterfoil_trading::bar::{ClosedBar, RawBar};
-use counterfoil_trading::corporate::{ActionKind, CorporateAction};
+use counterfoil_trading::corporate::{CorporateAction, CorporateActionKind};
 use counterfoil_trading::decimal::{divide_half_even, power_of_ten};
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::slice::Slice;
@@ -181,11 +181,11 @@ impl BarDeck {
         let mut reference = i128::from(before.0).checked_mul(power_of_ten(REFERENCE_DIGITS)?)?;
         for event in events {
             match &event.kind {
-                ActionKind::Split { new, old } => {
+                CorporateActionKind::Split { new, old } => {
                     let old_shares = reference.checked_mul(i128::from(old.get()))?;
                     reference = divide_half_even(old_shares, i128::from(new.get()))?;
                 }
-                ActionKind::Dividend { per_unit, .. } => {
+                CorporateActionKind::Dividend { per_unit, .. } => {
                     // In more decimals than a price has, so that small dividends are not rounded away.
                     let paid = match scale.checked_sub(MONEY_SCALE) {
                         Some(finer) => per_unit.0.checked_mul(power_of_ten(finer)?)?,
@@ -193,10 +193,10 @@ impl BarDeck {
                     };
                     reference = reference.checked_sub(paid)?;
                 }
-                ActionKind::SymbolChange { .. }
-                | ActionKind::Delisting { .. }
-                | ActionKind::Halt { .. }
-                | ActionKind::SessionEnd => {}
+                CorporateActionKind::SymbolChange { .. }
+                | CorporateActionKind::Delisting { .. }
+                | CorporateActionKind::Halt { .. }
+                | CorporateActionKind::SessionEnd => {}
             }
         }
         // A dividend above the close would turn the price around and every bar after it.

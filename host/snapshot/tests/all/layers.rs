@@ -19,7 +19,7 @@ use counterfoil_snapshot::quality::actions::format_actions;
 use counterfoil_snapshot::quality::findings::{ErrorPolicy, Severity};
 use counterfoil_snapshot::source::choices::SourceKind;
 use counterfoil_snapshot::source::options::{IngestOptions, SideFile};
-use counterfoil_trading::corporate::ActionKind;
+use counterfoil_trading::corporate::CorporateActionKind;
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
 use parquet::arrow::ArrowWriter;
@@ -446,7 +446,11 @@ fn a_calendar_gives_each_instrument_the_ends_of_its_sessions() {
     let told = |from: Option<&str>, to: Option<&str>| {
         let selection = snapshot.select(&[], from.map(time), to.map(time)).unwrap();
         let actions = selection.actions().unwrap();
-        assert!(actions.iter().all(|one| one.kind == ActionKind::SessionEnd));
+        assert!(
+            actions
+                .iter()
+                .all(|one| one.kind == CorporateActionKind::SessionEnd)
+        );
         let text = actions.iter().map(|one| {
             let moment = jiff::Timestamp::from_nanosecond(i128::from(one.ex_time.0)).unwrap();
             format!("{} {}", one.instrument.0, moment.strftime("%d %H:%M"))
@@ -609,7 +613,7 @@ fn a_selection_gives_the_actions_of_its_range_in_sequence() {
         (split[0].instrument.0, split[0].ex_time),
         (0, day(12_101).unwrap())
     );
-    assert!(matches!(split[0].kind, ActionKind::Split { .. }));
+    assert!(matches!(split[0].kind, CorporateActionKind::Split { .. }));
     assert!(
         snapshot
             .select(&msft, day(12_103), day(12_104))

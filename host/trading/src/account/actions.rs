@@ -1,14 +1,14 @@
 //! What a corporate action does to a position and to cash.
 
 use super::{Account, AccountError, Position};
-use crate::corporate::{ActionKind, CorporateAction, SplitRatio};
+use crate::corporate::{CorporateAction, CorporateActionKind, SplitRatio};
 use crate::decimal::divide_half_even;
 use crate::execution::AppliedAction;
 use crate::instrument::Instrument;
 use crate::units::{Money, Quantity};
 
 /// A position after an action, and what the account got of it.
-struct After {
+struct ActionEffect {
     position: Position,
     cash: Money,
     realized: Money,
@@ -55,27 +55,33 @@ impl Account {
     }
 }
 
-fn after(instrument: &Instrument, held: &Position, kind: &ActionKind) -> Option<After> {
-    let mut after = After {
+fn after(
+    instrument: &Instrument,
+    held: &Position,
+    kind: &CorporateActionKind,
+) -> Option<ActionEffect> {
+    let mut after = ActionEffect {
         position: *held,
         cash: Money::ZERO,
         realized: Money::ZERO,
         dividend: Money::ZERO,
     };
     match kind {
-        ActionKind::SymbolChange { .. } | ActionKind::Halt { .. } | ActionKind::SessionEnd => {}
-        ActionKind::Dividend { per_unit, .. } => {
+        CorporateActionKind::SymbolChange { .. }
+        | CorporateActionKind::Halt { .. }
+        | CorporateActionKind::SessionEnd => {}
+        CorporateActionKind::Dividend { per_unit, .. } => {
             after.cash = instrument.per_unit(*per_unit, held.quantity)?;
             after.dividend = after.cash;
         }
-        ActionKind::Delisting { per_unit } => {
+        CorporateActionKind::Delisting { per_unit } => {
             after.cash = instrument.per_unit(*per_unit, held.quantity)?;
             after.realized = after.cash.minus(held.cost)?;
             after.position.quantity = Quantity(0);
             after.position.cost = Money::ZERO;
             after.position.value = Money::ZERO;
         }
-        ActionKind::Split { new, old } => {
+        CorporateActionKind::Split { new, old } => {
             let ratio = SplitRatio {
                 new: *new,
                 old: *old,

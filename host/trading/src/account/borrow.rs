@@ -51,7 +51,7 @@ impl Account {
                 operation: "booking the borrow fee of",
                 instrument,
             };
-            let fee = rate.of_year(accrued).ok_or(overflow.clone())?;
+            let fee = rate.yearly_share_of(accrued).ok_or(overflow.clone())?;
             let fee = crate::units::Money(fee);
             let sums = || Some((self.cash.minus(fee)?, self.borrow.plus(fee)?));
             (self.cash, self.borrow) = sums().ok_or(overflow)?;

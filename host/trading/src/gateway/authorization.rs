@@ -7,8 +7,8 @@ use core::fmt;
 
 use sha2::{Digest as _, Sha256};
 
-use super::Refusal;
-use crate::cbor::{self, CborError, Reader};
+use super::TokenRefusal;
+use crate::cbor::{self, CborError, CborReader};
 use crate::plan::PlanDigest;
 use crate::time::UnixNanos;
 
@@ -17,7 +17,7 @@ const VERSION: u64 = 1;
 
 /// Leave to send one plan of one run, once, while everything it names still holds.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct Authorization {
+pub struct OrderAuthorization {
     /// The run id.
     pub run: [u8; 32],
     /// Which execution of it.
@@ -38,7 +38,7 @@ pub struct Authorization {
     pub not_after: UnixNanos,
 }
 
-impl Authorization {
+impl OrderAuthorization {
     /// Appends it in its one form.
     pub fn encode(&self, out: &mut Vec<u8>) {
         cbor::put_array(out, 10);
@@ -57,9 +57,9 @@ impl Authorization {
     ///
     /// # Errors
     ///
-    /// Returns [`CborError`] if the bytes are not what [`Authorization::encode`] writes.
+    /// Returns [`CborError`] if the bytes are not what [`OrderAuthorization::encode`] writes.
     pub fn decode(bytes: &[u8]) -> Result<Self, CborError> {
-        let mut reader = Reader::new(bytes);
+        let mut reader = CborReader::new(bytes);
         reader.array_of(10, "an authorization of 10 items")?;
         if reader.u64()? != VERSION {
             return Err(CborError {
@@ -93,7 +93,7 @@ impl Authorization {
 
 /// What a gateway holds to be so at this moment.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Standing {
+pub struct TokenContext {
     /// The run it serves.
     pub run: [u8; 32],
     /// Which execution of it.
@@ -113,37 +113,37 @@ pub struct Standing {
 /// Checks everything a token is bound to. `decided` is the plan that a durable decision approved
 /// under the token's number, if one did.
 ///
-/// Whether it was spent is the order's [`Life`](super::Life); whether its signature holds is for
-/// whoever has the key, and counts as [`Refusal::Altered`].
+/// Whether it was spent is the order's [`SubmissionState`](super::SubmissionState); whether its signature holds is for
+/// whoever has the key, and counts as [`TokenRefusal::Altered`].
 ///
 /// # Errors
 ///
-/// Returns the first [`Refusal`] that applies.
-pub fn check(
-    token: &Authorization,
-    standing: &Standing,
+/// Returns the first [`TokenRefusal`] that applies.
+pub fn check_token(
+    token: &OrderAuthorization,
+    standing: &TokenContext,
     decided: Option<PlanDigest>,
-) -> Result<(), Refusal> {
+) -> Result<(), TokenRefusal> {
     let of = (token.run, token.execution, token.approver);
     if of != (standing.run, standing.execution, standing.approver) {
-        return Err(Refusal::Foreign);
+        return Err(TokenRefusal::Foreign);
     }
     match decided {
-        None => return Err(Refusal::NoVerdict),
-        Some(plan) if plan.0 != token.plan => return Err(Refusal::Altered),
+        None => return Err(TokenRefusal::NoVerdict),
+        Some(plan) if plan.0 != token.plan => return Err(TokenRefusal::Altered),
         Some(_) => {}
     }
     if token.epoch != standing.epoch {
-        return Err(Refusal::StaleLease);
+        return Err(TokenRefusal::StaleLease);
     }
     if token.policy != standing.policy {
-        return Err(Refusal::OtherPolicy);
+        return Err(TokenRefusal::OtherPolicy);
     }
     if token.limits != standing.limits {
-        return Err(Refusal::OtherLimits);
+        return Err(TokenRefusal::OtherLimits);
     }
     if standing.now > token.not_after {
-        return Err(Refusal::Expired);
+        return Err(TokenRefusal::Expired);
     }
     Ok(())
 }

@@ -4,7 +4,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::cbor::{self, CborError, Reader};
+use crate::cbor::{self, CborError, CborReader};
 use crate::time::UnixNanos;
 use crate::units::{Money, Quantity};
 
@@ -13,7 +13,7 @@ const POSITIONS_MAX: usize = 10_000;
 
 /// Why the venue's books were looked at.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Occasion {
+pub enum ReconcileTrigger {
     /// The run begins: what the account holds besides it is the baseline of all later looks.
     Baseline,
     /// A process goes on with the run.
@@ -26,7 +26,7 @@ pub enum Occasion {
     ForeignOrder,
 }
 
-impl Occasion {
+impl ReconcileTrigger {
     /// Every occasion, in the sequence of its number in the order log: append only.
     pub const ALL: [Self; 5] = [
         Self::Baseline,
@@ -39,9 +39,9 @@ impl Occasion {
 
 /// What the venue's books held.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Reconciled {
+pub struct Reconciliation {
     /// Why they were looked at.
-    pub occasion: Occasion,
+    pub occasion: ReconcileTrigger,
     /// The account's cash.
     pub cash: Money,
     /// The account's positions by instrument.
@@ -54,7 +54,7 @@ pub struct Reconciled {
 
 /// One way in which they were not the run's.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Difference {
+pub struct VenueDifference {
     /// Of what: `cash`, `position AAA` or `order <name>`.
     pub what: String,
     /// What it should be, by the run's books.
@@ -69,10 +69,13 @@ pub struct Difference {
     pub time: UnixNanos,
 }
 
-impl Reconciled {
+impl Reconciliation {
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
-        super::record::head(out, 6, 6);
-        cbor::put_u64(out, super::record::number(&Occasion::ALL, &self.occasion));
+        super::order_log::head(out, 6, 6);
+        cbor::put_u64(
+            out,
+            super::order_log::number(&ReconcileTrigger::ALL, &self.occasion),
+        );
         cbor::put_i128(out, self.cash.0);
         cbor::put_array(out, self.positions.len());
         for position in &self.positions {
@@ -82,8 +85,8 @@ impl Reconciled {
         cbor::put_i64(out, self.time.0);
     }
 
-    pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self, CborError> {
-        let occasion = super::record::pick(&Occasion::ALL, reader.u64()?)?;
+    pub(super) fn decode(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
+        let occasion = super::order_log::pick(&ReconcileTrigger::ALL, reader.u64()?)?;
         let cash = Money(reader.i128()?);
         let count = reader.array()?;
         if count > POSITIONS_MAX {
@@ -106,9 +109,9 @@ impl Reconciled {
     }
 }
 
-impl Difference {
+impl VenueDifference {
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
-        super::record::head(out, 7, 7);
+        super::order_log::head(out, 7, 7);
         let texts = [
             &self.what,
             &self.ours,
@@ -117,12 +120,12 @@ impl Difference {
             &self.tolerance,
         ];
         for text in texts {
-            cbor::put_text(out, &super::record::kept(text));
+            cbor::put_text(out, &super::order_log::kept(text));
         }
         cbor::put_i64(out, self.time.0);
     }
 
-    pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self, CborError> {
+    pub(super) fn decode(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
         Ok(Self {
             what: reader.text()?,
             ours: reader.text()?,

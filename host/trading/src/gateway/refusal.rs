@@ -2,7 +2,7 @@
 
 /// Why a gateway refuses a token, or withholds what it would let through.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Refusal {
+pub enum TokenRefusal {
     /// It was used before.
     Spent,
     /// It, its signature or the plan it comes with is not what was authorized.
@@ -27,7 +27,7 @@ pub enum Refusal {
     Stopped,
 }
 
-impl Refusal {
+impl TokenRefusal {
     /// Every refusal, in the sequence of its number in the order log: append only.
     pub const ALL: [Self; 11] = [
         Self::Spent,
@@ -80,10 +80,10 @@ impl Refusal {
     }
 }
 
-impl core::fmt::Display for Refusal {
+impl core::fmt::Display for TokenRefusal {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "{}: {}", self.code(), self.sentence())
     }
 }
 
-impl core::error::Error for Refusal {}
+impl core::error::Error for TokenRefusal {}

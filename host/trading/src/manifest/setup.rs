@@ -6,15 +6,15 @@ use alloc::vec::Vec;
 
 use super::{FORMAT, InstrumentEntry, Manifest, PROFILE_PURE, WORLD, terms};
 use crate::account::AccountKind;
-use crate::costs::Costs;
+use crate::costs::CostModel;
 use crate::decimal::{self, DecimalError};
 use crate::instrument::{Instrument, InstrumentError};
-use crate::limits::LimitError;
+use crate::limits::SandboxLimitError;
 use crate::record::FaultAction;
-use crate::risk::{Leverage, Maintenance, MarginPolicy, RiskLimits};
+use crate::risk::{Leverage, MaintenanceMargin, MarginCallPolicy, RiskLimits};
 use crate::time::{Timeframe, TimeframeError};
 use crate::units::{BasisPoints, Money};
-use crate::venue::matching::Matching;
+use crate::venue::matching::MatchingRules;
 
 /// The most instruments of one run: what a slice of 1,000 bars needs fits in one record each.
 pub const INSTRUMENTS_MAX: usize = 10_000;
@@ -59,7 +59,7 @@ pub enum ManifestError {
     Instrument(#[from] InstrumentError),
     /// A limit is out of range.
     #[error("manifest: {0}")]
-    Limit(#[from] LimitError),
+    Limit(#[from] SandboxLimitError),
 }
 
 /// A manifest's values as types that hold.
@@ -82,11 +82,11 @@ pub struct RunSetup {
     /// A margin account's reach.
     pub leverage: Leverage,
     /// What a margin account must keep.
-    pub maintenance: Maintenance,
+    pub maintenance: MaintenanceMargin,
     /// What trading costs.
-    pub costs: Costs,
+    pub costs: CostModel,
     /// How the venue matches.
-    pub matching: Matching,
+    pub matching: MatchingRules,
     /// The risk limits.
     pub risk: RiskLimits,
     /// What is done after a fault.
@@ -129,7 +129,7 @@ impl Manifest {
                 });
             }
         }
-        self.limits.check()?;
+        self.limits.check_ranges()?;
         let count = self.instruments.len();
         if count == 0 || count > INSTRUMENTS_MAX {
             let value = count.to_string();
@@ -149,7 +149,7 @@ impl Manifest {
                 wrong("on-fault", &self.on_fault, expected)
             })?;
         let flattens = on_fault == FaultAction::CancelAndFlatten
-            || account.maintenance.policy == MarginPolicy::Liquidate;
+            || account.maintenance.policy == MarginCallPolicy::Liquidate;
         if flattens && count > FLATTENED_MAX {
             let expected = "at most 1,000 instruments where the host may flatten positions";
             return Err(wrong("instruments", &count.to_string(), expected));

@@ -7,11 +7,11 @@ use super::{
     AccountEntry, CostsEntry, DataSource, Manifest, ManifestError, MatchingEntry, RiskEntry,
 };
 use crate::account::AccountKind;
-use crate::costs::{Costs, Fees, Slippage};
+use crate::costs::{CostModel, FeeSchedule, SlippageModel};
 use crate::decimal;
-use crate::risk::{DailyLimits, Leverage, Maintenance, MarginPolicy, RiskLimits};
+use crate::risk::{Leverage, LiveRiskLimits, MaintenanceMargin, MarginCallPolicy, RiskLimits};
 use crate::units::Money;
-use crate::venue::matching::{LimitRule, Matching};
+use crate::venue::matching::{LimitFillRule, MatchingRules};
 
 /// The most bars of latency: a year of minutes would be a mistake, a trading week of them is not.
 const LATENCY_BARS_MAX: u32 = 10_000;
@@ -23,7 +23,7 @@ pub(super) struct AccountTerms {
     pub(super) kind: AccountKind,
     pub(super) cash: Money,
     pub(super) leverage: Leverage,
-    pub(super) maintenance: Maintenance,
+    pub(super) maintenance: MaintenanceMargin,
 }
 
 pub(super) fn account(entry: &AccountEntry) -> Result<AccountTerms, ManifestError> {
@@ -40,23 +40,23 @@ pub(super) fn account(entry: &AccountEntry) -> Result<AccountTerms, ManifestErro
         .filter(|leverage| (100..=10_000).contains(leverage))
         .ok_or_else(|| wrong(field, &entry.leverage, "1 to 100"))?;
     let policy = match entry.margin_call.as_str() {
-        "reduce" => MarginPolicy::Reduce,
-        "liquidate" => MarginPolicy::Liquidate,
+        "reduce" => MarginCallPolicy::Reduce,
+        "liquidate" => MarginCallPolicy::Liquidate,
         other => return Err(wrong("account.margin-call", other, "reduce or liquidate")),
     };
     Ok(AccountTerms {
         kind,
         cash: amount("account.cash", &entry.cash)?,
         leverage: Leverage(leverage),
-        maintenance: Maintenance {
+        maintenance: MaintenanceMargin {
             rate: bps("account.maintenance-bps", &entry.maintenance_bps)?,
             policy,
         },
     })
 }
 
-pub(super) fn costs(entry: &CostsEntry) -> Result<Costs, ManifestError> {
-    let fees = Fees {
+pub(super) fn costs(entry: &CostsEntry) -> Result<CostModel, ManifestError> {
+    let fees = FeeSchedule {
         taker: bps("costs.fee-bps", &entry.fee_bps)?,
         maker: bps("costs.maker-fee-bps", &entry.maker_fee_bps)?,
         per_unit: amount("costs.fee-per-share", &entry.fee_per_share)?,
@@ -79,9 +79,9 @@ pub(super) fn costs(entry: &CostsEntry) -> Result<Costs, ManifestError> {
         return Err(wrong("costs.slippage-ticks", &value, "at most 1,000,000"));
     }
     let cap = &entry.volume_cap_bps;
-    Ok(Costs {
+    Ok(CostModel {
         fees,
-        slippage: Slippage {
+        slippage: SlippageModel {
             rate: bps("costs.slippage-bps", &entry.slippage_bps)?,
             ticks: entry.slippage_ticks,
             volume_rate: bps("costs.slippage-volume-bps", &entry.slippage_volume_bps)?,
@@ -95,17 +95,17 @@ pub(super) fn costs(entry: &CostsEntry) -> Result<Costs, ManifestError> {
     })
 }
 
-pub(super) fn matching(entry: &MatchingEntry) -> Result<Matching, ManifestError> {
+pub(super) fn matching(entry: &MatchingEntry) -> Result<MatchingRules, ManifestError> {
     if entry.latency_bars > LATENCY_BARS_MAX {
         let value = entry.latency_bars.to_string();
         return Err(wrong("matching.latency-bars", &value, "at most 10,000"));
     }
-    Ok(Matching {
+    Ok(MatchingRules {
         latency_bars: entry.latency_bars,
         limits: if entry.limit_trade_through {
-            LimitRule::TradeThrough
+            LimitFillRule::TradeThrough
         } else {
-            LimitRule::Touch
+            LimitFillRule::Touch
         },
     })
 }
@@ -152,7 +152,7 @@ fn risk(entry: &RiskEntry) -> Result<RiskLimits, ManifestError> {
         gross_exposure_max: amount("risk.gross-exposure-max", &entry.gross_exposure_max)?,
         price_collar: bps("risk.price-collar-bps", &entry.price_collar_bps)?,
         drawdown_max: bps("risk.drawdown-max-bps", &entry.drawdown_max_bps)?,
-        daily: DailyLimits {
+        daily: LiveRiskLimits {
             orders_per_day_max: entry.orders_per_day_max,
             net_exposure_max: money("risk.net-exposure-max", &entry.net_exposure_max)?,
             daily_loss_max: money("risk.daily-loss-max", &entry.daily_loss_max)?,

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::KIND_CLOSE;
-use crate::cbor::{self, CborError, Reader};
+use crate::cbor::{self, CborError, CborReader};
 use crate::units::{Money, Quantity};
 
 /// Why a run ended.
@@ -31,7 +31,7 @@ impl CloseReason {
 
 /// The last record of a journal.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Close {
+pub struct CloseRecord {
     /// Why the run ended.
     pub reason: CloseReason,
     /// How many decisions.
@@ -60,7 +60,7 @@ pub struct Close {
     pub positions: Vec<Quantity>,
 }
 
-impl Close {
+impl CloseRecord {
     /// Appends the record.
     pub fn encode(&self, out: &mut Vec<u8>) {
         cbor::put_array(out, 15);
@@ -100,9 +100,9 @@ impl Close {
     ///
     /// # Errors
     ///
-    /// Returns [`CborError`] if the bytes are not what [`Close::encode`] writes.
+    /// Returns [`CborError`] if the bytes are not what [`CloseRecord::encode`] writes.
     pub fn decode(body: &[u8]) -> Result<Self, CborError> {
-        let mut reader = Reader::new(body);
+        let mut reader = CborReader::new(body);
         reader.array_of(15, "a close record of 15 items")?;
         reader.u64()?;
         let reason = match reader.u64()? {

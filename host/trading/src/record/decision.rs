@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 use super::KIND_DECISION;
 use super::order::{put_request, read_request};
 use crate::bar::{ClosedBar, RawBar};
-use crate::cbor::{self, CborError, Reader};
-use crate::execution::Code;
+use crate::cbor::{self, CborError, CborReader};
+use crate::execution::OrderCode;
 use crate::instrument::InstrumentId;
 use crate::order::Request;
 use crate::time::UnixNanos;
@@ -15,11 +15,11 @@ use crate::units::{Money, Price, Quantity, Volume};
 
 /// What the risk gate said to one request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Verdict {
+pub enum RiskVerdict {
     /// It was let through.
     Approved,
     /// It was refused by this rule.
-    Refused(Code),
+    Refused(OrderCode),
 }
 
 /// One authorized plan: its digest and the number of the token that was spent for it.
@@ -44,7 +44,7 @@ pub struct DecisionCircumstances {
 
 /// What became of one bar.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Decision {
+pub struct DecisionRecord {
     /// The bar.
     pub bar: ClosedBar,
     /// Its number among its instrument's bars of this run.
@@ -53,7 +53,7 @@ pub struct Decision {
     /// slice after that. A fault record follows the slice.
     pub requests: Option<Vec<Request>>,
     /// What the gate said to each.
-    pub verdicts: Vec<Verdict>,
+    pub verdicts: Vec<RiskVerdict>,
     /// Cash after the step.
     pub cash: Money,
     /// Equity after the step.
@@ -64,7 +64,7 @@ pub struct Decision {
     pub circumstances: DecisionCircumstances,
 }
 
-impl Decision {
+impl DecisionRecord {
     /// Appends the deterministic part.
     pub fn encode_digested(&self, out: &mut Vec<u8>) {
         cbor::put_array(out, 7);
@@ -84,8 +84,8 @@ impl Decision {
             cbor::put_u64(
                 out,
                 match verdict {
-                    Verdict::Approved => 0,
-                    Verdict::Refused(code) => code_number(*code),
+                    RiskVerdict::Approved => 0,
+                    RiskVerdict::Refused(code) => code_number(*code),
                 },
             );
         }
@@ -113,12 +113,12 @@ impl Decision {
     ///
     /// # Errors
     ///
-    /// Returns [`CborError`] if the bytes are not what [`Decision::encode`] writes.
+    /// Returns [`CborError`] if the bytes are not what [`DecisionRecord::encode`] writes.
     pub fn decode(body: &[u8]) -> Result<Self, CborError> {
-        let mut outer = Reader::new(body);
+        let mut outer = CborReader::new(body);
         outer.array_of(3, "a decision of 3 items")?;
         outer.u64()?;
-        let mut reader = Reader::new(outer.bytes_string()?);
+        let mut reader = CborReader::new(outer.byte_string()?);
         let circumstances = read_circumstances(&mut outer)?;
         outer.end()?;
         reader.array_of(7, "a deterministic part of 7 items")?;
@@ -170,7 +170,7 @@ pub(super) fn put_plans(out: &mut Vec<u8>, plans: &[PlanNote]) {
     }
 }
 
-pub(super) fn read_plans(reader: &mut Reader<'_>) -> Result<Vec<PlanNote>, CborError> {
+pub(super) fn read_plans(reader: &mut CborReader<'_>) -> Result<Vec<PlanNote>, CborError> {
     let count = reader.array()?;
     let mut plans = Vec::with_capacity(count);
     for _ in 0..count {
@@ -183,7 +183,7 @@ pub(super) fn read_plans(reader: &mut Reader<'_>) -> Result<Vec<PlanNote>, CborE
     Ok(plans)
 }
 
-fn read_circumstances(reader: &mut Reader<'_>) -> Result<DecisionCircumstances, CborError> {
+fn read_circumstances(reader: &mut CborReader<'_>) -> Result<DecisionCircumstances, CborError> {
     let items = reader.array()?;
     let fuel = reader.u64()?;
     let plans = read_plans(reader)?;
@@ -217,7 +217,7 @@ fn put_bar(out: &mut Vec<u8>, bar: &ClosedBar, index: u64) {
     }
 }
 
-fn read_bar(reader: &mut Reader<'_>) -> Result<(ClosedBar, u64), CborError> {
+fn read_bar(reader: &mut CborReader<'_>) -> Result<(ClosedBar, u64), CborError> {
     reader.array_of(9, "a bar of 9 items")?;
     let instrument = InstrumentId(reader.u32()?);
     let index = reader.u64()?;
@@ -239,28 +239,28 @@ fn read_bar(reader: &mut Reader<'_>) -> Result<(ClosedBar, u64), CborError> {
     Ok((bar, index))
 }
 
-/// A code's number: its place in [`Code::ALL`]. 0 stands for "no code".
-pub(super) fn code_number(code: Code) -> u64 {
-    let place = Code::ALL.iter().position(|one| *one == code);
+/// A code's number: its place in [`OrderCode::ALL`]. 0 stands for "no code".
+pub(super) fn code_number(code: OrderCode) -> u64 {
+    let place = OrderCode::ALL.iter().position(|one| *one == code);
     place
         .and_then(|place| u64::try_from(place).ok())
         .unwrap_or(u64::MAX)
 }
 
-pub(super) fn read_code(reader: &mut Reader<'_>) -> Result<Code, CborError> {
+pub(super) fn read_code(reader: &mut CborReader<'_>) -> Result<OrderCode, CborError> {
     let error = CborError {
         offset: 0,
         expected: "a known code",
     };
     let place = usize::try_from(reader.u64()?).map_err(|_| error)?;
-    Code::ALL.get(place).copied().ok_or(error)
+    OrderCode::ALL.get(place).copied().ok_or(error)
 }
 
-fn read_verdict(reader: &mut Reader<'_>) -> Result<Verdict, CborError> {
+fn read_verdict(reader: &mut CborReader<'_>) -> Result<RiskVerdict, CborError> {
     let code = read_code(reader)?;
-    Ok(if code == Code::None {
-        Verdict::Approved
+    Ok(if code == OrderCode::None {
+        RiskVerdict::Approved
     } else {
-        Verdict::Refused(code)
+        RiskVerdict::Refused(code)
     })
 }

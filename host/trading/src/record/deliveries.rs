@@ -7,9 +7,9 @@ use core::num::NonZeroU32;
 use super::KIND_DELIVERIES;
 use super::decision::{code_number, read_code};
 use super::order::{put_side, read_side};
-use crate::cbor::{self, CborError, Reader};
-use crate::corporate::{ActionKind, CorporateAction};
-use crate::costs::Liquidity;
+use crate::cbor::{self, CborError, CborReader};
+use crate::corporate::{CorporateAction, CorporateActionKind};
+use crate::costs::LiquiditySide;
 use crate::execution::{AppliedAction, BorrowFee, Delivery, Fill, OrderEvent};
 use crate::instrument::InstrumentId;
 use crate::order::{ClientOrderId, OrderStatus};
@@ -18,7 +18,7 @@ use crate::units::{Money, Price, Quantity};
 
 /// Fills, order events, corporate actions and borrow fees of one slice.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Deliveries {
+pub struct DeliveriesRecord {
     /// The slice's close time.
     pub time: UnixNanos,
     /// What was delivered.
@@ -69,17 +69,17 @@ pub fn encode_action(action: &CorporateAction, out: &mut Vec<u8>) {
     put_action_kind(out, &action.kind);
 }
 
-impl Deliveries {
+impl DeliveriesRecord {
     /// The deliveries in `body`.
     ///
     /// # Errors
     ///
     /// Returns [`CborError`] if the bytes are not what the encoder writes.
     pub fn decode(body: &[u8]) -> Result<Self, CborError> {
-        let mut outer = Reader::new(body);
+        let mut outer = CborReader::new(body);
         outer.array_of(3, "deliveries of 3 items")?;
         outer.u64()?;
-        let mut reader = Reader::new(outer.bytes_string()?);
+        let mut reader = CborReader::new(outer.byte_string()?);
         outer.array_of(1, "circumstances of 1 item")?;
         let fuel = outer.u64()?;
         outer.end()?;
@@ -117,7 +117,7 @@ fn put_fill(out: &mut Vec<u8>, fill: &Fill) {
     cbor::put_bool(out, fill.clamped);
     cbor::put_i128(out, fill.fee.0);
     cbor::put_i128(out, fill.slippage.0);
-    cbor::put_bool(out, fill.liquidity == Liquidity::Maker);
+    cbor::put_bool(out, fill.liquidity == LiquiditySide::Maker);
 }
 
 fn put_event(out: &mut Vec<u8>, event: &OrderEvent) {
@@ -136,7 +136,7 @@ fn put_event(out: &mut Vec<u8>, event: &OrderEvent) {
     cbor::put_i64(out, event.leaves_quantity.0);
 }
 
-fn read_delivery(reader: &mut Reader<'_>, time: UnixNanos) -> Result<Delivery, CborError> {
+fn read_delivery(reader: &mut CborReader<'_>, time: UnixNanos) -> Result<Delivery, CborError> {
     let items = reader.array()?;
     let kind = reader.u64()?;
     let instrument = InstrumentId(reader.u32()?);
@@ -153,9 +153,9 @@ fn read_delivery(reader: &mut Reader<'_>, time: UnixNanos) -> Result<Delivery, C
             fee: Money(reader.i128()?),
             slippage: Money(reader.i128()?),
             liquidity: if reader.bool()? {
-                Liquidity::Maker
+                LiquiditySide::Maker
             } else {
-                Liquidity::Taker
+                LiquiditySide::Taker
             },
             time,
         })),
@@ -186,36 +186,36 @@ fn read_delivery(reader: &mut Reader<'_>, time: UnixNanos) -> Result<Delivery, C
     }
 }
 
-fn put_action_kind(out: &mut Vec<u8>, kind: &ActionKind) {
+fn put_action_kind(out: &mut Vec<u8>, kind: &CorporateActionKind) {
     match kind {
-        ActionKind::Split { new, old } => {
+        CorporateActionKind::Split { new, old } => {
             cbor::put_array(out, 3);
             cbor::put_u64(out, 0);
             cbor::put_u64(out, u64::from(new.get()));
             cbor::put_u64(out, u64::from(old.get()));
         }
-        ActionKind::Dividend { per_unit, special } => {
+        CorporateActionKind::Dividend { per_unit, special } => {
             cbor::put_array(out, 3);
             cbor::put_u64(out, 1);
             cbor::put_i128(out, per_unit.0);
             cbor::put_bool(out, *special);
         }
-        ActionKind::SymbolChange { symbol } => {
+        CorporateActionKind::SymbolChange { symbol } => {
             cbor::put_array(out, 2);
             cbor::put_u64(out, 2);
             cbor::put_text(out, symbol);
         }
-        ActionKind::Delisting { per_unit } => {
+        CorporateActionKind::Delisting { per_unit } => {
             cbor::put_array(out, 2);
             cbor::put_u64(out, 3);
             cbor::put_i128(out, per_unit.0);
         }
-        ActionKind::Halt { until } => {
+        CorporateActionKind::Halt { until } => {
             cbor::put_array(out, 2);
             cbor::put_u64(out, 4);
             cbor::put_i64(out, until.0);
         }
-        ActionKind::SessionEnd => {
+        CorporateActionKind::SessionEnd => {
             cbor::put_array(out, 1);
             cbor::put_u64(out, 5);
         }
@@ -232,36 +232,36 @@ fn put_action(out: &mut Vec<u8>, applied: &AppliedAction) {
     cbor::put_i128(out, applied.cash.0);
 }
 
-fn read_kind(reader: &mut Reader<'_>) -> Result<ActionKind, CborError> {
+fn read_kind(reader: &mut CborReader<'_>) -> Result<CorporateActionKind, CborError> {
     let error = CborError {
         offset: 0,
         expected: "a split, dividend, symbol change, delisting, halt or session end",
     };
     let items = reader.array()?;
     match (reader.u64()?, items) {
-        (0, 3) => Ok(ActionKind::Split {
+        (0, 3) => Ok(CorporateActionKind::Split {
             new: NonZeroU32::new(reader.u32()?).ok_or(error)?,
             old: NonZeroU32::new(reader.u32()?).ok_or(error)?,
         }),
-        (1, 3) => Ok(ActionKind::Dividend {
+        (1, 3) => Ok(CorporateActionKind::Dividend {
             per_unit: Money(reader.i128()?),
             special: reader.bool()?,
         }),
-        (2, 2) => Ok(ActionKind::SymbolChange {
+        (2, 2) => Ok(CorporateActionKind::SymbolChange {
             symbol: reader.text()?,
         }),
-        (3, 2) => Ok(ActionKind::Delisting {
+        (3, 2) => Ok(CorporateActionKind::Delisting {
             per_unit: Money(reader.i128()?),
         }),
-        (4, 2) => Ok(ActionKind::Halt {
+        (4, 2) => Ok(CorporateActionKind::Halt {
             until: UnixNanos(reader.i64()?),
         }),
-        (5, 1) => Ok(ActionKind::SessionEnd),
+        (5, 1) => Ok(CorporateActionKind::SessionEnd),
         _ => Err(error),
     }
 }
 
-fn read_status(reader: &mut Reader<'_>) -> Result<OrderStatus, CborError> {
+fn read_status(reader: &mut CborReader<'_>) -> Result<OrderStatus, CborError> {
     let error = CborError {
         offset: 0,
         expected: "a known order status",

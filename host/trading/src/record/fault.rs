@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::KIND_FAULT;
 use super::order::{put_ids, put_orders, read_ids, read_orders};
-use crate::cbor::{self, CborError, Reader};
+use crate::cbor::{self, CborError, CborReader};
 use crate::order::{ClientOrderId, Order};
 use crate::strategy::Fault;
 use crate::time::UnixNanos;
@@ -134,10 +134,10 @@ impl FaultRecord {
     ///
     /// Returns [`CborError`] if the bytes are not what [`FaultRecord::encode`] writes.
     pub fn decode(body: &[u8]) -> Result<Self, CborError> {
-        let mut outer = Reader::new(body);
+        let mut outer = CborReader::new(body);
         outer.array_of(3, "a fault of 3 items")?;
         outer.u64()?;
-        let mut reader = Reader::new(outer.bytes_string()?);
+        let mut reader = CborReader::new(outer.byte_string()?);
         outer.array_of(1, "circumstances of 1 item")?;
         let trace = outer.text()?;
         outer.end()?;

@@ -6,14 +6,14 @@ use alloc::vec::Vec;
 use super::KIND_MARGIN_CALL;
 use super::decision::{PlanNote, put_plans, read_plans};
 use super::order::{put_ids, put_orders, read_ids, read_orders};
-use crate::cbor::{self, CborError, Reader};
+use crate::cbor::{self, CborError, CborReader};
 use crate::order::{ClientOrderId, Order};
 use crate::time::UnixNanos;
 use crate::units::Money;
 
 /// What the host did on a margin call.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct MarginCall {
+pub struct MarginCallRecord {
     /// The slice's close time.
     pub time: UnixNanos,
     /// Equity at the mark.
@@ -28,7 +28,7 @@ pub struct MarginCall {
     pub plans: Vec<PlanNote>,
 }
 
-impl MarginCall {
+impl MarginCallRecord {
     /// Appends the deterministic part.
     pub fn encode_digested(&self, out: &mut Vec<u8>) {
         cbor::put_array(out, 6);
@@ -53,12 +53,12 @@ impl MarginCall {
     ///
     /// # Errors
     ///
-    /// Returns [`CborError`] if the bytes are not what [`MarginCall::encode`] writes.
+    /// Returns [`CborError`] if the bytes are not what [`MarginCallRecord::encode`] writes.
     pub fn decode(body: &[u8]) -> Result<Self, CborError> {
-        let mut outer = Reader::new(body);
+        let mut outer = CborReader::new(body);
         outer.array_of(3, "a margin call of 3 items")?;
         outer.u64()?;
-        let mut reader = Reader::new(outer.bytes_string()?);
+        let mut reader = CborReader::new(outer.byte_string()?);
         outer.array_of(1, "circumstances of 1 item")?;
         let plans = read_plans(&mut outer)?;
         outer.end()?;

@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::KIND_OPEN;
-use crate::cbor::{self, CborError, Reader};
+use crate::cbor::{self, CborError, CborReader};
 use crate::time::UnixNanos;
 
 /// The version of the record format.
@@ -14,7 +14,7 @@ const FORMAT: u64 = 1;
 /// What a snapshot run promises about one instrument's bars and corporate actions, so that a
 /// verifier can say "complete" without the snapshot.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Commitment {
+pub struct DataCommitment {
     /// The instrument's ticker.
     pub symbol: String,
     /// How many bars.
@@ -33,7 +33,7 @@ pub struct Commitment {
 
 /// The first record of a journal.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Open {
+pub struct OpenRecord {
     /// The manifest as canonical JSON. Its SHA-256 is the run id.
     pub manifest: String,
     /// Which execution of the manifest this is, from 1.
@@ -41,10 +41,10 @@ pub struct Open {
     /// The build of the host, for people.
     pub host: String,
     /// One commitment an instrument for a snapshot; `None` for a feed.
-    pub commitments: Option<Vec<Commitment>>,
+    pub commitments: Option<Vec<DataCommitment>>,
 }
 
-impl Open {
+impl OpenRecord {
     /// Appends the record.
     pub fn encode(&self, out: &mut Vec<u8>) {
         cbor::put_array(out, 6);
@@ -73,9 +73,9 @@ impl Open {
     ///
     /// # Errors
     ///
-    /// Returns [`CborError`] if the bytes are not what [`Open::encode`] writes.
+    /// Returns [`CborError`] if the bytes are not what [`OpenRecord::encode`] writes.
     pub fn decode(body: &[u8]) -> Result<Self, CborError> {
-        let mut reader = Reader::new(body);
+        let mut reader = CborReader::new(body);
         reader.array_of(6, "an open record of 6 items")?;
         if reader.u64()? != KIND_OPEN || reader.u64()? != FORMAT {
             return Err(CborError {
@@ -106,9 +106,9 @@ impl Open {
     }
 }
 
-fn read_commitment(reader: &mut Reader<'_>) -> Result<Commitment, CborError> {
+fn read_commitment(reader: &mut CborReader<'_>) -> Result<DataCommitment, CborError> {
     reader.array_of(7, "a commitment of 7 items")?;
-    Ok(Commitment {
+    Ok(DataCommitment {
         symbol: reader.text()?,
         bars: reader.u64()?,
         first_close: UnixNanos(reader.i64()?),

@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::cbor::{self, CborError, Reader};
+use crate::cbor::{self, CborError, CborReader};
 use crate::instrument::InstrumentId;
 use crate::order::{ClientOrderId, Intent, Order, OrderType, Request, Side, TimeInForce};
 use crate::time::UnixNanos;
@@ -25,7 +25,7 @@ pub(super) fn put_request(out: &mut Vec<u8>, request: &Request) {
     }
 }
 
-pub(super) fn read_request(reader: &mut Reader<'_>) -> Result<Request, CborError> {
+pub(super) fn read_request(reader: &mut CborReader<'_>) -> Result<Request, CborError> {
     reader.array_of(2, "a request of 2 items")?;
     let intent = read_intent(reader)?;
     let reason: Option<String> = if reader.null() {
@@ -57,7 +57,7 @@ fn put_intent(out: &mut Vec<u8>, intent: &Intent) {
     }
 }
 
-fn read_intent(reader: &mut Reader<'_>) -> Result<Intent, CborError> {
+fn read_intent(reader: &mut CborReader<'_>) -> Result<Intent, CborError> {
     let error = CborError {
         offset: 0,
         expected: "an intent: submit, cancel or replace",
@@ -85,7 +85,7 @@ pub(super) fn put_ids(out: &mut Vec<u8>, ids: &[ClientOrderId]) {
     }
 }
 
-pub(super) fn read_ids(reader: &mut Reader<'_>) -> Result<Vec<ClientOrderId>, CborError> {
+pub(super) fn read_ids(reader: &mut CborReader<'_>) -> Result<Vec<ClientOrderId>, CborError> {
     let items = reader.array()?;
     (0..items)
         .map(|_| reader.u64().map(ClientOrderId))
@@ -100,7 +100,7 @@ pub(super) fn put_orders(out: &mut Vec<u8>, orders: &[Order]) {
     }
 }
 
-pub(super) fn read_orders(reader: &mut Reader<'_>) -> Result<Vec<Order>, CborError> {
+pub(super) fn read_orders(reader: &mut CborReader<'_>) -> Result<Vec<Order>, CborError> {
     let items = reader.array()?;
     (0..items).map(|_| read_order(reader)).collect()
 }
@@ -126,7 +126,7 @@ fn put_order(out: &mut Vec<u8>, order: &Order) {
     }
 }
 
-fn read_order(reader: &mut Reader<'_>) -> Result<Order, CborError> {
+fn read_order(reader: &mut CborReader<'_>) -> Result<Order, CborError> {
     reader.array_of(6, "an order of 6 items")?;
     Ok(Order {
         instrument: InstrumentId(reader.u32()?),
@@ -174,7 +174,7 @@ pub(super) fn put_side(out: &mut Vec<u8>, side: Side) {
     );
 }
 
-pub(super) fn read_side(reader: &mut Reader<'_>) -> Result<Side, CborError> {
+pub(super) fn read_side(reader: &mut CborReader<'_>) -> Result<Side, CborError> {
     match reader.u64()? {
         0 => Ok(Side::Buy),
         1 => Ok(Side::Sell),
@@ -192,7 +192,7 @@ fn put_numbers(out: &mut Vec<u8>, numbers: &[i64]) {
     }
 }
 
-fn read_numbers(reader: &mut Reader<'_>) -> Result<Vec<i64>, CborError> {
+fn read_numbers(reader: &mut CborReader<'_>) -> Result<Vec<i64>, CborError> {
     let items = reader.array()?;
     (0..items).map(|_| reader.i64()).collect()
 }

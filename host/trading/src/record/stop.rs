@@ -8,7 +8,7 @@ use super::KIND_STOP;
 use super::decision::{PlanNote, put_plans, read_plans};
 use super::fault::{FaultAction, number, pick};
 use super::order::{put_ids, put_orders, read_ids, read_orders};
-use crate::cbor::{self, CborError, Reader};
+use crate::cbor::{self, CborError, CborReader};
 use crate::order::{ClientOrderId, Order};
 use crate::time::UnixNanos;
 
@@ -104,7 +104,7 @@ impl StopCause {
 
 /// What ends a run from outside it.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Stop {
+pub struct RunStop {
     /// Why.
     pub cause: StopCause,
     /// What people should know beside it: a sentence.
@@ -115,7 +115,7 @@ pub struct Stop {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct StopRecord {
     /// Why.
-    pub stop: Stop,
+    pub stop: RunStop,
     /// The close time of the last slice that was decided; 0 without one.
     pub time: UnixNanos,
     /// What was done about working orders.
@@ -161,10 +161,10 @@ impl StopRecord {
     ///
     /// Returns [`CborError`] if the bytes are not what [`StopRecord::encode`] writes.
     pub fn decode(body: &[u8]) -> Result<Self, CborError> {
-        let mut outer = Reader::new(body);
+        let mut outer = CborReader::new(body);
         outer.array_of(3, "a stop of 3 items")?;
         outer.u64()?;
-        let mut reader = Reader::new(outer.bytes_string()?);
+        let mut reader = CborReader::new(outer.byte_string()?);
         outer.array_of(1, "circumstances of 1 item")?;
         let plans = read_plans(&mut outer)?;
         outer.end()?;
@@ -179,7 +179,7 @@ impl StopRecord {
         let time = UnixNanos(reader.i64()?);
         let message = reader.text()?;
         let record = Self {
-            stop: Stop { cause, message },
+            stop: RunStop { cause, message },
             time,
             action: pick(&FaultAction::ALL, reader.u64()?)?,
             canceled: read_ids(&mut reader)?,

@@ -3,14 +3,14 @@
 
 use alloc::vec::Vec;
 
-use super::{Clock, Ports, Run, RunError};
+use super::{Run, RunClock, RunError, RunPorts};
 use crate::bar::ClosedBar;
-use crate::execution::Code;
+use crate::execution::OrderCode;
 use crate::journal::Journal;
 use crate::order::{ClientOrderId, Intent, Request};
-use crate::record::{Decision, DecisionCircumstances, PlanNote, Verdict};
+use crate::record::{DecisionCircumstances, DecisionRecord, PlanNote, RiskVerdict};
 use crate::slice::Slice;
-use crate::strategy::{BarView, CallError, Strategy, StrategyFault};
+use crate::strategy::{BarView, CallbackError, Strategy, StrategyFault};
 use crate::venue::Venue;
 
 impl Run {
@@ -42,13 +42,13 @@ impl Run {
     pub(super) fn decide<S, V, J, C>(
         &mut self,
         view: &BarView,
-        ports: &mut Ports<'_, S, V, J, C>,
+        ports: &mut RunPorts<'_, S, V, J, C>,
     ) -> Result<Option<StrategyFault>, RunError<J::Error>>
     where
         S: Strategy,
         V: Venue,
         J: Journal,
-        C: Clock,
+        C: RunClock,
     {
         let mut requests = core::mem::take(&mut self.room.requests);
         requests.clear();
@@ -57,8 +57,8 @@ impl Run {
             .on_bar(view, &self.account_view(), &mut requests);
         let fault = match answer {
             Ok(()) => None,
-            Err(CallError::Fault(fault)) => Some(fault),
-            Err(CallError::Host(reason)) => return Err(RunError::Host(reason)),
+            Err(CallbackError::Fault(fault)) => Some(fault),
+            Err(CallbackError::Host(reason)) => return Err(RunError::Host(reason)),
         };
         // Once for gate and record, so that whoever decides again by the record's times agrees.
         let times = ports.clock.times();
@@ -89,13 +89,13 @@ impl Run {
     pub(super) fn pass_over<S, V, J, C>(
         &mut self,
         view: &BarView,
-        ports: &mut Ports<'_, S, V, J, C>,
+        ports: &mut RunPorts<'_, S, V, J, C>,
     ) -> Result<(), RunError<J::Error>>
     where
         S: Strategy,
         V: Venue,
         J: Journal,
-        C: Clock,
+        C: RunClock,
     {
         let circumstances = DecisionCircumstances {
             fuel: ports.strategy.take_fuel(),
@@ -111,19 +111,19 @@ impl Run {
         view: &BarView,
         (requests, verdicts, circumstances): (
             Option<Vec<Request>>,
-            Vec<Verdict>,
+            Vec<RiskVerdict>,
             DecisionCircumstances,
         ),
-        ports: &mut Ports<'_, S, V, J, C>,
+        ports: &mut RunPorts<'_, S, V, J, C>,
     ) -> Result<(), RunError<J::Error>>
     where
         S: Strategy,
         V: Venue,
         J: Journal,
-        C: Clock,
+        C: RunClock,
     {
         let id = view.bar.get().instrument;
-        let decision = Decision {
+        let decision = DecisionRecord {
             bar: view.bar,
             index: view.index,
             requests,
@@ -148,7 +148,7 @@ impl Run {
         &mut self,
         requests: &[Request],
         warming_up: bool,
-        (verdicts, plans): (&mut Vec<Verdict>, &mut Vec<PlanNote>),
+        (verdicts, plans): (&mut Vec<RiskVerdict>, &mut Vec<PlanNote>),
     ) -> Result<(), RunError<E>> {
         let mut approved_orders = 0_u32;
         for request in requests {
@@ -159,14 +159,14 @@ impl Run {
             let approved = match reviewed {
                 Ok(approved) => approved,
                 Err(code) => {
-                    verdicts.push(Verdict::Refused(code));
+                    verdicts.push(RiskVerdict::Refused(code));
                     self.note_refusal(&intent, code);
                     self.totals.refused = self.totals.refused.saturating_add(1);
                     continue;
                 }
             };
             plans.push(self.authorize(&approved)?);
-            verdicts.push(Verdict::Approved);
+            verdicts.push(RiskVerdict::Approved);
             self.totals.approved = self.totals.approved.saturating_add(1);
             if let Some(order) = intent.order() {
                 approved_orders = approved_orders.saturating_add(1);
@@ -178,7 +178,7 @@ impl Run {
     }
 
     /// Notes a new order's id: used once, it is used, whatever the gate says.
-    fn note_id(&mut self, intent: &Intent) -> Result<(), Code> {
+    fn note_id(&mut self, intent: &Intent) -> Result<(), OrderCode> {
         intent
             .order()
             .map_or(Ok(()), |order| self.seen.insert(order.client_order_id))
@@ -186,17 +186,17 @@ impl Run {
 }
 
 /// A strategy may neither take nor touch the ids that the host keeps for its own orders.
-fn own_names(intent: &Intent) -> Result<(), Code> {
+fn own_names(intent: &Intent) -> Result<(), OrderCode> {
     let touched = match intent {
         Intent::Submit(_) => None,
         Intent::Cancel(id) => Some(*id),
         Intent::Replace { replaces, .. } => Some(*replaces),
     };
     if touched.is_some_and(ClientOrderId::is_host) {
-        return Err(Code::UnknownOrder);
+        return Err(OrderCode::UnknownOrder);
     }
     match intent.order() {
-        Some(order) if order.client_order_id.is_host() => Err(Code::ReservedClientOrderId),
+        Some(order) if order.client_order_id.is_host() => Err(OrderCode::ReservedClientOrderId),
         _ => Ok(()),
     }
 }

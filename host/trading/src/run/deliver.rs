@@ -1,14 +1,14 @@
 //! The front half of a step: executions are booked, then delivered to the strategy and recorded.
 
-use super::{Ports, Run, RunError};
+use super::{Run, RunError, RunPorts};
 use crate::account::AccountError;
-use crate::corporate::{ActionKind, SplitRatio};
-use crate::execution::{Code, Delivery, OrderEvent};
+use crate::corporate::{CorporateActionKind, SplitRatio};
+use crate::execution::{Delivery, OrderCode, OrderEvent};
 use crate::journal::Journal;
 use crate::order::{Intent, Order, OrderStatus};
 use crate::record::{Callback, deliveries};
 use crate::slice::Slice;
-use crate::strategy::{CallError, Strategy, StrategyFault, WorkingOrder};
+use crate::strategy::{CallbackError, Strategy, StrategyFault, WorkingOrder};
 use crate::time::UnixNanos;
 use crate::units::BasisPoints;
 use crate::venue::Venue;
@@ -62,7 +62,7 @@ impl Run {
             let instrument = instrument.ok_or(RunError::UnknownInstrument { id })?;
             let applied = self.account.apply(instrument, action)?;
             self.room.deliveries.push(Delivery::Action(applied));
-            let ActionKind::Split { new, old } = action.kind else {
+            let CorporateActionKind::Split { new, old } = action.kind else {
                 continue;
             };
             let ratio = SplitRatio { new, old };
@@ -112,7 +112,7 @@ impl Run {
     pub(super) fn deliver<S, V, J, C>(
         &mut self,
         time: UnixNanos,
-        ports: &mut Ports<'_, S, V, J, C>,
+        ports: &mut RunPorts<'_, S, V, J, C>,
     ) -> Result<Option<(Callback, StrategyFault)>, RunError<J::Error>>
     where
         S: Strategy,
@@ -131,7 +131,7 @@ impl Run {
                     Callback::OnOrderEvent,
                     ports.strategy.on_order_event(event, time, &view),
                 ),
-                Delivery::Action(applied) if applied.action.is_told() => (
+                Delivery::Action(applied) if applied.action.has_callback() => (
                     Callback::OnCorporateAction,
                     ports.strategy.on_corporate_action(&applied.action, &view),
                 ),
@@ -140,9 +140,9 @@ impl Run {
             is_told = true;
             match told {
                 Ok(()) => {}
-                Err(CallError::Host(reason)) => return Err(RunError::Host(reason)),
+                Err(CallbackError::Host(reason)) => return Err(RunError::Host(reason)),
                 // What was booked is recorded whole, whether or not the strategy heard of it.
-                Err(CallError::Fault(fault)) => {
+                Err(CallbackError::Fault(fault)) => {
                     stopped = Some((callback, fault));
                     break;
                 }
@@ -193,7 +193,7 @@ impl Run {
     }
 
     /// Notes a refusal, for the start of the next slice.
-    pub(super) fn note_refusal(&mut self, intent: &Intent, code: Code) {
+    pub(super) fn note_refusal(&mut self, intent: &Intent, code: OrderCode) {
         let order = intent.order();
         self.refusals.push(OrderEvent {
             instrument: order.map(|order| order.instrument).unwrap_or_default(),

@@ -3,7 +3,7 @@
 use alloc::string::String;
 
 use crate::account::AccountError;
-use crate::execution::Code;
+use crate::execution::OrderCode;
 use crate::instrument::InstrumentId;
 use crate::plan::TokenError;
 use crate::time::UnixNanos;
@@ -55,8 +55,8 @@ pub enum RunError<E> {
     #[error(transparent)]
     Token(#[from] TokenError),
     /// The gate refused what the host does of its own accord.
-    #[error("the risk gate refused a cancel or an order of the host's own: {}", .0.text().1)]
-    Refused(Code),
+    #[error("the risk gate refused a cancel or an order of the host's own: {}", .0.sentence())]
+    Refused(OrderCode),
     /// The host could not call the guest; no verdict on the strategy.
     #[error("host: {0}")]
     Host(String),

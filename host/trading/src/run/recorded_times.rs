@@ -2,7 +2,7 @@
 
 use alloc::collections::VecDeque;
 
-use super::Clock;
+use super::RunClock;
 use crate::time::UnixNanos;
 
 /// The times that a journal recorded for its decisions, in their sequence, and then those of another clock. So a
@@ -31,7 +31,7 @@ impl<C> RecordedTimes<C> {
     }
 }
 
-impl<C: Clock> Clock for RecordedTimes<C> {
+impl<C: RunClock> RunClock for RecordedTimes<C> {
     fn times(&mut self) -> Option<(UnixNanos, UnixNanos)> {
         match self.recorded.pop_front() {
             Some(times) => times,
@@ -50,7 +50,7 @@ mod tests {
 
     struct OneTime;
 
-    impl Clock for OneTime {
+    impl RunClock for OneTime {
         fn times(&mut self) -> Option<(UnixNanos, UnixNanos)> {
             Some((UnixNanos(7), UnixNanos(8)))
         }

@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 
 use crate::account::AccountKind;
 use crate::bar::RawBar;
-use crate::corporate::{ActionKind, CorporateAction, SplitRatio};
-use crate::execution::Code;
+use crate::corporate::{CorporateAction, CorporateActionKind, SplitRatio};
+use crate::execution::OrderCode;
 use crate::instrument::{Instrument, InstrumentId};
 use crate::order::Side;
 use crate::time::UnixNanos;
@@ -16,15 +16,15 @@ use crate::units::{Money, Price, Quantity};
 /// Cash and holdings as the venue counts them. Borrow fees are not among them: only a margin
 /// account is short, and of a margin account the venue asks nothing.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Books {
+pub struct VenueBooks {
     kind: AccountKind,
     cash: Money,
-    holdings: Vec<Holding>,
+    holdings: Vec<VenueHolding>,
 }
 
 /// One instrument in the books.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-struct Holding {
+struct VenueHolding {
     held: i64,
     /// The last close.
     mark: Option<Price>,
@@ -33,14 +33,14 @@ struct Holding {
     halted_until: Option<UnixNanos>,
 }
 
-impl Books {
+impl VenueBooks {
     /// Books of an account that holds nothing but cash.
     #[must_use]
     pub fn new(kind: AccountKind, cash: Money, instruments: usize) -> Self {
         Self {
             kind,
             cash,
-            holdings: vec![Holding::default(); instruments],
+            holdings: vec![VenueHolding::default(); instruments],
         }
     }
 
@@ -48,32 +48,32 @@ impl Books {
     ///
     /// # Errors
     ///
-    /// Returns the [`Code`] of the rule that the fill would break; the books are unchanged then.
+    /// Returns the [`OrderCode`] of the rule that the fill would break; the books are unchanged then.
     pub fn book(
         &mut self,
         (instrument, side): (InstrumentId, Side),
         quantity: Quantity,
         (notional, fee): (Money, Money),
-    ) -> Result<(), Code> {
+    ) -> Result<(), OrderCode> {
         let held = self
             .holdings
             .get_mut(instrument.index())
-            .ok_or(Code::UnknownInstrument)?;
+            .ok_or(OrderCode::UnknownInstrument)?;
         let held = &mut held.held;
         let (after, cash) = match side {
             Side::Buy => (held.checked_add(quantity.0), self.cash.minus(notional)),
             Side::Sell => (held.checked_sub(quantity.0), self.cash.plus(notional)),
         };
-        let after = after.ok_or(Code::Overflow)?;
+        let after = after.ok_or(OrderCode::Overflow)?;
         let cash = cash
             .and_then(|cash| cash.minus(fee))
-            .ok_or(Code::Overflow)?;
+            .ok_or(OrderCode::Overflow)?;
         if self.kind == AccountKind::Cash {
             if after < 0 {
-                return Err(Code::ShortSellingNotAllowed);
+                return Err(OrderCode::ShortSellingNotAllowed);
             }
             if side == Side::Buy && cash < Money::ZERO {
-                return Err(Code::NoBuyingPower);
+                return Err(OrderCode::NoBuyingPower);
             }
         }
         *held = after;
@@ -109,21 +109,23 @@ impl Books {
     pub fn apply(&mut self, instrument: &Instrument, action: &CorporateAction) -> Option<()> {
         let holding = self.holdings.get_mut(action.instrument.index())?;
         let cash = match &action.kind {
-            ActionKind::SymbolChange { .. } | ActionKind::SessionEnd => Money::ZERO,
-            ActionKind::Halt { until } => {
+            CorporateActionKind::SymbolChange { .. } | CorporateActionKind::SessionEnd => {
+                Money::ZERO
+            }
+            CorporateActionKind::Halt { until } => {
                 // Of two that overlap the longer one counts.
                 holding.halted_until = holding.halted_until.max(Some(*until));
                 Money::ZERO
             }
-            ActionKind::Dividend { per_unit, .. } => {
+            CorporateActionKind::Dividend { per_unit, .. } => {
                 instrument.per_unit(*per_unit, Quantity(holding.held))?
             }
-            ActionKind::Delisting { per_unit } => {
+            CorporateActionKind::Delisting { per_unit } => {
                 holding.delisted = true;
                 let held = core::mem::take(&mut holding.held);
                 instrument.per_unit(*per_unit, Quantity(held))?
             }
-            ActionKind::Split { new, old } => {
+            CorporateActionKind::Split { new, old } => {
                 let ratio = SplitRatio {
                     new: *new,
                     old: *old,

@@ -3,7 +3,7 @@
 //! It must never know an account.
 
 use crate::bar::RawBar;
-use crate::costs::Liquidity;
+use crate::costs::LiquiditySide;
 use crate::decimal::power_of_ten;
 use crate::instrument::Instrument;
 use crate::order::{OrderType, Side};
@@ -11,16 +11,16 @@ use crate::units::{BasisPoints, Price, Quantity};
 
 /// How the venue matches, beside what it costs.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Matching {
+pub struct MatchingRules {
     /// Bars of its instrument that pass before the venue has an order, cancel or replacement.
     pub latency_bars: u32,
     /// When a price fills a limit order.
-    pub limits: LimitRule,
+    pub limits: LimitFillRule,
 }
 
 /// When a price fills a limit order.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum LimitRule {
+pub enum LimitFillRule {
     /// When the bar reaches the limit.
     #[default]
     Touch,
@@ -32,7 +32,7 @@ pub enum LimitRule {
 /// orders of one bar are filled: the open comes first, and of what happens later nobody knows
 /// the sequence, so stops (against the trader) come before limits (in his favour).
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Moment {
+pub enum FillMoment {
     /// At the open.
     Open,
     /// Later, at the stop price.
@@ -43,22 +43,22 @@ pub enum Moment {
 
 /// A match: when inside the bar, at which price before slippage, and whether slippage applies.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Match {
+pub struct OrderMatch {
     /// When.
-    pub moment: Moment,
+    pub moment: FillMoment,
     /// The price before slippage.
     pub reference_price: Price,
     /// Whether slippage applies: a limit order never pays it.
     pub slips: bool,
 }
 
-impl Match {
+impl OrderMatch {
     /// A resting order that is filled at its limit makes; every other fill takes.
     #[must_use]
-    pub const fn liquidity(&self) -> Liquidity {
+    pub const fn liquidity(&self) -> LiquiditySide {
         match self.moment {
-            Moment::Limit => Liquidity::Maker,
-            Moment::Open | Moment::Stop => Liquidity::Taker,
+            FillMoment::Limit => LiquiditySide::Maker,
+            FillMoment::Open | FillMoment::Stop => LiquiditySide::Taker,
         }
     }
 
@@ -66,10 +66,10 @@ impl Match {
     /// what nobody knows the sequence of, the worse for the account goes first: it pays before it
     /// receives, and of two orders of a side the one with the worse price gets the volume.
     #[must_use]
-    pub const fn sequence(&self, side: Side, place: usize) -> (Moment, u8, i64, usize) {
+    pub const fn sequence(&self, side: Side, place: usize) -> (FillMoment, u8, i64, usize) {
         let price = self.reference_price.0;
         match (self.moment, side) {
-            (Moment::Open, _) => (self.moment, 0, 0, place),
+            (FillMoment::Open, _) => (self.moment, 0, 0, place),
             (_, Side::Buy) => (self.moment, 0, price.saturating_neg(), place),
             (_, Side::Sell) => (self.moment, 1, price, place),
         }
@@ -78,19 +78,19 @@ impl Match {
 
 /// What a bar does to an order.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Outcome {
+pub enum MatchOutcome {
     /// Nothing.
     Rests,
     /// A stop-limit order was triggered and is a limit order from now on.
     Triggered,
     /// It may fill.
-    Fills(Match),
+    Fills(OrderMatch),
 }
 
 /// A bar as one side sees it: prices rise towards what a buyer fears. For a seller all signs are
 /// turned, so that every rule is written once, for a buyer.
 #[derive(Clone, Copy)]
-struct Path {
+struct SidedBar {
     side: Side,
     open: i64,
     close: i64,
@@ -100,7 +100,7 @@ struct Path {
     worst: i64,
 }
 
-impl Path {
+impl SidedBar {
     fn of(bar: &RawBar, side: Side) -> Self {
         let (best, worst) = match side {
             Side::Buy => (bar.low, bar.high),
@@ -115,8 +115,8 @@ impl Path {
         }
     }
 
-    fn at(&self, moment: Moment, price: i64, slips: bool) -> Outcome {
-        Outcome::Fills(Match {
+    fn at(&self, moment: FillMoment, price: i64, slips: bool) -> MatchOutcome {
+        MatchOutcome::Fills(OrderMatch {
             moment,
             reference_price: Price(seen_by(self.side, Price(price))),
             slips,
@@ -136,19 +136,24 @@ const fn seen_by(side: Side, price: Price) -> i64 {
 ///
 /// Source: the table "Matching" in `docs/reference/EXECUTION.md`.
 #[must_use]
-pub fn match_order(order_type: OrderType, side: Side, bar: &RawBar, rule: LimitRule) -> Outcome {
-    let path = Path::of(bar, side);
+pub fn match_order(
+    order_type: OrderType,
+    side: Side,
+    bar: &RawBar,
+    rule: LimitFillRule,
+) -> MatchOutcome {
+    let path = SidedBar::of(bar, side);
     match order_type {
-        OrderType::Market => path.at(Moment::Open, path.open, true),
+        OrderType::Market => path.at(FillMoment::Open, path.open, true),
         OrderType::Limit(limit) => match_limit(seen_by(side, limit), &path, rule),
         OrderType::Stop(stop) => {
             let stop = seen_by(side, stop);
             if path.open >= stop {
-                path.at(Moment::Open, path.open, true)
+                path.at(FillMoment::Open, path.open, true)
             } else if path.worst >= stop {
-                path.at(Moment::Stop, stop, true)
+                path.at(FillMoment::Stop, stop, true)
             } else {
-                Outcome::Rests
+                MatchOutcome::Rests
             }
         }
         OrderType::StopLimit { stop, limit } => {
@@ -158,41 +163,41 @@ pub fn match_order(order_type: OrderType, side: Side, bar: &RawBar, rule: LimitR
     }
 }
 
-fn match_limit(limit: i64, path: &Path, rule: LimitRule) -> Outcome {
+fn match_limit(limit: i64, path: &SidedBar, rule: LimitFillRule) -> MatchOutcome {
     if !reaches(path.best, limit, rule) {
-        Outcome::Rests
+        MatchOutcome::Rests
     } else if path.open <= limit {
-        path.at(Moment::Open, path.open, false)
+        path.at(FillMoment::Open, path.open, false)
     } else {
-        path.at(Moment::Limit, limit, false)
+        path.at(FillMoment::Limit, limit, false)
     }
 }
 
 /// Triggered at the open, the whole bar comes after it: a limit order on this bar. Triggered
 /// later, two prices are sure to come after: the stop price itself, and the close.
-fn match_stop_limit(stop: i64, limit: i64, path: &Path, rule: LimitRule) -> Outcome {
+fn match_stop_limit(stop: i64, limit: i64, path: &SidedBar, rule: LimitFillRule) -> MatchOutcome {
     if path.open >= stop {
         return match match_limit(limit, path, rule) {
-            Outcome::Rests => Outcome::Triggered,
-            fills @ (Outcome::Triggered | Outcome::Fills(_)) => fills,
+            MatchOutcome::Rests => MatchOutcome::Triggered,
+            fills @ (MatchOutcome::Triggered | MatchOutcome::Fills(_)) => fills,
         };
     }
     if path.worst < stop {
-        Outcome::Rests
+        MatchOutcome::Rests
     } else if reaches(stop, limit, rule) {
-        path.at(Moment::Stop, stop, false)
+        path.at(FillMoment::Stop, stop, false)
     } else if reaches(path.close, limit, rule) {
-        path.at(Moment::Limit, limit, false)
+        path.at(FillMoment::Limit, limit, false)
     } else {
-        Outcome::Triggered
+        MatchOutcome::Triggered
     }
 }
 
 /// Whether a price fills a limit.
-const fn reaches(price: i64, limit: i64, rule: LimitRule) -> bool {
+const fn reaches(price: i64, limit: i64, rule: LimitFillRule) -> bool {
     match rule {
-        LimitRule::Touch => price <= limit,
-        LimitRule::TradeThrough => price < limit,
+        LimitFillRule::Touch => price <= limit,
+        LimitFillRule::TradeThrough => price < limit,
     }
 }
 
@@ -208,7 +213,7 @@ pub fn volume_cap(
     let down = power_of_ten(instrument.volume_scale())?;
     let volume = i128::from(bar.volume.0).checked_mul(up)?;
     let quantity = participation
-        .of_rounded_down(volume)?
+        .share_of_rounded_down(volume)?
         .checked_div_euclid(down)?;
     let lot = i128::from(instrument.lot_size());
     let whole = quantity.checked_div_euclid(lot)?.checked_mul(lot)?;
@@ -224,7 +229,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(rule: LimitRule, order: &str, bar: &str, expect: &str) {
+    fn check(rule: LimitFillRule, order: &str, bar: &str, expect: &str) {
         let mut words = order.split_whitespace();
         let side = if words.next() == Some("buy") {
             Side::Buy
@@ -254,9 +259,9 @@ mod tests {
             ..RawBar::default()
         };
         let got = match match_order(order_type, side, &bar, rule) {
-            Outcome::Rests => String::from("rests"),
-            Outcome::Triggered => String::from("triggered"),
-            Outcome::Fills(found) => format!(
+            MatchOutcome::Rests => String::from("rests"),
+            MatchOutcome::Triggered => String::from("triggered"),
+            MatchOutcome::Fills(found) => format!(
                 "{:?} at {} {} {}",
                 found.moment,
                 found.reference_price.0,
@@ -269,7 +274,7 @@ mod tests {
 
     #[test]
     fn an_order_fills_where_the_table_says() {
-        let check = |order, bar, expect| check(LimitRule::Touch, order, bar, expect);
+        let check = |order, bar, expect| check(LimitFillRule::Touch, order, bar, expect);
         //     order            open high low close
         check(
             "buy market",
@@ -339,7 +344,7 @@ mod tests {
 
     #[test]
     fn a_stop_limit_order_fills_on_its_bar_only_at_a_price_that_is_sure_to_come() {
-        let check = |order, bar, expect| check(LimitRule::Touch, order, bar, expect);
+        let check = |order, bar, expect| check(LimitFillRule::Touch, order, bar, expect);
         //     order       stop limit   open high low close
         check("buy stop-limit  111 112", "100 110  90 105", "rests");
         check("sell stop-limit  89  88", "100 110  90 105", "rests");
@@ -398,7 +403,7 @@ mod tests {
 
     #[test]
     fn trade_through_asks_for_a_price_beyond_the_limit() {
-        let check = |order, bar, expect| check(LimitRule::TradeThrough, order, bar, expect);
+        let check = |order, bar, expect| check(LimitFillRule::TradeThrough, order, bar, expect);
         //     order            open high low close
         check("buy limit 90", "   100 110  90 105", "rests");
         check(

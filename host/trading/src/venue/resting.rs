@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use crate::bar::RawBar;
 use crate::corporate::SplitRatio;
 use crate::costs::FeeTally;
-use crate::execution::{Code, Delivery, OrderEvent};
+use crate::execution::{Delivery, OrderCode, OrderEvent};
 use crate::instrument::Instrument;
 use crate::order::{Intent, Order, OrderStatus, OrderType, TimeInForce};
 use crate::time::UnixNanos;
@@ -17,7 +17,7 @@ use super::sessions::TradingDay;
 /// An order that rests at the venue. A stop that was triggered rests as a market order, a
 /// stop-limit as a limit order.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Resting {
+pub(super) struct RestingOrder {
     pub(super) order: Order,
     pub(super) leaves: i64,
     /// When the venue took it: at the close before the first bar that it can fill on.
@@ -29,13 +29,13 @@ pub(super) struct Resting {
 
 /// What is on its way to the venue.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct InFlight {
+pub(super) struct InFlightIntent {
     pub(super) intent: Intent,
     /// Bars of its instrument that pass before the venue has it.
     pub(super) bars: u32,
 }
 
-impl Resting {
+impl RestingOrder {
     pub(super) fn new(order: Order, accepted: UnixNanos) -> Self {
         Self {
             leaves: order.quantity.0,
@@ -72,14 +72,14 @@ impl Resting {
         )
     }
 
-    pub(super) fn event(&self, status: OrderStatus, code: Code) -> Delivery {
+    pub(super) fn event(&self, status: OrderStatus, code: OrderCode) -> Delivery {
         event(&self.order, self.leaves, status, code)
     }
 }
 
 /// Ends the orders whose time is over before the bar.
 pub(super) fn expire(
-    resting: &mut Vec<Resting>,
+    resting: &mut Vec<RestingOrder>,
     bar: &RawBar,
     trading_day: TradingDay,
     deliveries: &mut Vec<Delivery>,
@@ -87,18 +87,18 @@ pub(super) fn expire(
     resting.retain_mut(|one| {
         let alive = one.lives(bar, trading_day);
         if !alive {
-            deliveries.push(one.event(OrderStatus::Expired, Code::None));
+            deliveries.push(one.event(OrderStatus::Expired, OrderCode::None));
         }
         alive
     });
 }
 
 /// Takes out what is filled, and ends what may rest no longer than its first bar.
-pub(super) fn end_of_bar(resting: &mut Vec<Resting>, deliveries: &mut Vec<Delivery>) {
+pub(super) fn end_of_bar(resting: &mut Vec<RestingOrder>, deliveries: &mut Vec<Delivery>) {
     resting.retain(|one| {
         let expires = one.leaves > 0 && one.is_immediate();
         if expires {
-            deliveries.push(one.event(OrderStatus::Expired, Code::None));
+            deliveries.push(one.event(OrderStatus::Expired, OrderCode::None));
         }
         one.leaves > 0 && !expires
     });
@@ -130,7 +130,7 @@ pub(super) fn split(
     Some(true)
 }
 
-pub(super) fn event(order: &Order, leaves: i64, status: OrderStatus, code: Code) -> Delivery {
+pub(super) fn event(order: &Order, leaves: i64, status: OrderStatus, code: OrderCode) -> Delivery {
     Delivery::Event(OrderEvent {
         instrument: order.instrument,
         client_order_id: order.client_order_id,

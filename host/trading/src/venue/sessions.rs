@@ -16,7 +16,7 @@ pub(super) enum TradingDay {
 
 /// The ends of one instrument's sessions.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(super) struct Sessions {
+pub(super) struct TradingSessions {
     is_known: bool,
     /// The last end that is not after the open of a bar.
     last: Option<UnixNanos>,
@@ -24,7 +24,7 @@ pub(super) struct Sessions {
     ahead: Vec<UnixNanos>,
 }
 
-impl Sessions {
+impl TradingSessions {
     /// A session ends at this time, which is before the close of the slice under way.
     pub(super) fn end(&mut self, time: UnixNanos) {
         self.is_known = true;

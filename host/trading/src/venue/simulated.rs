@@ -4,15 +4,15 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::books::Books;
-use super::matching::{Match, Matching, Outcome, match_order, volume_cap};
-use super::resting::{InFlight, Resting, end_of_bar, event, expire, split};
-use super::sessions::Sessions;
+use super::books::VenueBooks;
+use super::matching::{MatchOutcome, MatchingRules, OrderMatch, match_order, volume_cap};
+use super::resting::{InFlightIntent, RestingOrder, end_of_bar, event, expire, split};
+use super::sessions::TradingSessions;
 use super::{Venue, VenueError};
 use crate::bar::RawBar;
-use crate::corporate::{ActionKind, CorporateAction, SplitRatio};
-use crate::costs::{Costs, FeeTally, slippage_cost, slipped};
-use crate::execution::{Code, Delivery, Fill};
+use crate::corporate::{CorporateAction, CorporateActionKind, SplitRatio};
+use crate::costs::{CostModel, FeeTally, price_after_slippage, slippage_cost};
+use crate::execution::{Delivery, Fill, OrderCode};
 use crate::instrument::{Instrument, InstrumentId};
 use crate::manifest::RunSetup;
 use crate::order::{ClientOrderId, Intent, Order, OrderStatus, OrderType, Side, TimeInForce};
@@ -25,19 +25,19 @@ use crate::units::{BasisPoints, Money, Quantity};
 #[derive(Clone, Debug)]
 pub struct SimulatedVenue {
     instruments: Vec<Instrument>,
-    costs: Costs,
-    matching: Matching,
-    books: Books,
+    costs: CostModel,
+    matching: MatchingRules,
+    books: VenueBooks,
     /// The trading days of each instrument.
-    sessions: Vec<Sessions>,
+    sessions: Vec<TradingSessions>,
     /// Resting orders by instrument, in the sequence in which they were accepted.
-    resting: Vec<Vec<Resting>>,
+    resting: Vec<Vec<RestingOrder>>,
     /// What the venue does not have yet, by instrument, in the sequence in which it was sent.
-    in_flight: Vec<Vec<InFlight>>,
+    in_flight: Vec<Vec<InFlightIntent>>,
     /// Answers to what was sent since the last slice.
     answers: Vec<Delivery>,
     /// Room for the matches of one instrument's bar, reused.
-    matches: Vec<(Match, Side, usize)>,
+    matches: Vec<(OrderMatch, Side, usize)>,
     /// The close time of the last slice.
     now: UnixNanos,
 }
@@ -51,8 +51,8 @@ impl SimulatedVenue {
             instruments: setup.instruments.clone(),
             costs: setup.costs,
             matching: setup.matching,
-            books: Books::new(setup.account_kind, setup.cash, count),
-            sessions: vec![Sessions::default(); count],
+            books: VenueBooks::new(setup.account_kind, setup.cash, count),
+            sessions: vec![TradingSessions::default(); count],
             resting: vec![Vec::new(); count],
             in_flight: vec![Vec::new(); count],
             answers: Vec::new(),
@@ -73,7 +73,7 @@ impl SimulatedVenue {
                 let refused = match self.refusal(with) {
                     Some(code) => Some(code),
                     None if self.cancel(*replaces, deliveries) => None,
-                    None => Some(Code::UnknownOrder),
+                    None => Some(OrderCode::UnknownOrder),
                 };
                 match refused {
                     None => self.accept(with, deliveries),
@@ -88,38 +88,38 @@ impl SimulatedVenue {
 
     fn accept(&mut self, order: &Order, deliveries: &mut Vec<Delivery>) {
         let (status, code) = match self.refusal(order) {
-            None => (OrderStatus::Accepted, Code::None),
+            None => (OrderStatus::Accepted, OrderCode::None),
             Some(code) => (OrderStatus::Rejected, code),
         };
         deliveries.push(event(order, order.quantity.0, status, code));
         if status == OrderStatus::Accepted
             && let Some(resting) = self.resting.get_mut(order.instrument.index())
         {
-            resting.push(Resting::new(*order, self.now));
+            resting.push(RestingOrder::new(*order, self.now));
         }
     }
 
     /// The rule that keeps the venue from taking the order, if any.
-    fn refusal(&self, order: &Order) -> Option<Code> {
+    fn refusal(&self, order: &Order) -> Option<OrderCode> {
         let Some(instrument) = self.instruments.get(order.instrument.index()) else {
-            return Some(Code::UnknownInstrument);
+            return Some(OrderCode::UnknownInstrument);
         };
         if self.books.is_delisted(order.instrument) {
-            return Some(Code::Delisted);
+            return Some(OrderCode::Delisted);
         }
         if self.books.is_halted(order.instrument, self.now) {
-            return Some(Code::InstrumentHalted);
+            return Some(OrderCode::InstrumentHalted);
         }
         if order.quantity.0 <= 0 {
-            return Some(Code::QuantityNotPositive);
+            return Some(OrderCode::QuantityNotPositive);
         }
         if !instrument.is_on_lot(order.quantity) {
-            return Some(Code::QuantityOffLot);
+            return Some(OrderCode::QuantityOffLot);
         }
         if let TimeInForce::Gtd(until) = order.time_in_force
             && until <= self.now
         {
-            return Some(Code::ExpiredTimeInForce);
+            return Some(OrderCode::ExpiredTimeInForce);
         }
         let good = |price: crate::units::Price| price.0 > 0 && instrument.is_on_tick(price);
         let priced = match order.order_type {
@@ -130,7 +130,7 @@ impl SimulatedVenue {
         if priced {
             None
         } else {
-            Some(Code::PriceOffTick)
+            Some(OrderCode::PriceOffTick)
         }
     }
 
@@ -142,7 +142,7 @@ impl SimulatedVenue {
                 .position(|one| one.order.client_order_id == id);
             if let Some(place) = place {
                 let gone = resting.remove(place);
-                deliveries.push(gone.event(OrderStatus::Canceled, Code::None));
+                deliveries.push(gone.event(OrderStatus::Canceled, OrderCode::None));
                 return true;
             }
         }
@@ -192,25 +192,25 @@ impl SimulatedVenue {
         let resting = self.resting.get_mut(id.index())?;
         let in_flight = self.in_flight.get_mut(id.index())?;
         let ended = match action.kind {
-            ActionKind::SessionEnd => {
+            CorporateActionKind::SessionEnd => {
                 self.sessions.get_mut(id.index())?.end(action.ex_time);
                 return Some(());
             }
-            ActionKind::Dividend { .. }
-            | ActionKind::SymbolChange { .. }
-            | ActionKind::Halt { .. } => return Some(()),
-            ActionKind::Delisting { .. } => Code::Delisted,
-            ActionKind::Split { .. } => Code::CorporateAction,
+            CorporateActionKind::Dividend { .. }
+            | CorporateActionKind::SymbolChange { .. }
+            | CorporateActionKind::Halt { .. } => return Some(()),
+            CorporateActionKind::Delisting { .. } => OrderCode::Delisted,
+            CorporateActionKind::Split { .. } => OrderCode::CorporateAction,
         };
         let lasts = |order: &mut Order, leaves: &mut i64| match action.kind {
-            ActionKind::Split { new, old } => {
+            CorporateActionKind::Split { new, old } => {
                 split(order, leaves, SplitRatio { new, old }, instrument)
             }
-            ActionKind::Dividend { .. }
-            | ActionKind::SymbolChange { .. }
-            | ActionKind::Delisting { .. }
-            | ActionKind::Halt { .. }
-            | ActionKind::SessionEnd => Some(false),
+            CorporateActionKind::Dividend { .. }
+            | CorporateActionKind::SymbolChange { .. }
+            | CorporateActionKind::Delisting { .. }
+            | CorporateActionKind::Halt { .. }
+            | CorporateActionKind::SessionEnd => Some(false),
         };
         let mut fits = true;
         resting.retain_mut(|one| {
@@ -241,22 +241,22 @@ impl SimulatedVenue {
         fits.then_some(())
     }
 
-    fn match_bar(&mut self, bar: &RawBar, deliveries: &mut Vec<Delivery>) -> Result<(), Code> {
+    fn match_bar(&mut self, bar: &RawBar, deliveries: &mut Vec<Delivery>) -> Result<(), OrderCode> {
         let id = bar.instrument;
         self.arrive(id, deliveries);
         self.books.mark(bar);
         let instrument = self
             .instruments
             .get(id.index())
-            .ok_or(Code::UnknownInstrument)?;
+            .ok_or(OrderCode::UnknownInstrument)?;
         let sessions = self.sessions.get_mut(id.index());
         let trading_day = sessions
-            .ok_or(Code::UnknownInstrument)?
+            .ok_or(OrderCode::UnknownInstrument)?
             .on_bar(bar.open_time);
         let resting = self
             .resting
             .get_mut(id.index())
-            .ok_or(Code::UnknownInstrument)?;
+            .ok_or(OrderCode::UnknownInstrument)?;
         if resting.is_empty() {
             return Ok(());
         }
@@ -267,7 +267,7 @@ impl SimulatedVenue {
         if bar.volume.0 > 0 && !halted {
             self.matches.clear();
             find_matches(resting, bar, self.matching, &mut self.matches);
-            let market = Market {
+            let market = BarExecution {
                 instrument,
                 costs: &self.costs,
                 bar,
@@ -301,7 +301,7 @@ impl Venue for SimulatedVenue {
         for bar in slice.bars() {
             self.match_bar(bar.get(), deliveries)
                 .map_err(|code| VenueError {
-                    reason: alloc::format!("{:?}: {}", bar.get().instrument, code.text().1),
+                    reason: alloc::format!("{:?}: {}", bar.get().instrument, code.sentence()),
                 })?;
         }
         self.now = slice.close_time().unwrap_or(self.now);
@@ -322,7 +322,7 @@ impl SimulatedVenue {
         let instrument = self.instrument_of(&intent);
         let waiting = instrument.and_then(|id| self.in_flight.get_mut(id.index()));
         match waiting {
-            Some(waiting) if bars > 0 => waiting.push(InFlight { intent, bars }),
+            Some(waiting) if bars > 0 => waiting.push(InFlightIntent { intent, bars }),
             _ => {
                 let mut answers = core::mem::take(&mut self.answers);
                 self.take(&intent, &mut answers);
@@ -335,22 +335,22 @@ impl SimulatedVenue {
 /// What the bar does to each resting order: stops that it triggers change into what they rest as,
 /// and what may fill is put into the sequence of filling.
 fn find_matches(
-    resting: &mut [Resting],
+    resting: &mut [RestingOrder],
     bar: &RawBar,
-    matching: Matching,
-    matches: &mut Vec<(Match, Side, usize)>,
+    matching: MatchingRules,
+    matches: &mut Vec<(OrderMatch, Side, usize)>,
 ) {
     for (place, one) in resting.iter_mut().enumerate() {
         let order = &mut one.order;
         let outcome = match_order(order.order_type, order.side, bar, matching.limits);
-        if outcome == Outcome::Rests {
+        if outcome == MatchOutcome::Rests {
             continue;
         }
         order.order_type = match order.order_type {
             OrderType::Market | OrderType::Stop(_) => OrderType::Market,
             OrderType::Limit(limit) | OrderType::StopLimit { limit, .. } => OrderType::Limit(limit),
         };
-        if let Outcome::Fills(found) = outcome {
+        if let MatchOutcome::Fills(found) = outcome {
             matches.push((found, order.side, place));
         }
     }
@@ -358,22 +358,22 @@ fn find_matches(
 }
 
 /// One instrument on one bar.
-struct Market<'a> {
+struct BarExecution<'a> {
     instrument: &'a Instrument,
-    costs: &'a Costs,
+    costs: &'a CostModel,
     bar: &'a RawBar,
 }
 
-impl Market<'_> {
+impl BarExecution<'_> {
     /// Fills what matches, in sequence, as far as volume and books allow.
     fn fill(
         &self,
-        resting: &mut [Resting],
-        matches: &[(Match, Side, usize)],
-        books: &mut Books,
+        resting: &mut [RestingOrder],
+        matches: &[(OrderMatch, Side, usize)],
+        books: &mut VenueBooks,
         deliveries: &mut Vec<Delivery>,
-    ) -> Result<(), Code> {
-        let mut left = Caps::of(self.costs.volume_cap, self.instrument, self.bar)?;
+    ) -> Result<(), OrderCode> {
+        let mut left = VolumeCaps::of(self.costs.volume_cap, self.instrument, self.bar)?;
         for (found, side, place) in matches {
             let Some(one) = resting.get_mut(*place) else {
                 continue;
@@ -386,7 +386,7 @@ impl Market<'_> {
             }
             let filled = self
                 .one_fill(one, found, Quantity(quantity))
-                .ok_or(Code::Overflow)
+                .ok_or(OrderCode::Overflow)
                 .and_then(|(fill, notional, fees)| {
                     let key = (fill.instrument, fill.side);
                     let amounts = (notional, fill.fee);
@@ -412,15 +412,15 @@ impl Market<'_> {
     /// One fill of a resting order, its notional, and what the order was charged after it.
     fn one_fill(
         &self,
-        one: &Resting,
-        found: &Match,
+        one: &RestingOrder,
+        found: &OrderMatch,
         quantity: Quantity,
     ) -> Option<(Fill, Money, FeeTally)> {
         let (reference_price, side) = (found.reference_price, one.order.side);
         let instrument = self.instrument;
         let (price, clamped) = if found.slips {
             let asked = (reference_price, side, quantity);
-            slipped(asked, &self.costs.slippage, instrument, self.bar)?
+            price_after_slippage(asked, &self.costs.slippage, instrument, self.bar)?
         } else {
             (reference_price, false)
         };
@@ -428,7 +428,7 @@ impl Market<'_> {
         let liquidity = match one.order.time_in_force {
             TimeInForce::Gtc | TimeInForce::Day | TimeInForce::Gtd(_) => found.liquidity(),
             // An order that may not rest never makes.
-            TimeInForce::Ioc | TimeInForce::Fok => crate::costs::Liquidity::Taker,
+            TimeInForce::Ioc | TimeInForce::Fok => crate::costs::LiquiditySide::Taker,
         };
         let amounts = (notional, quantity);
         let (fee, fees) = one
@@ -453,16 +453,24 @@ impl Market<'_> {
 }
 
 /// What may still fill on each side of one bar.
-struct Caps {
+struct VolumeCaps {
     buy: i64,
     sell: i64,
 }
 
-impl Caps {
-    fn of(cap: Option<BasisPoints>, instrument: &Instrument, bar: &RawBar) -> Result<Self, Code> {
+impl VolumeCaps {
+    fn of(
+        cap: Option<BasisPoints>,
+        instrument: &Instrument,
+        bar: &RawBar,
+    ) -> Result<Self, OrderCode> {
         let most = match cap {
             None => i64::MAX,
-            Some(share) => volume_cap(share, instrument, bar).ok_or(Code::Overflow)?.0,
+            Some(share) => {
+                volume_cap(share, instrument, bar)
+                    .ok_or(OrderCode::Overflow)?
+                    .0
+            }
         };
         Ok(Self {
             buy: most,

@@ -1,9 +1,9 @@
 //! Corporate actions: what they do to positions, cash, equity and orders.
 
-use counterfoil_trading::corporate::{ActionKind, CorporateAction};
+use counterfoil_trading::corporate::{CorporateAction, CorporateActionKind};
 use counterfoil_trading::instrument::InstrumentId;
 use counterfoil_trading::order::OrderType;
-use counterfoil_trading::record::Record;
+use counterfoil_trading::record::RunRecord;
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::Price;
@@ -324,7 +324,7 @@ fn an_action_that_is_not_of_its_slice_stops_the_run() {
         let action = CorporateAction {
             instrument: InstrumentId(0),
             ex_time: UnixNanos(ex_time),
-            kind: ActionKind::Delisting {
+            kind: CorporateActionKind::Delisting {
                 per_unit: money("1"),
             },
         };
@@ -336,7 +336,7 @@ fn an_action_that_is_not_of_its_slice_stops_the_run() {
 
 #[test]
 fn an_action_with_values_that_mean_nothing_joins_no_slice() {
-    let refuse = |kind: ActionKind, expect: &str| {
+    let refuse = |kind: CorporateActionKind, expect: &str| {
         let action = CorporateAction {
             instrument: InstrumentId(0),
             ex_time: UnixNanos(1),
@@ -346,24 +346,30 @@ fn an_action_with_values_that_mean_nothing_joins_no_slice() {
         assert!(refused.to_string().contains(expect), "{refused}");
     };
     let (per_unit, special) = (money("0"), false);
-    refuse(ActionKind::Dividend { per_unit, special }, "not above zero");
     refuse(
-        ActionKind::Delisting {
+        CorporateActionKind::Dividend { per_unit, special },
+        "not above zero",
+    );
+    refuse(
+        CorporateActionKind::Delisting {
             per_unit: money("-1"),
         },
         "below zero",
     );
     let until = UnixNanos(1);
-    refuse(ActionKind::Halt { until }, "end is not after its beginning");
+    refuse(
+        CorporateActionKind::Halt { until },
+        "end is not after its beginning",
+    );
     let symbol = String::new();
-    refuse(ActionKind::SymbolChange { symbol }, "is empty");
+    refuse(CorporateActionKind::SymbolChange { symbol }, "is empty");
 }
 
 #[test]
 fn every_action_is_recorded_whether_or_not_anything_is_held() {
     let mut played = Played::new("");
     played.row("dividend 1 / split 2:1 / 100 100 100 100 1", "");
-    let Some(Record::Deliveries(one)) = played.journal.0.first() else {
+    let Some(RunRecord::Deliveries(one)) = played.journal.0.first() else {
         panic!("no deliveries record");
     };
     assert_eq!(one.deliveries.len(), 2);

@@ -1,14 +1,16 @@
 //! The token and the transitions, as tables.
 
 use counterfoil_trading::gateway::{
-    Answer, Authorization, ClockWord, Difference, End, Event, Life, LogRecord, Lookup, Mark,
-    Occasion, Outcome, Phase, Reconciled, Refusal, Standing, VenueOrderId, check, recovered,
+    ClockReport, DurableMark, EndedSubmission, LookupAnswer, OrderAuthorization, OrderLogRecord,
+    ReconcileTrigger, Reconciliation, SubmissionEnd, SubmissionEvent, SubmissionPhase,
+    SubmissionState, TokenContext, TokenRefusal, VenueAnswer, VenueDifference, VenueOrderId,
+    check_token, recover_state,
 };
 use counterfoil_trading::plan::PlanDigest;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::{Money, Quantity};
 
-const TOKEN: Authorization = Authorization {
+const TOKEN: OrderAuthorization = OrderAuthorization {
     run: [1; 32],
     execution: 1,
     sequence: 7,
@@ -20,7 +22,7 @@ const TOKEN: Authorization = Authorization {
     not_after: UnixNanos(1_000),
 };
 
-const STANDING: Standing = Standing {
+const STANDING: TokenContext = TokenContext {
     run: [1; 32],
     execution: 1,
     policy: [3; 32],
@@ -34,17 +36,19 @@ const PLAN: Option<PlanDigest> = Some(PlanDigest([2; 32]));
 
 /// What is changed, the plan that was decided, and the refusal.
 type Case<'a> = (
-    &'a dyn Fn(&mut Standing),
+    &'a dyn Fn(&mut TokenContext),
     Option<PlanDigest>,
     Option<&'static str>,
 );
 
 #[test]
 fn a_token_holds_only_where_everything_it_binds_does() {
-    let refused = |change: &dyn Fn(&mut Standing), decided| {
+    let refused = |change: &dyn Fn(&mut TokenContext), decided| {
         let mut standing = STANDING;
         change(&mut standing);
-        check(&TOKEN, &standing, decided).err().map(Refusal::code)
+        check_token(&TOKEN, &standing, decided)
+            .err()
+            .map(TokenRefusal::code)
     };
     let other = Some(PlanDigest([9; 32]));
     let table: [Case<'_>; 12] = [
@@ -83,8 +87,8 @@ fn a_token_holds_only_where_everything_it_binds_does() {
 fn a_token_has_one_form_and_every_field_is_in_its_digest() {
     let mut bytes = Vec::new();
     TOKEN.encode(&mut bytes);
-    assert_eq!(Authorization::decode(&bytes), Ok(TOKEN));
-    let changes: [&dyn Fn(&mut Authorization); 9] = [
+    assert_eq!(OrderAuthorization::decode(&bytes), Ok(TOKEN));
+    let changes: [&dyn Fn(&mut OrderAuthorization); 9] = [
         &|one| one.run[31] ^= 1,
         &|one| one.execution += 1,
         &|one| one.sequence += 1,
@@ -105,7 +109,10 @@ fn a_token_has_one_form_and_every_field_is_in_its_digest() {
     digests.dedup();
     assert_eq!(digests.len(), 10);
     for length in 0..bytes.len() {
-        assert!(Authorization::decode(&bytes[..length]).is_err(), "{length}");
+        assert!(
+            OrderAuthorization::decode(&bytes[..length]).is_err(),
+            "{length}"
+        );
     }
 }
 
@@ -123,19 +130,19 @@ fn the_venues_name_for_an_order_follows_from_its_place_alone() {
     }
 }
 
-fn at(phase: Phase) -> Life {
-    Life { phase, attempt: 2 }
+fn at(phase: SubmissionPhase) -> SubmissionState {
+    SubmissionState { phase, attempt: 2 }
 }
 
 #[test]
 fn every_state_answers_every_event() {
-    use Phase::{Absent, Decided, Ended, Issued, Sent, Spent, Unknown};
-    let ended = Ended(End::Acknowledged);
-    let rejected = Ended(End::Rejected);
-    let not_sent = Ended(End::NotSent);
+    use SubmissionPhase::{Absent, Decided, Ended, Issued, Sent, Spent, Unknown};
+    let ended = Ended(SubmissionEnd::Acknowledged);
+    let rejected = Ended(SubmissionEnd::Rejected);
+    let not_sent = Ended(SubmissionEnd::NotSent);
     let all = [Decided, Issued, Spent, Sent, Unknown, Absent, ended];
-    let row = |event: Event| {
-        all.map(|phase| match at(phase).after(event) {
+    let row = |event: SubmissionEvent| {
+        all.map(|phase| match at(phase).apply(event) {
             Ok(life) => Ok(life.phase),
             Err(refusal) => Err(refusal.code()),
         })
@@ -145,19 +152,19 @@ fn every_state_answers_every_event() {
     let same = all.map(Ok::<_, &str>);
     // The columns are those of `all`.
     assert_eq!(
-        row(Event::Issue),
+        row(SubmissionEvent::Issue),
         [Ok(Issued), spent, spent, spent, spent, Ok(Issued), spent]
     );
     assert_eq!(
-        row(Event::Spend),
+        row(SubmissionEvent::Spend),
         [foreign, Ok(Spent), spent, spent, spent, foreign, spent]
     );
     assert_eq!(
-        row(Event::Send),
+        row(SubmissionEvent::Send),
         [early, early, Ok(Sent), spent, open, early, spent]
     );
     assert_eq!(
-        row(Event::Withhold),
+        row(SubmissionEvent::Withhold),
         [
             Ok(not_sent),
             Ok(not_sent),
@@ -176,48 +183,67 @@ fn every_state_answers_every_event() {
         row
     };
     let answers = [
-        (Answer::Known, ended),
-        (Answer::Refused, rejected),
-        (Answer::Unknown, Unknown),
+        (VenueAnswer::Known, ended),
+        (VenueAnswer::Refused, rejected),
+        (VenueAnswer::Unknown, Unknown),
     ];
     for (answer, to) in answers {
-        assert_eq!(row(Event::Answer(2, answer)), changed([3, 4], to));
-        assert_eq!(row(Event::Answer(1, answer)), same, "of an attempt before");
+        assert_eq!(row(SubmissionEvent::Answer(2, answer)), changed([3, 4], to));
+        assert_eq!(
+            row(SubmissionEvent::Answer(1, answer)),
+            same,
+            "of an attempt before"
+        );
     }
     let lookups = [
-        (Lookup::Found, ended),
-        (Lookup::Refused, rejected),
-        (Lookup::NotFound, Absent),
-        (Lookup::Unknown, Unknown),
+        (LookupAnswer::Found, ended),
+        (LookupAnswer::Refused, rejected),
+        (LookupAnswer::NotFound, Absent),
+        (LookupAnswer::Unknown, Unknown),
     ];
     for (said, to) in lookups {
-        assert_eq!(row(Event::Lookup(said)), changed([4, 4], to));
+        assert_eq!(row(SubmissionEvent::Lookup(said)), changed([4, 4], to));
     }
 }
 
 #[test]
 fn what_the_log_holds_says_where_an_order_stands() {
-    let end = Mark::Ended(End::Rejected);
-    let table: [(&[Mark], Phase, u32); 5] = [
-        (&[], Phase::Decided, 0),
-        (&[Mark::Spent], Phase::Unknown, 1),
-        (&[Mark::Spent, Mark::Spent], Phase::Unknown, 2),
-        (&[Mark::Spent, end], Phase::Ended(End::Rejected), 1),
-        (&[Mark::Ended(End::NotSent)], Phase::Ended(End::NotSent), 0),
+    let end = DurableMark::Ended(SubmissionEnd::Rejected);
+    let table: [(&[DurableMark], SubmissionPhase, u32); 5] = [
+        (&[], SubmissionPhase::Decided, 0),
+        (&[DurableMark::Spent], SubmissionPhase::Unknown, 1),
+        (
+            &[DurableMark::Spent, DurableMark::Spent],
+            SubmissionPhase::Unknown,
+            2,
+        ),
+        (
+            &[DurableMark::Spent, end],
+            SubmissionPhase::Ended(SubmissionEnd::Rejected),
+            1,
+        ),
+        (
+            &[DurableMark::Ended(SubmissionEnd::NotSent)],
+            SubmissionPhase::Ended(SubmissionEnd::NotSent),
+            0,
+        ),
     ];
     for (marks, phase, attempt) in table {
-        let life = recovered(marks.iter().copied());
-        assert_eq!(life, Life { phase, attempt }, "{marks:?}");
+        let life = recover_state(marks.iter().copied());
+        assert_eq!(life, SubmissionState { phase, attempt }, "{marks:?}");
     }
 }
 
 #[track_caller]
-fn reads_back(record: &LogRecord) {
+fn reads_back(record: &OrderLogRecord) {
     let mut body = Vec::new();
     record.encode(&mut body);
-    assert_eq!(LogRecord::decode(&body).as_ref(), Ok(record));
+    assert_eq!(OrderLogRecord::decode(&body).as_ref(), Ok(record));
     for length in 0..body.len() {
-        assert!(LogRecord::decode(&body[..length]).is_err(), "{record:?}");
+        assert!(
+            OrderLogRecord::decode(&body[..length]).is_err(),
+            "{record:?}"
+        );
     }
 }
 
@@ -225,14 +251,14 @@ fn reads_back(record: &LogRecord) {
 fn what_a_venues_books_held_and_each_difference_read_back() {
     let time = UnixNanos(5);
     let table = [
-        LogRecord::Reconciled(Reconciled {
-            occasion: Occasion::ForeignOrder,
+        OrderLogRecord::Reconciled(Reconciliation {
+            occasion: ReconcileTrigger::ForeignOrder,
             cash: Money(-1 << 70),
             positions: vec![Quantity(-3), Quantity(0)],
             open_orders: 2,
             time,
         }),
-        LogRecord::Difference(Difference {
+        OrderLogRecord::Difference(VenueDifference {
             what: "cash".to_owned(),
             ours: "1".to_owned(),
             theirs: "2".to_owned(),
@@ -251,49 +277,49 @@ fn a_record_of_the_order_log_reads_back_and_keeps_little_from_outside() {
     let time = UnixNanos(5);
     let long = "\u{e9}".repeat(2_000);
     let outcome = |detail: &str, refusal| {
-        LogRecord::Ended(Outcome {
+        OrderLogRecord::Ended(EndedSubmission {
             sequence: 1,
             attempt: 2,
-            end: End::NotSent,
+            end: SubmissionEnd::NotSent,
             refusal,
             detail: detail.to_owned(),
             time,
         })
     };
-    let unknown = |detail: &str| LogRecord::Unknown {
+    let unknown = |detail: &str| OrderLogRecord::Unknown {
         sequence: 1,
         attempt: 2,
         detail: detail.to_owned(),
         time,
     };
-    let refused = |token: Vec<u8>| LogRecord::Refused {
-        refusal: Refusal::StaleLease,
+    let refused = |token: Vec<u8>| OrderLogRecord::Refused {
+        refusal: TokenRefusal::StaleLease,
         token,
         time,
     };
     let kept = &long[..1_024];
     let table = [
-        LogRecord::Open {
+        OrderLogRecord::Open {
             run: [1; 32],
             execution: 1,
             account: "desk-1".to_owned(),
             venue: "paper".to_owned(),
             approver: [2; 32],
         },
-        LogRecord::Lease { epoch: 3, time },
-        LogRecord::Spent {
+        OrderLogRecord::Lease { epoch: 3, time },
+        OrderLogRecord::Spent {
             token: vec![1, 2],
             signature: "note".to_owned(),
             venue_order: "cf00".to_owned(),
             time,
         },
-        outcome("", Some(Refusal::Expired)),
+        outcome("", Some(TokenRefusal::Expired)),
         outcome(kept, None),
         unknown(kept),
         refused(vec![0; 1_024]),
-        LogRecord::Clock { word: None, time },
-        LogRecord::Clock {
-            word: Some(ClockWord {
+        OrderLogRecord::Clock { word: None, time },
+        OrderLogRecord::Clock {
+            word: Some(ClockReport {
                 is_synchronized: true,
                 offset_max_nanos: 1_500_000,
                 offset_estimate_nanos: -3,
@@ -311,6 +337,6 @@ fn a_record_of_the_order_log_reads_back_and_keeps_little_from_outside() {
     ] {
         let mut body = Vec::new();
         given.encode(&mut body);
-        assert_eq!(LogRecord::decode(&body), Ok(kept));
+        assert_eq!(OrderLogRecord::decode(&body), Ok(kept));
     }
 }

@@ -12,8 +12,9 @@
 use std::collections::BTreeSet;
 
 use counterfoil_trading::gateway::{
-    Answer, Authorization, End, Event, Life, Lookup, Mark, Phase, Refusal, Standing, Step, check,
-    recovered,
+    DurableMark, LookupAnswer, OrderAuthorization, SubmissionEnd, SubmissionEvent, SubmissionPhase,
+    SubmissionState, SubmissionStep, TokenContext, TokenRefusal, VenueAnswer, check_token,
+    recover_state,
 };
 use counterfoil_trading::plan::PlanDigest;
 use counterfoil_trading::time::UnixNanos;
@@ -76,13 +77,13 @@ struct Order {
     decision: Decision,
     /// Durable marks of the order log: spends, then an end.
     spends: u8,
-    end: Option<End>,
+    end: Option<SubmissionEnd>,
     /// A second end was recorded.
     ended_twice: bool,
     /// A mark that is written and not durable.
-    pending: Option<Mark>,
+    pending: Option<DurableMark>,
     /// What the process knows; gone with it.
-    life: Option<Life>,
+    life: Option<SubmissionState>,
     /// Whether the pending spend was sent already, which only a broken rule does.
     sent_early: bool,
     /// Requests under way, by attempt.
@@ -135,9 +136,9 @@ impl Order {
         self.requests.iter().any(|count| *count > 0)
     }
 
-    fn marks(&self) -> Vec<Mark> {
-        let mut marks = vec![Mark::Spent; usize::from(self.spends)];
-        marks.extend(self.end.map(Mark::Ended));
+    fn marks(&self) -> Vec<DurableMark> {
+        let mut marks = vec![DurableMark::Spent; usize::from(self.spends)];
+        marks.extend(self.end.map(DurableMark::Ended));
         marks
     }
 
@@ -146,10 +147,10 @@ impl Order {
     }
 
     /// The mark is on the disk.
-    fn keep(&mut self, mark: Mark) {
+    fn keep(&mut self, mark: DurableMark) {
         match mark {
-            Mark::Spent => self.spends += 1,
-            Mark::Ended(end) => {
+            DurableMark::Spent => self.spends += 1,
+            DurableMark::Ended(end) => {
                 self.ended_twice |= self.end.is_some();
                 self.end = Some(end);
             }
@@ -223,8 +224,8 @@ impl Walk {
                 self.broken.insert("one end");
             }
             if let Some(life) = order.life
-                && life.phase != Phase::Issued
-                && life.after(Event::Spend).is_ok()
+                && life.phase != SubmissionPhase::Issued
+                && life.apply(SubmissionEvent::Spend).is_ok()
             {
                 self.broken.insert("a token is spent once");
             }
@@ -236,9 +237,9 @@ impl Walk {
         for order in world.orders.iter().filter(|order| order.approved()) {
             let is_told = match order.end {
                 None => false,
-                Some(End::Acknowledged) => order.at_venue() == 1,
-                Some(End::Rejected) => order.at_venue() == 0 && order.refused,
-                Some(End::NotSent) => order.at_venue() == 0,
+                Some(SubmissionEnd::Acknowledged) => order.at_venue() == 1,
+                Some(SubmissionEnd::Rejected) => order.at_venue() == 0 && order.refused,
+                Some(SubmissionEnd::NotSent) => order.at_venue() == 0,
             };
             if !is_told {
                 self.broken
@@ -324,14 +325,14 @@ impl Walk {
                 attempt
             };
             let answers = [
-                (order.known[place], Answer::Known),
-                (order.refusals[place], Answer::Refused),
+                (order.known[place], VenueAnswer::Known),
+                (order.refusals[place], VenueAnswer::Refused),
             ];
             for (is_there, answer) in answers {
                 if !is_there {
                     continue;
                 }
-                let told = life.after(Event::Answer(of, answer)).unwrap();
+                let told = life.apply(SubmissionEvent::Answer(of, answer)).unwrap();
                 // It stays there too: an answer may come twice.
                 let mut heard = Order {
                     life: Some(told),
@@ -339,8 +340,8 @@ impl Walk {
                 };
                 put(heard);
                 match answer {
-                    Answer::Refused => heard.refusals[place] = false,
-                    Answer::Known | Answer::Unknown => heard.known[place] = false,
+                    VenueAnswer::Refused => heard.refusals[place] = false,
+                    VenueAnswer::Known | VenueAnswer::Unknown => heard.known[place] = false,
                 }
                 put(heard);
             }
@@ -349,16 +350,16 @@ impl Walk {
             let mut kept = *order;
             kept.pending = None;
             kept.keep(mark);
-            if mark == Mark::Spent && !order.sent_early {
-                kept.life = Some(life.after(Event::Spend).unwrap());
+            if mark == DurableMark::Spent && !order.sent_early {
+                kept.life = Some(life.apply(SubmissionEvent::Spend).unwrap());
             }
             kept.sent_early = false;
             put(kept);
             let early = self.without == Without::DurableSpend && !order.sent_early;
-            if mark == Mark::Spent && early {
+            if mark == DurableMark::Spent && early {
                 let mut then = *order;
                 then.sent_early = true;
-                send(&mut then, life.after(Event::Spend).unwrap());
+                send(&mut then, life.apply(SubmissionEvent::Spend).unwrap());
                 put(then);
             }
             return;
@@ -366,23 +367,29 @@ impl Walk {
         self.step(order, life, world, put);
     }
 
-    fn step(&self, order: &Order, life: Life, world: &World, put: &mut dyn FnMut(Order)) {
+    fn step(
+        &self,
+        order: &Order,
+        life: SubmissionState,
+        world: &World,
+        put: &mut dyn FnMut(Order),
+    ) {
         let mut then = *order;
-        let lives = |event| Some(life.after(event).unwrap());
+        let lives = |event| Some(life.apply(event).unwrap());
         let attempts = usize::try_from(life.attempt).unwrap();
-        match life.step() {
+        match life.next_step() {
             // Without a rule there is no end to attempts.
-            Step::Authorize if attempts + 1 >= ATTEMPTS && self.claim.is_some() => {}
-            Step::Authorize => match self.permit(order, world) {
-                Ok(()) => then.life = lives(Event::Issue),
+            SubmissionStep::Authorize if attempts + 1 >= ATTEMPTS && self.claim.is_some() => {}
+            SubmissionStep::Authorize => match self.permit(order, world) {
+                Ok(()) => then.life = lives(SubmissionEvent::Issue),
                 Err(_) if self.without == Without::RecordOfWithheld => then.life = None,
-                Err(_) => then.life = lives(Event::Withhold),
+                Err(_) => then.life = lives(SubmissionEvent::Withhold),
             },
-            Step::Spend => match self.permit(order, world) {
-                Ok(()) => then.pending = Some(Mark::Spent),
-                Err(_) => then.life = lives(Event::Withhold),
+            SubmissionStep::Spend => match self.permit(order, world) {
+                Ok(()) => then.pending = Some(DurableMark::Spent),
+                Err(_) => then.life = lives(SubmissionEvent::Withhold),
             },
-            Step::Send => {
+            SubmissionStep::Send => {
                 send(&mut then, life);
                 if self.without == Without::SingleUse {
                     // Whoever has the token presents it again.
@@ -391,17 +398,21 @@ impl Walk {
                 }
             }
             // Time is up for the answer.
-            Step::Await => then.life = lives(Event::Answer(life.attempt, Answer::Unknown)),
-            Step::Lookup if self.without == Without::Lookup => {
-                then.life = lives(Event::Lookup(Lookup::NotFound));
+            SubmissionStep::Await => {
+                then.life = lives(SubmissionEvent::Answer(life.attempt, VenueAnswer::Unknown));
             }
-            Step::Lookup => then.life = lives(Event::Lookup(self.look_up(order, world))),
-            Step::Done => {
-                let Phase::Ended(end) = life.phase else {
+            SubmissionStep::Lookup if self.without == Without::Lookup => {
+                then.life = lives(SubmissionEvent::Lookup(LookupAnswer::NotFound));
+            }
+            SubmissionStep::Lookup => {
+                then.life = lives(SubmissionEvent::Lookup(self.look_up(order, world)));
+            }
+            SubmissionStep::Done => {
+                let SubmissionPhase::Ended(end) = life.phase else {
                     unreachable!("only an end is done")
                 };
                 if order.end.is_none() {
-                    then.pending = Some(Mark::Ended(end));
+                    then.pending = Some(DurableMark::Ended(end));
                 }
             }
         }
@@ -415,7 +426,7 @@ impl Walk {
                     let mut then = *order;
                     then.decision = Decision::Written(approved);
                     if self.without == Without::DurableDecision && approved {
-                        then.life = Some(Life::decided());
+                        then.life = Some(SubmissionState::decided());
                     }
                     put(then);
                 }
@@ -425,7 +436,7 @@ impl Walk {
                 durable.decision = Decision::Durable(approved);
                 let passes = approved || self.without == Without::Verdict;
                 if passes && durable.life.is_none() {
-                    durable.life = Some(Life::decided());
+                    durable.life = Some(SubmissionState::decided());
                 }
                 put(durable);
             }
@@ -434,9 +445,9 @@ impl Walk {
     }
 
     /// Whether a token for the order holds now, by the real check.
-    fn permit(&self, order: &Order, world: &World) -> Result<(), Refusal> {
+    fn permit(&self, order: &Order, world: &World) -> Result<(), TokenRefusal> {
         let epoch = u64::from(world.crashes);
-        let token = Authorization {
+        let token = OrderAuthorization {
             run: [1; 32],
             execution: 1,
             sequence: 0,
@@ -447,7 +458,7 @@ impl Walk {
             epoch,
             not_after: UnixNanos(10),
         };
-        let standing = Standing {
+        let standing = TokenContext {
             run: [1; 32],
             execution: 1,
             policy: [3; 32],
@@ -462,26 +473,26 @@ impl Walk {
             Decision::None => false,
         };
         let plan = PlanDigest([2; 32]);
-        check(&token, &standing, is_decided.then_some(plan))
+        check_token(&token, &standing, is_decided.then_some(plan))
     }
 
-    fn look_up(&self, order: &Order, world: &World) -> Lookup {
+    fn look_up(&self, order: &Order, world: &World) -> LookupAnswer {
         let name = if self.without == Without::StableName {
             usize::from(world.crashes)
         } else {
             0
         };
         if order.at_venue[name] > 0 {
-            return Lookup::Found;
+            return LookupAnswer::Found;
         }
         if order.under_way() && self.without != Without::Conclusion {
-            return Lookup::Unknown;
+            return LookupAnswer::Unknown;
         }
         // A naive venue that refused one attempt would take another: the name says nothing.
         if order.refused && self.venue == Venue::Keeps {
-            return Lookup::Refused;
+            return LookupAnswer::Refused;
         }
-        Lookup::NotFound
+        LookupAnswer::NotFound
     }
 
     /// A new process, from what is durable alone.
@@ -496,9 +507,9 @@ impl Walk {
             if !lives {
                 continue;
             }
-            let mut life = recovered(order.marks());
-            if self.without == Without::Doubt && life.phase == Phase::Unknown {
-                life.phase = Phase::Ended(End::NotSent);
+            let mut life = recover_state(order.marks());
+            if self.without == Without::Doubt && life.phase == SubmissionPhase::Unknown {
+                life.phase = SubmissionPhase::Ended(SubmissionEnd::NotSent);
             }
             order.life = Some(life);
         }
@@ -507,9 +518,9 @@ impl Walk {
 }
 
 /// Hands the order to the network.
-fn send(order: &mut Order, spent: Life) {
+fn send(order: &mut Order, spent: SubmissionState) {
     order.unfounded |= !matches!(order.decision, Decision::Durable(_));
-    order.life = Some(spent.after(Event::Send).unwrap());
+    order.life = Some(spent.apply(SubmissionEvent::Send).unwrap());
     let place = usize::try_from(spent.attempt).unwrap();
     order.requests[place] += 1;
 }

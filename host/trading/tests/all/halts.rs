@@ -1,6 +1,6 @@
 //! Halts: what the venue neither fills nor takes while an instrument is not traded.
 
-use counterfoil_trading::record::Record;
+use counterfoil_trading::record::RunRecord;
 
 use crate::support::{Played, check};
 
@@ -92,7 +92,7 @@ fn a_halt_is_recorded_and_the_strategy_hears_of_what_it_does_alone() {
     let records = &played.journal.0;
     let kept = records
         .iter()
-        .filter(|one| matches!(one, Record::Deliveries(_)));
+        .filter(|one| matches!(one, RunRecord::Deliveries(_)));
     assert_eq!(kept.count(), 1);
     assert_eq!(played.row("-", ""), "1 rejected instrument-halted");
     assert_eq!(played.strategy.told.len(), 1);

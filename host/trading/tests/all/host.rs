@@ -1,6 +1,6 @@
 //! What the host does of its own accord: margin calls, and flattening after a fault.
 
-use counterfoil_trading::record::Record;
+use counterfoil_trading::record::RunRecord;
 
 use crate::support::{Played, check};
 
@@ -65,7 +65,7 @@ fn a_margin_call_may_liquidate_and_is_recorded() {
     );
     let mut calls = Vec::new();
     for record in &played.journal.0 {
-        if let Record::MarginCall(call) = record {
+        if let RunRecord::MarginCall(call) = record {
             calls.push(call.plans.len());
         }
     }

@@ -1,10 +1,10 @@
 //! Every term of a manifest is read, and an error names its field.
 
-use counterfoil_trading::costs::{Costs, Fees, Slippage};
+use counterfoil_trading::costs::{CostModel, FeeSchedule, SlippageModel};
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::FaultAction;
-use counterfoil_trading::risk::MarginPolicy;
-use counterfoil_trading::venue::matching::{LimitRule, Matching};
+use counterfoil_trading::risk::MarginCallPolicy;
+use counterfoil_trading::venue::matching::{LimitFillRule, MatchingRules};
 
 use crate::support::{bps, money};
 
@@ -35,8 +35,8 @@ fn manifest() -> String {
 #[test]
 fn every_term_is_read() {
     let setup = Manifest::parse(&manifest()).unwrap().setup().unwrap();
-    let costs = Costs {
-        fees: Fees {
+    let costs = CostModel {
+        fees: FeeSchedule {
             taker: bps("5"),
             maker: bps("1"),
             per_unit: money("0.005"),
@@ -44,7 +44,7 @@ fn every_term_is_read() {
             min: money("1"),
             max: Some(money("9")),
         },
-        slippage: Slippage {
+        slippage: SlippageModel {
             rate: bps("2"),
             ticks: 3,
             volume_rate: bps("4"),
@@ -53,13 +53,13 @@ fn every_term_is_read() {
         borrow: bps("50"),
     };
     assert_eq!(setup.costs, costs);
-    let matching = Matching {
+    let matching = MatchingRules {
         latency_bars: 2,
-        limits: LimitRule::TradeThrough,
+        limits: LimitFillRule::TradeThrough,
     };
     assert_eq!(setup.matching, matching);
     assert_eq!(setup.maintenance.rate, bps("2500"));
-    assert_eq!(setup.maintenance.policy, MarginPolicy::Liquidate);
+    assert_eq!(setup.maintenance.policy, MarginCallPolicy::Liquidate);
     assert_eq!(setup.on_fault, FaultAction::CancelAndFlatten);
     let off = manifest().replace(r#""fee-max":"9""#, r#""fee-max":"off""#);
     let setup = Manifest::parse(&off).unwrap().setup().unwrap();

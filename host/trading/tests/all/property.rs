@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 
 use counterfoil_trading::account::{Account, AccountKind};
 use counterfoil_trading::bar::RawBar;
-use counterfoil_trading::corporate::{ActionKind, CorporateAction};
-use counterfoil_trading::costs::Liquidity;
+use counterfoil_trading::corporate::{CorporateAction, CorporateActionKind};
+use counterfoil_trading::costs::LiquiditySide;
 use counterfoil_trading::execution::{AppliedAction, Delivery, Fill};
 use counterfoil_trading::instrument::{Instrument, InstrumentId};
 use counterfoil_trading::order::{ClientOrderId, Order, OrderType, Side, TimeInForce};
-use counterfoil_trading::record::{Decision, Record, Verdict};
+use counterfoil_trading::record::{DecisionRecord, RiskVerdict, RunRecord};
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use counterfoil_trading::units::{Money, Price, Quantity};
 use proptest::prelude::*;
@@ -179,7 +179,7 @@ impl Books {
             prop_assert!(sign * (fill.price.0 - limit.0) <= 0, "worse than the limit");
             prop_assert_eq!(fill.slippage, Money::ZERO);
         } else {
-            prop_assert_eq!(fill.liquidity, Liquidity::Taker);
+            prop_assert_eq!(fill.liquidity, LiquiditySide::Taker);
         }
         let worse = sign * (fill.price.0 - fill.reference_price.0);
         prop_assert!(worse >= 0, "slippage in the trader's favour");
@@ -206,7 +206,7 @@ impl Books {
         self.actions += 1;
         self.cash += applied.cash.0;
         match applied.action.kind {
-            ActionKind::Split { new, old } => {
+            CorporateActionKind::Split { new, old } => {
                 let (new, old) = (i64::from(new.get()), i64::from(old.get()));
                 prop_assert_eq!(applied.quantity.0, self.held * new / old);
                 self.value -= applied.cash.0;
@@ -228,17 +228,17 @@ impl Books {
                     };
                 }
             }
-            ActionKind::Delisting { per_unit } => {
+            CorporateActionKind::Delisting { per_unit } => {
                 prop_assert_eq!(applied.cash.0, per_unit.0 * i128::from(self.held));
                 self.value = 0;
             }
-            ActionKind::Dividend { per_unit, .. } => {
+            CorporateActionKind::Dividend { per_unit, .. } => {
                 prop_assert_eq!(applied.cash.0, per_unit.0 * i128::from(self.held));
             }
-            ActionKind::SymbolChange { .. } | ActionKind::Halt { .. } => {
+            CorporateActionKind::SymbolChange { .. } | CorporateActionKind::Halt { .. } => {
                 prop_assert_eq!(applied.cash, Money::ZERO);
             }
-            ActionKind::SessionEnd => {
+            CorporateActionKind::SessionEnd => {
                 prop_assert_eq!(applied.cash, Money::ZERO);
                 self.ends.push(applied.action.ex_time);
             }
@@ -250,10 +250,10 @@ impl Books {
         Ok(())
     }
 
-    fn decision(&mut self, one: &Decision) -> TestCaseResult {
+    fn decision(&mut self, one: &DecisionRecord) -> TestCaseResult {
         let requests = one.requests.as_ref().expect("nobody was at fault");
         for (request, verdict) in requests.iter().zip(&one.verdicts) {
-            if *verdict == Verdict::Approved
+            if *verdict == RiskVerdict::Approved
                 && let Some(order) = request.intent.order()
             {
                 self.send(order, one.bar.get().close_time);
@@ -268,9 +268,9 @@ impl Books {
         Ok(())
     }
 
-    fn record(&mut self, record: &Record) -> TestCaseResult {
+    fn record(&mut self, record: &RunRecord) -> TestCaseResult {
         match record {
-            Record::Deliveries(all) => {
+            RunRecord::Deliveries(all) => {
                 for delivery in &all.deliveries {
                     match delivery {
                         Delivery::Fill(fill) => self.fill(fill)?,
@@ -293,13 +293,13 @@ impl Books {
                     self.value = i128::from(bar.close.0 * self.held) * UNIT;
                 }
             }
-            Record::Decision(one) => {
+            RunRecord::Decision(one) => {
                 if let Some(bar) = self.bars.get(&one.bar.get().close_time) {
                     self.value = i128::from(bar.close.0 * self.held) * UNIT;
                 }
                 self.decision(one)?;
             }
-            Record::MarginCall(call) => {
+            RunRecord::MarginCall(call) => {
                 prop_assert!(call.equity < call.requirement);
                 prop_assert!(call.orders.len() == call.orders.len().min(1));
                 for order in &call.orders {
@@ -308,11 +308,11 @@ impl Books {
                     self.send(order, call.time);
                 }
             }
-            Record::Open(_)
-            | Record::Fault(_)
-            | Record::Close(_)
-            | Record::Refused(_)
-            | Record::Stop(_) => {
+            RunRecord::Open(_)
+            | RunRecord::Fault(_)
+            | RunRecord::Close(_)
+            | RunRecord::Refused(_)
+            | RunRecord::Stop(_) => {
                 return Err(TestCaseError::fail("a record that no step writes"));
             }
         }
@@ -379,7 +379,7 @@ proptest! {
             clamped: false,
             fee: Money(7),
             slippage: Money::ZERO,
-            liquidity: Liquidity::Taker,
+            liquidity: LiquiditySide::Taker,
             time: UnixNanos(1),
         };
         account.book(&instrument, &fill).unwrap();
@@ -394,7 +394,7 @@ proptest! {
         let action = CorporateAction {
             instrument: InstrumentId(0),
             ex_time: UnixNanos(2),
-            kind: ActionKind::Split { new: new.try_into().unwrap(), old: old.try_into().unwrap() },
+            kind: CorporateActionKind::Split { new: new.try_into().unwrap(), old: old.try_into().unwrap() },
         };
         let applied = account.apply(&instrument, &action).unwrap();
         account.settle().unwrap();

@@ -1,12 +1,12 @@
 //! Each delivery and record reads back as it was written, and in no other spelling.
 
 use counterfoil_trading::cbor::CborError;
-use counterfoil_trading::corporate::{ActionKind, CorporateAction};
+use counterfoil_trading::corporate::{CorporateAction, CorporateActionKind};
 use counterfoil_trading::execution::{AppliedAction, BorrowFee, Delivery};
 use counterfoil_trading::instrument::InstrumentId;
 use counterfoil_trading::order::{ClientOrderId, Order, OrderType, Side, TimeInForce};
 use counterfoil_trading::record::{
-    MarginCall, PlanNote, Record, RefusedInput, deliveries, digested_part,
+    MarginCallRecord, PlanNote, RefusedInput, RunRecord, deliveries, digested_part,
 };
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::Quantity;
@@ -20,7 +20,7 @@ fn body(all: &[Delivery]) -> Vec<u8> {
     body
 }
 
-fn applied(kind: ActionKind) -> Delivery {
+fn applied(kind: CorporateActionKind) -> Delivery {
     Delivery::Action(AppliedAction {
         action: CorporateAction {
             instrument: InstrumentId(3),
@@ -36,30 +36,30 @@ fn applied(kind: ActionKind) -> Delivery {
 fn actions_and_borrow_fees_read_back_as_they_were_written() {
     let number = |value: u32| value.try_into().unwrap();
     let all = [
-        applied(ActionKind::Split {
+        applied(CorporateActionKind::Split {
             new: number(u32::MAX),
             old: number(1),
         }),
-        applied(ActionKind::Dividend {
+        applied(CorporateActionKind::Dividend {
             per_unit: money("0.25"),
             special: true,
         }),
-        applied(ActionKind::SymbolChange {
+        applied(CorporateActionKind::SymbolChange {
             symbol: "NEW".to_owned(),
         }),
-        applied(ActionKind::Delisting {
+        applied(CorporateActionKind::Delisting {
             per_unit: money("0"),
         }),
-        applied(ActionKind::Halt {
+        applied(CorporateActionKind::Halt {
             until: UnixNanos(i64::MIN),
         }),
-        applied(ActionKind::SessionEnd),
+        applied(CorporateActionKind::SessionEnd),
         Delivery::Borrow(BorrowFee {
             instrument: InstrumentId(1),
             fee: money("0.1"),
         }),
     ];
-    let Record::Deliveries(read) = Record::decode(&body(&all)).unwrap() else {
+    let RunRecord::Deliveries(read) = RunRecord::decode(&body(&all)).unwrap() else {
         panic!("another kind");
     };
     assert_eq!(read.deliveries, all);
@@ -68,7 +68,7 @@ fn actions_and_borrow_fees_read_back_as_they_were_written() {
 #[test]
 fn a_split_of_nothing_is_no_record() {
     let number = |value: u32| value.try_into().unwrap();
-    let split = ActionKind::Split {
+    let split = CorporateActionKind::Split {
         new: number(1),
         old: number(1),
     };
@@ -81,7 +81,7 @@ fn a_split_of_nothing_is_no_record() {
     for zero in [place + 2, place + 3] {
         let mut bad = good.clone();
         bad[zero] = 0;
-        assert!(matches!(Record::decode(&bad), Err(CborError { .. })));
+        assert!(matches!(RunRecord::decode(&bad), Err(CborError { .. })));
     }
 }
 
@@ -95,7 +95,7 @@ fn a_margin_call_reads_back_and_counts_for_the_digest() {
         order_type: OrderType::Market,
         time_in_force: TimeInForce::Gtc,
     };
-    let call = MarginCall {
+    let call = MarginCallRecord {
         time: UnixNanos(9),
         equity: money("-1"),
         requirement: money("2"),
@@ -110,7 +110,10 @@ fn a_margin_call_reads_back_and_counts_for_the_digest() {
     call.encode_digested(&mut digested);
     call.encode(&digested, &mut body);
     assert_eq!(digested_part(&body).unwrap(), Some(digested.as_slice()));
-    assert_eq!(Record::decode(&body).unwrap(), Record::MarginCall(call));
+    assert_eq!(
+        RunRecord::decode(&body).unwrap(),
+        RunRecord::MarginCall(call)
+    );
 }
 
 /// `decode` took inputs of any length and `encode` cuts them at 4,096 bytes, so a journal could hold
@@ -128,55 +131,55 @@ fn a_refused_input_is_cut_when_written_and_no_longer_one_is_read() {
         body
     };
     for (length, kept) in [(0, 0), (4_096, 4_096), (4_097, 4_096)] {
-        let Record::Refused(read) = Record::decode(&written(length)).unwrap() else {
+        let RunRecord::Refused(read) = RunRecord::decode(&written(length)).unwrap() else {
             panic!("another kind");
         };
         assert_eq!(read.input.len(), kept);
     }
     let mut long = vec![0x83, 5, 0x61, b'x', 0x59, 0x10, 1];
     long.resize(7 + 4_097, b'a');
-    let error = Record::decode(&long).unwrap_err();
+    let error = RunRecord::decode(&long).unwrap_err();
     assert_eq!(error.expected, "an input of at most 4,096 bytes");
 }
 
 #[test]
 fn every_value_of_an_action_counts_in_what_a_run_is_promised() {
     let number = |value: u32| value.try_into().unwrap();
-    let dividend = |cash: &str, special| ActionKind::Dividend {
+    let dividend = |cash: &str, special| CorporateActionKind::Dividend {
         per_unit: money(cash),
         special,
     };
     let per_unit = money("1");
     let kinds = [
-        ActionKind::Split {
+        CorporateActionKind::Split {
             new: number(2),
             old: number(1),
         },
-        ActionKind::Split {
+        CorporateActionKind::Split {
             new: number(3),
             old: number(1),
         },
-        ActionKind::Split {
+        CorporateActionKind::Split {
             new: number(2),
             old: number(3),
         },
         dividend("1", false),
         dividend("1", true),
         dividend("2", false),
-        ActionKind::SymbolChange {
+        CorporateActionKind::SymbolChange {
             symbol: "B".to_owned(),
         },
-        ActionKind::SymbolChange {
+        CorporateActionKind::SymbolChange {
             symbol: "C".to_owned(),
         },
-        ActionKind::Delisting { per_unit },
-        ActionKind::Halt {
+        CorporateActionKind::Delisting { per_unit },
+        CorporateActionKind::Halt {
             until: UnixNanos(9),
         },
-        ActionKind::Halt {
+        CorporateActionKind::Halt {
             until: UnixNanos(8),
         },
-        ActionKind::SessionEnd,
+        CorporateActionKind::SessionEnd,
     ];
     let mut all = std::collections::BTreeSet::new();
     for kind in kinds {

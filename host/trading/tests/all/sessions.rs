@@ -2,7 +2,7 @@
 //!
 //! Bars are eight hours long unless said otherwise, so that three rows are a UTC day.
 
-use counterfoil_trading::record::Record;
+use counterfoil_trading::record::RunRecord;
 
 use crate::support::{Played, check};
 
@@ -239,6 +239,6 @@ fn a_session_end_is_recorded_and_the_strategy_does_not_hear_of_it() {
     assert_eq!(played.row("end 1260 / 100 100 100 100 1000", ""), END);
     assert_eq!(played.strategy.actions, 0);
     assert_eq!(played.strategy.told.len(), 0);
-    let is_kept = |one: &&Record| matches!(one, Record::Deliveries(_));
+    let is_kept = |one: &&RunRecord| matches!(one, RunRecord::Deliveries(_));
     assert_eq!(played.journal.0.iter().filter(is_kept).count(), 1);
 }

@@ -9,8 +9,8 @@ use core::num::NonZeroU32;
 
 use counterfoil_trading::account::{Account, AccountKind};
 use counterfoil_trading::bar::{ClosedBar, RawBar};
-use counterfoil_trading::corporate::{ActionKind, CorporateAction};
-use counterfoil_trading::costs::{Costs, Liquidity};
+use counterfoil_trading::corporate::{CorporateAction, CorporateActionKind};
+use counterfoil_trading::costs::{CostModel, LiquiditySide};
 use counterfoil_trading::execution::{Delivery, Fill, OrderEvent};
 use counterfoil_trading::instrument::{Instrument, InstrumentId};
 use counterfoil_trading::journal::{Journal, RecordBytes};
@@ -18,16 +18,18 @@ use counterfoil_trading::manifest::RunSetup;
 use counterfoil_trading::order::{
     ClientOrderId, Intent, Order, OrderType, Request, Side, TimeInForce,
 };
-use counterfoil_trading::record::{FaultAction, Record, Stop, StopCause, Verdict};
-use counterfoil_trading::risk::{DailyLimits, Leverage, Maintenance, MarginPolicy, RiskLimits};
-use counterfoil_trading::run::{Clock, NoClock, Ports, Run, RunError};
+use counterfoil_trading::record::{FaultAction, RiskVerdict, RunRecord, RunStop, StopCause};
+use counterfoil_trading::risk::{
+    Leverage, LiveRiskLimits, MaintenanceMargin, MarginCallPolicy, RiskLimits,
+};
+use counterfoil_trading::run::{NoClock, Run, RunClock, RunError, RunPorts};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::strategy::{
-    AccountView, BarView, CallError, Fault, Strategy, WorkingOrder,
+    AccountView, BarView, CallbackError, Fault, Strategy, WorkingOrder,
 };
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use counterfoil_trading::units::{BasisPoints, Money, Price, Quantity, Volume};
-use counterfoil_trading::venue::matching::{LimitRule, Matching};
+use counterfoil_trading::venue::matching::{LimitFillRule, MatchingRules};
 use counterfoil_trading::venue::simulated::SimulatedVenue;
 
 /// One slice: bar, orders, what was told.
@@ -60,12 +62,12 @@ pub(crate) fn setup(settings: &str) -> RunSetup {
         account_kind: AccountKind::Margin,
         cash: money("100000"),
         leverage: Leverage(10_000),
-        maintenance: Maintenance {
+        maintenance: MaintenanceMargin {
             rate: BasisPoints::ZERO,
-            policy: MarginPolicy::Reduce,
+            policy: MarginCallPolicy::Reduce,
         },
-        costs: Costs::default(),
-        matching: Matching::default(),
+        costs: CostModel::default(),
+        matching: MatchingRules::default(),
         risk: RiskLimits {
             orders_per_bar_max: 64,
             working_orders_max: 64,
@@ -74,7 +76,7 @@ pub(crate) fn setup(settings: &str) -> RunSetup {
             gross_exposure_max: wide,
             price_collar: BasisPoints::MAX,
             drawdown_max: BasisPoints::MAX,
-            daily: DailyLimits::default(),
+            daily: LiveRiskLimits::default(),
         },
         on_fault: FaultAction::Leave,
         seed: 0,
@@ -105,9 +107,11 @@ fn set(setup: &mut RunSetup, name: &str, value: &str) {
         "cap" => costs.volume_cap = Some(bps(value)),
         "borrow" => costs.borrow = bps(value),
         "latency" => setup.matching.latency_bars = value.parse().unwrap(),
-        "limits" if value == "through" => setup.matching.limits = LimitRule::TradeThrough,
+        "limits" if value == "through" => setup.matching.limits = LimitFillRule::TradeThrough,
         "maintenance" => setup.maintenance.rate = bps(value),
-        "margin-call" if value == "liquidate" => setup.maintenance.policy = MarginPolicy::Liquidate,
+        "margin-call" if value == "liquidate" => {
+            setup.maintenance.policy = MarginCallPolicy::Liquidate;
+        }
         "collar" => setup.risk.price_collar = bps(value),
         "order-max" => setup.risk.order_notional_max = money(value),
         "position-max" => setup.risk.position_notional_max = money(value),
@@ -209,32 +213,32 @@ fn action(text: &str, mut ex_time: UnixNanos) -> CorporateAction {
         "split" => {
             let (new, old) = value.split_once(':').unwrap();
             let number = |text: &str| text.parse::<NonZeroU32>().unwrap();
-            ActionKind::Split {
+            CorporateActionKind::Split {
                 new: number(new),
                 old: number(old),
             }
         }
-        "dividend" | "special" => ActionKind::Dividend {
+        "dividend" | "special" => CorporateActionKind::Dividend {
             per_unit: money(value),
             special: name == "special",
         },
-        "symbol" => ActionKind::SymbolChange {
+        "symbol" => CorporateActionKind::SymbolChange {
             symbol: value.to_owned(),
         },
-        "delisting" => ActionKind::Delisting {
+        "delisting" => CorporateActionKind::Delisting {
             per_unit: money(value),
         },
         // Until the end of this day, the first being 1.
         "halt" => {
             let day: i64 = value.parse().unwrap();
-            ActionKind::Halt {
+            CorporateActionKind::Halt {
                 until: UnixNanos(day * DAY_NANOS),
             }
         }
         // Of a session, so many minutes after the bar's open.
         "end" | "end-b" => {
             ex_time.0 += value.parse::<i64>().unwrap() * 60_000_000_000;
-            ActionKind::SessionEnd
+            CorporateActionKind::SessionEnd
         }
         other => panic!("no action {other}"),
     };
@@ -296,9 +300,9 @@ impl Strategy for Scripted {
         bar: &BarView,
         account: &AccountView<'_>,
         requests: &mut Vec<Request>,
-    ) -> Result<(), CallError> {
+    ) -> Result<(), CallbackError> {
         if self.traps {
-            return Err(CallError::from(Fault::Unreachable));
+            return Err(CallbackError::from(Fault::Unreachable));
         }
         self.working = account.working.to_vec();
         if bar.last_in_slice {
@@ -307,7 +311,7 @@ impl Strategy for Scripted {
         Ok(())
     }
 
-    fn on_fill(&mut self, fill: &Fill, _: &AccountView<'_>) -> Result<(), CallError> {
+    fn on_fill(&mut self, fill: &Fill, _: &AccountView<'_>) -> Result<(), CallbackError> {
         self.told.push(Delivery::Fill(*fill));
         Ok(())
     }
@@ -317,7 +321,7 @@ impl Strategy for Scripted {
         event: &OrderEvent,
         _: UnixNanos,
         _: &AccountView<'_>,
-    ) -> Result<(), CallError> {
+    ) -> Result<(), CallbackError> {
         self.told.push(Delivery::Event(*event));
         Ok(())
     }
@@ -326,7 +330,7 @@ impl Strategy for Scripted {
         &mut self,
         _: &CorporateAction,
         _: &AccountView<'_>,
-    ) -> Result<(), CallError> {
+    ) -> Result<(), CallbackError> {
         self.actions += 1;
         Ok(())
     }
@@ -338,13 +342,13 @@ impl Strategy for Scripted {
 
 /// A journal in memory, decoded.
 #[derive(Default)]
-pub(crate) struct Kept(pub(crate) Vec<Record>);
+pub(crate) struct Kept(pub(crate) Vec<RunRecord>);
 
 impl Journal for Kept {
     type Error = Infallible;
 
     fn accept(&mut self, record: RecordBytes<'_>) -> Result<(), Infallible> {
-        self.0.push(Record::decode(record.body).unwrap());
+        self.0.push(RunRecord::decode(record.body).unwrap());
         Ok(())
     }
 }
@@ -352,7 +356,7 @@ impl Journal for Kept {
 /// A clock that stands still.
 struct At(Option<UnixNanos>);
 
-impl Clock for At {
+impl RunClock for At {
     fn times(&mut self) -> Option<(UnixNanos, UnixNanos)> {
         self.0.map(|time| (time, time))
     }
@@ -409,7 +413,7 @@ impl Played {
         let slice = slice(bar, open, open + self.step);
         let mut clock = At(self.age.map(|age| UnixNanos(open + self.step + age)));
         let from = self.journal.0.len();
-        let mut ports = Ports {
+        let mut ports = RunPorts {
             strategy: &mut self.strategy,
             venue: &mut self.venue,
             journal: &mut self.journal,
@@ -423,11 +427,11 @@ impl Played {
     /// The host stops the run; what it recorded, in words.
     pub(crate) fn halt(&mut self) -> String {
         let from = self.journal.0.len();
-        let stop = Stop {
+        let stop = RunStop {
             cause: StopCause::AccountKilled,
             message: "a drill".to_owned(),
         };
-        let mut ports = Ports {
+        let mut ports = RunPorts {
             strategy: &mut self.strategy,
             venue: &mut self.venue,
             journal: &mut self.journal,
@@ -460,18 +464,18 @@ impl Played {
 }
 
 /// A record in words: deliveries, refusals and margin calls.
-fn told(record: &Record) -> Vec<String> {
+fn told(record: &RunRecord) -> Vec<String> {
     match record {
-        Record::Deliveries(all) => all.deliveries.iter().map(delivery).collect(),
-        Record::Decision(one) => one
+        RunRecord::Deliveries(all) => all.deliveries.iter().map(delivery).collect(),
+        RunRecord::Decision(one) => one
             .verdicts
             .iter()
             .filter_map(|verdict| match verdict {
-                Verdict::Approved => None,
-                Verdict::Refused(code) => Some(format!("gate: {}", code.text().0)),
+                RiskVerdict::Approved => None,
+                RiskVerdict::Refused(code) => Some(format!("gate: {}", code.name())),
             })
             .collect(),
-        Record::MarginCall(call) => vec![format!(
+        RunRecord::MarginCall(call) => vec![format!(
             "margin call: {} below {}, canceled {:?}, {:?}",
             short(call.equity),
             short(call.requirement),
@@ -481,7 +485,7 @@ fn told(record: &Record) -> Vec<String> {
                 .map(|one| format!("{} {}", one.side.name(), one.quantity.0))
                 .collect::<Vec<_>>()
         )],
-        Record::Fault(fault) => vec![format!(
+        RunRecord::Fault(fault) => vec![format!(
             "fault: {} canceled {:?}, {:?}",
             fault.action.name(),
             fault.canceled.iter().map(|id| id.0).collect::<Vec<_>>(),
@@ -491,7 +495,7 @@ fn told(record: &Record) -> Vec<String> {
                 .map(|one| format!("{} {}", one.side.name(), one.quantity.0))
                 .collect::<Vec<_>>()
         )],
-        Record::Stop(stop) => vec![format!(
+        RunRecord::Stop(stop) => vec![format!(
             "stop: {} {} canceled {:?}, {} flattened, {} plans",
             stop.stop.cause.name(),
             stop.action.name(),
@@ -499,7 +503,7 @@ fn told(record: &Record) -> Vec<String> {
             stop.flattened.len(),
             stop.plans.len()
         )],
-        Record::Open(_) | Record::Close(_) | Record::Refused(_) => Vec::new(),
+        RunRecord::Open(_) | RunRecord::Close(_) | RunRecord::Refused(_) => Vec::new(),
     }
 }
 
@@ -532,14 +536,14 @@ fn delivery(delivery: &Delivery) -> String {
             say(slips, format!("slip {}", short(fill.slippage)));
             say(fill.clamped, "cut".to_owned());
             say(fill.fee != Money::ZERO, format!("fee {}", short(fill.fee)));
-            say(fill.liquidity == Liquidity::Maker, "maker".to_owned());
+            say(fill.liquidity == LiquiditySide::Maker, "maker".to_owned());
             let leaves = fill.leaves_quantity.0;
             say(leaves > 0, format!("left {leaves}"));
             text
         }
         Delivery::Event(event) => {
             let mut text = format!("{} {}", name(event.client_order_id), event.status.name());
-            let code = event.code.text().0;
+            let code = event.code.name();
             if !code.is_empty() {
                 text.push(' ');
                 text.push_str(code);
@@ -570,7 +574,7 @@ pub(crate) fn check(settings: &str, rows: &[Row]) -> Played {
 impl Played {
     /// Takes a slice that must stop the run, and says why it did.
     pub(crate) fn step(&mut self, slice: &Slice) -> String {
-        let mut ports = Ports {
+        let mut ports = RunPorts {
             strategy: &mut self.strategy,
             venue: &mut self.venue,
             journal: &mut self.journal,

@@ -1,7 +1,7 @@
 //! The journal's part: each record that the rules give is compared, byte for byte, with the one
 //! that the journal holds. What the bytes mean is not known here.
 
-use counterfoil_trading::digest::DecisionDigest;
+use counterfoil_trading::decision_digest::DecisionDigest;
 use counterfoil_trading::journal::{Journal, RecordBytes};
 
 /// Bodies of consecutive entries, one behind the other.

@@ -1,6 +1,6 @@
 //! What a difference between the journal and the rules is, and at which record it stands.
 
-use counterfoil_trading::record::Record;
+use counterfoil_trading::record::RunRecord;
 
 use super::Rerunner;
 use crate::describe::kind_name;
@@ -22,13 +22,13 @@ impl Rerunner {
     pub(super) fn differs(&self, at: usize, produced: Option<&[u8]>) -> Box<Finding> {
         let describe = self.names.describe();
         let (index, body) = self.site(at);
-        let journal = body.and_then(|body| Record::decode(body).ok());
-        let rules = produced.and_then(|body| Record::decode(body).ok());
+        let journal = body.and_then(|body| RunRecord::decode(body).ok());
+        let rules = produced.and_then(|body| RunRecord::decode(body).ok());
         let field = match (&journal, &rules) {
             (Some(journal), Some(rules)) => first_difference(journal, rules),
             _ => "whether there is a record".to_owned(),
         };
-        let text = |record: &Option<Record>| {
+        let text = |record: &Option<RunRecord>| {
             record.as_ref().map_or_else(
                 || "no record here".to_owned(),
                 |record| format!("{}: {}", kind_name(record), describe.record(record)),

@@ -4,8 +4,8 @@
 use counterfoil_trading::corporate::CorporateAction;
 use counterfoil_trading::execution::{Fill, OrderEvent};
 use counterfoil_trading::order::Request;
-use counterfoil_trading::record::{Callback, Decision};
-use counterfoil_trading::strategy::{AccountView, BarView, CallError, Strategy, StrategyFault};
+use counterfoil_trading::record::{Callback, DecisionRecord};
+use counterfoil_trading::strategy::{AccountView, BarView, CallbackError, Strategy, StrategyFault};
 use counterfoil_trading::time::UnixNanos;
 
 /// One slice's part for the strategy.
@@ -36,7 +36,7 @@ impl RecordedStrategy {
         self.fuel = 0;
     }
 
-    pub(super) fn add_decision(&mut self, decision: Decision) {
+    pub(super) fn add_decision(&mut self, decision: DecisionRecord) {
         self.lines.push(ScriptedBar {
             requests: decision.requests,
             fuel: decision.circumstances.fuel,
@@ -66,11 +66,11 @@ impl RecordedStrategy {
         fault.map(|(_, fault)| fault)
     }
 
-    fn told(&mut self, callback: Callback) -> Result<(), CallError> {
+    fn told(&mut self, callback: Callback) -> Result<(), CallbackError> {
         self.fuel = self.deliveries_fuel;
         match self.fault_of(callback) {
             None => Ok(()),
-            Some(fault) => Err(CallError::Fault(fault)),
+            Some(fault) => Err(CallbackError::Fault(fault)),
         }
     }
 }
@@ -81,11 +81,11 @@ impl Strategy for RecordedStrategy {
         _bar: &BarView,
         _account: &AccountView<'_>,
         requests: &mut Vec<Request>,
-    ) -> Result<(), CallError> {
+    ) -> Result<(), CallbackError> {
         // The rules ask for a bar that the journal did not decide: reported as an error, since an empty answer would look
         // like a strategy that did nothing.
         let Some(line) = self.lines.get_mut(self.at) else {
-            return Err(CallError::Host(
+            return Err(CallbackError::Host(
                 "no decision is recorded for the bar".to_owned(),
             ));
         };
@@ -97,16 +97,16 @@ impl Strategy for RecordedStrategy {
         }
         // A decision without requests must have its fault record: else a decision could be emptied after the fact.
         let fault = self.fault_of(Callback::OnBar).ok_or_else(|| {
-            CallError::Host(
+            CallbackError::Host(
                 "the decision says that the strategy was at fault, and no record of a fault in \
                  on-bar follows"
                     .to_owned(),
             )
         })?;
-        Err(CallError::Fault(fault))
+        Err(CallbackError::Fault(fault))
     }
 
-    fn on_fill(&mut self, _fill: &Fill, _account: &AccountView<'_>) -> Result<(), CallError> {
+    fn on_fill(&mut self, _fill: &Fill, _account: &AccountView<'_>) -> Result<(), CallbackError> {
         self.told(Callback::OnFill)
     }
 
@@ -115,7 +115,7 @@ impl Strategy for RecordedStrategy {
         _event: &OrderEvent,
         _time: UnixNanos,
         _account: &AccountView<'_>,
-    ) -> Result<(), CallError> {
+    ) -> Result<(), CallbackError> {
         self.told(Callback::OnOrderEvent)
     }
 
@@ -123,7 +123,7 @@ impl Strategy for RecordedStrategy {
         &mut self,
         _action: &CorporateAction,
         _account: &AccountView<'_>,
-    ) -> Result<(), CallError> {
+    ) -> Result<(), CallbackError> {
         self.told(Callback::OnCorporateAction)
     }
 

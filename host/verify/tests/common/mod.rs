@@ -17,7 +17,7 @@ use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
 use counterfoil_journal::tree::Tree;
 use counterfoil_trading::bar::{ClosedBar, RawBar};
 use counterfoil_trading::corporate::CorporateAction;
-use counterfoil_trading::digest::DecisionDigest;
+use counterfoil_trading::decision_digest::DecisionDigest;
 use counterfoil_trading::execution::{Fill, OrderEvent};
 use counterfoil_trading::instrument::InstrumentId;
 use counterfoil_trading::journal::{Journal, RecordBytes};
@@ -27,12 +27,12 @@ use counterfoil_trading::order::{
 };
 use counterfoil_trading::record::deliveries::encode_action;
 use counterfoil_trading::record::{
-    Commitment, KIND_CLOSE, KIND_DECISION, KIND_FAULT, KIND_MARGIN_CALL, KIND_OPEN, KIND_REFUSED,
-    KIND_STOP, Open, kind_of,
+    DataCommitment, KIND_CLOSE, KIND_DECISION, KIND_FAULT, KIND_MARGIN_CALL, KIND_OPEN,
+    KIND_REFUSED, KIND_STOP, OpenRecord, record_kind,
 };
-use counterfoil_trading::run::{NoClock, Ports, Progress, Run};
+use counterfoil_trading::run::{NoClock, Run, RunPorts, RunProgress};
 use counterfoil_trading::slice::Slice;
-use counterfoil_trading::strategy::{AccountView, BarView, CallError, Fault, Strategy};
+use counterfoil_trading::strategy::{AccountView, BarView, CallbackError, Fault, Strategy};
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use counterfoil_trading::units::{Price, Quantity, Volume};
 use counterfoil_trading::venue::simulated::SimulatedVenue;
@@ -152,7 +152,7 @@ pub struct Native {
 }
 
 impl Native {
-    fn call(&mut self, which: Fails) -> Result<(), CallError> {
+    fn call(&mut self, which: Fails) -> Result<(), CallbackError> {
         self.fuel += 100;
         let place = which as usize;
         self.calls[place] += 1;
@@ -181,7 +181,7 @@ impl Strategy for Native {
         view: &BarView,
         account: &AccountView<'_>,
         requests: &mut Vec<Request>,
-    ) -> Result<(), CallError> {
+    ) -> Result<(), CallbackError> {
         self.call(Fails::Bar)?;
         let bar = *view.bar.get();
         if self.plan.every == 0 || !view.index.is_multiple_of(self.plan.every) {
@@ -209,7 +209,7 @@ impl Strategy for Native {
         Ok(())
     }
 
-    fn on_fill(&mut self, _: &Fill, _: &AccountView<'_>) -> Result<(), CallError> {
+    fn on_fill(&mut self, _: &Fill, _: &AccountView<'_>) -> Result<(), CallbackError> {
         self.call(Fails::Fill)
     }
 
@@ -218,7 +218,7 @@ impl Strategy for Native {
         _: &OrderEvent,
         _: UnixNanos,
         _: &AccountView<'_>,
-    ) -> Result<(), CallError> {
+    ) -> Result<(), CallbackError> {
         self.call(Fails::Event)
     }
 
@@ -226,7 +226,7 @@ impl Strategy for Native {
         &mut self,
         _: &CorporateAction,
         _: &AccountView<'_>,
-    ) -> Result<(), CallError> {
+    ) -> Result<(), CallbackError> {
         self.call(Fails::Action)
     }
 
@@ -259,7 +259,7 @@ pub fn commitments(
     manifest: &Manifest,
     bars: &[ClosedBar],
     actions: &[CorporateAction],
-) -> Option<Vec<Commitment>> {
+) -> Option<Vec<DataCommitment>> {
     let json = manifest.canonical().unwrap();
     if !json.contains("snapshot") {
         return None;
@@ -280,7 +280,7 @@ pub fn commitments(
         for bar in &own {
             sha.update(bar.canonical());
         }
-        Commitment {
+        DataCommitment {
             symbol: symbol.to_owned(),
             bars: own.len() as u64,
             first_close: own
@@ -319,7 +319,7 @@ pub fn run_with(
     plan: Plan,
 ) -> Vec<Vec<u8>> {
     let setup = manifest.setup().unwrap();
-    let open = Open {
+    let open = OpenRecord {
         manifest: manifest.canonical().unwrap(),
         execution: 3,
         host: "test".to_owned(),
@@ -356,13 +356,13 @@ pub fn run_with(
         {
             slice.add_action(action.clone()).unwrap();
         }
-        let mut ports = Ports {
+        let mut ports = RunPorts {
             strategy: &mut strategy,
             venue: &mut venue,
             journal: &mut journal,
             clock: &mut NoClock,
         };
-        if run.step(&slice, &mut ports).unwrap() == Progress::Faulted {
+        if run.step(&slice, &mut ports).unwrap() == RunProgress::Faulted {
             break;
         }
     }
@@ -392,7 +392,7 @@ pub fn seal_as(
         entry.clear();
         tree.push(chain.link(body, &mut entry).unwrap());
         write_entry(&entry, &mut bytes).unwrap();
-        let due = match kind_of(body).unwrap() {
+        let due = match record_kind(body).unwrap() {
             KIND_DECISION | KIND_MARGIN_CALL | KIND_FAULT | KIND_STOP => {
                 decisions += 1;
                 decisions.is_multiple_of(cadence)

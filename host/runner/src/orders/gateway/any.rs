@@ -1,7 +1,7 @@
 //! The venue behind a gateway: the paper venue or a broker.
 
 use counterfoil_trading::execution::Delivery;
-use counterfoil_trading::gateway::{End, VenueOrderId};
+use counterfoil_trading::gateway::{SubmissionEnd, VenueOrderId};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::venue::VenueError;
 
@@ -63,7 +63,7 @@ impl VenueClient for AnyVenue {
         self.client().lookup(id)
     }
 
-    fn restore(&mut self, order: &ClearedIntent<'_>, end: End) {
+    fn restore(&mut self, order: &ClearedIntent<'_>, end: SubmissionEnd) {
         self.client().restore(order, end);
     }
 }

@@ -1,6 +1,6 @@
 //! The attempt to carry one order: what is known of it so far. It must never decide the next step.
 
-use counterfoil_trading::gateway::{Answer, Event, Life, Refusal};
+use counterfoil_trading::gateway::{SubmissionEvent, SubmissionState, TokenRefusal, VenueAnswer};
 use counterfoil_trading::time::UnixNanos;
 
 use super::client::VenueReply;
@@ -8,34 +8,34 @@ use super::token::SignedToken;
 
 /// One order being carried.
 pub(super) struct OrderAttempt {
-    pub(super) life: Life,
+    pub(super) life: SubmissionState,
     pub(super) not_after: UnixNanos,
     /// Why this process may not send it, although an earlier one decided it.
-    pub(super) lapsed: Option<Refusal>,
+    pub(super) lapsed: Option<TokenRefusal>,
     pub(super) token: Option<SignedToken>,
-    pub(super) refusal: Option<Refusal>,
+    pub(super) refusal: Option<TokenRefusal>,
     pub(super) detail: String,
     pub(super) lookups: u32,
 }
 
 impl OrderAttempt {
     /// The order is not sent, for this reason.
-    pub(super) fn withhold(&mut self, refusal: Refusal) -> Event {
+    pub(super) fn withhold(&mut self, refusal: TokenRefusal) -> SubmissionEvent {
         self.refusal = Some(refusal);
-        Event::Withhold
+        SubmissionEvent::Withhold
     }
 
     /// Keeps the reason of a reply for the order log.
-    pub(super) fn record_reply(&mut self, reply: VenueReply) -> Answer {
+    pub(super) fn record_reply(&mut self, reply: VenueReply) -> VenueAnswer {
         match reply {
-            VenueReply::Known => Answer::Known,
+            VenueReply::Known => VenueAnswer::Known,
             VenueReply::Refused(why) => {
                 self.detail = why;
-                Answer::Refused
+                VenueAnswer::Refused
             }
             VenueReply::Unknown(why) => {
                 self.detail = why;
-                Answer::Unknown
+                VenueAnswer::Unknown
             }
         }
     }

@@ -13,16 +13,16 @@ use counterfoil_connect::broker::order::{
 };
 use counterfoil_connect::broker::tracker::TrackerEvent;
 use counterfoil_connect::broker::{BrokerError, CancelOutcome};
-use counterfoil_trading::execution::{Code, Delivery};
-use counterfoil_trading::gateway::{End, VenueOrderId};
+use counterfoil_trading::execution::{Delivery, OrderCode};
+use counterfoil_trading::gateway::{SubmissionEnd, VenueOrderId};
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::order::{ClientOrderId, Intent, Order, OrderStatus, OrderType};
-use counterfoil_trading::record::{Stop, StopCause};
+use counterfoil_trading::record::{RunStop, StopCause};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::Quantity;
 use counterfoil_trading::venue::VenueError;
-use counterfoil_trading::venue::told::hold_price;
+use counterfoil_trading::venue::recorded_broker::check_fill_price;
 
 use super::client::{ClearedIntent, VenueClient, VenueLookup, VenueReply};
 use super::deliveries::{DeliverySource, VenueNotices};
@@ -75,7 +75,7 @@ impl BrokerVenue {
     /// Delivers a refusal: an order is rejected, a cancel leaves its order working.
     fn reject(&mut self, id: ClientOrderId, status: OrderStatus) {
         if let Some(entry) = self.orders.get_mut(id) {
-            let event = entry.event(status, Code::VenueRejected);
+            let event = entry.event(status, OrderCode::VenueRejected);
             entry.is_over |= status == OrderStatus::Rejected;
             self.pending.push(event);
         }
@@ -156,7 +156,7 @@ impl BrokerVenue {
             TrackerEvent::Filled { fill, .. } => {
                 // A price the order forbids, say above its limit, is an error or an attack: to book
                 // it would move cash and position by an amount that the order never allowed.
-                if let Err(reason) = hold_price(&entry.order, fill.price) {
+                if let Err(reason) = check_fill_price(&entry.order, fill.price) {
                     notices.stop_for(format!(
                         "order {name} cannot have filled as the broker says: {reason}"
                     ));
@@ -361,18 +361,18 @@ impl VenueClient for BrokerVenue {
         }
     }
 
-    fn restore(&mut self, cleared: &ClearedIntent<'_>, end: End) {
+    fn restore(&mut self, cleared: &ClearedIntent<'_>, end: SubmissionEnd) {
         let intent = cleared.intent();
         if let Some(order) = intent.order() {
             let _added = self.orders.add(cleared.id(), order, false);
         }
-        if end == End::NotSent
+        if end == SubmissionEnd::NotSent
             && intent.order().is_some()
             && let Some(entry) = self.orders.get_mut(intent.client_order_id())
         {
             entry.is_over = true;
         }
-        if end == End::Rejected {
+        if end == SubmissionEnd::Rejected {
             let status = if intent.order().is_some() {
                 OrderStatus::Rejected
             } else {
@@ -433,7 +433,7 @@ impl DeliverySource for BrokerVenue {
         let (account, reports) = self.bridge.account().map_err(|error| broken(&error))?;
         let mut notices = self.absorb(reports);
         if account.is_blocked {
-            notices.stop = Some(Stop {
+            notices.stop = Some(RunStop {
                 cause: StopCause::VenueDiffers,
                 message: "the broker takes no orders for the account".to_owned(),
             });

@@ -2,7 +2,7 @@
 //! the paper venue.
 
 use counterfoil_connect::broker::order::SendGuard;
-use counterfoil_trading::gateway::{End, VenueOrderId};
+use counterfoil_trading::gateway::{SubmissionEnd, VenueOrderId};
 use counterfoil_trading::order::Intent;
 use counterfoil_trading::plan::Released;
 
@@ -98,5 +98,5 @@ pub trait VenueClient {
 
     /// Restores an intent of an earlier process and how it ended at the gateway, while the run
     /// replays. A venue that keeps its orders ignores it.
-    fn restore(&mut self, _order: &ClearedIntent<'_>, _end: End) {}
+    fn restore(&mut self, _order: &ClearedIntent<'_>, _end: SubmissionEnd) {}
 }

@@ -2,7 +2,7 @@
 //! books. It must never send an order.
 
 use counterfoil_trading::execution::Delivery;
-use counterfoil_trading::record::{Stop, StopCause};
+use counterfoil_trading::record::{RunStop, StopCause};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::venue::VenueError;
 
@@ -12,7 +12,7 @@ use crate::orders::reconcile::Holdings;
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct VenueNotices {
     /// The stop that must end the run, if any.
-    pub stop: Option<Stop>,
+    pub stop: Option<RunStop>,
     /// Whether its connection was lost and is back.
     pub is_back: bool,
     /// Whether it reported an order that the run did not send.
@@ -22,7 +22,7 @@ pub struct VenueNotices {
 impl VenueNotices {
     /// Stops the run because of a report that cannot be true: the first reason counts.
     pub(super) fn stop_for(&mut self, message: String) {
-        self.stop.get_or_insert(Stop {
+        self.stop.get_or_insert(RunStop {
             cause: StopCause::VenueUnclear,
             message,
         });

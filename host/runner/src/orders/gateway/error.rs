@@ -2,7 +2,7 @@
 
 use counterfoil_journal::key::VerifierKeyError;
 use counterfoil_journal::signer::SignError;
-use counterfoil_trading::gateway::Refusal;
+use counterfoil_trading::gateway::TokenRefusal;
 use counterfoil_trading::venue::VenueError;
 
 use super::order_log::OrderLogError;
@@ -35,7 +35,7 @@ pub enum GatewayError {
     },
     /// The state of the order does not allow the step.
     #[error(transparent)]
-    Order(#[from] Refusal),
+    Order(#[from] TokenRefusal),
     /// The run id is not a digest.
     #[error("invalid run id {run:?}: expected 64 hex digits")]
     Run { run: String },

@@ -4,9 +4,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use counterfoil_trading::gateway::Refusal;
+use counterfoil_trading::gateway::TokenRefusal;
 use counterfoil_trading::order::Intent;
-use counterfoil_trading::record::{Stop, StopCause};
+use counterfoil_trading::record::{RunStop, StopCause};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
 
@@ -24,7 +24,7 @@ pub struct RunGuard {
     pub(super) limits: LimitsWatch,
     pub(super) slot: RunSlot,
     permit: Option<Box<dyn RunPermission>>,
-    stopped: Mutex<Option<Stop>>,
+    stopped: Mutex<Option<RunStop>>,
 }
 
 impl RunGuard {
@@ -49,15 +49,15 @@ impl RunGuard {
     ///
     /// # Errors
     ///
-    /// Returns the [`Stop`] that ends the run, the first that was found.
-    pub fn check(&self, now: UnixNanos) -> Result<(), Stop> {
+    /// Returns the [`RunStop`] that ends the run, the first that was found.
+    pub fn check(&self, now: UnixNanos) -> Result<(), RunStop> {
         let mut stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
         // Before the remembered stop, and able to replace it: a run that winds down may still send
         // cancels, but never once another process has the account.
         match self.slot.lease().check() {
             Ok(()) => {}
             Err(error @ LeaseError::Lost { .. }) => {
-                *stopped = Some(Stop {
+                *stopped = Some(RunStop {
                     cause: StopCause::LeaseLost,
                     message: error.to_string(),
                 });
@@ -65,7 +65,7 @@ impl RunGuard {
             // The lease cannot be read, but no other process is known to have it: cancels may still
             // be sent.
             Err(error) => {
-                stopped.get_or_insert_with(|| Stop {
+                stopped.get_or_insert_with(|| RunStop {
                     cause: StopCause::LeaseUnclear,
                     message: error.to_string(),
                 });
@@ -84,7 +84,7 @@ impl RunGuard {
 
     /// Whether an intent may be sent. While a run winds down, cancels and orders that flatten
     /// positions still may, but not once another process has the account.
-    pub(super) fn permit(&self, intent: &Intent, now: UnixNanos) -> Result<(), Refusal> {
+    pub(super) fn permit(&self, intent: &Intent, now: UnixNanos) -> Result<(), TokenRefusal> {
         let Err(stop) = self.check(now) else {
             return Ok(());
         };
@@ -92,7 +92,7 @@ impl RunGuard {
             .order()
             .is_none_or(|order| order.client_order_id.is_host());
         match stop.cause {
-            StopCause::LeaseLost => Err(Refusal::StaleLease),
+            StopCause::LeaseLost => Err(TokenRefusal::StaleLease),
             _ if winds_down => Ok(()),
             StopCause::RunKilled
             | StopCause::AccountKilled
@@ -101,12 +101,12 @@ impl RunGuard {
             | StopCause::LeaseUnclear
             | StopCause::FeedEnded
             | StopCause::VenueDiffers
-            | StopCause::VenueUnclear => Err(Refusal::Stopped),
+            | StopCause::VenueUnclear => Err(TokenRefusal::Stopped),
             StopCause::LimitsMissing
             | StopCause::LimitsUnreadable
             | StopCause::LimitsStale
             | StopCause::LimitsInconsistent
-            | StopCause::ClockOff => Err(Refusal::OtherLimits),
+            | StopCause::ClockOff => Err(TokenRefusal::OtherLimits),
         }
     }
 }

@@ -12,7 +12,9 @@ use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::signer::Signer;
 use counterfoil_os::files::FileError;
 use counterfoil_trading::cbor::CborError;
-use counterfoil_trading::gateway::{Authorization, LogRecord, Mark, Occasion, Reconciled};
+use counterfoil_trading::gateway::{
+    DurableMark, OrderAuthorization, OrderLogRecord, ReconcileTrigger, Reconciliation,
+};
 use counterfoil_trading::journal::RecordBytes;
 
 use crate::run::journal::{JournalError, JournalFile, JournalHead, Sealer};
@@ -56,9 +58,9 @@ pub enum OrderLogError {
 #[derive(Clone, Debug, Default)]
 pub struct RecordedOrder {
     /// Its marks, in sequence.
-    pub marks: Vec<Mark>,
+    pub marks: Vec<DurableMark>,
     /// Its last token.
-    pub token: Option<Authorization>,
+    pub token: Option<OrderAuthorization>,
 }
 
 /// The content of an order log.
@@ -69,7 +71,7 @@ pub struct KnownOrders {
     /// The last fencing token of the account's lease.
     pub fencing_token: u64,
     /// The venue's books when the run began.
-    pub baseline: Option<Reconciled>,
+    pub baseline: Option<Reconciliation>,
 }
 
 /// The log, open for writing.
@@ -148,7 +150,7 @@ impl OrderLog {
     /// # Errors
     ///
     /// Returns [`OrderLogError`] if that is not certain.
-    pub fn append(&mut self, record: &LogRecord) -> Result<(), OrderLogError> {
+    pub fn append(&mut self, record: &OrderLogRecord) -> Result<(), OrderLogError> {
         self.body.clear();
         record.encode(&mut self.body);
         self.sealer.add(RecordBytes {
@@ -196,7 +198,10 @@ fn read(
 /// # Errors
 ///
 /// Returns [`OrderLogError`] if it cannot be read or is invalid.
-pub fn records(execution: &Execution, key: &VerifierKey) -> Result<Vec<LogRecord>, OrderLogError> {
+pub fn records(
+    execution: &Execution,
+    key: &VerifierKey,
+) -> Result<Vec<OrderLogRecord>, OrderLogError> {
     let path = path(execution);
     let bytes = std::fs::read(&path).map_err(FileError::at("read", &path))?;
     let mut auditor = Auditor::new(key.clone());
@@ -216,7 +221,7 @@ pub fn records(execution: &Execution, key: &VerifierKey) -> Result<Vec<LogRecord
 fn audit_records(
     auditor: &mut Auditor,
     bytes: &[u8],
-    mut accept: impl FnMut(LogRecord) -> Result<(), CborError>,
+    mut accept: impl FnMut(OrderLogRecord) -> Result<(), CborError>,
 ) -> Result<(), OrderLogError> {
     let mut frames = FrameReader::new();
     let mut rest = bytes;
@@ -229,34 +234,34 @@ fn audit_records(
             return Ok(());
         };
         if let AuditedFrame::Entry { body, .. } = auditor.frame(frame)? {
-            accept(LogRecord::decode(body)?)?;
+            accept(OrderLogRecord::decode(body)?)?;
         }
     }
 }
 
 impl KnownOrders {
-    fn add(&mut self, record: LogRecord) -> Result<(), CborError> {
+    fn add(&mut self, record: OrderLogRecord) -> Result<(), CborError> {
         match record {
-            LogRecord::Spent { token, .. } => {
-                let token = Authorization::decode(&token)?;
+            OrderLogRecord::Spent { token, .. } => {
+                let token = OrderAuthorization::decode(&token)?;
                 let order = self.orders.entry(token.sequence).or_default();
-                order.marks.push(Mark::Spent);
+                order.marks.push(DurableMark::Spent);
                 order.token = Some(token);
             }
-            LogRecord::Ended(outcome) => {
+            OrderLogRecord::Ended(outcome) => {
                 let order = self.orders.entry(outcome.sequence).or_default();
-                order.marks.push(Mark::Ended(outcome.end));
+                order.marks.push(DurableMark::Ended(outcome.end));
             }
-            LogRecord::Lease { epoch, .. } => self.fencing_token = epoch,
-            LogRecord::Reconciled(books) if books.occasion == Occasion::Baseline => {
+            OrderLogRecord::Lease { epoch, .. } => self.fencing_token = epoch,
+            OrderLogRecord::Reconciled(books) if books.occasion == ReconcileTrigger::Baseline => {
                 self.baseline = Some(books);
             }
-            LogRecord::Open { .. }
-            | LogRecord::Unknown { .. }
-            | LogRecord::Refused { .. }
-            | LogRecord::Clock { .. }
-            | LogRecord::Reconciled(_)
-            | LogRecord::Difference(_) => {}
+            OrderLogRecord::Open { .. }
+            | OrderLogRecord::Unknown { .. }
+            | OrderLogRecord::Refused { .. }
+            | OrderLogRecord::Clock { .. }
+            | OrderLogRecord::Reconciled(_)
+            | OrderLogRecord::Difference(_) => {}
         }
         Ok(())
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use counterfoil_trading::execution::Delivery;
-use counterfoil_trading::gateway::{End, VenueOrderId};
+use counterfoil_trading::gateway::{SubmissionEnd, VenueOrderId};
 use counterfoil_trading::manifest::RunSetup;
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::venue::simulated::SimulatedVenue;
@@ -63,8 +63,8 @@ impl VenueClient for PaperVenue {
         }
     }
 
-    fn restore(&mut self, order: &ClearedIntent<'_>, end: End) {
-        if end != End::NotSent {
+    fn restore(&mut self, order: &ClearedIntent<'_>, end: SubmissionEnd) {
+        if end != SubmissionEnd::NotSent {
             let _known = self.receive(order);
         }
     }

@@ -1,8 +1,10 @@
 //! When the venue's books are reconciled, and what is recorded of it: at the start, after each lost
 //! connection, after an order of another program, and at intervals.
 
-use counterfoil_trading::gateway::{Difference, LogRecord, Occasion, Reconciled};
-use counterfoil_trading::record::{Stop, StopCause};
+use counterfoil_trading::gateway::{
+    OrderLogRecord, ReconcileTrigger, Reconciliation, VenueDifference,
+};
+use counterfoil_trading::record::{RunStop, StopCause};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::strategy::AccountView;
 use counterfoil_trading::time::UnixNanos;
@@ -25,7 +27,7 @@ pub(super) struct BooksWatch {
 
 impl BooksWatch {
     /// Starts from the books as they were when the run began, if an earlier process recorded them.
-    pub(super) fn new(terms: ReconcileConfig, began: Option<Reconciled>) -> Self {
+    pub(super) fn new(terms: ReconcileConfig, began: Option<Reconciliation>) -> Self {
         let mut watch = Self {
             terms,
             baseline: None,
@@ -37,7 +39,7 @@ impl BooksWatch {
         watch
     }
 
-    fn begin(&mut self, began: Reconciled) {
+    fn begin(&mut self, began: Reconciliation) {
         let cash = began.cash.minus(self.terms.cash);
         self.baseline = cash.map(|cash| Baseline {
             cash,
@@ -46,18 +48,18 @@ impl BooksWatch {
     }
 
     /// Why the books are due, if they are.
-    fn due(&self, notices: &VenueNotices, now: UnixNanos) -> Option<Occasion> {
+    fn due(&self, notices: &VenueNotices, now: UnixNanos) -> Option<ReconcileTrigger> {
         let Some(last) = self.last else {
-            return Some(Occasion::Start);
+            return Some(ReconcileTrigger::Start);
         };
         if notices.is_back {
-            return Some(Occasion::Reconnect);
+            return Some(ReconcileTrigger::Reconnect);
         }
         if notices.is_foreign {
-            return Some(Occasion::ForeignOrder);
+            return Some(ReconcileTrigger::ForeignOrder);
         }
         let passed = now.0.saturating_sub(last.0);
-        (passed >= self.terms.interval_nanos).then_some(Occasion::Timer)
+        (passed >= self.terms.interval_nanos).then_some(ReconcileTrigger::Timer)
     }
 }
 
@@ -89,8 +91,9 @@ impl<V: VenueClient + DeliverySource> Gateway<V> {
         }
         // Everything the account holds now belongs to someone else: without this record a resumed
         // run would count it as its own difference, or as its own position.
-        let record = record_of(Occasion::Baseline, &theirs);
-        self.log.append(&LogRecord::Reconciled(record.clone()))?;
+        let record = record_of(ReconcileTrigger::Baseline, &theirs);
+        self.log
+            .append(&OrderLogRecord::Reconciled(record.clone()))?;
         self.watch.begin(record);
         self.watch.last = Some(clock::now());
         Ok(())
@@ -101,7 +104,7 @@ impl<V: VenueClient + DeliverySource> Gateway<V> {
         &mut self,
         slice: &Slice,
         account: &AccountView<'_>,
-    ) -> Result<Option<Stop>, VenueError> {
+    ) -> Result<Option<RunStop>, VenueError> {
         // While recorded slices replay, the venue is ahead of the run's books: everything would
         // differ.
         if self.venue.is_recorded(slice) {
@@ -130,10 +133,10 @@ impl<V: VenueClient + DeliverySource> Gateway<V> {
     /// returns a stop if one exceeds its tolerance.
     fn reconcile_books(
         &mut self,
-        occasion: Occasion,
+        occasion: ReconcileTrigger,
         account: &AccountView<'_>,
         theirs: &Holdings,
-    ) -> Result<Option<Stop>, GatewayError> {
+    ) -> Result<Option<RunStop>, GatewayError> {
         let terms = &self.watch.terms;
         let instruments = &terms.instruments;
         let overflow = || GatewayError::Books {
@@ -153,25 +156,26 @@ impl<V: VenueClient + DeliverySource> Gateway<V> {
         // difference, and an auditor needs all of them.
         let record = record_of(occasion, theirs);
         let time = record.time;
-        self.log.append(&LogRecord::Reconciled(record))?;
+        self.log.append(&OrderLogRecord::Reconciled(record))?;
         self.watch.last = Some(time);
         for difference in &differences {
-            self.log.append(&LogRecord::Difference(Difference {
-                what: difference.what.clone(),
-                ours: difference.ours.clone(),
-                theirs: difference.theirs.clone(),
-                explanation: difference.explanation.to_owned(),
-                tolerance: difference.tolerance.clone(),
-                time,
-            }))?;
+            self.log
+                .append(&OrderLogRecord::Difference(VenueDifference {
+                    what: difference.what.clone(),
+                    ours: difference.ours.clone(),
+                    theirs: difference.theirs.clone(),
+                    explanation: difference.explanation.to_owned(),
+                    tolerance: difference.tolerance.clone(),
+                    time,
+                }))?;
         }
         let beyond = differences.iter().find(|found| !found.is_tolerated);
         Ok(beyond.map(stop_for))
     }
 }
 
-fn record_of(occasion: Occasion, theirs: &Holdings) -> Reconciled {
-    Reconciled {
+fn record_of(occasion: ReconcileTrigger, theirs: &Holdings) -> Reconciliation {
+    Reconciliation {
         occasion,
         cash: theirs.cash,
         positions: theirs.positions.clone(),
@@ -180,8 +184,8 @@ fn record_of(occasion: Occasion, theirs: &Holdings) -> Reconciled {
     }
 }
 
-fn stop_for(found: &BookDifference) -> Stop {
-    Stop {
+fn stop_for(found: &BookDifference) -> RunStop {
+    RunStop {
         cause: StopCause::VenueDiffers,
         message: format!(
             "{}: {} by the run's books, {} by the venue's; tolerated: {}; it may be {}",

@@ -3,7 +3,7 @@
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::note::Note;
 use counterfoil_journal::signer::{SignError, Signer};
-use counterfoil_trading::gateway::{Authorization, Refusal};
+use counterfoil_trading::gateway::{OrderAuthorization, TokenRefusal};
 
 /// The first line of the signed text, so that no other signature of the key can be one of a token.
 const PREFIX: &str = "counterfoil-token/1";
@@ -24,7 +24,7 @@ impl SignedToken {
     ///
     /// Returns [`SignError`] if the signer fails.
     pub fn sign(
-        token: &Authorization,
+        token: &OrderAuthorization,
         origin: &str,
         signer: &dyn Signer,
     ) -> Result<Self, SignError> {
@@ -38,21 +38,21 @@ impl SignedToken {
     ///
     /// # Errors
     ///
-    /// Returns [`Refusal::Altered`] if the bytes are not a token, or bytes and signature do not
+    /// Returns [`TokenRefusal::Altered`] if the bytes are not a token, or bytes and signature do not
     /// match.
-    pub fn open(&self, key: &VerifierKey) -> Result<Authorization, Refusal> {
-        let token = Authorization::decode(&self.bytes).map_err(|_| Refusal::Altered)?;
-        let note = Note::parse(self.note.as_bytes()).map_err(|_| Refusal::Altered)?;
+    pub fn open(&self, key: &VerifierKey) -> Result<OrderAuthorization, TokenRefusal> {
+        let token = OrderAuthorization::decode(&self.bytes).map_err(|_| TokenRefusal::Altered)?;
+        let note = Note::parse(self.note.as_bytes()).map_err(|_| TokenRefusal::Altered)?;
         let signed = note.verify(core::slice::from_ref(key));
         // The text is rebuilt from the bytes: a valid signature over another token must not carry
         // these bytes through.
         if signed.is_err() || note.text() != text(&token) {
-            return Err(Refusal::Altered);
+            return Err(TokenRefusal::Altered);
         }
         Ok(token)
     }
 }
 
-fn text(token: &Authorization) -> String {
+fn text(token: &OrderAuthorization) -> String {
     format!("{PREFIX}\n{}\n", hex::encode(token.digest()))
 }

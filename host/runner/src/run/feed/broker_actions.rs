@@ -4,9 +4,9 @@
 
 use std::collections::VecDeque;
 
-use counterfoil_trading::corporate::ActionKind;
+use counterfoil_trading::corporate::CorporateActionKind;
 use counterfoil_trading::manifest::RunSetup;
-use counterfoil_trading::record::{FaultAction, RefusedInput, Stop, StopCause};
+use counterfoil_trading::record::{FaultAction, RefusedInput, RunStop, StopCause};
 use counterfoil_trading::slice::Slice;
 
 use super::{FeedError, FeedItem, SliceFeed};
@@ -50,7 +50,7 @@ impl<F: SliceFeed> SliceFeed for BrokerActionFilter<F> {
             // A closed run does not watch its orders. Without this stop, which cancels them first, orders would work
             // at the broker with no process behind them.
             if next == FeedItem::End && self.cancels_at_end {
-                return Ok(FeedItem::Stop(Stop {
+                return Ok(FeedItem::Stop(RunStop {
                     cause: StopCause::FeedEnded,
                     message: "the feed ended, or the run was told to stop".to_owned(),
                 }));
@@ -61,7 +61,8 @@ impl<F: SliceFeed> SliceFeed for BrokerActionFilter<F> {
             // Applied twice, a split would double the run's position against the broker's, and the next
             // reconciliation would stop the run. Dropped without a record, the jump in price
             // would stay unexplained.
-            let is_end = |kind: &ActionKind| matches!(kind, ActionKind::SessionEnd);
+            let is_end =
+                |kind: &CorporateActionKind| matches!(kind, CorporateActionKind::SessionEnd);
             if slice.actions().iter().all(|action| is_end(&action.kind)) {
                 return Ok(FeedItem::Slice);
             }
@@ -105,11 +106,11 @@ mod tests {
             if core::mem::replace(&mut self.0, true) {
                 return Ok(FeedItem::End);
             }
-            let split = ActionKind::Split {
+            let split = CorporateActionKind::Split {
                 new: NonZeroU32::MAX,
                 old: NonZeroU32::MIN,
             };
-            for kind in [split, ActionKind::SessionEnd] {
+            for kind in [split, CorporateActionKind::SessionEnd] {
                 slice.add_action(CorporateAction {
                     instrument: InstrumentId(0),
                     ex_time: UnixNanos(5),

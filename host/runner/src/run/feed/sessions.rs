@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use counterfoil_trading::corporate::{ActionKind, CorporateAction};
+use counterfoil_trading::corporate::{CorporateAction, CorporateActionKind};
 use counterfoil_trading::instrument::InstrumentId;
 use counterfoil_trading::slice::{Slice, SliceError};
 use counterfoil_trading::time::UnixNanos;
@@ -66,7 +66,7 @@ impl SessionEnds {
             slice.add_action(CorporateAction {
                 instrument,
                 ex_time,
-                kind: ActionKind::SessionEnd,
+                kind: CorporateActionKind::SessionEnd,
             })?;
         }
         Ok(())

@@ -64,7 +64,7 @@ impl PendingActions {
 mod tests {
     use super::*;
     use counterfoil_trading::bar::{ClosedBar, RawBar};
-    use counterfoil_trading::corporate::ActionKind;
+    use counterfoil_trading::corporate::CorporateActionKind;
     use counterfoil_trading::instrument::InstrumentId;
     use counterfoil_trading::time::UnixNanos;
     use counterfoil_trading::units::Price;
@@ -74,7 +74,7 @@ mod tests {
         let action = |time| CorporateAction {
             instrument: InstrumentId(0),
             ex_time: UnixNanos(time),
-            kind: ActionKind::SymbolChange {
+            kind: CorporateActionKind::SymbolChange {
                 symbol: "NEW".to_owned(),
             },
         };

@@ -1,6 +1,6 @@
 //! Chooses the journal writer by cadence and sealing thread. The choice must never change a byte of the file.
 
-use counterfoil_trading::digest::DecisionDigest;
+use counterfoil_trading::decision_digest::DecisionDigest;
 use counterfoil_trading::journal::{Journal, RecordBytes};
 
 use super::{InlineJournal, JournalError, PipelinedJournal, RunJournal, Sealer};

@@ -4,7 +4,7 @@
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use counterfoil_trading::digest::DecisionDigest;
+use counterfoil_trading::decision_digest::DecisionDigest;
 use counterfoil_trading::journal::{Journal, RecordBytes};
 use counterfoil_trading::record;
 

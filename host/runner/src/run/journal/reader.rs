@@ -10,7 +10,7 @@ use counterfoil_journal::entry::{EntryError, split};
 use counterfoil_journal::frame::{Frame, FrameError, FrameReader};
 use counterfoil_os::files::FileError;
 use counterfoil_trading::cbor::CborError;
-use counterfoil_trading::record::Open;
+use counterfoil_trading::record::OpenRecord;
 
 /// Bytes read at once: several times the largest frame.
 const READ_BYTES: usize = 1 << 20;
@@ -97,9 +97,9 @@ impl JournalReader {
     /// # Errors
     ///
     /// Returns [`ReadJournalError`] if the next record is not an open record.
-    pub fn open_record(&mut self) -> Result<Open, ReadJournalError> {
+    pub fn open_record(&mut self) -> Result<OpenRecord, ReadJournalError> {
         let first = self.next_body()?.ok_or(ReadJournalError::NotOpened)?;
-        Ok(Open::decode(first)?)
+        Ok(OpenRecord::decode(first)?)
     }
 
     /// The next entry, link and record; `None` at the end.

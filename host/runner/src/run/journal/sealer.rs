@@ -8,7 +8,7 @@ use counterfoil_journal::entry::Chain;
 use counterfoil_journal::frame::{write_checkpoint, write_entry};
 use counterfoil_journal::signer::Signer;
 use counterfoil_journal::tree::Tree;
-use counterfoil_trading::digest::DecisionDigest;
+use counterfoil_trading::decision_digest::DecisionDigest;
 use counterfoil_trading::journal::RecordBytes;
 
 use super::{JournalError, JournalFile};

@@ -2,8 +2,8 @@
 //! is right.
 
 use counterfoil_trading::journal::{Journal, RecordBytes};
-use counterfoil_trading::record::{Record, digested_part};
-use counterfoil_trading::run::{Progress, RunError};
+use counterfoil_trading::record::{RunRecord, digested_part};
+use counterfoil_trading::run::{RunError, RunProgress};
 
 use super::recorded_slices::RecordedSlice;
 use super::{RecordDifference, ReplayError};
@@ -48,7 +48,7 @@ impl<'a> ReplayComparer<'a> {
     /// Returns [`ReplayError`] if the step failed for another reason than a difference.
     pub(super) fn difference(
         &self,
-        outcome: Result<Progress, RunError<ReplayStop>>,
+        outcome: Result<RunProgress, RunError<ReplayStop>>,
     ) -> Result<Option<RecordDifference>, ReplayError> {
         match outcome {
             // A step that went well may have made fewer records than the journal has: without this check, decisions
@@ -57,7 +57,7 @@ impl<'a> ReplayComparer<'a> {
                 let missing = self.recorded.record(self.next);
                 Ok(missing.map(|(index, body)| RecordDifference {
                     index,
-                    recorded: Record::decode(body).ok().map(Box::new),
+                    recorded: RunRecord::decode(body).ok().map(Box::new),
                     replayed: None,
                 }))
             }
@@ -94,8 +94,8 @@ impl Journal for ReplayComparer<'_> {
         }
         Err(ReplayStop::Difference(Box::new(RecordDifference {
             index: recorded.map_or_else(|| self.end(), |(index, _)| index),
-            recorded: recorded.and_then(|(_, body)| Record::decode(body).ok().map(Box::new)),
-            replayed: Record::decode(record.body).ok().map(Box::new),
+            recorded: recorded.and_then(|(_, body)| RunRecord::decode(body).ok().map(Box::new)),
+            replayed: RunRecord::decode(record.body).ok().map(Box::new),
         })))
     }
 }

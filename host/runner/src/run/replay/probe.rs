@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use counterfoil_base::draws::Random;
 use counterfoil_trading::bar::{ClosedBar, RawBar};
-use counterfoil_trading::corporate::{ActionKind, CorporateAction};
+use counterfoil_trading::corporate::{CorporateAction, CorporateActionKind};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::{Money, Price, Volume};
@@ -75,16 +75,16 @@ impl GarbageDraws {
         let (new, old) = (count()?, count()?);
         let per_unit = Money(i128::from(self.number(5_000_000_000)));
         let kind = match self.number(8) {
-            1 => ActionKind::Split { new, old },
-            2 => ActionKind::Dividend {
+            1 => CorporateActionKind::Split { new, old },
+            2 => CorporateActionKind::Dividend {
                 per_unit,
                 special: true,
             },
-            3 => ActionKind::SymbolChange {
+            3 => CorporateActionKind::SymbolChange {
                 symbol: format!("GARBAGE{new}"),
             },
-            4 => ActionKind::Delisting { per_unit },
-            5 => ActionKind::SessionEnd,
+            4 => CorporateActionKind::Delisting { per_unit },
+            5 => CorporateActionKind::SessionEnd,
             _ => return None,
         };
         Some(CorporateAction {

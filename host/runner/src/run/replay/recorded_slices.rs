@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender};
 
 use counterfoil_base::digest::Digest;
-use counterfoil_trading::digest::DecisionDigest;
+use counterfoil_trading::decision_digest::DecisionDigest;
 use counterfoil_trading::execution::Delivery;
-use counterfoil_trading::record::{Callback, Close, Record, Stop, digested_part};
+use counterfoil_trading::record::{Callback, CloseRecord, RunRecord, RunStop, digested_part};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
 
@@ -28,7 +28,7 @@ pub(super) struct RecordedSlice {
     /// Whether the bars are not the snapshot's. No slice follows then.
     pub(super) is_foreign: bool,
     /// The host's stop, which is also a slice without bars.
-    pub(super) stop: Option<Stop>,
+    pub(super) stop: Option<RunStop>,
     pub(super) times: Vec<Option<(UnixNanos, UnixNanos)>>,
     /// Deliveries other than corporate actions. Some are inputs, and the venue knows which.
     pub(super) from_outside: Vec<Delivery>,
@@ -71,17 +71,17 @@ impl RecordedSlice {
     }
 
     /// Whether the record belongs to this slice.
-    fn takes(&self, record: &Record) -> bool {
+    fn takes(&self, record: &RunRecord) -> bool {
         let Some(time) = self.time else { return true };
         match record {
-            Record::Deliveries(deliveries) => {
+            RunRecord::Deliveries(deliveries) => {
                 deliveries.time == time && self.slice.bars().is_empty()
             }
-            Record::MarginCall(call) => call.time == time && self.slice.bars().is_empty(),
-            Record::Decision(decision) => decision.bar.get().close_time == time,
-            Record::Fault(fault) => fault.callback != Callback::Init && fault.time == time,
-            Record::Stop(_) => false,
-            Record::Open(_) | Record::Close(_) | Record::Refused(_) => true,
+            RunRecord::MarginCall(call) => call.time == time && self.slice.bars().is_empty(),
+            RunRecord::Decision(decision) => decision.bar.get().close_time == time,
+            RunRecord::Fault(fault) => fault.callback != Callback::Init && fault.time == time,
+            RunRecord::Stop(_) => false,
+            RunRecord::Open(_) | RunRecord::Close(_) | RunRecord::Refused(_) => true,
         }
     }
 }
@@ -92,7 +92,7 @@ pub(super) struct JournalTail {
     /// The decision digest over the recorded deterministic parts.
     pub(super) digest: Digest,
     /// The closing record with its entry index; `None` while the run is open.
-    pub(super) close: Option<(u64, Close)>,
+    pub(super) close: Option<(u64, CloseRecord)>,
 }
 
 /// Reads a journal and groups its records by slice.
@@ -101,7 +101,7 @@ pub(super) struct RecordedSliceReader {
     snapshot: Option<SnapshotFeed>,
     expected: Slice,
     digest: DecisionDigest,
-    close: Option<(u64, Close)>,
+    close: Option<(u64, CloseRecord)>,
     is_over: bool,
 }
 
@@ -163,14 +163,14 @@ impl RecordedSliceReader {
                 self.is_over = true;
                 break;
             };
-            let record = Record::decode(body).map_err(ReadJournalError::from)?;
+            let record = RunRecord::decode(body).map_err(ReadJournalError::from)?;
             if !out.takes(&record) {
                 break;
             }
             match record {
-                Record::Open(_) | Record::Refused(_) => {}
-                Record::Close(close) => self.close = Some((index, close)),
-                Record::Deliveries(deliveries) => {
+                RunRecord::Open(_) | RunRecord::Refused(_) => {}
+                RunRecord::Close(close) => self.close = Some((index, close)),
+                RunRecord::Deliveries(deliveries) => {
                     out.push(index, body);
                     // Actions are inputs and go into the slice. With a snapshot all other deliveries are computed by
                     // the simulated venue, and only compared.
@@ -185,23 +185,23 @@ impl RecordedSliceReader {
                         }
                     }
                 }
-                Record::MarginCall(call) => {
+                RunRecord::MarginCall(call) => {
                     out.push(index, body);
                     out.time = Some(call.time);
                 }
-                Record::Decision(decision) => {
+                RunRecord::Decision(decision) => {
                     out.push(index, body);
                     out.time = Some(decision.bar.get().close_time);
                     out.slice.add(decision.bar).map_err(FeedError::from)?;
                     out.times.push(decision.circumstances.times);
                 }
-                Record::Stop(record) => {
+                RunRecord::Stop(record) => {
                     out.push(index, body);
                     out.time = Some(record.time);
                     out.is_faulted = true;
                     out.stop = Some(record.stop);
                 }
-                Record::Fault(fault) => {
+                RunRecord::Fault(fault) => {
                     out.push(index, body);
                     out.time = Some(fault.time);
                     out.is_faulted = true;

@@ -5,12 +5,14 @@ use std::collections::VecDeque;
 use std::path::Path;
 
 use counterfoil_trading::bar::ClosedBar;
-use counterfoil_trading::corporate::{ActionKind, CorporateAction};
+use counterfoil_trading::corporate::{CorporateAction, CorporateActionKind};
 use counterfoil_trading::execution::Delivery;
-use counterfoil_trading::record::{Deliveries, Open, PlanNote, Record, Stop, digested_part};
+use counterfoil_trading::record::{
+    DeliveriesRecord, OpenRecord, PlanNote, RunRecord, RunStop, digested_part,
+};
 use counterfoil_trading::slice::{Slice, SliceError};
 use counterfoil_trading::time::UnixNanos;
-use counterfoil_trading::venue::told::Told;
+use counterfoil_trading::venue::recorded_broker::RecordedBroker;
 
 use super::ResumeError;
 use crate::orders::gateway::PriorDecisions;
@@ -21,7 +23,7 @@ use crate::run::journal::{JournalHead, JournalReader, ReadJournalError};
 /// The state of a run at its last checkpoint.
 #[derive(Debug, Default)]
 pub(super) struct RecordedRun {
-    pub(super) open: Option<Open>,
+    pub(super) open: Option<OpenRecord>,
     pub(super) head: JournalHead,
     /// Records within the decision digest.
     pub(super) records: u64,
@@ -36,7 +38,7 @@ pub(super) struct RecordedRun {
     /// The times of a feed's decisions, in order.
     pub(super) times: VecDeque<Option<(UnixNanos, UnixNanos)>>,
     /// The recorded stop, if any.
-    pub(super) stop: Option<Stop>,
+    pub(super) stop: Option<RunStop>,
     /// The bars of a feed, by slice.
     slices: Vec<Slice>,
     /// The records before the bars of the next slice.
@@ -74,24 +76,24 @@ impl RecordedRun {
                 known.head.digest.add(part);
                 known.records = known.records.saturating_add(1);
             }
-            known.add(Record::decode(body).map_err(ReadJournalError::from)?)?;
+            known.add(RunRecord::decode(body).map_err(ReadJournalError::from)?)?;
         }
         Ok(known)
     }
 
-    fn add(&mut self, record: Record) -> Result<(), ResumeError> {
+    fn add(&mut self, record: RunRecord) -> Result<(), ResumeError> {
         let decisions = self.head.decisions.saturating_add(1);
         match record {
-            Record::Open(open) => self.open = Some(open),
-            Record::Close(_) => self.is_closed = true,
-            Record::Refused(_) => {}
-            Record::Deliveries(deliveries) => {
+            RunRecord::Open(open) => self.open = Some(open),
+            RunRecord::Close(_) => self.is_closed = true,
+            RunRecord::Refused(_) => {}
+            RunRecord::Deliveries(deliveries) => {
                 self.is_ahead = true;
                 self.broker_reports.settled = Some(deliveries.time);
                 let reports = deliveries
                     .deliveries
                     .iter()
-                    .filter(|delivery| Told::says(delivery));
+                    .filter(|delivery| RecordedBroker::is_from_broker(delivery));
                 let slice = self
                     .broker_reports
                     .slices
@@ -100,14 +102,14 @@ impl RecordedRun {
                 slice.extend(reports.cloned());
                 self.add_actions(deliveries);
             }
-            Record::MarginCall(call) => {
+            RunRecord::MarginCall(call) => {
                 self.note(&call.plans);
                 self.head.decisions = decisions;
                 self.is_ahead = true;
                 self.broker_reports.settled = Some(call.time);
                 self.next_slice(call.time);
             }
-            Record::Stop(record) => {
+            RunRecord::Stop(record) => {
                 self.note(&record.plans);
                 self.head.decisions = decisions;
                 self.is_ahead = false;
@@ -115,12 +117,12 @@ impl RecordedRun {
                 self.is_faulted = true;
                 self.stop = Some(record.stop);
             }
-            Record::Fault(_) => {
+            RunRecord::Fault(_) => {
                 self.head.decisions = decisions;
                 self.is_ahead = false;
                 self.is_faulted = true;
             }
-            Record::Decision(decision) => {
+            RunRecord::Decision(decision) => {
                 self.head.decisions = decisions;
                 self.bars = self.bars.saturating_add(1);
                 self.broker_reports.settled = Some(decision.bar.get().close_time);
@@ -158,7 +160,7 @@ impl RecordedRun {
         &mut self.next.get_or_insert_with(new).actions
     }
 
-    fn add_actions(&mut self, deliveries: Deliveries) {
+    fn add_actions(&mut self, deliveries: DeliveriesRecord) {
         let is_feed = self.is_feed();
         let actions = self.next_slice(deliveries.time);
         for delivery in deliveries.deliveries {
@@ -240,7 +242,7 @@ impl RecordedRun {
             .chain([&decided.open])
             .flat_map(Slice::actions);
         decided.session_ends = actions
-            .filter(|action| action.kind == ActionKind::SessionEnd)
+            .filter(|action| action.kind == CorporateActionKind::SessionEnd)
             .map(|action| (action.ex_time, action.instrument))
             .collect();
         Ok((slices, decided))

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::vec::IntoIter;
 
-use counterfoil_trading::record::{RefusedInput, Stop};
+use counterfoil_trading::record::{RefusedInput, RunStop};
 use counterfoil_trading::slice::Slice;
 
 use crate::run::feed::{FeedError, FeedItem, SliceFeed};
@@ -18,7 +18,7 @@ const WAITING_MAX: usize = 1_024;
 pub(super) struct ReplayThenLive<F> {
     recorded: IntoIter<Slice>,
     /// The recorded stop after them.
-    stop: Option<Stop>,
+    stop: Option<RunStop>,
     then: F,
     /// Whether the slice that the journal holds in part is still to come. Nothing may be appended until its
     /// recorded part is compared.
@@ -27,7 +27,7 @@ pub(super) struct ReplayThenLive<F> {
 }
 
 impl<F: SliceFeed> ReplayThenLive<F> {
-    pub(super) fn new(recorded: Vec<Slice>, stop: Option<Stop>, then: F, is_open: bool) -> Self {
+    pub(super) fn new(recorded: Vec<Slice>, stop: Option<RunStop>, then: F, is_open: bool) -> Self {
         Self {
             recorded: recorded.into_iter(),
             stop,

@@ -2,10 +2,10 @@
 //! append no byte of the file changes. It must never decide which side of a difference is right.
 
 use counterfoil_journal::signer::Signer;
-use counterfoil_trading::digest::DecisionDigest;
+use counterfoil_trading::decision_digest::DecisionDigest;
 use counterfoil_trading::journal::{Journal, RecordBytes};
 use counterfoil_trading::record::{
-    KIND_CLOSE, KIND_OPEN, KIND_REFUSED, Record, digested_part, kind_of,
+    KIND_CLOSE, KIND_OPEN, KIND_REFUSED, RunRecord, digested_part, record_kind,
 };
 
 use super::cut_tail::{CutTail, keep_tail};
@@ -90,7 +90,7 @@ impl<'a> ResumedJournal<'a> {
                 };
                 // Records outside the digest are not made again by a replay: the open record is written once, and
                 // a feed does not send its refused lines a second time.
-                if !matches!(kind_of(body)?, KIND_OPEN | KIND_REFUSED | KIND_CLOSE) {
+                if !matches!(record_kind(body)?, KIND_OPEN | KIND_REFUSED | KIND_CLOSE) {
                     return Ok(true);
                 }
                 reader.pass();
@@ -118,8 +118,8 @@ impl<'a> ResumedJournal<'a> {
         // an auditor sees the journal as the earlier process left it.
         self.difference = Some(RecordDifference {
             index,
-            recorded: Record::decode(body).ok().map(Box::new),
-            replayed: Record::decode(record.body).ok().map(Box::new),
+            recorded: RunRecord::decode(body).ok().map(Box::new),
+            replayed: RunRecord::decode(record.body).ok().map(Box::new),
         });
         Err(JournalError::Differs { index })
     }
@@ -169,7 +169,7 @@ impl Journal for ResumedJournal<'_> {
         if self.is_left().map_err(|error| read_error(&error))? {
             // A refused input that arrives before the comparison has ended is appended as it is. Everything else
             // must equal the next recorded record, a closing record included, which would come too early.
-            if kind_of(record.body)? != KIND_REFUSED {
+            if record_kind(record.body)? != KIND_REFUSED {
                 self.compare(record)?;
                 if !self.is_left().map_err(|error| read_error(&error))? {
                     self.report_compared();

@@ -4,7 +4,7 @@
 use counterfoil_trading::decimal;
 use counterfoil_trading::manifest::{Manifest, ManifestError};
 use counterfoil_trading::record::{
-    Close, CloseReason, Decision, KIND_CLOSE, KIND_DECISION, kind_of,
+    CloseReason, CloseRecord, DecisionRecord, KIND_CLOSE, KIND_DECISION, record_kind,
 };
 use counterfoil_trading::units::{BPS_SCALE, BasisPoints, Money};
 use serde::{Deserialize, Serialize};
@@ -163,9 +163,9 @@ impl ThresholdFigures {
         let (mut peak, mut drawdown_bps, mut fuel) = (0, 0, Vec::new());
         let (mut ended, mut closed_well) = (Money::ZERO, false);
         while let Some(body) = reader.next_body()? {
-            match kind_of(body)? {
+            match record_kind(body)? {
                 KIND_DECISION => {
-                    let decision = Decision::decode(body)?;
+                    let decision = DecisionRecord::decode(body)?;
                     let equity = decision.equity.0;
                     // Equity after each decision, not at the end of a day: a fall that recovered within the day counts.
                     peak = equity.max(peak);
@@ -174,7 +174,7 @@ impl ThresholdFigures {
                     ended = decision.equity;
                 }
                 KIND_CLOSE => {
-                    let close = Close::decode(body)?;
+                    let close = CloseRecord::decode(body)?;
                     ended = close.equity;
                     closed_well = close.reason == CloseReason::EndOfData;
                 }

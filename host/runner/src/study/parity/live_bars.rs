@@ -17,7 +17,8 @@ use counterfoil_trading::execution::Delivery;
 use counterfoil_trading::instrument::{Instrument, InstrumentId};
 use counterfoil_trading::manifest::{InstrumentEntry, RunSetup};
 use counterfoil_trading::record::{
-    Decision, Deliveries, KIND_DECISION, KIND_DELIVERIES, KIND_REFUSED, RefusedInput, kind_of,
+    DecisionRecord, DeliveriesRecord, KIND_DECISION, KIND_DELIVERIES, KIND_REFUSED, RefusedInput,
+    record_kind,
 };
 use counterfoil_trading::time::UnixNanos;
 
@@ -69,14 +70,14 @@ impl LiveBars {
             let Some(body) = reader.next_body()? else {
                 break;
             };
-            match kind_of(body)? {
+            match record_kind(body)? {
                 KIND_REFUSED => {
                     let refused = RefusedInput::decode(body)?;
                     live_bars.refuse(&refused, &setup.instruments);
                     continue;
                 }
                 KIND_DELIVERIES => {
-                    let record = Deliveries::decode(body)?;
+                    let record = DeliveriesRecord::decode(body)?;
                     let is_action = |delivery: &Delivery| matches!(delivery, Delivery::Action(_));
                     live_bars.has_actions |= record.deliveries.iter().any(is_action);
                     live_bars.end(&mut open_slice, before);
@@ -89,7 +90,7 @@ impl LiveBars {
                     continue;
                 }
             }
-            let decision = Decision::decode(body)?;
+            let decision = DecisionRecord::decode(body)?;
             let close = decision.bar.get().close_time;
             if open_slice.close != Some(close) {
                 live_bars.end(&mut open_slice, before);
@@ -208,10 +209,10 @@ impl LiveBars {
             let Some(body) = reader.next_body()? else {
                 break;
             };
-            if kind_of(body).map_err(ReadJournalError::from)? != KIND_DECISION {
+            if record_kind(body).map_err(ReadJournalError::from)? != KIND_DECISION {
                 continue;
             }
-            let decision = Decision::decode(body).map_err(ReadJournalError::from)?;
+            let decision = DecisionRecord::decode(body).map_err(ReadJournalError::from)?;
             let instrument = instruments.get(decision.bar.get().instrument.index());
             let Some(instrument) = instrument.filter(|instrument| is_wanted(instrument)) else {
                 continue;

@@ -5,7 +5,7 @@ use counterfoil_base::digest::Digest;
 use counterfoil_governance::attest::{DsseEnvelope, InTotoStatement as Attested, StatementSubject};
 use counterfoil_journal::signer::Signer;
 use counterfoil_trading::manifest::{ManifestError, digest};
-use counterfoil_trading::record::{Decision, Record};
+use counterfoil_trading::record::{DecisionRecord, RunRecord};
 use counterfoil_verify::describe::RecordDescriber;
 use serde_json::{Value, json};
 
@@ -91,9 +91,9 @@ fn described(
 ) -> Result<Value, ManifestError> {
     let instruments = found.manifest.setup()?.instruments;
     let describe = RecordDescriber::new(&instruments);
-    let decided = |side: &Option<(u64, Box<Decision>)>| {
+    let decided = |side: &Option<(u64, Box<DecisionRecord>)>| {
         side.as_ref().map(|(entry, decision)| {
-            let decision = describe.record(&Record::Decision((**decision).clone()));
+            let decision = describe.record(&RunRecord::Decision((**decision).clone()));
             json!({ "entry": entry, "decision": decision })
         })
     };

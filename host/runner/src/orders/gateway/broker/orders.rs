@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use counterfoil_connect::broker::order::{NewOrder, OrderName, OrderTerms, VenueFill, VenueStatus};
-use counterfoil_trading::costs::Liquidity;
-use counterfoil_trading::execution::{Code, Delivery, Fill, OrderEvent};
+use counterfoil_trading::costs::LiquiditySide;
+use counterfoil_trading::execution::{Delivery, Fill, OrderCode, OrderEvent};
 use counterfoil_trading::gateway::VenueOrderId;
 use counterfoil_trading::order::{ClientOrderId, Order, OrderStatus};
 use counterfoil_trading::time::UnixNanos;
@@ -121,7 +121,7 @@ impl BrokerOrder {
         }
     }
 
-    pub(super) fn event(&self, status: OrderStatus, code: Code) -> Delivery {
+    pub(super) fn event(&self, status: OrderStatus, code: OrderCode) -> Delivery {
         Delivery::Event(OrderEvent {
             instrument: self.order.instrument,
             client_order_id: self.order.client_order_id,
@@ -140,7 +140,7 @@ impl BrokerOrder {
         match status {
             VenueStatus::Working if !self.is_accepted => {
                 self.is_accepted = true;
-                out.push(self.event(OrderStatus::Accepted, Code::None));
+                out.push(self.event(OrderStatus::Accepted, OrderCode::None));
             }
             VenueStatus::Working
             | VenueStatus::Pending
@@ -170,7 +170,7 @@ impl BrokerOrder {
             clamped: false,
             fee: Money::ZERO,
             slippage: Money::ZERO,
-            liquidity: Liquidity::Taker,
+            liquidity: LiquiditySide::Taker,
             time: UnixNanos(0),
         })
     }
@@ -180,12 +180,12 @@ impl BrokerOrder {
         self.is_over = true;
         if let Some(status) = self.ended.take() {
             let code = match status {
-                OrderStatus::Rejected => Code::VenueRejected,
+                OrderStatus::Rejected => OrderCode::VenueRejected,
                 OrderStatus::Submitted
                 | OrderStatus::Accepted
                 | OrderStatus::Refused
                 | OrderStatus::Canceled
-                | OrderStatus::Expired => Code::None,
+                | OrderStatus::Expired => OrderCode::None,
             };
             out.push(self.event(status, code));
         }

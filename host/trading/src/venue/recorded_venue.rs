@@ -5,10 +5,10 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
+use super::recorded_broker::RecordedBroker;
 use super::simulated::SimulatedVenue;
-use super::told::Told;
 use super::{Venue, VenueError};
-use crate::execution::{Code, Delivery, OrderEvent};
+use crate::execution::{Delivery, OrderCode, OrderEvent};
 use crate::manifest::RunSetup;
 use crate::order::{ClientOrderId, Intent, OrderStatus};
 use crate::plan::Released;
@@ -17,7 +17,7 @@ use crate::slice::Slice;
 /// What a strategy is told of an intent that was not sent: of an order that it is rejected, of a
 /// cancel that the order is still accepted.
 #[must_use]
-pub fn not_sent(intent: &Intent) -> OrderEvent {
+pub fn not_sent_event(intent: &Intent) -> OrderEvent {
     let order = intent.order();
     OrderEvent {
         instrument: order.map(|order| order.instrument).unwrap_or_default(),
@@ -27,7 +27,7 @@ pub fn not_sent(intent: &Intent) -> OrderEvent {
         } else {
             OrderStatus::Accepted
         },
-        code: Code::NotSent,
+        code: OrderCode::NotSent,
         leaves_quantity: order.map(|order| order.quantity).unwrap_or_default(),
     }
 }
@@ -36,29 +36,29 @@ pub fn not_sent(intent: &Intent) -> OrderEvent {
 ///
 /// What is sent waits until the next slice tells: between the two a venue does nothing.
 #[derive(Debug)]
-pub struct Withheld {
-    inner: Inner,
+pub struct RecordedVenue {
+    inner: ReplayBackend,
     sent: Vec<Released>,
     kept_back: BTreeSet<(ClientOrderId, OrderStatus)>,
 }
 
 /// The venue behind the gateway.
 #[derive(Debug)]
-enum Inner {
+enum ReplayBackend {
     /// Decided again.
     Simulated(Box<SimulatedVenue>),
     /// Taken from the record.
-    Told(Told),
+    Told(RecordedBroker),
 }
 
-impl Withheld {
+impl RecordedVenue {
     /// A run's venue, which got everything so far.
     #[must_use]
     pub fn new(setup: &RunSetup) -> Self {
         let inner = if setup.broker.is_some() {
-            Inner::Told(Told::default())
+            ReplayBackend::Told(RecordedBroker::default())
         } else {
-            Inner::Simulated(Box::new(SimulatedVenue::new(setup)))
+            ReplayBackend::Simulated(Box::new(SimulatedVenue::new(setup)))
         };
         Self {
             inner,
@@ -69,13 +69,13 @@ impl Withheld {
 
     /// Takes from the deliveries of the next slice what was not sent since the last, and what a
     /// broker said.
-    pub fn expect(&mut self, deliveries: &[Delivery]) {
-        if let Inner::Told(told) = &mut self.inner {
-            told.expect(deliveries);
+    pub fn load_deliveries(&mut self, deliveries: &[Delivery]) {
+        if let ReplayBackend::Told(told) = &mut self.inner {
+            told.load_deliveries(deliveries);
         }
         for delivery in deliveries {
             if let Delivery::Event(event) = delivery
-                && event.code == Code::NotSent
+                && event.code == OrderCode::NotSent
             {
                 self.kept_back.insert((event.client_order_id, event.status));
             }
@@ -83,10 +83,10 @@ impl Withheld {
     }
 }
 
-impl Venue for Withheld {
+impl Venue for RecordedVenue {
     fn answers(&mut self, deliveries: &mut Vec<Delivery>) {
         for released in self.sent.drain(..) {
-            let event = not_sent(released.intent());
+            let event = not_sent_event(released.intent());
             if self
                 .kept_back
                 .remove(&(event.client_order_id, event.status))
@@ -94,15 +94,15 @@ impl Venue for Withheld {
                 deliveries.push(Delivery::Event(event));
             } else {
                 match &mut self.inner {
-                    Inner::Simulated(venue) => venue.receive(&released),
-                    Inner::Told(told) => told.receive(&released),
+                    ReplayBackend::Simulated(venue) => venue.receive(&released),
+                    ReplayBackend::Told(told) => told.receive(&released),
                 }
             }
         }
         self.kept_back.clear();
         match &mut self.inner {
-            Inner::Simulated(venue) => venue.answers(deliveries),
-            Inner::Told(told) => told.answers(deliveries),
+            ReplayBackend::Simulated(venue) => venue.answers(deliveries),
+            ReplayBackend::Told(told) => told.answers(deliveries),
         }
     }
 
@@ -112,8 +112,8 @@ impl Venue for Withheld {
         deliveries: &mut Vec<Delivery>,
     ) -> Result<(), VenueError> {
         match &mut self.inner {
-            Inner::Simulated(venue) => venue.executions(slice, deliveries),
-            Inner::Told(told) => told.executions(slice, deliveries),
+            ReplayBackend::Simulated(venue) => venue.executions(slice, deliveries),
+            ReplayBackend::Told(told) => told.executions(slice, deliveries),
         }
     }
 

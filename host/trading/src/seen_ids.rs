@@ -2,7 +2,7 @@
 
 use alloc::collections::BTreeMap;
 
-use crate::execution::Code;
+use crate::execution::OrderCode;
 use crate::order::ClientOrderId;
 
 /// The most ranges kept: 65,536 take about 2 MiB, so no strategy can fill the host's memory.
@@ -21,7 +21,7 @@ impl SeenIds {
     ///
     /// Returns the code that refuses its order: it was seen before, or there is no room to
     /// remember it.
-    pub(crate) fn insert(&mut self, id: ClientOrderId) -> Result<(), Code> {
+    pub(crate) fn insert(&mut self, id: ClientOrderId) -> Result<(), OrderCode> {
         let id = id.0;
         let below = self
             .ranges
@@ -29,14 +29,16 @@ impl SeenIds {
             .next_back()
             .map(|(first, last)| (*first, *last));
         if below.is_some_and(|(_, last)| id <= last) {
-            return Err(Code::DuplicateClientOrderId);
+            return Err(OrderCode::DuplicateClientOrderId);
         }
         let joins_below = below.filter(|(_, last)| last.checked_add(1) == Some(id));
         let above = id
             .checked_add(1)
             .and_then(|next| self.ranges.get(&next).map(|last| (next, *last)));
         match (joins_below, above) {
-            (None, None) if self.ranges.len() >= RANGES_MAX => return Err(Code::OrderIdGapsLimit),
+            (None, None) if self.ranges.len() >= RANGES_MAX => {
+                return Err(OrderCode::OrderIdGapsLimit);
+            }
             (None, None) => {
                 self.ranges.insert(id, id);
             }
@@ -80,13 +82,13 @@ mod tests {
         }
         assert_eq!(
             seen.insert(ClientOrderId(u64::MAX)),
-            Err(Code::OrderIdGapsLimit)
+            Err(OrderCode::OrderIdGapsLimit)
         );
         assert_eq!(seen.insert(ClientOrderId(1)), Ok(()));
         assert_eq!(seen.insert(ClientOrderId(u64::MAX)), Ok(()));
         assert_eq!(
             seen.insert(ClientOrderId(u64::MAX)),
-            Err(Code::DuplicateClientOrderId)
+            Err(OrderCode::DuplicateClientOrderId)
         );
     }
 }

@@ -7,7 +7,7 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
 use super::{Venue, VenueError};
-use crate::execution::{Code, Delivery, Fill, OrderEvent};
+use crate::execution::{Delivery, Fill, OrderCode, OrderEvent};
 use crate::order::{ClientOrderId, Order, OrderStatus, OrderType, Side};
 use crate::plan::Released;
 use crate::slice::Slice;
@@ -16,29 +16,29 @@ use crate::units::{Money, Price};
 
 /// The recorded broker.
 #[derive(Clone, Debug, Default)]
-pub struct Told {
+pub struct RecordedBroker {
     /// Every order that was sent and has not ended, and what is left of it.
     orders: BTreeMap<ClientOrderId, (Order, i64)>,
     /// What is told with the next slice.
     next: Vec<Delivery>,
 }
 
-impl Told {
+impl RecordedBroker {
     /// Whether a broker said this, and not the run itself.
     #[must_use]
-    pub fn says(delivery: &Delivery) -> bool {
+    pub fn is_from_broker(delivery: &Delivery) -> bool {
         match delivery {
             Delivery::Fill(_) => true,
             Delivery::Event(event) => {
-                event.status != OrderStatus::Refused && event.code != Code::NotSent
+                event.status != OrderStatus::Refused && event.code != OrderCode::NotSent
             }
             Delivery::Action(_) | Delivery::Borrow(_) => false,
         }
     }
 
     /// Takes what the broker said, of the deliveries of the next slice.
-    pub fn expect(&mut self, deliveries: &[Delivery]) {
-        let said = deliveries.iter().filter(|one| Self::says(one));
+    pub fn load_deliveries(&mut self, deliveries: &[Delivery]) {
+        let said = deliveries.iter().filter(|one| Self::is_from_broker(one));
         self.next.extend(said.cloned());
     }
 
@@ -50,7 +50,7 @@ impl Told {
     }
 
     /// Holds one delivery against its order.
-    fn hold(&mut self, delivery: &Delivery, time: UnixNanos) -> Result<(), String> {
+    fn check_delivery(&mut self, delivery: &Delivery, time: UnixNanos) -> Result<(), String> {
         let (id, leaves) = match delivery {
             Delivery::Fill(fill) => (fill.client_order_id, fill.leaves_quantity),
             Delivery::Event(event) => (event.client_order_id, event.leaves_quantity),
@@ -61,7 +61,7 @@ impl Told {
         };
         match delivery {
             Delivery::Fill(fill) => {
-                hold_fill(order, fill, time)?;
+                check_fill(order, fill, time)?;
                 let left = open.checked_sub(fill.quantity.0);
                 if left != Some(leaves.0) || leaves.0 < 0 {
                     return Err(
@@ -70,7 +70,7 @@ impl Told {
                 }
                 *open = leaves.0;
             }
-            Delivery::Event(event) => hold_event(order, event, *open)?,
+            Delivery::Event(event) => check_event(order, event, *open)?,
             Delivery::Action(_) | Delivery::Borrow(_) => {}
         }
         let is_final = matches!(delivery, Delivery::Event(event) if event.status.is_final());
@@ -81,7 +81,7 @@ impl Told {
     }
 }
 
-fn hold_fill(order: &Order, fill: &Fill, time: UnixNanos) -> Result<(), String> {
+fn check_fill(order: &Order, fill: &Fill, time: UnixNanos) -> Result<(), String> {
     let is_same = fill.instrument == order.instrument && fill.side == order.side;
     if !is_same || fill.time != time || fill.quantity.0 <= 0 {
         return Err("the fill is not of its order and slice".to_string());
@@ -93,7 +93,7 @@ fn hold_fill(order: &Order, fill: &Fill, time: UnixNanos) -> Result<(), String> 
     if !is_plain {
         return Err("a broker's fill has its price and no costs beside it".to_string());
     }
-    Ok(hold_price(order, fill.price)?)
+    Ok(check_fill_price(order, fill.price)?)
 }
 
 /// Whether an order can fill at a price: one above zero, and not beyond its limit.
@@ -102,7 +102,7 @@ fn hold_fill(order: &Order, fill: &Fill, time: UnixNanos) -> Result<(), String> 
 ///
 /// Returns why not. What a live run hears is held against this before it is recorded: a journal
 /// with what cannot be would hold for nobody.
-pub fn hold_price(order: &Order, price: Price) -> Result<(), &'static str> {
+pub fn check_fill_price(order: &Order, price: Price) -> Result<(), &'static str> {
     if price.0 <= 0 {
         return Err("the fill has no price");
     }
@@ -120,12 +120,12 @@ pub fn hold_price(order: &Order, price: Price) -> Result<(), &'static str> {
     }
 }
 
-fn hold_event(order: &Order, event: &OrderEvent, open: i64) -> Result<(), String> {
+fn check_event(order: &Order, event: &OrderEvent, open: i64) -> Result<(), String> {
     let is_known = match event.status {
         OrderStatus::Accepted | OrderStatus::Rejected => {
-            matches!(event.code, Code::None | Code::VenueRejected)
+            matches!(event.code, OrderCode::None | OrderCode::VenueRejected)
         }
-        OrderStatus::Canceled | OrderStatus::Expired => event.code == Code::None,
+        OrderStatus::Canceled | OrderStatus::Expired => event.code == OrderCode::None,
         OrderStatus::Submitted | OrderStatus::Refused => false,
     };
     if is_known && event.instrument == order.instrument && event.leaves_quantity.0 == open {
@@ -135,7 +135,7 @@ fn hold_event(order: &Order, event: &OrderEvent, open: i64) -> Result<(), String
     }
 }
 
-impl Venue for Told {
+impl Venue for RecordedBroker {
     fn answers(&mut self, _deliveries: &mut Vec<Delivery>) {}
 
     fn executions(
@@ -145,7 +145,7 @@ impl Venue for Told {
     ) -> Result<(), VenueError> {
         let time = slice.close_time().unwrap_or_default();
         for delivery in core::mem::take(&mut self.next) {
-            let held = self.hold(&delivery, time);
+            let held = self.check_delivery(&delivery, time);
             held.map_err(|reason| VenueError {
                 reason: alloc::format!("a broker cannot have said this: {reason}"),
             })?;
@@ -163,7 +163,7 @@ impl Venue for Told {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::costs::Liquidity;
+    use crate::costs::LiquiditySide;
     use crate::instrument::InstrumentId;
     use crate::order::TimeInForce;
     use crate::units::{Price, Quantity};
@@ -182,12 +182,12 @@ mod tests {
             clamped: false,
             fee: Money::ZERO,
             slippage: Money::ZERO,
-            liquidity: Liquidity::Taker,
+            liquidity: LiquiditySide::Taker,
             time: SLICE,
         }
     }
 
-    fn event(status: OrderStatus, code: Code, leaves: i64) -> Delivery {
+    fn event(status: OrderStatus, code: OrderCode, leaves: i64) -> Delivery {
         Delivery::Event(OrderEvent {
             instrument: InstrumentId(0),
             client_order_id: ClientOrderId(7),
@@ -200,7 +200,7 @@ mod tests {
     /// What is held against an order to buy 10 at 100 or better; the last delivery decides.
     #[track_caller]
     fn check(deliveries: &[Delivery], expect: &str) {
-        let mut told = Told::default();
+        let mut told = RecordedBroker::default();
         let order = Order {
             instrument: InstrumentId(0),
             client_order_id: ClientOrderId(7),
@@ -213,17 +213,17 @@ mod tests {
         let mut last = Ok(());
         for delivery in deliveries {
             assert_eq!(last, Ok(()), "only the last may be wrong");
-            last = told.hold(delivery, SLICE);
+            last = told.check_delivery(delivery, SLICE);
         }
         assert_eq!(last.err().unwrap_or_default(), expect);
     }
 
     #[test]
     fn a_brokers_words_follow_from_the_orders_before_them() {
-        let accepted = event(OrderStatus::Accepted, Code::None, 10);
+        let accepted = event(OrderStatus::Accepted, OrderCode::None, 10);
         let part = Delivery::Fill(fill(4, 6, 99));
         let rest = Delivery::Fill(fill(6, 0, 100));
-        let canceled = event(OrderStatus::Canceled, Code::None, 6);
+        let canceled = event(OrderStatus::Canceled, OrderCode::None, 6);
         check(&[accepted.clone(), part.clone(), rest.clone()], "");
         check(&[part.clone(), canceled.clone()], "");
         let gone = "the order was not sent before, or has ended";
@@ -258,14 +258,17 @@ mod tests {
             check(&[Delivery::Fill(one)], plain);
         }
         let odd = "the event is not one that a broker's order can have now";
-        check(&[event(OrderStatus::Canceled, Code::None, 9)], odd);
+        check(&[event(OrderStatus::Canceled, OrderCode::None, 9)], odd);
         check(
-            &[event(OrderStatus::Canceled, Code::NoBuyingPower, 10)],
+            &[event(OrderStatus::Canceled, OrderCode::NoBuyingPower, 10)],
             odd,
         );
-        check(&[event(OrderStatus::Submitted, Code::None, 10)], odd);
+        check(&[event(OrderStatus::Submitted, OrderCode::None, 10)], odd);
         check(
-            &[event(OrderStatus::Rejected, Code::VenueRejected, 10), part],
+            &[
+                event(OrderStatus::Rejected, OrderCode::VenueRejected, 10),
+                part,
+            ],
             gone,
         );
     }

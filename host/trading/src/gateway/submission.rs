@@ -1,11 +1,11 @@
 //! The states of one order at the gateway. Every transition and every next step is a pure
 //! function: the runner's gateway does what they say, and a test walks through all they allow.
 
-use super::Refusal;
+use super::TokenRefusal;
 
 /// Where an order stands.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Phase {
+pub enum SubmissionPhase {
     /// A durable decision approved it. Nothing of it is in the order log.
     Decided,
     /// A token for it is out, in this process only.
@@ -19,12 +19,12 @@ pub enum Phase {
     /// The venue does not have it and will not get it from what was sent.
     Absent,
     /// Nothing more happens to it at the gateway.
-    Ended(End),
+    Ended(SubmissionEnd),
 }
 
 /// How it ended.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum End {
+pub enum SubmissionEnd {
     /// The venue has it.
     Acknowledged,
     /// The venue did not take it.
@@ -33,7 +33,7 @@ pub enum End {
     NotSent,
 }
 
-impl End {
+impl SubmissionEnd {
     /// Every end, in the sequence of its number in the order log: append only.
     pub const ALL: [Self; 3] = [Self::Acknowledged, Self::Rejected, Self::NotSent];
 
@@ -50,7 +50,7 @@ impl End {
 
 /// What a venue said to something that was sent.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Answer {
+pub enum VenueAnswer {
     /// It has it. That it had it before says the same.
     Known,
     /// It does not take it.
@@ -61,7 +61,7 @@ pub enum Answer {
 
 /// What a venue says when it is asked for an order.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Lookup {
+pub enum LookupAnswer {
     /// It has it.
     Found,
     /// It had it and did not take it.
@@ -74,7 +74,7 @@ pub enum Lookup {
 
 /// What happens to an order.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Event {
+pub enum SubmissionEvent {
     /// A token is issued for it.
     Issue,
     /// Its token is spent, and that is durable.
@@ -82,25 +82,25 @@ pub enum Event {
     /// It is handed to the venue.
     Send,
     /// The venue answered this attempt.
-    Answer(u32, Answer),
+    Answer(u32, VenueAnswer),
     /// The venue was asked for it.
-    Lookup(Lookup),
+    Lookup(LookupAnswer),
     /// What its token was bound to holds no more.
     Withhold,
 }
 
 /// What is durable about an order in the order log.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Mark {
+pub enum DurableMark {
     /// A token was spent.
     Spent,
     /// It ended.
-    Ended(End),
+    Ended(SubmissionEnd),
 }
 
 /// What is to be done next about an order.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Step {
+pub enum SubmissionStep {
     /// Check what a token binds; issue one, or withhold the order.
     Authorize,
     /// Check the token again, and make durable that it is spent.
@@ -117,19 +117,19 @@ pub enum Step {
 
 /// One order at the gateway.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct Life {
+pub struct SubmissionState {
     /// Where it stands.
-    pub phase: Phase,
+    pub phase: SubmissionPhase,
     /// Tokens spent for it so far: the number of its last attempt, from 1.
     pub attempt: u32,
 }
 
-impl Life {
+impl SubmissionState {
     /// An order that a durable decision approved just now.
     #[must_use]
     pub const fn decided() -> Self {
         Self {
-            phase: Phase::Decided,
+            phase: SubmissionPhase::Decided,
             attempt: 0,
         }
     }
@@ -141,60 +141,74 @@ impl Life {
     ///
     /// # Errors
     ///
-    /// Returns the [`Refusal`] that keeps the event from happening; the order stays as it is.
-    pub const fn after(self, event: Event) -> Result<Self, Refusal> {
+    /// Returns the [`TokenRefusal`] that keeps the event from happening; the order stays as it is.
+    pub const fn apply(self, event: SubmissionEvent) -> Result<Self, TokenRefusal> {
         let Self { phase, attempt } = self;
         let phase = match (phase, event) {
-            (Phase::Decided | Phase::Absent, Event::Issue) => Phase::Issued,
-            (Phase::Issued, Event::Spend) => {
+            (SubmissionPhase::Decided | SubmissionPhase::Absent, SubmissionEvent::Issue) => {
+                SubmissionPhase::Issued
+            }
+            (SubmissionPhase::Issued, SubmissionEvent::Spend) => {
                 return Ok(Self {
-                    phase: Phase::Spent,
+                    phase: SubmissionPhase::Spent,
                     attempt: attempt.saturating_add(1),
                 });
             }
             // A token that this process did not issue.
-            (Phase::Decided | Phase::Absent, Event::Spend) => return Err(Refusal::Foreign),
-            (Phase::Spent, Event::Send) => Phase::Sent,
-            (Phase::Decided | Phase::Issued | Phase::Absent, Event::Send) => {
-                return Err(Refusal::NotSpent);
+            (SubmissionPhase::Decided | SubmissionPhase::Absent, SubmissionEvent::Spend) => {
+                return Err(TokenRefusal::Foreign);
             }
-            (Phase::Unknown, Event::Send) | (Phase::Sent | Phase::Unknown, Event::Withhold) => {
-                return Err(Refusal::NotResolved);
+            (SubmissionPhase::Spent, SubmissionEvent::Send) => SubmissionPhase::Sent,
+            (
+                SubmissionPhase::Decided | SubmissionPhase::Issued | SubmissionPhase::Absent,
+                SubmissionEvent::Send,
+            ) => {
+                return Err(TokenRefusal::NotSpent);
             }
-            (_, Event::Issue | Event::Spend | Event::Send) | (Phase::Ended(_), Event::Withhold) => {
-                return Err(Refusal::Spent);
+            (SubmissionPhase::Unknown, SubmissionEvent::Send)
+            | (SubmissionPhase::Sent | SubmissionPhase::Unknown, SubmissionEvent::Withhold) => {
+                return Err(TokenRefusal::NotResolved);
             }
-            (Phase::Decided | Phase::Issued | Phase::Spent | Phase::Absent, Event::Withhold) => {
-                Phase::Ended(End::NotSent)
+            (_, SubmissionEvent::Issue | SubmissionEvent::Spend | SubmissionEvent::Send)
+            | (SubmissionPhase::Ended(_), SubmissionEvent::Withhold) => {
+                return Err(TokenRefusal::Spent);
             }
-            (Phase::Sent | Phase::Unknown, Event::Answer(to, answer)) if to == attempt => {
-                match answer {
-                    Answer::Known => Phase::Ended(End::Acknowledged),
-                    Answer::Refused => Phase::Ended(End::Rejected),
-                    Answer::Unknown => Phase::Unknown,
-                }
-            }
-            (Phase::Unknown, Event::Lookup(said)) => match said {
-                Lookup::Found => Phase::Ended(End::Acknowledged),
-                Lookup::Refused => Phase::Ended(End::Rejected),
-                Lookup::NotFound => Phase::Absent,
-                Lookup::Unknown => Phase::Unknown,
+            (
+                SubmissionPhase::Decided
+                | SubmissionPhase::Issued
+                | SubmissionPhase::Spent
+                | SubmissionPhase::Absent,
+                SubmissionEvent::Withhold,
+            ) => SubmissionPhase::Ended(SubmissionEnd::NotSent),
+            (
+                SubmissionPhase::Sent | SubmissionPhase::Unknown,
+                SubmissionEvent::Answer(to, answer),
+            ) if to == attempt => match answer {
+                VenueAnswer::Known => SubmissionPhase::Ended(SubmissionEnd::Acknowledged),
+                VenueAnswer::Refused => SubmissionPhase::Ended(SubmissionEnd::Rejected),
+                VenueAnswer::Unknown => SubmissionPhase::Unknown,
             },
-            (same, Event::Answer(..) | Event::Lookup(_)) => same,
+            (SubmissionPhase::Unknown, SubmissionEvent::Lookup(said)) => match said {
+                LookupAnswer::Found => SubmissionPhase::Ended(SubmissionEnd::Acknowledged),
+                LookupAnswer::Refused => SubmissionPhase::Ended(SubmissionEnd::Rejected),
+                LookupAnswer::NotFound => SubmissionPhase::Absent,
+                LookupAnswer::Unknown => SubmissionPhase::Unknown,
+            },
+            (same, SubmissionEvent::Answer(..) | SubmissionEvent::Lookup(_)) => same,
         };
         Ok(Self { phase, attempt })
     }
 
     /// What is to be done next.
     #[must_use]
-    pub const fn step(self) -> Step {
+    pub const fn next_step(self) -> SubmissionStep {
         match self.phase {
-            Phase::Decided | Phase::Absent => Step::Authorize,
-            Phase::Issued => Step::Spend,
-            Phase::Spent => Step::Send,
-            Phase::Sent => Step::Await,
-            Phase::Unknown => Step::Lookup,
-            Phase::Ended(_) => Step::Done,
+            SubmissionPhase::Decided | SubmissionPhase::Absent => SubmissionStep::Authorize,
+            SubmissionPhase::Issued => SubmissionStep::Spend,
+            SubmissionPhase::Spent => SubmissionStep::Send,
+            SubmissionPhase::Sent => SubmissionStep::Await,
+            SubmissionPhase::Unknown => SubmissionStep::Lookup,
+            SubmissionPhase::Ended(_) => SubmissionStep::Done,
         }
     }
 }
@@ -203,15 +217,15 @@ impl Life {
 ///
 /// A spent token without an end may have been sent: nobody knows.
 #[must_use]
-pub fn recovered(marks: impl IntoIterator<Item = Mark>) -> Life {
-    let mut life = Life::decided();
+pub fn recover_state(marks: impl IntoIterator<Item = DurableMark>) -> SubmissionState {
+    let mut life = SubmissionState::decided();
     for mark in marks {
         match mark {
-            Mark::Spent => {
-                life.phase = Phase::Unknown;
+            DurableMark::Spent => {
+                life.phase = SubmissionPhase::Unknown;
                 life.attempt = life.attempt.saturating_add(1);
             }
-            Mark::Ended(end) => life.phase = Phase::Ended(end),
+            DurableMark::Ended(end) => life.phase = SubmissionPhase::Ended(end),
         }
     }
     life

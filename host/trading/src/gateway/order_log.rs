@@ -3,8 +3,8 @@
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
-use super::{Difference, End, Reconciled, Refusal};
-use crate::cbor::{self, CborError, Reader};
+use super::{Reconciliation, SubmissionEnd, TokenRefusal, VenueDifference};
+use crate::cbor::{self, CborError, CborReader};
 use crate::time::UnixNanos;
 
 /// The version of the form.
@@ -14,15 +14,15 @@ const KEPT_BYTES_MAX: usize = 1_024;
 
 /// How an order ended, and who said so.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Outcome {
+pub struct EndedSubmission {
     /// The number of the plan.
     pub sequence: u64,
     /// Tokens spent for it.
     pub attempt: u32,
     /// How.
-    pub end: End,
+    pub end: SubmissionEnd,
     /// For one that was not sent, why.
-    pub refusal: Option<Refusal>,
+    pub refusal: Option<TokenRefusal>,
     /// What the venue said, or nothing.
     pub detail: String,
     /// When.
@@ -31,7 +31,7 @@ pub struct Outcome {
 
 /// One record of an order log.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum LogRecord {
+pub enum OrderLogRecord {
     /// The first: whose orders these are.
     Open {
         /// The run id.
@@ -54,7 +54,7 @@ pub enum LogRecord {
     },
     /// A token is spent: what follows may be at the venue.
     Spent {
-        /// The token, an [`Authorization`](super::Authorization) in its one form.
+        /// The token, an [`OrderAuthorization`](super::OrderAuthorization) in its one form.
         token: Vec<u8>,
         /// The signed note over its digest.
         signature: String,
@@ -64,7 +64,7 @@ pub enum LogRecord {
         time: UnixNanos,
     },
     /// An order ended.
-    Ended(Outcome),
+    Ended(EndedSubmission),
     /// It is not known what became of what was sent.
     Unknown {
         /// The number of the plan.
@@ -79,20 +79,20 @@ pub enum LogRecord {
     /// A token was refused.
     Refused {
         /// Why.
-        refusal: Refusal,
+        refusal: TokenRefusal,
         /// The first bytes of what was presented.
         token: Vec<u8>,
         /// When.
         time: UnixNanos,
     },
     /// The venue's books were looked at.
-    Reconciled(Reconciled),
+    Reconciled(Reconciliation),
     /// They are not the run's.
-    Difference(Difference),
+    Difference(VenueDifference),
     /// What the kernel says of the clock that all these times are from.
     Clock {
         /// Its word, or none if it does not say.
-        word: Option<ClockWord>,
+        word: Option<ClockReport>,
         /// When it was asked.
         time: UnixNanos,
     },
@@ -100,7 +100,7 @@ pub enum LogRecord {
 
 /// What a kernel says of its own clock.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct ClockWord {
+pub struct ClockReport {
     /// Whether something keeps it in step with other clocks.
     pub is_synchronized: bool,
     /// The most by which it may be off, in nanoseconds.
@@ -109,7 +109,7 @@ pub struct ClockWord {
     pub offset_estimate_nanos: i64,
 }
 
-impl LogRecord {
+impl OrderLogRecord {
     /// Appends the record. Texts and bytes from outside are cut to what is kept.
     pub fn encode(&self, out: &mut Vec<u8>) {
         match self {
@@ -164,7 +164,7 @@ impl LogRecord {
                 time,
             } => {
                 head(out, 4, 5);
-                cbor::put_u64(out, number(&Refusal::ALL, refusal));
+                cbor::put_u64(out, number(&TokenRefusal::ALL, refusal));
                 cbor::put_bytes(out, token.get(..KEPT_BYTES_MAX).unwrap_or(token));
                 cbor::put_i64(out, time.0);
             }
@@ -178,9 +178,9 @@ impl LogRecord {
     ///
     /// # Errors
     ///
-    /// Returns [`CborError`] if the bytes are not what [`LogRecord::encode`] writes.
+    /// Returns [`CborError`] if the bytes are not what [`OrderLogRecord::encode`] writes.
     pub fn decode(body: &[u8]) -> Result<Self, CborError> {
-        let mut reader = Reader::new(body);
+        let mut reader = CborReader::new(body);
         let items = reader.array()?;
         let kind = reader.u64()?;
         let record = match (kind, items) {
@@ -190,7 +190,7 @@ impl LogRecord {
                 time: UnixNanos(reader.i64()?),
             },
             (2, 5) => Self::Spent {
-                token: reader.bytes_string()?.to_vec(),
+                token: reader.byte_string()?.to_vec(),
                 signature: reader.text()?,
                 venue_order: reader.text()?,
                 time: UnixNanos(reader.i64()?),
@@ -203,18 +203,18 @@ impl LogRecord {
                 time: UnixNanos(reader.i64()?),
             },
             (5, 4) => Self::Refused {
-                refusal: pick(&Refusal::ALL, reader.u64()?)?,
-                token: reader.bytes_string()?.to_vec(),
+                refusal: pick(&TokenRefusal::ALL, reader.u64()?)?,
+                token: reader.byte_string()?.to_vec(),
                 time: UnixNanos(reader.i64()?),
             },
-            (6, 6) => Self::Reconciled(Reconciled::decode(&mut reader)?),
-            (7, 7) => Self::Difference(Difference::decode(&mut reader)?),
+            (6, 6) => Self::Reconciled(Reconciliation::decode(&mut reader)?),
+            (7, 7) => Self::Difference(VenueDifference::decode(&mut reader)?),
             (8, 2) => Self::Clock {
                 word: None,
                 time: UnixNanos(reader.i64()?),
             },
             (8, 5) => Self::Clock {
-                word: Some(ClockWord {
+                word: Some(ClockReport {
                     is_synchronized: pick(&[false, true], reader.u64()?)?,
                     offset_max_nanos: reader.i64()?,
                     offset_estimate_nanos: reader.i64()?,
@@ -233,14 +233,14 @@ impl LogRecord {
     }
 }
 
-fn read_open(reader: &mut Reader<'_>) -> Result<LogRecord, CborError> {
+fn read_open(reader: &mut CborReader<'_>) -> Result<OrderLogRecord, CborError> {
     if reader.u64()? != FORMAT {
         return Err(CborError {
             offset: 2,
             expected: "an order log of format 1",
         });
     }
-    Ok(LogRecord::Open {
+    Ok(OrderLogRecord::Open {
         run: reader.digest()?,
         execution: reader.u64()?,
         account: reader.text()?,
@@ -249,20 +249,20 @@ fn read_open(reader: &mut Reader<'_>) -> Result<LogRecord, CborError> {
     })
 }
 
-fn put_outcome(out: &mut Vec<u8>, one: &Outcome) {
+fn put_outcome(out: &mut Vec<u8>, one: &EndedSubmission) {
     head(out, 7, 3);
     cbor::put_u64(out, one.sequence);
     cbor::put_u64(out, u64::from(one.attempt));
-    cbor::put_u64(out, number(&End::ALL, &one.end));
+    cbor::put_u64(out, number(&SubmissionEnd::ALL, &one.end));
     match one.refusal {
         None => cbor::put_null(out),
-        Some(refusal) => cbor::put_u64(out, number(&Refusal::ALL, &refusal)),
+        Some(refusal) => cbor::put_u64(out, number(&TokenRefusal::ALL, &refusal)),
     }
     cbor::put_text(out, &kept(&one.detail));
     cbor::put_i64(out, one.time.0);
 }
 
-fn put_clock(out: &mut Vec<u8>, word: Option<ClockWord>, time: UnixNanos) {
+fn put_clock(out: &mut Vec<u8>, word: Option<ClockReport>, time: UnixNanos) {
     head(out, if word.is_some() { 5 } else { 2 }, 8);
     if let Some(word) = word {
         cbor::put_u64(out, u64::from(word.is_synchronized));
@@ -272,15 +272,15 @@ fn put_clock(out: &mut Vec<u8>, word: Option<ClockWord>, time: UnixNanos) {
     cbor::put_i64(out, time.0);
 }
 
-fn read_outcome(reader: &mut Reader<'_>) -> Result<Outcome, CborError> {
-    Ok(Outcome {
+fn read_outcome(reader: &mut CborReader<'_>) -> Result<EndedSubmission, CborError> {
+    Ok(EndedSubmission {
         sequence: reader.u64()?,
         attempt: reader.u32()?,
-        end: pick(&End::ALL, reader.u64()?)?,
+        end: pick(&SubmissionEnd::ALL, reader.u64()?)?,
         refusal: if reader.null() {
             None
         } else {
-            Some(pick(&Refusal::ALL, reader.u64()?)?)
+            Some(pick(&TokenRefusal::ALL, reader.u64()?)?)
         },
         detail: reader.text()?,
         time: UnixNanos(reader.i64()?),

@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::KIND_REFUSED;
-use crate::cbor::{self, CborError, Reader};
+use crate::cbor::{self, CborError, CborReader};
 
 /// The most bytes of an input that are kept: a bar takes a few hundred.
 const INPUT_BYTES_MAX: usize = 4_096;
@@ -37,11 +37,11 @@ impl RefusedInput {
     ///
     /// Returns [`CborError`] if the bytes are not what [`RefusedInput::encode`] writes.
     pub fn decode(body: &[u8]) -> Result<Self, CborError> {
-        let mut reader = Reader::new(body);
+        let mut reader = CborReader::new(body);
         reader.array_of(3, "a refused input of 3 items")?;
         reader.u64()?;
         let reason = reader.text()?;
-        let input = reader.bytes_string()?.to_vec();
+        let input = reader.byte_string()?.to_vec();
         if input.len() > INPUT_BYTES_MAX {
             return Err(CborError {
                 offset: 2,

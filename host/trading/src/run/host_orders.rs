@@ -3,13 +3,13 @@
 
 use alloc::vec::Vec;
 
-use super::{Ports, Run, RunError};
+use super::{Run, RunError, RunPorts};
 use crate::account::{AccountError, AccountKind};
 use crate::instrument::InstrumentId;
 use crate::journal::Journal;
 use crate::order::{ClientOrderId, Intent, Order, OrderType, Side, TimeInForce};
-use crate::record::{CloseReason, FaultAction, MarginCall, PlanNote, Stop, StopRecord};
-use crate::risk::{Approved, MarginPolicy, RiskGate};
+use crate::record::{CloseReason, FaultAction, MarginCallRecord, PlanNote, RunStop, StopRecord};
+use crate::risk::{Approved, MarginCallPolicy, RiskGate};
 use crate::time::UnixNanos;
 use crate::units::{BasisPoints, Money, Quantity};
 use crate::venue::Venue;
@@ -27,7 +27,7 @@ impl Run {
     pub(super) fn check_margin<S, V, J, C>(
         &mut self,
         time: UnixNanos,
-        ports: &mut Ports<'_, S, V, J, C>,
+        ports: &mut RunPorts<'_, S, V, J, C>,
     ) -> Result<(), RunError<J::Error>>
     where
         V: Venue,
@@ -41,7 +41,7 @@ impl Run {
             instrument: InstrumentId(0),
         })?;
         self.margin_call = self.account.equity() < requirement;
-        if !self.margin_call || self.maintenance.policy == MarginPolicy::Reduce {
+        if !self.margin_call || self.maintenance.policy == MarginCallPolicy::Reduce {
             return Ok(());
         }
         // What the host sent before is still under way: it is neither taken back nor sent again.
@@ -58,7 +58,7 @@ impl Run {
             if some.is_none() && more.is_none() {
                 return Ok(());
             }
-            let call = MarginCall {
+            let call = MarginCallRecord {
                 time,
                 equity: self.account.equity(),
                 requirement,
@@ -78,8 +78,8 @@ impl Run {
     /// Returns [`RunError`] if the run has ended, or the journal or the venue cannot go on.
     pub fn halt<S, V, J, C>(
         &mut self,
-        stop: Stop,
-        ports: &mut Ports<'_, S, V, J, C>,
+        stop: RunStop,
+        ports: &mut RunPorts<'_, S, V, J, C>,
     ) -> Result<(), RunError<J::Error>>
     where
         V: Venue,
@@ -130,8 +130,8 @@ impl Run {
     /// Authorizes, records and releases one part of a margin call.
     fn call_margin<S, V, J, C>(
         &mut self,
-        mut call: MarginCall,
-        ports: &mut Ports<'_, S, V, J, C>,
+        mut call: MarginCallRecord,
+        ports: &mut RunPorts<'_, S, V, J, C>,
     ) -> Result<(), RunError<J::Error>>
     where
         V: Venue,
@@ -156,7 +156,7 @@ impl Run {
             return Some(Money::ZERO);
         }
         let gross = self.account.gross_exposure()?;
-        self.maintenance.rate.of(gross.0).map(Money)
+        self.maintenance.rate.share_of(gross.0).map(Money)
     }
 
     /// The working orders that are asked for.
