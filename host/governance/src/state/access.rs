@@ -94,7 +94,7 @@ impl LedgerState {
     pub fn principal(&self, id: &Id) -> Result<&super::PrincipalRecord, Denial> {
         self.principals.get(id).ok_or_else(|| {
             let why = format!("{id} is not a principal of this ledger");
-            let hint = "an administrator adds principals: counterfoil principal add";
+            let hint = "an administrator adds principals: counterfoil people add";
             Denial::new(Rule::PrincipalUnknown, why, hint)
         })
     }

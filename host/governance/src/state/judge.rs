@@ -58,7 +58,7 @@ fn judge_act(state: &LedgerState, doing: ActContext<'_>, act: &Act) -> Judgment 
         Act::Genesis { .. } => Err(Denial::new(
             Rule::GenesisRepeated,
             "the ledger has its first record",
-            "an administrator adds principals: counterfoil principal add",
+            "an administrator adds principals: counterfoil people add",
         )),
         Act::PrincipalAdd { id, roles, key, .. } => people::add(state, id, roles, key),
         Act::RolesSet { id, roles } => people::roles_set(state, doing, id, roles),
