@@ -123,7 +123,7 @@ impl Case {
                 gross_exposure_max: wide,
                 price_collar: bps(9_000),
                 drawdown_max: bps(9_000),
-                daily: LiveRiskLimits::default(),
+                live: LiveRiskLimits::default(),
             },
             on_fault: FaultAction::Leave,
             seed: 0,

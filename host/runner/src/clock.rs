@@ -29,7 +29,7 @@ impl RunClock for WallClock {
         Some((self.received, now()))
     }
 
-    fn receive(&mut self) {
+    fn note_receipt(&mut self) {
         self.received = now();
     }
 }

@@ -178,7 +178,8 @@ impl SplitRatio {
         mark: Option<Price>,
     ) -> Option<SplitPosition> {
         let (new, old) = self.parts();
-        // In shares of which `old` make a new one.
+        // Counted in shares of which `old` make a new one, so that the division by `old` comes last and only
+        // once: what does not fill a lot is paid out, and must not vanish in a rounding.
         let whole = i128::from(held.0).checked_mul(new)?;
         let lot = i128::from(instrument.lot_size()).checked_mul(old)?;
         let left = whole.checked_rem(lot)?;
@@ -199,7 +200,8 @@ impl SplitRatio {
     pub fn order(
         self,
         instrument: &Instrument,
-        (order_type, side): (OrderType, Side),
+        order_type: OrderType,
+        side: Side,
         leaves: Quantity,
     ) -> Option<(OrderType, Quantity)> {
         let (new, old) = self.parts();
@@ -209,6 +211,8 @@ impl SplitRatio {
             let step = new.checked_mul(tick)?;
             let down = numerator.checked_div_euclid(step)?;
             let exact = numerator.checked_rem_euclid(step)? == 0;
+            // Against the trader: a price that a split rounds must not make an order fill better than the
+            // strategy asked for.
             let steps = match side {
                 Side::Buy if !exact => down.checked_add(1)?,
                 Side::Buy | Side::Sell => down,

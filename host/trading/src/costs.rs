@@ -85,12 +85,13 @@ impl FeeTally {
     /// The part on the notional and the part for each unit are rounded half to even, each once a
     /// fill; `None` when an amount does not fit.
     #[must_use]
-    pub fn next(
+    pub fn charge(
         self,
         fees: &FeeSchedule,
         liquidity: LiquiditySide,
         instrument: &Instrument,
-        (notional, quantity): (Money, Quantity),
+        notional: Money,
+        quantity: Quantity,
     ) -> Option<(Money, Self)> {
         let rate = match liquidity {
             LiquiditySide::Maker => fees.maker,
@@ -101,6 +102,8 @@ impl FeeTally {
             .unwrap_or(fees.fixed)
             .plus(Money(rate.share_of(notional.0)?))?
             .plus(instrument.per_unit(fees.per_unit, quantity)?)?;
+        // Minimum and maximum hold for the whole order, so each fill is charged the difference to what was
+        // charged before: the sum does not depend on how the order was cut into fills.
         let owed = parts.max(fees.min);
         let owed = fees.max.map_or(owed, |max| owed.min(max));
         let after = Self {
@@ -118,7 +121,9 @@ impl FeeTally {
 /// point, the price half to even to the tick.
 #[must_use]
 pub fn price_after_slippage(
-    (reference, side, quantity): (Price, Side, Quantity),
+    reference: Price,
+    side: Side,
+    quantity: Quantity,
     slippage: &SlippageModel,
     instrument: &Instrument,
     bar: &RawBar,
@@ -167,7 +172,8 @@ fn share_rate(
 /// positive; `None` when it does not fit.
 #[must_use]
 pub fn slippage_cost(
-    (reference, price): (Price, Price),
+    reference: Price,
+    price: Price,
     side: Side,
     quantity: Quantity,
     instrument: &Instrument,
@@ -209,8 +215,15 @@ mod tests {
             ..RawBar::default()
         };
         let (side, quantity) = order;
-        let asked = (Price(10_000), side, Quantity(quantity));
-        let got = price_after_slippage(asked, &slippage, &instrument(5), &bar).unwrap();
+        let got = price_after_slippage(
+            Price(10_000),
+            side,
+            Quantity(quantity),
+            &slippage,
+            &instrument(5),
+            &bar,
+        )
+        .unwrap();
         assert_eq!(got, (Price(expect.0), expect.1), "{settings} {side:?}");
     }
 
@@ -250,9 +263,14 @@ mod tests {
         let mut tally = FeeTally::default();
         let mut got = Vec::new();
         for (notional, quantity, liquidity) in fills {
-            let amounts = (money(notional), Quantity(*quantity));
             let (fee, after) = tally
-                .next(&fees, *liquidity, &instrument(1), amounts)
+                .charge(
+                    &fees,
+                    *liquidity,
+                    &instrument(1),
+                    money(notional),
+                    Quantity(*quantity),
+                )
                 .unwrap();
             tally = after;
             let text = format!("{fee}");

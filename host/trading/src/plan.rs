@@ -98,7 +98,8 @@ impl Plan {
         reason = "a token is spent by value: that is what makes it single-use"
     )]
     pub fn authorize(self, token: Token) -> Result<Authorized, TokenError> {
-        // Taken apart, so that the token is gone whatever the answer is.
+        // Taken apart, so that the token is spent whatever the answer is: a token that did not fit could
+        // otherwise be tried on every plan until one fits.
         let Token { sequence, plan } = token;
         if plan != self.digest {
             return Err(TokenError { sequence });

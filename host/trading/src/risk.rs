@@ -1,7 +1,7 @@
 //! The risk gate: turns an intent into an [`Approved`] action, or refuses it by a stable code.
 //!
 //! It must never know a venue. It decides from the account as of this bar and the limits of the
-//! manifest alone, and whatever cannot be computed is refused.
+//! manifest alone, and refuses an intent whose numbers overflow.
 
 use alloc::collections::BTreeMap;
 
@@ -12,17 +12,17 @@ use crate::order::{ClientOrderId, Intent, Order, OrderType, Side};
 use crate::strategy::WorkingOrder;
 use crate::units::{BasisPoints, Money, Price, Quantity};
 
-/// The limits of one run. There is no default: a run without risk limits does not start.
+/// The risk limits of one run. There is no default: a run without risk limits does not start.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct RiskLimits {
-    /// Orders let through on one bar.
+    /// Orders approved on one bar.
     pub orders_per_bar_max: u32,
     /// Orders working at once.
     pub working_orders_max: u32,
-    /// Value of one order at the last close, or at its limit where that is higher. It does not hold
-    /// for an order that only reduces a position.
+    /// Notional of one order at the last close, or at its limit where that is higher. An order that
+    /// only reduces a position is exempt.
     pub order_notional_max: Money,
-    /// Value of one position after the order.
+    /// Absolute value of one position after the order.
     pub position_notional_max: Money,
     /// Sum of the absolute values of all positions after the order.
     pub gross_exposure_max: Money,
@@ -30,14 +30,14 @@ pub struct RiskLimits {
     pub price_collar: BasisPoints,
     /// Fall of equity from its peak, after which only reducing orders pass.
     pub drawdown_max: BasisPoints,
-    /// What a live run needs beside these; a backtest may leave it out.
-    pub daily: LiveRiskLimits,
+    /// Limits that a live run must set and a backtest may leave out.
+    pub live: LiveRiskLimits,
 }
 
-/// Limits that a backtest may do without. `None`: not asked.
+/// Limits that a live run must set and a backtest may leave out; `None` turns a limit off.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct LiveRiskLimits {
-    /// Orders let through on one UTC day.
+    /// Orders approved on one UTC day.
     pub orders_per_day_max: Option<u32>,
     /// Absolute value of the sum of all signed position values after the order.
     pub net_exposure_max: Option<Money>,
@@ -46,70 +46,69 @@ pub struct LiveRiskLimits {
     pub daily_loss_max: Option<Money>,
     /// Nanoseconds from a bar's close to its decision, after which only reducing orders pass.
     pub bar_age_max: Option<i64>,
-    /// Nanoseconds by which the machine's clock may be off. The runner holds it, not the gate.
+    /// Nanoseconds by which the machine's clock may be off. The runner enforces it, not the gate.
     pub clock_offset_max: Option<i64>,
 }
 
-/// What a margin account may hold: gross exposure up to this many hundredths of its equity.
+/// The most gross exposure of a margin account, in hundredths of its equity: 200 is twice the equity.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Leverage(pub u32);
 
-/// What a margin account must keep.
+/// The maintenance margin of a margin account.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct MaintenanceMargin {
     /// The least equity, as a share of gross exposure.
     pub rate: BasisPoints,
-    /// What happens below it.
+    /// What the host does while equity is below it.
     pub policy: MarginCallPolicy,
 }
 
-/// What happens while equity is below the maintenance margin.
+/// What the host does while equity is below the maintenance margin.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum MarginCallPolicy {
-    /// Only orders that reduce a position pass.
+    /// Lets only orders pass that reduce a position.
     Reduce,
-    /// The same, and the host takes all orders back and flattens every position.
+    /// The same, and cancels all orders and flattens every position.
     Liquidate,
 }
 
-/// What was let through, and can only be made here.
+/// An intent that the gate approved. Only the gate can make one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Approved {
     intent: Intent,
 }
 
 impl Approved {
-    /// What was let through.
+    /// The approved intent.
     #[must_use]
     pub fn intent(&self) -> &Intent {
         &self.intent
     }
 }
 
-/// What the gate looks at.
+/// Everything that the gate decides from, beside the intent and the limits.
 #[derive(Clone, Copy, Debug)]
 pub struct RiskContext<'a> {
-    /// The run's instruments.
     pub instruments: &'a [Instrument],
     /// The account as of this bar.
     pub account: &'a Account,
     /// Orders that can still fill.
     pub working: &'a [WorkingOrder],
-    /// Orders let through on this bar already.
+    /// Orders approved on this bar before this one.
     pub approved_on_bar: u32,
-    /// Whether the instrument's warm-up is not over.
+    /// Whether the instrument is still in its warm-up.
     pub warming_up: bool,
     /// Whether equity is below the maintenance margin.
     pub margin_call: bool,
-    /// Orders let through on this UTC day already.
+    /// Orders approved on this UTC day before this one.
     pub approved_on_day: u32,
     /// Equity at the last mark of the UTC day before.
     pub day_equity: Money,
-    /// Nanoseconds from the bar's close to its decision; `None` where no clock tells.
+    /// Nanoseconds from the bar's close to its decision; `None` in a backtest, which has no clock.
     pub bar_age: Option<i64>,
 }
 
-/// The gate of one run.
+/// The risk gate of one run: its limits, and the reviews that apply them.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct RiskGate {
     limits: RiskLimits,
@@ -123,60 +122,52 @@ impl RiskGate {
         Self { limits, leverage }
     }
 
-    /// Lets the intent through, or says which rule stops it.
+    /// Approves the intent, or names the first rule that it breaks.
     ///
     /// # Errors
     ///
     /// Returns the [`OrderCode`] of the first rule that the intent breaks.
-    pub fn review(
-        &self,
-        intent: Intent,
-        situation: &RiskContext<'_>,
-    ) -> Result<Approved, OrderCode> {
+    pub fn review(&self, intent: Intent, context: &RiskContext<'_>) -> Result<Approved, OrderCode> {
         let is_working = |id| {
-            situation
+            context
                 .working
                 .iter()
                 .any(|working| working.client_order_id == id)
         };
+        // A cancel passes every limit: refusing one keeps an order alive that the strategy no longer
+        // wants, which is a risk and not a protection.
         match &intent {
             Intent::Cancel(id) if !is_working(*id) => return Err(OrderCode::UnknownOrder),
             Intent::Cancel(_) => {}
             Intent::Replace { replaces, .. } if !is_working(*replaces) => {
                 return Err(OrderCode::UnknownOrder);
             }
-            Intent::Submit(order) => self.review_order(order, None, situation)?,
+            Intent::Submit(order) => self.review_order(order, None, context)?,
             Intent::Replace { replaces, with } => {
-                self.review_order(with, Some(*replaces), situation)?;
+                self.review_order(with, Some(*replaces), context)?;
             }
         }
         Ok(Approved { intent })
     }
 
-    /// Lets one of the host's own orders through: a market order that takes a position to zero,
-    /// and nothing else. The limits are not asked, because each of them would keep a risk that is
-    /// to end.
+    /// Approves one of the host's own orders: a market order that takes a position to zero, and
+    /// nothing else. No limit applies, because each of them would keep the position that is to end.
     ///
     /// # Errors
     ///
-    /// Returns the [`Code`] of the rule that the order breaks.
-    pub fn review_flatten(
-        order: Order,
-        situation: &RiskContext<'_>,
-    ) -> Result<Approved, OrderCode> {
-        if situation
-            .instruments
-            .get(order.instrument.index())
-            .is_none()
-        {
+    /// Returns the [`OrderCode`] of the rule that the order breaks.
+    pub fn review_flatten(order: Order, context: &RiskContext<'_>) -> Result<Approved, OrderCode> {
+        if context.instruments.get(order.instrument.index()).is_none() {
             return Err(OrderCode::UnknownInstrument);
         }
-        let held = situation.account.position(order.instrument).quantity.0;
+        let held = context.account.position(order.instrument).quantity.0;
         let flat = match order.side {
             Side::Buy => held.checked_add(order.quantity.0),
             Side::Sell => held.checked_sub(order.quantity.0),
         };
         let is_market = order.order_type == OrderType::Market;
+        // This door has no limits, so it must be narrow: one unit more than the position would open
+        // the other side of it, and a limit order could rest while the run is already over.
         if order.quantity.0 <= 0 || flat != Some(0) || !is_market {
             return Err(OrderCode::QuantityNotPositive);
         }
@@ -189,44 +180,50 @@ impl RiskGate {
         &self,
         order: &Order,
         replaces: Option<ClientOrderId>,
-        situation: &RiskContext<'_>,
+        context: &RiskContext<'_>,
     ) -> Result<(), OrderCode> {
-        let instrument = situation
+        let instrument = context
             .instruments
             .get(order.instrument.index())
             .ok_or(OrderCode::UnknownInstrument)?;
-        if situation.warming_up {
+        if context.warming_up {
             return Err(OrderCode::WarmingUp);
         }
+        // A negative quantity would turn the side around and pass every limit below as a reduction.
         if order.quantity.0 <= 0 {
             return Err(OrderCode::QuantityNotPositive);
         }
-        if situation.approved_on_bar >= self.limits.orders_per_bar_max {
+        // The counts come before the sizes: they are what stops a strategy that loops.
+        if context.approved_on_bar >= self.limits.orders_per_bar_max {
             return Err(OrderCode::OrdersPerBarLimit);
         }
-        let per_day = self.limits.daily.orders_per_day_max;
-        if per_day.is_some_and(|most| situation.approved_on_day >= most) {
+        let per_day = self.limits.live.orders_per_day_max;
+        if per_day.is_some_and(|most| context.approved_on_day >= most) {
             return Err(OrderCode::OrdersPerDayLimit);
         }
-        let working = u32::try_from(situation.working.len()).unwrap_or(u32::MAX);
+        let working = u32::try_from(context.working.len()).unwrap_or(u32::MAX);
         if working >= self.limits.working_orders_max {
             return Err(OrderCode::WorkingOrdersLimit);
         }
         let others = OtherOrders {
-            working: situation.working,
+            working: context.working,
             replaced: replaces,
         };
-        self.review_size(order, instrument, (others, situation))
+        self.review_size(order, instrument, others, context)
     }
 
+    /// Reviews what the order is worth: first alone, then together with every order that is already
+    /// working, because all of them may fill before the strategy is called again.
     fn review_size(
         &self,
         order: &Order,
         instrument: &Instrument,
-        (others, situation): (OtherOrders<'_>, &RiskContext<'_>),
+        others: OtherOrders<'_>,
+        context: &RiskContext<'_>,
     ) -> Result<(), OrderCode> {
-        let account = situation.account;
+        let account = context.account;
         let position = account.position(order.instrument);
+        // Without a bar there is no price to value the order at, and a value of zero would pass.
         let mark = position.mark_price.ok_or(OrderCode::NoPrice)?;
         self.check_collar(order, mark)?;
         let dearest = worst_price(order, mark);
@@ -236,27 +233,33 @@ impl RiskGate {
         if notional > self.limits.order_notional_max && !reduces(order, position) {
             return Err(OrderCode::OrderNotionalLimit);
         }
+        // The working orders of the same side count as filled: a strategy that splits one large order
+        // into many small ones would otherwise pass the position limit with each of them.
         let ahead = others.quantity(order.instrument, order.side)?;
-        let after = ProjectedExposure::after((order, ahead), instrument, &position, mark, account)?;
+        let after = ProjectedExposure::new(order, ahead, instrument, &position, mark, account)?;
         if account.kind() == AccountKind::Cash {
-            check_cash(order, position, notional, (others, situation))?;
+            check_cash(order, position, notional, others, context)?;
         }
+        // Everything below limits how much risk may be added. An order that only takes risk away must
+        // pass even when a limit is already exceeded: otherwise a loss could not be closed.
         if after.reduces {
             return Ok(());
         }
-        if situation.margin_call {
+        if context.margin_call {
             return Err(OrderCode::MarginCall);
         }
-        // A bar from the future is of a clock that was set: as little to be traded on as an old one.
+        // The age counts without its sign: a bar from the future means that a clock was set, and is as
+        // unsafe to trade on as an old bar.
         let far = |age: i64, most: i64| age.unsigned_abs() > most.unsigned_abs();
-        let late = |most: i64| situation.bar_age.is_some_and(|age| far(age, most));
-        if self.limits.daily.bar_age_max.is_some_and(late) {
+        let late = |most: i64| context.bar_age.is_some_and(|age| far(age, most));
+        if self.limits.live.bar_age_max.is_some_and(late) {
             return Err(OrderCode::BarTooLate);
         }
         if after.position > self.limits.position_notional_max {
             return Err(OrderCode::PositionNotionalLimit);
         }
-        let elsewhere = OtherInstrumentExposure::of(others, situation, order.instrument)?;
+        // Orders that work in other instruments may fill first, so the sums take the worst of them.
+        let elsewhere = OtherInstrumentExposure::new(others, context, order.instrument)?;
         let gross = after
             .gross
             .plus(elsewhere.gross)
@@ -264,8 +267,8 @@ impl RiskGate {
         if gross > self.limits.gross_exposure_max {
             return Err(OrderCode::GrossExposureLimit);
         }
-        if let Some(most) = self.limits.daily.net_exposure_max
-            && net_exposure(account, (order.instrument, after.value), &elsewhere)? > most
+        if let Some(most) = self.limits.live.net_exposure_max
+            && net_exposure(account, order.instrument, after.value, &elsewhere)? > most
         {
             return Err(OrderCode::NetExposureLimit);
         }
@@ -273,11 +276,11 @@ impl RiskGate {
             return Err(OrderCode::NoBuyingPower);
         }
         self.check_drawdown(account)?;
-        self.check_day(account, situation.day_equity)
+        self.check_day(account, context.day_equity)
     }
 
     fn check_day(&self, account: &Account, before: Money) -> Result<(), OrderCode> {
-        let Some(most) = self.limits.daily.daily_loss_max else {
+        let Some(most) = self.limits.live.daily_loss_max else {
             return Ok(());
         };
         let fall = before.minus(account.equity()).ok_or(OrderCode::Overflow)?;
@@ -332,8 +335,8 @@ impl RiskGate {
     }
 }
 
-/// The working orders beside the one that is asked for. One that it replaces is not among them:
-/// the venue takes both or neither.
+/// The working orders beside the one under review. The order that it replaces is not among them,
+/// because the venue takes both or neither.
 #[derive(Clone, Copy)]
 struct OtherOrders<'a> {
     working: &'a [WorkingOrder],
@@ -342,7 +345,7 @@ struct OtherOrders<'a> {
 
 impl OtherOrders<'_> {
     fn iter(&self) -> impl Iterator<Item = &WorkingOrder> {
-        let counts = |one: &&WorkingOrder| Some(one.client_order_id) != self.replaced;
+        let counts = |order: &&WorkingOrder| Some(order.client_order_id) != self.replaced;
         self.working.iter().filter(counts)
     }
 
@@ -357,8 +360,8 @@ impl OtherOrders<'_> {
     }
 }
 
-/// Whether the order alone takes the position towards zero, at most to it. What a single order may
-/// be worth is no reason to keep a position that has grown: its protective stop would be refused.
+/// Whether the order alone takes the position towards zero and not beyond. The notional limit does
+/// not apply to such an order: a position that has grown beyond it still needs its protective stop.
 fn reduces(order: &Order, position: Position) -> bool {
     let held = position.quantity.0;
     let is_against = match order.side {
@@ -368,7 +371,7 @@ fn reduces(order: &Order, position: Position) -> bool {
     is_against && order.quantity.0.unsigned_abs() <= held.unsigned_abs()
 }
 
-/// What the account would hold if this order and those already working on its side were filled.
+/// The exposure after this order and all orders already working on its side have filled.
 struct ProjectedExposure {
     /// Absolute value of the position.
     position: Money,
@@ -381,8 +384,10 @@ struct ProjectedExposure {
 }
 
 impl ProjectedExposure {
-    fn after(
-        (order, ahead): (&Order, i64),
+    /// `ahead` is the quantity that the other working orders of the same side have left to fill.
+    fn new(
+        order: &Order,
+        ahead: i64,
         instrument: &Instrument,
         position: &Position,
         mark: Price,
@@ -410,6 +415,7 @@ impl ProjectedExposure {
             .minus(now)
             .and_then(|others| others.plus(then))
             .ok_or(OrderCode::Overflow)?;
+        // A position that goes through zero has taken new risk on, even where it ends up smaller.
         let same_side = quantity == 0 || (quantity > 0) == (held > 0);
         let reduces = same_side && quantity.unsigned_abs() < held.unsigned_abs();
         Ok(Self {
@@ -421,25 +427,25 @@ impl ProjectedExposure {
     }
 }
 
-/// What the working orders in other instruments can add to the account's exposure: of each
-/// instrument, one side may fill and the other not.
+/// The most that working orders in other instruments can add to the account's exposure. In each
+/// instrument one side may fill and the other not, so both cases are valued.
 struct OtherInstrumentExposure {
-    /// To the sum of absolute values, at the worst.
+    /// Added to gross exposure in the worst case.
     gross: Money,
-    /// To the sum of signed values, if only what buys fills.
+    /// Added to net exposure if only the buy orders fill.
     up: Money,
-    /// To the same, if only what sells fills; not above zero.
+    /// Added to net exposure if only the sell orders fill; zero or below.
     down: Money,
 }
 
 impl OtherInstrumentExposure {
-    fn of(
+    fn new(
         others: OtherOrders<'_>,
-        situation: &RiskContext<'_>,
+        context: &RiskContext<'_>,
         except: InstrumentId,
     ) -> Result<Self, OrderCode> {
         let mut left: BTreeMap<InstrumentId, (i64, i64)> = BTreeMap::new();
-        for working in others.iter().filter(|one| one.instrument != except) {
+        for working in others.iter().filter(|order| order.instrument != except) {
             let (buys, sells) = left.entry(working.instrument).or_default();
             let side = match working.side {
                 Side::Buy => buys,
@@ -454,22 +460,23 @@ impl OtherInstrumentExposure {
             down: Money::ZERO,
         };
         for (id, (buys, sells)) in left {
-            all.add(id, (buys, sells), situation)
+            all.add(id, buys, sells, context)
                 .ok_or(OrderCode::Overflow)?;
         }
         Ok(all)
     }
 
-    /// Adds one instrument; `None` where an amount does not fit.
+    /// Adds one instrument with the quantities left to buy and to sell; `None` on overflow.
     fn add(
         &mut self,
         id: InstrumentId,
-        (buys, sells): (i64, i64),
-        situation: &RiskContext<'_>,
+        buys: i64,
+        sells: i64,
+        context: &RiskContext<'_>,
     ) -> Option<()> {
-        let instrument = situation.instruments.get(id.index())?;
-        let position = situation.account.position(id);
-        // An order went to the venue, so there was a bar.
+        let instrument = context.instruments.get(id.index())?;
+        let position = context.account.position(id);
+        // An order was approved for it before, and the gate approves none before the first bar.
         let mark = position.mark_price?;
         let held = position.quantity.0;
         let value = |quantity: i64| instrument.notional(mark, Quantity(quantity));
@@ -484,11 +491,12 @@ impl OtherInstrumentExposure {
     }
 }
 
-/// Absolute value of the sum of all positions, with one of them at another value, and the worse of
-/// what other working orders can make of it.
+/// The absolute net exposure with the position in `id` at `value`, and with the other working orders
+/// filled in the worse of the two ways.
 fn net_exposure(
     account: &Account,
-    (id, value): (InstrumentId, Money),
+    id: InstrumentId,
+    value: Money,
     elsewhere: &OtherInstrumentExposure,
 ) -> Result<Money, OrderCode> {
     let mut sum = value;
@@ -504,21 +512,24 @@ fn net_exposure(
         .ok_or(OrderCode::Overflow)
 }
 
-/// A cash account pays in full and sells only what it holds. Sell orders of a bracket are each
-/// checked against the position on their own; the venue's books stop the second one to fill.
+/// A cash account pays in full and sells only what it holds.
 fn check_cash(
     order: &Order,
     position: Position,
     notional: Money,
-    (others, situation): (OtherOrders<'_>, &RiskContext<'_>),
+    others: OtherOrders<'_>,
+    context: &RiskContext<'_>,
 ) -> Result<(), OrderCode> {
     match order.side {
+        // Other sell orders do not count here: stop and target of a bracket each sell the whole
+        // position, and the venue's books refuse the second of them to fill.
         Side::Sell if order.quantity > position.quantity => Err(OrderCode::ShortSellingNotAllowed),
         Side::Sell => Ok(()),
         Side::Buy => {
-            let reserved = reserved_cash(others, situation)?;
+            // The same cash must not pay for two orders that are both still working.
+            let reserved = reserved_cash(others, context)?;
             let needed = notional.plus(reserved).ok_or(OrderCode::Overflow)?;
-            if needed > situation.account.cash() {
+            if needed > context.account.cash() {
                 Err(OrderCode::NoBuyingPower)
             } else {
                 Ok(())
@@ -527,16 +538,16 @@ fn check_cash(
     }
 }
 
-/// What the working buy orders would cost at their worst price.
-fn reserved_cash(others: OtherOrders<'_>, situation: &RiskContext<'_>) -> Result<Money, OrderCode> {
+/// The cash that the working buy orders would cost at their worst price.
+fn reserved_cash(others: OtherOrders<'_>, context: &RiskContext<'_>) -> Result<Money, OrderCode> {
     let mut sum = Money::ZERO;
     for working in others.iter().filter(|working| working.side == Side::Buy) {
         let id = working.instrument;
-        let instrument = situation
+        let instrument = context
             .instruments
             .get(id.index())
             .ok_or(OrderCode::UnknownInstrument)?;
-        let mark = situation
+        let mark = context
             .account
             .position(id)
             .mark_price

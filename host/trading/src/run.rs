@@ -31,16 +31,16 @@ use crate::time::UnixNanos;
 use crate::units::{BasisPoints, Money};
 use crate::venue::Venue;
 
-/// Where the run's times come from. A backtest's clock knows none.
+/// Where the times of a run's decisions come from. A backtest's clock has none.
 pub trait RunClock {
     /// When the slice being decided was received, and what time it is now.
     fn times(&mut self) -> Option<(UnixNanos, UnixNanos)>;
 
-    /// Notes that the next slice was received now. A clock that knows no time does nothing.
-    fn receive(&mut self) {}
+    /// Notes that the next slice was received now. A clock without time does nothing.
+    fn note_receipt(&mut self) {}
 }
 
-/// A clock that knows no time.
+/// The clock of a backtest: it has no time.
 #[derive(Clone, Copy, Debug)]
 pub struct NoClock;
 
@@ -50,43 +50,43 @@ impl RunClock for NoClock {
     }
 }
 
-/// What is plugged into the path.
+/// The strategy, venue, journal and clock that a run is plugged into.
 #[derive(Debug)]
 pub struct RunPorts<'a, S, V, J, C> {
-    /// Decides.
+    /// Decides on each bar.
     pub strategy: &'a mut S,
-    /// Takes released orders and says what became of them.
+    /// Takes released orders and reports their executions.
     pub venue: &'a mut V,
-    /// Takes records.
+    /// Accepts records.
     pub journal: &'a mut J,
-    /// Tells times.
+    /// Gives the times that decisions are recorded with.
     pub clock: &'a mut C,
 }
 
-/// Whether a run goes on.
+/// Whether a run takes another slice.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use]
 pub enum RunProgress {
-    /// It waits for the next slice.
+    /// It takes the next slice.
     Running,
-    /// The guest was at fault: the fault is recorded, the run can only be closed.
+    /// The guest was at fault: the fault is recorded, and the run can only be closed.
     Faulted,
 }
 
-/// Counts of what a run did.
+/// What a run has counted so far.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct RunTotals {
     /// Bars decided.
     pub decisions: u64,
     /// Fills booked.
     pub fills: u64,
-    /// Requests let through.
+    /// Requests that the risk gate approved.
     pub approved: u64,
-    /// Requests refused.
+    /// Requests that the risk gate refused.
     pub refused: u64,
 }
 
-/// One component over one feed: the state machine.
+/// One component over one feed: the state machine that [`Run::step`] advances.
 #[derive(Debug)]
 pub struct Run {
     instruments: Vec<Instrument>,
@@ -98,28 +98,44 @@ pub struct Run {
     account: Account,
     /// Whether equity was below the maintenance margin at the last mark.
     margin_call: bool,
-    /// How many orders the host sent of its own accord.
+    /// How many orders the host itself has sent.
     host_orders: u64,
     tokens: TokenIssuer,
     seen: SeenIds,
     working: Vec<WorkingOrder>,
-    /// Refusals that the strategy hears of at the start of the next slice.
+    /// Refusals to report to the strategy at the start of the next slice.
     refusals: Vec<OrderEvent>,
     /// Bars decided, by instrument.
     indices: Vec<u64>,
     last_close: Option<UnixNanos>,
-    /// Why it takes no more slices, once it does not.
+    /// Why the run takes no more slices; `None` while it does.
     ended: Option<CloseReason>,
-    /// The UTC day at hand: orders let through on it, and equity before it.
-    day: (u32, Money),
-    /// Nanoseconds from the close of the bar at hand to its decision, where a clock tells.
+    day: DayLimitsState,
+    /// Nanoseconds from the current bar's close to its decision; `None` without a clock.
     bar_age: Option<i64>,
     revision: u64,
     totals: RunTotals,
-    room: StepBuffers,
+    buffers: StepBuffers,
 }
 
-/// Buffers that are used again for every bar.
+/// What the limits of one UTC day are measured against.
+#[derive(Clone, Copy, Debug)]
+struct DayLimitsState {
+    /// Orders approved on the current day.
+    orders_approved: u32,
+    /// Equity at the last mark of the day before.
+    opening_equity: Money,
+}
+
+/// The close times of the current slice and of the one before it.
+#[derive(Clone, Copy, Debug)]
+struct SliceTimes {
+    close: UnixNanos,
+    /// `None` for the first slice.
+    previous_close: Option<UnixNanos>,
+}
+
+/// Buffers that every bar reuses, so that a step allocates little.
 #[derive(Debug, Default)]
 struct StepBuffers {
     deliveries: Vec<Delivery>,
@@ -151,11 +167,14 @@ impl Run {
             indices: vec![0; count],
             last_close: None,
             ended: None,
-            day: (0, setup.cash),
+            day: DayLimitsState {
+                orders_approved: 0,
+                opening_equity: setup.cash,
+            },
             bar_age: None,
             revision: 0,
             totals: RunTotals::default(),
-            room: StepBuffers::default(),
+            buffers: StepBuffers::default(),
         }
     }
 
@@ -165,8 +184,8 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// Returns [`RunError`] if the host, the venue or the journal cannot go on. Nothing that was
-    /// not released before is released then.
+    /// Returns [`RunError`] if the host, the venue or the journal fails. No further order is released
+    /// then.
     pub fn step<S, V, J, C>(
         &mut self,
         slice: &Slice,
@@ -178,12 +197,23 @@ impl Run {
         J: Journal,
         C: RunClock,
     {
-        let (time, before) = self.enter(slice)?;
-        if before.is_some_and(|before| before.day() != time.day()) {
-            self.day = (0, self.account.equity());
+        let times = self.enter(slice)?;
+        let time = times.close;
+        // Before anything of the new day is booked: the day's loss is measured from the last mark of the
+        // day before, so a gap over night counts for the new day.
+        if times
+            .previous_close
+            .is_some_and(|before| before.day() != time.day())
+        {
+            self.day = DayLimitsState {
+                orders_approved: 0,
+                opening_equity: self.account.equity(),
+            };
         }
-        self.take_deliveries(slice, (time, before), ports.venue)?;
+        self.take_deliveries(slice, times, ports.venue)?;
         let mut fault = self.deliver(time, ports)?;
+        // Every instrument is marked before the first decision: a strategy that trades two of them must
+        // not see one at this close and the other at the close before.
         for bar in slice.bars() {
             let id = bar.get().instrument;
             let instrument = self
@@ -192,6 +222,8 @@ impl Run {
                 .ok_or(RunError::UnknownInstrument { id })?;
             self.account.mark(instrument, bar)?;
         }
+        // Checks the account's identities. A run whose books do not add up stops here, before it can
+        // decide on wrong numbers.
         self.account.settle()?;
         self.revision = self.revision.wrapping_add(1);
         if fault.is_none() {
@@ -203,18 +235,18 @@ impl Run {
                 let stopped = self.decide(&view, ports)?;
                 fault = stopped.map(|fault| (Callback::OnBar, fault));
             } else {
-                // The rest of the slice is recorded without an answer, so that the journal
-                // alone holds the whole input of every slice.
-                self.pass_over(&view, ports)?;
+                // The guest is dead, but the rest of the slice is still recorded, without an answer, so
+                // that the journal alone holds the whole input of every slice.
+                self.record_undecided(&view, ports)?;
             }
         }
         if let Some((callback, fault)) = fault {
-            return self.stop(callback, time, fault, ports);
+            return self.stop_on_fault(callback, time, fault, ports);
         }
         Ok(RunProgress::Running)
     }
 
-    /// Records a fault of `init`. The run can only be closed after it.
+    /// Records a fault of `init`; the run can only be closed after it.
     ///
     /// # Errors
     ///
@@ -228,10 +260,10 @@ impl Run {
         V: Venue,
         J: Journal,
     {
-        self.stop(Callback::Init, UnixNanos(0), fault, ports)
+        self.stop_on_fault(Callback::Init, UnixNanos(0), fault, ports)
     }
 
-    /// Appends the closing record with the run's summary.
+    /// Appends the close record with the run's summary.
     ///
     /// # Errors
     ///
@@ -261,10 +293,10 @@ impl Run {
                 .map(|position| position.quantity)
                 .collect(),
         };
-        self.room.body.clear();
-        close.encode(&mut self.room.body);
+        self.buffers.body.clear();
+        close.encode(&mut self.buffers.body);
         let record = RecordBytes {
-            body: &self.room.body,
+            body: &self.buffers.body,
             digested: None,
             is_decision: false,
         };
@@ -278,41 +310,47 @@ impl Run {
         &self.account
     }
 
-    /// Close time of the last slice; none before the first.
+    /// Close time of the last slice; `None` before the first.
     #[must_use]
     pub fn last_close(&self) -> Option<UnixNanos> {
         self.last_close
     }
 
-    /// Counts of what the run did so far.
+    /// What the run has counted so far.
     #[must_use]
     pub fn totals(&self) -> RunTotals {
         self.totals
     }
 
-    /// Checks that the slice may come now, and returns its close time and that of the slice
+    /// Checks that the run can take the slice now, and returns its close time and that of the slice
     /// before.
-    fn enter<E>(&mut self, slice: &Slice) -> Result<(UnixNanos, Option<UnixNanos>), RunError<E>> {
+    fn enter<E>(&mut self, slice: &Slice) -> Result<SliceTimes, RunError<E>> {
         let time = slice.close_time().ok_or(RunError::EmptySlice)?;
         if self.ended.is_some() {
             return Err(RunError::Ended);
         }
+        // A feed that repeats or reorders slices would let a strategy decide twice on one bar, or on a
+        // bar older than its own orders.
         if let Some(last) = self.last_close.filter(|last| *last >= time) {
             return Err(RunError::OutOfOrder { time, last });
         }
         let before = self.last_close;
         for action in slice.actions() {
             let (id, ex_time) = (action.instrument, action.ex_time);
+            // An action of another slice would be applied to positions and prices of the wrong time.
             if ex_time >= time || before.is_some_and(|before| ex_time < before) {
                 return Err(RunError::ActionTime { id, ex_time, time });
             }
         }
         self.last_close = Some(time);
-        Ok((time, before))
+        Ok(SliceTimes {
+            close: time,
+            previous_close: before,
+        })
     }
 
-    /// Records the fault, and does about working orders what the manifest says.
-    fn stop<S, V, J, C>(
+    /// Records the fault, and treats working orders as the manifest's `on-fault` says.
+    fn stop_on_fault<S, V, J, C>(
         &mut self,
         callback: Callback,
         time: UnixNanos,
@@ -323,51 +361,56 @@ impl Run {
         V: Venue,
         J: Journal,
     {
+        // Set first: whatever fails below, this run takes no further slice.
         self.ended = Some(CloseReason::Fault);
-        let (canceled, flattened, _) = self.wind_down(self.on_fault)?;
+        let wind_down = self.wind_down(self.on_fault)?;
         let record = FaultRecord {
             callback,
             time,
             fault: fault.fault,
             message: fault.message,
             action: self.on_fault,
-            canceled,
-            flattened,
+            canceled: wind_down.canceled,
+            flattened: wind_down.flattened,
             trace: fault.trace,
         };
-        self.room.digested.clear();
-        record.encode_digested(&mut self.room.digested);
-        self.room.body.clear();
-        record.encode(&self.room.digested, &mut self.room.body);
+        self.buffers.digested.clear();
+        record.encode_digested(&mut self.buffers.digested);
+        self.buffers.body.clear();
+        record.encode(&self.buffers.digested, &mut self.buffers.body);
+        // After a crash here the journal has the cancels and the venue does not; the order log decides
+        // then what is sent again.
         let receipt = self.append(ports.journal, true)?;
         self.release(&receipt, ports.venue)?;
         Ok(RunProgress::Faulted)
     }
 
-    /// Appends the record in the room.
+    /// Appends the record in the buffers.
     fn append<J: Journal>(
         &self,
         journal: &mut J,
         is_decision: bool,
     ) -> Result<Receipt, RunError<J::Error>> {
-        let digested = Some(self.room.digested.as_slice());
+        let digested = Some(self.buffers.digested.as_slice());
         let record = RecordBytes {
-            body: &self.room.body,
+            body: &self.buffers.body,
             digested,
             is_decision,
         };
         journal::append(journal, record).map_err(RunError::Journal)
     }
 
-    /// Lets the authorized plans in the room out to the venue. After one that it does not take, only
-    /// those that take orders back.
+    /// Releases the authorized plans in the buffers to the venue. After one that the venue did not
+    /// take, it releases only cancels.
     fn release<V: Venue, E>(
         &mut self,
         receipt: &Receipt,
         venue: &mut V,
     ) -> Result<(), RunError<E>> {
+        // After an error the state of that one order is unknown, so no new risk may go out. Cancels still
+        // do: they cannot add risk, and the run may not come back to send them.
         let mut first = Ok(());
-        for authorized in self.room.authorized.drain(..) {
+        for authorized in self.buffers.authorized.drain(..) {
             let released = authorized.release(receipt);
             if first.is_err() && !matches!(released.intent(), Intent::Cancel(_)) {
                 continue;
@@ -394,12 +437,12 @@ impl Run {
         warming_up: bool,
         approved_on_bar: u32,
     ) -> Result<Approved, OrderCode> {
-        let situation = self.situation(warming_up, approved_on_bar);
-        self.gate.review(intent, &situation)
+        let context = self.risk_context(warming_up, approved_on_bar);
+        self.gate.review(intent, &context)
     }
 
-    /// What the gate looks at.
-    fn situation(&self, warming_up: bool, approved_on_bar: u32) -> RiskContext<'_> {
+    /// What the gate decides from.
+    fn risk_context(&self, warming_up: bool, approved_on_bar: u32) -> RiskContext<'_> {
         RiskContext {
             instruments: &self.instruments,
             account: &self.account,
@@ -407,8 +450,8 @@ impl Run {
             approved_on_bar,
             warming_up,
             margin_call: self.margin_call,
-            approved_on_day: self.day.0,
-            day_equity: self.day.1,
+            approved_on_day: self.day.orders_approved,
+            day_equity: self.day.opening_equity,
             bar_age: self.bar_age,
         }
     }

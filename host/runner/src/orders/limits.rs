@@ -95,7 +95,7 @@ impl LimitsWatch {
             )
         };
         let own = manifest.risk.limits().map_err(|error| unreadable(&error))?;
-        let daily = &own.daily;
+        let daily = &own.live;
         let is_whole = daily.orders_per_day_max.is_some()
             && daily.net_exposure_max.is_some()
             && daily.daily_loss_max.is_some();
@@ -140,7 +140,7 @@ impl LimitsWatch {
     /// Returns the [`RunStop`] that ends the run.
     pub fn check(&self, now: UnixNanos) -> Result<(), RunStop> {
         // First: whether the limits are valid now is only known with a clock that can be trusted.
-        check_clock(self.own.daily.clock_offset_max)?;
+        check_clock(self.own.live.clock_offset_max)?;
         let place = self.path.display();
         let Some(read) = self.read()? else {
             return match (self.need, self.seen) {
@@ -212,7 +212,7 @@ fn within(run: &RiskLimits, account: &RiskLimits) -> Result<(), &'static str> {
     fn most<T: PartialOrd>(run: Option<T>, account: Option<T>) -> bool {
         account.is_none_or(|most| run.is_some_and(|run| run <= most))
     }
-    let (ours, theirs) = (&run.daily, &account.daily);
+    let (ours, theirs) = (&run.live, &account.live);
     let table = [
         (
             "orders-per-bar-max",

@@ -89,7 +89,7 @@ where
                 }
                 // Not before reconciliation, which asks a broker over the network: the wait would count as the
                 // strategy's, and the risk gate refuses orders of bars that are decided too late.
-                ports.clock.receive();
+                ports.clock.note_receipt();
                 let progress = run.step(&slice, ports)?;
                 observer.stepped(ports.strategy, run);
                 if progress == RunProgress::Faulted {

@@ -152,7 +152,7 @@ fn risk(entry: &RiskEntry) -> Result<RiskLimits, ManifestError> {
         gross_exposure_max: amount("risk.gross-exposure-max", &entry.gross_exposure_max)?,
         price_collar: bps("risk.price-collar-bps", &entry.price_collar_bps)?,
         drawdown_max: bps("risk.drawdown-max-bps", &entry.drawdown_max_bps)?,
-        daily: LiveRiskLimits {
+        live: LiveRiskLimits {
             orders_per_day_max: entry.orders_per_day_max,
             net_exposure_max: money("risk.net-exposure-max", &entry.net_exposure_max)?,
             daily_loss_max: money("risk.daily-loss-max", &entry.daily_loss_max)?,

@@ -1,5 +1,5 @@
-//! The back half of a step: one bar is decided, reviewed, planned, authorized, recorded, and
-//! only then are its orders released.
+//! The second half of a step: decides on one bar, reviews, plans, authorizes and records the answer,
+//! and only then releases its orders.
 
 use alloc::vec::Vec;
 
@@ -14,7 +14,7 @@ use crate::strategy::{BarView, CallbackError, Strategy, StrategyFault};
 use crate::venue::Venue;
 
 impl Run {
-    /// The bar as the strategy sees it; counts it.
+    /// The bar as the strategy sees it. Counts the bar.
     pub(super) fn view_of<E>(
         &mut self,
         bar: &ClosedBar,
@@ -38,7 +38,7 @@ impl Run {
         })
     }
 
-    /// Decides on one bar.
+    /// Asks the strategy about one bar, records the decision and releases its orders.
     pub(super) fn decide<S, V, J, C>(
         &mut self,
         view: &BarView,
@@ -50,7 +50,7 @@ impl Run {
         J: Journal,
         C: RunClock,
     {
-        let mut requests = core::mem::take(&mut self.room.requests);
+        let mut requests = core::mem::take(&mut self.buffers.requests);
         requests.clear();
         let answer = ports
             .strategy
@@ -60,17 +60,19 @@ impl Run {
             Err(CallbackError::Fault(fault)) => Some(fault),
             Err(CallbackError::Host(reason)) => return Err(RunError::Host(reason)),
         };
-        // Once for gate and record, so that whoever decides again by the record's times agrees.
+        // Read once for gate and record: a replay has only the recorded times, and must refuse for a
+        // late bar exactly when this run did.
         let times = ports.clock.times();
         self.bar_age = times.map(|(_, decided)| {
             let close_time = view.bar.get().close_time;
             decided.0.saturating_sub(close_time.0)
         });
-        let mut verdicts = Vec::new();
-        let mut plans = Vec::new();
-        if fault.is_none() {
-            self.review_all(&requests, view.warming_up, (&mut verdicts, &mut plans))?;
-        }
+        // A guest that faulted after it pushed requests gets none of them: its answer is not complete.
+        let reviewed = if fault.is_none() {
+            self.review_all(&requests, view.warming_up)?
+        } else {
+            ReviewedRequests::default()
+        };
         let answer = if fault.is_none() {
             Some(requests)
         } else {
@@ -78,15 +80,15 @@ impl Run {
         };
         let circumstances = DecisionCircumstances {
             fuel: ports.strategy.take_fuel(),
-            plans,
+            plans: reviewed.plans,
             times,
         };
-        self.record_decision(view, (answer, verdicts, circumstances), ports)?;
+        self.record_decision(view, answer, reviewed.verdicts, circumstances, ports)?;
         Ok(fault)
     }
 
-    /// Records a bar that a dead guest was not asked about.
-    pub(super) fn pass_over<S, V, J, C>(
+    /// Records a bar about which the strategy was not asked, because it is dead.
+    pub(super) fn record_undecided<S, V, J, C>(
         &mut self,
         view: &BarView,
         ports: &mut RunPorts<'_, S, V, J, C>,
@@ -102,18 +104,16 @@ impl Run {
             plans: Vec::new(),
             times: ports.clock.times(),
         };
-        self.record_decision(view, (None, Vec::new(), circumstances), ports)
+        self.record_decision(view, None, Vec::new(), circumstances, ports)
     }
 
-    /// Records what became of a bar, and lets its orders out once the journal has it.
+    /// Records the decision on a bar, and releases its orders once the journal has accepted it.
     fn record_decision<S, V, J, C>(
         &mut self,
         view: &BarView,
-        (requests, verdicts, circumstances): (
-            Option<Vec<Request>>,
-            Vec<RiskVerdict>,
-            DecisionCircumstances,
-        ),
+        requests: Option<Vec<Request>>,
+        verdicts: Vec<RiskVerdict>,
+        circumstances: DecisionCircumstances,
         ports: &mut RunPorts<'_, S, V, J, C>,
     ) -> Result<(), RunError<J::Error>>
     where
@@ -133,51 +133,56 @@ impl Run {
             position: self.account.position(id).quantity,
             circumstances,
         };
-        self.room.digested.clear();
-        decision.encode_digested(&mut self.room.digested);
-        self.room.body.clear();
-        decision.encode(&self.room.digested, &mut self.room.body);
-        self.room.requests = decision.requests.unwrap_or_default();
+        self.buffers.digested.clear();
+        decision.encode_digested(&mut self.buffers.digested);
+        self.buffers.body.clear();
+        decision.encode(&self.buffers.digested, &mut self.buffers.body);
+        self.buffers.requests = decision.requests.unwrap_or_default();
+        // The receipt is what makes the release possible. A crash before it loses a decision whose orders
+        // never left; a crash after it finds the decision in the journal and asks the order log.
         let receipt = self.append(ports.journal, true)?;
         self.totals.decisions = self.totals.decisions.saturating_add(1);
         self.release(&receipt, ports.venue)
     }
 
-    /// Takes each request through the gate; what passes gets a plan and spends its token.
+    /// Reviews each request in sequence; an approved one gets a plan, whose token is spent at once.
     fn review_all<E>(
         &mut self,
         requests: &[Request],
         warming_up: bool,
-        (verdicts, plans): (&mut Vec<RiskVerdict>, &mut Vec<PlanNote>),
-    ) -> Result<(), RunError<E>> {
+    ) -> Result<ReviewedRequests, RunError<E>> {
+        let mut all = ReviewedRequests::default();
         let mut approved_orders = 0_u32;
         for request in requests {
             let intent = request.intent;
-            let reviewed = own_names(&intent)
+            // The id is noted before the gate decides: an id that a refusal used up cannot come back with
+            // another order, so every id in the journal means one order.
+            let reviewed = check_id_range(&intent)
                 .and_then(|()| self.note_id(&intent))
                 .and_then(|()| self.review(intent, warming_up, approved_orders));
             let approved = match reviewed {
                 Ok(approved) => approved,
                 Err(code) => {
-                    verdicts.push(RiskVerdict::Refused(code));
+                    all.verdicts.push(RiskVerdict::Refused(code));
                     self.note_refusal(&intent, code);
                     self.totals.refused = self.totals.refused.saturating_add(1);
                     continue;
                 }
             };
-            plans.push(self.authorize(&approved)?);
-            verdicts.push(RiskVerdict::Approved);
+            all.plans.push(self.authorize(&approved)?);
+            all.verdicts.push(RiskVerdict::Approved);
             self.totals.approved = self.totals.approved.saturating_add(1);
             if let Some(order) = intent.order() {
                 approved_orders = approved_orders.saturating_add(1);
-                self.day.0 = self.day.0.saturating_add(1);
+                self.day.orders_approved = self.day.orders_approved.saturating_add(1);
+                // Noted at once, so that the next request of the same answer counts this order too.
                 self.note_working(order);
             }
         }
-        Ok(())
+        Ok(all)
     }
 
-    /// Notes a new order's id: used once, it is used, whatever the gate says.
+    /// Marks a new order's id as used, whatever the gate decides.
     fn note_id(&mut self, intent: &Intent) -> Result<(), OrderCode> {
         intent
             .order()
@@ -185,8 +190,16 @@ impl Run {
     }
 }
 
-/// A strategy may neither take nor touch the ids that the host keeps for its own orders.
-fn own_names(intent: &Intent) -> Result<(), OrderCode> {
+/// Verdicts on the requests of one bar, and the plans of those that were approved.
+#[derive(Debug, Default)]
+struct ReviewedRequests {
+    verdicts: Vec<RiskVerdict>,
+    plans: Vec<PlanNote>,
+}
+
+/// Refuses ids that the host keeps for its own orders: a strategy may neither use one nor cancel the
+/// host's liquidation.
+fn check_id_range(intent: &Intent) -> Result<(), OrderCode> {
     let touched = match intent {
         Intent::Submit(_) => None,
         Intent::Cancel(id) => Some(*id),

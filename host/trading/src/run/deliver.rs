@@ -1,6 +1,6 @@
-//! The front half of a step: executions are booked, then delivered to the strategy and recorded.
+//! The first half of a step: books executions, delivers them to the strategy, and records them.
 
-use super::{Run, RunError, RunPorts};
+use super::{Run, RunError, RunPorts, SliceTimes};
 use crate::account::AccountError;
 use crate::corporate::{CorporateActionKind, SplitRatio};
 use crate::execution::{Delivery, OrderCode, OrderEvent};
@@ -14,33 +14,35 @@ use crate::units::BasisPoints;
 use crate::venue::Venue;
 
 impl Run {
-    /// Gathers, in this sequence, the refusals of the slice before, the venue's answers since then,
+    /// Collects, in this sequence, the refusals of the slice before, the venue's answers since then,
     /// borrow fees, corporate actions and executions, and books them.
     pub(super) fn take_deliveries<V: Venue, E>(
         &mut self,
         slice: &Slice,
-        (time, before): (UnixNanos, Option<UnixNanos>),
+        times: SliceTimes,
         venue: &mut V,
     ) -> Result<(), RunError<E>> {
-        self.room.deliveries.clear();
-        self.room
+        self.buffers.deliveries.clear();
+        self.buffers
             .deliveries
             .extend(self.refusals.drain(..).map(Delivery::Event));
-        let refusals = self.room.deliveries.len();
-        venue.answers(&mut self.room.deliveries);
-        if let Some(before) = before {
-            self.charge_borrow(time, before)?;
+        let refusals = self.buffers.deliveries.len();
+        venue.answers(&mut self.buffers.deliveries);
+        if let Some(previous) = times.previous_close {
+            self.charge_borrow(times.close, previous)?;
         }
+        // Before the executions: an action belongs to a time before the slice's close, and a fill at the
+        // new price of a split must find the position in new shares.
         self.apply_actions(slice)?;
-        venue.executions(slice, &mut self.room.deliveries)?;
-        if self.room.deliveries.is_empty() {
+        venue.executions(slice, &mut self.buffers.deliveries)?;
+        if self.buffers.deliveries.is_empty() {
             return Ok(());
         }
         self.revision = self.revision.wrapping_add(1);
         self.book(refusals)
     }
 
-    /// What was short since the slice before pays for that time, once a UTC day.
+    /// Charges short positions for the time since the slice before, and books the fee once a UTC day.
     fn charge_borrow<E>(&mut self, time: UnixNanos, before: UnixNanos) -> Result<(), RunError<E>> {
         if self.borrow == BasisPoints::ZERO {
             return Ok(());
@@ -49,7 +51,7 @@ impl Run {
             .accrue_borrow(time.0.saturating_sub(before.0))?;
         if time.day() != before.day() {
             self.account
-                .book_borrow(self.borrow, &mut self.room.deliveries)?;
+                .book_borrow(self.borrow, &mut self.buffers.deliveries)?;
         }
         Ok(())
     }
@@ -58,19 +60,29 @@ impl Run {
     fn apply_actions<E>(&mut self, slice: &Slice) -> Result<(), RunError<E>> {
         for action in slice.actions() {
             let id = action.instrument;
-            let instrument = self.instruments.get(id.index());
-            let instrument = instrument.ok_or(RunError::UnknownInstrument { id })?;
+            let instrument = self
+                .instruments
+                .get(id.index())
+                .ok_or(RunError::UnknownInstrument { id })?;
             let applied = self.account.apply(instrument, action)?;
-            self.room.deliveries.push(Delivery::Action(applied));
+            self.buffers.deliveries.push(Delivery::Action(applied));
             let CorporateActionKind::Split { new, old } = action.kind else {
                 continue;
             };
             let ratio = SplitRatio { new, old };
-            for working in self.working.iter_mut().filter(|one| one.instrument == id) {
-                let order = (working.order_type, working.side);
-                let after = ratio.order(instrument, order, working.leaves_quantity);
-                (working.order_type, working.leaves_quantity) =
-                    after.ok_or(AccountError::Overflow {
+            for order in self
+                .working
+                .iter_mut()
+                .filter(|order| order.instrument == id)
+            {
+                (order.order_type, order.leaves_quantity) = ratio
+                    .order(
+                        instrument,
+                        order.order_type,
+                        order.side,
+                        order.leaves_quantity,
+                    )
+                    .ok_or(AccountError::Overflow {
                         operation: "splitting an order of",
                         instrument: id,
                     })?;
@@ -79,14 +91,17 @@ impl Run {
         Ok(())
     }
 
-    /// Books the venue's deliveries, which begin at this place.
+    /// Books the deliveries from index `from` on: those of the venue. The refusals before them change
+    /// nothing in the account.
     fn book<E>(&mut self, from: usize) -> Result<(), RunError<E>> {
-        for delivery in self.room.deliveries.iter().skip(from) {
+        for delivery in self.buffers.deliveries.iter().skip(from) {
             let (id, leaves) = match delivery {
                 Delivery::Fill(fill) => {
                     let id = fill.instrument;
-                    let instrument = self.instruments.get(id.index());
-                    let instrument = instrument.ok_or(RunError::UnknownInstrument { id })?;
+                    let instrument = self
+                        .instruments
+                        .get(id.index())
+                        .ok_or(RunError::UnknownInstrument { id })?;
                     self.account.book(instrument, fill)?;
                     self.totals.fills = self.totals.fills.saturating_add(1);
                     (fill.client_order_id, fill.leaves_quantity.0)
@@ -94,11 +109,14 @@ impl Run {
                 Delivery::Event(event) if event.status.is_final() => (event.client_order_id, 0),
                 Delivery::Event(_) | Delivery::Action(_) | Delivery::Borrow(_) => continue,
             };
-            let place = self
+            // A late event of an order that has ended changes nothing any more.
+            let Some(place) = self
                 .working
                 .iter()
-                .position(|one| one.client_order_id == id);
-            let Some(place) = place else { continue };
+                .position(|order| order.client_order_id == id)
+            else {
+                continue;
+            };
             if leaves == 0 {
                 self.working.remove(place);
             } else if let Some(working) = self.working.get_mut(place) {
@@ -108,7 +126,7 @@ impl Run {
         Ok(())
     }
 
-    /// Tells the strategy of each delivery, and records them all.
+    /// Calls the strategy for each delivery, and records them all.
     pub(super) fn deliver<S, V, J, C>(
         &mut self,
         time: UnixNanos,
@@ -118,14 +136,14 @@ impl Run {
         S: Strategy,
         J: Journal,
     {
-        if self.room.deliveries.is_empty() {
+        if self.buffers.deliveries.is_empty() {
             return Ok(None);
         }
         let mut stopped = None;
-        let mut is_told = false;
-        for delivery in &self.room.deliveries {
+        let mut was_called = false;
+        for delivery in &self.buffers.deliveries {
             let view = self.account_view();
-            let (callback, told) = match delivery {
+            let (callback, answer) = match delivery {
                 Delivery::Fill(fill) => (Callback::OnFill, ports.strategy.on_fill(fill, &view)),
                 Delivery::Event(event) => (
                     Callback::OnOrderEvent,
@@ -137,19 +155,20 @@ impl Run {
                 ),
                 Delivery::Action(_) | Delivery::Borrow(_) => continue,
             };
-            is_told = true;
-            match told {
+            was_called = true;
+            match answer {
                 Ok(()) => {}
                 Err(CallbackError::Host(reason)) => return Err(RunError::Host(reason)),
-                // What was booked is recorded whole, whether or not the strategy heard of it.
+                // The account has all of them, so all are recorded, also those that the dead guest was
+                // not called for.
                 Err(CallbackError::Fault(fault)) => {
                     stopped = Some((callback, fault));
                     break;
                 }
             }
         }
-        // What `init` used belongs to the first record for which the guest was called.
-        let fuel = if is_told {
+        // The fuel of `init` belongs to the first record for which the guest was called.
+        let fuel = if was_called {
             ports.strategy.take_fuel()
         } else {
             0
@@ -164,23 +183,23 @@ impl Run {
         fuel: u64,
         journal: &mut J,
     ) -> Result<(), RunError<J::Error>> {
-        let all = core::mem::take(&mut self.room.deliveries);
-        for (place, some) in all
+        let all = core::mem::take(&mut self.buffers.deliveries);
+        for (index, chunk) in all
             .chunks(deliveries::DELIVERIES_PER_RECORD_MAX)
             .enumerate()
         {
-            self.room.digested.clear();
-            deliveries::encode_digested(time, some, &mut self.room.digested);
-            self.room.body.clear();
-            let fuel = if place == 0 { fuel } else { 0 };
-            deliveries::encode(&self.room.digested, fuel, &mut self.room.body);
+            self.buffers.digested.clear();
+            deliveries::encode_digested(time, chunk, &mut self.buffers.digested);
+            self.buffers.body.clear();
+            let fuel = if index == 0 { fuel } else { 0 };
+            deliveries::encode(&self.buffers.digested, fuel, &mut self.buffers.body);
             let _receipt = self.append(journal, false)?;
         }
-        self.room.deliveries = all;
+        self.buffers.deliveries = all;
         Ok(())
     }
 
-    /// Notes that an order is on its way.
+    /// Adds an approved order to the working orders.
     pub(super) fn note_working(&mut self, order: &Order) {
         self.working.push(WorkingOrder {
             instrument: order.instrument,
@@ -192,7 +211,7 @@ impl Run {
         self.revision = self.revision.wrapping_add(1);
     }
 
-    /// Notes a refusal, for the start of the next slice.
+    /// Keeps a refusal, to be reported at the start of the next slice.
     pub(super) fn note_refusal(&mut self, intent: &Intent, code: OrderCode) {
         let order = intent.order();
         self.refusals.push(OrderEvent {

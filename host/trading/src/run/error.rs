@@ -1,4 +1,4 @@
-//! Why a run cannot go on. None of these is the guest's fault: faults are recorded.
+//! Why a run stops without a verdict on the strategy. Faults of the guest are recorded instead.
 
 use alloc::string::String;
 
@@ -9,58 +9,46 @@ use crate::plan::TokenError;
 use crate::time::UnixNanos;
 use crate::venue::VenueError;
 
-/// Why a run cannot go on; `E` is the journal's error.
+/// Why a run stops, other than by the guest's fault; `E` is the journal's error.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError<E> {
-    /// A slice without a bar.
     #[error("the slice holds no bar")]
     EmptySlice,
-    /// A slice that closes no later than the one before it.
-    #[error("slice closes at {time:?}, not after the last one at {last:?}")]
+    #[error("slice closes at {time:?}, which is not after the last close at {last:?}")]
     OutOfOrder {
-        /// The slice's close time.
         time: UnixNanos,
-        /// The last slice's.
+        /// The close time of the slice before.
         last: UnixNanos,
     },
-    /// A bar of an instrument that the manifest does not list.
-    #[error("the run has no {id:?}")]
-    UnknownInstrument {
-        /// The instrument.
-        id: InstrumentId,
-    },
-    /// A corporate action that does not belong to its slice.
+    #[error("the manifest lists no instrument {}", id.0)]
+    UnknownInstrument { id: InstrumentId },
+    /// A corporate action outside the time between the previous close and the slice's close.
     #[error(
-        "a corporate action of {id:?} at {ex_time:?} is not of the slice that closes at {time:?}"
+        "corporate action of {id:?} at {ex_time:?} does not belong to the slice that closes at {time:?}"
     )]
     ActionTime {
-        /// The instrument.
         id: InstrumentId,
-        /// The action's ex-time.
         ex_time: UnixNanos,
         /// The slice's close time.
         time: UnixNanos,
     },
-    /// The run ended with a fault or a stop.
+    /// The run ended with a fault or a stop before.
     #[error("the run has ended and takes no more slices")]
     Ended,
-    /// The account cannot go on.
     #[error(transparent)]
     Account(#[from] AccountError),
-    /// The venue cannot say, or may not have, an order.
+    /// It is unknown whether the venue has an order.
     #[error(transparent)]
     Venue(#[from] VenueError),
-    /// A plan and its token did not fit.
     #[error(transparent)]
     Token(#[from] TokenError),
-    /// The gate refused what the host does of its own accord.
-    #[error("the risk gate refused a cancel or an order of the host's own: {}", .0.sentence())]
+    #[error("the risk gate refused the host's own cancel or order: {}", .0.sentence())]
     Refused(OrderCode),
-    /// The host could not call the guest; no verdict on the strategy.
+    /// The host could not call the guest: no verdict on the strategy.
     #[error("host: {0}")]
     Host(String),
-    /// The journal did not take a record.
+    /// The journal did not accept a record.
     #[error("journal: {0}")]
     Journal(E),
 }

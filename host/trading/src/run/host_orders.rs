@@ -1,5 +1,5 @@
-//! What the host does of its own accord: it takes orders back and flattens positions, on a margin
-//! call, after a fault and when it stops the run. It takes the way of every order: gate, plan, token, record, release.
+//! Orders of the host itself: cancels and flattening orders on a margin call, after a fault and when
+//! the host stops the run. They take the path of every order: gate, plan, token, record, release.
 
 use alloc::vec::Vec;
 
@@ -18,8 +18,14 @@ use crate::venue::Venue;
 /// 54 and 73 bytes at most, so a record stays below half of what an entry may hold.
 const ITEMS_PER_RECORD_MAX: usize = 256;
 
-/// Orders that are taken back, orders that flatten, and their plans.
-pub(super) type WoundDown = (Vec<ClientOrderId>, Vec<Order>, Vec<PlanNote>);
+/// How the host winds a run down: orders to cancel, orders that flatten, and the plans of both.
+#[derive(Debug)]
+pub(super) struct WindDown {
+    pub(super) canceled: Vec<ClientOrderId>,
+    pub(super) flattened: Vec<Order>,
+    /// Cancels first.
+    pub(super) plans: Vec<PlanNote>,
+}
 
 impl Run {
     /// Compares equity with the maintenance margin at the marks of this slice. Below it only
@@ -44,38 +50,42 @@ impl Run {
         if !self.margin_call || self.maintenance.policy == MarginCallPolicy::Reduce {
             return Ok(());
         }
-        // What the host sent before is still under way: it is neither taken back nor sent again.
+        // The call repeats on every slice until equity recovers. The host's own orders of an earlier call
+        // are in flight: canceling them would undo the liquidation, sending them again would turn the
+        // position around.
         let canceled = self.working_ids(|id| !id.is_host());
-        let under_way = |id| {
+        let in_flight = |id| {
             let mut working = self.working.iter();
-            working.any(|one| one.instrument == id && one.client_order_id.is_host())
+            working.any(|order| order.instrument == id && order.client_order_id.is_host())
         };
-        let orders = self.flat_orders(|id| !under_way(id))?;
+        let orders = self.flat_orders(|id| !in_flight(id))?;
         let mut cancels = canceled.chunks(ITEMS_PER_RECORD_MAX);
         let mut flattens = orders.chunks(ITEMS_PER_RECORD_MAX);
+        // One record for each chunk, released before the next is written: an entry that is too large would
+        // fail the whole liquidation.
         loop {
-            let (some, more) = (cancels.next(), flattens.next());
-            if some.is_none() && more.is_none() {
+            let (cancel_chunk, flatten_chunk) = (cancels.next(), flattens.next());
+            if cancel_chunk.is_none() && flatten_chunk.is_none() {
                 return Ok(());
             }
             let call = MarginCallRecord {
                 time,
                 equity: self.account.equity(),
                 requirement,
-                canceled: some.unwrap_or_default().to_vec(),
-                orders: more.unwrap_or_default().to_vec(),
+                canceled: cancel_chunk.unwrap_or_default().to_vec(),
+                orders: flatten_chunk.unwrap_or_default().to_vec(),
                 plans: Vec::new(),
             };
             self.call_margin(call, ports)?;
         }
     }
 
-    /// Stops the run between two slices: does about working orders what the manifest's `on-fault`
-    /// says, and records it. The run can only be closed after it.
+    /// Stops the run between two slices: treats working orders as the manifest's `on-fault` says, and
+    /// records it. The run can only be closed after it.
     ///
     /// # Errors
     ///
-    /// Returns [`RunError`] if the run has ended, or the journal or the venue cannot go on.
+    /// Returns [`RunError`] if the run has ended, or the journal or the venue fails.
     pub fn halt<S, V, J, C>(
         &mut self,
         stop: RunStop,
@@ -89,13 +99,19 @@ impl Run {
             return Err(RunError::Ended);
         }
         self.ended = Some(CloseReason::Stopped);
+        // Where the venue's books differ from the run's, the run does not know its own position: an order
+        // to flatten it could open one instead. A cancel is always safe.
         let action = match self.on_fault {
             FaultAction::CancelAndFlatten if !stop.cause.is_certain() => FaultAction::Cancel,
             FaultAction::Leave | FaultAction::Cancel | FaultAction::CancelAndFlatten => {
                 self.on_fault
             }
         };
-        let (canceled, flattened, plans) = self.wind_down(action)?;
+        let WindDown {
+            canceled,
+            flattened,
+            plans,
+        } = self.wind_down(action)?;
         let record = StopRecord {
             stop,
             time: self.last_close.unwrap_or_default(),
@@ -104,17 +120,17 @@ impl Run {
             flattened,
             plans,
         };
-        self.room.digested.clear();
-        record.encode_digested(&mut self.room.digested);
-        self.room.body.clear();
-        record.encode(&self.room.digested, &mut self.room.body);
+        self.buffers.digested.clear();
+        record.encode_digested(&mut self.buffers.digested);
+        self.buffers.body.clear();
+        record.encode(&self.buffers.digested, &mut self.buffers.body);
         let receipt = self.append(ports.journal, true)?;
         self.release(&receipt, ports.venue)
     }
 
-    /// Authorizes what the manifest's `on-fault` says about working orders and positions: the same
-    /// gate, plan and token as for what a strategy wants.
-    pub(super) fn wind_down<E>(&mut self, action: FaultAction) -> Result<WoundDown, RunError<E>> {
+    /// Authorizes the cancels and flattening orders of `action`, through the same gate, plan and token
+    /// as a strategy's orders.
+    pub(super) fn wind_down<E>(&mut self, action: FaultAction) -> Result<WindDown, RunError<E>> {
         let (canceled, flattened) = match action {
             FaultAction::Leave => (Vec::new(), Vec::new()),
             FaultAction::Cancel => (self.working_ids(|_| true), Vec::new()),
@@ -124,7 +140,11 @@ impl Run {
         };
         let mut plans = self.authorize_cancels(&canceled)?;
         plans.extend(self.authorize_flat(&flattened)?);
-        Ok((canceled, flattened, plans))
+        Ok(WindDown {
+            canceled,
+            flattened,
+            plans,
+        })
     }
 
     /// Authorizes, records and releases one part of a margin call.
@@ -139,10 +159,10 @@ impl Run {
     {
         call.plans = self.authorize_cancels(&call.canceled)?;
         call.plans.extend(self.authorize_flat(&call.orders)?);
-        self.room.digested.clear();
-        call.encode_digested(&mut self.room.digested);
-        self.room.body.clear();
-        call.encode(&self.room.digested, &mut self.room.body);
+        self.buffers.digested.clear();
+        call.encode_digested(&mut self.buffers.digested);
+        self.buffers.body.clear();
+        call.encode(&self.buffers.digested, &mut self.buffers.body);
         let receipt = self.append(ports.journal, true)?;
         for order in &call.orders {
             self.note_working(order);
@@ -150,7 +170,7 @@ impl Run {
         self.release(&receipt, ports.venue)
     }
 
-    /// The equity that the positions ask for; `None` when it does not fit.
+    /// The maintenance margin of the current positions; `None` on overflow.
     fn requirement(&self) -> Option<Money> {
         if self.maintenance.rate == BasisPoints::ZERO {
             return Some(Money::ZERO);
@@ -159,9 +179,9 @@ impl Run {
         self.maintenance.rate.share_of(gross.0).map(Money)
     }
 
-    /// The working orders that are asked for.
+    /// The ids of the working orders that `which` selects.
     pub(super) fn working_ids(&self, which: impl Fn(ClientOrderId) -> bool) -> Vec<ClientOrderId> {
-        let ids = self.working.iter().map(|one| one.client_order_id);
+        let ids = self.working.iter().map(|order| order.client_order_id);
         ids.filter(|id| which(*id)).collect()
     }
 
@@ -180,7 +200,7 @@ impl Run {
         Ok(plans)
     }
 
-    /// A market order to zero for each position that is asked for.
+    /// A market order to zero for each open position that `which` selects.
     pub(super) fn flat_orders<E>(
         &self,
         which: impl Fn(InstrumentId) -> bool,
@@ -217,15 +237,16 @@ impl Run {
     ) -> Result<Vec<PlanNote>, RunError<E>> {
         let mut plans = Vec::with_capacity(orders.len());
         for order in orders {
-            let approved = RiskGate::review_flatten(*order, &self.situation(false, 0));
-            let approved = approved.map_err(RunError::Refused)?;
+            let approved = RiskGate::review_flatten(*order, &self.risk_context(false, 0))
+                .map_err(RunError::Refused)?;
+            // Counted one by one and never reused: an id that was sent twice would be one order to a venue.
             self.host_orders = self.host_orders.saturating_add(1);
             plans.push(self.authorize(&approved)?);
         }
         Ok(plans)
     }
 
-    /// Makes a plan of what was approved, spends its token, and keeps it for the release.
+    /// Makes a plan of an approved intent, spends its token, and keeps the plan for the release.
     pub(super) fn authorize<E>(&mut self, approved: &Approved) -> Result<PlanNote, RunError<E>> {
         let (plan, token) = self.tokens.plan(approved);
         let authorized = plan.authorize(token)?;
@@ -233,7 +254,7 @@ impl Run {
             plan: authorized.digest().0,
             token: authorized.sequence(),
         };
-        self.room.authorized.push(authorized);
+        self.buffers.authorized.push(authorized);
         Ok(note)
     }
 }

@@ -39,8 +39,8 @@ impl<C: RunClock> RunClock for RecordedTimes<C> {
         }
     }
 
-    fn receive(&mut self) {
-        self.then.receive();
+    fn note_receipt(&mut self) {
+        self.then.note_receipt();
     }
 }
 

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use crate::account::AccountKind;
 use crate::bar::RawBar;
 use crate::corporate::{CorporateAction, CorporateActionKind, SplitRatio};
-use crate::execution::OrderCode;
+use crate::execution::{Fill, OrderCode};
 use crate::instrument::{Instrument, InstrumentId};
 use crate::order::Side;
 use crate::time::UnixNanos;
@@ -44,35 +44,32 @@ impl VenueBooks {
         }
     }
 
-    /// Books one fill of `quantity` for `notional` and `fee`, if the account allows it.
+    /// Books one fill with its notional, if the account allows it.
     ///
     /// # Errors
     ///
     /// Returns the [`OrderCode`] of the rule that the fill would break; the books are unchanged then.
-    pub fn book(
-        &mut self,
-        (instrument, side): (InstrumentId, Side),
-        quantity: Quantity,
-        (notional, fee): (Money, Money),
-    ) -> Result<(), OrderCode> {
-        let held = self
+    pub fn book(&mut self, fill: &Fill, notional: Money) -> Result<(), OrderCode> {
+        let held = &mut self
             .holdings
-            .get_mut(instrument.index())
-            .ok_or(OrderCode::UnknownInstrument)?;
-        let held = &mut held.held;
-        let (after, cash) = match side {
-            Side::Buy => (held.checked_add(quantity.0), self.cash.minus(notional)),
-            Side::Sell => (held.checked_sub(quantity.0), self.cash.plus(notional)),
+            .get_mut(fill.instrument.index())
+            .ok_or(OrderCode::UnknownInstrument)?
+            .held;
+        let (after, cash) = match fill.side {
+            Side::Buy => (held.checked_add(fill.quantity.0), self.cash.minus(notional)),
+            Side::Sell => (held.checked_sub(fill.quantity.0), self.cash.plus(notional)),
         };
         let after = after.ok_or(OrderCode::Overflow)?;
         let cash = cash
-            .and_then(|cash| cash.minus(fee))
+            .and_then(|cash| cash.minus(fill.fee))
             .ok_or(OrderCode::Overflow)?;
+        // The gate checked each order alone. Only here do two sell orders of one bracket meet, or a buy
+        // order that gapped above the price it was approved at: the second of them is refused.
         if self.kind == AccountKind::Cash {
             if after < 0 {
                 return Err(OrderCode::ShortSellingNotAllowed);
             }
-            if side == Side::Buy && cash < Money::ZERO {
+            if fill.side == Side::Buy && cash < Money::ZERO {
                 return Err(OrderCode::NoBuyingPower);
             }
         }
@@ -113,7 +110,7 @@ impl VenueBooks {
                 Money::ZERO
             }
             CorporateActionKind::Halt { until } => {
-                // Of two that overlap the longer one counts.
+                // Of two halts that overlap the longer one counts.
                 holding.halted_until = holding.halted_until.max(Some(*until));
                 Money::ZERO
             }

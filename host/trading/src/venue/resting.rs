@@ -111,11 +111,8 @@ pub(super) fn split(
     ratio: SplitRatio,
     instrument: &Instrument,
 ) -> Option<bool> {
-    let (order_type, after) = ratio.order(
-        instrument,
-        (order.order_type, order.side),
-        Quantity(*leaves),
-    )?;
+    let (order_type, after) =
+        ratio.order(instrument, order.order_type, order.side, Quantity(*leaves))?;
     let priced = match order_type {
         OrderType::Market => true,
         OrderType::Limit(price) | OrderType::Stop(price) => price > Price(0),

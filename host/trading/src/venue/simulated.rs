@@ -379,6 +379,7 @@ impl BarExecution<'_> {
                 continue;
             };
             let most = left.side(*side);
+            // A fill-or-kill order fills whole or not at all; what the volume leaves it is no fill.
             let is_whole = one.order.time_in_force != TimeInForce::Fok || one.leaves <= most;
             let quantity = one.leaves.min(most);
             if quantity <= 0 || !is_whole {
@@ -388,9 +389,7 @@ impl BarExecution<'_> {
                 .one_fill(one, found, Quantity(quantity))
                 .ok_or(OrderCode::Overflow)
                 .and_then(|(fill, notional, fees)| {
-                    let key = (fill.instrument, fill.side);
-                    let amounts = (notional, fill.fee);
-                    books.book(key, fill.quantity, amounts)?;
+                    books.book(&fill, notional)?;
                     Ok((fill, fees))
                 });
             match filled {
@@ -419,8 +418,14 @@ impl BarExecution<'_> {
         let (reference_price, side) = (found.reference_price, one.order.side);
         let instrument = self.instrument;
         let (price, clamped) = if found.slips {
-            let asked = (reference_price, side, quantity);
-            price_after_slippage(asked, &self.costs.slippage, instrument, self.bar)?
+            price_after_slippage(
+                reference_price,
+                side,
+                quantity,
+                &self.costs.slippage,
+                instrument,
+                self.bar,
+            )?
         } else {
             (reference_price, false)
         };
@@ -430,10 +435,9 @@ impl BarExecution<'_> {
             // An order that may not rest never makes.
             TimeInForce::Ioc | TimeInForce::Fok => crate::costs::LiquiditySide::Taker,
         };
-        let amounts = (notional, quantity);
-        let (fee, fees) = one
-            .fees
-            .next(&self.costs.fees, liquidity, instrument, amounts)?;
+        let (fee, fees) =
+            one.fees
+                .charge(&self.costs.fees, liquidity, instrument, notional, quantity)?;
         let fill = Fill {
             instrument: one.order.instrument,
             client_order_id: one.order.client_order_id,
@@ -444,7 +448,7 @@ impl BarExecution<'_> {
             price,
             clamped,
             fee,
-            slippage: slippage_cost((reference_price, price), side, quantity, instrument)?,
+            slippage: slippage_cost(reference_price, price, side, quantity, instrument)?,
             liquidity,
             time: self.bar.close_time,
         };

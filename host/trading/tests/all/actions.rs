@@ -330,7 +330,10 @@ fn an_action_that_is_not_of_its_slice_stops_the_run() {
         };
         slice.add_action(action).unwrap();
         let stopped = played.step(&slice);
-        assert!(stopped.contains("is not of the slice"), "{stopped}");
+        assert!(
+            stopped.contains("does not belong to the slice"),
+            "{stopped}"
+        );
     }
 }
 
