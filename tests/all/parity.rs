@@ -2,7 +2,6 @@
 //! where something does.
 
 use counterfoil_governance::attest::DsseEnvelope;
-use counterfoil_journal::public_key::PublicKey as GovernanceKey;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::Ed25519Signer;
 use counterfoil_runner::store::data_dir::Execution;

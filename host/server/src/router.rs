@@ -1,4 +1,4 @@
-//! The routes and the OpenAPI document, which is made from them. It must never know how a request arrives.
+//! The routes and the `OpenAPI` document, which is made from them. It must never know how a request arrives.
 
 use std::sync::Arc;
 
@@ -55,7 +55,7 @@ pub fn openapi() -> Result<String, serde_json::Error> {
 }
 
 /// The routes.
-pub fn router(app: Arc<ApiState>) -> Router {
+pub(crate) fn router(app: Arc<ApiState>) -> Router {
     let (routes, _document) = described().split_for_parts();
     routes
         .fallback(async || {

@@ -235,7 +235,7 @@ fn files(corpus: &Corpus) {
     let vkey = VerifierKey::new("counterfoil/run/seed/1", &key.0).unwrap();
     corpus.seed("key", "vkey", vkey.to_string());
     corpus.seed("key", "hex", key.to_string());
-    corpus.seed("key", "bytes", &key.0);
+    corpus.seed("key", "bytes", key.0);
     for (place, text) in [
         "12.3456", "-0.05", "1000000", "5", "1d", "15m", "1M", "0.0001",
     ]
