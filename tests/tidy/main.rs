@@ -4,6 +4,9 @@
 //! It uses the standard library and `cargo tree` alone, so that nothing it checks can break it.
 
 #[cfg(test)]
+mod house;
+
+#[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
     use std::fs;
@@ -378,7 +381,7 @@ mod tests {
         let text = read("docs/reference/JOURNAL_FORMAT.md");
         let tables = [
             ("Order statuses", "order.rs", "OrderStatus"),
-            ("Codes", "execution.rs", "Code"),
+            ("Codes", "execution.rs", "OrderCode"),
             ("Callbacks", "record/fault.rs", "Callback"),
             ("Faults", "strategy.rs", "Fault"),
             ("Stop causes", "record/stop.rs", "StopCause"),

@@ -91,8 +91,11 @@ fn answer_usage(error: &clap::Error, arguments: usize) -> ExitCode {
         reason = "every other kind is a usage error"
     )]
     match error.kind() {
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if arguments <= 1 => {
-            let _closed = args::command().print_help();
+        // The second, where the environment sets a global option: clap then counts an argument.
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand
+            if arguments <= 1 =>
+        {
+            let _closed = args::command().print_long_help();
             ExitCode::SUCCESS
         }
         kind => {

@@ -45,36 +45,14 @@ const DEFAULTS: [(&str, &str); 8] = [
     ),
 ];
 
-/// The host's functions, by the name a guest calls them. A guest imports those that its text names.
-const IMPORTS: [(&str, &str); 5] = [
-    (
-        "$log",
-        r#"(import "counterfoil:strategy/log@0.1.0" "write" (func $log (param i32 i32 i32)))"#,
-    ),
-    (
-        "$cash",
-        r#"(import "counterfoil:strategy/account@0.1.0" "cash" (func $cash (param i32)))"#,
-    ),
-    (
-        "$equity",
-        r#"(import "counterfoil:strategy/account@0.1.0" "equity" (func $equity (param i32)))"#,
-    ),
-    (
-        "$position-of",
-        r#"(import "counterfoil:strategy/account@0.1.0" "position-of"
-          (func $position-of (param i32 i32)))"#,
-    ),
-    (
-        "$working-orders",
-        r#"(import "counterfoil:strategy/account@0.1.0" "working-orders"
-          (func $working-orders (param i32)))"#,
-    ),
-];
-
 /// The shell around every guest, with a description at 1024: name, version, author and summary are "shell",
-/// no parameters, any number of instruments from 0.
+/// no parameters, any number of instruments from 0. It imports every function that the host offers.
 const SHELL: &str = r#"(module
-  IMPORTS
+  (import "counterfoil:strategy/log@0.1.0" "write" (func $log (param i32 i32 i32)))
+  (import "counterfoil:strategy/account@0.1.0" "cash" (func $cash (param i32)))
+  (import "counterfoil:strategy/account@0.1.0" "equity" (func $equity (param i32)))
+  (import "counterfoil:strategy/account@0.1.0" "position-of" (func $position-of (param i32 i32)))
+  (import "counterfoil:strategy/account@0.1.0" "working-orders" (func $working-orders (param i32)))
   (data (i32.const 1024)
     "\50\04\00\00\05\00\00\00" "\50\04\00\00\05\00\00\00"
     "\50\04\00\00\05\00\00\00" "\50\04\00\00\05\00\00\00"
@@ -94,9 +72,7 @@ pub fn module_text(body: &str) -> String {
             whole.push_str(text);
         }
     }
-    let called = IMPORTS.iter().filter(|(name, _)| body.contains(name));
-    let imports: String = called.map(|(_, text)| *text).collect();
-    SHELL.replace("IMPORTS", &imports).replace("BODY", &whole)
+    SHELL.replace("BODY", &whole)
 }
 
 /// A core module from the body of a guest.

@@ -189,11 +189,15 @@ fn what_is_named_after_a_venue_comes_from_it_and_nowhere_else() {
     //     the feed, more, what is said
     let table: [(&str, &[&str], &str); 3] = [
         ("alpaca", &[], "--venues FILE"),
-        ("binance", &["--connect", "127.0.0.1:1"], "nowhere else"),
+        (
+            "binance",
+            &["--connect", "127.0.0.1:1"],
+            "leave out --connect",
+        ),
         (
             "alpaca-trades",
             &["--listen", "127.0.0.1:0"],
-            "nowhere else",
+            "leave out --connect",
         ),
     ];
     for (feed, more, expected) in table {

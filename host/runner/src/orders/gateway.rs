@@ -16,6 +16,7 @@ pub mod order_log;
 pub mod paper;
 mod reconcile;
 pub mod token;
+mod venue;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,20 +34,15 @@ use counterfoil_trading::gateway::{
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::order::{ClientOrderId, Intent};
 use counterfoil_trading::plan::{PlanDigest, Released};
-use counterfoil_trading::record::RunStop;
-use counterfoil_trading::slice::Slice;
-use counterfoil_trading::strategy::AccountView;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::Money;
 use counterfoil_trading::venue::recorded_venue::not_sent_event;
-use counterfoil_trading::venue::{Venue, VenueError};
 
 use crate::clock;
 use crate::store::data_dir::Execution;
 use crate::store::keys::SharedSigner;
 use attempt::OrderAttempt;
 use client::{ClearedIntent, VenueClient, VenueLookup};
-use deliveries::DeliverySource;
 pub use error::GatewayError;
 use guard::RunGuard;
 use order_log::{KnownOrders, OrderLog, OrderLogError, RecordedOrder};
@@ -581,40 +577,4 @@ fn run_of(execution: &Execution) -> Result<[u8; 32], GatewayError> {
         run: execution.run.clone(),
     })?;
     Ok(run)
-}
-
-impl<V: VenueClient + DeliverySource> Venue for Gateway<V> {
-    fn reconcile(
-        &mut self,
-        slice: &Slice,
-        account: &AccountView<'_>,
-    ) -> Result<Option<RunStop>, VenueError> {
-        self.check_books(slice, account)
-    }
-
-    fn answers(&mut self, deliveries: &mut Vec<Delivery>) {
-        deliveries.append(&mut self.withheld);
-        self.venue.answers(deliveries);
-    }
-
-    fn executions(
-        &mut self,
-        slice: &Slice,
-        deliveries: &mut Vec<Delivery>,
-    ) -> Result<(), VenueError> {
-        self.slice_began = None;
-        self.note_clock().map_err(|error| VenueError {
-            reason: error.to_string(),
-        })?;
-        self.venue.executions(slice, deliveries)
-    }
-
-    fn send(&mut self, released: Released) -> Result<(), VenueError> {
-        match self.carry(&released) {
-            Ok(_end) => Ok(()),
-            Err(error) => Err(VenueError {
-                reason: error.to_string(),
-            }),
-        }
-    }
 }
