@@ -95,7 +95,9 @@ fn answer_usage(error: &clap::Error, arguments: usize) -> ExitCode {
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand
             if arguments <= 1 =>
         {
-            let _closed = args::command().print_long_help();
+            // Parsed as `--help`, so that both print the same.
+            let asked = args::command().try_get_matches_from(["counterfoil", "--help"]);
+            let _closed = asked.map_err(|help| help.print());
             ExitCode::SUCCESS
         }
         kind => {

@@ -68,6 +68,7 @@ impl OrderName {
         Ok(Self(text.to_owned()))
     }
 
+    /// The name as the broker receives it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
