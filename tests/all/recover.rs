@@ -210,9 +210,9 @@ fn check_cut(
     );
 }
 
-/// The slices of a run whose journal is cut at every byte: the fewest with two fills and a refusal. The work grows
+/// The slices of a run whose journal is cut at every byte: enough for two fills and a refusal. The work grows
 /// with their square, and every byte of every kind of record is cut all the same.
-const CUT_SLICES: u32 = 8;
+const CUT_SLICES: u32 = 13;
 
 /// Cuts the journal at every byte, two threads at once.
 fn check_every_cut(manifest: &Manifest, whole: &[u8], close: &CloseRecord, lines: &str) {
