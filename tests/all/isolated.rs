@@ -6,8 +6,8 @@ use std::process::Child;
 use std::thread;
 
 use counterfoil_base::digest::Digest;
-use counterfoil_runner::supervisor::inlet::LINES_MAX;
 use counterfoil_server::client::{ApiClient, ClientError};
+use counterfoil_server::supervisor::inlet::LINES_MAX;
 use counterfoil_server::types::{BarsReply, BarsRequest, FeedRequest, RunReply};
 use counterfoil_tests::desk::{Desk, hand, id};
 use counterfoil_tests::world::{World, over_a_feed};

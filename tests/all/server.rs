@@ -13,22 +13,22 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use counterfoil_approval::ledger_client::LedgerActor;
+use counterfoil_approval::permit::Records;
 use counterfoil_governance::act::Act;
 use counterfoil_guests::component;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
 use counterfoil_runner::orders::venues::Venues;
-use counterfoil_runner::permit::Records;
 use counterfoil_runner::store::data_dir::DataDir;
-use counterfoil_runner::supervisor::inlet::EndCommand;
-use counterfoil_runner::supervisor::status::RunStatus;
-use counterfoil_runner::supervisor::{Supervisor, SupervisorConfig};
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_server::client::{ApiClient, ClientError, ServerSentEvent};
 use counterfoil_server::login::login_message;
 use counterfoil_server::problem::Problem;
 use counterfoil_server::serve::{ListenReach, Server, check_address};
 use counterfoil_server::service_ledger::ServiceLedger;
+use counterfoil_server::supervisor::inlet::EndCommand;
+use counterfoil_server::supervisor::status::RunStatus;
+use counterfoil_server::supervisor::{Supervisor, SupervisorConfig};
 use counterfoil_server::types::{
     BarsReply, BarsRequest, FeedRequest, LoginChallenge, LoginReply, LoginRequest, PositionsReply,
     RunReply, RunsReply, StartRequest,

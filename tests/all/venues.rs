@@ -7,8 +7,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
 use counterfoil_runner::orders::venues::Venues;
-use counterfoil_runner::supervisor::inlet::EndCommand;
 use counterfoil_server::client::ApiClient;
+use counterfoil_server::supervisor::inlet::EndCommand;
 use counterfoil_server::types::{FeedRequest, RunReply};
 use counterfoil_tests::desk::Desk;
 use counterfoil_tests::journals::verified;

@@ -1,10 +1,11 @@
 //! A ledger with a principal for each role, in which a component walks to approved and starts are
 //! authorized. It must never know what a test claims.
 
-use counterfoil_base::gate::{Gate, GateOutcome};
 use std::path::PathBuf;
 
+use counterfoil_approval::permit::terms_of;
 use counterfoil_base::digest::Digest;
+use counterfoil_base::gate::{Gate, GateOutcome};
 use counterfoil_governance::act::{
     Act, DigestSet, EvidenceKind, EvidenceSet, GateVerdict, Provenance, StartAuthorization,
     account_digest,
@@ -17,7 +18,6 @@ use counterfoil_governance::role::{PrincipalKind, Role};
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::{Ed25519Signer, Signer};
 use counterfoil_runner::clock::now;
-use counterfoil_runner::permit::terms_of;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::time::UnixNanos;
 

@@ -10,6 +10,7 @@ use std::time::SystemTime;
 use counterfoil_approval::ledger_client::{
     ActOutcome, LedgerActor, LedgerClient, LedgerClientError, open_to_write,
 };
+use counterfoil_approval::permit::{Grant, Records};
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, ActName, KillScope, RunEnd, RunStart};
 use counterfoil_governance::id::Id;
@@ -18,10 +19,9 @@ use counterfoil_governance::rule::{AccessDenial, HostRule, Rule};
 use counterfoil_governance::state::LedgerState;
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_runner::clock;
-use counterfoil_runner::permit::{Grant, Records};
-use counterfoil_runner::supervisor::Signers;
 
 use crate::problem::Problem;
+use crate::supervisor::Signers;
 
 /// What a ledger's file looked like when it was read. It only grows, so a change shows.
 type FileStamp = (u64, Option<SystemTime>);

@@ -1,14 +1,15 @@
 //! What goes over the wire, both ways. Amounts are decimals as text, times RFC 3339, digests hex.
 
-use counterfoil_runner::supervisor::events::{RunActivity, RunEvent};
-use counterfoil_runner::supervisor::feed_settings::FeedSettings;
-use counterfoil_runner::supervisor::status::RunStatus;
 use counterfoil_runner::times::show_time;
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::units::Money;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
+
+use crate::supervisor::events::{RunActivity, RunEvent};
+use crate::supervisor::feed_settings::FeedSettings;
+use crate::supervisor::status::RunStatus;
 
 /// A challenge to be signed.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]

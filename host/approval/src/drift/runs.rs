@@ -9,10 +9,11 @@ use counterfoil_governance::state::LedgerState;
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::time::UnixNanos;
 
-use super::{DriftError, Found};
-use counterfoil_runner::permit::may_go_on;
 use counterfoil_runner::store::data_dir::{DataDir, DataDirError, Execution};
 use counterfoil_runner::store::lock::is_held;
+
+use super::{DriftError, Found};
+use crate::permit::may_go_on;
 
 pub(super) fn look(
     data: &DataDir,

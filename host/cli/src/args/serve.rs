@@ -32,7 +32,7 @@ pub(crate) struct ServeArgs {
     #[arg(long)]
     pub(crate) close: bool,
     /// Concurrent runs per account
-    #[arg(long, value_name = "COUNT", default_value_t = counterfoil_runner::supervisor::RUNS_PER_ACCOUNT)]
+    #[arg(long, value_name = "COUNT", default_value_t = counterfoil_server::supervisor::RUNS_PER_ACCOUNT)]
     pub(crate) runs_per_account: usize,
     /// JSON file with the venues' addresses and key files, see docs/reference/FEEDS.md
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]

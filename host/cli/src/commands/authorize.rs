@@ -3,6 +3,7 @@
 
 use anyhow::{Context as _, Result};
 use counterfoil_approval::gates;
+use counterfoil_approval::permit::terms_of;
 use counterfoil_base::digest::Digest;
 use counterfoil_base::gate::GateReason;
 use counterfoil_governance::act::{Act, ActName, DigestSet, StartAuthorization};
@@ -10,7 +11,6 @@ use counterfoil_governance::state::{AuthorizationRecord, LedgerState};
 use counterfoil_os::files::read_whole;
 use counterfoil_policy::verdict::PolicyVerdict;
 use counterfoil_runner::clock::now;
-use counterfoil_runner::permit::terms_of;
 use counterfoil_runner::times::show_time;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::time::UnixNanos;

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use counterfoil_approval::ledger_client::LedgerActor;
+use counterfoil_approval::permit::Records;
 use counterfoil_runner::clock::now;
-use counterfoil_runner::permit::Records;
 use counterfoil_runner::store::keys::PeopleKeys;
-use counterfoil_runner::supervisor::inlet::EndCommand;
-use counterfoil_runner::supervisor::status::RunStatus;
-use counterfoil_runner::supervisor::{Signers, Supervisor, SupervisorConfig};
 use counterfoil_server::serve::{ListenReach, LogForm, Server, log, signal};
 use counterfoil_server::service_ledger::ServiceLedger;
+use counterfoil_server::supervisor::inlet::EndCommand;
+use counterfoil_server::supervisor::status::RunStatus;
+use counterfoil_server::supervisor::{Signers, Supervisor, SupervisorConfig};
 use serde_json::json;
 
 use super::live::venues_of;

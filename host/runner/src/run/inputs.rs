@@ -90,7 +90,7 @@ pub fn selection_of(
 /// # Errors
 ///
 /// As [`selection_of`].
-pub(crate) fn whole_selection(
+pub fn whole_selection(
     data: &DataDir,
     manifest: &Manifest,
     setup: &RunSetup,

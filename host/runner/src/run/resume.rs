@@ -363,7 +363,11 @@ impl Resumption {
     }
 
     /// As [`Resumption::live`], in a context that was made before.
-    pub(crate) fn live_in_context<B: BarSource>(
+    ///
+    /// # Errors
+    ///
+    /// As [`Resumption::live`].
+    pub fn live_in_context<B: BarSource>(
         mut self,
         mut context: LiveContext,
         source: B,

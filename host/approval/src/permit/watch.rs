@@ -13,8 +13,9 @@ use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::{RunStop, StopCause};
 use counterfoil_trading::time::UnixNanos;
 
+use counterfoil_runner::run::permission::RunPermission;
+
 use super::may_go_on;
-use crate::run::permission::RunPermission;
 
 /// The ledger, as whoever runs asks and tells it.
 pub trait Records: Send + Sync {

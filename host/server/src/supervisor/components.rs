@@ -7,8 +7,8 @@ use counterfoil_base::digest::Digest;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_trading::manifest::{Manifest, RunSetup};
 
-use crate::run::component::{ComponentError, SharedComponent};
-use crate::store::data_dir::DataDir;
+use counterfoil_runner::run::component::{ComponentError, SharedComponent};
+use counterfoil_runner::store::data_dir::DataDir;
 
 /// Components kept: each may be many MiB of code.
 const READY_MAX: usize = 64;

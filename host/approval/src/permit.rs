@@ -17,7 +17,7 @@ use serde_json::json;
 
 pub use watch::{PermitWatch, Records};
 
-use crate::times::show_time;
+use counterfoil_runner::times::show_time;
 
 /// The right to start, or to go on with, one run.
 #[derive(Clone, Debug, Eq, PartialEq)]

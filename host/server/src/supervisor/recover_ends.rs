@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::RunEnd;
+use counterfoil_runner::run::end_cause::RunEndCause;
+use counterfoil_runner::run::run_end::run_end;
 use counterfoil_trading::record::CloseReason;
 
 use super::error::SuperviseError;
 use super::run::SupervisedRun;
 use super::status::RunState;
 use super::{PriorRun, Supervisor, run_thread};
-use crate::run::end_cause::RunEndCause;
-use crate::run::run_end::run_end;
 
 impl Supervisor {
     /// Recovers the end of a run: from the ledger, or from its closed journal, which is then

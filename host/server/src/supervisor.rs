@@ -23,7 +23,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::Builder;
 
+use counterfoil_approval::permit::{Grant, PermitWatch};
 use counterfoil_governance::id::Id;
+use counterfoil_runner::orders::kill::KillSwitch;
+use counterfoil_runner::run::execute::{ExecuteError, LiveContext};
+use counterfoil_runner::run::live;
 use counterfoil_trading::manifest::Manifest;
 
 pub use config::{RUNS_MAX, RUNS_PER_ACCOUNT, Signers, SupervisorConfig};
@@ -39,10 +43,6 @@ use self::run::{RunParts, SupervisedRun};
 use self::run_file::{RestartIntent, RunFile};
 use self::run_thread::{ReadyRun, RunBeginning};
 use self::status::{RunState, RunStatus};
-use crate::orders::kill::KillSwitch;
-use crate::permit::{Grant, PermitWatch};
-use crate::run::execute::{ExecuteError, LiveContext};
-use crate::run::live;
 
 /// Several runs. Cloning is cheap.
 #[derive(Clone)]
@@ -325,7 +325,7 @@ impl Supervisor {
     fn component_of(
         &self,
         run: &SupervisedRun,
-    ) -> Result<crate::run::component::SharedComponent, SuperviseError> {
+    ) -> Result<counterfoil_runner::run::component::SharedComponent, SuperviseError> {
         let SupervisorConfig { data, engine, .. } = &self.inner.settings;
         let components = &self.inner.components;
         Ok(components.get(data, &run.manifest, &run.setup, engine)?)
