@@ -9,7 +9,7 @@ use counterfoil_trading::corporate::CorporateAction;
 use counterfoil_trading::costs::{CostModel, FeeSchedule, SlippageModel};
 use counterfoil_trading::decimal::divide_half_even;
 use counterfoil_trading::execution::{Delivery, Fill, OrderEvent};
-use counterfoil_trading::instrument::{Instrument, InstrumentId};
+use counterfoil_trading::instrument::{Instrument, InstrumentGrid, InstrumentId};
 use counterfoil_trading::journal::{Journal, RecordBytes};
 use counterfoil_trading::manifest::RunSetup;
 use counterfoil_trading::order::{
@@ -85,7 +85,7 @@ fn bps(value: u32) -> BasisPoints {
 
 impl Case {
     fn setup(&self) -> RunSetup {
-        let instrument = |name: &str| Instrument::new(name.to_owned(), (2, 1), (0, 1), 0).unwrap();
+        let instrument = |name: &str| Instrument::new(name.to_owned(), InstrumentGrid::whole_units(2)).unwrap();
         let wide = Money::parse("1000000000").unwrap();
         RunSetup {
             broker: None,

@@ -325,12 +325,13 @@ fn booked(instrument: &Instrument, position: &Position, fill: &Fill) -> Option<F
 mod tests {
     use super::*;
     use crate::costs::LiquiditySide;
+    use crate::instrument::InstrumentGrid;
     use crate::order::ClientOrderId;
     use crate::time::UnixNanos;
     use alloc::string::{String, ToString as _};
 
     fn instrument() -> Instrument {
-        Instrument::new(String::from("ABC"), (2, 1), (0, 1), 0).unwrap()
+        Instrument::new(String::from("ABC"), InstrumentGrid::whole_units(2)).unwrap()
     }
 
     /// Each word is a fill: `+10@1.50` buys ten at 1.50.

@@ -192,10 +192,16 @@ mod tests {
     use alloc::vec::Vec;
 
     use super::*;
+    use crate::instrument::InstrumentGrid;
     use crate::units::Volume;
 
     fn instrument(tick: i64) -> Instrument {
-        Instrument::new(String::from("ABC"), (2, tick), (1, 1), 0).unwrap()
+        let grid = InstrumentGrid {
+            tick_size: tick,
+            quantity_scale: 1,
+            ..InstrumentGrid::whole_units(2)
+        };
+        Instrument::new(String::from("ABC"), grid).unwrap()
     }
 
     /// `settings` are bps, ticks and bps for the whole volume; the bar is 99.90 to 101.00 with a

@@ -56,6 +56,32 @@ pub struct Instrument {
     notional: NotionalFactor,
 }
 
+/// The scales and grid steps of an instrument, as a manifest or a data file states them.
+///
+/// A scale is a number of decimals; a step is an integer at the scale beside it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct InstrumentGrid {
+    pub price_scale: u8,
+    pub tick_size: i64,
+    pub quantity_scale: u8,
+    pub lot_size: i64,
+    pub volume_scale: u8,
+}
+
+impl InstrumentGrid {
+    /// Whole units of quantity and volume, and a tick of one at `price_scale`.
+    #[must_use]
+    pub const fn whole_units(price_scale: u8) -> Self {
+        Self {
+            price_scale,
+            tick_size: 1,
+            quantity_scale: 0,
+            lot_size: 1,
+            volume_scale: 0,
+        }
+    }
+}
+
 /// The factor from price x quantity at their scales to money at scale 9.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 struct NotionalFactor {
@@ -69,12 +95,14 @@ impl Instrument {
     /// # Errors
     ///
     /// Returns [`InstrumentError`] naming what does not hold.
-    pub fn new(
-        symbol: String,
-        (price_scale, tick_size): (u8, i64),
-        (quantity_scale, lot_size): (u8, i64),
-        volume_scale: u8,
-    ) -> Result<Self, InstrumentError> {
+    pub fn new(symbol: String, grid: InstrumentGrid) -> Result<Self, InstrumentError> {
+        let InstrumentGrid {
+            price_scale,
+            tick_size,
+            quantity_scale,
+            lot_size,
+            volume_scale,
+        } = grid;
         if symbol.is_empty() || symbol.len() > 64 {
             return Err(InstrumentError::Symbol);
         }

@@ -4,6 +4,7 @@
 //! It must never know where the component or the bars are stored.
 
 mod canonical;
+mod field;
 mod setup;
 mod terms;
 
@@ -13,10 +14,11 @@ use alloc::vec::Vec;
 
 use counterfoil_base::digest::Digest;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 pub use canonical::canonical_json;
-pub use setup::{BrokerTerms, INSTRUMENTS_MAX, ManifestError, RunSetup, digest};
+pub use field::{ManifestError, digest};
+pub use setup::{INSTRUMENTS_MAX, RunSetup};
+pub use terms::BrokerTerms;
 
 use crate::limits::SandboxLimits;
 
@@ -295,8 +297,8 @@ impl Manifest {
     /// # Errors
     ///
     /// As [`Manifest::canonical`].
-    pub fn run_id(&self) -> Result<[u8; 32], ManifestError> {
-        Ok(Sha256::digest(self.canonical()?.as_bytes()).into())
+    pub fn run_id(&self) -> Result<Digest, ManifestError> {
+        Ok(Digest::of(self.canonical()?.as_bytes()))
     }
 
     /// The digest of the account's limits: SHA-256 of their canonical JSON, as a policy names them.

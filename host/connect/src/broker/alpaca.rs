@@ -530,13 +530,13 @@ fn status(text: &str) -> Result<VenueStatus, FieldError> {
 
 #[cfg(test)]
 mod tests {
-    use counterfoil_trading::instrument::InstrumentId;
+    use counterfoil_trading::instrument::{InstrumentGrid, InstrumentId};
 
     use super::*;
     use crate::broker::order::OrderName;
 
     fn listings() -> Listings {
-        let apple = Instrument::new("AAPL".to_owned(), (2, 1), (0, 1), 0).unwrap();
+        let apple = Instrument::new("AAPL".to_owned(), InstrumentGrid::whole_units(2)).unwrap();
         Listings::new(vec![(apple, "AAPL".to_owned())], "1m".parse().unwrap()).unwrap()
     }
 

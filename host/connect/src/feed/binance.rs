@@ -294,13 +294,17 @@ impl FeedProtocol for BinanceFeed {
 
 #[cfg(test)]
 mod tests {
-    use counterfoil_trading::instrument::Instrument;
+    use counterfoil_trading::instrument::{Instrument, InstrumentGrid};
 
     use super::*;
 
     fn protocol(stream: BarOrigin) -> BinanceFeed {
         let listed = |symbol: &str, scale| {
-            let instrument = Instrument::new(symbol.to_owned(), (scale, 1), (0, 1), 3).unwrap();
+            let grid = InstrumentGrid {
+                volume_scale: 3,
+                ..InstrumentGrid::whole_units(scale)
+            };
+            let instrument = Instrument::new(symbol.to_owned(), grid).unwrap();
             (instrument, symbol.to_owned())
         };
         let all = vec![listed("BNBBTC", 4), listed("BTCUSDT", 2)];

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use cap_std::fs::Dir;
 use counterfoil_trading::corporate::CorporateActionKind;
-use counterfoil_trading::instrument::Instrument;
+use counterfoil_trading::instrument::{Instrument, InstrumentGrid};
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 
 use crate::error::IngestError;
@@ -370,13 +370,14 @@ struct InstrumentScales {
 
 impl InstrumentScales {
     fn instrument(&self, symbol: &str, source: &str) -> Result<Instrument, IngestError> {
-        Instrument::new(
-            symbol.to_owned(),
-            (self.prices.scale, self.prices.step),
-            (self.quantities.scale, self.quantities.step),
-            self.volume,
-        )
-        .map_err(|error| IngestError::Instrument {
+        let grid = InstrumentGrid {
+            price_scale: self.prices.scale,
+            tick_size: self.prices.step,
+            quantity_scale: self.quantities.scale,
+            lot_size: self.quantities.step,
+            volume_scale: self.volume,
+        };
+        Instrument::new(symbol.to_owned(), grid).map_err(|error| IngestError::Instrument {
             file: source.to_owned(),
             source: error,
         })

@@ -288,12 +288,13 @@ impl BatchColumns {
 
 #[cfg(test)]
 mod tests {
+    use counterfoil_trading::instrument::InstrumentGrid;
     use proptest::prelude::*;
 
     use super::*;
 
     fn written() -> (Arc<Schema>, Vec<u8>, u64) {
-        let instrument = Instrument::new("A".to_owned(), (2, 1), (0, 1), 0).unwrap();
+        let instrument = Instrument::new("A".to_owned(), InstrumentGrid::whole_units(2)).unwrap();
         let raw = |time: i64| RawBar {
             instrument: InstrumentId(0),
             open_time: UnixNanos(time),

@@ -10,7 +10,7 @@ use core::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::ManifestError;
+use super::field::ManifestError;
 
 /// Integers beyond this are not exact in every JSON reader (RFC 8785, 3.2.2.3).
 const INTEGER_MAX: u64 = 1 << 53;

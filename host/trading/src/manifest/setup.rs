@@ -4,16 +4,19 @@
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
-use super::{FORMAT, InstrumentEntry, Manifest, PROFILE_PURE, WORLD, terms};
+use counterfoil_base::digest::Digest;
+
+use super::field::{ManifestError, digest, invalid, step};
+use super::terms::{self, BrokerTerms};
+use super::{FORMAT, InstrumentEntry, Manifest, PROFILE_PURE, WORLD};
 use crate::account::AccountKind;
 use crate::costs::CostModel;
-use crate::decimal::{self, DecimalError};
-use crate::instrument::{Instrument, InstrumentError};
-use crate::limits::SandboxLimitError;
+use crate::decimal;
+use crate::instrument::{Instrument, InstrumentGrid};
 use crate::record::FaultAction;
 use crate::risk::{Leverage, MaintenanceMargin, MarginCallPolicy, RiskLimits};
-use crate::time::{Timeframe, TimeframeError};
-use crate::units::{BasisPoints, Money};
+use crate::time::Timeframe;
+use crate::units::Money;
 use crate::venue::matching::MatchingRules;
 
 /// The most instruments of one run: what a slice of 1,000 bars needs fits in one record each.
@@ -23,52 +26,12 @@ pub const INSTRUMENTS_MAX: usize = 10_000;
 /// record.
 const FLATTENED_MAX: usize = 1_000;
 
-/// Why a manifest does not start a run.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ManifestError {
-    /// No JSON, or not of the manifest's form.
-    #[error("manifest: {message}")]
-    Json {
-        /// What the reader says, with line and column.
-        message: String,
-    },
-    /// A field with a value that means nothing.
-    #[error("manifest: {field} is {value:?}; expected {expected}")]
-    Value {
-        /// The field.
-        field: &'static str,
-        /// Its value.
-        value: String,
-        /// What may stand there.
-        expected: &'static str,
-    },
-    /// A number that does not hold.
-    #[error("manifest: {field}: {source}")]
-    Number {
-        /// The field.
-        field: &'static str,
-        /// Why.
-        source: DecimalError,
-    },
-    /// The timeframe does not hold.
-    #[error("manifest: timeframe: {0}")]
-    Timeframe(#[from] TimeframeError),
-    /// An instrument does not hold.
-    #[error("manifest: instruments: {0}")]
-    Instrument(#[from] InstrumentError),
-    /// A limit is out of range.
-    #[error("manifest: {0}")]
-    Limit(#[from] SandboxLimitError),
-}
-
 /// A manifest's values as types that hold.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RunSetup {
-    /// The component digest.
-    pub component: [u8; 32],
-    /// The engine-settings digest.
-    pub engine: [u8; 32],
+    pub component: Digest,
+    /// The digest of the engine settings.
+    pub engine: Digest,
     /// The length of a bar.
     pub timeframe: Timeframe,
     /// What is traded.
@@ -97,15 +60,6 @@ pub struct RunSetup {
     pub cadence: u64,
     /// The broker; `None` for a simulated venue.
     pub broker: Option<BrokerTerms>,
-}
-
-/// A broker's terms.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct BrokerTerms {
-    /// Whether money moves.
-    pub is_live: bool,
-    /// How far the account's cash may differ.
-    pub cash_tolerance: Money,
 }
 
 impl Manifest {
@@ -146,13 +100,13 @@ impl Manifest {
             .find(|action| action.name() == self.on_fault)
             .ok_or_else(|| {
                 let expected = "leave, cancel or cancel-and-flatten";
-                wrong("on-fault", &self.on_fault, expected)
+                invalid("on-fault", &self.on_fault, expected)
             })?;
         let flattens = on_fault == FaultAction::CancelAndFlatten
             || account.maintenance.policy == MarginCallPolicy::Liquidate;
         if flattens && count > FLATTENED_MAX {
             let expected = "at most 1,000 instruments where the host may flatten positions";
-            return Err(wrong("instruments", &count.to_string(), expected));
+            return Err(invalid("instruments", &count.to_string(), expected));
         }
         Ok(RunSetup {
             component: digest("component", &self.component)?,
@@ -175,56 +129,14 @@ impl Manifest {
             seed: self
                 .seed
                 .parse()
-                .map_err(|_| wrong("seed", &self.seed, "an integer from 0 to 2^64 - 1"))?,
+                .map_err(|_| invalid("seed", &self.seed, "an integer from 0 to 2^64 - 1"))?,
             cadence: match self.cadence {
-                0 => return Err(wrong("cadence", "0", "at least 1")),
+                0 => return Err(invalid("cadence", "0", "at least 1")),
                 cadence => u64::from(cadence),
             },
             broker: terms::broker(self)?,
         })
     }
-}
-
-/// The 32 bytes of a digest written `sha256:<hex>`.
-///
-/// # Errors
-///
-/// Returns [`ManifestError`] naming `field` if the text is no such digest.
-pub fn digest(field: &'static str, text: &str) -> Result<[u8; 32], ManifestError> {
-    let mut bytes = [0; 32];
-    text.strip_prefix("sha256:")
-        .filter(|hex| !hex.bytes().any(|byte| byte.is_ascii_uppercase()))
-        .and_then(|hex| hex::decode_to_slice(hex, &mut bytes).ok())
-        .ok_or_else(|| wrong(field, text, "sha256: and 64 lower-case hex digits"))?;
-    Ok(bytes)
-}
-
-pub(super) fn wrong(field: &'static str, value: &str, expected: &'static str) -> ManifestError {
-    ManifestError::Value {
-        field,
-        value: value.to_string(),
-        expected,
-    }
-}
-
-pub(super) fn bps(field: &'static str, text: &str) -> Result<BasisPoints, ManifestError> {
-    BasisPoints::parse(text).map_err(|source| ManifestError::Number { field, source })
-}
-
-/// Money that is at least zero.
-pub(super) fn amount(field: &'static str, text: &str) -> Result<Money, ManifestError> {
-    let money = Money::parse(text).map_err(|source| ManifestError::Number { field, source })?;
-    if money < Money::ZERO {
-        Err(wrong(field, text, "zero or more"))
-    } else {
-        Ok(money)
-    }
-}
-
-fn step(field: &'static str, text: &str, scale: u8) -> Result<i64, ManifestError> {
-    let value =
-        decimal::parse(text, scale).map_err(|source| ManifestError::Number { field, source })?;
-    i64::try_from(value).map_err(|_| wrong(field, text, "a smaller number"))
 }
 
 fn instrument(entry: &InstrumentEntry) -> Result<Instrument, ManifestError> {
@@ -234,14 +146,14 @@ fn instrument(entry: &InstrumentEntry) -> Result<Instrument, ManifestError> {
         &entry.lot_size,
         entry.quantity_scale,
     )?;
-    let price = (entry.price_scale, tick);
-    let quantity = (entry.quantity_scale, lot);
-    Ok(Instrument::new(
-        entry.symbol.clone(),
-        price,
-        quantity,
-        entry.volume_scale,
-    )?)
+    let grid = InstrumentGrid {
+        price_scale: entry.price_scale,
+        tick_size: tick,
+        quantity_scale: entry.quantity_scale,
+        lot_size: lot,
+        volume_scale: entry.volume_scale,
+    };
+    Ok(Instrument::new(entry.symbol.clone(), grid)?)
 }
 
 impl From<&Instrument> for InstrumentEntry {

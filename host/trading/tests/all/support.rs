@@ -12,7 +12,7 @@ use counterfoil_trading::bar::{ClosedBar, RawBar};
 use counterfoil_trading::corporate::{CorporateAction, CorporateActionKind};
 use counterfoil_trading::costs::{CostModel, LiquiditySide};
 use counterfoil_trading::execution::{Delivery, Fill, OrderEvent};
-use counterfoil_trading::instrument::{Instrument, InstrumentId};
+use counterfoil_trading::instrument::{Instrument, InstrumentGrid, InstrumentId};
 use counterfoil_trading::journal::{Journal, RecordBytes};
 use counterfoil_trading::manifest::RunSetup;
 use counterfoil_trading::order::{
@@ -51,7 +51,7 @@ pub(crate) fn short(amount: Money) -> String {
 
 /// A setup with no costs and no limit that a test would meet; `settings` are `name=value` words.
 pub(crate) fn setup(settings: &str) -> RunSetup {
-    let instrument = |name: &str| Instrument::new(name.to_owned(), (0, 1), (0, 1), 0).unwrap();
+    let instrument = |name: &str| Instrument::new(name.to_owned(), InstrumentGrid::whole_units(0)).unwrap();
     let wide = money("1000000000");
     let mut setup = RunSetup {
         component: [0; 32],
@@ -132,7 +132,11 @@ fn set(setup: &mut RunSetup, name: &str, value: &str) {
         }
         "lot" => {
             let lot = value.parse().unwrap();
-            let lots = |one: &str| Instrument::new(one.to_owned(), (0, 1), (0, lot), 0).unwrap();
+            let grid = InstrumentGrid {
+                lot_size: lot,
+                ..InstrumentGrid::whole_units(0)
+            };
+            let lots = |symbol: &str| Instrument::new(symbol.to_owned(), grid).unwrap();
             setup.instruments = vec![lots("A"), lots("B")];
         }
         "step" => setup.timeframe = value.parse().unwrap(),

@@ -2,7 +2,7 @@
 
 use counterfoil_connect::feed::event::FeedEvent;
 use counterfoil_connect::feed::listing::Listings;
-use counterfoil_trading::instrument::Instrument;
+use counterfoil_trading::instrument::{Instrument, InstrumentGrid};
 use counterfoil_trading::time::UnixNanos;
 
 /// The first minute, in seconds: 2024-01-02T00:00:00Z.
@@ -29,7 +29,7 @@ fn decimal(value: i64) -> String {
 /// The run's instruments: the first of the symbols.
 pub(crate) fn listings(count: usize) -> Listings {
     let one = |symbol: &&str| {
-        let instrument = Instrument::new((*symbol).to_owned(), (2, 1), (0, 1), 0).unwrap();
+        let instrument = Instrument::new((*symbol).to_owned(), InstrumentGrid::whole_units(2)).unwrap();
         (instrument, (*symbol).to_owned())
     };
     let all = SYMBOLS.iter().take(count).map(one).collect();
