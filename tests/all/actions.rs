@@ -1,7 +1,6 @@
 //! Corporate actions and margin calls from a feed through a real guest into a journal that the
 //! auditor verifies and a replay repeats, with nothing but the journal to go by.
 
-use counterfoil_base::digest::Digest;
 use counterfoil_guests::component;
 use counterfoil_runner::run::execute::{ExecutionConfig, ExecutionOutcome, execute};
 use counterfoil_runner::run::feed::{FeedError, FeedItem, SliceFeed};
@@ -128,7 +127,7 @@ fn checked(world: &World, outcome: &ExecutionOutcome) -> Vec<RunRecord> {
     assert!(again.difference.is_none(), "{:?}", again.difference);
     assert_eq!(
         again.decision_digest,
-        Some(Digest(outcome.close.decision_digest))
+        Some(outcome.close.decision_digest)
     );
     records(&journal, &outcome.execution.origin())
 }

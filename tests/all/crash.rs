@@ -32,7 +32,7 @@ fn child() {
 /// was killed before its end.
 fn killed_at(world: &World, manifest: &Manifest, number: u64, bytes: u64) -> bool {
     std::fs::write(world.path().join(MANIFEST), manifest.canonical().unwrap()).unwrap();
-    let run = hex::encode(manifest.run_id().unwrap());
+    let run = manifest.run_id().unwrap().hex();
     let journal = world.path().join(format!("runs/{run}/{number}/journal"));
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["crash::child", "--exact"])
@@ -83,7 +83,7 @@ fn a_killed_run_leaves_what_it_signed() {
             }
             kills += 1;
             let place = format!("cadence {cadence}, killed at {bytes}");
-            let run = hex::encode(manifest.run_id().unwrap());
+            let run = manifest.run_id().unwrap().hex();
             let execution = world.data.find(&format!("{run}/{number}")).unwrap();
             let report = verified(&std::fs::read(execution.journal()).unwrap());
             assert!(!report.is_good(), "{place}");
@@ -144,7 +144,7 @@ fn a_full_disk_stops_a_run_that_names_the_file_and_keeps_what_was_signed() {
             .unwrap();
         let said = String::from_utf8_lossy(&ended.stderr);
         assert!(!ended.status.success(), "cadence {cadence}: {said}");
-        let run = hex::encode(manifest.run_id().unwrap());
+        let run = manifest.run_id().unwrap().hex();
         let execution = world.data.find(&format!("{run}/1")).unwrap();
         let named = execution.journal().display().to_string();
         assert!(

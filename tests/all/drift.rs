@@ -41,7 +41,7 @@ impl Place {
         let manifest = over_a_feed(&world.cross(&["AAA", "BBB"], 2, 3, 10), "first");
         let component = manifest.setup().unwrap().component;
         let desk = Desk::with(&world, &component);
-        let evidence = EvidenceStore::new(&world.data, &Digest(component));
+        let evidence = EvidenceStore::new(&world.data, &component);
         for kind in EvidenceKind::ALL {
             evidence.put(kind.name().as_bytes()).unwrap();
         }
@@ -115,7 +115,7 @@ impl Place {
             .authorization
             .terms
             .clone();
-        let run = Digest(manifest.run_id().unwrap());
+        let run = manifest.run_id().unwrap();
         let start = RunStart {
             run,
             authorized,
@@ -136,14 +136,14 @@ fn bytes_that_are_gone_or_changed_are_found() {
     place.finds(&[]);
     let (data, root) = (place.world.data.clone(), place.world.path().to_path_buf());
     let component = place.manifest.setup().unwrap().component;
-    place.loses("component.bytes", &data.component_path(&Digest(component)));
-    let evidence = root.join("evidence").join(hex::encode(component));
+    place.loses("component.bytes", &data.component_path(&component));
+    let evidence = root.join("evidence").join(component.hex());
     let piece = Digest::of(EvidenceKind::Replay.name().as_bytes());
     place.loses(
         "evidence.bytes",
-        &evidence.join(format!("{}.json", hex::encode(piece.0))),
+        &evidence.join(format!("{}.json", piece.hex())),
     );
-    let archived = |bytes: &[u8]| root.join("policy").join(hex::encode(Digest::of(bytes).0));
+    let archived = |bytes: &[u8]| root.join("policy").join(Digest::of(bytes).hex());
     place.loses("policy.bytes", &archived(b"policy"));
     place.loses("verdict.bytes", &archived(b"input"));
     place.desk.authorize(&place.manifest);

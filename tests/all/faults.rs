@@ -1,7 +1,6 @@
 //! A guest at fault ends its run with a record that names the fault, and nothing else: not the
 //! host, not the journal, not the runs after it.
 
-use counterfoil_base::digest::Digest;
 use counterfoil_guests::component;
 use counterfoil_sandbox::engine::{Backend, EngineSettings, OptLevel};
 use counterfoil_tests::journals::{decisions, fills, records, verified};
@@ -137,7 +136,7 @@ fn check(world: &World, name: &str, body: &str, on_fault: &str, expect: &Expect)
     assert!(again.difference.is_none(), "{name}: {:?}", again.difference);
     assert_eq!(
         again.decision_digest,
-        Some(Digest(outcome.close.decision_digest)),
+        Some(outcome.close.decision_digest),
         "{name}"
     );
     assert!(again.closed, "{name}");

@@ -5,7 +5,6 @@ use core::num::NonZero;
 use std::process::Child;
 use std::thread;
 
-use counterfoil_base::digest::Digest;
 use counterfoil_runner::supervisor::inlet::LINES_MAX;
 use counterfoil_server::client::{ApiClient, ClientError};
 use counterfoil_server::types::{BarsReply, BarsRequest, FeedRequest, RunReply};
@@ -71,7 +70,7 @@ fn feed_of(manifest: &mut Manifest) -> &mut String {
 }
 
 fn promote(desk: &Desk, manifest: &Manifest) {
-    desk.promote(Digest(manifest.setup().unwrap().component));
+    desk.promote(manifest.setup().unwrap().component);
 }
 
 fn begin(client: &ApiClient, desk: &Desk, manifest: &Manifest) -> String {

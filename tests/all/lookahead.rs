@@ -1,7 +1,6 @@
 //! No strategy sees what is to come, and a host that lets one see it is caught, also by a replay
 //! on that same host.
 
-use counterfoil_base::digest::Digest;
 use counterfoil_guests::component;
 use counterfoil_journal::signer::Signer;
 use counterfoil_runner::run::component::compile_for_manifest;
@@ -119,7 +118,7 @@ fn with_the_hole(world: &World, manifest: &Manifest) -> Execution {
     let (ready, guest) =
         compile_for_manifest(&world.data, manifest, &setup, world.engine()).unwrap();
     let canonical = manifest.canonical().unwrap();
-    let run = Digest(manifest.run_id().unwrap());
+    let run = manifest.run_id().unwrap();
     let execution = world.data.new_execution(&run, &canonical, false).unwrap();
     let open = OpenRecord {
         manifest: canonical,
@@ -182,7 +181,7 @@ fn a_run_decides_the_same_while_everything_beyond_is_garbage() {
     assert_eq!(found.decisions, 12_154);
     assert_eq!(
         found.decision_digest,
-        Some(Digest(outcome.close.decision_digest))
+        Some(outcome.close.decision_digest)
     );
 }
 

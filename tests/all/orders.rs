@@ -10,7 +10,6 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use counterfoil_base::digest::Digest;
 use counterfoil_governance::id::Id;
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_runner::orders::gateway::client::{
@@ -403,10 +402,10 @@ fn gateway(world: &World, manifest: &Manifest, server: &Server) -> (Gateway<Clie
     let limits = LimitsWatch::start(&world.data, &account, manifest, need, now).unwrap();
     let run = manifest.run_id().unwrap();
     let text = manifest.canonical().unwrap();
-    let name = hex::encode(run);
+    let name = run.hex();
     let execution = world.data.executions_of(&name).unwrap().pop();
     let execution =
-        execution.unwrap_or_else(|| world.data.new_execution(&Digest(run), &text, true).unwrap());
+        execution.unwrap_or_else(|| world.data.new_execution(&run, &text, true).unwrap());
     let kill = KillSwitch::new(&world.data, &account, Some(&execution));
     let guard = Arc::new(RunGuard::new(
         kill,
@@ -526,13 +525,13 @@ fn tokens_that_are_spent_altered_foreign_or_stale_are_refused_and_written_down()
         (signed.clone(), "token.spent"),
         (flipped, "token.altered"),
         (swapped, "token.altered"),
-        (changed(&|one| one.plan[0] ^= 1), "token.altered"),
-        (changed(&|one| one.run[0] ^= 1), "token.foreign"),
+        (changed(&|one| one.plan.0.0[0] ^= 1), "token.altered"),
+        (changed(&|one| one.run.0[0] ^= 1), "token.foreign"),
         (changed(&|one| one.execution += 1), "token.foreign"),
         (changed(&|one| one.approver[0] ^= 1), "token.foreign"),
         (changed(&|one| one.epoch += 1), "token.stale-lease"),
-        (changed(&|one| one.policy[0] ^= 1), "token.other-policy"),
-        (changed(&|one| one.limits[0] ^= 1), "token.other-limits"),
+        (changed(&|one| one.policy.0[0] ^= 1), "token.other-policy"),
+        (changed(&|one| one.limits.0[0] ^= 1), "token.other-limits"),
         (changed(&|one| one.not_after.0 = 0), "token.expired"),
         (changed(&|one| one.sequence = 9), "token.no-verdict"),
     ];
@@ -653,7 +652,7 @@ fn a_kill_ends_the_run_before_the_next_slice_and_keeps_it_from_starting() {
     let table: [(Choose, StopCause); 3] = [
         (
             |world, manifest| {
-                let run = hex::encode(manifest.run_id().unwrap());
+                let run = manifest.run_id().unwrap().hex();
                 KillTarget::Run(world.data.find(&run).unwrap())
             },
             StopCause::RunKilled,

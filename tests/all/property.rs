@@ -15,6 +15,7 @@ use counterfoil_trading::manifest::RunSetup;
 use counterfoil_trading::order::{
     ClientOrderId, Intent, Order, OrderStatus, OrderType, Request, Side, TimeInForce,
 };
+use counterfoil_trading::plan::PlanDigest;
 use counterfoil_trading::record::{
     DecisionRecord, DeliveriesRecord, FaultAction, RiskVerdict, RunRecord,
 };
@@ -299,7 +300,7 @@ struct Books<'a> {
     last: [i64; INSTRUMENTS],
     done: BTreeMap<(InstrumentId, UnixNanos, Side), i64>,
     tokens: u64,
-    plans: BTreeSet<[u8; 32]>,
+    plans: BTreeSet<PlanDigest>,
     fills: usize,
 }
 

@@ -207,7 +207,7 @@ pub(crate) fn uninterrupted(manifest: &Manifest, lines: &str, days: u32) -> Stri
     let world = World::small(days);
     let _put = world.cross(&["AAA"], 2, 3, 10);
     let close = world.live(manifest, lines).unwrap().close;
-    hex::encode(close.decision_digest)
+    close.decision_digest.hex()
 }
 
 #[test]

@@ -125,7 +125,7 @@ fn a_live_decision_is_on_the_disk_and_signed_before_the_next_line_is_read() {
     let world = World::small(28);
     let manifest = over_a_feed(&world.cross(&["AAA", "BBB"], 2, 4, 10), "watched");
     let lines = world.lines(&world.cross(&["AAA", "BBB"], 2, 4, 10));
-    let run = hex::encode(manifest.run_id().unwrap());
+    let run = manifest.run_id().unwrap().hex();
     let mut source = Watching {
         lines: lines
             .lines()

@@ -19,6 +19,7 @@ use counterfoil_tests::journals::{decisions, records, verified};
 use counterfoil_tests::world::{World, over_a_feed, signer};
 use counterfoil_trading::gateway::{OrderLogRecord, SubmissionEnd};
 use counterfoil_trading::manifest::Manifest;
+use counterfoil_trading::plan::PlanDigest;
 use counterfoil_trading::record::RunRecord;
 
 use crate::recover::{FOLDER, MANIFEST, resume};
@@ -113,7 +114,7 @@ fn decided(world: &World, run: &str) -> usize {
 fn check_orders(execution: &Execution) {
     let records = records(&execution.journal(), &execution.origin());
     let all = decisions(&records);
-    let planned: BTreeMap<u64, [u8; 32]> = all
+    let planned: BTreeMap<u64, PlanDigest> = all
         .iter()
         .flat_map(|one| &one.circumstances.plans)
         .map(|note| (note.token, note.plan))
@@ -151,7 +152,7 @@ fn a_month_with_faults_loses_and_doubles_nothing() {
 
     let manifest = over_a_feed(&manifest, "soak");
     std::fs::write(world.path().join(MANIFEST), manifest.canonical().unwrap()).unwrap();
-    let run = hex::encode(manifest.run_id().unwrap());
+    let run = manifest.run_id().unwrap().hex();
     let journal = world.path().join(format!("runs/{run}/1/journal"));
     let step = usize::try_from(whole).unwrap() / LIVES;
     for _ in 0..LIVES {

@@ -86,13 +86,13 @@ fn stop_of(world: &World, desk: &Desk, reply: &RunReply) -> RunStop {
     let Some(RunRecord::Stop(stop)) = all.pop() else {
         panic!("no stop: {reply:?}");
     };
-    let digest = hex::encode(close.decision_digest);
+    let digest = close.decision_digest.hex();
     assert_eq!(reply.decision_digest, Some(digest));
     let said = format!("{}: {}", stop.stop.cause.name(), stop.stop.message);
     assert_eq!(reply.reason.as_deref(), Some(said.as_str()));
     let (end, deed) = in_ledger(desk, &reply.run).ended.unwrap();
     assert_eq!((end.reason, deed.by), (said, id("robot")));
-    assert_eq!(end.decisions, Digest(close.decision_digest));
+    assert_eq!(end.decisions, close.decision_digest);
     assert_eq!(end.tree_size, u64::try_from(all.len()).unwrap() + 2);
     stop.stop
 }
@@ -231,7 +231,7 @@ fn a_run_stops_when_what_it_was_authorized_on_changes() {
         (
             "the component is archived",
             |desk, _, manifest| {
-                let component = Digest(manifest.setup().unwrap().component);
+                let component = manifest.setup().unwrap().component;
                 let reason = "a fault was found".to_owned();
                 desk.act("dan", Act::ComponentArchive { component, reason });
             },

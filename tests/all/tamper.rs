@@ -4,7 +4,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use counterfoil_base::digest::Digest;
 use counterfoil_guests::component;
 use counterfoil_journal::frame::{Frame, FrameReader};
 use counterfoil_runner::run::execute::ExecutionOutcome;
@@ -46,20 +45,20 @@ fn refusals(world: &World, manifest: &Manifest, outcome: &ExecutionOutcome) -> [
 fn a_swapped_or_missing_component_is_named() {
     let (world, manifest, outcome) = made();
     let digest = manifest.setup().unwrap().component;
-    let path = world.data.component_path(&Digest(digest));
+    let path = world.data.component_path(&digest);
     let good = fs::read(&path).unwrap();
     let mut other = good.clone();
     let last = other.len() - 1;
     other[last] ^= 1;
     fs::write(&path, &other).unwrap();
     for text in refusals(&world, &manifest, &outcome) {
-        assert!(text.contains(&hex::encode(digest)), "{text}");
+        assert!(text.contains(&digest.hex()), "{text}");
         assert!(text.contains("was changed"), "{text}");
     }
     fs::remove_file(&path).unwrap();
     for text in refusals(&world, &manifest, &outcome) {
         assert!(text.contains("no component"), "{text}");
-        assert!(text.contains(&hex::encode(digest)), "{text}");
+        assert!(text.contains(&digest.hex()), "{text}");
     }
     fs::write(&path, &good).unwrap();
     assert!(world.replay(&outcome).unwrap().difference.is_none());

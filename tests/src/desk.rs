@@ -64,7 +64,7 @@ fn key(name: &str) -> PublicKey {
 
 impl Desk {
     /// A ledger in the world's directory in which this component is approved.
-    pub fn with(world: &World, component: &[u8; 32]) -> Self {
+    pub fn with(world: &World, component: &Digest) -> Self {
         let folder = world.path().join("ledger");
         std::fs::create_dir_all(&folder).unwrap();
         let path = folder.join("test.ledger");
@@ -95,7 +95,7 @@ impl Desk {
         let bundle = Digest::of(b"policy");
         desk.act("ada", Act::PolicySet { bundle });
         desk.act("ada", Act::SetupEnd {});
-        desk.promote(Digest(*component));
+        desk.promote(*component);
         desk
     }
 
@@ -229,7 +229,7 @@ impl Desk {
     }
 
     fn authorize_in(ledger: &mut Ledger, (manifest, nanos): (&Manifest, i64)) -> u64 {
-        let component = Digest(manifest.setup().unwrap().component);
+        let component = manifest.setup().unwrap().component;
         let set = Self::set(component, manifest.limits_digest().unwrap());
         Self::promote_in(ledger, set);
         let terms = terms_of(manifest, set).unwrap();

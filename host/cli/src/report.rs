@@ -156,7 +156,7 @@ pub(crate) fn close_json(manifest: &Manifest, close: &CloseRecord) -> Result<Val
     let (approved, refused) = close.requests;
     Ok(json!({
         "ended": close.reason.name(),
-        "decision-digest": format!("sha256:{}", hex::encode(close.decision_digest)),
+        "decision-digest": format!("sha256:{}", close.decision_digest.hex()),
         "bars": close.decisions,
         "fills": close.fills,
         "requests-approved": approved,
@@ -244,7 +244,7 @@ pub(crate) fn print_outcome(manifest: &Manifest, outcome: &ExecutionOutcome) -> 
                 outcome.execution.run, outcome.execution.number
             ),
         ),
-        ("decision digest", hex::encode(close.decision_digest)),
+        ("decision digest", close.decision_digest.hex()),
         ("bars decided", close.decisions.to_string()),
         (
             "orders",

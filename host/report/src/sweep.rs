@@ -123,7 +123,7 @@ impl SweepOutcome {
     }
 
     fn digest(&self) -> String {
-        hex::encode(self.close.decision_digest)
+        self.close.decision_digest.hex()
     }
 }
 

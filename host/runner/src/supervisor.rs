@@ -246,7 +246,7 @@ impl Supervisor {
         let data = &inner.settings.data;
         let setup = manifest.setup()?;
         live::check_manifest(&manifest, &setup)?;
-        let id = hex::encode(manifest.run_id()?);
+        let id = manifest.run_id()?.hex();
         check_grant(grant, &id)?;
         // A live manifest starts once. A second start, say of a request that was sent twice after a
         // lost response, would trade the same account a second time.
@@ -314,7 +314,7 @@ impl Supervisor {
         let records = Arc::clone(&settings.records);
         let broker = settings.venues.broker(&run.manifest, &run.setup);
         Ok(LiveContext {
-            policy: grant.terms().set.policy.0,
+            policy: grant.terms().set.policy,
             told: run.stop_signal.clone(),
             permit: Some(Box::new(PermitWatch::new(records, run.manifest.clone()))),
             broker: broker.map_err(Box::new).map_err(ExecuteError::from)?,
@@ -528,7 +528,7 @@ impl Supervisor {
 }
 
 fn check_grant(grant: &Grant, run: &str) -> Result<(), SuperviseError> {
-    let granted = hex::encode(grant.run());
+    let granted = grant.run().hex();
     if granted == run {
         return Ok(());
     }

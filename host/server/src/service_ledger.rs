@@ -112,7 +112,7 @@ impl ServiceLedger {
     /// Returns an [`AccessDenial`] if a rule forbids it, or the ledger cannot be written.
     pub fn start(&self, grant: &Grant) -> Result<(), AccessDenial> {
         self.act(Act::RunStart(RunStart {
-            run: Digest(*grant.run()),
+            run: *grant.run(),
             authorized: grant.authorized(),
             terms: grant.terms().clone(),
         }))

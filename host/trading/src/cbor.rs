@@ -8,6 +8,8 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use counterfoil_base::digest::Digest;
+
 const UNSIGNED: u8 = 0;
 const NEGATIVE: u8 = 1;
 const BYTES: u8 = 2;
@@ -246,12 +248,21 @@ impl<'a> CborReader<'a> {
         )
     }
 
-    /// A byte string of 32 bytes.
+    /// A digest: a byte string of 32 bytes.
     ///
     /// # Errors
     ///
     /// See [`CborReader::u64`].
-    pub fn digest(&mut self) -> Result<[u8; 32], CborError> {
+    pub fn digest(&mut self) -> Result<Digest, CborError> {
+        self.bytes_32().map(Digest)
+    }
+
+    /// A byte string of 32 bytes, such as a public key.
+    ///
+    /// # Errors
+    ///
+    /// See [`CborReader::u64`].
+    pub fn bytes_32(&mut self) -> Result<[u8; 32], CborError> {
         let error = self.error("a byte string of 32 bytes");
         self.byte_string()?.try_into().map_err(|_| error)
     }

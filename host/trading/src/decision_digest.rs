@@ -1,5 +1,6 @@
 //! The decision digest: what backtest, live, replay and every back end must agree on.
 
+use counterfoil_base::digest::Digest;
 use sha2::{Digest as _, Sha256};
 
 /// A running SHA-256 over deterministic parts, each behind its length as four bytes, big-endian.
@@ -19,7 +20,7 @@ impl DecisionDigest {
 
     /// The digest of all parts so far.
     #[must_use]
-    pub fn value(&self) -> [u8; 32] {
-        self.hasher.clone().finalize().into()
+    pub fn value(&self) -> Digest {
+        Digest::finish(self.hasher.clone())
     }
 }

@@ -6,7 +6,7 @@
 
 use alloc::vec::Vec;
 
-use sha2::{Digest as _, Sha256};
+use counterfoil_base::digest::Digest;
 
 use crate::journal::Receipt;
 use crate::order::Intent;
@@ -14,8 +14,8 @@ use crate::record;
 use crate::risk::Approved;
 
 /// The SHA-256 of a plan in canonical form.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct PlanDigest(pub [u8; 32]);
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct PlanDigest(pub Digest);
 
 /// What will be sent, and in which place of the run: two plans are never equal.
 #[derive(Debug)]
@@ -72,7 +72,7 @@ impl TokenIssuer {
         self.issued = sequence.saturating_add(1);
         let mut bytes = Vec::with_capacity(64);
         record::encode_plan(&mut bytes, sequence, approved.intent());
-        let digest = PlanDigest(Sha256::digest(&bytes).into());
+        let digest = PlanDigest(Digest::of(&bytes));
         let plan = Plan {
             intent: *approved.intent(),
             digest,

@@ -1,6 +1,7 @@
 //! Whether all bars and corporate actions are there: counts, times and digests by instrument,
 //! against what the open record promises. It must never judge what was decided on a bar.
 
+use counterfoil_base::digest::Digest;
 use counterfoil_trading::corporate::CorporateAction;
 use counterfoil_trading::execution::Delivery;
 use counterfoil_trading::record::deliveries::encode_action;
@@ -162,7 +163,7 @@ impl InstrumentTally {
                 "{here} corporate actions of {symbol}, {all} promised"
             ));
         }
-        let digest: [u8; 32] = self.actions_sha.clone().finalize().into();
+        let digest = Digest::finish(self.actions_sha.clone());
         (digest != promised.actions_sha256).then(|| {
             format!("the corporate actions of {symbol} have the promised count but another digest")
         })
@@ -201,7 +202,7 @@ impl InstrumentTally {
         let missing = promised.bars.saturating_sub(self.bars);
         // Counts can be right and bars exchanged: only the digest of all bars tells.
         if missing == 0 {
-            let digest: [u8; 32] = self.sha.clone().finalize().into();
+            let digest = Digest::finish(self.sha.clone());
             let same = last == promised.last_close && digest == promised.bars_sha256;
             return (!same).then(|| {
                 format!("the bars of {symbol} have the promised count but another digest")

@@ -135,7 +135,7 @@ impl<'a> RecordDescriber<'a> {
             let _infallible = write!(
                 text,
                 "; plan {} with token {}",
-                hex::encode(note.plan),
+                note.plan.0.hex(),
                 note.token
             );
         }
@@ -329,7 +329,7 @@ impl<'a> RecordDescriber<'a> {
             close.reason.name(),
             close.decisions,
             close.fills,
-            hex::encode(close.decision_digest),
+            close.decision_digest.hex(),
             close.cash,
             close.equity,
             close.fees,

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use counterfoil_base::digest::Digest;
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
@@ -19,7 +20,7 @@ pub(crate) struct OpenedJournal {
     pub(crate) open: OpenRecord,
     pub(crate) manifest: Manifest,
     pub(crate) setup: RunSetup,
-    pub(crate) run_id: [u8; 32],
+    pub(crate) run_id: Digest,
     pub(crate) key: VerifierKey,
     pub(crate) names: InstrumentNames,
 }
@@ -68,8 +69,8 @@ impl OpenedJournal {
 }
 
 /// The origin of a run's log, which is also its key's name.
-pub(crate) fn origin(run_id: &[u8; 32], execution: u64) -> String {
-    format!("counterfoil/run/{}/{execution}", hex::encode(run_id))
+pub(crate) fn origin(run_id: &Digest, execution: u64) -> String {
+    format!("counterfoil/run/{}/{execution}", run_id.hex())
 }
 
 /// A snapshot run has one commitment for each instrument, in sequence; a feed has none.

@@ -7,6 +7,7 @@ mod script;
 
 use std::collections::VecDeque;
 
+use counterfoil_base::digest::Digest;
 use counterfoil_trading::decision_digest::DecisionDigest;
 use counterfoil_trading::execution::Delivery;
 use counterfoil_trading::record::{
@@ -125,7 +126,7 @@ impl Rerunner {
         }
     }
 
-    pub(crate) fn decision_digest(&self) -> [u8; 32] {
+    pub(crate) fn decision_digest(&self) -> Digest {
         self.digest.value()
     }
 

@@ -55,7 +55,7 @@ fn proof(manifest: &Manifest, bodies: &[Vec<u8>], index: usize) -> String {
     let checkpoint = Checkpoint {
         origin: format!(
             "counterfoil/run/{}/3",
-            hex::encode(manifest.run_id().unwrap())
+            manifest.run_id().unwrap().hex()
         ),
         size,
         root: leaves.iter().copied().collect::<Tree>().root(),

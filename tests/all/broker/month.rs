@@ -445,7 +445,7 @@ fn month(seed: u64, lives: usize, meddle: impl Fn(&Exchange)) -> Gone {
     let month = Month {
         world: &world,
         exchange: &desk.exchange,
-        run: hex::encode(desk.manifest.run_id().unwrap()),
+        run: desk.manifest.run_id().unwrap().hex(),
         lines: text.lines().map(str::to_owned).collect(),
     };
     let mut weather = Weather {

@@ -33,7 +33,7 @@ pub(crate) fn run(cli: &CliContext, args: &LiveArgs) -> Result<CommandAnswer> {
     let signer = Box::new(cli.keys.signer()?);
     let engine = cli.engine(BACKEND)?;
     let mut progress = RunProgress::new(0);
-    let run = hex::encode(manifest.run_id()?);
+    let run = manifest.run_id()?.hex();
     note(&match market_of(&manifest) {
         Some(market) => format!(
             "run {run}: waiting for bars of {}; `counterfoil kill {run}` stops it",

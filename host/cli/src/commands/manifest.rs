@@ -74,7 +74,7 @@ fn risk(cli: &CliContext, limits: &Digest) -> Result<RiskEntry> {
 }
 
 fn tell(cli: &CliContext, manifest: &Manifest, path: &Path) -> Result<CommandAnswer> {
-    let run = hex::encode(manifest.run_id()?);
+    let run = manifest.run_id()?.hex();
     if cli.json {
         print_json(&json!({ "run": run, "manifest": path, "account": manifest.account.name }));
         return Ok(CommandAnswer::Yes);

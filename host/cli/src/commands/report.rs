@@ -79,7 +79,7 @@ pub(crate) fn write(cli: &CliContext, args: &ReportArgs) -> Result<WrittenReport
     let found = verify::verify(&execution.journal(), &key)?;
     let good = found.is_good();
     let (manifest, facts) = gather(&execution, good)?;
-    let digest = found.decision_digest.map(hex::encode);
+    let digest = found.decision_digest.map(|digest| digest.hex());
     let subject = ReportSubject {
         run: execution.run.clone(),
         execution: execution.number,

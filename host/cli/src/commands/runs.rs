@@ -65,7 +65,7 @@ fn row(one: &Execution) -> Vec<String> {
         close.fills.to_string(),
         close.equity.to_text(),
         close.reason.name().to_owned(),
-        short_digest(&hex::encode(close.decision_digest)),
+        short_digest(&close.decision_digest.hex()),
     ]
 }
 
@@ -81,7 +81,7 @@ fn as_json(one: &Execution) -> Value {
                 value["fills"] = json!(close.fills);
                 value["final-equity"] = json!(close.equity.to_text());
                 value["decision-digest"] =
-                    json!(format!("sha256:{}", hex::encode(close.decision_digest)));
+                    json!(format!("sha256:{}", close.decision_digest.hex()));
             }
         }
     }

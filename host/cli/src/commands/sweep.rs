@@ -224,7 +224,7 @@ pub(super) fn row(item: &SweepItem, done: &Result<SweepItemRun, ExecuteError>) -
     };
     Ok(SweepRow {
         values: item.values.clone(),
-        run: hex::encode(item.manifest.run_id()?),
+        run: item.manifest.run_id()?.hex(),
         outcome,
     })
 }

@@ -139,7 +139,7 @@ fn a_start_is_authorized_under_the_limits_that_the_policy_gave() {
     assert_eq!(rule("olga", &wide), "limits.missing");
     assert_eq!(rule("dan", &wide), "role.missing");
     let own = desk.path("own.json").display().to_string();
-    let tried = hex::encode(manifest.run_id().unwrap());
+    let tried = manifest.run_id().unwrap().hex();
     let fed = ["run", "manifest", &tried, "--feed", "test", "-o", &own];
     desk.answers_no("limits.missing", &fed);
     // A snapshot's manifest is nobody's to authorize; the refusal is a record.

@@ -21,6 +21,7 @@ mod venue;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use counterfoil_base::digest::Digest;
 use counterfoil_connect::broker::order::SendGuard;
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::signer::Signer as _;
@@ -71,7 +72,7 @@ pub struct GatewayConfig {
     /// The conditions that must hold for every order.
     pub guard: Arc<RunGuard>,
     /// The digest of the policy that the run was started under.
-    pub policy: [u8; 32],
+    pub policy: Digest,
     /// What the venue's books are reconciled with.
     pub books: ReconcileConfig,
 }
@@ -142,7 +143,7 @@ impl<V: VenueClient> Gateway<V> {
             run,
             execution: execution.number,
             policy,
-            limits: guard.limits.digest().0,
+            limits: guard.limits.digest(),
             approver,
             epoch: fencing_token,
             now: clock::now(),
@@ -519,7 +520,7 @@ impl<V: VenueClient> Gateway<V> {
             run: standing.run,
             execution: standing.execution,
             sequence: released.sequence(),
-            plan: released.digest().0,
+            plan: released.digest(),
             policy: standing.policy,
             limits: standing.limits,
             approver: standing.approver,
@@ -571,10 +572,10 @@ fn clock_record(time: UnixNanos) -> OrderLogRecord {
 }
 
 /// The run id of an execution.
-fn run_of(execution: &Execution) -> Result<[u8; 32], GatewayError> {
+fn run_of(execution: &Execution) -> Result<Digest, GatewayError> {
     let mut run = [0; 32];
     hex::decode_to_slice(&execution.run, &mut run).map_err(|_| GatewayError::Run {
         run: execution.run.clone(),
     })?;
-    Ok(run)
+    Ok(Digest(run))
 }

@@ -251,7 +251,8 @@ fn seed_of(manifest: &Manifest) -> u64 {
     // A manifest without an id cannot start a run, and the seed decides nothing but the jitter of
     // waits.
     let id = manifest.run_id().unwrap_or_default();
-    id.first_chunk()
+    id.bytes()
+        .first_chunk()
         .map_or(0, |first| u64::from_be_bytes(*first))
 }
 

@@ -71,7 +71,7 @@ pub struct LiveContext {
     pub slot: RunSlot,
     pub limits: LimitsWatch,
     /// The digest of the policy that the run was started under.
-    pub policy: [u8; 32],
+    pub policy: Digest,
     pub told: InProcessStop,
     /// The permission of a run that people authorized; `None` for a run that needs none.
     pub permit: Option<Box<dyn RunPermission>>,
@@ -250,7 +250,7 @@ where
     C: RunClock + Send,
 {
     let (data, manifest, setup) = (start.data, start.manifest, start.setup);
-    let run_id = Digest(manifest.run_id()?);
+    let run_id = manifest.run_id()?;
     guest.check_run(&run_id.hex())?;
     let canonical = manifest.canonical()?;
     // A crash after this line leaves a folder without a journal. A resumption finds no signed entry in it and

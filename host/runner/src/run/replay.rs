@@ -215,7 +215,7 @@ fn conclude(decided: ReplayTally, tail: Option<JournalTail>) -> ReplayReport {
     // would pass the comparison of records, as it lies outside the digest.
     let misstated = closed
         .clone()
-        .filter(|(_, close)| digest.is_some_and(|digest| digest.0 != close.decision_digest))
+        .filter(|(_, close)| digest.is_some_and(|digest| digest != close.decision_digest))
         .map(|(index, close)| RecordDifference {
             index,
             recorded: Some(Box::new(RunRecord::Close(close))),

@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use sha2::{Digest as _, Sha256};
+use counterfoil_base::digest::Digest;
 
 use super::TokenRefusal;
 use crate::cbor::{self, CborError, CborReader};
@@ -19,17 +19,17 @@ const VERSION: u64 = 1;
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct OrderAuthorization {
     /// The run id.
-    pub run: [u8; 32],
+    pub run: Digest,
     /// Which execution of it.
     pub execution: u64,
     /// The number of the plan in the run, from 0.
     pub sequence: u64,
     /// The digest of the plan, which the decision record holds too.
-    pub plan: [u8; 32],
+    pub plan: PlanDigest,
     /// The digest of what the run was started under.
-    pub policy: [u8; 32],
+    pub policy: Digest,
     /// The digest of the limits that the verdict was given by.
-    pub limits: [u8; 32],
+    pub limits: Digest,
     /// Who approves: the public key of the runner itself.
     pub approver: [u8; 32],
     /// The fencing epoch of the account's lease.
@@ -43,12 +43,13 @@ impl OrderAuthorization {
     pub fn encode(&self, out: &mut Vec<u8>) {
         cbor::put_array(out, 10);
         cbor::put_u64(out, VERSION);
-        cbor::put_bytes(out, &self.run);
+        cbor::put_bytes(out, self.run.bytes());
         cbor::put_u64(out, self.execution);
         cbor::put_u64(out, self.sequence);
-        for digest in [&self.plan, &self.policy, &self.limits, &self.approver] {
-            cbor::put_bytes(out, digest);
+        for digest in [self.plan.0, self.policy, self.limits] {
+            cbor::put_bytes(out, digest.bytes());
         }
+        cbor::put_bytes(out, &self.approver);
         cbor::put_u64(out, self.epoch);
         cbor::put_i64(out, self.not_after.0);
     }
@@ -67,27 +68,27 @@ impl OrderAuthorization {
                 expected: "an authorization of version 1",
             });
         }
-        let one = Self {
+        let authorization = Self {
             run: reader.digest()?,
             execution: reader.u64()?,
             sequence: reader.u64()?,
-            plan: reader.digest()?,
+            plan: PlanDigest(reader.digest()?),
             policy: reader.digest()?,
             limits: reader.digest()?,
-            approver: reader.digest()?,
+            approver: reader.bytes_32()?,
             epoch: reader.u64()?,
             not_after: UnixNanos(reader.i64()?),
         };
         reader.end()?;
-        Ok(one)
+        Ok(authorization)
     }
 
     /// The SHA-256 of its one form: what is signed.
     #[must_use]
-    pub fn digest(&self) -> [u8; 32] {
+    pub fn digest(&self) -> Digest {
         let mut bytes = Vec::with_capacity(256);
         self.encode(&mut bytes);
-        Sha256::digest(&bytes).into()
+        Digest::of(&bytes)
     }
 }
 
@@ -95,13 +96,13 @@ impl OrderAuthorization {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct TokenContext {
     /// The run it serves.
-    pub run: [u8; 32],
+    pub run: Digest,
     /// Which execution of it.
     pub execution: u64,
     /// The digest of what the run was started under.
-    pub policy: [u8; 32],
+    pub policy: Digest,
     /// The digest of the limits in force.
-    pub limits: [u8; 32],
+    pub limits: Digest,
     /// The runner's public key.
     pub approver: [u8; 32],
     /// The epoch of the account's lease.
@@ -121,28 +122,28 @@ pub struct TokenContext {
 /// Returns the first [`TokenRefusal`] that applies.
 pub fn check_token(
     token: &OrderAuthorization,
-    standing: &TokenContext,
+    context: &TokenContext,
     decided: Option<PlanDigest>,
 ) -> Result<(), TokenRefusal> {
     let of = (token.run, token.execution, token.approver);
-    if of != (standing.run, standing.execution, standing.approver) {
+    if of != (context.run, context.execution, context.approver) {
         return Err(TokenRefusal::Foreign);
     }
     match decided {
         None => return Err(TokenRefusal::NoVerdict),
-        Some(plan) if plan.0 != token.plan => return Err(TokenRefusal::Altered),
+        Some(plan) if plan != token.plan => return Err(TokenRefusal::Altered),
         Some(_) => {}
     }
-    if token.epoch != standing.epoch {
+    if token.epoch != context.epoch {
         return Err(TokenRefusal::StaleLease);
     }
-    if token.policy != standing.policy {
+    if token.policy != context.policy {
         return Err(TokenRefusal::OtherPolicy);
     }
-    if token.limits != standing.limits {
+    if token.limits != context.limits {
         return Err(TokenRefusal::OtherLimits);
     }
-    if standing.now > token.not_after {
+    if context.now > token.not_after {
         return Err(TokenRefusal::Expired);
     }
     Ok(())
@@ -156,15 +157,15 @@ pub struct VenueOrderId(String);
 impl VenueOrderId {
     /// The name of the order that this plan of a run sends.
     #[must_use]
-    pub fn new(run: &[u8; 32], execution: u64, sequence: u64) -> Self {
+    pub fn new(run: &Digest, execution: u64, sequence: u64) -> Self {
         let mut bytes = Vec::with_capacity(64);
         cbor::put_array(&mut bytes, 3);
-        cbor::put_bytes(&mut bytes, run);
+        cbor::put_bytes(&mut bytes, run.bytes());
         cbor::put_u64(&mut bytes, execution);
         cbor::put_u64(&mut bytes, sequence);
-        let digest: [u8; 32] = Sha256::digest(&bytes).into();
+        let digest = Digest::of(&bytes);
         // 128 bits: two orders never meet by chance.
-        let half = digest.split_at(16).0;
+        let half = digest.bytes().split_at(16).0;
         Self(alloc::format!("cf{}", hex::encode(half)))
     }
 

@@ -3,6 +3,8 @@
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
+use counterfoil_base::digest::Digest;
+
 use super::{Reconciliation, SubmissionEnd, TokenRefusal, VenueDifference};
 use crate::cbor::{self, CborError, CborReader};
 use crate::time::UnixNanos;
@@ -35,7 +37,7 @@ pub enum OrderLogRecord {
     /// The first: whose orders these are.
     Open {
         /// The run id.
-        run: [u8; 32],
+        run: Digest,
         /// Which execution.
         execution: u64,
         /// The account's id.
@@ -122,7 +124,7 @@ impl OrderLogRecord {
             } => {
                 head(out, 7, 0);
                 cbor::put_u64(out, FORMAT);
-                cbor::put_bytes(out, run);
+                cbor::put_bytes(out, run.bytes());
                 cbor::put_u64(out, *execution);
                 cbor::put_text(out, account);
                 cbor::put_text(out, venue);
@@ -245,7 +247,7 @@ fn read_open(reader: &mut CborReader<'_>) -> Result<OrderLogRecord, CborError> {
         execution: reader.u64()?,
         account: reader.text()?,
         venue: reader.text()?,
-        approver: reader.digest()?,
+        approver: reader.bytes_32()?,
     })
 }
 

@@ -2,6 +2,8 @@
 
 use alloc::vec::Vec;
 
+use counterfoil_base::digest::Digest;
+
 use super::KIND_CLOSE;
 use crate::cbor::{self, CborError, CborReader};
 use crate::units::{Money, Quantity};
@@ -41,7 +43,7 @@ pub struct CloseRecord {
     /// How many requests were approved and how many refused.
     pub requests: (u64, u64),
     /// SHA-256 over the deterministic parts, each behind its length as four bytes.
-    pub decision_digest: [u8; 32],
+    pub decision_digest: Digest,
     /// Cash at the end.
     pub cash: Money,
     /// Equity at the end.
@@ -77,7 +79,7 @@ impl CloseRecord {
         for count in [self.decisions, self.fills, approved, refused] {
             cbor::put_u64(out, count);
         }
-        cbor::put_bytes(out, &self.decision_digest);
+        cbor::put_bytes(out, self.decision_digest.bytes());
         let amounts = [
             self.cash,
             self.equity,

@@ -10,6 +10,7 @@ use crate::cbor::{self, CborError, CborReader};
 use crate::execution::OrderCode;
 use crate::instrument::InstrumentId;
 use crate::order::Request;
+use crate::plan::PlanDigest;
 use crate::time::UnixNanos;
 use crate::units::{Money, Price, Quantity, Volume};
 
@@ -26,7 +27,7 @@ pub enum RiskVerdict {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct PlanNote {
     /// The plan's digest.
-    pub plan: [u8; 32],
+    pub plan: PlanDigest,
     /// The token's number.
     pub token: u64,
 }
@@ -165,7 +166,7 @@ pub(super) fn put_plans(out: &mut Vec<u8>, plans: &[PlanNote]) {
     cbor::put_array(out, plans.len());
     for note in plans {
         cbor::put_array(out, 2);
-        cbor::put_bytes(out, &note.plan);
+        cbor::put_bytes(out, note.plan.0.bytes());
         cbor::put_u64(out, note.token);
     }
 }
@@ -176,7 +177,7 @@ pub(super) fn read_plans(reader: &mut CborReader<'_>) -> Result<Vec<PlanNote>, C
     for _ in 0..count {
         reader.array_of(2, "a plan of 2 items")?;
         plans.push(PlanNote {
-            plan: reader.digest()?,
+            plan: PlanDigest(reader.digest()?),
             token: reader.u64()?,
         });
     }

@@ -4,6 +4,8 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use counterfoil_base::digest::Digest;
+
 use super::KIND_OPEN;
 use crate::cbor::{self, CborError, CborReader};
 use crate::time::UnixNanos;
@@ -24,11 +26,11 @@ pub struct DataCommitment {
     /// Close time of the last bar; 0 without bars.
     pub last_close: UnixNanos,
     /// SHA-256 over the bars in canonical form, one after the other.
-    pub bars_sha256: [u8; 32],
+    pub bars_sha256: Digest,
     /// How many corporate actions, up to the run's last close.
     pub actions: u64,
     /// SHA-256 over them in the form of [`super::deliveries::encode_action`], one after the other.
-    pub actions_sha256: [u8; 32],
+    pub actions_sha256: Digest,
 }
 
 /// The first record of a journal.
@@ -63,9 +65,9 @@ impl OpenRecord {
             cbor::put_u64(out, commitment.bars);
             cbor::put_i64(out, commitment.first_close.0);
             cbor::put_i64(out, commitment.last_close.0);
-            cbor::put_bytes(out, &commitment.bars_sha256);
+            cbor::put_bytes(out, commitment.bars_sha256.bytes());
             cbor::put_u64(out, commitment.actions);
-            cbor::put_bytes(out, &commitment.actions_sha256);
+            cbor::put_bytes(out, commitment.actions_sha256.bytes());
         }
     }
 

@@ -251,7 +251,7 @@ impl Run {
         let (plan, token) = self.tokens.plan(approved);
         let authorized = plan.authorize(token)?;
         let note = PlanNote {
-            plan: authorized.digest().0,
+            plan: authorized.digest(),
             token: authorized.sequence(),
         };
         self.buffers.authorized.push(authorized);

@@ -11,6 +11,7 @@
 
 use std::collections::BTreeSet;
 
+use counterfoil_base::digest::Digest;
 use counterfoil_trading::gateway::{
     DurableMark, LookupAnswer, OrderAuthorization, SubmissionEnd, SubmissionEvent, SubmissionPhase,
     SubmissionState, SubmissionStep, TokenContext, TokenRefusal, VenueAnswer, check_token,
@@ -448,21 +449,21 @@ impl Walk {
     fn permit(&self, order: &Order, world: &World) -> Result<(), TokenRefusal> {
         let epoch = u64::from(world.crashes);
         let token = OrderAuthorization {
-            run: [1; 32],
+            run: Digest([1; 32]),
             execution: 1,
             sequence: 0,
-            plan: [2; 32],
-            policy: [3; 32],
-            limits: [4; 32],
+            plan: PlanDigest(Digest([2; 32])),
+            policy: Digest([3; 32]),
+            limits: Digest([4; 32]),
             approver: [5; 32],
             epoch,
             not_after: UnixNanos(10),
         };
         let standing = TokenContext {
-            run: [1; 32],
+            run: Digest([1; 32]),
             execution: 1,
-            policy: [3; 32],
-            limits: [4; 32],
+            policy: Digest([3; 32]),
+            limits: Digest([4; 32]),
             approver: [5; 32],
             epoch,
             now: UnixNanos(if world.lapsed { 11 } else { 10 }),
@@ -472,7 +473,7 @@ impl Walk {
             Decision::Written(_) => self.without == Without::DurableDecision,
             Decision::None => false,
         };
-        let plan = PlanDigest([2; 32]);
+        let plan = PlanDigest(Digest([2; 32]));
         check_token(&token, &standing, is_decided.then_some(plan))
     }
 

@@ -7,6 +7,7 @@
 use core::convert::Infallible;
 use core::num::NonZeroU32;
 
+use counterfoil_base::digest::Digest;
 use counterfoil_trading::account::{Account, AccountKind};
 use counterfoil_trading::bar::{ClosedBar, RawBar};
 use counterfoil_trading::corporate::{CorporateAction, CorporateActionKind};
@@ -54,8 +55,8 @@ pub(crate) fn setup(settings: &str) -> RunSetup {
     let instrument = |name: &str| Instrument::new(name.to_owned(), InstrumentGrid::whole_units(0)).unwrap();
     let wide = money("1000000000");
     let mut setup = RunSetup {
-        component: [0; 32],
-        engine: [0; 32],
+        component: Digest([0; 32]),
+        engine: Digest([0; 32]),
         timeframe: "1d".parse().unwrap(),
         instruments: vec![instrument("A"), instrument("B")],
         warm_up: 0,

@@ -1,7 +1,6 @@
 //! The outcome of a parity comparison as a signed in-toto statement, which other tools can check. It must never compare
 //! anything itself.
 
-use counterfoil_base::digest::Digest;
 use counterfoil_governance::attest::{DsseEnvelope, InTotoStatement as Attested, StatementSubject};
 use counterfoil_journal::signer::Signer;
 use counterfoil_trading::manifest::{ManifestError, digest};
@@ -38,11 +37,11 @@ pub fn parity_statement(
 ) -> Result<ParityStatement, ParityError> {
     let predicate = predicate(live, found)?;
     let subject = |name: &'static str, text: &str| {
-        Ok::<_, ManifestError>(StatementSubject::new(name, Digest(digest(name, text)?)))
+        Ok::<_, ManifestError>(StatementSubject::new(name, digest(name, text)?))
     };
     // By digest, so that the statement names these exact inputs whatever a later file of the same name holds.
     let subjects = vec![
-        StatementSubject::new("manifest", Digest(found.manifest.run_id()?)),
+        StatementSubject::new("manifest", found.manifest.run_id()?),
         subject("component", &found.manifest.component)?,
         subject("snapshot", &found.snapshot)?,
     ];
@@ -78,7 +77,7 @@ fn predicate(live: &Execution, found: &ParityReport) -> Result<Value, ManifestEr
         },
         "again": {
             "log": found.again.origin(),
-            "decision-digest": Digest(found.close.decision_digest),
+            "decision-digest": found.close.decision_digest,
         },
         "first-difference": difference,
     }))
