@@ -22,7 +22,7 @@ use counterfoil_trading::record::{
 use counterfoil_trading::risk::{
     Leverage, LiveRiskLimits, MaintenanceMargin, MarginCallPolicy, RiskLimits,
 };
-use counterfoil_trading::run::{NoClock, Run, RunPorts, RunProgress};
+use counterfoil_trading::run::{NoClock, Run, RunPorts, StepOutcome};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::strategy::{AccountView, BarView, CallbackError, Strategy};
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
@@ -276,7 +276,7 @@ fn run(case: &Case) -> (Vec<Vec<u8>>, Vec<Delivery>) {
             journal: &mut journal,
             clock: &mut NoClock,
         };
-        assert_eq!(run.step(&slice, &mut ports), Ok(RunProgress::Running));
+        assert_eq!(run.step(&slice, &mut ports), Ok(StepOutcome::Running));
     }
     (journal.0, strategy.told)
 }

@@ -436,9 +436,7 @@ fn an_account_has_so_many_runs_and_a_kill_leaves_the_others_alone() {
     );
     let spinning = over_a_feed(&world.manifest(&spins, &["AAA", "BBB"]), "spins");
     let desk = desk_for(&world, &first);
-    desk.promote(counterfoil_base::digest::Digest(
-        spinning.setup().unwrap().component,
-    ));
+    desk.promote(spinning.setup().unwrap().component);
     let here = Here::new(&world.data);
     let erin = here.client("erin");
     let run = start(&erin, &asked(&desk, &first, FeedRequest::Push {}))

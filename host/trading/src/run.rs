@@ -66,7 +66,7 @@ pub struct RunPorts<'a, S, V, J, C> {
 /// Whether a run takes another slice.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use]
-pub enum RunProgress {
+pub enum StepOutcome {
     /// It takes the next slice.
     Running,
     /// The guest was at fault: the fault is recorded, and the run can only be closed.
@@ -190,7 +190,7 @@ impl Run {
         &mut self,
         slice: &Slice,
         ports: &mut RunPorts<'_, S, V, J, C>,
-    ) -> Result<RunProgress, RunError<J::Error>>
+    ) -> Result<StepOutcome, RunError<J::Error>>
     where
         S: Strategy,
         V: Venue,
@@ -243,7 +243,7 @@ impl Run {
         if let Some((callback, fault)) = fault {
             return self.stop_on_fault(callback, time, fault, ports);
         }
-        Ok(RunProgress::Running)
+        Ok(StepOutcome::Running)
     }
 
     /// Records a fault of `init`; the run can only be closed after it.
@@ -255,7 +255,7 @@ impl Run {
         &mut self,
         fault: StrategyFault,
         ports: &mut RunPorts<'_, S, V, J, C>,
-    ) -> Result<RunProgress, RunError<J::Error>>
+    ) -> Result<StepOutcome, RunError<J::Error>>
     where
         V: Venue,
         J: Journal,
@@ -356,7 +356,7 @@ impl Run {
         time: UnixNanos,
         fault: StrategyFault,
         ports: &mut RunPorts<'_, S, V, J, C>,
-    ) -> Result<RunProgress, RunError<J::Error>>
+    ) -> Result<StepOutcome, RunError<J::Error>>
     where
         V: Venue,
         J: Journal,
@@ -382,7 +382,7 @@ impl Run {
         // then what is sent again.
         let receipt = self.append(ports.journal, true)?;
         self.release(&receipt, ports.venue)?;
-        Ok(RunProgress::Faulted)
+        Ok(StepOutcome::Faulted)
     }
 
     /// Appends the record in the buffers.

@@ -3,7 +3,7 @@
 
 use counterfoil_trading::journal::{self, RecordBytes};
 use counterfoil_trading::record::{CloseRecord, RefusedInput, RunStop};
-use counterfoil_trading::run::{Run, RunClock, RunError, RunPorts, RunProgress};
+use counterfoil_trading::run::{Run, RunClock, RunError, RunPorts, StepOutcome};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::strategy::Strategy;
 use counterfoil_trading::venue::Venue;
@@ -92,7 +92,7 @@ where
                 ports.clock.note_receipt();
                 let progress = run.step(&slice, ports)?;
                 observer.stepped(ports.strategy, run);
-                if progress == RunProgress::Faulted {
+                if progress == StepOutcome::Faulted {
                     break;
                 }
             }

@@ -17,7 +17,7 @@ use counterfoil_sandbox::thread::guest_thread;
 use counterfoil_sandbox::watchdog::Watchdog;
 use counterfoil_trading::manifest::{Manifest, ManifestError, RunSetup};
 use counterfoil_trading::record::RunRecord;
-use counterfoil_trading::run::{NoClock, Run, RunPorts, RunProgress};
+use counterfoil_trading::run::{NoClock, Run, RunPorts, StepOutcome};
 use counterfoil_trading::strategy::Strategy;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::venue::recorded_venue::RecordedVenue;
@@ -294,7 +294,7 @@ impl ReplayJob<'_> {
                             None => run.step(&recorded.slice, &mut ports),
                             Some(stop) => run
                                 .halt(stop.clone(), &mut ports)
-                                .map(|()| RunProgress::Faulted),
+                                .map(|()| StepOutcome::Faulted),
                         }
                     }
                     Err(fault) => run.fail_init(

@@ -31,7 +31,7 @@ use counterfoil_trading::record::{
     DataCommitment, KIND_CLOSE, KIND_DECISION, KIND_FAULT, KIND_MARGIN_CALL, KIND_OPEN,
     KIND_REFUSED, KIND_STOP, OpenRecord, record_kind,
 };
-use counterfoil_trading::run::{NoClock, Run, RunPorts, RunProgress};
+use counterfoil_trading::run::{NoClock, Run, RunPorts, StepOutcome};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::strategy::{AccountView, BarView, CallbackError, Fault, Strategy};
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
@@ -363,7 +363,7 @@ pub fn run_with(
             journal: &mut journal,
             clock: &mut NoClock,
         };
-        if run.step(&slice, &mut ports).unwrap() == RunProgress::Faulted {
+        if run.step(&slice, &mut ports).unwrap() == StepOutcome::Faulted {
             break;
         }
     }

@@ -3,7 +3,7 @@
 
 use counterfoil_trading::journal::{Journal, RecordBytes};
 use counterfoil_trading::record::{RunRecord, digested_part};
-use counterfoil_trading::run::{RunError, RunProgress};
+use counterfoil_trading::run::{RunError, StepOutcome};
 
 use super::recorded_slices::RecordedSlice;
 use super::{RecordDifference, ReplayError};
@@ -48,7 +48,7 @@ impl<'a> ReplayComparer<'a> {
     /// Returns [`ReplayError`] if the step failed for another reason than a difference.
     pub(super) fn difference(
         &self,
-        outcome: Result<RunProgress, RunError<ReplayStop>>,
+        outcome: Result<StepOutcome, RunError<ReplayStop>>,
     ) -> Result<Option<RecordDifference>, ReplayError> {
         match outcome {
             // A step that went well may have made fewer records than the journal has: without this check, decisions
