@@ -113,7 +113,7 @@ fn every_order_of_a_live_run_has_one_token_that_is_spent_and_one_end() {
     assert_eq!(bound, notes, "a token for each plan that was decided");
     let run = manifest.run_id().unwrap();
     for (token, _) in &tokens {
-        assert_eq!((token.run, token.execution, token.epoch), (run, 1, 1));
+        assert_eq!((token.run, token.execution, token.fencing_token), (run, 1, 1));
         assert_eq!(token.approver, signer().verifying_key());
     }
     let expect: Vec<_> = notes
@@ -516,7 +516,7 @@ fn tokens_that_are_spent_altered_foreign_or_stale_are_refused_and_written_down()
     };
     let mut flipped = signed.clone();
     *flipped.bytes.last_mut().unwrap() ^= 1;
-    let note = changed(&|one| one.epoch += 1).note;
+    let note = changed(&|one| one.fencing_token += 1).note;
     let swapped = SignedToken {
         note,
         ..signed.clone()
@@ -529,7 +529,7 @@ fn tokens_that_are_spent_altered_foreign_or_stale_are_refused_and_written_down()
         (changed(&|one| one.run.0[0] ^= 1), "token.foreign"),
         (changed(&|one| one.execution += 1), "token.foreign"),
         (changed(&|one| one.approver[0] ^= 1), "token.foreign"),
-        (changed(&|one| one.epoch += 1), "token.stale-lease"),
+        (changed(&|one| one.fencing_token += 1), "token.stale-lease"),
         (changed(&|one| one.policy.0[0] ^= 1), "token.other-policy"),
         (changed(&|one| one.limits.0[0] ^= 1), "token.other-limits"),
         (changed(&|one| one.not_after.0 = 0), "token.expired"),

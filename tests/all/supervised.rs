@@ -409,19 +409,19 @@ fn an_account_that_another_process_trades_is_refused_by_its_own_code() {
     assert_eq!(code(start(&erin, &request)), "lease.held");
     // A refused start leaves nothing behind, neither here nor in the ledger.
     assert!(erin.get::<RunsReply>("/v1/runs").unwrap().runs.is_empty());
-    let epoch = theirs.fencing_token();
+    let fencing_token = theirs.fencing_token();
     drop(theirs);
     let run = start(&erin, &request).unwrap().run;
     push(&erin, &bars(&world.lines(&manifest)));
     erin.post::<RunReply>(&format!("/v1/runs/{run}/stop"), &())
         .unwrap();
     until(&erin, &run, "stopped");
-    // Its tokens are of a later epoch, and under the policy that the start was authorized on.
+    // Its tokens are of a later fencing token, and under the policy that the start was authorized on.
     let execution = world.data.find(&run).unwrap();
     let tokens = spent(&execution);
     assert!(!tokens.is_empty());
     for (token, _) in tokens {
-        assert!(token.epoch > epoch);
+        assert!(token.fencing_token > fencing_token);
         assert_eq!(Digest(token.policy), Digest::of(b"policy"));
     }
     let leases = log(&execution)

@@ -38,7 +38,7 @@ pub struct Position {
     pub borrow_accrued: i128,
 }
 
-/// Why the account cannot go on.
+/// Why the account cannot be computed any further.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AccountError {

@@ -26,7 +26,7 @@ pub struct Trade {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TradeError {
-    /// Its bar is closed: whoever saw that bar cannot unsee it.
+    /// Its bar is closed: a strategy has already decided on that bar.
     #[error(
         "trade at {time:?} is late: its bar closed at {close_time:?}, the watermark is {watermark:?}"
     )]
@@ -64,7 +64,7 @@ pub enum TradeError {
     },
 }
 
-/// A timeframe that is no fixed length.
+/// The timeframe does not have a fixed length.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("trades become bars of a fixed length, such as 1m or 1d, not of months")]
 pub struct TimeframeNotFixed;

@@ -26,7 +26,7 @@ const TRUE: u8 = 0xf5;
 pub struct CborError {
     /// Where in the record.
     pub offset: usize,
-    /// What should stand there.
+    /// What the reader expects there.
     pub expected: &'static str,
 }
 
@@ -180,7 +180,7 @@ impl<'a> CborReader<'a> {
     ///
     /// # Errors
     ///
-    /// As every function here: [`CborError`] if something else stands there.
+    /// As every function here: [`CborError`] if the next bytes are something else.
     pub fn u64(&mut self) -> Result<u64, CborError> {
         self.head(UNSIGNED, "an unsigned integer")
     }
@@ -311,7 +311,7 @@ impl<'a> CborReader<'a> {
         }
     }
 
-    /// Whether null stands here; it is passed over if so.
+    /// Whether the next item is null; it is consumed if so.
     pub fn null(&mut self) -> bool {
         let found = self.peek() == Some(NULL);
         if found {

@@ -8,7 +8,7 @@ use alloc::string::{String, ToString as _};
 /// The most decimals any number here may have: 10^18 is the largest power of ten below 2^63.
 pub const SCALE_MAX: u8 = 18;
 
-/// Why a text is not the decimal that was asked for.
+/// Why a text cannot be read as a decimal.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecimalError {
@@ -46,7 +46,7 @@ pub fn power_of_ten(scale: u8) -> Option<i128> {
 ///
 /// # Errors
 ///
-/// Returns [`DecimalError`] if the text is no plain decimal, is finer than the scale, or does not
+/// Returns [`DecimalError`] if the text is not a plain decimal, is finer than the scale, or does not
 /// fit in an `i128`.
 pub fn parse(text: &str, scale: u8) -> Result<i128, DecimalError> {
     let too_large = || DecimalError::TooLarge {
@@ -81,7 +81,7 @@ pub fn parse(text: &str, scale: u8) -> Result<i128, DecimalError> {
 }
 
 /// How many decimals `text` shows, trailing zeros apart, however large the number is; `None` if it
-/// is no plain decimal or shows more than [`SCALE_MAX`].
+/// is not a plain decimal or shows more than [`SCALE_MAX`].
 #[must_use]
 pub fn decimals_of(text: &str) -> Option<u8> {
     let (_, _, fraction) = parts(text)?;

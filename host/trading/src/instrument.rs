@@ -18,7 +18,7 @@ impl InstrumentId {
     }
 }
 
-/// Why an instrument's definition does not hold.
+/// Why an instrument's definition is invalid.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InstrumentError {
@@ -90,11 +90,11 @@ struct NotionalFactor {
 }
 
 impl Instrument {
-    /// An instrument whose definition holds.
+    /// Checks the definition of an instrument.
     ///
     /// # Errors
     ///
-    /// Returns [`InstrumentError`] naming what does not hold.
+    /// Returns [`InstrumentError`] naming what is wrong with it.
     pub fn new(symbol: String, grid: InstrumentGrid) -> Result<Self, InstrumentError> {
         let InstrumentGrid {
             price_scale,
@@ -208,13 +208,13 @@ impl Instrument {
         i64::try_from(steps.checked_mul(tick)?).ok().map(Price)
     }
 
-    /// Whether the price stands on the tick grid.
+    /// Whether the price is on the tick grid.
     #[must_use]
     pub fn is_on_tick(&self, price: Price) -> bool {
         price.0.checked_rem(self.tick_size) == Some(0)
     }
 
-    /// Whether the quantity stands on the lot grid.
+    /// Whether the quantity is on the lot grid.
     #[must_use]
     pub fn is_on_lot(&self, quantity: Quantity) -> bool {
         quantity.0.checked_rem(self.lot_size) == Some(0)
@@ -236,7 +236,7 @@ impl Instrument {
     ///
     /// # Errors
     ///
-    /// Returns [`DecimalError`] if it is no decimal of the instrument's price scale.
+    /// Returns [`DecimalError`] if it is not a decimal of the instrument's price scale.
     pub fn parse_price(&self, text: &str) -> Result<Price, DecimalError> {
         narrow(text, self.price_scale).map(Price)
     }
@@ -245,7 +245,7 @@ impl Instrument {
     ///
     /// # Errors
     ///
-    /// Returns [`DecimalError`] if it is no decimal of the instrument's quantity scale.
+    /// Returns [`DecimalError`] if it is not a decimal of the instrument's quantity scale.
     pub fn parse_quantity(&self, text: &str) -> Result<Quantity, DecimalError> {
         narrow(text, self.quantity_scale).map(Quantity)
     }

@@ -63,7 +63,7 @@ pub struct Manifest {
     pub risk: RiskEntry,
     /// The guest's limits.
     pub limits: SandboxLimits,
-    /// What is done after a fault: `leave`, `cancel` or `cancel-and-flatten`.
+    /// What the host does about orders and positions after a fault: `leave`, `cancel` or `cancel-and-flatten`.
     pub on_fault: String,
     /// The seed handed to the strategy, as decimal text.
     pub seed: String,
@@ -88,7 +88,7 @@ pub enum DataSource {
     Feed {
         /// Its name.
         name: String,
-        /// Makes this start different from every other; a second start of it is refused.
+        /// Makes this start different from every other; a second start with it is refused.
         #[serde(rename = "start-nonce")]
         start_nonce: String,
         /// The broker that takes the orders; without one the paper venue does.
@@ -133,7 +133,7 @@ pub struct InstrumentEntry {
 pub struct AccountEntry {
     /// Its name.
     pub name: String,
-    /// Who owns it.
+    /// Its owner, a name for reports.
     pub owner: String,
     /// `cash` or `margin`.
     pub kind: String,
@@ -240,8 +240,8 @@ pub struct RiskEntry {
     /// pass. A backtest is never late.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bar_age_max_ms: Option<u64>,
-    /// By how much this machine's clock may be off, in milliseconds, as its kernel says. Beyond it a
-    /// live run does not start and does not go on.
+    /// By how much this machine's clock may be off, in milliseconds, as its kernel reports. Beyond it a
+    /// live run does not start, and a running one stops.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_offset_max_ms: Option<u32>,
 }
@@ -284,7 +284,7 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// Returns [`ManifestError`] if it cannot be written, which no manifest that was parsed does.
+    /// Returns [`ManifestError`] if it has no canonical form. A parsed manifest always has one.
     pub fn canonical(&self) -> Result<String, ManifestError> {
         let value = serde_json::to_value(self).map_err(|error| ManifestError::Json {
             message: error.to_string(),

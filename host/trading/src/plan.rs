@@ -17,7 +17,7 @@ use crate::risk::Approved;
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct PlanDigest(pub Digest);
 
-/// What will be sent, and in which place of the run: two plans are never equal.
+/// An approved intent with its number in the run: two plans are never equal.
 #[derive(Debug)]
 #[must_use]
 pub struct Plan {
@@ -25,7 +25,7 @@ pub struct Plan {
     digest: PlanDigest,
 }
 
-/// Leave to send one plan, once. It is spent by value and cannot be copied.
+/// The permission to send one plan, once. It is spent by value and cannot be copied.
 #[derive(Debug)]
 #[must_use]
 pub struct Token {
@@ -92,7 +92,7 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// Returns [`TokenError`] if the token belongs to another plan; both are gone then.
+    /// Returns [`TokenError`] if the token belongs to another plan; both are consumed then.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "a token is spent by value: that is what makes it single-use"

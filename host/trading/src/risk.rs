@@ -349,7 +349,7 @@ impl OtherOrders<'_> {
         self.working.iter().filter(counts)
     }
 
-    /// What is left to fill on one side of an instrument.
+    /// The quantity left to fill on one side of an instrument.
     fn quantity(&self, instrument: InstrumentId, side: Side) -> Result<i64, OrderCode> {
         self.iter()
             .filter(|working| working.instrument == instrument && working.side == side)

@@ -1,6 +1,5 @@
 //! Slices: all bars with one close time, in instrument sequence, and the corporate actions since
-//! the slice before. It must never know when a slice
-//! is called complete; that is the feed's business.
+//! the slice before. It must never know when a slice is complete: the feed decides that.
 
 use alloc::vec::Vec;
 
@@ -34,7 +33,7 @@ pub enum SliceError {
         /// The instrument.
         instrument: InstrumentId,
     },
-    /// The corporate action does not hold.
+    /// The corporate action is invalid.
     #[error(transparent)]
     Action(#[from] CorporateActionError),
 }
@@ -69,15 +68,15 @@ impl Slice {
 
     /// Adds a corporate action whose ex-time is not before the close of the slice before and
     /// before the close of this one: a close is the first moment after a bar.
-    /// They stand by instrument id, then ex-time, then split, dividend, symbol change, delisting,
+    /// Actions are sorted by instrument id, then ex-time, then split, dividend, symbol change, delisting,
     /// halt, session end, whatever the sequence in which they are added.
     ///
     /// # Errors
     ///
-    /// Returns [`SliceError::Action`] if its values do not hold.
+    /// Returns [`SliceError::Action`] if its values are invalid.
     pub fn add_action(&mut self, action: CorporateAction) -> Result<(), SliceError> {
         action.check_values()?;
-        let place = self.actions.partition_point(|one| *one <= action);
+        let place = self.actions.partition_point(|other| *other <= action);
         self.actions.insert(place, action);
         Ok(())
     }

@@ -22,7 +22,7 @@ pub enum Timeframe {
     Months(u32),
 }
 
-/// Why a text is no timeframe.
+/// The text is not a timeframe.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
     "{text:?} is not a timeframe: a number and s, m, h, d, w or M (m: minutes, M: months), such as 1m, 4h, 1d"

@@ -145,7 +145,7 @@ impl<V: VenueClient> Gateway<V> {
             policy,
             limits: guard.limits.digest(),
             approver,
-            epoch: fencing_token,
+            fencing_token,
             now: clock::now(),
         };
         let clock_noted = standing.now;
@@ -169,7 +169,7 @@ impl<V: VenueClient> Gateway<V> {
             })?;
         }
         log.append(&OrderLogRecord::Lease {
-            epoch: fencing_token,
+            fencing_token,
             time: standing.now,
         })?;
         log.append(&clock_record(standing.now))?;
@@ -361,7 +361,7 @@ impl<V: VenueClient> Gateway<V> {
         }
         // A gap in the numbers: between the last process of this log and this one another took the
         // account, and its orders were decided on without this run's.
-        if self.known.fencing_token.saturating_add(1) < self.standing.epoch {
+        if self.known.fencing_token.saturating_add(1) < self.standing.fencing_token {
             return Some(TokenRefusal::StaleLease);
         }
         let token = token?;
@@ -524,7 +524,7 @@ impl<V: VenueClient> Gateway<V> {
             policy: standing.policy,
             limits: standing.limits,
             approver: standing.approver,
-            epoch: standing.epoch,
+            fencing_token: standing.fencing_token,
             not_after,
         }
     }

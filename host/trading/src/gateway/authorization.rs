@@ -1,4 +1,4 @@
-//! The token as it leaves the process: everything it is bound to, in one form of bytes. It must
+//! The token as it leaves the process: everything it is bound to, in one canonical form. It must
 //! never know how it is signed.
 
 use alloc::string::String;
@@ -15,7 +15,7 @@ use crate::time::UnixNanos;
 /// The version of the form.
 const VERSION: u64 = 1;
 
-/// Leave to send one plan of one run, once, while everything it names still holds.
+/// The permission to send one plan of one run, once, while everything it names still holds.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct OrderAuthorization {
     /// The run id.
@@ -26,20 +26,20 @@ pub struct OrderAuthorization {
     pub sequence: u64,
     /// The digest of the plan, which the decision record holds too.
     pub plan: PlanDigest,
-    /// The digest of what the run was started under.
+    /// The digest of the policy that the run was started under.
     pub policy: Digest,
     /// The digest of the limits that the verdict was given by.
     pub limits: Digest,
-    /// Who approves: the public key of the runner itself.
+    /// The public key of the runner, which approves.
     pub approver: [u8; 32],
-    /// The fencing epoch of the account's lease.
-    pub epoch: u64,
+    /// The fencing token of the account's lease.
+    pub fencing_token: u64,
     /// The last moment at which it may be spent.
     pub not_after: UnixNanos,
 }
 
 impl OrderAuthorization {
-    /// Appends it in its one form.
+    /// Appends the authorization in its canonical form.
     pub fn encode(&self, out: &mut Vec<u8>) {
         cbor::put_array(out, 10);
         cbor::put_u64(out, VERSION);
@@ -50,7 +50,7 @@ impl OrderAuthorization {
             cbor::put_bytes(out, digest.bytes());
         }
         cbor::put_bytes(out, &self.approver);
-        cbor::put_u64(out, self.epoch);
+        cbor::put_u64(out, self.fencing_token);
         cbor::put_i64(out, self.not_after.0);
     }
 
@@ -76,14 +76,14 @@ impl OrderAuthorization {
             policy: reader.digest()?,
             limits: reader.digest()?,
             approver: reader.bytes_32()?,
-            epoch: reader.u64()?,
+            fencing_token: reader.u64()?,
             not_after: UnixNanos(reader.i64()?),
         };
         reader.end()?;
         Ok(authorization)
     }
 
-    /// The SHA-256 of its one form: what is signed.
+    /// The SHA-256 of the canonical form: what is signed.
     #[must_use]
     pub fn digest(&self) -> Digest {
         let mut bytes = Vec::with_capacity(256);
@@ -92,21 +92,21 @@ impl OrderAuthorization {
     }
 }
 
-/// What a gateway holds to be so at this moment.
+/// What a gateway compares a token with: the run it serves and the conditions of this moment.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct TokenContext {
     /// The run it serves.
     pub run: Digest,
     /// Which execution of it.
     pub execution: u64,
-    /// The digest of what the run was started under.
+    /// The digest of the policy that the run was started under.
     pub policy: Digest,
     /// The digest of the limits in force.
     pub limits: Digest,
     /// The runner's public key.
     pub approver: [u8; 32],
-    /// The epoch of the account's lease.
-    pub epoch: u64,
+    /// The fencing token of the account's lease.
+    pub fencing_token: u64,
     /// The time.
     pub now: UnixNanos,
 }
@@ -114,8 +114,8 @@ pub struct TokenContext {
 /// Checks everything a token is bound to. `decided` is the plan that a durable decision approved
 /// under the token's number, if one did.
 ///
-/// Whether it was spent is the order's [`SubmissionState`](super::SubmissionState); whether its signature holds is for
-/// whoever has the key, and counts as [`TokenRefusal::Altered`].
+/// Whether it was spent is the order's [`SubmissionState`](super::SubmissionState). The holder of the key checks the
+/// signature; a bad one counts as [`TokenRefusal::Altered`].
 ///
 /// # Errors
 ///
@@ -134,7 +134,7 @@ pub fn check_token(
         Some(plan) if plan != token.plan => return Err(TokenRefusal::Altered),
         Some(_) => {}
     }
-    if token.epoch != context.epoch {
+    if token.fencing_token != context.fencing_token {
         return Err(TokenRefusal::StaleLease);
     }
     if token.policy != context.policy {

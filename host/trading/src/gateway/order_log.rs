@@ -1,4 +1,4 @@
-//! What the order log holds. One encoder and one decoder; `docs/reference/ORDER_LOG.md` shows the form.
+//! The records of the order log. One encoder and one decoder; `docs/reference/ORDER_LOG.md` shows the form.
 
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
@@ -14,7 +14,7 @@ const FORMAT: u64 = 1;
 /// The most bytes of a venue's sentence, or of a refused token, that are kept.
 const KEPT_BYTES_MAX: usize = 1_024;
 
-/// How an order ended, and who said so.
+/// How an order ended at the gateway.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct EndedSubmission {
     /// The number of the plan.
@@ -23,9 +23,9 @@ pub struct EndedSubmission {
     pub attempt: u32,
     /// How.
     pub end: SubmissionEnd,
-    /// For one that was not sent, why.
+    /// Why it was not sent; `None` for an order that was.
     pub refusal: Option<TokenRefusal>,
-    /// What the venue said, or nothing.
+    /// The text of the venue's answer; empty without one.
     pub detail: String,
     /// When.
     pub time: UnixNanos,
@@ -49,14 +49,13 @@ pub enum OrderLogRecord {
     },
     /// A process takes the account's lease.
     Lease {
-        /// Its epoch.
-        epoch: u64,
+        fencing_token: u64,
         /// When.
         time: UnixNanos,
     },
     /// A token is spent: what follows may be at the venue.
     Spent {
-        /// The token, an [`OrderAuthorization`](super::OrderAuthorization) in its one form.
+        /// The token, an [`OrderAuthorization`](super::OrderAuthorization) in its canonical form.
         token: Vec<u8>,
         /// The signed note over its digest.
         signature: String,
@@ -67,7 +66,7 @@ pub enum OrderLogRecord {
     },
     /// An order ended.
     Ended(EndedSubmission),
-    /// It is not known what became of what was sent.
+    /// The outcome of what was sent is unknown.
     Unknown {
         /// The number of the plan.
         sequence: u64,
@@ -87,20 +86,20 @@ pub enum OrderLogRecord {
         /// When.
         time: UnixNanos,
     },
-    /// The venue's books were looked at.
+    /// The venue's books were read.
     Reconciled(Reconciliation),
     /// They are not the run's.
     Difference(VenueDifference),
-    /// What the kernel says of the clock that all these times are from.
+    /// The kernel's report on the clock that all these times are from.
     Clock {
-        /// Its word, or none if it does not say.
+        /// `None` if the kernel does not report.
         word: Option<ClockReport>,
         /// When it was asked.
         time: UnixNanos,
     },
 }
 
-/// What a kernel says of its own clock.
+/// A kernel's report on its own clock.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ClockReport {
     /// Whether something keeps it in step with other clocks.
@@ -130,9 +129,9 @@ impl OrderLogRecord {
                 cbor::put_text(out, venue);
                 cbor::put_bytes(out, approver);
             }
-            Self::Lease { epoch, time } => {
+            Self::Lease { fencing_token, time } => {
                 head(out, 3, 1);
-                cbor::put_u64(out, *epoch);
+                cbor::put_u64(out, *fencing_token);
                 cbor::put_i64(out, time.0);
             }
             Self::Spent {
@@ -147,7 +146,7 @@ impl OrderLogRecord {
                 cbor::put_text(out, venue_order);
                 cbor::put_i64(out, time.0);
             }
-            Self::Ended(one) => put_outcome(out, one),
+            Self::Ended(ended) => put_ended(out, ended),
             Self::Unknown {
                 sequence,
                 attempt,
@@ -170,8 +169,8 @@ impl OrderLogRecord {
                 cbor::put_bytes(out, token.get(..KEPT_BYTES_MAX).unwrap_or(token));
                 cbor::put_i64(out, time.0);
             }
-            Self::Reconciled(one) => one.encode(out),
-            Self::Difference(one) => one.encode(out),
+            Self::Reconciled(reconciliation) => reconciliation.encode(out),
+            Self::Difference(difference) => difference.encode(out),
             Self::Clock { word, time } => put_clock(out, *word, *time),
         }
     }
@@ -188,7 +187,7 @@ impl OrderLogRecord {
         let record = match (kind, items) {
             (0, 7) => read_open(&mut reader)?,
             (1, 3) => Self::Lease {
-                epoch: reader.u64()?,
+                fencing_token: reader.u64()?,
                 time: UnixNanos(reader.i64()?),
             },
             (2, 5) => Self::Spent {
@@ -197,7 +196,7 @@ impl OrderLogRecord {
                 venue_order: reader.text()?,
                 time: UnixNanos(reader.i64()?),
             },
-            (3, 7) => Self::Ended(read_outcome(&mut reader)?),
+            (3, 7) => Self::Ended(read_ended(&mut reader)?),
             (4, 5) => Self::Unknown {
                 sequence: reader.u64()?,
                 attempt: reader.u32()?,
@@ -251,17 +250,17 @@ fn read_open(reader: &mut CborReader<'_>) -> Result<OrderLogRecord, CborError> {
     })
 }
 
-fn put_outcome(out: &mut Vec<u8>, one: &EndedSubmission) {
+fn put_ended(out: &mut Vec<u8>, ended: &EndedSubmission) {
     head(out, 7, 3);
-    cbor::put_u64(out, one.sequence);
-    cbor::put_u64(out, u64::from(one.attempt));
-    cbor::put_u64(out, number(&SubmissionEnd::ALL, &one.end));
-    match one.refusal {
+    cbor::put_u64(out, ended.sequence);
+    cbor::put_u64(out, u64::from(ended.attempt));
+    cbor::put_u64(out, number(&SubmissionEnd::ALL, &ended.end));
+    match ended.refusal {
         None => cbor::put_null(out),
         Some(refusal) => cbor::put_u64(out, number(&TokenRefusal::ALL, &refusal)),
     }
-    cbor::put_text(out, &kept(&one.detail));
-    cbor::put_i64(out, one.time.0);
+    cbor::put_text(out, &kept(&ended.detail));
+    cbor::put_i64(out, ended.time.0);
 }
 
 fn put_clock(out: &mut Vec<u8>, word: Option<ClockReport>, time: UnixNanos) {
@@ -274,7 +273,7 @@ fn put_clock(out: &mut Vec<u8>, word: Option<ClockReport>, time: UnixNanos) {
     cbor::put_i64(out, time.0);
 }
 
-fn read_outcome(reader: &mut CborReader<'_>) -> Result<EndedSubmission, CborError> {
+fn read_ended(reader: &mut CborReader<'_>) -> Result<EndedSubmission, CborError> {
     Ok(EndedSubmission {
         sequence: reader.u64()?,
         attempt: reader.u32()?,
@@ -306,8 +305,8 @@ pub(super) fn kept(text: &str) -> String {
     text.get(..end.unwrap_or(0)).unwrap_or_default().to_string()
 }
 
-pub(super) fn number<T: PartialEq>(all: &[T], one: &T) -> u64 {
-    let place = all.iter().position(|other| other == one);
+pub(super) fn number<T: PartialEq>(all: &[T], item: &T) -> u64 {
+    let place = all.iter().position(|other| other == item);
     place
         .and_then(|place| u64::try_from(place).ok())
         .unwrap_or(u64::MAX)

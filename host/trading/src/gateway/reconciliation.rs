@@ -1,5 +1,5 @@
-//! What the order log holds of a look at the venue's books, and of each way in which they are not
-//! the run's. A difference is written down; nothing is ever set to what the venue says.
+//! What the order log holds of a reconciliation with the venue's books, and of each difference to
+//! the run's. A difference is recorded; no book is ever set to the venue's value.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -11,23 +11,23 @@ use crate::units::{Money, Quantity};
 /// The most instruments of one record: as many as a run may have.
 const POSITIONS_MAX: usize = 10_000;
 
-/// Why the venue's books were looked at.
+/// What caused a reconciliation with the venue's books.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum ReconcileTrigger {
-    /// The run begins: what the account holds besides it is the baseline of all later looks.
+    /// The run begins: what the account holds besides it is the baseline of all later reconciliations.
     Baseline,
-    /// A process goes on with the run.
+    /// A process resumes the run.
     Start,
     /// The connection was lost and is back.
     Reconnect,
-    /// It was time.
+    /// The time between two reconciliations was over.
     Timer,
     /// Something happened to an order that the run did not send.
     ForeignOrder,
 }
 
 impl ReconcileTrigger {
-    /// Every occasion, in the sequence of its number in the order log: append only.
+    /// Every trigger, in the sequence of its number in the order log: append only.
     pub const ALL: [Self; 5] = [
         Self::Baseline,
         Self::Start,
@@ -37,10 +37,9 @@ impl ReconcileTrigger {
     ];
 }
 
-/// What the venue's books held.
+/// The venue's books at one reconciliation.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Reconciliation {
-    /// Why they were looked at.
     pub occasion: ReconcileTrigger,
     /// The account's cash.
     pub cash: Money,
@@ -52,18 +51,18 @@ pub struct Reconciliation {
     pub time: UnixNanos,
 }
 
-/// One way in which they were not the run's.
+/// One difference between the venue's books and the run's.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct VenueDifference {
-    /// Of what: `cash`, `position AAA` or `order <name>`.
+    /// What differs: `cash`, `position AAA` or `order <name>`.
     pub what: String,
-    /// What it should be, by the run's books.
+    /// The value in the run's books.
     pub ours: String,
-    /// What the venue has.
+    /// The value in the venue's books.
     pub theirs: String,
     /// What may explain it.
     pub explanation: String,
-    /// How much of it is tolerated; beyond it the run halts.
+    /// The largest difference that is tolerated; beyond it the run halts.
     pub tolerance: String,
     /// When.
     pub time: UnixNanos,

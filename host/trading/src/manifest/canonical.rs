@@ -19,7 +19,7 @@ const INTEGER_MAX: u64 = 1 << 53;
 ///
 /// # Errors
 ///
-/// Returns [`ManifestError`] for a number that is no integer below 2^53.
+/// Returns [`ManifestError`] for a number that is not an integer below 2^53.
 pub fn canonical_json(value: &Value) -> Result<String, ManifestError> {
     let mut out = String::new();
     write(value, &mut out)?;
@@ -33,7 +33,7 @@ fn write(value: &Value, out: &mut String) -> Result<(), ManifestError> {
         Value::Number(number) => {
             let exact = number.as_u64().filter(|number| *number < INTEGER_MAX);
             let Some(number) = exact else {
-                let message = alloc::format!("{number} is no integer below 2^53");
+                let message = alloc::format!("{number} is not an integer below 2^53");
                 return Err(ManifestError::Json { message });
             };
             let _infallible = write!(out, "{number}");

@@ -11,41 +11,33 @@ use crate::limits::SandboxLimitError;
 use crate::time::TimeframeError;
 use crate::units::{BasisPoints, Money};
 
-/// Why a manifest does not start a run.
+/// Why a manifest is invalid.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ManifestError {
-    /// No JSON, or not of the manifest's form.
+    /// Not JSON, or not of the manifest's form.
     #[error("manifest: {message}")]
     Json {
-        /// What the reader says, with line and column.
+        /// The reader's message, with line and column.
         message: String,
     },
-    /// A field with a value that means nothing.
+    /// A field with a value that is not one of those expected.
     #[error("manifest: {field} is {value:?}; expected {expected}")]
     Value {
-        /// The field.
         field: &'static str,
-        /// Its value.
         value: String,
-        /// What may stand there.
         expected: &'static str,
     },
-    /// A number that does not hold.
+    /// A number that cannot be read.
     #[error("manifest: {field}: {source}")]
     Number {
-        /// The field.
         field: &'static str,
-        /// Why.
         source: DecimalError,
     },
-    /// The timeframe does not hold.
     #[error("manifest: timeframe: {0}")]
     Timeframe(#[from] TimeframeError),
-    /// An instrument does not hold.
     #[error("manifest: instruments: {0}")]
     Instrument(#[from] InstrumentError),
-    /// A limit is out of range.
     #[error("manifest: {0}")]
     Limit(#[from] SandboxLimitError),
 }

@@ -26,7 +26,7 @@ pub const INSTRUMENTS_MAX: usize = 10_000;
 /// record.
 const FLATTENED_MAX: usize = 1_000;
 
-/// A manifest's values as types that hold.
+/// A manifest's values, parsed and checked.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RunSetup {
     pub component: Digest,
@@ -34,25 +34,18 @@ pub struct RunSetup {
     pub engine: Digest,
     /// The length of a bar.
     pub timeframe: Timeframe,
-    /// What is traded.
     pub instruments: Vec<Instrument>,
     /// Bars of each instrument before orders are let through.
     pub warm_up: u64,
-    /// Cash or margin.
     pub account_kind: AccountKind,
     /// Starting cash.
     pub cash: Money,
-    /// A margin account's reach.
     pub leverage: Leverage,
-    /// What a margin account must keep.
     pub maintenance: MaintenanceMargin,
-    /// What trading costs.
     pub costs: CostModel,
-    /// How the venue matches.
     pub matching: MatchingRules,
-    /// The risk limits.
     pub risk: RiskLimits,
-    /// What is done after a fault.
+    /// What the host does about orders and positions after a fault.
     pub on_fault: FaultAction,
     /// The strategy's seed.
     pub seed: u64,
@@ -67,7 +60,7 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// Returns [`ManifestError`] naming the first field that does not hold.
+    /// Returns [`ManifestError`] naming the first invalid field.
     pub fn setup(&self) -> Result<RunSetup, ManifestError> {
         let fixed = [
             ("format", &self.format, FORMAT),

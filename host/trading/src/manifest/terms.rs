@@ -27,9 +27,9 @@ pub(super) struct AccountTerms {
 /// A broker's terms.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct BrokerTerms {
-    /// Whether money moves.
+    /// Whether real money moves.
     pub is_live: bool,
-    /// How far the account's cash may differ.
+    /// How far the account's cash at the broker may differ from the run's.
     pub cash_tolerance: Money,
 }
 
@@ -122,7 +122,7 @@ impl RiskEntry {
     ///
     /// # Errors
     ///
-    /// Returns [`ManifestError`] naming the first field that does not hold.
+    /// Returns [`ManifestError`] naming the first invalid field.
     pub fn limits(&self) -> Result<RiskLimits, ManifestError> {
         risk(self)
     }
@@ -169,8 +169,10 @@ fn risk(entry: &RiskEntry) -> Result<RiskLimits, ManifestError> {
     })
 }
 
-/// The broker of a run's feed. What the run would reckon by itself, the broker does in its own way:
-/// so a manifest that asks for both is refused.
+/// The broker of a run's feed, if it has one.
+///
+/// Costs, matching and flattening belong to the broker then: a manifest that also asks the host for
+/// them is refused.
 pub(super) fn broker(manifest: &Manifest) -> Result<Option<BrokerTerms>, ManifestError> {
     let DataSource::Feed {
         broker: Some(entry),

@@ -15,7 +15,7 @@ pub enum CloseReason {
     EndOfData,
     /// The guest was at fault.
     Fault,
-    /// The host stopped the run; a stop record says why.
+    /// The host stopped the run; a stop record has the cause.
     Stopped,
 }
 

@@ -1,4 +1,4 @@
-//! The decision record: one bar, what the strategy answered, what the gate said, and the account
+//! The decision record: one bar, the strategy's requests, the risk gate's verdicts, and the account
 //! after it.
 
 use alloc::vec::Vec;
@@ -14,7 +14,7 @@ use crate::plan::PlanDigest;
 use crate::time::UnixNanos;
 use crate::units::{Money, Price, Quantity, Volume};
 
-/// What the risk gate said to one request.
+/// The risk gate's verdict on one request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum RiskVerdict {
     /// It was let through.
@@ -32,7 +32,7 @@ pub struct PlanNote {
     pub token: u64,
 }
 
-/// What stands beside the decision and never counts for its digest.
+/// What a decision record holds beside the decision; it never counts for the decision digest.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct DecisionCircumstances {
     /// Fuel used by the callback, as the engine named in the open record charges it.
@@ -43,7 +43,7 @@ pub struct DecisionCircumstances {
     pub times: Option<(UnixNanos, UnixNanos)>,
 }
 
-/// What became of one bar.
+/// The decision on one bar, and the account after it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct DecisionRecord {
     /// The bar.
@@ -53,7 +53,7 @@ pub struct DecisionRecord {
     /// What the strategy asked for; `None` where it was at fault, and for the bars of the same
     /// slice after that. A fault record follows the slice.
     pub requests: Option<Vec<Request>>,
-    /// What the gate said to each.
+    /// The gate's verdict on each request.
     pub verdicts: Vec<RiskVerdict>,
     /// Cash after the step.
     pub cash: Money,
@@ -61,7 +61,6 @@ pub struct DecisionRecord {
     pub equity: Money,
     /// Position in the bar's instrument after the step.
     pub position: Quantity,
-    /// What stands beside.
     pub circumstances: DecisionCircumstances,
 }
 
@@ -240,9 +239,9 @@ fn read_bar(reader: &mut CborReader<'_>) -> Result<(ClosedBar, u64), CborError> 
     Ok((bar, index))
 }
 
-/// A code's number: its place in [`OrderCode::ALL`]. 0 stands for "no code".
+/// A code's number: its place in [`OrderCode::ALL`]. 0 is "no code".
 pub(super) fn code_number(code: OrderCode) -> u64 {
-    let place = OrderCode::ALL.iter().position(|one| *one == code);
+    let place = OrderCode::ALL.iter().position(|known| *known == code);
     place
         .and_then(|place| u64::try_from(place).ok())
         .unwrap_or(u64::MAX)

@@ -125,7 +125,7 @@ fn put_event(out: &mut Vec<u8>, event: &OrderEvent) {
     cbor::put_u64(out, 1);
     cbor::put_u64(out, u64::from(event.instrument.0));
     cbor::put_u64(out, event.client_order_id.0);
-    let place = OrderStatus::ALL.iter().position(|one| *one == event.status);
+    let place = OrderStatus::ALL.iter().position(|known| *known == event.status);
     cbor::put_u64(
         out,
         place

@@ -48,14 +48,14 @@ impl Callback {
     }
 }
 
-/// What is done about working orders after a fault: the manifest's `on-fault`.
+/// What the host does about working orders after a fault: the manifest's `on-fault`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum FaultAction {
     /// They stay.
     Leave,
-    /// They are taken back.
+    /// They are canceled.
     Cancel,
-    /// They are taken back, and every position is sold or bought back at the market.
+    /// They are canceled, and every position is sold or bought back at the market.
     CancelAndFlatten,
 }
 
@@ -77,22 +77,20 @@ impl FaultAction {
 /// The guest's fault, which ended the run.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct FaultRecord {
-    /// Where.
     pub callback: Callback,
     /// The close time of the slice; 0 for `init`.
     pub time: UnixNanos,
-    /// Which.
     pub fault: Fault,
     /// The strategy's own sentence, or nothing.
     pub message: String,
     /// What was done about working orders.
     pub action: FaultAction,
-    /// The orders that were taken back.
+    /// The orders that were canceled.
     pub canceled: Vec<ClientOrderId>,
     /// The host's orders that flatten positions. They are released to the venue, and the run is
-    /// over: what becomes of them is in no record.
+    /// over: no record holds their outcome.
     pub flattened: Vec<Order>,
-    /// What the engine says; not part of the digest.
+    /// The trap's text from the engine; not part of the digest.
     pub trace: String,
 }
 
@@ -103,17 +101,17 @@ impl FaultRecord {
         cbor::put_u64(out, KIND_FAULT);
         cbor::put_u64(
             out,
-            number(Callback::ALL.iter().position(|one| *one == self.callback)),
+            number(Callback::ALL.iter().position(|known| *known == self.callback)),
         );
         cbor::put_i64(out, self.time.0);
         cbor::put_u64(
             out,
-            number(Fault::ALL.iter().position(|one| *one == self.fault)),
+            number(Fault::ALL.iter().position(|known| *known == self.fault)),
         );
         cbor::put_text(out, &self.message);
         cbor::put_u64(
             out,
-            number(FaultAction::ALL.iter().position(|one| *one == self.action)),
+            number(FaultAction::ALL.iter().position(|known| *known == self.action)),
         );
         put_ids(out, &self.canceled);
         put_orders(out, &self.flattened);

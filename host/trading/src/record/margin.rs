@@ -1,5 +1,4 @@
-//! The margin-call record: the host takes orders back and flattens positions of its own accord,
-//! because equity fell below the maintenance margin.
+//! The margin-call record: the host cancels orders and flattens positions because equity fell below the maintenance margin.
 
 use alloc::vec::Vec;
 
@@ -20,7 +19,7 @@ pub struct MarginCallRecord {
     pub equity: Money,
     /// The equity that the positions ask for.
     pub requirement: Money,
-    /// The strategy's working orders that were taken back.
+    /// The strategy's working orders that were canceled.
     pub canceled: Vec<ClientOrderId>,
     /// The host's own orders, each of which flattens a position.
     pub orders: Vec<Order>,

@@ -1,5 +1,4 @@
-//! The open record: the manifest, and a commitment to the bars and corporate
-//! actions that are to come.
+//! The open record: the manifest, and a commitment to the bars and corporate actions of the run.
 
 use alloc::string::String;
 use alloc::vec::Vec;

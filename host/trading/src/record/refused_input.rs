@@ -1,5 +1,5 @@
-//! The refused-input record: something came from the feed that no run may see. Nothing is lost:
-//! it is kept word for word, outside the decision digest.
+//! The refused-input record: input from the feed that no strategy may see. It is kept byte for
+//! byte, outside the decision digest.
 
 use alloc::string::String;
 use alloc::vec::Vec;

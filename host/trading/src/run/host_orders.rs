@@ -29,7 +29,7 @@ pub(super) struct WindDown {
 
 impl Run {
     /// Compares equity with the maintenance margin at the marks of this slice. Below it only
-    /// reducing orders pass, and where the manifest says so the host liquidates.
+    /// reducing orders pass, and where the manifest asks for it the host liquidates.
     pub(super) fn check_margin<S, V, J, C>(
         &mut self,
         time: UnixNanos,

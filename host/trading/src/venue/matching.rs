@@ -29,8 +29,8 @@ pub enum LimitFillRule {
 }
 
 /// Where inside a bar an order fills. The sequence of the variants is the sequence in which
-/// orders of one bar are filled: the open comes first, and of what happens later nobody knows
-/// the sequence, so stops (against the trader) come before limits (in his favour).
+/// orders of one bar are filled: the open comes first. The sequence of what happens later is unknown,
+/// so stops (against the trader) come before limits (in the trader's favour).
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum FillMoment {
     /// At the open.
@@ -62,9 +62,9 @@ impl OrderMatch {
         }
     }
 
-    /// The sequence of fills inside a bar. At the open it is that of the venue's queue. Later, of
-    /// what nobody knows the sequence of, the worse for the account goes first: it pays before it
-    /// receives, and of two orders of a side the one with the worse price gets the volume.
+    /// The sequence of fills inside a bar. At the open it is that of the venue's queue. The sequence of
+    /// later fills is unknown, so the worse for the account comes first: it pays before it receives,
+    /// and of two orders of a side the order with the worse price gets the volume.
     #[must_use]
     pub const fn sequence(&self, side: Side, place: usize) -> (FillMoment, u8, i64, usize) {
         let price = self.reference_price.0;

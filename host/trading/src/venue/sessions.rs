@@ -1,11 +1,11 @@
-//! The trading days of one instrument, as the venue was told of them. It must never know a time
-//! zone or a holiday: those are behind whoever says when a session ended.
+//! The trading days of one instrument, from the session ends in the feed. It must never know a time
+//! zone or a holiday: the source of the session ends does.
 
 use alloc::vec::Vec;
 
 use crate::time::UnixNanos;
 
-/// What tells one trading day from the next when a bar opens.
+/// What separates one trading day from the next when a bar opens.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum TradingDay {
     /// The UTC day: nothing is known of sessions.

@@ -32,7 +32,7 @@ pub struct SimulatedVenue {
     sessions: Vec<TradingSessions>,
     /// Resting orders by instrument, in the sequence in which they were accepted.
     resting: Vec<Vec<RestingOrder>>,
-    /// What the venue does not have yet, by instrument, in the sequence in which it was sent.
+    /// What the venue has not received yet, by instrument, in the sequence in which it was sent.
     in_flight: Vec<Vec<InFlightIntent>>,
     /// Answers to what was sent since the last slice.
     answers: Vec<Delivery>,
@@ -43,7 +43,7 @@ pub struct SimulatedVenue {
 }
 
 impl SimulatedVenue {
-    /// A venue at which nothing was traded yet.
+    /// A venue without orders or fills.
     #[must_use]
     pub fn new(setup: &RunSetup) -> Self {
         let count = setup.instruments.len();
@@ -61,7 +61,7 @@ impl SimulatedVenue {
         }
     }
 
-    /// Does what was sent, now that the venue has it.
+    /// Executes an intent that the venue has received.
     fn take(&mut self, intent: &Intent, deliveries: &mut Vec<Delivery>) {
         match intent {
             Intent::Submit(order) => self.accept(order, deliveries),
@@ -134,12 +134,12 @@ impl SimulatedVenue {
         }
     }
 
-    /// Takes a resting order back; whether there was one.
+    /// Cancels a resting order; `false` if there was none.
     fn cancel(&mut self, id: ClientOrderId, deliveries: &mut Vec<Delivery>) -> bool {
         for resting in &mut self.resting {
             let place = resting
                 .iter()
-                .position(|one| one.order.client_order_id == id);
+                .position(|resting| resting.order.client_order_id == id);
             if let Some(place) = place {
                 let gone = resting.remove(place);
                 deliveries.push(gone.event(OrderStatus::Canceled, OrderCode::None));
@@ -149,20 +149,20 @@ impl SimulatedVenue {
         false
     }
 
-    /// The instrument on whose bars an intent waits; none where nothing is there to wait for.
+    /// The instrument on whose bars an intent waits; `None` for a cancel of an order that the venue does not have.
     fn instrument_of(&self, intent: &Intent) -> Option<InstrumentId> {
         let Intent::Cancel(id) = intent else {
             return intent.order().map(|order| order.instrument);
         };
-        let resting = self.resting.iter().flatten().map(|one| &one.order);
+        let resting = self.resting.iter().flatten().map(|resting| &resting.order);
         let in_flight = self.in_flight.iter().flatten();
         resting
-            .chain(in_flight.filter_map(|one| one.intent.order()))
+            .chain(in_flight.filter_map(|waiting| waiting.intent.order()))
             .find(|order| order.client_order_id == *id)
             .map(|order| order.instrument)
     }
 
-    /// Lets what has waited long enough arrive.
+    /// Executes the intents whose latency is over.
     fn arrive(&mut self, id: InstrumentId, deliveries: &mut Vec<Delivery>) {
         let Some(waiting) = self.in_flight.get_mut(id.index()) else {
             return;
@@ -171,12 +171,12 @@ impl SimulatedVenue {
             return;
         }
         let mut arrived = Vec::new();
-        waiting.retain_mut(|one| {
-            let is_there = one.bars == 0;
+        waiting.retain_mut(|sent| {
+            let is_there = sent.bars == 0;
             if is_there {
-                arrived.push(one.intent);
+                arrived.push(sent.intent);
             }
-            one.bars = one.bars.saturating_sub(1);
+            sent.bars = sent.bars.saturating_sub(1);
             !is_there
         });
         for intent in arrived {
@@ -213,18 +213,18 @@ impl SimulatedVenue {
             | CorporateActionKind::SessionEnd => Some(false),
         };
         let mut fits = true;
-        resting.retain_mut(|one| {
-            let left = lasts(&mut one.order, &mut one.leaves).unwrap_or_else(|| {
+        resting.retain_mut(|resting| {
+            let left = lasts(&mut resting.order, &mut resting.leaves).unwrap_or_else(|| {
                 fits = false;
                 true
             });
             if !left {
-                deliveries.push(one.event(OrderStatus::Canceled, ended));
+                deliveries.push(resting.event(OrderStatus::Canceled, ended));
             }
             left
         });
-        in_flight.retain_mut(|one| {
-            let (Intent::Submit(order) | Intent::Replace { with: order, .. }) = &mut one.intent
+        in_flight.retain_mut(|sent| {
+            let (Intent::Submit(order) | Intent::Replace { with: order, .. }) = &mut sent.intent
             else {
                 return true;
             };
@@ -261,8 +261,8 @@ impl SimulatedVenue {
             return Ok(());
         }
         expire(resting, bar, trading_day, deliveries);
-        // In a bar without volume nothing was traded: nothing fills and no stop is triggered. Of a
-        // bar that a halt touches nobody knows which prices came while it was traded.
+        // In a bar without volume nothing was traded: nothing fills and no stop is triggered. In a
+        // bar that a halt touches it is unknown which prices were traded outside the halt.
         let halted = self.books.is_halted(id, bar.open_time);
         if bar.volume.0 > 0 && !halted {
             self.matches.clear();
@@ -315,7 +315,7 @@ impl Venue for SimulatedVenue {
 }
 
 impl SimulatedVenue {
-    /// Takes what was released; whoever sends it may keep it, to send it again.
+    /// Takes what was released. The sender keeps it, and may send it again.
     pub fn receive(&mut self, released: &Released) {
         let intent = *released.intent();
         let bars = self.matching.latency_bars;
@@ -340,8 +340,8 @@ fn find_matches(
     matching: MatchingRules,
     matches: &mut Vec<(OrderMatch, Side, usize)>,
 ) {
-    for (place, one) in resting.iter_mut().enumerate() {
-        let order = &mut one.order;
+    for (place, resting) in resting.iter_mut().enumerate() {
+        let order = &mut resting.order;
         let outcome = match_order(order.order_type, order.side, bar, matching.limits);
         if outcome == MatchOutcome::Rests {
             continue;
@@ -375,18 +375,18 @@ impl BarExecution<'_> {
     ) -> Result<(), OrderCode> {
         let mut left = VolumeCaps::of(self.costs.volume_cap, self.instrument, self.bar)?;
         for (found, side, place) in matches {
-            let Some(one) = resting.get_mut(*place) else {
+            let Some(resting) = resting.get_mut(*place) else {
                 continue;
             };
             let most = left.side(*side);
-            // A fill-or-kill order fills whole or not at all; what the volume leaves it is no fill.
-            let is_whole = one.order.time_in_force != TimeInForce::Fok || one.leaves <= most;
-            let quantity = one.leaves.min(most);
+            // A fill-or-kill order fills whole or not at all: the part that the volume cap allows does not count.
+            let is_whole = resting.order.time_in_force != TimeInForce::Fok || resting.leaves <= most;
+            let quantity = resting.leaves.min(most);
             if quantity <= 0 || !is_whole {
                 continue;
             }
             let filled = self
-                .one_fill(one, found, Quantity(quantity))
+                .one_fill(resting, found, Quantity(quantity))
                 .ok_or(OrderCode::Overflow)
                 .and_then(|(fill, notional, fees)| {
                     books.book(&fill, notional)?;
@@ -395,13 +395,13 @@ impl BarExecution<'_> {
             match filled {
                 Ok((fill, fees)) => {
                     left.take(*side, quantity);
-                    one.leaves = fill.leaves_quantity.0;
-                    one.fees = fees;
+                    resting.leaves = fill.leaves_quantity.0;
+                    resting.fees = fees;
                     deliveries.push(Delivery::Fill(fill));
                 }
                 Err(code) => {
-                    deliveries.push(one.event(OrderStatus::Rejected, code));
-                    one.leaves = 0;
+                    deliveries.push(resting.event(OrderStatus::Rejected, code));
+                    resting.leaves = 0;
                 }
             }
         }
@@ -411,11 +411,11 @@ impl BarExecution<'_> {
     /// One fill of a resting order, its notional, and what the order was charged after it.
     fn one_fill(
         &self,
-        one: &RestingOrder,
+        resting: &RestingOrder,
         found: &OrderMatch,
         quantity: Quantity,
     ) -> Option<(Fill, Money, FeeTally)> {
-        let (reference_price, side) = (found.reference_price, one.order.side);
+        let (reference_price, side) = (found.reference_price, resting.order.side);
         let instrument = self.instrument;
         let (price, clamped) = if found.slips {
             price_after_slippage(
@@ -430,20 +430,20 @@ impl BarExecution<'_> {
             (reference_price, false)
         };
         let notional = instrument.notional(price, quantity)?;
-        let liquidity = match one.order.time_in_force {
+        let liquidity = match resting.order.time_in_force {
             TimeInForce::Gtc | TimeInForce::Day | TimeInForce::Gtd(_) => found.liquidity(),
             // An order that may not rest never makes.
             TimeInForce::Ioc | TimeInForce::Fok => crate::costs::LiquiditySide::Taker,
         };
         let (fee, fees) =
-            one.fees
+            resting.fees
                 .charge(&self.costs.fees, liquidity, instrument, notional, quantity)?;
         let fill = Fill {
-            instrument: one.order.instrument,
-            client_order_id: one.order.client_order_id,
+            instrument: resting.order.instrument,
+            client_order_id: resting.order.client_order_id,
             side,
             quantity,
-            leaves_quantity: Quantity(one.leaves.checked_sub(quantity.0)?),
+            leaves_quantity: Quantity(resting.leaves.checked_sub(quantity.0)?),
             reference_price,
             price,
             clamped,

@@ -19,7 +19,7 @@ const TOKEN: OrderAuthorization = OrderAuthorization {
     policy: Digest([3; 32]),
     limits: Digest([4; 32]),
     approver: [5; 32],
-    epoch: 6,
+    fencing_token: 6,
     not_after: UnixNanos(1_000),
 };
 
@@ -29,7 +29,7 @@ const STANDING: TokenContext = TokenContext {
     policy: Digest([3; 32]),
     limits: Digest([4; 32]),
     approver: [5; 32],
-    epoch: 6,
+    fencing_token: 6,
     now: UnixNanos(1_000),
 };
 
@@ -59,8 +59,8 @@ fn a_token_holds_only_where_everything_it_binds_does() {
         (&|one| one.approver = [9; 32], PLAN, Some("token.foreign")),
         (&|_| {}, None, Some("token.no-verdict")),
         (&|_| {}, other, Some("token.altered")),
-        (&|one| one.epoch = 7, PLAN, Some("token.stale-lease")),
-        (&|one| one.epoch = 5, PLAN, Some("token.stale-lease")),
+        (&|one| one.fencing_token = 7, PLAN, Some("token.stale-lease")),
+        (&|one| one.fencing_token = 5, PLAN, Some("token.stale-lease")),
         (
             &|one| one.policy = Digest([9; 32]),
             PLAN,
@@ -97,7 +97,7 @@ fn a_token_has_one_form_and_every_field_is_in_its_digest() {
         &|one| one.policy.0[0] ^= 1,
         &|one| one.limits.0[0] ^= 1,
         &|one| one.approver[0] ^= 1,
-        &|one| one.epoch += 1,
+        &|one| one.fencing_token += 1,
         &|one| one.not_after.0 += 1,
     ];
     let mut digests = vec![TOKEN.digest()];
@@ -307,7 +307,7 @@ fn a_record_of_the_order_log_reads_back_and_keeps_little_from_outside() {
             venue: "paper".to_owned(),
             approver: [2; 32],
         },
-        OrderLogRecord::Lease { epoch: 3, time },
+        OrderLogRecord::Lease { fencing_token: 3, time },
         OrderLogRecord::Spent {
             token: vec![1, 2],
             signature: "note".to_owned(),

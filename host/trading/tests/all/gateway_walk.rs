@@ -447,7 +447,7 @@ impl Walk {
 
     /// Whether a token for the order holds now, by the real check.
     fn permit(&self, order: &Order, world: &World) -> Result<(), TokenRefusal> {
-        let epoch = u64::from(world.crashes);
+        let fencing_token = u64::from(world.crashes);
         let token = OrderAuthorization {
             run: Digest([1; 32]),
             execution: 1,
@@ -456,7 +456,7 @@ impl Walk {
             policy: Digest([3; 32]),
             limits: Digest([4; 32]),
             approver: [5; 32],
-            epoch,
+            fencing_token,
             not_after: UnixNanos(10),
         };
         let standing = TokenContext {
@@ -465,7 +465,7 @@ impl Walk {
             policy: Digest([3; 32]),
             limits: Digest([4; 32]),
             approver: [5; 32],
-            epoch,
+            fencing_token,
             now: UnixNanos(if world.lapsed { 11 } else { 10 }),
         };
         let is_decided = match order.decision {
