@@ -109,7 +109,7 @@ fn a_brokers_fills_are_the_runs_and_its_books_are_looked_at_first() {
     let all = log(&outcome.execution);
     // What the kernel says of its clock stands before it, on machines where it says the time is off.
     let first = all.iter().find_map(|record| match record {
-        OrderLogRecord::Reconciled(one) => Some(one.occasion),
+        OrderLogRecord::Reconciled(one) => Some(one.trigger),
         _ => None,
     });
     assert_eq!(first, Some(ReconcileTrigger::Baseline));

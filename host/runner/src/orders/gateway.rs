@@ -561,14 +561,14 @@ fn log_of(
 }
 
 fn clock_record(time: UnixNanos) -> OrderLogRecord {
-    let word = counterfoil_os::clock::kernel_clock()
+    let report = counterfoil_os::clock::kernel_clock()
         .ok()
-        .map(|word| ClockReport {
-            is_synchronized: word.is_synchronized,
-            offset_max_nanos: word.offset_max_nanos,
-            offset_estimate_nanos: word.offset_estimate_nanos,
+        .map(|report| ClockReport {
+            is_synchronized: report.is_synchronized,
+            offset_max_nanos: report.offset_max_nanos,
+            offset_estimate_nanos: report.offset_estimate_nanos,
         });
-    OrderLogRecord::Clock { word, time }
+    OrderLogRecord::Clock { report, time }
 }
 
 /// The run id of an execution.

@@ -93,7 +93,7 @@ pub enum OrderLogRecord {
     /// The kernel's report on the clock that all these times are from.
     Clock {
         /// `None` if the kernel does not report.
-        word: Option<ClockReport>,
+        report: Option<ClockReport>,
         /// When it was asked.
         time: UnixNanos,
     },
@@ -171,7 +171,7 @@ impl OrderLogRecord {
             }
             Self::Reconciled(reconciliation) => reconciliation.encode(out),
             Self::Difference(difference) => difference.encode(out),
-            Self::Clock { word, time } => put_clock(out, *word, *time),
+            Self::Clock { report, time } => put_clock(out, *report, *time),
         }
     }
 
@@ -211,11 +211,11 @@ impl OrderLogRecord {
             (6, 6) => Self::Reconciled(Reconciliation::decode(&mut reader)?),
             (7, 7) => Self::Difference(VenueDifference::decode(&mut reader)?),
             (8, 2) => Self::Clock {
-                word: None,
+                report: None,
                 time: UnixNanos(reader.i64()?),
             },
             (8, 5) => Self::Clock {
-                word: Some(ClockReport {
+                report: Some(ClockReport {
                     is_synchronized: pick(&[false, true], reader.u64()?)?,
                     offset_max_nanos: reader.i64()?,
                     offset_estimate_nanos: reader.i64()?,
@@ -263,12 +263,12 @@ fn put_ended(out: &mut Vec<u8>, ended: &EndedSubmission) {
     cbor::put_i64(out, ended.time.0);
 }
 
-fn put_clock(out: &mut Vec<u8>, word: Option<ClockReport>, time: UnixNanos) {
-    head(out, if word.is_some() { 5 } else { 2 }, 8);
-    if let Some(word) = word {
-        cbor::put_u64(out, u64::from(word.is_synchronized));
-        cbor::put_i64(out, word.offset_max_nanos);
-        cbor::put_i64(out, word.offset_estimate_nanos);
+fn put_clock(out: &mut Vec<u8>, report: Option<ClockReport>, time: UnixNanos) {
+    head(out, if report.is_some() { 5 } else { 2 }, 8);
+    if let Some(report) = report {
+        cbor::put_u64(out, u64::from(report.is_synchronized));
+        cbor::put_i64(out, report.offset_max_nanos);
+        cbor::put_i64(out, report.offset_estimate_nanos);
     }
     cbor::put_i64(out, time.0);
 }

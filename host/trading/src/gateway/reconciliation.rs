@@ -40,7 +40,7 @@ impl ReconcileTrigger {
 /// The venue's books at one reconciliation.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Reconciliation {
-    pub occasion: ReconcileTrigger,
+    pub trigger: ReconcileTrigger,
     /// The account's cash.
     pub cash: Money,
     /// The account's positions by instrument.
@@ -73,7 +73,7 @@ impl Reconciliation {
         super::order_log::head(out, 6, 6);
         cbor::put_u64(
             out,
-            super::order_log::number(&ReconcileTrigger::ALL, &self.occasion),
+            super::order_log::number(&ReconcileTrigger::ALL, &self.trigger),
         );
         cbor::put_i128(out, self.cash.0);
         cbor::put_array(out, self.positions.len());
@@ -85,7 +85,7 @@ impl Reconciliation {
     }
 
     pub(super) fn decode(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
-        let occasion = super::order_log::pick(&ReconcileTrigger::ALL, reader.u64()?)?;
+        let trigger = super::order_log::pick(&ReconcileTrigger::ALL, reader.u64()?)?;
         let cash = Money(reader.i128()?);
         let count = reader.array()?;
         if count > POSITIONS_MAX {
@@ -99,7 +99,7 @@ impl Reconciliation {
             positions.push(Quantity(reader.i64()?));
         }
         Ok(Self {
-            occasion,
+            trigger,
             cash,
             positions,
             open_orders: reader.u64()?,

@@ -253,7 +253,7 @@ fn what_a_venues_books_held_and_each_difference_read_back() {
     let time = UnixNanos(5);
     let table = [
         OrderLogRecord::Reconciled(Reconciliation {
-            occasion: ReconcileTrigger::ForeignOrder,
+            trigger: ReconcileTrigger::ForeignOrder,
             cash: Money(-1 << 70),
             positions: vec![Quantity(-3), Quantity(0)],
             open_orders: 2,
@@ -318,9 +318,9 @@ fn a_record_of_the_order_log_reads_back_and_keeps_little_from_outside() {
         outcome(kept, None),
         unknown(kept),
         refused(vec![0; 1_024]),
-        OrderLogRecord::Clock { word: None, time },
+        OrderLogRecord::Clock { report: None, time },
         OrderLogRecord::Clock {
-            word: Some(ClockReport {
+            report: Some(ClockReport {
                 is_synchronized: true,
                 offset_max_nanos: 1_500_000,
                 offset_estimate_nanos: -3,

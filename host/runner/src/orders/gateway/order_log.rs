@@ -253,7 +253,7 @@ impl KnownOrders {
                 order.marks.push(DurableMark::Ended(outcome.end));
             }
             OrderLogRecord::Lease { fencing_token, .. } => self.fencing_token = fencing_token,
-            OrderLogRecord::Reconciled(books) if books.occasion == ReconcileTrigger::Baseline => {
+            OrderLogRecord::Reconciled(books) if books.trigger == ReconcileTrigger::Baseline => {
                 self.baseline = Some(books);
             }
             OrderLogRecord::Open { .. }
