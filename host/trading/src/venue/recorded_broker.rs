@@ -58,12 +58,16 @@ impl RecordedBroker {
             Delivery::Event(event) => (event.client_order_id, event.leaves_quantity),
             Delivery::Action(_) | Delivery::Borrow(_) => return Ok(()),
         };
+        // Without this a forged journal could credit the account with the fill of an order that was never
+        // sent.
         let Some((order, open)) = self.orders.get_mut(&id) else {
             return Err("the order was not sent before, or has ended".to_string());
         };
         match delivery {
             Delivery::Fill(fill) => {
                 check_fill(order, fill, time)?;
+                // Counted here and not taken from the record: a false leaves quantity could fill one
+                // order twice.
                 let left = open.checked_sub(fill.quantity.0);
                 if left != Some(leaves.0) || leaves.0 < 0 {
                     return Err(
@@ -76,6 +80,7 @@ impl RecordedBroker {
             Delivery::Action(_) | Delivery::Borrow(_) => {}
         }
         let is_final = matches!(delivery, Delivery::Event(event) if event.status.is_final());
+        // Removed with its end, so that every later report of it is refused above.
         if *open == 0 || is_final {
             self.orders.remove(&id);
         }
@@ -84,10 +89,14 @@ impl RecordedBroker {
 }
 
 fn check_fill(order: &Order, fill: &Fill, time: UnixNanos) -> Result<(), String> {
+    // A fill of another slice would be booked at the wrong time, and borrow fees and the loss of the day
+    // with it.
     let is_same = fill.instrument == order.instrument && fill.side == order.side;
     if !is_same || fill.time != time || fill.quantity.0 <= 0 {
         return Err("the fill is not of its order and slice".to_string());
     }
+    // The broker's price counts as it is. Costs beside it would let a journal move money that no broker
+    // reported.
     let is_plain = fill.reference_price == fill.price
         && fill.fee == Money::ZERO
         && fill.slippage == Money::ZERO
@@ -128,6 +137,7 @@ fn check_event(order: &Order, event: &OrderEvent, open: i64) -> Result<(), Strin
             matches!(event.code, OrderCode::None | OrderCode::VenueRejected)
         }
         OrderStatus::Canceled | OrderStatus::Expired => event.code == OrderCode::None,
+        // These two come from the host and never from a broker.
         OrderStatus::Submitted | OrderStatus::Refused => false,
     };
     if is_known && event.instrument == order.instrument && event.leaves_quantity.0 == open {

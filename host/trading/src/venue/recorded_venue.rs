@@ -86,6 +86,8 @@ impl RecordedVenue {
 
 impl Venue for RecordedVenue {
     fn answers(&mut self, deliveries: &mut Vec<Delivery>) {
+        // In the sequence of release. A withheld order gets its event here and never reaches the venue;
+        // the others reach it before it answers, as in the run.
         for released in self.sent.drain(..) {
             let event = not_sent_event(released.intent());
             if self
@@ -100,6 +102,8 @@ impl Venue for RecordedVenue {
                 }
             }
         }
+        // A name that matched no released order must not withhold a later one: a forged record would
+        // otherwise reach into the next slice.
         self.withheld.clear();
         match &mut self.inner {
             ReplayBackend::Simulated(venue) => venue.answers(deliveries),

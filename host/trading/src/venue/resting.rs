@@ -53,8 +53,12 @@ impl RestingOrder {
     fn is_alive(&mut self, bar: &RawBar, trading_day: TradingDay) -> bool {
         match self.order.time_in_force {
             TimeInForce::Day => match trading_day {
+                // An order sent at the close of a session belongs to the next one, so an end at its
+                // acceptance does not expire it.
                 TradingDay::After(ended) => ended.is_none_or(|ended| ended <= self.accepted),
                 TradingDay::Utc => {
+                    // The first bar fixes the day: an order sent after the last bar of a day must not
+                    // expire before it could fill.
                     let today = bar.open_time.day();
                     *self.day.get_or_insert(today) == today
                 }
@@ -118,6 +122,8 @@ pub(super) fn split(
         OrderType::Limit(price) | OrderType::Stop(price) => price > Price(0),
         OrderType::StopLimit { stop, limit } => stop > Price(0) && limit > Price(0),
     };
+    // Rounded to a price of zero, or to less than a lot, the order could neither fill nor be refused: it
+    // would rest forever.
     if !priced || after.0 <= 0 {
         return Some(false);
     }

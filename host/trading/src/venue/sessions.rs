@@ -38,6 +38,8 @@ impl TradingSessions {
             return TradingDay::Utc;
         }
         let last = &mut self.last;
+        // An end comes with its slice, before the bars that it separates. One that is ahead of this bar
+        // is kept for a later one.
         self.ahead.retain(|end| {
             let is_over = *end <= open_time;
             if is_over {

@@ -66,6 +66,8 @@ impl SimulatedVenue {
         match intent {
             Intent::Submit(order) => self.accept(order, deliveries),
             Intent::Cancel(id) => {
+                // A cancel of an order that is gone has no answer: the event that ended the order was
+                // reported already.
                 self.cancel(*id, deliveries);
             }
             Intent::Replace { replaces, with } => {
@@ -91,6 +93,8 @@ impl SimulatedVenue {
             None => (OrderStatus::Accepted, OrderCode::None),
             Some(code) => (OrderStatus::Rejected, code),
         };
+        // Pushed before the order can match: a strategy never sees a fill of an order that was not
+        // accepted.
         deliveries.push(event(order, order.quantity.0, status, code));
         if status == OrderStatus::Accepted
             && let Some(resting) = self.resting.get_mut(order.instrument.index())
@@ -104,6 +108,8 @@ impl SimulatedVenue {
         let Some(instrument) = self.instruments.get(order.instrument.index()) else {
             return Some(OrderCode::UnknownInstrument);
         };
+        // The venue repeats what the gate has checked: with latency the order comes bars later, and the
+        // instrument may have been delisted, halted or split since.
         if self.books.is_delisted(order.instrument) {
             return Some(OrderCode::Delisted);
         }
@@ -116,6 +122,8 @@ impl SimulatedVenue {
         if !instrument.is_on_lot(order.quantity) {
             return Some(OrderCode::QuantityOffLot);
         }
+        // Refused now: an accepted order would be reported as expired with the instrument's next bar,
+        // which may never come.
         if let TimeInForce::Gtd(until) = order.time_in_force
             && until <= self.now
         {
@@ -154,6 +162,8 @@ impl SimulatedVenue {
         let Intent::Cancel(id) = intent else {
             return intent.order().map(|order| order.instrument);
         };
+        // The orders in flight count too: a cancel waits in the queue of its order, behind it, and cannot
+        // overtake it.
         let resting = self.resting.iter().flatten().map(|resting| &resting.order);
         let in_flight = self.in_flight.iter().flatten();
         resting
@@ -171,6 +181,7 @@ impl SimulatedVenue {
             return;
         }
         let mut arrived = Vec::new();
+        // In the sequence in which they were sent: a cancel must not arrive before its order.
         waiting.retain_mut(|sent| {
             let is_there = sent.bars == 0;
             if is_there {
@@ -188,6 +199,7 @@ impl SimulatedVenue {
     fn apply(&mut self, action: &CorporateAction, deliveries: &mut Vec<Delivery>) -> Option<()> {
         let id = action.instrument;
         let instrument = self.instruments.get(id.index())?;
+        // The books before the orders: a fill of this slice must find the holding in new shares.
         self.books.apply(instrument, action)?;
         let resting = self.resting.get_mut(id.index())?;
         let in_flight = self.in_flight.get_mut(id.index())?;
@@ -212,6 +224,8 @@ impl SimulatedVenue {
             | CorporateActionKind::Halt { .. }
             | CorporateActionKind::SessionEnd => Some(false),
         };
+        // `retain_mut` cannot return an error. An order that does not fit is kept and noted, and the run
+        // stops below instead of losing it.
         let mut fits = true;
         resting.retain_mut(|resting| {
             let left = lasts(&mut resting.order, &mut resting.leaves).unwrap_or_else(|| {
@@ -226,6 +240,7 @@ impl SimulatedVenue {
         in_flight.retain_mut(|sent| {
             let (Intent::Submit(order) | Intent::Replace { with: order, .. }) = &mut sent.intent
             else {
+                // A cancel in flight has no price or quantity to convert.
                 return true;
             };
             let mut leaves = order.quantity.0;
@@ -243,12 +258,16 @@ impl SimulatedVenue {
 
     fn match_bar(&mut self, bar: &RawBar, deliveries: &mut Vec<Delivery>) -> Result<(), OrderCode> {
         let id = bar.instrument;
+        // Before the match: an intent that arrives with this bar may fill on it.
         self.arrive(id, deliveries);
+        // Also while nothing rests: the cash of a later split is computed at this price.
         self.books.mark(bar);
         let instrument = self
             .instruments
             .get(id.index())
             .ok_or(OrderCode::UnknownInstrument)?;
+        // On every bar, before the early return: past session ends must leave their queue even while
+        // nothing rests.
         let sessions = self.sessions.get_mut(id.index());
         let trading_day = sessions
             .ok_or(OrderCode::UnknownInstrument)?
@@ -260,6 +279,7 @@ impl SimulatedVenue {
         if resting.is_empty() {
             return Ok(());
         }
+        // Before the match, or a DAY order would fill on the first bar of the next day.
         expire(resting, bar, trading_day, deliveries);
         // In a bar without volume nothing was traded: nothing fills and no stop is triggered. In a
         // bar that a halt touches it is unknown which prices were traded outside the halt.
@@ -274,6 +294,7 @@ impl SimulatedVenue {
             };
             market.fill(resting, &self.matches, &mut self.books, deliveries)?;
         }
+        // Also after a halted or empty bar: an immediate order must not rest until trading resumes.
         end_of_bar(resting, deliveries);
         Ok(())
     }
@@ -289,6 +310,8 @@ impl Venue for SimulatedVenue {
         slice: &Slice,
         deliveries: &mut Vec<Delivery>,
     ) -> Result<(), VenueError> {
+        // Actions before bars: they took effect before the close, and a bar after a split has new prices.
+        // If one does not fit, venue and account would differ from here on, so the run stops.
         for action in slice.actions() {
             self.apply(action, deliveries).ok_or_else(|| VenueError {
                 reason: alloc::format!(
@@ -304,6 +327,8 @@ impl Venue for SimulatedVenue {
                     reason: alloc::format!("{:?}: {}", bar.get().instrument, code.sentence()),
                 })?;
         }
+        // Last: an order that arrived with this slice was accepted at the close before it, which decides
+        // its trading day.
         self.now = slice.close_time().unwrap_or(self.now);
         Ok(())
     }
@@ -324,6 +349,8 @@ impl SimulatedVenue {
         match waiting {
             Some(waiting) if bars > 0 => waiting.push(InFlightIntent { intent, bars }),
             _ => {
+                // Answered at once and delivered with the next slice: no strategy learns of an answer on
+                // the bar of its decision.
                 let mut answers = core::mem::take(&mut self.answers);
                 self.take(&intent, &mut answers);
                 self.answers = answers;
@@ -346,6 +373,8 @@ fn find_matches(
         if outcome == MatchOutcome::Rests {
             continue;
         }
+        // The trigger stays if nothing fills on this bar: a stop that was once reached is a market order
+        // from then on.
         order.order_type = match order.order_type {
             OrderType::Market | OrderType::Stop(_) => OrderType::Market,
             OrderType::Limit(limit) | OrderType::StopLimit { limit, .. } => OrderType::Limit(limit),
@@ -354,6 +383,8 @@ fn find_matches(
             matches.push((found, order.side, place));
         }
     }
+    // Sorted over the whole bar before anything fills: volume and cash go to the orders in this sequence,
+    // and not in the one in which they were examined.
     matches.sort_by_key(|(found, side, place)| found.sequence(*side, *place));
 }
 
@@ -373,6 +404,8 @@ impl BarExecution<'_> {
         books: &mut VenueBooks,
         deliveries: &mut Vec<Delivery>,
     ) -> Result<(), OrderCode> {
+        // Shared by all orders of a side: a strategy that splits an order into many gets no more volume
+        // than with one.
         let mut left = VolumeCaps::of(self.costs.volume_cap, self.instrument, self.bar)?;
         for (found, side, place) in matches {
             let Some(resting) = resting.get_mut(*place) else {
@@ -400,6 +433,8 @@ impl BarExecution<'_> {
                     deliveries.push(Delivery::Fill(fill));
                 }
                 Err(code) => {
+                    // Ended, or it would break the same rule on every further bar. It took no volume, so
+                    // the next order may.
                     deliveries.push(resting.event(OrderStatus::Rejected, code));
                     resting.leaves = 0;
                 }
@@ -429,6 +464,7 @@ impl BarExecution<'_> {
         } else {
             (reference_price, false)
         };
+        // At the price after slippage: cash and fee follow what is really paid.
         let notional = instrument.notional(price, quantity)?;
         let liquidity = match resting.order.time_in_force {
             TimeInForce::Gtc | TimeInForce::Day | TimeInForce::Gtd(_) => found.liquidity(),
@@ -494,6 +530,7 @@ impl VolumeCaps {
             Side::Buy => &mut self.buy,
             Side::Sell => &mut self.sell,
         };
+        // Never below zero: no fill is larger than what was left.
         *left = left.saturating_sub(quantity);
     }
 }
