@@ -125,10 +125,7 @@ fn checked(world: &World, outcome: &ExecutionOutcome) -> Vec<RunRecord> {
     assert!(report.is_good(), "{:?}", report.completeness);
     let again = world.replay(outcome).unwrap();
     assert!(again.difference.is_none(), "{:?}", again.difference);
-    assert_eq!(
-        again.decision_digest,
-        Some(outcome.close.decision_digest)
-    );
+    assert_eq!(again.decision_digest, Some(outcome.close.decision_digest));
     records(&journal, &outcome.execution.origin())
 }
 

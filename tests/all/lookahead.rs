@@ -179,10 +179,7 @@ fn a_run_decides_the_same_while_everything_beyond_is_garbage() {
     let found = audited(&world, &outcome.execution);
     assert!(found.is_identical(), "{:?}", found.difference);
     assert_eq!(found.decisions, 12_154);
-    assert_eq!(
-        found.decision_digest,
-        Some(outcome.close.decision_digest)
-    );
+    assert_eq!(found.decision_digest, Some(outcome.close.decision_digest));
 }
 
 #[test]

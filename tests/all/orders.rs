@@ -113,7 +113,10 @@ fn every_order_of_a_live_run_has_one_token_that_is_spent_and_one_end() {
     assert_eq!(bound, notes, "a token for each plan that was decided");
     let run = manifest.run_id().unwrap();
     for (token, _) in &tokens {
-        assert_eq!((token.run, token.execution, token.fencing_token), (run, 1, 1));
+        assert_eq!(
+            (token.run, token.execution, token.fencing_token),
+            (run, 1, 1)
+        );
         assert_eq!(token.approver, signer().verifying_key());
     }
     let expect: Vec<_> = notes

@@ -86,7 +86,8 @@ fn bps(value: u32) -> BasisPoints {
 
 impl Case {
     fn setup(&self) -> RunSetup {
-        let instrument = |name: &str| Instrument::new(name.to_owned(), InstrumentGrid::whole_units(2)).unwrap();
+        let instrument =
+            |name: &str| Instrument::new(name.to_owned(), InstrumentGrid::whole_units(2)).unwrap();
         let wide = Money::parse("1000000000").unwrap();
         RunSetup {
             broker: None,

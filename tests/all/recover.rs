@@ -401,9 +401,7 @@ fn a_run_whose_parts_were_swapped_halts_and_names_them() {
     let (whole, _) = uninterrupted(&world, &live, &lines);
     let half = &whole[..signed_ends(&whole)[9] + 40];
     let execution = killed(&world, &live, half);
-    let path = world
-        .data
-        .component_path(&live.setup().unwrap().component);
+    let path = world.data.component_path(&live.setup().unwrap().component);
     let component = std::fs::read(&path).unwrap();
     std::fs::write(&path, component_of_nothing()).unwrap();
     let why = halts(&world, &execution, &lines);

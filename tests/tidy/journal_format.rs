@@ -8,6 +8,7 @@ mod tests {
     use core::fmt::Write as _;
     use std::path::Path;
 
+    use counterfoil_base::digest::Digest;
     use counterfoil_journal::checkpoint::Checkpoint;
     use counterfoil_journal::entry::Chain;
     use counterfoil_journal::frame::{MAGIC, write_checkpoint, write_entry};
@@ -22,6 +23,7 @@ mod tests {
     use counterfoil_trading::order::{
         ClientOrderId, Intent, Order, OrderStatus, OrderType, Request, Side, TimeInForce,
     };
+    use counterfoil_trading::plan::PlanDigest;
     use counterfoil_trading::record::{
         Callback, CloseReason, CloseRecord, DataCommitment, DecisionCircumstances, DecisionRecord,
         FaultAction, FaultRecord, OpenRecord, PlanNote, RefusedInput, RiskVerdict, RunRecord,
@@ -30,8 +32,6 @@ mod tests {
     use counterfoil_trading::strategy::Fault;
     use counterfoil_trading::time::UnixNanos;
     use counterfoil_trading::units::{Money, Price, Quantity, Volume};
-    use counterfoil_base::digest::Digest;
-    use counterfoil_trading::plan::PlanDigest;
     use sha2::{Digest as _, Sha256};
 
     /// The seed of the example's signing key: for this document only.

@@ -129,11 +129,7 @@ pub fn may_start(
     state.check_access(who, Access::OperateRuns, time)?;
     let run = manifest.run_id().map_err(|error| invalid(&error))?;
     if let Some(started) = state.registry().runs().get(&run) {
-        let why = format!(
-            "run {} was started by {}",
-            run.hex(),
-            started.deed.by
-        );
+        let why = format!("run {} was started by {}", run.hex(), started.deed.by);
         let hint = "a run id starts once: use a new start nonce";
         return Err(AccessDenial::new(Rule::RunExists, why, hint));
     }

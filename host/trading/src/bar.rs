@@ -103,6 +103,7 @@ impl ClosedBar {
         if open < low || open > high || close < low || close > high {
             return Err(BarError::OutsideRange { low, high });
         }
+        // The low speaks for all prices: every other one is at or above it by now.
         if low.0 <= 0 {
             return Err(BarError::NotPositive { low });
         }

@@ -86,6 +86,7 @@ pub fn put_i128(out: &mut Vec<u8>, value: i128) {
         return;
     }
     head(out, TAG, if major == NEGATIVE { 3 } else { 2 });
+    // Without leading zeros, so that one value has one form.
     let bytes = magnitude.to_be_bytes();
     let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
     put_bytes(out, bytes.get(zeros..).unwrap_or_default());
@@ -140,6 +141,7 @@ impl<'a> CborReader<'a> {
     }
 
     fn take(&mut self, count: usize, expected: &'static str) -> Result<&'a [u8], CborError> {
+        // A length near 2^64 would wrap around and pass the check of the bounds.
         let end = self.offset.checked_add(count).ok_or(self.error(expected))?;
         let bytes = self
             .bytes
@@ -220,6 +222,8 @@ impl<'a> CborReader<'a> {
             Some(TAG) => {
                 let tag = self.head(TAG, "a bignum")?;
                 let bytes = self.byte_string()?;
+                // A shorter number has a plain form, and one with a leading zero has a shorter form: both
+                // would be a second form of one value, with a hash of its own.
                 let fits = bytes.len() > 8 && bytes.len() <= 16 && bytes.first() != Some(&0);
                 if !fits || !(2..=3).contains(&tag) {
                     return Err(error);
@@ -241,6 +245,7 @@ impl<'a> CborReader<'a> {
     /// See [`CborReader::u64`].
     pub fn byte_string(&mut self) -> Result<&'a [u8], CborError> {
         let error = self.error("a byte string");
+        // The result borrows from the record, so a false length allocates nothing.
         let count = self.head(BYTES, "a byte string")?;
         self.take(
             usize::try_from(count).map_err(|_| error)?,
@@ -339,6 +344,8 @@ impl<'a> CborReader<'a> {
     ///
     /// See [`CborReader::u64`].
     pub const fn end(&self) -> Result<(), CborError> {
+        // Bytes behind the last item would be hashed and never read: a place to hide what no verifier
+        // looks at.
         if self.offset == self.bytes.len() {
             Ok(())
         } else {

@@ -115,6 +115,7 @@ impl CorporateAction {
                 (*per_unit <= Money::ZERO).then_some("cash for a unit is not above zero")
             }
             CorporateActionKind::SymbolChange { symbol } => {
+                // The bound of a definition: a symbol goes into records, and an entry is limited.
                 let bad = symbol.is_empty() || symbol.len() > SYMBOL_BYTES_MAX;
                 bad.then_some("symbol is empty or longer than 64 bytes")
             }
@@ -186,6 +187,7 @@ impl SplitRatio {
         let quantity = whole.checked_sub(left)?.checked_div(old)?;
         let quantity = Quantity(i64::try_from(quantity).ok()?);
         // `left` of these are left / new old shares, worth the last price each.
+        // Without a bar there is no position, so the missing price is multiplied by zero.
         let cash = instrument.notional_of(mark.unwrap_or_default(), left, new)?;
         Some(SplitPosition {
             quantity,
@@ -236,6 +238,8 @@ impl SplitRatio {
     pub fn quantity(self, instrument: &Instrument, quantity: Quantity) -> Option<Quantity> {
         let (new, old) = self.parts();
         let lot = i128::from(instrument.lot_size());
+        // Down to the lot: what is left of an order must be tradable, and it must never grow by a
+        // rounding.
         let lots = i128::from(quantity.0)
             .checked_mul(new)?
             .checked_div_euclid(old.checked_mul(lot)?)?;

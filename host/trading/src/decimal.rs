@@ -58,6 +58,8 @@ pub fn parse(text: &str, scale: u8) -> Result<i128, DecimalError> {
             text: text.to_string(),
         });
     };
+    // Too many decimals are refused and not rounded: a price finer than its grid is a mistake in data or
+    // manifest, and rounding would hide it.
     let missing = usize::from(scale)
         .checked_sub(fraction.len())
         .ok_or_else(|| DecimalError::TooFine {
@@ -67,6 +69,7 @@ pub fn parse(text: &str, scale: u8) -> Result<i128, DecimalError> {
     let mut value: i128 = 0;
     let zeros = core::iter::repeat_n(b'0', missing);
     for digit in whole.bytes().chain(fraction.bytes()).chain(zeros) {
+        // Only digits get here: `parts` refused everything else.
         let digit = i128::from(digit.wrapping_sub(b'0'));
         value = value
             .checked_mul(10)
@@ -96,6 +99,8 @@ fn parts(text: &str) -> Option<(bool, &str, &str)> {
         Some(rest) => (true, rest),
         None => (false, text),
     };
+    // Without a point the fraction is zero. `1.` has an empty fraction and is refused: a cut number must
+    // not pass for a whole one.
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
     let all_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
     let plain = all_digits(whole) && all_digits(fraction);
@@ -123,6 +128,8 @@ pub fn format(value: i128, scale: u8) -> String {
 /// Source: IEEE 754-2019, 4.3.1, roundTiesToEven.
 #[must_use]
 pub fn divide_half_even(numerator: i128, denominator: i128) -> Option<i128> {
+    // The comparison below assumes a denominator above zero: with a negative one it would always round
+    // up.
     if denominator <= 0 {
         return None;
     }

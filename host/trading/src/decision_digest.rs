@@ -14,6 +14,8 @@ impl DecisionDigest {
     pub fn add(&mut self, part: &[u8]) {
         // An entry holds at most 65,535 bytes, so the length always fits.
         let length = u32::try_from(part.len()).unwrap_or(u32::MAX);
+        // The length separates the parts: without it the same bytes, cut elsewhere, would give the same
+        // digest.
         self.hasher.update(length.to_be_bytes());
         self.hasher.update(part);
     }

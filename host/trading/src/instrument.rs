@@ -103,9 +103,11 @@ impl Instrument {
             lot_size,
             volume_scale,
         } = grid;
+        // Bounded, because records repeat it and an entry is limited.
         if symbol.is_empty() || symbol.len() > 64 {
             return Err(InstrumentError::Symbol);
         }
+        // Together, because a product has both: at 18 decimals the factor to money is still exact.
         let scale = price_scale.saturating_add(quantity_scale);
         if scale > SCALE_MAX || volume_scale > SCALE_MAX {
             return Err(InstrumentError::Scale {
@@ -117,6 +119,7 @@ impl Instrument {
         if tick_size <= 0 || lot_size <= 0 {
             return Err(InstrumentError::Step { symbol });
         }
+        // The exponents are at most 9, so the power exists. One of the two factors is always 1.
         let finer = |scale: u8| decimal::power_of_ten(scale).unwrap_or(1);
         let notional = NotionalFactor {
             numerator: finer(MONEY_SCALE.saturating_sub(scale)),
@@ -176,6 +179,7 @@ impl Instrument {
         let product = i128::from(price.0).checked_mul(i128::from(quantity.0))?;
         let scaled = product.checked_mul(self.notional.numerator)?;
         if self.notional.denominator == 1 {
+            // Exact: a product that is no finer than money is not rounded.
             return Some(Money(scaled));
         }
         decimal::divide_half_even(scaled, self.notional.denominator).map(Money)
@@ -196,6 +200,7 @@ impl Instrument {
     /// fit.
     #[must_use]
     pub fn per_unit(&self, amount: Money, quantity: Quantity) -> Option<Money> {
+        // An amount is for one whole unit, and the quantity counts parts of it.
         let one = decimal::power_of_ten(self.quantity_scale)?;
         decimal::divide_half_even(amount.0.checked_mul(i128::from(quantity.0))?, one).map(Money)
     }

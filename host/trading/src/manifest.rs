@@ -275,6 +275,8 @@ impl Manifest {
     ///
     /// Returns [`ManifestError`] naming the field that is missing, unknown or of the wrong type.
     pub fn parse(json: &str) -> Result<Self, ManifestError> {
+        // Unknown fields are errors in every part: a misspelled limit must not become a limit that is
+        // missing.
         serde_json::from_str(json).map_err(|error| ManifestError::Json {
             message: error.to_string(),
         })
@@ -298,6 +300,7 @@ impl Manifest {
     ///
     /// As [`Manifest::canonical`].
     pub fn run_id(&self) -> Result<Digest, ManifestError> {
+        // Over the canonical text: the layout of the file does not matter, and every field does.
         Ok(Digest::of(self.canonical()?.as_bytes()))
     }
 

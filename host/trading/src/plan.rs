@@ -71,6 +71,8 @@ impl TokenIssuer {
         let sequence = self.issued;
         self.issued = sequence.saturating_add(1);
         let mut bytes = Vec::with_capacity(64);
+        // The number is in the digest, so two equal intents have two plans: the token of one cannot send
+        // the other.
         record::encode_plan(&mut bytes, sequence, approved.intent());
         let digest = PlanDigest(Digest::of(&bytes));
         let plan = Plan {
@@ -127,6 +129,8 @@ impl Authorized {
 
     /// Lets it out to the venue, now that the journal has the decision.
     pub fn release(self, _receipt: &Receipt) -> Released {
+        // The receipt is not read. Only the journal can make one, so an order without a recorded decision
+        // does not compile.
         Released {
             intent: self.intent,
             digest: self.digest,

@@ -106,10 +106,13 @@ pub fn record_kind(body: &[u8]) -> Result<u64, CborError> {
 pub fn digested_part(body: &[u8]) -> Result<Option<&[u8]>, CborError> {
     let mut reader = CborReader::new(body);
     reader.array()?;
+    // Only the kind is read here; the length is checked by the decoder of the kind.
     match reader.u64()? {
         KIND_DELIVERIES | KIND_DECISION | KIND_FAULT | KIND_MARGIN_CALL | KIND_STOP => {
             reader.byte_string().map(Some)
         }
+        // Open, close and refused-input records are outside the digest. `RunRecord::decode` refuses an
+        // unknown kind.
         _ => Ok(None),
     }
 }

@@ -211,6 +211,8 @@ impl Run {
             };
         }
         self.take_deliveries(slice, times, ports.venue)?;
+        // All executions are booked before the first callback: a fault in one of them leaves nothing
+        // unbooked.
         let mut fault = self.deliver(time, ports)?;
         // Every instrument is marked before the first decision: a strategy that trades two of them must
         // not see one at this close and the other at the close before.
@@ -225,6 +227,7 @@ impl Run {
         // Checks the account's identities. A run whose books do not add up stops here, before it can
         // decide on wrong numbers.
         self.account.settle()?;
+        // A guest keeps its copy of the account until this changes. Only equality counts, so it may wrap.
         self.revision = self.revision.wrapping_add(1);
         if fault.is_none() {
             self.check_margin(time, ports)?;
@@ -297,6 +300,7 @@ impl Run {
         close.encode(&mut self.buffers.body);
         let record = RecordBytes {
             body: &self.buffers.body,
+            // The close record states the digest, so it cannot be part of it.
             digested: None,
             is_decision: false,
         };
@@ -342,6 +346,7 @@ impl Run {
                 return Err(RunError::ActionTime { id, ex_time, time });
             }
         }
+        // Last: a refused slice must not move the time that the next one is compared with.
         self.last_close = Some(time);
         Ok(SliceTimes {
             close: time,

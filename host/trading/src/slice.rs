@@ -54,6 +54,8 @@ impl Slice {
                 slice,
             });
         }
+        // Sorted by instrument, whatever the sequence of arrival: the records and their digest must not
+        // depend on which feed was faster.
         match self
             .bars
             .binary_search_by_key(&id, |bar| bar.get().instrument)
@@ -76,6 +78,8 @@ impl Slice {
     /// Returns [`SliceError::Action`] if its values are invalid.
     pub fn add_action(&mut self, action: CorporateAction) -> Result<(), SliceError> {
         action.check_values()?;
+        // One sequence for every source: a dividend before or after a split of the same moment is paid on
+        // another number of shares.
         let place = self.actions.partition_point(|other| *other <= action);
         self.actions.insert(place, action);
         Ok(())

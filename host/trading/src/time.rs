@@ -45,6 +45,8 @@ impl FromStr for Timeframe {
             .filter(char::is_ascii)
             .ok_or_else(error)?;
         let count = text.strip_suffix(unit).ok_or_else(error)?;
+        // A number has one spelling: the text is part of the manifest, and two spellings would be two run
+        // ids.
         if count.is_empty() || !count.bytes().all(|b| b.is_ascii_digit()) || count.starts_with('0')
         {
             return Err(error());

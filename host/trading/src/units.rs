@@ -99,6 +99,7 @@ impl BasisPoints {
             scale: BPS_SCALE,
         };
         let rate = u32::try_from(value).map(Self).map_err(|_| too_large())?;
+        // More than everything would charge more than the notional, or fill more than the volume.
         if rate > Self::MAX {
             Err(too_large())
         } else {

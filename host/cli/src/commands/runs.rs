@@ -80,8 +80,7 @@ fn as_json(one: &Execution) -> Value {
                 value["ended"] = json!(close.reason.name());
                 value["fills"] = json!(close.fills);
                 value["final-equity"] = json!(close.equity.to_text());
-                value["decision-digest"] =
-                    json!(format!("sha256:{}", close.decision_digest.hex()));
+                value["decision-digest"] = json!(format!("sha256:{}", close.decision_digest.hex()));
             }
         }
     }

@@ -310,7 +310,8 @@ mod tests {
 
     fn protocol(stream: BarOrigin, timeframe: &str) -> Result<AlpacaFeed, ListingError> {
         let listed = |symbol: &str| {
-            let instrument = Instrument::new(symbol.to_owned(), InstrumentGrid::whole_units(4)).unwrap();
+            let instrument =
+                Instrument::new(symbol.to_owned(), InstrumentGrid::whole_units(4)).unwrap();
             (instrument, symbol.to_owned())
         };
         let all = vec![listed("SPY"), listed("AAPL")];

@@ -216,7 +216,9 @@ mod tests {
 
     fn instruments() -> Vec<Instrument> {
         ["AAA", "BBB"]
-            .map(|symbol| Instrument::new(symbol.to_owned(), InstrumentGrid::whole_units(2)).unwrap())
+            .map(|symbol| {
+                Instrument::new(symbol.to_owned(), InstrumentGrid::whole_units(2)).unwrap()
+            })
             .into()
     }
 

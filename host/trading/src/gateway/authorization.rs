@@ -79,6 +79,7 @@ impl OrderAuthorization {
             fencing_token: reader.u64()?,
             not_after: UnixNanos(reader.i64()?),
         };
+        // Bytes behind the last field would be signed and never compared with anything.
         reader.end()?;
         Ok(authorization)
     }
@@ -125,24 +126,32 @@ pub fn check_token(
     context: &TokenContext,
     decided: Option<PlanDigest>,
 ) -> Result<(), TokenRefusal> {
+    // Whose token it is comes first: the other fields of a foreign token mean nothing here.
     let of = (token.run, token.execution, token.approver);
     if of != (context.run, context.execution, context.approver) {
         return Err(TokenRefusal::Foreign);
     }
     match decided {
+        // An order without a durable decision would be one that no journal explains after a crash.
         None => return Err(TokenRefusal::NoVerdict),
+        // A genuine number with another plan: the order was exchanged after the decision.
         Some(plan) if plan != token.plan => return Err(TokenRefusal::Altered),
         Some(_) => {}
     }
+    // A process that lost the lease and wakes up later still holds tokens that are good in every other
+    // field: only the number shows that another process trades the account now.
     if token.fencing_token != context.fencing_token {
         return Err(TokenRefusal::StaleLease);
     }
+    // Approved under a policy that no longer applies: today the verdict might be another.
     if token.policy != context.policy {
         return Err(TokenRefusal::OtherPolicy);
     }
+    // The same for limits that were tightened since.
     if token.limits != context.limits {
         return Err(TokenRefusal::OtherLimits);
     }
+    // An order that waited this long was decided at a price that is gone.
     if context.now > token.not_after {
         return Err(TokenRefusal::Expired);
     }
@@ -163,6 +172,8 @@ impl VenueOrderId {
         cbor::put_bytes(&mut bytes, run.bytes());
         cbor::put_u64(&mut bytes, execution);
         cbor::put_u64(&mut bytes, sequence);
+        // No time and no randomness go in: after a crash the retry has the same name, and the venue
+        // refuses it as a duplicate instead of filling the order twice.
         let digest = Digest::of(&bytes);
         // 128 bits: two orders never meet by chance.
         let half = digest.bytes().split_at(16).0;

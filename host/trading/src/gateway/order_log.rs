@@ -129,7 +129,10 @@ impl OrderLogRecord {
                 cbor::put_text(out, venue);
                 cbor::put_bytes(out, approver);
             }
-            Self::Lease { fencing_token, time } => {
+            Self::Lease {
+                fencing_token,
+                time,
+            } => {
                 head(out, 3, 1);
                 cbor::put_u64(out, *fencing_token);
                 cbor::put_i64(out, time.0);
@@ -156,6 +159,7 @@ impl OrderLogRecord {
                 head(out, 5, 4);
                 cbor::put_u64(out, *sequence);
                 cbor::put_u64(out, u64::from(*attempt));
+                // The venue's text, of any length.
                 cbor::put_text(out, &kept(detail));
                 cbor::put_i64(out, time.0);
             }
@@ -166,6 +170,7 @@ impl OrderLogRecord {
             } => {
                 head(out, 4, 5);
                 cbor::put_u64(out, number(&TokenRefusal::ALL, refusal));
+                // What was presented is not trusted, and may have any length: it must not fill the log.
                 cbor::put_bytes(out, token.get(..KEPT_BYTES_MAX).unwrap_or(token));
                 cbor::put_i64(out, time.0);
             }
@@ -184,6 +189,8 @@ impl OrderLogRecord {
         let mut reader = CborReader::new(body);
         let items = reader.array()?;
         let kind = reader.u64()?;
+        // Kind and length together: a record with an item more or less is refused and not read by
+        // position.
         let record = match (kind, items) {
             (0, 7) => read_open(&mut reader)?,
             (1, 3) => Self::Lease {
@@ -235,6 +242,7 @@ impl OrderLogRecord {
 }
 
 fn read_open(reader: &mut CborReader<'_>) -> Result<OrderLogRecord, CborError> {
+    // A later format may have other items in the same places.
     if reader.u64()? != FORMAT {
         return Err(CborError {
             offset: 2,
@@ -295,6 +303,7 @@ pub(super) fn head(out: &mut Vec<u8>, items: usize, kind: u64) {
 
 /// The beginning of a text that came from outside.
 pub(super) fn kept(text: &str) -> String {
+    // Cut between letters and not between bytes: the log refuses its own record if the text is not UTF-8.
     let ends = text
         .char_indices()
         .map(|(at, letter)| (at, letter.len_utf8()));
@@ -306,6 +315,8 @@ pub(super) fn kept(text: &str) -> String {
 }
 
 pub(super) fn number<T: PartialEq>(all: &[T], item: &T) -> u64 {
+    // A variant that `ALL` lacks gets a number that the decoder refuses, and not the number of another
+    // variant.
     let place = all.iter().position(|other| other == item);
     place
         .and_then(|place| u64::try_from(place).ok())
@@ -317,6 +328,7 @@ pub(super) fn pick<T: Copy>(all: &[T], place: u64) -> Result<T, CborError> {
         offset: 0,
         expected: "a known number",
     };
+    // An unknown number is malformed: a default would turn a refusal of a later version into a known one.
     let place = usize::try_from(place).map_err(|_| error)?;
     all.get(place).copied().ok_or(error)
 }

@@ -88,6 +88,7 @@ impl Reconciliation {
         let trigger = super::order_log::pick(&ReconcileTrigger::ALL, reader.u64()?)?;
         let cash = Money(reader.i128()?);
         let count = reader.array()?;
+        // No run has more. The count comes from the file, and the list must not grow with it.
         if count > POSITIONS_MAX {
             return Err(CborError {
                 offset: 3,
@@ -118,6 +119,7 @@ impl VenueDifference {
             &self.explanation,
             &self.tolerance,
         ];
+        // Some of these hold the venue's values, so each is cut.
         for text in texts {
             cbor::put_text(out, &super::order_log::kept(text));
         }

@@ -143,10 +143,14 @@ impl SubmissionState {
     pub const fn apply(self, event: SubmissionEvent) -> Result<Self, TokenRefusal> {
         let Self { phase, attempt } = self;
         let phase = match (phase, event) {
+            // Also after a lookup that found nothing: the venue never had the order, so a further attempt
+            // under the same name cannot fill it twice.
             (SubmissionPhase::Decided | SubmissionPhase::Absent, SubmissionEvent::Issue) => {
                 SubmissionPhase::Issued
             }
             (SubmissionPhase::Issued, SubmissionEvent::Spend) => {
+                // The attempt counts when its token is durably spent: after a crash no number is used
+                // again.
                 return Ok(Self {
                     phase: SubmissionPhase::Spent,
                     attempt: attempt.saturating_add(1),
@@ -161,10 +165,14 @@ impl SubmissionState {
                 SubmissionPhase::Decided | SubmissionPhase::Issued | SubmissionPhase::Absent,
                 SubmissionEvent::Send,
             ) => {
+                // Sent before the token is durable, the order would be unknown to a process that restarts
+                // here.
                 return Err(TokenRefusal::NotSpent);
             }
             (SubmissionPhase::Unknown, SubmissionEvent::Send)
             | (SubmissionPhase::Sent | SubmissionPhase::Unknown, SubmissionEvent::Withhold) => {
+                // The venue may have it. A second send could fill it twice, and withholding it would
+                // report as not sent what may be filled.
                 return Err(TokenRefusal::NotResolved);
             }
             (_, SubmissionEvent::Issue | SubmissionEvent::Spend | SubmissionEvent::Send)
@@ -178,6 +186,8 @@ impl SubmissionState {
                 | SubmissionPhase::Absent,
                 SubmissionEvent::Withhold,
             ) => SubmissionPhase::Ended(SubmissionEnd::NotSent),
+            // An answer to an earlier attempt, however late, settles nothing about this one. To the last
+            // attempt it still resolves an unknown order.
             (
                 SubmissionPhase::Sent | SubmissionPhase::Unknown,
                 SubmissionEvent::Answer(to, answer),
@@ -220,6 +230,8 @@ pub fn recover_state(marks: impl IntoIterator<Item = DurableMark>) -> Submission
     for mark in marks {
         match mark {
             DurableMark::Spent => {
+                // The crash came before or after the send, and the log looks the same for both: only the
+                // venue can answer which.
                 state.phase = SubmissionPhase::Unknown;
                 state.attempt = state.attempt.saturating_add(1);
             }

@@ -27,10 +27,13 @@ pub fn canonical_json(value: &Value) -> Result<String, ManifestError> {
 }
 
 fn write(value: &Value, out: &mut String) -> Result<(), ManifestError> {
+    // The recursion is bounded: the JSON reader refuses what is nested deeper than 128 levels.
     match value {
         Value::Null => out.push_str("null"),
         Value::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
         Value::Number(number) => {
+            // Refused and not rounded: a reader that holds numbers as doubles would hash another
+            // manifest.
             let exact = number.as_u64().filter(|number| *number < INTEGER_MAX);
             let Some(number) = exact else {
                 let message = alloc::format!("{number} is not an integer below 2^53");
@@ -51,6 +54,8 @@ fn write(value: &Value, out: &mut String) -> Result<(), ManifestError> {
         }
         Value::Object(map) => {
             let mut keys: Vec<&String> = map.keys().collect();
+            // By UTF-16 code units, as the RFC asks: any other sequence would be another run id for the
+            // same manifest.
             keys.sort_by_key(|key| key.encode_utf16().collect::<Vec<u16>>());
             out.push('{');
             for (place, key) in keys.into_iter().enumerate() {

@@ -62,6 +62,7 @@ impl Manifest {
     ///
     /// Returns [`ManifestError`] naming the first invalid field.
     pub fn setup(&self) -> Result<RunSetup, ManifestError> {
+        // Before any other field: in another format the same names may mean something else.
         let fixed = [
             ("format", &self.format, FORMAT),
             ("world", &self.world, WORLD),
@@ -77,6 +78,8 @@ impl Manifest {
             }
         }
         self.limits.check_ranges()?;
+        // Before the lists are built: the manifest is a file from outside, and its length must not size
+        // every list of the run.
         let count = self.instruments.len();
         if count == 0 || count > INSTRUMENTS_MAX {
             let value = count.to_string();
@@ -95,6 +98,8 @@ impl Manifest {
                 let expected = "leave, cancel or cancel-and-flatten";
                 invalid("on-fault", &self.on_fault, expected)
             })?;
+        // The flattening orders go into one fault record. With more of them than an entry holds, the run
+        // could not record its own end.
         let flattens = on_fault == FaultAction::CancelAndFlatten
             || account.maintenance.policy == MarginCallPolicy::Liquidate;
         if flattens && count > FLATTENED_MAX {
@@ -124,6 +129,7 @@ impl Manifest {
                 .parse()
                 .map_err(|_| invalid("seed", &self.seed, "an integer from 0 to 2^64 - 1"))?,
             cadence: match self.cadence {
+                // Zero would never sign a checkpoint, and the whole journal would be without a signature.
                 0 => return Err(invalid("cadence", "0", "at least 1")),
                 cadence => u64::from(cadence),
             },

@@ -44,6 +44,7 @@ pub(super) fn account(entry: &AccountEntry) -> Result<AccountTerms, ManifestErro
         .map_err(|source| ManifestError::Number { field, source })?;
     let leverage = u32::try_from(hundredths)
         .ok()
+        // Below one an account could not use its own cash.
         .filter(|leverage| (100..=10_000).contains(leverage))
         .ok_or_else(|| invalid(field, &entry.leverage, "1 to 100"))?;
     let policy = match entry.margin_call.as_str() {
@@ -74,6 +75,7 @@ pub(super) fn costs(entry: &CostsEntry) -> Result<CostModel, ManifestError> {
             text => Some(amount("costs.fee-max", text)?),
         },
     };
+    // Both bounds could not hold, and the fee would depend on which is applied last.
     if fees.max.is_some_and(|max| max < fees.min) {
         return Err(invalid(
             "costs.fee-max",
@@ -139,6 +141,7 @@ fn nanos(millis: u64) -> i64 {
 }
 
 fn risk(entry: &RiskEntry) -> Result<RiskLimits, ManifestError> {
+    // A fault or a stop cancels all of them in one record, which must fit in an entry.
     if entry.working_orders_max > 1_000 {
         let value = entry.working_orders_max.to_string();
         return Err(invalid("risk.working-orders-max", &value, "at most 1,000"));
@@ -186,6 +189,7 @@ pub(super) fn broker(manifest: &Manifest) -> Result<Option<BrokerTerms>, Manifes
     }
     let is_live = match entry.environment.as_str() {
         "paper" => false,
+        // Only these two words: a misspelled environment must not send real orders.
         "live" => true,
         other => {
             let field = "data.feed.broker.environment";

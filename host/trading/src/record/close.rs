@@ -69,6 +69,8 @@ impl CloseRecord {
         cbor::put_u64(out, KIND_CLOSE);
         cbor::put_u64(
             out,
+            // Written out and not taken from the sequence of the enum: a variant in between would change
+            // what old journals mean.
             match self.reason {
                 CloseReason::EndOfData => 0,
                 CloseReason::Fault => 1,
@@ -106,6 +108,7 @@ impl CloseRecord {
     pub fn decode(body: &[u8]) -> Result<Self, CborError> {
         let mut reader = CborReader::new(body);
         reader.array_of(15, "a close record of 15 items")?;
+        // The kind: it chose this decoder.
         reader.u64()?;
         let reason = match reader.u64()? {
             0 => CloseReason::EndOfData,

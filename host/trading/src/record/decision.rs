@@ -68,6 +68,7 @@ impl DecisionRecord {
     /// Appends the deterministic part.
     pub fn encode_digested(&self, out: &mut Vec<u8>) {
         cbor::put_array(out, 7);
+        // In the digested part too: two kinds of record with equal items must not have equal digests.
         cbor::put_u64(out, KIND_DECISION);
         put_bar(out, &self.bar, self.index);
         match &self.requests {
@@ -118,10 +119,15 @@ impl DecisionRecord {
         let mut outer = CborReader::new(body);
         outer.array_of(3, "a decision of 3 items")?;
         outer.u64()?;
+        // Two readers: what is inside this byte string is digested as it was recorded, and what is beside
+        // it is not.
         let mut reader = CborReader::new(outer.byte_string()?);
         let circumstances = read_circumstances(&mut outer)?;
+        // Before the digested part is read: nothing may follow the circumstances.
         outer.end()?;
         reader.array_of(7, "a deterministic part of 7 items")?;
+        // The outer kind is not digested: believed alone, it could pass the part of another kind off as a
+        // decision.
         if reader.u64()? != KIND_DECISION {
             return Err(CborError {
                 offset: 1,
@@ -172,6 +178,7 @@ pub(super) fn put_plans(out: &mut Vec<u8>, plans: &[PlanNote]) {
 
 pub(super) fn read_plans(reader: &mut CborReader<'_>) -> Result<Vec<PlanNote>, CborError> {
     let count = reader.array()?;
+    // Safe to size: `array` allows at most as many items as bytes are left.
     let mut plans = Vec::with_capacity(count);
     for _ in 0..count {
         reader.array_of(2, "a plan of 2 items")?;
@@ -187,6 +194,7 @@ fn read_circumstances(reader: &mut CborReader<'_>) -> Result<DecisionCircumstanc
     let items = reader.array()?;
     let fuel = reader.u64()?;
     let plans = read_plans(reader)?;
+    // Both times or neither: the encoder writes no other form.
     let times = match items {
         2 => None,
         4 => Some((UnixNanos(reader.i64()?), UnixNanos(reader.i64()?))),
@@ -231,8 +239,9 @@ fn read_bar(reader: &mut CborReader<'_>) -> Result<(ClosedBar, u64), CborError> 
         close: Price(reader.i64()?),
         volume: Volume(reader.i64()?),
     };
-    let bar = ClosedBar::parse(raw);
-    let bar = bar.map_err(|_| CborError {
+    // A record is input too: a bar that could not have closed is refused before anything computes with
+    // it.
+    let bar = ClosedBar::parse(raw).map_err(|_| CborError {
         offset: 0,
         expected: "a closed bar",
     })?;
@@ -252,11 +261,13 @@ pub(super) fn read_code(reader: &mut CborReader<'_>) -> Result<OrderCode, CborEr
         offset: 0,
         expected: "a known code",
     };
+    // An unknown code is malformed. Read as "no code", it would turn a refusal into an approval.
     let place = usize::try_from(reader.u64()?).map_err(|_| error)?;
     OrderCode::ALL.get(place).copied().ok_or(error)
 }
 
 fn read_verdict(reader: &mut CborReader<'_>) -> Result<RiskVerdict, CborError> {
+    // The number of an approval is that of "no code".
     let code = read_code(reader)?;
     Ok(if code == OrderCode::None {
         RiskVerdict::Approved

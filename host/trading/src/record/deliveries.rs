@@ -64,6 +64,8 @@ pub fn encode(digested: &[u8], fuel: u64, out: &mut Vec<u8>) {
 /// Appends what an open record's commitment is taken over: when the action happened and what it
 /// was, as in a deliveries record.
 pub fn encode_action(action: &CorporateAction, out: &mut Vec<u8>) {
+    // The same bytes as in a deliveries record, so that a verifier compares what was promised with what
+    // was applied.
     cbor::put_array(out, 2);
     cbor::put_i64(out, action.ex_time.0);
     put_action_kind(out, &action.kind);
@@ -105,6 +107,7 @@ impl DeliveriesRecord {
 }
 
 fn put_fill(out: &mut Vec<u8>, fill: &Fill) {
+    // Without the time, which is the record's: a second copy could differ.
     cbor::put_array(out, 12);
     cbor::put_u64(out, 0);
     cbor::put_u64(out, u64::from(fill.instrument.0));
@@ -125,7 +128,9 @@ fn put_event(out: &mut Vec<u8>, event: &OrderEvent) {
     cbor::put_u64(out, 1);
     cbor::put_u64(out, u64::from(event.instrument.0));
     cbor::put_u64(out, event.client_order_id.0);
-    let place = OrderStatus::ALL.iter().position(|known| *known == event.status);
+    let place = OrderStatus::ALL
+        .iter()
+        .position(|known| *known == event.status);
     cbor::put_u64(
         out,
         place
@@ -140,6 +145,7 @@ fn read_delivery(reader: &mut CborReader<'_>, time: UnixNanos) -> Result<Deliver
     let items = reader.array()?;
     let kind = reader.u64()?;
     let instrument = InstrumentId(reader.u32()?);
+    // Kind and length together: a delivery of another length must not be read by position.
     match (kind, items) {
         (0, 12) => Ok(Delivery::Fill(Fill {
             instrument,
@@ -240,6 +246,7 @@ fn read_kind(reader: &mut CborReader<'_>) -> Result<CorporateActionKind, CborErr
     let items = reader.array()?;
     match (reader.u64()?, items) {
         (0, 3) => Ok(CorporateActionKind::Split {
+            // A ratio with a zero would divide by zero in every replay of the journal.
             new: NonZeroU32::new(reader.u32()?).ok_or(error)?,
             old: NonZeroU32::new(reader.u32()?).ok_or(error)?,
         }),

@@ -101,7 +101,11 @@ impl FaultRecord {
         cbor::put_u64(out, KIND_FAULT);
         cbor::put_u64(
             out,
-            number(Callback::ALL.iter().position(|known| *known == self.callback)),
+            number(
+                Callback::ALL
+                    .iter()
+                    .position(|known| *known == self.callback),
+            ),
         );
         cbor::put_i64(out, self.time.0);
         cbor::put_u64(
@@ -111,8 +115,14 @@ impl FaultRecord {
         cbor::put_text(out, &self.message);
         cbor::put_u64(
             out,
-            number(FaultAction::ALL.iter().position(|known| *known == self.action)),
+            number(
+                FaultAction::ALL
+                    .iter()
+                    .position(|known| *known == self.action),
+            ),
         );
+        // The host's own orders are digested too: a verifier derives them again, and an order that the
+        // rules do not give shows.
         put_ids(out, &self.canceled);
         put_orders(out, &self.flattened);
     }
@@ -137,6 +147,7 @@ impl FaultRecord {
         outer.u64()?;
         let mut reader = CborReader::new(outer.byte_string()?);
         outer.array_of(1, "circumstances of 1 item")?;
+        // Outside the digest: the text names functions and addresses, which differ between back ends.
         let trace = outer.text()?;
         outer.end()?;
         reader.array_of(8, "a deterministic part of 8 items")?;
@@ -172,6 +183,7 @@ pub(super) fn pick<T: Copy>(all: &[T], place: u64) -> Result<T, CborError> {
         offset: 0,
         expected: "a known number",
     };
+    // Malformed and not a default: an unknown fault must not be shown as a known one.
     let place = usize::try_from(place).map_err(|_| error)?;
     all.get(place).copied().ok_or(error)
 }

@@ -59,6 +59,8 @@ impl MarginCallRecord {
         outer.u64()?;
         let mut reader = CborReader::new(outer.byte_string()?);
         outer.array_of(1, "circumstances of 1 item")?;
+        // Outside the digest: a token number counts the approvals before it, which the digest has
+        // already.
         let plans = read_plans(&mut outer)?;
         outer.end()?;
         reader.array_of(6, "a deterministic part of 6 items")?;

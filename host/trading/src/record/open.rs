@@ -55,6 +55,8 @@ impl OpenRecord {
         cbor::put_u64(out, self.execution);
         cbor::put_text(out, &self.host);
         let Some(commitments) = &self.commitments else {
+            // Null and not an empty list: a feed promises nothing, and a verifier must not read that as a
+            // promise of no bars.
             return cbor::put_null(out);
         };
         cbor::put_array(out, commitments.len());
@@ -78,6 +80,7 @@ impl OpenRecord {
     pub fn decode(body: &[u8]) -> Result<Self, CborError> {
         let mut reader = CborReader::new(body);
         reader.array_of(6, "an open record of 6 items")?;
+        // Before anything else: a later format may have other items in the same places.
         if reader.u64()? != KIND_OPEN || reader.u64()? != FORMAT {
             return Err(CborError {
                 offset: 1,

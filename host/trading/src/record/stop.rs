@@ -133,13 +133,17 @@ impl StopRecord {
     pub fn encode_digested(&self, out: &mut Vec<u8>) {
         cbor::put_array(out, 7);
         cbor::put_u64(out, KIND_STOP);
+        // By its place in `ALL`, to which causes are only appended: the numbers of old journals keep
+        // their meaning.
         let cause = StopCause::ALL
             .iter()
             .position(|known| *known == self.stop.cause);
         cbor::put_u64(out, number(cause));
         cbor::put_i64(out, self.time.0);
         cbor::put_text(out, &self.stop.message);
-        let action = FaultAction::ALL.iter().position(|known| *known == self.action);
+        let action = FaultAction::ALL
+            .iter()
+            .position(|known| *known == self.action);
         cbor::put_u64(out, number(action));
         put_ids(out, &self.canceled);
         put_orders(out, &self.flattened);

@@ -157,9 +157,10 @@ impl Venue for RecordedBroker {
     ) -> Result<(), VenueError> {
         let time = slice.close_time().unwrap_or_default();
         for delivery in core::mem::take(&mut self.next) {
-            self.check_delivery(&delivery, time).map_err(|reason| VenueError {
-                reason: alloc::format!("impossible broker report: {reason}"),
-            })?;
+            self.check_delivery(&delivery, time)
+                .map_err(|reason| VenueError {
+                    reason: alloc::format!("impossible broker report: {reason}"),
+                })?;
             deliveries.push(delivery);
         }
         Ok(())

@@ -90,10 +90,7 @@ impl Venue for RecordedVenue {
         // the others reach it before it answers, as in the run.
         for released in self.sent.drain(..) {
             let event = not_sent_event(released.intent());
-            if self
-                .withheld
-                .remove(&(event.client_order_id, event.status))
-            {
+            if self.withheld.remove(&(event.client_order_id, event.status)) {
                 deliveries.push(Delivery::Event(event));
             } else {
                 match &mut self.inner {

@@ -413,7 +413,8 @@ impl BarExecution<'_> {
             };
             let most = left.side(*side);
             // A fill-or-kill order fills whole or not at all: the part that the volume cap allows does not count.
-            let is_whole = resting.order.time_in_force != TimeInForce::Fok || resting.leaves <= most;
+            let is_whole =
+                resting.order.time_in_force != TimeInForce::Fok || resting.leaves <= most;
             let quantity = resting.leaves.min(most);
             if quantity <= 0 || !is_whole {
                 continue;
@@ -472,7 +473,8 @@ impl BarExecution<'_> {
             TimeInForce::Ioc | TimeInForce::Fok => crate::costs::LiquiditySide::Taker,
         };
         let (fee, fees) =
-            resting.fees
+            resting
+                .fees
                 .charge(&self.costs.fees, liquidity, instrument, notional, quantity)?;
         let fill = Fill {
             instrument: resting.order.instrument,

@@ -54,13 +54,25 @@ fn a_token_holds_only_where_everything_it_binds_does() {
     let other = Some(PlanDigest(Digest([9; 32])));
     let table: [Case<'_>; 12] = [
         (&|_| {}, PLAN, None),
-        (&|one| one.run = Digest([9; 32]), PLAN, Some("token.foreign")),
+        (
+            &|one| one.run = Digest([9; 32]),
+            PLAN,
+            Some("token.foreign"),
+        ),
         (&|one| one.execution = 2, PLAN, Some("token.foreign")),
         (&|one| one.approver = [9; 32], PLAN, Some("token.foreign")),
         (&|_| {}, None, Some("token.no-verdict")),
         (&|_| {}, other, Some("token.altered")),
-        (&|one| one.fencing_token = 7, PLAN, Some("token.stale-lease")),
-        (&|one| one.fencing_token = 5, PLAN, Some("token.stale-lease")),
+        (
+            &|one| one.fencing_token = 7,
+            PLAN,
+            Some("token.stale-lease"),
+        ),
+        (
+            &|one| one.fencing_token = 5,
+            PLAN,
+            Some("token.stale-lease"),
+        ),
         (
             &|one| one.policy = Digest([9; 32]),
             PLAN,
@@ -307,7 +319,10 @@ fn a_record_of_the_order_log_reads_back_and_keeps_little_from_outside() {
             venue: "paper".to_owned(),
             approver: [2; 32],
         },
-        OrderLogRecord::Lease { fencing_token: 3, time },
+        OrderLogRecord::Lease {
+            fencing_token: 3,
+            time,
+        },
         OrderLogRecord::Spent {
             token: vec![1, 2],
             signature: "note".to_owned(),

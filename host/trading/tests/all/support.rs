@@ -52,7 +52,8 @@ pub(crate) fn short(amount: Money) -> String {
 
 /// A setup with no costs and no limit that a test would meet; `settings` are `name=value` words.
 pub(crate) fn setup(settings: &str) -> RunSetup {
-    let instrument = |name: &str| Instrument::new(name.to_owned(), InstrumentGrid::whole_units(0)).unwrap();
+    let instrument =
+        |name: &str| Instrument::new(name.to_owned(), InstrumentGrid::whole_units(0)).unwrap();
     let wide = money("1000000000");
     let mut setup = RunSetup {
         component: Digest([0; 32]),

@@ -29,7 +29,8 @@ fn decimal(value: i64) -> String {
 /// The run's instruments: the first of the symbols.
 pub(crate) fn listings(count: usize) -> Listings {
     let one = |symbol: &&str| {
-        let instrument = Instrument::new((*symbol).to_owned(), InstrumentGrid::whole_units(2)).unwrap();
+        let instrument =
+            Instrument::new((*symbol).to_owned(), InstrumentGrid::whole_units(2)).unwrap();
         (instrument, (*symbol).to_owned())
     };
     let all = SYMBOLS.iter().take(count).map(one).collect();
