@@ -73,6 +73,7 @@ pub(crate) fn parse(
     }
     let key = key.ok_or(UsageError::NoKey)?;
     let given = files.len();
+    // Exactly one: the exit code must not be the verdict on one file while another goes unread.
     let [file] = <[PathBuf; 1]>::try_from(files).map_err(|_| UsageError::Files { given })?;
     let job = VerifyArguments {
         key,

@@ -30,7 +30,7 @@ pub const fn kind_name(record: &RunRecord) -> &'static str {
     }
 }
 
-/// Says what records hold, in the names and scales of a manifest's instruments.
+/// Describes records in words, in the names and scales of a manifest's instruments.
 #[derive(Clone, Copy, Debug)]
 pub struct RecordDescriber<'a> {
     instruments: &'a [Instrument],

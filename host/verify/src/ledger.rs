@@ -36,7 +36,7 @@ pub enum LedgerProofError {
     Version { found: u64 },
 }
 
-/// What a proof proves: this record stands at this index of this ledger.
+/// What a proof proves: this record is at this index of this ledger.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ProvedAct {
     /// The ledger's origin.

@@ -1,5 +1,5 @@
 //! The first record, taken apart: who signs, what is traded, what is promised. Nothing else in a
-//! journal is looked at before it.
+//! journal is read before it.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::finding::{Finding, FindingCause};
 use crate::key_file::log_key;
 use counterfoil_journal::public_key::PublicKey;
 
-/// What the first record says, once it holds.
+/// The first record, parsed and checked.
 #[derive(Clone, Debug)]
 pub(crate) struct OpenedJournal {
     pub(crate) open: OpenRecord,
@@ -26,7 +26,7 @@ pub(crate) struct OpenedJournal {
 }
 
 impl OpenedJournal {
-    /// What `body` says, which is the first record's.
+    /// Parses `body`, the first record.
     pub(crate) fn parse(body: &[u8], key: &PublicKey) -> Result<Self, Box<Finding>> {
         Self::read(body, key).map_err(|cause| {
             Box::new(Finding {
@@ -95,7 +95,7 @@ fn check_commitments(open: &OpenRecord, manifest: &Manifest) -> Result<(), Findi
 pub(crate) struct InstrumentNames(Arc<[Instrument]>);
 
 impl InstrumentNames {
-    /// The finding at a record, of which `body` is known or not.
+    /// The finding at a record; `body` where it is known.
     pub(crate) fn finding(
         &self,
         index: u64,
@@ -126,7 +126,7 @@ impl InstrumentNames {
         })
     }
 
-    /// Says what records hold.
+    /// Describes records with these names.
     pub(crate) fn describe(&self) -> RecordDescriber<'_> {
         RecordDescriber::new(&self.0)
     }

@@ -1,5 +1,5 @@
-//! One record proved from a `.tlog-proof` file of a run, without the journal. What the record says
-//! is told in plain words; whether the rules give it cannot be told from one record.
+//! One record proved from a `.tlog-proof` file of a run, without the journal. The record is described
+//! in words; whether the rules give it cannot be decided from one record.
 
 use core::fmt;
 
@@ -37,11 +37,11 @@ pub enum RecordProofError {
     Record(#[from] CborError),
     #[error("{0}")]
     Manifest(#[from] ManifestError),
-    #[error("the manifest is not the one that this run was started from")]
+    #[error("the manifest belongs to another run")]
     OtherManifest,
 }
 
-/// What a proof proves: this record stands at this index of this run's log.
+/// What a proof proves: this record is at this index of this run's log.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ProvedRecord {
     pub run_id: Digest,

@@ -11,7 +11,7 @@ use counterfoil_trading::time::UnixNanos;
 
 use crate::finding::Finding;
 
-/// Whether what was recorded is what stands there, by hashes, signatures and rules.
+/// Whether the records are as they were written, by hashes, signatures and rules.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Integrity {
     /// Every byte is vouched for, and every record is what the rules give.
@@ -59,7 +59,7 @@ pub enum Completeness {
         /// What, one sentence each.
         why: Vec<String>,
     },
-    /// It cannot be told.
+    /// Not known.
     Unknown { why: String },
 }
 
@@ -105,7 +105,7 @@ pub struct VerifyReport {
     pub closed: Option<CloseRecord>,
     /// The bars decided, by instrument; empty if they were not counted.
     pub bars: Vec<BarsSeen>,
-    /// All findings, the one with the lowest index first.
+    /// All findings, by index.
     pub findings: Vec<Finding>,
     /// The first verdict.
     pub integrity: Integrity,
