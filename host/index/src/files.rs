@@ -61,7 +61,7 @@ fn collect(folder: &Path, all: &mut Vec<PathBuf>) -> Result<(), FileError> {
     Ok(())
 }
 
-/// Takes a folder away, or whatever lies in its place.
+/// Removes a folder, or a file in its place.
 pub(crate) fn remove(path: &Path) -> Result<(), FileError> {
     let removed = fs::remove_dir_all(path).or_else(|error| {
         if error.kind() == io::ErrorKind::NotADirectory {
