@@ -42,7 +42,7 @@ pub fn power_of_ten(scale: u8) -> Option<i128> {
     10_i128.checked_pow(u32::from(scale))
 }
 
-/// The integer that `text` stands for at `scale`: `"1.5"` at scale 2 is 150.
+/// The integer in `text` at `scale`: `"1.5"` at scale 2 is 150.
 ///
 /// # Errors
 ///

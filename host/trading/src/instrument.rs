@@ -237,7 +237,7 @@ impl Instrument {
         decimal::format(i128::from(quantity.0), self.quantity_scale)
     }
 
-    /// The price that `text` stands for.
+    /// The price in `text`.
     ///
     /// # Errors
     ///
@@ -246,7 +246,7 @@ impl Instrument {
         narrow(text, self.price_scale).map(Price)
     }
 
-    /// The quantity that `text` stands for.
+    /// The quantity in `text`.
     ///
     /// # Errors
     ///

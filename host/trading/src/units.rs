@@ -54,7 +54,7 @@ impl Money {
         }
     }
 
-    /// The amount that `text` stands for.
+    /// The amount in `text`.
     ///
     /// # Errors
     ///
@@ -86,7 +86,7 @@ impl BasisPoints {
     /// The largest rate: everything (10,000 basis points).
     pub const MAX: Self = Self(100_000_000);
 
-    /// The rate that `text` stands for, in basis points.
+    /// The rate in `text`, in basis points.
     ///
     /// # Errors
     ///

@@ -227,7 +227,7 @@ impl<'a> JournalWalk<'a> {
             JournalEnd::Torn(bytes) => bytes,
             JournalEnd::Bad(_) => 0,
         };
-        // A crash leaves records without a checkpoint, and so does an attacker who appends. No signature tells them apart, so
+        // A crash leaves records without a checkpoint, and so does an attacker who appends. No signature distinguishes them, so
         // they are never called intact.
         let uncovered = chained.entries.saturating_sub(chained.covered);
         let integrity = match findings.first() {
