@@ -333,18 +333,18 @@ impl Walk {
                 if !is_there {
                     continue;
                 }
-                let told = life.apply(SubmissionEvent::Answer(of, answer)).unwrap();
+                let reported = life.apply(SubmissionEvent::Answer(of, answer)).unwrap();
                 // It stays there too: an answer may come twice.
-                let mut heard = Order {
-                    life: Some(told),
+                let mut received = Order {
+                    life: Some(reported),
                     ..*order
                 };
-                put(heard);
+                put(received);
                 match answer {
-                    VenueAnswer::Refused => heard.refusals[place] = false,
-                    VenueAnswer::Known | VenueAnswer::Unknown => heard.known[place] = false,
+                    VenueAnswer::Refused => received.refusals[place] = false,
+                    VenueAnswer::Known | VenueAnswer::Unknown => received.known[place] = false,
                 }
-                put(heard);
+                put(received);
             }
         }
         if let Some(mark) = order.pending {

@@ -251,7 +251,7 @@ impl Books {
     }
 
     fn decision(&mut self, one: &DecisionRecord) -> TestCaseResult {
-        let requests = one.requests.as_ref().expect("nobody was at fault");
+        let requests = one.requests.as_ref().expect("no guest was at fault");
         for (request, verdict) in requests.iter().zip(&one.verdicts) {
             if *verdict == RiskVerdict::Approved
                 && let Some(order) = request.intent.order()
