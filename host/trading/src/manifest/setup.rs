@@ -1,7 +1,7 @@
 //! From the manifest's texts to the types a run is made of: parsed once, every error with the
 //! name of its field.
 
-use alloc::string::{String, ToString as _};
+use alloc::string::ToString as _;
 use alloc::vec::Vec;
 
 use counterfoil_base::digest::Digest;
