@@ -69,7 +69,6 @@ pub(crate) async fn start(
         );
         let grant = grant.map_err(|denied| match manifest.run_id() {
             Ok(run) => {
-                let run = Digest(run);
                 own.ledger
                     .refuse(&caller.id, ActName::RunStart, &run, denied)
             }
