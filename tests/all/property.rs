@@ -3,6 +3,7 @@
 use core::convert::Infallible;
 use std::collections::{BTreeMap, BTreeSet};
 
+use counterfoil_base::digest::Digest;
 use counterfoil_trading::account::AccountKind;
 use counterfoil_trading::bar::{ClosedBar, RawBar};
 use counterfoil_trading::corporate::CorporateAction;
@@ -91,8 +92,8 @@ impl Case {
         let wide = Money::parse("1000000000").unwrap();
         RunSetup {
             broker: None,
-            component: [0; 32],
-            engine: [0; 32],
+            component: Digest::default(),
+            engine: Digest::default(),
             timeframe: "1d".parse().unwrap(),
             instruments: vec![instrument("AAA"), instrument("BBB")],
             warm_up: 0,

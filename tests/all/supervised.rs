@@ -416,13 +416,13 @@ fn an_account_that_another_process_trades_is_refused_by_its_own_code() {
     erin.post::<RunReply>(&format!("/v1/runs/{run}/stop"), &())
         .unwrap();
     until(&erin, &run, "stopped");
-    // Its tokens are of a later fencing token, and under the policy that the start was authorized on.
+    // Its tokens carry a later fencing token and the policy that the start was authorized on.
     let execution = world.data.find(&run).unwrap();
     let tokens = spent(&execution);
     assert!(!tokens.is_empty());
     for (token, _) in tokens {
         assert!(token.fencing_token > fencing_token);
-        assert_eq!(Digest(token.policy), Digest::of(b"policy"));
+        assert_eq!(token.policy, Digest::of(b"policy"));
     }
     let leases = log(&execution)
         .into_iter()
