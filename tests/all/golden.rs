@@ -54,10 +54,10 @@ fn check(world: &World, case: &Value) {
     let records = records(&journal, &outcome.execution.origin());
     let indices: BTreeMap<_, _> = decisions(&records)
         .into_iter()
-        .map(|one| {
+        .map(|decision| {
             (
-                (one.bar.get().instrument, one.bar.get().close_time),
-                one.index,
+                (decision.bar.get().instrument, decision.bar.get().close_time),
+                decision.index,
             )
         })
         .collect();
@@ -87,7 +87,7 @@ fn check(world: &World, case: &Value) {
         .instruments
         .iter()
         .map(Instrument::symbol)
-        .zip(close.positions.iter().map(|one| one.0))
+        .zip(close.positions.iter().map(|held| held.0))
         .collect();
     let got = json!({
         "bars": close.decisions,

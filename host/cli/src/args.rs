@@ -147,9 +147,7 @@ pub(crate) enum Command {
     MonteCarlo(MonteCarloArgs),
     /// Write a run's report: an HTML page with tables and figures beside it
     Report(ReportArgs),
-    /// Compare two runs: manifests, the first different decision, profit by cause
-    Compare(CompareArgs),
-    /// List and show runs; start, watch and stop the runs of a `serve` process
+    /// List, show and compare runs; start, watch and stop the runs of a `serve` process
     Run(RunArgs),
     /// Run a component live on a stream of closed bars, at the paper venue by default
     Live(Box<LiveArgs>),

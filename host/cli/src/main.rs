@@ -141,7 +141,6 @@ fn dispatch(cli: &CliContext, command: Command) -> anyhow::Result<CommandAnswer>
         Command::WalkForward(args) => commands::walk_forward::run(cli, &args),
         Command::MonteCarlo(args) => commands::monte_carlo::run(cli, &args),
         Command::Report(args) => commands::report::run(cli, &args),
-        Command::Compare(args) => commands::compare::run(cli, &args),
         Command::Run(args) => commands::run::run(cli, &args),
         Command::Live(args) => commands::live::run(cli, &args),
         Command::Serve(args) => commands::serve::run(cli, &args),

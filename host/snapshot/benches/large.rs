@@ -69,7 +69,7 @@ fn main() {
     assert_eq!(store.list().unwrap().len(), 1);
     let snapshot = store.load(&made.id).unwrap();
     let files = snapshot.manifest().instruments.iter();
-    let files: usize = files.map(|one| one.files.len()).sum();
+    let files: usize = files.map(|instrument| instrument.files.len()).sum();
     say("Arrow files", u64::try_from(files).unwrap());
     let last = snapshot.manifest().instruments[0].last_open;
     let from = UnixNanos(last.0 / 2 / DAY_NANOS * DAY_NANOS);

@@ -31,7 +31,7 @@ pub(crate) struct ReportArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:
-  counterfoil compare 3f9c 8c1d
+  counterfoil run compare 3f9c 8c1d
 
 Exit codes: 1 if the runs differ.")]
 pub(crate) struct CompareArgs {

@@ -22,7 +22,6 @@ pub(super) const GROUPS: [(&str, &[&str]); 5] = [
             "walk-forward",
             "monte-carlo",
             "report",
-            "compare",
         ],
     ),
     ("Runs", &["run", "live", "serve", "kill"]),

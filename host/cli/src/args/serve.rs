@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Subcommand, ValueHint};
 
+use super::audit::CompareArgs;
+
 /// Address at which the runner listens.
 const LISTEN_DEFAULT: &str = "127.0.0.1:7878";
 /// The same address as a client writes it.
@@ -47,7 +49,7 @@ pub(crate) struct ServeArgs {
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-`list`, `show` and `manifest` read the data directory. The others ask the runner (`counterfoil
+`list`, `show`, `compare` and `manifest` read the data directory. The others ask the runner (`counterfoil
 serve`) and sign in with --as.")]
 pub(crate) struct RunArgs {
     /// The runner's address
@@ -63,6 +65,8 @@ pub(crate) enum RunCommand {
     List,
     /// Show a run: summary, fills, decisions, refused inputs or manifest
     Show(RunShowArgs),
+    /// Compare two runs: manifests, the first different decision, profit by cause
+    Compare(CompareArgs),
     /// Write the manifest to start a backtested run live, under its account's limits
     Manifest(RunManifestArgs),
     #[command(flatten)]

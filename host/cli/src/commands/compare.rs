@@ -1,4 +1,4 @@
-//! `compare`: prints the differences of two runs.
+//! `run compare`: prints the differences of two runs.
 
 use anyhow::Result;
 use counterfoil_runner::study::compare::{DifferingBar, ProfitBreakdown, RunComparison, compare};
@@ -55,19 +55,19 @@ fn as_json(found: &RunComparison, instruments: &[Vec<Instrument>; 2]) -> Value {
             })
         })
     };
-    let profit = |one: &ProfitBreakdown| {
+    let profit = |breakdown: &ProfitBreakdown| {
         json!({
-            "total": one.total.to_text(),
-            "price": one.price.to_text(),
-            "fees": one.fees.to_text(),
-            "slippage": one.slippage.to_text(),
-            "borrow": one.borrow.to_text(),
-            "dividends": one.dividends.to_text(),
+            "total": breakdown.total.to_text(),
+            "price": breakdown.price.to_text(),
+            "fees": breakdown.fees.to_text(),
+            "slippage": breakdown.slippage.to_text(),
+            "borrow": breakdown.borrow.to_text(),
+            "dividends": breakdown.dividends.to_text(),
         })
     };
     json!({
-        "manifest": found.fields.iter().map(|one| json!({
-            "field": one.field, "first": one.values[0], "second": one.values[1],
+        "manifest": found.fields.iter().map(|field| json!({
+            "field": field.field, "first": field.values[0], "second": field.values[1],
         })).collect::<Vec<_>>(),
         "decisions": found.decisions,
         "first-differing-decision": site(&found.decision),
@@ -83,9 +83,9 @@ fn print(found: &RunComparison, instruments: &[Vec<Instrument>; 2], names: [&str
         print_line("manifests: identical");
     } else {
         let mut rows = vec![["manifest", names[0], names[1]].map(String::from).to_vec()];
-        for one in &found.fields {
-            let [first, second] = one.values.clone().map(Option::unwrap_or_default);
-            rows.push(vec![one.field.clone(), first, second]);
+        for field in &found.fields {
+            let [first, second] = field.values.clone().map(Option::unwrap_or_default);
+            rows.push(vec![field.field.clone(), first, second]);
         }
         print_table(&rows);
     }
@@ -126,11 +126,11 @@ fn print(found: &RunComparison, instruments: &[Vec<Instrument>; 2], names: [&str
         ("borrow", less(first.borrow), less(second.borrow)),
         ("total", first.total, second.total),
     ];
-    for (name, one, other) in lines {
-        let difference = Money(other.0.saturating_sub(one.0));
+    for (name, first_value, other) in lines {
+        let difference = Money(other.0.saturating_sub(first_value.0));
         rows.push(vec![
             name.to_owned(),
-            one.to_text(),
+            first_value.to_text(),
             other.to_text(),
             difference.to_text(),
         ]);

@@ -43,7 +43,7 @@ fn open(cli: &CliContext, id: &str) -> Result<Snapshot> {
 fn report(cli: &CliContext, args: &DataReportArgs) -> Result<CommandAnswer> {
     let snapshot = open(cli, &args.snapshot)?;
     let mut findings = snapshot.findings(usize::MAX)?;
-    findings.retain(|one| args.rule.as_ref().is_none_or(|rule| *rule == one.rule));
+    findings.retain(|finding| args.rule.as_ref().is_none_or(|rule| *rule == finding.rule));
     let all = findings.len();
     findings.truncate(args.most);
     let data = snapshot.manifest().findings.as_ref();
@@ -119,12 +119,12 @@ fn lineage(cli: &CliContext, args: &DataLineageArgs) -> Result<CommandAnswer> {
     let store = snapshot_store(&cli.data)?;
     let all = store.lineage(&store.resolve(&args.snapshot)?)?;
     if cli.json {
-        let normalized = all.normalized.iter().map(|one| {
+        let normalized = all.normalized.iter().map(|layer| {
             json!({
-                "normalized": one.id.to_string(),
-                "data": one.data_sha256.to_string(),
-                "settings": one.settings,
-                "files": one.files.iter().map(file_json).collect::<Vec<_>>(),
+                "normalized": layer.id.to_string(),
+                "data": layer.data_sha256.to_string(),
+                "settings": layer.settings,
+                "files": layer.files.iter().map(file_json).collect::<Vec<_>>(),
             })
         });
         print_json(&json!({
@@ -144,12 +144,12 @@ fn lineage(cli: &CliContext, args: &DataLineageArgs) -> Result<CommandAnswer> {
         print_line(&format!("  drawn from  {source}"));
     }
     all.files.iter().for_each(|file| print_file(file, "  "));
-    for one in &all.normalized {
-        print_line(&format!("  normalized  {}", one.id));
-        for (name, value) in &one.settings {
+    for layer in &all.normalized {
+        print_line(&format!("  normalized  {}", layer.id));
+        for (name, value) in &layer.settings {
             print_line(&format!("    {name} = {value}"));
         }
-        one.files.iter().for_each(|file| print_file(file, "    "));
+        layer.files.iter().for_each(|file| print_file(file, "    "));
     }
     Ok(CommandAnswer::Yes)
 }
@@ -164,10 +164,10 @@ fn file_json(file: &LineageFile) -> Value {
 
 fn print_file(file: &LineageFile, indent: &str) {
     print_line(&format!("{indent}{}  {}", file.role, file.sha256));
-    for one in &file.receipts {
-        let vendor = one.vendor.as_deref().unwrap_or("an unnamed vendor");
-        let when = one.ingested_at.map_or("time unknown".to_owned(), show_time);
-        print_line(&format!("{indent}  {} from {vendor}, {when}", one.name));
+    for receipt in &file.receipts {
+        let vendor = receipt.vendor.as_deref().unwrap_or("an unnamed vendor");
+        let when = receipt.ingested_at.map_or("time unknown".to_owned(), show_time);
+        print_line(&format!("{indent}  {} from {vendor}, {when}", receipt.name));
     }
     if file.receipts.is_empty() {
         print_line(&format!("{indent}  no longer in the raw layer"));
@@ -209,8 +209,8 @@ fn derive_actions(cli: &CliContext, args: &DeriveActionsArgs) -> Result<CommandA
     } else {
         print_line(text.trim_end());
     }
-    for one in &derived.unexplained {
-        crate::output::warn(&format!("no split or dividend explains {one}"));
+    for move_text in &derived.unexplained {
+        crate::output::warn(&format!("no split or dividend explains {move_text}"));
     }
     let explained = derived.unexplained.is_empty();
     Ok(CommandAnswer::yes_if(explained))

@@ -63,8 +63,8 @@ fn options(cli: &CliContext, args: &IngestArgs) -> Result<IngestOptions> {
     let accepted = args.accept.iter().map(|path| {
         let whole = serde_json::from_slice::<Value>(&read_whole(path)?);
         let record = whole.map(|whole| whole.get("acceptance").cloned().unwrap_or(whole));
-        let one = record.and_then(serde_json::from_value::<FindingAcceptance>);
-        one.with_context(|| format!("invalid record of acceptance in {}", path.display()))
+        let acceptance = record.and_then(serde_json::from_value::<FindingAcceptance>);
+        acceptance.with_context(|| format!("invalid record of acceptance in {}", path.display()))
     });
     let store = snapshot_store(&cli.data)?;
     let revises = args.revises.as_deref().map(|id| store.resolve(id));
@@ -193,9 +193,9 @@ pub(crate) fn print(done: &IngestOutcome) {
             .map(String::from)
             .to_vec(),
     ];
-    for one in &done.manifest.instruments {
-        let (first, last) = (show_time(one.first_close), show_time(one.last_close));
-        lines.push(vec![one.symbol.clone(), one.bars.to_string(), first, last]);
+    for instrument in &done.manifest.instruments {
+        let (first, last) = (show_time(instrument.first_close), show_time(instrument.last_close));
+        lines.push(vec![instrument.symbol.clone(), instrument.bars.to_string(), first, last]);
     }
     print_table(&lines);
 }

@@ -139,7 +139,7 @@ impl KillPlan {
             .data
             .executions()?
             .iter()
-            .any(|one| is_its(one).is_some()))
+            .any(|candidate| is_its(candidate).is_some()))
     }
 
     /// Lifts the stop: first in the ledger, then in the data directory. In the other sequence a crash
@@ -152,7 +152,7 @@ impl KillPlan {
         }
         let mut client = ledger_access::open(cli)?;
         let kills = client.state().kills().iter();
-        let thrown = kills.filter(|(_, one)| one.lifted.is_none() && one.scope == self.scope);
+        let thrown = kills.filter(|(_, thrown_kill)| thrown_kill.lifted.is_none() && thrown_kill.scope == self.scope);
         let thrown: Vec<u64> = thrown.map(|(index, _)| *index).collect();
         if thrown.is_empty() && was_set {
             let allowed = client.state().check_access(

@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use counterfoil_runner::orders::gateway::broker::BrokerBridge;
 use counterfoil_runner::orders::venues::{Venues, market_of};
 use counterfoil_runner::run::feed::{FeedSource, MarketBars, TimedLineReader};
@@ -18,22 +18,25 @@ use super::manifest_flags::{BarsSource, manifest};
 use super::resume;
 use crate::args::LiveArgs;
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, note, print_json};
+use crate::output::{CommandAnswer, CommandLineError, note, print_json};
 use crate::progress::RunProgress;
 use crate::report;
 
-/// The back end of live runs, the one with the fastest decisions.
+/// The back end of live runs: its code decides fastest.
 const BACKEND: &str = "cranelift";
 
 pub(crate) fn run(cli: &CliContext, args: &LiveArgs) -> Result<CommandAnswer> {
     if let Some(run) = &args.resume {
-        return resume::live(cli, run, BACKEND, |manifest| ends_of(manifest, args));
+        return resume::live(cli, run, BACKEND, |manifest| feed_and_broker(manifest, args));
     }
     let manifest = manifest_of(cli, args)?;
     let signer = Box::new(cli.keys.signer()?);
     let engine = cli.engine(BACKEND)?;
     let mut progress = RunProgress::new(0);
     let run = hex::encode(manifest.run_id()?);
+    // The flags and addresses are checked first: a note that the run waits for bars must not precede
+    // an error that keeps it from starting.
+    let (source, broker) = feed_and_broker(&manifest, args)?;
     note(&match market_of(&manifest) {
         Some(market) => format!(
             "run {run}: waiting for bars of {}; `counterfoil kill {run}` stops it",
@@ -43,7 +46,6 @@ pub(crate) fn run(cli: &CliContext, args: &LiveArgs) -> Result<CommandAnswer> {
             "run {run}: waiting for bars, one JSON object per line; the run ends with the stream"
         ),
     });
-    let (source, broker) = ends_of(&manifest, args)?;
     let done = live(
         &cli.data,
         &manifest,
@@ -69,7 +71,7 @@ pub(super) fn venues_of(path: Option<&Path>) -> Result<Venues> {
 }
 
 /// Where the bars come from, and the broker that the manifest names, if it names one.
-fn ends_of(
+fn feed_and_broker(
     manifest: &Manifest,
     args: &LiveArgs,
 ) -> Result<(FeedSource<TimedLineReader>, Option<BrokerBridge>)> {
@@ -86,11 +88,11 @@ fn ends_of(
     // The manifest names the venue as the source of the bars, and so does every verifier
     // afterwards. Bars from a socket under that name would be a forged source.
     if args.connect.is_some() || args.listen.is_some() {
-        bail!(
-            "the feed {:?} is a venue, and its bars come from there; leave out --connect and --listen, or \
-             name the feed otherwise with --feed",
+        return Err(CommandLineError::new(format!(
+            "the feed {:?} is a venue, which sends the bars itself; leave out --connect and --listen, or give \
+             another name with --feed",
             market.name()
-        );
+        )));
     }
     venues.check(market, manifest, &setup)?;
     Ok((FeedSource::Market(MarketBars { venues, market }), broker))

@@ -57,13 +57,13 @@ pub(crate) fn run(cli: &CliContext, args: &RunManifestArgs) -> Result<CommandAns
 /// The instruments with these symbols, or all if none is named.
 fn chosen(all: &[InstrumentEntry], symbols: &[String]) -> Result<Vec<InstrumentEntry>> {
     for symbol in symbols {
-        let is_there = all.iter().any(|one| one.symbol == *symbol);
+        let is_there = all.iter().any(|entry| entry.symbol == *symbol);
         ensure!(
             is_there,
             "--instruments {symbol}: the run has no such instrument"
         );
     }
-    let is_chosen = |one: &&InstrumentEntry| symbols.is_empty() || symbols.contains(&one.symbol);
+    let is_chosen = |entry: &&InstrumentEntry| symbols.is_empty() || symbols.contains(&entry.symbol);
     Ok(all.iter().filter(is_chosen).cloned().collect())
 }
 

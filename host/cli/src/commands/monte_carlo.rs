@@ -55,7 +55,7 @@ fn as_json(drawn: &TradeSimulation, args: &MonteCarloArgs) -> Value {
         let names = PERCENTILES.map(|percent| format!("p{percent}"));
         let pairs = names
             .into_iter()
-            .zip(values.map(|one| json!(one.to_text())));
+            .zip(values.map(|amount| json!(amount.to_text())));
         pairs.collect::<Map<String, Value>>()
     };
     json!({

@@ -101,7 +101,7 @@ fn print(found: &Found, live: &str) -> Result<()> {
     let names = [live.to_owned(), found.again.short()];
     for (name, decision) in names.iter().zip(&site.decisions) {
         let told = match decision {
-            Some((_, one)) => describe.record(&RunRecord::Decision((**one).clone())),
+            Some((_, found_decision)) => describe.record(&RunRecord::Decision((**found_decision).clone())),
             None => "no such bar".to_owned(),
         };
         print_line(&format!("  {name}: {told}"));

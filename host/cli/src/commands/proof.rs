@@ -56,7 +56,7 @@ fn which_bar(manifest: &Manifest, text: &str) -> Result<DecisionSelector> {
     let place = manifest
         .instruments
         .iter()
-        .position(|one| one.symbol == symbol);
+        .position(|entry| entry.symbol == symbol);
     let place =
         place.with_context(|| format!("--bar {text}: the run has no instrument {symbol:?}"))?;
     Ok(DecisionSelector::Bar {

@@ -182,8 +182,8 @@ fn data_findings(cli: &CliContext, manifest: &Manifest) -> Option<Vec<DataFindin
     let examples = snapshot.findings(FINDINGS_READ).ok()?;
     let broken = data.findings.iter().flat_map(|findings| &findings.rules);
     let rules = broken.map(|(rule, found)| {
-        let example = examples.iter().find(|one| one.rule == *rule);
-        let example = example.map_or("", |one| one.message.as_str());
+        let example = examples.iter().find(|finding| finding.rule == *rule);
+        let example = example.map_or("", |finding| finding.message.as_str());
         let accepted = match found.accepted {
             0 => String::new(),
             accepted => format!("; {accepted} accepted"),

@@ -69,9 +69,9 @@ fn resume(
                 "{records} records replayed as recorded; the run continues"
             ));
         }
-        ResumeEvent::Cut(one) => {
-            note(&cut_text(one));
-            cut = Some(one.clone());
+        ResumeEvent::Cut(tail) => {
+            note(&cut_text(tail));
+            cut = Some(tail.clone());
         }
     };
     let around = ResumeDeps {

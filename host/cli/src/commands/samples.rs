@@ -57,7 +57,7 @@ pub(super) fn run(
     // The table is written before a failure is reported: the samples that ended took long to
     // compute.
     sweep::write(&folder, &table, &whole)?;
-    let failed = done.iter().filter(|one| one.is_err()).count();
+    let failed = done.iter().filter(|outcome| outcome.is_err()).count();
     if let Some(error) = done.into_iter().find_map(Result::err) {
         return Err(error)
             .with_context(|| format!("{failed} of {count} runs failed, the first with"));
@@ -117,7 +117,7 @@ const fn how(args: &MonteCarloArgs) -> BlockDraw {
 
 /// Samples that lost money.
 fn losses(table: &SweepTable) -> usize {
-    let lost = table.ended().filter(|one| one.profit < Money::ZERO);
+    let lost = table.ended().filter(|outcome| outcome.profit < Money::ZERO);
     lost.count()
 }
 
@@ -127,7 +127,7 @@ fn as_json(args: &MonteCarloArgs, id: &str, table: &SweepTable, actual: &SweepOu
         let pairs = keys.iter().cloned().zip(values);
         Value::from(pairs.collect::<Map<String, Value>>())
     };
-    let profits = table.profits().map(|one| json!(one.map(Money::to_text)));
+    let profits = table.profits().map(|profit| json!(profit.map(Money::to_text)));
     let mut percentiles = Map::from_iter([("profit".to_owned(), named(profits))]);
     let mut made = Map::from_iter([("profit".to_owned(), json!(actual.profit.to_text()))]);
     for name in SHOWN {

@@ -11,20 +11,20 @@ use crate::output::{CommandAnswer, print_json, print_line, print_table, short_di
 
 pub(crate) fn run(cli: &CliContext) -> Result<CommandAnswer> {
     let all = snapshot_store(&cli.data)?.list()?;
-    let damaged = all.iter().any(|one| one.manifest.is_err());
+    let damaged = all.iter().any(|summary| summary.manifest.is_err());
     if cli.json {
         let list: Vec<Value> = all
             .iter()
-            .map(|one| match &one.manifest {
+            .map(|summary| match &summary.manifest {
                 Ok(manifest) => json!({
-                    "snapshot": one.id.to_string(),
-                    "sources": manifest.sources.iter().map(|one| &one.name).collect::<Vec<_>>(),
+                    "snapshot": summary.id.to_string(),
+                    "sources": manifest.sources.iter().map(|source| &source.name).collect::<Vec<_>>(),
                     "drawn-from": manifest.drawn_from().map(|id| id.to_string()),
                     "timeframe": manifest.timeframe.to_string(),
                     "bars": manifest.bars(),
-                    "instruments": manifest.instruments.iter().map(|one| &one.symbol).collect::<Vec<_>>(),
+                    "instruments": manifest.instruments.iter().map(|instrument| &instrument.symbol).collect::<Vec<_>>(),
                 }),
-                Err(error) => json!({ "snapshot": one.id.to_string(), "error": error.to_string() }),
+                Err(error) => json!({ "snapshot": summary.id.to_string(), "error": error.to_string() }),
             })
             .collect();
         print_json(&Value::from(list));
@@ -50,20 +50,20 @@ fn print(all: &[SnapshotSummary]) {
         "source",
     ];
     let mut rows = vec![head.map(String::from).to_vec()];
-    let drawn = |one: &&SnapshotSummary| {
-        let manifest = one.manifest.as_ref().ok();
+    let drawn = |summary: &&SnapshotSummary| {
+        let manifest = summary.manifest.as_ref().ok();
         manifest.is_some_and(|manifest| manifest.drawn_from().is_some())
     };
-    for one in all.iter().filter(|one| !drawn(one)) {
-        let id = short_digest(&one.id.to_string());
-        match &one.manifest {
+    for summary in all.iter().filter(|summary| !drawn(summary)) {
+        let id = short_digest(&summary.id.to_string());
+        match &summary.manifest {
             Ok(manifest) => {
                 let symbols: Vec<&str> = manifest
                     .instruments
                     .iter()
-                    .map(|one| one.symbol.as_str())
+                    .map(|instrument| instrument.symbol.as_str())
                     .collect();
-                let sources = manifest.sources.iter().map(|one| one.name.as_str());
+                let sources = manifest.sources.iter().map(|source| source.name.as_str());
                 let sources: Vec<&str> = sources.collect();
                 let time = |time: Option<_>| time.map(show_time).unwrap_or_default();
                 rows.push(vec![

@@ -59,7 +59,7 @@ pub(super) fn make(cli: &CliContext, args: &SweepArgs) -> Result<EndedSweep> {
     let done = execute(cli, args.workers, &args.base.backend, &items)?;
     let table = table_of(fields, &items, &done)?;
     let found =
-        |one: &&Result<SweepItemRun, ExecuteError>| one.as_ref().is_ok_and(|done| done.is_reused);
+        |outcome: &&Result<SweepItemRun, ExecuteError>| outcome.as_ref().is_ok_and(|done| done.is_reused);
     let made = EndedSweep {
         id,
         folder,
@@ -111,8 +111,8 @@ impl EndedSweep {
         let mut rows: Vec<&SweepRow> = self.table.rows.iter().collect();
         let profit = |row: &SweepRow| {
             let outcome = row.outcome.as_ref().ok();
-            let whole = outcome.filter(|one| one.close.reason == CloseReason::EndOfData);
-            whole.map(|one| one.profit.0)
+            let whole = outcome.filter(|ended| ended.close.reason == CloseReason::EndOfData);
+            whole.map(|ended| ended.profit.0)
         };
         // Runs that ended early sort last, whatever they had earned by then: a fault after a lucky
         // start is no good result.
@@ -139,12 +139,12 @@ impl EndedSweep {
 fn line(row: &SweepRow) -> Vec<String> {
     let mut line = row.values.clone();
     line.extend([short_digest(&row.run), row.ended().to_owned()]);
-    let Ok(one) = &row.outcome else { return line };
-    let [_, annual, _, sharpe, _, _, drawdown, _, _, trades, ..] = one.statistics;
+    let Ok(ended) = &row.outcome else { return line };
+    let [_, annual, _, sharpe, _, _, drawdown, _, _, trades, ..] = ended.statistics;
     let percent = |value: Option<f64>| value.map(|value| format!("{:.2} %", value * 100.0));
     let cells = [
         trades.map(|count| format!("{count:.0}")),
-        Some(one.profit.to_text()),
+        Some(ended.profit.to_text()),
         percent(annual),
         sharpe.map(|value| format!("{value:.2}")),
         percent(drawdown),

@@ -68,7 +68,7 @@ fn connected() -> (Exchange, BrokerBridge) {
 
 /// What is told from now on, until it holds what a test waits for.
 fn hear(bridge: &BrokerBridge, told: &mut Vec<String>, until: &str) {
-    while !told.iter().any(|one| one.ends_with(until)) {
+    while !told.iter().any(|line| line.ends_with(until)) {
         told.extend(bridge.events().unwrap().iter().map(line));
     }
 }
@@ -106,7 +106,7 @@ fn an_order_goes_out_once_and_its_executions_come_back_once() {
         let mut told = Vec::new();
         hear(&bridge, &mut told, "6 to 10 Filled, over");
         // That the order works may be told by its first execution alone.
-        told.retain(|one| one != "back" && one != "Working");
+        told.retain(|line| line != "back" && line != "Working");
         let expect = ["4 to 4 Working", "6 to 10 Filled, over"];
         assert_eq!(told, expect, "{fault:?}");
     }
@@ -142,10 +142,10 @@ fn a_stream_that_ends_anywhere_loses_nothing_and_says_when_it_is_back() {
             hear(&bridge, &mut told, ", over");
             let filled: i64 = told
                 .iter()
-                .filter_map(|one| one.split_once(" to ")?.0.parse::<i64>().ok())
+                .filter_map(|line| line.split_once(" to ")?.0.parse::<i64>().ok())
                 .sum();
             assert_eq!(filled, 6, "{cut} {back}: {told:?}");
-            let ends = told.iter().filter(|one| one.starts_with("Canceled"));
+            let ends = told.iter().filter(|line| line.starts_with("Canceled"));
             assert!(ends.count() <= 1, "{cut} {back}: {told:?}");
             hear(&bridge, &mut told, "lost");
             hear(&bridge, &mut told, "back");

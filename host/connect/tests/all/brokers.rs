@@ -439,8 +439,8 @@ fn a_cancel_that_crosses_executions_ends_the_same_in_every_sequence() {
     let mut sequences = vec![vec![]];
     for _ in 0..told.len() {
         let longer = sequences.iter().flat_map(|so_far: &Vec<usize>| {
-            let free = (0..told.len()).filter(|one| !so_far.contains(one));
-            free.map(|one| so_far.iter().copied().chain([one]).collect())
+            let free = (0..told.len()).filter(|place| !so_far.contains(place));
+            free.map(|place| so_far.iter().copied().chain([place]).collect())
         });
         sequences = longer.collect();
     }
@@ -453,7 +453,7 @@ fn a_cancel_that_crosses_executions_ends_the_same_in_every_sequence() {
             books.fills = vec![activity(NAME, 3, 3), activity(NAME, 1, 4)];
         }
         let mut script = stream_opening();
-        script.extend(sequence.iter().map(|one| Act::Bytes(told[*one].clone())));
+        script.extend(sequence.iter().map(|place| Act::Bytes(told[*place].clone())));
         let (tracker, events) = block_on(follow(vec![script], shared, is_over));
         assert_eq!(executed(&events), [3, 1], "{sequence:?}: {events:?}");
         let name = OrderName::parse(NAME).unwrap();

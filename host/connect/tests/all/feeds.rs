@@ -70,12 +70,12 @@ fn check_bars(events: &[FeedEvent], count: u32, last: i64, about: &str) {
     for id in 0..count {
         let got: Vec<&String> = texts
             .iter()
-            .filter(|one| one.starts_with(&format!("closed-bar {id}@")))
+            .filter(|line| line.starts_with(&format!("closed-bar {id}@")))
             .collect();
         let expect: Vec<String> = (0..=last).map(|m| format!("closed-bar {id}@{m}")).collect();
         assert!(got.iter().copied().eq(expect.iter()), "{about}: {texts:#?}");
     }
-    let is_bad = |one: &String| one.starts_with("missing") || one.starts_with("unreadable");
+    let is_bad = |line: &String| line.starts_with("missing") || line.starts_with("unreadable");
     assert!(!texts.iter().any(is_bad), "{about}: {texts:#?}");
 }
 
@@ -113,7 +113,7 @@ fn binance_loses_and_doubles_no_bar_wherever_the_connection_ends() {
                     assert!(
                         targets
                             .iter()
-                            .all(|one| one == "/stream?streams=aaa@kline_1m")
+                            .all(|path| path == "/stream?streams=aaa@kline_1m")
                     );
                     events
                 });

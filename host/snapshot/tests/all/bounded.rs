@@ -83,7 +83,7 @@ fn found(data: &TestStore, done: &IngestOutcome) -> Model {
     let names: Vec<String> = selection
         .instruments()
         .iter()
-        .map(|one| one.symbol().to_owned())
+        .map(|instrument| instrument.symbol().to_owned())
         .collect();
     let mut bars: BTreeMap<String, Vec<(i64, i64)>> = BTreeMap::new();
     let (mut slices, mut slice) = (selection.slices(), Slice::default());
@@ -208,7 +208,7 @@ fn a_ticker_that_changes_hands_does_so_however_few_rows_are_in_memory() {
         .manifest
         .instruments
         .iter()
-        .map(|one| (one.symbol.as_str(), one.bars))
+        .map(|instrument| (instrument.symbol.as_str(), instrument.bars))
         .collect();
     assert_eq!(bars, [("FB", 28), ("META", 14), ("OLD", 9)]);
     let found = found(&data, &few);

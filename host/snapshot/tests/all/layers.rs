@@ -103,12 +103,12 @@ fn a_raw_file_is_kept_byte_for_byte_with_a_receipt_for_each_time_it_came() {
     let receipts = &lineage.normalized[0].files[0].receipts;
     let told: Vec<_> = receipts
         .iter()
-        .map(|one| {
+        .map(|receipt| {
             (
-                one.ingested_at.unwrap().0,
-                one.name.as_str(),
-                one.vendor.as_deref(),
-                one.role.as_str(),
+                receipt.ingested_at.unwrap().0,
+                receipt.name.as_str(),
+                receipt.vendor.as_deref(),
+                receipt.role.as_str(),
             )
         })
         .collect();
@@ -237,8 +237,8 @@ fn a_late_or_revised_file_makes_a_new_snapshot_and_the_old_one_stays() {
     assert_eq!(new.manifest.bars(), 4);
     assert_eq!(new.manifest.sources.len(), 2);
     assert!(findings(&data, &new).contains(&"revised A 2003-01-03".to_owned()));
-    let one = &new.manifest.instruments[0];
-    assert_eq!((one.price_scale, one.volume_scale), (1, 1));
+    let instrument = &new.manifest.instruments[0];
+    assert_eq!((instrument.price_scale, instrument.volume_scale), (1, 1));
     let mut slices = data.select(&new).slices();
     let mut slice = Slice::default();
     let mut highs = Vec::new();
@@ -449,11 +449,11 @@ fn a_calendar_gives_each_instrument_the_ends_of_its_sessions() {
         assert!(
             actions
                 .iter()
-                .all(|one| one.kind == CorporateActionKind::SessionEnd)
+                .all(|action| action.kind == CorporateActionKind::SessionEnd)
         );
-        let text = actions.iter().map(|one| {
-            let moment = jiff::Timestamp::from_nanosecond(i128::from(one.ex_time.0)).unwrap();
-            format!("{} {}", one.instrument.0, moment.strftime("%d %H:%M"))
+        let text = actions.iter().map(|action| {
+            let moment = jiff::Timestamp::from_nanosecond(i128::from(action.ex_time.0)).unwrap();
+            format!("{} {}", action.instrument.0, moment.strftime("%d %H:%M"))
         });
         text.collect::<Vec<_>>().join(", ")
     };
@@ -532,7 +532,7 @@ fn the_actions_that_the_adjusted_closes_show_are_those_of_the_file() {
         "MSFT,2004-11-15,special-dividend,3.00",
         "IBM,2013-02-06,dividend,0.85",
     ] {
-        assert!(text.lines().any(|one| one == line), "{line}");
+        assert!(text.lines().any(|row| row == line), "{line}");
     }
     assert_eq!(text.lines().count(), 1 + 96);
 }
@@ -599,7 +599,7 @@ fn a_selection_gives_the_actions_of_its_range_in_sequence() {
     let all = snapshot.select(&[], None, None).unwrap();
     let actions = all.actions().unwrap();
     assert_eq!(actions.len(), 96);
-    assert!(actions.is_sorted_by_key(|one| (one.ex_time, one.instrument)));
+    assert!(actions.is_sorted_by_key(|action| (action.ex_time, action.instrument)));
     let day = |days: i64| Some(UnixNanos(days * 86_400_000_000_000));
     // 2003-02-18 is day 12,101.
     let msft = ["MSFT".to_owned()];
@@ -656,7 +656,7 @@ fn a_new_ticker_does_not_make_a_new_instrument() {
         .manifest
         .instruments
         .iter()
-        .map(|one| (one.symbol.as_str(), one.bars, one.tickers.len()))
+        .map(|instrument| (instrument.symbol.as_str(), instrument.bars, instrument.tickers.len()))
         .collect();
     // The META of the day before was somebody else's.
     assert_eq!(told, [("FB", 4, 2), ("META", 1, 1)]);
@@ -981,8 +981,8 @@ fn bars_of_many_months_are_files_by_month_and_a_range_reads_what_it_needs() {
         ..options
     };
     let done = data.ingest(rest.as_bytes(), &options).unwrap();
-    let one = &done.manifest.instruments[0];
-    let names: Vec<&str> = one.files.iter().map(|one| one.file.as_str()).collect();
+    let instrument = &done.manifest.instruments[0];
+    let names: Vec<&str> = instrument.files.iter().map(|file| file.file.as_str()).collect();
     assert_eq!(names, ["0000-A-2003-01.arrow", "0000-A-2003-03.arrow"]);
     let snapshot = data.store.load(&done.id).unwrap();
     assert_eq!(snapshot.verify_all().unwrap().bars, 90_000);
@@ -1010,13 +1010,13 @@ fn a_schema_says_what_it_says() {
     // The fields of an ingested file are those of the documentation, so that other tools can read it.
     let data = TestStore::new();
     let done = data.ingest_rows(&closes("A", &[5, 6]), &daily()).unwrap();
-    let one = &done.manifest.instruments[0];
+    let instrument = &done.manifest.instruments[0];
     let path = data
         .directory
         .path()
         .join("snapshots")
         .join(done.id.hex())
-        .join(&one.files[0].file);
+        .join(&instrument.files[0].file);
     let reader =
         arrow_ipc::reader::FileReader::try_new(fs::File::open(path).unwrap(), None).unwrap();
     let schema: Arc<Schema> = reader.schema();

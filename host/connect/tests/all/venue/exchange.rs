@@ -298,13 +298,13 @@ impl State {
             ("DELETE", _) => return self.cancel(path.rsplit('/').next().unwrap()),
             ("GET", "/v2/orders:by_client_order_id") => {
                 let name = asked.get("client_order_id").unwrap();
-                match self.orders.iter().find(|one| one.name == name) {
+                match self.orders.iter().find(|order| order.name == name) {
                     Some(order) => Reply::of(200, order.stated()),
                     None => Reply::of(404, json!({"code": 40_410_000, "message": "not found"})),
                 }
             }
             ("GET", "/v2/orders") => {
-                let open = self.orders.iter().filter(|one| one.is_open());
+                let open = self.orders.iter().filter(|order| order.is_open());
                 let open: Vec<Value> = open.map(Order::stated).collect();
                 Reply::of(200, json!(open))
             }
@@ -331,7 +331,7 @@ impl State {
             }
             ("GET", "/v2/account/activities/FILL") => {
                 let of = asked.get("order_id").unwrap();
-                let of_order = |one: &&Value| one["order_id"] == of;
+                let of_order = |fill: &&Value| fill["order_id"] == of;
                 let fills: Vec<&Value> = self.activities.iter().filter(of_order).collect();
                 Reply::of(200, json!(fills))
             }
@@ -371,7 +371,7 @@ impl State {
     fn take(&mut self, asked: &Asked) -> (Reply, Option<String>) {
         let mut body: Value = serde_json::from_slice(&asked.body).unwrap();
         let name = body["client_order_id"].as_str().unwrap().to_owned();
-        if self.orders.iter().any(|one| one.name == name) {
+        if self.orders.iter().any(|order| order.name == name) {
             let words = json!({"code": 40_010_001, "message": "client_order_id must be unique"});
             return (Reply::of(422, words), None);
         }
@@ -384,7 +384,7 @@ impl State {
             let of = self
                 .orders
                 .iter_mut()
-                .find(|one| id == format!("id-{}", one.name));
+                .find(|order| id == format!("id-{}", order.name));
             let of = of.unwrap();
             of.status = "replaced";
             for (field, value) in of.asked.as_object().unwrap() {
@@ -411,7 +411,7 @@ impl State {
         let found = self
             .orders
             .iter_mut()
-            .find(|one| id == format!("id-{}", one.name));
+            .find(|order| id == format!("id-{}", order.name));
         let Some(order) = found else {
             return (Reply::of(404, "{}"), None);
         };

@@ -28,11 +28,11 @@ fn decimal(value: i64) -> String {
 
 /// The run's instruments: the first of the symbols.
 pub(crate) fn listings(count: usize) -> Listings {
-    let one = |symbol: &&str| {
+    let listing = |symbol: &&str| {
         let instrument = Instrument::new((*symbol).to_owned(), (2, 1), (0, 1), 0).unwrap();
         (instrument, (*symbol).to_owned())
     };
-    let all = SYMBOLS.iter().take(count).map(one).collect();
+    let all = SYMBOLS.iter().take(count).map(listing).collect();
     Listings::new(all, "1m".parse().unwrap()).unwrap()
 }
 
