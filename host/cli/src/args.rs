@@ -73,7 +73,7 @@ pub(crate) use serve::{
     max_term_width = 100,
     arg_required_else_help = true,
     after_help = "\
-Exit codes: 0 success, 1 the answer is no (not intact, different, denied), 2 error, 64 usage.
+Exit codes: 0 success, 1 a negative answer (not intact, different, denied), 2 error, 64 usage.
 `counterfoil COMMAND --help` describes a command. Tab completion: counterfoil completions --help"
 )]
 pub(crate) struct CliArgs {

@@ -21,7 +21,7 @@ use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, CommandLineError, Verbosity};
 use crate::people::outcome::print_if_denied;
 
-/// The command worked and its answer is no: not intact, different, a fault, refused.
+/// The command worked and its answer is negative: not intact, different, a fault, refused.
 const EXIT_NO: u8 = 1;
 /// The command failed.
 const EXIT_ERROR: u8 = 2;

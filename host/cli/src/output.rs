@@ -16,7 +16,7 @@ use serde_json::Value;
 pub(crate) enum CommandAnswer {
     /// All is good.
     Yes,
-    /// The answer is no.
+    /// The answer is negative.
     No,
 }
 
@@ -139,7 +139,7 @@ fn paint(text: &str, style: Style, color: bool) -> String {
 }
 
 fn write_stdout(line: &str) {
-    // A closed pipe, as of `| head`, is no error.
+    // A closed pipe, as of `| head`, is not an error.
     let _closed = writeln!(stdout(), "{line}");
 }
 

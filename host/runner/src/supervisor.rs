@@ -315,7 +315,7 @@ impl Supervisor {
         let broker = settings.venues.broker(&run.manifest, &run.setup);
         Ok(LiveContext {
             policy: grant.terms().set.policy.0,
-            told: run.stop_signal.clone(),
+            in_process_stop: run.stop_signal.clone(),
             permit: Some(Box::new(PermitWatch::new(records, run.manifest.clone()))),
             broker: broker.map_err(Box::new).map_err(ExecuteError::from)?,
             ..live::live_context(&settings.data, &run.manifest, most)?

@@ -179,7 +179,7 @@ impl SnapshotStore {
         let mut ids = Vec::new();
         for entry in entries {
             let name = entry.map_err(ReadError::io(folder))?.file_name();
-            // Temporary directories, and what is not ours, have other names.
+            // Temporary directories and foreign files have other names.
             let id = name
                 .to_str()
                 .and_then(|name| format!("sha256:{name}").parse::<SnapshotId>().ok());

@@ -88,7 +88,7 @@ pub(crate) struct IngestArgs {
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Exit codes: 1 if there are errors that nobody accepted.")]
+Exit codes: 1 if there are errors that are not accepted.")]
 pub(crate) struct DataReportArgs {
     /// The snapshot's id or its first digits
     pub(crate) snapshot: String,

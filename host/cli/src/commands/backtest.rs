@@ -66,7 +66,7 @@ pub(super) fn store_component(
     let bytes = read_whole(Path::new(file))?;
     let digest = Digest::of(&bytes).to_string();
     // The manifest is the run's identity. Running other bytes under it would give a journal whose
-    // component nobody can find.
+    // component that cannot be found.
     if digest != manifest.component {
         bail!(
             "{file} is {digest}, but the manifest names {}; give the component that it names",
@@ -77,7 +77,7 @@ pub(super) fn store_component(
     Ok(())
 }
 
-/// A manifest is complete: a flag beside it would be ignored, and the run would not be the one that
+/// A manifest is complete: a flag beside it would be ignored, and the run would not be the run that
 /// was meant.
 pub(super) fn manifest_or_flags(
     flags: &ManifestFlags,
@@ -88,7 +88,7 @@ pub(super) fn manifest_or_flags(
         return Ok(());
     }
     Err(CommandLineError::new(format!(
-        "a manifest is given, which contains what {} would set; leave out the one or the other",
+        "a manifest is given, which already holds what {} would set; leave out the flags or the manifest",
         given.join(", ")
     )))
 }

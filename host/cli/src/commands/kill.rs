@@ -125,7 +125,7 @@ impl KillPlan {
             KillTarget::Run(execution) => return Ok(execution.folder.exists()),
             KillTarget::Account(account) => account,
         };
-        // An unreadable ledger is no error here: this only catches a mistyped name.
+        // An unreadable ledger is not an error here: this only catches a mistyped name.
         let view = ledger_access::view(cli).ok();
         if view.is_some_and(|view| view.state().limits().contains_key(account)) {
             return Ok(true);
@@ -143,7 +143,7 @@ impl KillPlan {
     }
 
     /// Lifts the stop: first in the ledger, then in the data directory. In the other sequence a crash
-    /// between the two, or a denial, would let runs start that nobody was allowed to release.
+    /// between the two, or a denial, would let runs start that no principal was allowed to release.
     fn lift(&self, cli: &CliContext, reason: &str) -> Result<CommandAnswer> {
         let was_set = is_set(&cli.data, &self.target);
         if ledger_view::all(&ledger_view::folder(&cli.data))?.is_empty() {

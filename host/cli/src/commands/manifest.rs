@@ -48,7 +48,7 @@ pub(crate) fn run(cli: &CliContext, args: &RunManifestArgs) -> Result<CommandAns
         cadence: CADENCE,
         ..of
     };
-    // What does not hold is told here, not at the gate.
+    // An invalid manifest is reported here and not at the gate, hours later.
     manifest.setup()?;
     write_whole(&args.output, manifest.canonical()?.as_bytes())?;
     tell(cli, &manifest, &args.output)

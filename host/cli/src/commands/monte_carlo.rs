@@ -30,7 +30,7 @@ pub(crate) fn run(cli: &CliContext, args: &MonteCarloArgs) -> Result<CommandAnsw
         return samples::run(cli, args, &execution, verified.closed);
     }
     let samples = args.samples.unwrap_or(SAMPLES);
-    // The bound keeps memory in hand: every sample's path is held until the percentiles are known.
+    // The bound keeps memory small: every sample's path is held until the percentiles are known.
     if samples == 0 || samples > SAMPLES_MAX {
         bail!("--samples {samples}: expected 1 to {SAMPLES_MAX}");
     }

@@ -40,12 +40,12 @@ pub(crate) fn run(cli: &CliContext, args: &ParityArgs) -> Result<CommandAnswer> 
     // scrolled by on a terminal would be no evidence.
     write_whole(&path, &stated.envelope)?;
     if cli.json {
-        let mut told = stated.predicate;
-        if let Some(fields) = told.as_object_mut() {
+        let mut statement = stated.predicate;
+        if let Some(fields) = statement.as_object_mut() {
             let path = path.display().to_string();
             fields.insert("statement".to_owned(), path.into());
         }
-        print_json(&told);
+        print_json(&statement);
     } else {
         print(&found, &execution.short())?;
         print_line(&format!("statement: {}", path.display()));
@@ -100,11 +100,11 @@ fn print(found: &Found, live: &str) -> Result<()> {
     ));
     let names = [live.to_owned(), found.again.short()];
     for (name, decision) in names.iter().zip(&site.decisions) {
-        let told = match decision {
+        let text = match decision {
             Some((_, found_decision)) => describe.record(&RunRecord::Decision((**found_decision).clone())),
             None => "no such bar".to_owned(),
         };
-        print_line(&format!("  {name}: {told}"));
+        print_line(&format!("  {name}: {text}"));
     }
     Ok(())
 }

@@ -43,7 +43,7 @@ pub(crate) fn write(cli: &CliContext, args: &ProofArgs) -> Result<(PathBuf, u64)
         proof.index
     );
     let path = args.output.clone().unwrap_or_else(|| PathBuf::from(name));
-    // Self-contained: whoever receives the file needs the log's public key and nothing from this
+    // Self-contained: its receiver needs the log's public key and nothing from this
     // machine.
     write_whole(&path, proof.to_string().as_bytes())?;
     Ok((path, proof.index))

@@ -38,7 +38,7 @@ pub(crate) fn run(cli: &CliContext) -> Result<CommandAnswer> {
     Ok(CommandAnswer::yes_if(!damaged))
 }
 
-/// One line for each snapshot; resampled ones, of which there may be many, are counted.
+/// One line for each snapshot; resampled ones, which may be many, are counted.
 fn print(all: &[SnapshotSummary]) {
     let head = [
         "snapshot",

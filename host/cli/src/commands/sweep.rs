@@ -115,7 +115,7 @@ impl EndedSweep {
             whole.map(|ended| ended.profit.0)
         };
         // Runs that ended early sort last, whatever they had earned by then: a fault after a lucky
-        // start is no good result.
+        // start is not a good result.
         rows.sort_by_key(|row| core::cmp::Reverse(profit(row)));
         let shown = [
             "run", "ended", "trades", "profit", "annual", "sharpe", "drawdown",

@@ -71,7 +71,7 @@ pub(crate) fn run(cli: &CliContext, args: &WalkForwardArgs) -> Result<CommandAns
     }
     let judged = sweep::execute(cli, workers, backend, &tests)?;
     let mut table = sweep::table_of(columns(&fields), &tests, &judged)?;
-    // The total is over all windows. With one of them missing it would flatter or punish the
+    // The total is over all windows. With a window missing it would flatter or punish the
     // strategy, so there is no total at all.
     if let Some(error) = judged.into_iter().find_map(Result::err) {
         return Err(error).context("an out-of-sample run failed");

@@ -34,7 +34,7 @@ pub(crate) fn alpaca(count: usize) -> AlpacaFeed {
     AlpacaFeed::new(listings(count), BarOrigin::Venue, "iex", credentials).unwrap()
 }
 
-/// The events of a feed up to the one that `is_last` says is the last.
+/// The events of a feed up to the first for which `is_last` is true.
 pub(crate) async fn collect<P: FeedProtocol + 'static>(
     protocol: P,
     settings: FeedConfig,
@@ -79,7 +79,7 @@ fn check_bars(events: &[FeedEvent], count: u32, last: i64, about: &str) {
     assert!(!texts.iter().any(is_bad), "{about}: {texts:#?}");
 }
 
-/// The connection ends after every message, `lost` messages pass unseen, and the feed goes on.
+/// The connection ends after every message, `lost` messages pass unseen, and the feed continues.
 #[test]
 fn binance_loses_and_doubles_no_bar_wherever_the_connection_ends() {
     const LAST: i64 = 5;
@@ -144,8 +144,8 @@ fn alpaca_loses_and_doubles_no_bar_wherever_the_connection_ends() {
         for lost in 0..4_usize {
             let mut first: Vec<Act> = whole.iter().take(cut).cloned().collect();
             first.push(Act::Cut);
-            let told = cut.saturating_sub(opening.len());
-            let rest = messages.iter().skip((told + lost).min(messages.len() - 1));
+            let sent = cut.saturating_sub(opening.len());
+            let rest = messages.iter().skip((sent + lost).min(messages.len() - 1));
             let now = rest.clone().next().unwrap().0;
             let rest = rest.map(|(_, text)| Act::Send(text.clone()));
             let second = opening.iter().cloned().chain(rest).collect();

@@ -236,7 +236,7 @@ impl<V: VenueClient> Gateway<V> {
             self.names.insert(order.client_order_id, id.clone());
         }
         // Removed: each order is carried once per process. What an earlier process recorded of it
-        // says how far it came before the crash.
+        // shows how far it came before the crash.
         let before = self.known.orders.remove(&sequence);
         let not_after = match &intent {
             // A cancel never expires: it can only reduce what the account may come to hold.
@@ -250,11 +250,11 @@ impl<V: VenueClient> Gateway<V> {
             released,
             send_guard: &send_guard,
         };
-        let life = self.life_of(sequence, before.as_ref());
-        self.orders.insert(sequence, (life, released.digest()));
+        let state = self.first_state(sequence, before.as_ref());
+        self.orders.insert(sequence, (state, released.digest()));
         // The log has its end already: replay after a crash. Nothing is sent a second time; the
         // venue and the strategy only learn again what became of it.
-        if let SubmissionPhase::Ended(end) = life.phase {
+        if let SubmissionPhase::Ended(end) = state.phase {
             match end {
                 SubmissionEnd::Acknowledged | SubmissionEnd::Rejected => {}
                 SubmissionEnd::NotSent => self.withhold(&intent),
@@ -264,7 +264,7 @@ impl<V: VenueClient> Gateway<V> {
         }
         let lapsed = self.lapsed(sequence, before.as_ref());
         let mut attempt = OrderAttempt {
-            life,
+            state,
             not_after,
             lapsed,
             token: None,
@@ -273,14 +273,14 @@ impl<V: VenueClient> Gateway<V> {
             lookups: 0,
         };
         let end = loop {
-            if let SubmissionPhase::Ended(end) = attempt.life.phase {
+            if let SubmissionPhase::Ended(end) = attempt.state.phase {
                 break end;
             }
-            // An error here leaves the order where the log says it is: the run stops, and a resume
-            // takes it up from there.
+            // An error here leaves the order as the log records it: the run stops, and a resume
+            // continues from there.
             self.advance(&mut attempt, &cleared)?;
             self.orders
-                .insert(sequence, (attempt.life, released.digest()));
+                .insert(sequence, (attempt.state, released.digest()));
         };
         if end == SubmissionEnd::NotSent {
             // A lookup may have made the venue expect it.
@@ -291,7 +291,7 @@ impl<V: VenueClient> Gateway<V> {
         // process looks the order up before anything else.
         self.log.append(&OrderLogRecord::Ended(EndedSubmission {
             sequence,
-            attempt: attempt.life.attempt,
+            attempt: attempt.state.attempt,
             end,
             refusal: attempt.refusal,
             detail: attempt.detail,
@@ -325,7 +325,7 @@ impl<V: VenueClient> Gateway<V> {
     }
 
     /// The state of an order when this process first carries it.
-    fn life_of(&self, sequence: u64, before: Option<&RecordedOrder>) -> SubmissionState {
+    fn first_state(&self, sequence: u64, before: Option<&RecordedOrder>) -> SubmissionState {
         // Without an order log the venue was simulated in the process: it has whatever the journal
         // has.
         if self.by_journal && self.decided.contains_key(&sequence) {
@@ -383,7 +383,7 @@ impl<V: VenueClient> Gateway<V> {
         let sequence = cleared.released.sequence();
         self.standing.now = clock::now();
         let now = self.standing.now;
-        let event = match attempt.life.next_step() {
+        let event = match attempt.state.next_step() {
             SubmissionStep::Authorize => {
                 let token = self.token(cleared.released, attempt.not_after);
                 let plan = Some(cleared.released.digest());
@@ -404,7 +404,7 @@ impl<V: VenueClient> Gateway<V> {
             SubmissionStep::Send => {
                 // The state moves first. If the venue call panics or the process dies in it, the
                 // order counts as sent with an unknown answer, never as one that can be sent again.
-                attempt.life = attempt.life.apply(SubmissionEvent::Send)?;
+                attempt.state = attempt.state.apply(SubmissionEvent::Send)?;
                 let reply = match cleared.intent() {
                     Intent::Submit(_) => self.venue.submit(cleared),
                     Intent::Cancel(_) => self.venue.cancel(cleared),
@@ -414,15 +414,15 @@ impl<V: VenueClient> Gateway<V> {
                 if answer == VenueAnswer::Unknown {
                     self.note_unknown(sequence, attempt)?;
                 }
-                SubmissionEvent::Answer(attempt.life.attempt, answer)
+                SubmissionEvent::Answer(attempt.state.attempt, answer)
             }
             // Sent by an earlier process, whose answer died with it.
             SubmissionStep::Await => {
-                SubmissionEvent::Answer(attempt.life.attempt, VenueAnswer::Unknown)
+                SubmissionEvent::Answer(attempt.state.attempt, VenueAnswer::Unknown)
             }
             SubmissionStep::Lookup => {
-                let said = self.look_up(attempt, cleared);
-                if said == LookupAnswer::Unknown {
+                let answer = self.look_up(attempt, cleared);
+                if answer == LookupAnswer::Unknown {
                     self.note_unknown(sequence, attempt)?;
                     attempt.lookups = attempt.lookups.saturating_add(1);
                     // No guess after that: the run stops, and what the account holds is for an
@@ -435,11 +435,11 @@ impl<V: VenueClient> Gateway<V> {
                         });
                     }
                 }
-                SubmissionEvent::Lookup(said)
+                SubmissionEvent::Lookup(answer)
             }
             SubmissionStep::Done => return Ok(()),
         };
-        attempt.life = attempt.life.apply(event)?;
+        attempt.state = attempt.state.apply(event)?;
         Ok(())
     }
 
@@ -506,7 +506,7 @@ impl<V: VenueClient> Gateway<V> {
     fn note_unknown(&mut self, sequence: u64, attempt: &OrderAttempt) -> Result<(), GatewayError> {
         self.log.append(&OrderLogRecord::Unknown {
             sequence,
-            attempt: attempt.life.attempt,
+            attempt: attempt.state.attempt,
             detail: attempt.detail.clone(),
             time: self.standing.now,
         })?;
@@ -537,8 +537,8 @@ impl<V: VenueClient> Gateway<V> {
         if let Some(intent) = intent {
             self.guard.permit(intent, self.standing.now)?;
         }
-        let life = order.map_or_else(SubmissionState::decided, |(life, _)| *life);
-        life.apply(SubmissionEvent::Spend).map(|_| ())
+        let state = order.map_or_else(SubmissionState::decided, |(state, _)| *state);
+        state.apply(SubmissionEvent::Spend).map(|_| ())
     }
 }
 

@@ -140,7 +140,7 @@ pub(crate) fn live_context(
         limits: limits.map_err(ExecuteError::NotStarted)?,
         // Without an authorization the manifest itself is the policy that the order log names.
         policy: manifest.run_id()?,
-        told: InProcessStop::default(),
+        in_process_stop: InProcessStop::default(),
         permit: None,
         broker: None,
     })

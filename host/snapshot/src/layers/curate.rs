@@ -1,5 +1,5 @@
 //! The curated layer: what a run uses. Normalized files are merged, every bar is checked against the
-//! rules, and what is not used is in quarantine with its reason. It must never change a value.
+//! rules, and unused rows are in quarantine with their reason. It must never change a value.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};

@@ -273,7 +273,7 @@ fn write_table(
     })
 }
 
-/// Which rows of which tickers are whose.
+/// The instrument of each ticker's rows.
 struct TickerOwnership {
     shares: SharesByInstrument,
     /// By instrument, the tickers it got after its first.
@@ -422,7 +422,7 @@ impl NormalizeOutput<'_> {
                     (self.progress)(IngestProgress::Writing { bars, bars_total });
                 }
             }
-            // Without a bar there is no file, and nothing to list.
+            // Without a bar there is no file to list.
             let Some(from) = first else { continue };
             let later = ownership.later_tickers.remove(&symbol);
             let mut tickers = vec![LayerTicker { from, symbol }];

@@ -194,7 +194,7 @@ fn timeframe(context: &SourceContext<'_>, times: &TimeParser) -> Result<Timefram
     Ok(timeframe)
 }
 
-/// The trade that a row stands for.
+/// The trade of a row.
 fn parse_trade<'a>(
     fields: &[&'a str],
     columns: &TradeColumns,

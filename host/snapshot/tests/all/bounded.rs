@@ -1,5 +1,5 @@
 //! Ingestion of more rows than are held in memory: the result is the same as with all of them in
-//! memory, and the same as a model says.
+//! memory, and the result is that of a model.
 
 use core::fmt::Write as _;
 use std::collections::BTreeMap;
@@ -30,7 +30,7 @@ fn ingest(csv: &str, options: &IngestOptions, rows_in_memory: usize) -> (TestSto
     (data, done)
 }
 
-/// A row of a source: instrument, day, close, and whether the row is no bar.
+/// A row of a source: instrument, day, close, and whether the row is invalid.
 type Given = (u8, i64, u8, bool);
 
 /// What a source should become: the bars of each instrument as day and close, the lines that are
@@ -183,7 +183,7 @@ fn a_ticker_that_changes_hands_does_so_however_few_rows_are_in_memory() {
     let mut csv = "symbol,time,open,high,low,close,volume\n".to_owned();
     for day in 1..=28 {
         for (symbol, price) in [("FB", 10), ("META", 70), ("OLD", 5)] {
-            // Both stand there for some days after the change.
+            // Both are there for some days after the change.
             if symbol != "FB" || day < 20 {
                 let row =
                     format!("{symbol},2022-02-{day:02},{price},{price},{price},{price},{day}");

@@ -86,7 +86,7 @@ fn a_raw_file_is_kept_byte_for_byte_with_a_receipt_for_each_time_it_came() {
     };
     let first = data.ingest(csv.as_bytes(), &at(7, Some("acme"))).unwrap();
     let second = data.ingest(csv.as_bytes(), &at(9, Some("acme"))).unwrap();
-    assert_eq!(first.id, second.id, "when it came is no part of the data");
+    assert_eq!(first.id, second.id, "the time of ingestion is not part of the data");
     assert!(second.already_there);
     assert_eq!(
         (
@@ -101,7 +101,7 @@ fn a_raw_file_is_kept_byte_for_byte_with_a_receipt_for_each_time_it_came() {
     assert_eq!(fs::read(kept.join("file")).unwrap(), csv.as_bytes());
     let lineage = data.store.lineage(&first.id).unwrap();
     let receipts = &lineage.normalized[0].files[0].receipts;
-    let told: Vec<_> = receipts
+    let listed: Vec<_> = receipts
         .iter()
         .map(|receipt| {
             (
@@ -113,7 +113,7 @@ fn a_raw_file_is_kept_byte_for_byte_with_a_receipt_for_each_time_it_came() {
         })
         .collect();
     assert_eq!(
-        told,
+        listed,
         [
             (7, "f.csv", Some("acme"), "bars"),
             (9, "f.csv", Some("acme"), "bars")
@@ -331,7 +331,7 @@ fn a_finding_is_accepted_with_a_name_and_a_reason_and_no_other_with_it() {
     let spike = accept("absurd-price", Some(("A", "2003-01-03")), None);
     let new = data.store.accept(&done.id, &spike, &mut |_| {}).unwrap();
     assert_ne!(new.id, done.id);
-    // The accepted bar is used, the row that is no bar stays aside.
+    // The accepted bar is used, the invalid row stays in quarantine.
     assert_eq!((new.report.bars, new.report.quarantined), (5, 1));
     let found = data.store.load(&new.id).unwrap().findings(9).unwrap();
     assert_eq!(found[1].accepted_by.as_deref(), Some("ann"));
@@ -443,7 +443,7 @@ fn a_calendar_gives_each_instrument_the_ends_of_its_sessions() {
     let time = |text: &str| {
         UnixNanos(i64::try_from(text.parse::<jiff::Timestamp>().unwrap().as_nanosecond()).unwrap())
     };
-    let told = |from: Option<&str>, to: Option<&str>| {
+    let sessions = |from: Option<&str>, to: Option<&str>| {
         let selection = snapshot.select(&[], from.map(time), to.map(time)).unwrap();
         let actions = selection.actions().unwrap();
         assert!(
@@ -458,16 +458,16 @@ fn a_calendar_gives_each_instrument_the_ends_of_its_sessions() {
         text.collect::<Vec<_>>().join(", ")
     };
     assert_eq!(
-        told(None, None),
+        sessions(None, None),
         "0 01 20:00, 0 02 20:00, 1 02 20:00, 0 03 17:00, 0 07 20:00"
     );
     // A range begins with the last end before it.
     assert_eq!(
-        told(Some("2003-07-03T00:00:00Z"), None),
+        sessions(Some("2003-07-03T00:00:00Z"), None),
         "0 02 20:00, 1 02 20:00, 0 03 17:00, 0 07 20:00"
     );
     assert_eq!(
-        told(None, Some("2003-07-03T17:00:00Z")),
+        sessions(None, Some("2003-07-03T17:00:00Z")),
         "0 01 20:00, 0 02 20:00, 1 02 20:00"
     );
 
@@ -652,14 +652,14 @@ fn a_new_ticker_does_not_make_a_new_instrument() {
         ..daily()
     };
     let done = data.ingest_rows(rows, &options).unwrap();
-    let told: Vec<_> = done
+    let listed: Vec<_> = done
         .manifest
         .instruments
         .iter()
         .map(|instrument| (instrument.symbol.as_str(), instrument.bars, instrument.tickers.len()))
         .collect();
-    // The META of the day before was somebody else's.
-    assert_eq!(told, [("FB", 4, 2), ("META", 1, 1)]);
+    // The META of the day before was another instrument's.
+    assert_eq!(listed, [("FB", 4, 2), ("META", 1, 1)]);
     assert!(findings(&data, &done).contains(&"unused-action X 2022-06-09".to_owned()));
     assert_eq!(data.select(&done).actions().unwrap().len(), 1);
 }

@@ -573,7 +573,7 @@ fn volume_scale_and_lot_are_as_given_or_refused() {
     );
     let data = TestStore::new();
     let csv = format!("{HEADER}A,2003-01-02,1,2,1,2,1.25\nA,2003-01-03,1,2,1,2,1\n");
-    //  volume scale, quantity scale, lot; what comes of them, or what is said
+    //  volume scale, quantity scale, lot; the resulting scales, or the error
     let table: [Case; 9] = [
         (None, None, None, Ok((2, 0, 1))),
         (Some(4), None, None, Ok((4, 0, 1))),
@@ -599,9 +599,9 @@ fn volume_scale_and_lot_are_as_given_or_refused() {
                 let found = (instrument.volume_scale, instrument.quantity_scale, instrument.lot_size);
                 assert_eq!(found, scales, "{options:?}");
             }
-            Err(said) => {
+            Err(expected) => {
                 let error = found.unwrap_err().to_string();
-                assert!(error.contains(said), "{error}");
+                assert!(error.contains(expected), "{error}");
             }
         }
     }

@@ -44,9 +44,9 @@ impl DemoStage<'_> {
         let line = words.join(" ");
         if output.status.code() != Some(code) {
             let out = String::from_utf8_lossy(&output.stdout);
-            let said = String::from_utf8_lossy(&output.stderr);
+            let errors = String::from_utf8_lossy(&output.stderr);
             bail!(
-                "counterfoil {line} --as {who}: {}: {out}{said}",
+                "counterfoil {line} --as {who}: {}: {out}{errors}",
                 output.status
             );
         }

@@ -210,7 +210,7 @@ fn write_report(cli: &CliContext, run: String) -> Result<PathBuf> {
     Ok(page::write(cli, &ask)?.folder.join("report.html"))
 }
 
-/// The arguments that prove the decision before the first fill: the one that sent the order.
+/// The arguments that prove the decision before the first fill, which sent the order.
 fn ask_proof(name: &str, outcome: &ExecutionOutcome, file: &Path) -> Result<args::ProofArgs> {
     let fills = report::fills(&outcome.execution)?;
     let first = fills.first().context("the demo's run has no fill")?;

@@ -39,7 +39,7 @@ pub(crate) fn listings(count: usize) -> Listings {
 /// A kline of Binance's stream.
 pub(crate) fn kline(symbol: usize, minute: i64, is_closed: bool) -> String {
     let open = open_of(minute) * 1_000;
-    let told = if is_closed {
+    let event_time = if is_closed {
         open + 60_000
     } else {
         open + 2_000
@@ -47,7 +47,7 @@ pub(crate) fn kline(symbol: usize, minute: i64, is_closed: bool) -> String {
     let [o, h, l, c, v] = values(symbol, minute).map(decimal);
     let (name, v) = (SYMBOLS[symbol], v.replace('.', ""));
     format!(
-        r#"{{"stream":"x","data":{{"e":"kline","E":{told},"s":"{name}","k":{{"t":{open},"T":{},
+        r#"{{"stream":"x","data":{{"e":"kline","E":{event_time},"s":"{name}","k":{{"t":{open},"T":{},
         "s":"{name}","i":"1m","o":"{o}","h":"{h}","l":"{l}","c":"{c}","v":"{v}","x":{is_closed}}}}}}}"#,
         open + 59_999
     )

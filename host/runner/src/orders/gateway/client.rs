@@ -50,7 +50,7 @@ impl ClearedIntent<'_> {
 /// Reply of a venue to an order, cancel or replacement.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum VenueReply {
-    /// It has it, or had it before: a refusal because the client order id is in use says this.
+    /// It has it, or had it before: also if it refuses a client order id that is in use.
     Known,
     /// The venue refuses it, with the venue's reason.
     Refused(String),

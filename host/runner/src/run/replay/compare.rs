@@ -85,7 +85,7 @@ impl Journal for ReplayComparer<'_> {
         };
         let recorded = self.recorded.record(self.next);
         if let Some((_, body)) = recorded {
-            // Only the deterministic part counts. Fuel and times stand outside it and may differ per machine.
+            // Only the deterministic part counts. Fuel and times are outside it and may differ per machine.
             let there = digested_part(body).map_err(|error| ReplayStop::Read(error.into()))?;
             if there == Some(part) {
                 self.next = self.next.saturating_add(1);

@@ -43,14 +43,14 @@ impl ParityCause {
     #[must_use]
     pub const fn sentence(self) -> &'static str {
         match self {
-            Self::DataRevised => "the bar is not the one that was decided live",
+            Self::DataRevised => "the live run decided on another bar",
             Self::LateBar => {
-                "live, the bar came after its slice had ended, or was decided too late for its orders"
+                "the live run received the bar after its slice had ended, or decided it too late for its orders"
             }
-            Self::FillDiffered => "an order was filled otherwise",
-            Self::LimitChanged => "the risk gate said otherwise to the same request",
+            Self::FillDiffered => "a fill differs",
+            Self::LimitChanged => "the risk gate gave another verdict on the same request",
             Self::DecisionDiffered => {
-                "the component asked for something else on the same bar and account"
+                "the component made other requests on the same bar and account"
             }
         }
     }
