@@ -93,6 +93,7 @@ pub(crate) struct GlobalArgs {
     /// Directory of private keys [default: below the user's configuration]
     #[arg(long, global = true, value_name = "DIR", env = "COUNTERFOIL_KEY_DIR", hide_env_values = true, value_hint = ValueHint::DirPath)]
     pub(crate) key_dir: Option<PathBuf>,
+    // Named and never guessed from the keys present: with two of them the wrong person would sign.
     /// Act as this principal and sign with its key
     #[arg(
         long = "as",
@@ -102,6 +103,8 @@ pub(crate) struct GlobalArgs {
         value_name = "NAME"
     )]
     pub(crate) actor: Option<String>,
+    // The record and not a plain flag: an act without its second signature is bound to the
+    // emergency that allows it.
     /// Act alone, under the break-glass of this ledger record
     #[arg(long, global = true, value_name = "RECORD")]
     pub(crate) emergency: Option<u64>,
@@ -198,9 +201,12 @@ Examples:
     },
     /// Print the program's version and the versions of its formats
     Version,
+    // In another process: a compiler that a hostile component crashes or exhausts must not take the
+    // run with it.
     /// Compile a component into the cache (started by the program itself)
     #[command(hide = true)]
     CompileComponent(CompileComponentArgs),
+    // In another process with limits: a policy that never ends must not block its caller.
     /// Evaluate a policy (started by the program itself)
     #[command(hide = true)]
     EvaluatePolicy,

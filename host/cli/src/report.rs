@@ -64,6 +64,8 @@ pub(crate) fn fault(
     let mut first_unanswered = None;
     while let Some(body) = reader.next_body()? {
         match record_kind(body).map_err(ReadJournalError::from)? {
+            // The decision at which the guest failed comes before the fault record, which does not
+            // name its bar.
             KIND_DECISION if first_unanswered.is_none() => {
                 let decision = DecisionRecord::decode(body).map_err(ReadJournalError::from)?;
                 if decision.requests.is_none() {
@@ -96,6 +98,8 @@ pub(crate) fn fill_json(row: &FillRow, instruments: &[Instrument]) -> Result<Val
     let fill = &row.fill;
     let instrument = instruments
         .get(fill.instrument.index())
+        // An error and not a placeholder: a fill of an unknown instrument means that journal and
+        // manifest do not belong together.
         .context("a fill names an instrument that the manifest does not have")?;
     Ok(json!({
         "instrument": instrument.symbol(),
@@ -179,6 +183,7 @@ pub(crate) fn outcome_json(manifest: &Manifest, outcome: &ExecutionOutcome) -> R
     value["component"] = json!(manifest.component);
     value["journal"] = json!(outcome.execution.journal());
     value["manifest"] = json!(outcome.execution.folder.join("manifest.json"));
+    // Read again from the journal: the closing record states that there was a fault, and not which.
     if let Some((fault, _)) = fault(&outcome.execution)? {
         value["fault"] = json!({
             "name": fault.fault.name(),
@@ -210,6 +215,8 @@ fn stop_of(outcome: &ExecutionOutcome) -> Result<Option<StopRecord>> {
 
 /// Yes if the run decided its whole feed.
 pub(crate) fn answer_of(outcome: &ExecutionOutcome) -> Result<CommandAnswer> {
+    // A feed that ended stopped the run as planned; every other stop has cut it short, and a script
+    // must see that.
     let is_end = match outcome.close.reason {
         CloseReason::EndOfData => true,
         CloseReason::Fault => false,
@@ -301,6 +308,8 @@ pub(crate) fn fault_text(
         fault.callback.name(),
         show_time(fault.time),
     );
+    // Message and trace are the guest's texts. They come after the host's line, which they cannot
+    // replace.
     if !fault.message.is_empty() {
         let _infallible = write!(text, "\n  message: {}", fault.message);
     }

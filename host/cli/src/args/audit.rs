@@ -23,6 +23,7 @@ pub(crate) struct ReportArgs {
     /// Returns per year, to annualize figures [default: 252, or 365 if weekends have bars]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=366))]
     pub(crate) periods_per_year: Option<u32>,
+    // Given by the caller because a forged journal would bring a key of its own.
     /// The log's public key to trust [default: that of the key directory]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) key: Option<PathBuf>,
@@ -109,6 +110,8 @@ Examples:
 pub(crate) struct ProofArgs {
     /// The run: the first digits of its id, with /N for its Nth execution
     pub(crate) run: String,
+    // Either names one decision. With both, a proof could be of another decision than its reader
+    // was promised.
     /// The journal entry to prove, as `run show --decisions` lists it
     #[arg(
         long,

@@ -18,6 +18,8 @@ pub(crate) fn run(cli: &CliContext, args: &CompareArgs) -> Result<CommandAnswer>
     let first = cli.data.find(&args.first)?;
     let second = cli.data.find(&args.second)?;
     let found = compare(&cli.data, [&first, &second])?;
+    // Each side is described with its own instruments: scales may differ, and a price printed at
+    // the other run's scale would be wrong by a power of ten.
     let mut instruments = [Vec::new(), Vec::new()];
     for (execution, out) in [&first, &second].into_iter().zip(&mut instruments) {
         let manifest = Manifest::parse(&cli.data.manifest_text(execution)?)?;
@@ -28,6 +30,8 @@ pub(crate) fn run(cli: &CliContext, args: &CompareArgs) -> Result<CommandAnswer>
     } else {
         print(&found, &instruments, [&first.short(), &second.short()]);
     }
+    // Manifests may differ in ways that change no decision, such as the owner. Only decisions and
+    // accounts decide the answer.
     let same = found.decision.is_none() && found.account.is_none();
     Ok(CommandAnswer::yes_if(same))
 }
@@ -109,6 +113,8 @@ fn print(found: &RunComparison, instruments: &[Vec<Instrument>; 2], names: [&str
         }
     }
     print_line("");
+    // An open journal has no final equity. A profit up to its last bar would look like that of the
+    // whole run.
     let Some([first, second]) = &found.profit else {
         print_line("profit: unknown, because a journal is not closed");
         return;

@@ -42,6 +42,7 @@ fn open(cli: &CliContext, id: &str) -> Result<Snapshot> {
 
 fn report(cli: &CliContext, args: &DataReportArgs) -> Result<CommandAnswer> {
     let snapshot = open(cli, &args.snapshot)?;
+    // All are read, since the filter may keep the last one.
     let mut findings = snapshot.findings(usize::MAX)?;
     findings.retain(|finding| args.rule.as_ref().is_none_or(|rule| *rule == finding.rule));
     let all = findings.len();
@@ -212,6 +213,8 @@ fn derive_actions(cli: &CliContext, args: &DeriveActionsArgs) -> Result<CommandA
     for move_text in &derived.unexplained {
         crate::output::warn(&format!("no split or dividend explains {move_text}"));
     }
+    // A move that no action explains may be an error of the source: the file is written all the
+    // same, and the answer is negative.
     let explained = derived.unexplained.is_empty();
     Ok(CommandAnswer::yes_if(explained))
 }

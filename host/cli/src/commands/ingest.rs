@@ -62,6 +62,8 @@ pub(crate) fn ingest(cli: &CliContext, args: &IngestArgs) -> Result<IngestOutcom
 fn options(cli: &CliContext, args: &IngestArgs) -> Result<IngestOptions> {
     let accepted = args.accept.iter().map(|path| {
         let whole = serde_json::from_slice::<Value>(&read_whole(path)?);
+        // `data accept --json` prints the record inside its answer; both forms are taken, so that
+        // the output can be passed on unchanged.
         let record = whole.map(|whole| whole.get("acceptance").cloned().unwrap_or(whole));
         let acceptance = record.and_then(serde_json::from_value::<FindingAcceptance>);
         acceptance.with_context(|| format!("invalid record of acceptance in {}", path.display()))
@@ -69,6 +71,7 @@ fn options(cli: &CliContext, args: &IngestArgs) -> Result<IngestOptions> {
     let store = snapshot_store(&cli.data)?;
     let revises = args.revises.as_deref().map(|id| store.resolve(id));
     let calendar = match &args.calendar {
+        // A word and not a path. A file of that name needs ./ before it.
         Some(word) if word.as_os_str() == "24x7" => Some(SideFile {
             name: "24x7".to_owned(),
             bytes: b"24x7".to_vec(),
@@ -206,6 +209,7 @@ fn findings(data: &LayerFindings) -> Vec<(&'static str, String)> {
         let name = match found.severity {
             Severity::Error => "error",
             Severity::Warning => "warning",
+            // Notes are counted in the manifest; here they would hide the warnings.
             Severity::Note => return None,
         };
         let accepted = match found.accepted {
@@ -222,6 +226,8 @@ fn print_examples(done: &IngestOutcome) {
         let id = short_digest(&done.id.to_string());
         print_line(&format!("next: counterfoil data report {id}"));
     }
+    // Examples only: a file with a million bad rows would fill the terminal. The quarantine holds
+    // all of them.
     for row in &done.report.examples {
         let place = if row.line == 0 {
             String::new()

@@ -130,10 +130,14 @@ fn manifest_of(cli: &CliContext, args: &LiveArgs) -> Result<Manifest> {
         store_component(cli, &manifest, args.terms.component.as_deref())?;
         return Ok(manifest);
     }
+    // A stream names symbols only. Tick and lot sizes decide what an order may be, so they come
+    // from a snapshot and are never guessed from prices.
     let id = args.like_snapshot.as_deref();
     let id = id.context("no instruments; give --like-snapshot ID, or a manifest")?;
     let store = snapshot_store(&cli.data)?;
     let snapshot = store.load(&store.resolve(id)?)?;
+    // Without a nonce of its own, a second start of the same terms would have the first one's run
+    // id and be refused.
     let start_nonce = match &args.start_nonce {
         Some(nonce) => nonce.clone(),
         None => counterfoil_runner::store::keys::random_hex()?,
@@ -142,6 +146,8 @@ fn manifest_of(cli: &CliContext, args: &LiveArgs) -> Result<Manifest> {
         data: DataSource::Feed {
             broker: args.broker.name.as_ref().map(|name| BrokerEntry {
                 name: name.clone(),
+                // Fixed: no command line starts a run with money at stake. That takes an
+                // authorization in the ledger.
                 environment: "paper".to_owned(),
                 cash_tolerance: args.broker.cash_tolerance.clone(),
             }),
@@ -152,6 +158,8 @@ fn manifest_of(cli: &CliContext, args: &LiveArgs) -> Result<Manifest> {
         instruments: snapshot
             .select(&args.instruments, None, None)?
             .instruments(),
+        // Every decision is signed before its order leaves. A larger value is refused for live
+        // runs.
         cadence: 1,
     };
     manifest(cli, &args.terms, bars, BACKEND)

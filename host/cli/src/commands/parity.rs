@@ -19,6 +19,8 @@ use crate::progress::RunProgress;
 
 pub(crate) fn run(cli: &CliContext, args: &ParityArgs) -> Result<CommandAnswer> {
     let execution = cli.data.find(&args.run)?;
+    // The statement needs the log's key. It is opened before the backtest, so that a missing key
+    // does not waste one.
     let signer = cli.keys.signer()?;
     let question = ParityRequest {
         data: &cli.data,
@@ -55,6 +57,7 @@ pub(crate) fn run(cli: &CliContext, args: &ParityArgs) -> Result<CommandAnswer> 
 
 /// The end of a day, which is the latest close that belongs to it.
 fn end_of(day: &str) -> Result<UnixNanos> {
+    // A day and not a time: a bound inside a slice would compare half of it.
     let begin = parse_time(day).filter(|begin| begin.0.rem_euclid(DAY_NANOS) == 0);
     let end = begin.and_then(|begin| begin.0.checked_add(DAY_NANOS));
     let end = end.with_context(|| format!("--day {day:?}: expected a date such as 2026-03-02"))?;

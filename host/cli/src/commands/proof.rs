@@ -53,6 +53,7 @@ fn which_bar(manifest: &Manifest, text: &str) -> Result<DecisionSelector> {
     let expected = || format!("--bar {text}: expected SYMBOL:INDEX");
     let (symbol, bar) = text.rsplit_once(':').with_context(expected)?;
     let bar = bar.parse().with_context(expected)?;
+    // The place in the manifest is the instrument's id in the journal.
     let place = manifest
         .instruments
         .iter()

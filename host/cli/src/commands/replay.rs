@@ -29,6 +29,8 @@ pub(crate) fn show(
     found: &Replayed,
 ) -> Result<CommandAnswer> {
     let execution = cli.data.find(run)?;
+    // Only for the names and scales of what is printed. The replay itself takes the manifest from
+    // the signed record.
     let manifest = Manifest::parse(&cli.data.manifest_text(&execution)?)?;
     let instruments = manifest.setup()?.instruments;
     let good = found.is_identical();
@@ -87,11 +89,14 @@ pub(super) fn replay_with(
         }
     };
     let found = kind(&cli.data, &execution, cli.engine(backend)?, &mut progress);
+    // Cleared before the error is returned, which would else be printed into the bar.
     bar.finish_and_clear();
     Ok(found?)
 }
 
 fn print(what: &str, found: &Replayed, instruments: &[Instrument]) {
+    // Checked first: over other bars every decision may differ, and the strategy would be blamed
+    // for the data.
     if let Some(time) = found.foreign_slice {
         let time = show_time(time);
         let answer = CommandAnswer::No;
@@ -103,6 +108,8 @@ fn print(what: &str, found: &Replayed, instruments: &[Instrument]) {
         );
         return;
     }
+    // The first difference only: the account is another from there on, so everything after it
+    // differs too.
     let Some(difference) = &found.difference else {
         let until = if found.closed {
             ""

@@ -39,6 +39,7 @@ pub(crate) fn run(cli: &CliContext) -> Result<CommandAnswer> {
 }
 
 fn row(execution: &Execution) -> Vec<String> {
+    // A damaged journal is a row of the list and not its end: the other runs must stay visible.
     let Ok(extent) = JournalExtent::read(&execution.journal()) else {
         return vec![execution.short(), "unreadable journal".to_owned()];
     };
@@ -47,6 +48,8 @@ fn row(execution: &Execution) -> Vec<String> {
         .map(|digest| short_digest(&digest))
         .unwrap_or_default();
     let decisions = extent.decisions.to_string();
+    // The extent counts and does not verify. What it shows of an open journal may still be cut by a
+    // resumption.
     let Some(close) = extent.close else {
         let nothing = String::new;
         return vec![

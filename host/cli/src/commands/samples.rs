@@ -49,6 +49,8 @@ pub(super) fn run(
         );
     }
     let actual = actual(execution, &manifest, close)?;
+    // All samples are drawn before the first runs: the table's id is the digest of their manifests,
+    // and an interrupted command finds it again.
     let items = draw(cli, args, &manifest, count)?;
     let done = sweep::execute(cli, args.workers, BACKEND, &items)?;
     let table = sweep::table_of(vec!["sample".to_owned()], &items, &done)?;

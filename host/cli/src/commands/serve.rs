@@ -45,6 +45,8 @@ pub(crate) fn run(cli: &CliContext, args: &ServeArgs) -> Result<CommandAnswer> {
         .context("the runner acts as a service of the ledger; give --as SERVICE")?;
     let view = ledger_access::view(cli)?;
     let people = PeopleKeys::open(&cli.keys, cli.data.root())?;
+    // Opened before the port is bound: a runner that cannot sign its records must not accept a
+    // start.
     let service = LedgerActor::with_best_key(&people, view.state(), principal, now())?;
     let signer = cli.keys.signer()?;
     let signers: Signers = Arc::new(move || Box::new(signer.clone()));

@@ -11,6 +11,8 @@ use crate::output::{CommandAnswer, print_json, print_line, print_table, short_di
 
 pub(crate) fn run(cli: &CliContext) -> Result<CommandAnswer> {
     let all = snapshot_store(&cli.data)?.list()?;
+    // A damaged snapshot is listed with the others and makes the answer negative, so that a script
+    // notices it.
     let damaged = all.iter().any(|summary| summary.manifest.is_err());
     if cli.json {
         let list: Vec<Value> = all
@@ -50,6 +52,7 @@ fn print(all: &[SnapshotSummary]) {
         "source",
     ];
     let mut rows = vec![head.map(String::from).to_vec()];
+    // A resampling makes hundreds. Listed one by one they would hide the ingested ones.
     let drawn = |summary: &&SnapshotSummary| {
         let manifest = summary.manifest.as_ref().ok();
         manifest.is_some_and(|manifest| manifest.drawn_from().is_some())

@@ -88,6 +88,8 @@ pub(super) fn table_of(
 /// Writes a table in each of its forms.
 pub(super) fn write(folder: &Path, table: &SweepTable, json: &Value) -> Result<()> {
     make_folder(folder)?;
+    // Each file replaces an older one whole. A crash between them leaves files of one sweep all the
+    // same: its rows depend on nothing else.
     write_whole(&folder.join("table.csv"), table.csv().as_bytes())?;
     write_whole(&folder.join("table.arrow"), &table.arrow()?)?;
     write_whole(&folder.join("table.json"), format!("{json:#}\n").as_bytes())?;
@@ -139,6 +141,8 @@ impl EndedSweep {
 fn line(row: &SweepRow) -> Vec<String> {
     let mut line = row.values.clone();
     line.extend([short_digest(&row.run), row.ended().to_owned()]);
+    // A failed run keeps its row, with the values that failed: a missing row would look like a
+    // combination that was never tried.
     let Ok(ended) = &row.outcome else { return line };
     let [_, annual, _, sharpe, _, _, drawdown, _, _, trades, ..] = ended.statistics;
     let percent = |value: Option<f64>| value.map(|value| format!("{:.2} %", value * 100.0));

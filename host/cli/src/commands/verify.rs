@@ -68,6 +68,8 @@ pub(crate) fn public_key(cli: &CliContext, path: Option<&Path>) -> Result<Public
             .public_key()
             .context("no public key; give --key FILE")?;
         let key = PublicKey(key);
+        // A key of small order verifies signatures that no one made, so it is refused before
+        // anything is verified with it.
         ensure!(
             key.is_usable(),
             "the log's public key {key} cannot verify a signature"
@@ -83,6 +85,8 @@ fn journal_path(cli: &CliContext, what: &str) -> Result<PathBuf> {
     if path.is_file() {
         return Ok(path.to_path_buf());
     }
+    // A directory is an execution's folder, possibly one that an auditor received; only its journal
+    // is read.
     if path.is_dir() {
         return Ok(path.join(JOURNAL_FILE));
     }

@@ -25,6 +25,8 @@ impl DemoStage<'_> {
             .arg(self.cli.data.root())
             .arg("--key-dir")
             .arg(self.cli.keys.path())
+            // The user's own settings must not reach the demo's people: each step would act as the
+            // user.
             .env_remove("COUNTERFOIL_AS")
             .env_remove("COUNTERFOIL_RUNNER");
         if !who.is_empty() {
