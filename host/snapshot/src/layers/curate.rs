@@ -200,7 +200,7 @@ fn take_over_quarantine(layer: &Snapshot, out: &mut CurationOutput<'_>) -> Resul
     let data = &layer.manifest().quarantine;
     let (open, name) = layer.checked(&data.file, data.sha256)?;
     // Not bounded line by line: the file was written by this program a moment ago, or its digest
-    // stands in a manifest that was.
+    // is in a manifest that was.
     for line in BufReader::new(open).lines() {
         let line = line.map_err(ReadError::io(&name))?;
         let row: QuarantinedRow = serde_json::from_str(&line)
