@@ -126,6 +126,8 @@ impl SnapshotStore {
     /// Returns [`ReadError`] if the directory cannot be read. A damaged snapshot is in the list.
     pub fn list(&self) -> Result<Vec<SnapshotSummary>, ReadError> {
         let summary = |id: SnapshotId| {
+            // A damaged one keeps its place with its error: left out, it would look as if it had
+            // never been ingested.
             let manifest = self.load(&id).map(|snapshot| snapshot.manifest().clone());
             SnapshotSummary { id, manifest }
         };
@@ -185,6 +187,7 @@ impl SnapshotStore {
                 .and_then(|name| format!("sha256:{name}").parse::<SnapshotId>().ok());
             ids.extend(id);
         }
+        // The file system returns names in any order; a list must not differ between two machines.
         ids.sort_unstable();
         Ok(ids)
     }
