@@ -154,7 +154,10 @@ fn split() -> CorporateActionKind {
 fn a_guest_is_told_of_every_action_and_the_journal_alone_repeats_them() {
     let world = World::small(3);
     let guest = format!("{}{TOLD_AS_SENT}", trades(0));
-    let mut manifest = over_a_feed(&world.manifest(&component(&guest), &["AAA", "BBB"]), "actions");
+    let mut manifest = over_a_feed(
+        &world.manifest(&component(&guest), &["AAA", "BBB"]),
+        "actions",
+    );
     manifest.instruments[0].price_scale = 0;
     "1".clone_into(&mut manifest.instruments[0].tick_size);
     let dividend = CorporateActionKind::Dividend {

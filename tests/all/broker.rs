@@ -54,7 +54,11 @@ fn holds(world: &World, desk: &Desk, outcome: &ExecutionOutcome) {
     let replay = world.replay(outcome).unwrap();
     assert!(replay.is_identical(), "{:?}", replay.difference);
     desk.exchange.with(|state| {
-        let mut names: Vec<&str> = state.orders.iter().map(|order| order.name.as_str()).collect();
+        let mut names: Vec<&str> = state
+            .orders
+            .iter()
+            .map(|order| order.name.as_str())
+            .collect();
         names.sort_unstable();
         let all = names.len();
         names.dedup();
@@ -70,9 +74,10 @@ fn holds(world: &World, desk: &Desk, outcome: &ExecutionOutcome) {
 fn differences(outcome: &ExecutionOutcome) -> Vec<String> {
     let all = log(&outcome.execution).into_iter();
     all.filter_map(|record| match record {
-        OrderLogRecord::Difference(difference) => {
-            Some(format!("{}: {} / {}", difference.what, difference.ours, difference.theirs))
-        }
+        OrderLogRecord::Difference(difference) => Some(format!(
+            "{}: {} / {}",
+            difference.what, difference.ours, difference.theirs
+        )),
         _ => None,
     })
     .collect()
@@ -113,10 +118,12 @@ fn a_brokers_fills_are_the_runs_and_its_books_are_looked_at_first() {
         _ => None,
     });
     assert_eq!(first, Some(ReconcileTrigger::Baseline));
-    let price = deliveries(&outcome).into_iter().find_map(|delivery| match delivery {
-        Delivery::Fill(fill) => Some((fill.price, fill.reference_price)),
-        _ => None,
-    });
+    let price = deliveries(&outcome)
+        .into_iter()
+        .find_map(|delivery| match delivery {
+            Delivery::Fill(fill) => Some((fill.price, fill.reference_price)),
+            _ => None,
+        });
     let (price, reference) = price.unwrap();
     assert_eq!(price, reference);
     // The simulated venue would have filled otherwise.

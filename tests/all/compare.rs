@@ -15,7 +15,11 @@ fn against(world: &World, change: impl FnOnce(&mut Manifest)) -> RunComparison {
 }
 
 fn names(found: &RunComparison) -> Vec<&str> {
-    found.fields.iter().map(|field| field.field.as_str()).collect()
+    found
+        .fields
+        .iter()
+        .map(|field| field.field.as_str())
+        .collect()
 }
 
 #[test]
@@ -25,7 +29,12 @@ fn where_two_runs_differ_is_named() {
     //   the change, fields of the manifest, first differing decision, whether accounts differ
     let table: [(Change, &[&str], Option<DifferenceAspect>, bool); 5] = [
         (|_| {}, &[], None, false),
-        (|manifest| manifest.seed = "7".to_owned(), &["seed"], None, false),
+        (
+            |manifest| manifest.seed = "7".to_owned(),
+            &["seed"],
+            None,
+            false,
+        ),
         (
             |manifest| "11".clone_into(&mut manifest.costs.fee_bps),
             &["costs.fee-bps"],
@@ -33,7 +42,13 @@ fn where_two_runs_differ_is_named() {
             true,
         ),
         (
-            |manifest| drop(manifest.parameters.insert("fast".to_owned(), "11".to_owned())),
+            |manifest| {
+                drop(
+                    manifest
+                        .parameters
+                        .insert("fast".to_owned(), "11".to_owned()),
+                )
+            },
             &["parameters.fast"],
             Some(DifferenceAspect::Requests),
             true,

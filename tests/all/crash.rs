@@ -126,8 +126,11 @@ fn a_full_disk_stops_a_run_that_names_the_file_and_keeps_what_was_signed() {
     let world = World::real();
     let whole = world.claim();
     // Fills the cache of compiled code, which is larger than what fits below.
-    let digest = world.backtest(&whole, world.engine()).unwrap();
-    let digest = digest.close.decision_digest;
+    let digest = world
+        .backtest(&whole, world.engine())
+        .unwrap()
+        .close
+        .decision_digest;
     for cadence in [1, 100] {
         let manifest = Manifest {
             cadence,

@@ -89,8 +89,8 @@ impl Place {
     /// Asserts that exactly this is found now.
     #[track_caller]
     fn finds(&self, expected: &[(&str, &str)]) {
-        let expected = expected.iter();
         let expected: BTreeSet<(String, String)> = expected
+            .iter()
             .map(|(rule, found)| ((*rule).to_owned(), (*found).to_owned()))
             .collect();
         assert_eq!(self.at(now()), expected);
@@ -296,8 +296,14 @@ fn roles_and_classes_that_nobody_can_act_in_are_found() {
     let place = Place::new();
     let revoke = |name: &str| {
         let state = place.ledger().state;
-        let owned = |key_record: &&counterfoil_governance::state::KeyRecord| key_record.owner == id(name);
-        let key = state.keys().iter().find(|(_, key_record)| owned(key_record)).unwrap().0;
+        let owned =
+            |key_record: &&counterfoil_governance::state::KeyRecord| key_record.owner == id(name);
+        let key = state
+            .keys()
+            .iter()
+            .find(|(_, key_record)| owned(key_record))
+            .unwrap()
+            .0;
         let (key, reason) = (*key, "lost".to_owned());
         place.desk.act(
             "ada",

@@ -123,7 +123,10 @@ fn strategies_that_dawdle_and_feeds_that_flood_delay_no_other_run() {
     let child = Apart(child);
     let mut erin = ApiClient::new(&base);
     erin.sign_in(&id("erin"), &hand("erin")).unwrap();
-    let behind: Vec<String> = slow.iter().map(|manifest| begin(&erin, &desk, manifest)).collect();
+    let behind: Vec<String> = slow
+        .iter()
+        .map(|manifest| begin(&erin, &desk, manifest))
+        .collect();
     let run = begin(&erin, &desk, &good);
     let flood = bars(&world.lines(&slow[0]));
     assert!(flood.len() > LINES_MAX + BARS, "more than a queue holds");
@@ -207,8 +210,11 @@ fn whatever_ends_a_run_ends_no_other_on_the_same_feed() {
         .collect();
     let lines = own_lines(&world, &good);
     let reply = push(&erin, &bars(&lines));
-    let own = reply.treatments.iter();
-    let own: Vec<_> = own.filter(|bar| bar.run.as_deref() == Some(&run)).collect();
+    let own: Vec<_> = reply
+        .treatments
+        .iter()
+        .filter(|bar| bar.run.as_deref() == Some(&run))
+        .collect();
     assert!(own.iter().all(|bar| bar.treatment == "taken"), "{own:?}");
     for ((name, _, _, state, bars), run) in table.iter().zip(&others) {
         let standing = loop {

@@ -785,7 +785,9 @@ fn a_clock_that_may_be_too_far_off_starts_nothing_and_what_the_kernel_says_is_on
     let usual = manifest(&world, "usual");
     let execution = world.live(&usual, &world.lines(&usual)).unwrap().execution;
     let records = log(&execution);
-    let clocks = records.iter().filter(|record| matches!(record, OrderLogRecord::Clock { .. }));
+    let clocks = records
+        .iter()
+        .filter(|record| matches!(record, OrderLogRecord::Clock { .. }));
     assert_eq!(clocks.count(), 1, "the run took less than a minute");
 }
 

@@ -175,7 +175,11 @@ fn the_statement_is_signed_and_says_what_was_found() {
     assert_eq!(stated.predicate, made.predicate);
     assert_eq!(made.predicate["equal"], true);
     assert_eq!(made.predicate["decisions"]["equal"], u64::from(DAYS) * 2);
-    let names: Vec<&str> = stated.subject.iter().map(|subject| subject.name.as_str()).collect();
+    let names: Vec<&str> = stated
+        .subject
+        .iter()
+        .map(|subject| subject.name.as_str())
+        .collect();
     assert_eq!(names, ["manifest", "component", "snapshot"]);
 }
 

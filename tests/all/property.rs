@@ -313,8 +313,10 @@ impl Books<'_> {
             "outside the bar"
         );
         prop_assert!(bar.volume.0 > 0, "nothing was traded");
-        let sent = self.sent.get_mut(&fill.client_order_id);
-        let sent = sent.expect("a fill of an order that was let through");
+        let sent = self
+            .sent
+            .get_mut(&fill.client_order_id)
+            .expect("a fill of an order that was let through");
         prop_assert!(sent.time < fill.time, "filled on the bar that caused it");
         prop_assert!(!sent.ended, "filled after its end");
         prop_assert_eq!(sent.order.side, fill.side);

@@ -58,7 +58,10 @@ fn a_published_journal_is_read_by_another_implementation() {
     let outcome = world.backtest(&manifest, world.engine()).unwrap();
     let folder = world.path().join("log");
     let mut reported = 0;
-    let published = publish(&outcome.execution, &folder, &mut |entries| reported = entries).unwrap();
+    let published = publish(&outcome.execution, &folder, &mut |entries| {
+        reported = entries
+    })
+    .unwrap();
     assert_eq!(reported, published.entries);
 
     let note = std::fs::read_to_string(folder.join("checkpoint")).unwrap();

@@ -342,7 +342,9 @@ fn nobody_starts_what_the_ledger_does_not_let_start() {
             "other parameters",
             StartRequest {
                 manifest: changed(&|manifest| {
-                    manifest.parameters.insert("fast".to_owned(), "1".to_owned());
+                    manifest
+                        .parameters
+                        .insert("fast".to_owned(), "1".to_owned());
                 }),
                 ..good.clone()
             },
@@ -367,7 +369,9 @@ fn nobody_starts_what_the_ledger_does_not_let_start() {
         (
             "another component",
             StartRequest {
-                manifest: changed(&|manifest| manifest.component = format!("sha256:{}", "00".repeat(32))),
+                manifest: changed(&|manifest| {
+                    manifest.component = format!("sha256:{}", "00".repeat(32))
+                }),
                 ..good.clone()
             },
             "start.changed",
@@ -590,7 +594,10 @@ fn raw(base: &str, request: &[u8]) -> (u16, String) {
     let status = answer.split(' ').nth(1).unwrap_or("0").parse().unwrap();
     let body = answer.split("\r\n\r\n").nth(1).unwrap_or_default();
     let problem: Option<Problem> = serde_json::from_str(body).ok();
-    (status, problem.map(|problem| problem.code).unwrap_or_default())
+    (
+        status,
+        problem.map(|problem| problem.code).unwrap_or_default(),
+    )
 }
 
 #[test]
@@ -616,8 +623,10 @@ fn every_route_refuses_strangers_and_what_is_malformed_by_its_code() {
     assert_eq!(document["openapi"], "3.1.0");
     let (mut routes, open) = (0, ["/healthz", "/metrics", "/openapi.json"]);
     for (path, methods) in document["paths"].as_object().unwrap() {
-        let real = path.replace("{run}", "ab").replace("{name}", "x");
-        let real = real.replace("{account}", "x");
+        let real = path
+            .replace("{run}", "ab")
+            .replace("{name}", "x")
+            .replace("{account}", "x");
         for method in methods.as_object().unwrap().keys() {
             routes += 1;
             let method = method.to_uppercase();
@@ -760,7 +769,10 @@ fn child() {
     let data = DataDir::open(Path::new(&folder)).unwrap();
     let (server, _) = server(&data, Arc::default());
     let taken = server.take_over().unwrap();
-    assert!(taken.iter().all(|taken_over| taken_over.refused.is_none()), "{taken:?}");
+    assert!(
+        taken.iter().all(|taken_over| taken_over.refused.is_none()),
+        "{taken:?}"
+    );
     let address = Path::new(&folder).join("address");
     std::fs::write(address, format!("http://{}\n", server.address())).unwrap();
     server
@@ -778,10 +790,7 @@ pub(crate) fn serve_apart(world: &World) -> (Child, String) {
         .spawn()
         .unwrap();
     loop {
-        assert!(
-            child.try_wait().unwrap().is_none(),
-            "the child ended early"
-        );
+        assert!(child.try_wait().unwrap().is_none(), "the child ended early");
         match std::fs::read_to_string(&address) {
             Ok(text) if text.ends_with('\n') => return (child, text.trim_end().to_owned()),
             _ => std::thread::yield_now(),

@@ -129,7 +129,10 @@ fn a_snapshots_calendar_ends_day_orders_in_a_run_that_verifies_replays_and_is_au
         panic!("no open record");
     };
     let promised = open.commitments.as_ref().unwrap();
-    let counts: Vec<u64> = promised.iter().map(|commitment| commitment.actions).collect();
+    let counts: Vec<u64> = promised
+        .iter()
+        .map(|commitment| commitment.actions)
+        .collect();
     assert_eq!(counts, [4, 4], "the open record promises the ends");
 
     let again = world.replay(&outcome).unwrap();
@@ -183,7 +186,11 @@ fn a_stream_tells_the_ends_of_sessions_and_is_resumed_wherever_it_was_killed() {
         }
         let execution = killed(&world, &manifest, &bytes[..end]);
         let resumed = resume(&world, &execution, &lines).unwrap();
-        assert_eq!(resumed.ended.unwrap(), outcome.close, "killed at byte {end}");
+        assert_eq!(
+            resumed.ended.unwrap(),
+            outcome.close,
+            "killed at byte {end}"
+        );
     }
 }
 

@@ -131,15 +131,15 @@ fn check_orders(execution: &Execution) {
         .map(|sequence| (*sequence, vec![SubmissionEnd::Acknowledged]))
         .collect();
     assert_eq!(ends, once, "each order has one end");
-    let refused = records.iter();
-    let refused = refused.filter(|record| matches!(record, RunRecord::Refused(_)));
+    let refused = records
+        .iter()
+        .filter(|record| matches!(record, RunRecord::Refused(_)));
     assert!(refused.count() > 10, "the feed's faults are on record");
 }
 
 #[test]
 fn a_month_with_faults_loses_and_doubles_nothing() {
-    let seed = std::env::var("COUNTERFOIL_SOAK_SEED");
-    let seed = seed.map_or(7, |text| text.parse().unwrap());
+    let seed = std::env::var("COUNTERFOIL_SOAK_SEED").map_or(7, |text| text.parse().unwrap());
     let mut draw = Random::new(seed);
     let world = World::of_text(&month());
     let manifest: Manifest = world.cross(&["AAA", "BBB"], 1, 3, 10);

@@ -57,7 +57,9 @@ fn one_worker_or_four_give_the_same_as_single_backtests() {
     let second = swept(&four, &self::items(&four), 4);
     assert_eq!(closes(&first), closes(&second));
     assert!(closes(&first).iter().all(|close| close.fills > 0));
-    let alone = single.backtest(&items[7].manifest, single.engine()).unwrap();
+    let alone = single
+        .backtest(&items[7].manifest, single.engine())
+        .unwrap();
     assert_eq!(&alone.close, closes(&first)[7], "sealed on another thread");
     let journal = |done: &Result<SweepItemRun, ExecuteError>| {
         std::fs::read(done.as_ref().unwrap().execution.journal()).unwrap()
@@ -84,7 +86,11 @@ fn an_interrupted_sweep_goes_on_and_runs_again_what_does_not_verify() {
     assert_eq!(reused(&after), expected);
     assert_eq!(closes(&after)[..5], closes(&before)[..]);
     assert_eq!(after[4].as_ref().unwrap().execution.number, 2);
-    assert!(reused(&swept(&world, &items, 2)).into_iter().all(|is_reused| is_reused));
+    assert!(
+        reused(&swept(&world, &items, 2))
+            .into_iter()
+            .all(|is_reused| is_reused)
+    );
 }
 
 #[test]

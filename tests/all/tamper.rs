@@ -323,7 +323,10 @@ fn what_the_holder_of_the_key_forges_does_not_replay() {
         let Some(RunRecord::Decision(decision)) = record.as_deref() else {
             panic!("{record:?}");
         };
-        decision.requests.as_ref().unwrap()[0].reason.clone().unwrap()
+        decision.requests.as_ref().unwrap()[0]
+            .reason
+            .clone()
+            .unwrap()
     };
     assert_eq!(reason(difference.recorded), "because");
     assert_eq!(

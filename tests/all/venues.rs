@@ -187,8 +187,9 @@ fn what_was_authorized_as_a_venues_is_neither_pushed_nor_replayed_nor_without_it
     drop(here);
     let here = Here::new(&world.data);
     let erin = here.client("erin");
-    let refused = start(&erin, &asked(&desk, &manifest, FeedRequest::Market {}));
-    let refused = refused.unwrap_err().to_string();
+    let refused = start(&erin, &asked(&desk, &manifest, FeedRequest::Market {}))
+        .unwrap_err()
+        .to_string();
     assert!(refused.contains("--venues FILE"), "{refused}");
     let nothing = outside.exchange.with(|state| state.posts);
     assert_eq!(nothing, 0);

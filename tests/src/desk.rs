@@ -174,7 +174,9 @@ impl Desk {
     /// Brings a validated component into use under this set, if it is not yet.
     fn promote_in(ledger: &mut Ledger, set: DigestSet) {
         let found = ledger.state().registry().components().get(&set.component);
-        let mut promoted = found.into_iter().flat_map(|component| &component.promotions);
+        let mut promoted = found
+            .into_iter()
+            .flat_map(|component| &component.promotions);
         if promoted.any(|promotion| promotion.set == set) {
             return;
         }

@@ -155,7 +155,12 @@ pub(crate) fn close_json(manifest: &Manifest, close: &CloseRecord) -> Result<Val
         .instruments
         .iter()
         .zip(&close.positions)
-        .map(|(instrument, held)| (instrument.symbol().to_owned(), json!(instrument.quantity_text(*held))))
+        .map(|(instrument, held)| {
+            (
+                instrument.symbol().to_owned(),
+                json!(instrument.quantity_text(*held)),
+            )
+        })
         .collect();
     let (approved, refused) = close.requests;
     Ok(json!({
@@ -235,7 +240,13 @@ pub(crate) fn print_outcome(manifest: &Manifest, outcome: &ExecutionOutcome) -> 
         .iter()
         .zip(&close.positions)
         .filter(|(_, held)| held.0 != 0)
-        .map(|(instrument, held)| format!("{} {}", instrument.symbol(), instrument.quantity_text(*held)))
+        .map(|(instrument, held)| {
+            format!(
+                "{} {}",
+                instrument.symbol(),
+                instrument.quantity_text(*held)
+            )
+        })
         .collect();
     let held = if held.is_empty() {
         "flat".to_owned()

@@ -535,7 +535,10 @@ fn a_live_run_checks_its_flags_before_it_waits_for_bars() {
     let refused = place.run(&[&["live"], terms.as_slice(), &wrong[2..]].concat());
     let printed = String::from_utf8_lossy(&refused.stderr);
     assert_eq!(refused.status.code(), Some(2), "{printed}");
-    assert!(printed.contains("cannot connect to the feed at"), "{printed}");
+    assert!(
+        printed.contains("cannot connect to the feed at"),
+        "{printed}"
+    );
     assert!(!printed.contains("waiting for bars"), "{printed}");
 }
 

@@ -104,8 +104,10 @@ fn bridge(folder: &Path, manifest: &Manifest, ports: &str) -> BrokerBridge {
     updates.backoff_first = Duration::from_millis(200);
     updates.backoff_max = Duration::from_millis(500);
     let setup = manifest.setup().unwrap();
-    let listed = setup.instruments.iter();
-    let listed = listed.map(|instrument| (instrument.clone(), instrument.symbol().to_owned()));
+    let listed = setup
+        .instruments
+        .iter()
+        .map(|instrument| (instrument.clone(), instrument.symbol().to_owned()));
     BrokerBridge::open(BrokerConnection {
         settings: BridgeConfig::new(client, updates),
         credentials: Credentials::from_file(&folder.join("key.json")).unwrap(),
@@ -242,7 +244,8 @@ impl Weather<'_> {
         });
         for (place, left) in open_orders(self.exchange) {
             let status = self.exchange.with(|state| state.orders[place].status);
-            if status == "pending_cancel" && self.chance(2, "a late cancel that no client receives") {
+            if status == "pending_cancel" && self.chance(2, "a late cancel that no client receives")
+            {
                 self.exchange
                     .with(|state| state.orders[place].status = "canceled");
                 self.exchange.cut();
@@ -309,8 +312,9 @@ impl Weather<'_> {
 fn price(exchange: &Exchange, place: usize, better: i64) -> i64 {
     exchange.with(|state| {
         let asked = &state.orders[place].asked;
-        let limit = asked["limit_price"].as_str();
-        let limit = limit.map(|text| text.replace('.', "").parse::<i64>().unwrap());
+        let limit = asked["limit_price"]
+            .as_str()
+            .map(|text| text.replace('.', "").parse::<i64>().unwrap());
         match (limit, asked["side"] == "buy") {
             (None, _) => 10_000 + better,
             (Some(limit), true) => limit - better,

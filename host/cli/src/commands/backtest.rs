@@ -119,8 +119,7 @@ pub(crate) fn manifest_of(cli: &CliContext, args: &BacktestArgs) -> Result<Manif
         store_component(cli, &manifest, args.terms.component.as_deref())?;
         return Ok(manifest);
     }
-    let id = args.snapshot.as_deref();
-    let id = id.context(
+    let id = args.snapshot.as_deref().context(
         "no snapshot; give --snapshot ID (`counterfoil data list` shows them), or a manifest",
     )?;
     let store = snapshot_store(&cli.data)?;

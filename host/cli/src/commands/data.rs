@@ -167,7 +167,9 @@ fn print_file(file: &LineageFile, indent: &str) {
     print_line(&format!("{indent}{}  {}", file.role, file.sha256));
     for receipt in &file.receipts {
         let vendor = receipt.vendor.as_deref().unwrap_or("an unnamed vendor");
-        let when = receipt.ingested_at.map_or("time unknown".to_owned(), show_time);
+        let when = receipt
+            .ingested_at
+            .map_or("time unknown".to_owned(), show_time);
         print_line(&format!("{indent}  {} from {vendor}, {when}", receipt.name));
     }
     if file.receipts.is_empty() {

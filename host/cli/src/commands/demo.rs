@@ -67,8 +67,10 @@ pub(crate) fn run(global: &CliContext, args: &args::DemoArgs) -> Result<CommandA
     ));
     // The strategy that is approved is one that was verified above: the people of the demo sign for
     // evidence that exists.
-    let walked = shown.iter().find(|run| run.name == people::STRATEGY);
-    let walked = walked.context("the demo ran the strategy that it approves")?;
+    let walked = shown
+        .iter()
+        .find(|run| run.name == people::STRATEGY)
+        .context("the demo ran the strategy that it approves")?;
     let walked = &walked.outcome.execution;
     let (cli, folder) = (&cli, folder.as_path());
     let stage = DemoStage { cli, folder };

@@ -197,8 +197,16 @@ pub(crate) fn print(done: &IngestOutcome) {
             .to_vec(),
     ];
     for instrument in &done.manifest.instruments {
-        let (first, last) = (show_time(instrument.first_close), show_time(instrument.last_close));
-        lines.push(vec![instrument.symbol.clone(), instrument.bars.to_string(), first, last]);
+        let (first, last) = (
+            show_time(instrument.first_close),
+            show_time(instrument.last_close),
+        );
+        lines.push(vec![
+            instrument.symbol.clone(),
+            instrument.bars.to_string(),
+            first,
+            last,
+        ]);
     }
     print_table(&lines);
 }

@@ -152,8 +152,12 @@ impl KillPlan {
         }
         let mut client = ledger_access::open(cli)?;
         let kills = client.state().kills().iter();
-        let thrown = kills.filter(|(_, thrown_kill)| thrown_kill.lifted.is_none() && thrown_kill.scope == self.scope);
-        let thrown: Vec<u64> = thrown.map(|(index, _)| *index).collect();
+        let thrown: Vec<u64> = kills
+            .filter(|(_, thrown_kill)| {
+                thrown_kill.lifted.is_none() && thrown_kill.scope == self.scope
+            })
+            .map(|(index, _)| *index)
+            .collect();
         if thrown.is_empty() && was_set {
             let allowed = client.state().check_access(
                 client.actor(),

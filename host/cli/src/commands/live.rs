@@ -27,7 +27,9 @@ const BACKEND: &str = "cranelift";
 
 pub(crate) fn run(cli: &CliContext, args: &LiveArgs) -> Result<CommandAnswer> {
     if let Some(run) = &args.resume {
-        return resume::live(cli, run, BACKEND, |manifest| feed_and_broker(manifest, args));
+        return resume::live(cli, run, BACKEND, |manifest| {
+            feed_and_broker(manifest, args)
+        });
     }
     let manifest = manifest_of(cli, args)?;
     let signer = Box::new(cli.keys.signer()?);
@@ -132,8 +134,10 @@ fn manifest_of(cli: &CliContext, args: &LiveArgs) -> Result<Manifest> {
     }
     // A stream names symbols only. Tick and lot sizes decide what an order may be, so they come
     // from a snapshot and are never guessed from prices.
-    let id = args.like_snapshot.as_deref();
-    let id = id.context("no instruments; give --like-snapshot ID, or a manifest")?;
+    let id = args
+        .like_snapshot
+        .as_deref()
+        .context("no instruments; give --like-snapshot ID, or a manifest")?;
     let store = snapshot_store(&cli.data)?;
     let snapshot = store.load(&store.resolve(id)?)?;
     // Without a nonce of its own, a second start of the same terms would have the first one's run

@@ -63,7 +63,8 @@ fn chosen(all: &[InstrumentEntry], symbols: &[String]) -> Result<Vec<InstrumentE
             "--instruments {symbol}: the run has no such instrument"
         );
     }
-    let is_chosen = |entry: &&InstrumentEntry| symbols.is_empty() || symbols.contains(&entry.symbol);
+    let is_chosen =
+        |entry: &&InstrumentEntry| symbols.is_empty() || symbols.contains(&entry.symbol);
     Ok(all.iter().filter(is_chosen).cloned().collect())
 }
 

@@ -59,8 +59,9 @@ pub(crate) fn run(cli: &CliContext, args: &ParityArgs) -> Result<CommandAnswer> 
 fn end_of(day: &str) -> Result<UnixNanos> {
     // A day and not a time: a bound inside a slice would compare half of it.
     let begin = parse_time(day).filter(|begin| begin.0.rem_euclid(DAY_NANOS) == 0);
-    let end = begin.and_then(|begin| begin.0.checked_add(DAY_NANOS));
-    let end = end.with_context(|| format!("--day {day:?}: expected a date such as 2026-03-02"))?;
+    let end = begin
+        .and_then(|begin| begin.0.checked_add(DAY_NANOS))
+        .with_context(|| format!("--day {day:?}: expected a date such as 2026-03-02"))?;
     Ok(UnixNanos(end))
 }
 
@@ -104,7 +105,9 @@ fn print(found: &Found, live: &str) -> Result<()> {
     let names = [live.to_owned(), found.again.short()];
     for (name, decision) in names.iter().zip(&site.decisions) {
         let text = match decision {
-            Some((_, found_decision)) => describe.record(&RunRecord::Decision((**found_decision).clone())),
+            Some((_, found_decision)) => {
+                describe.record(&RunRecord::Decision((**found_decision).clone()))
+            }
             None => "no such bar".to_owned(),
         };
         print_line(&format!("  {name}: {text}"));

@@ -48,7 +48,9 @@ pub(crate) fn run(cli: &CliContext, args: &ReportArgs) -> Result<CommandAnswer> 
         print_json(&value);
     } else {
         if !written.good {
-            print_line("THE JOURNAL DOES NOT VERIFY: do not trust this report, which carries the same warning");
+            print_line(
+                "THE JOURNAL DOES NOT VERIFY: do not trust this report, which carries the same warning",
+            );
             print_line(&written.why.unwrap_or_default());
             print_line("");
         }
@@ -182,8 +184,10 @@ fn data_findings(cli: &CliContext, manifest: &Manifest) -> Option<Vec<DataFindin
     let examples = snapshot.findings(FINDINGS_READ).ok()?;
     let broken = data.findings.iter().flat_map(|findings| &findings.rules);
     let rules = broken.map(|(rule, found)| {
-        let example = examples.iter().find(|finding| finding.rule == *rule);
-        let example = example.map_or("", |finding| finding.message.as_str());
+        let example = examples
+            .iter()
+            .find(|finding| finding.rule == *rule)
+            .map_or("", |finding| finding.message.as_str());
         let accepted = match found.accepted {
             0 => String::new(),
             accepted => format!("; {accepted} accepted"),

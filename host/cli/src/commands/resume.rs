@@ -86,7 +86,9 @@ fn resume(
     progress.finish();
     let (outcome, compared) = match resumed? {
         ResumeOutcome::Ended { outcome, compared } => (outcome, compared),
-        ResumeOutcome::Blocked(blocked) => return Ok(print_blocked(cli, &short, &blocked, &instruments)),
+        ResumeOutcome::Blocked(blocked) => {
+            return Ok(print_blocked(cli, &short, &blocked, &instruments));
+        }
     };
     if cli.json {
         let mut value = report::outcome_json(&manifest, &outcome)?;

@@ -82,8 +82,10 @@ pub(super) fn kill(
     args: &KillArgs,
 ) -> Result<CommandAnswer> {
     let variable = || std::env::var(RUNNER_VARIABLE).ok();
-    let address = address.map(str::to_owned).or_else(variable);
-    let address = address.unwrap_or_else(|| RUNNER_DEFAULT.to_owned());
+    let address = address
+        .map(str::to_owned)
+        .or_else(variable)
+        .unwrap_or_else(|| RUNNER_DEFAULT.to_owned());
     // A refused kill is an answer with exit code 1. The operator can still stop the run through the
     // data directory, which needs no permission.
     print_refusal(cli, ask_kill(cli, &address, args))

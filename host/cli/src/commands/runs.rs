@@ -43,8 +43,8 @@ fn row(execution: &Execution) -> Vec<String> {
     let Ok(extent) = JournalExtent::read(&execution.journal()) else {
         return vec![execution.short(), "unreadable journal".to_owned()];
     };
-    let component = Manifest::parse(&extent.open.manifest).map(|manifest| manifest.component);
-    let component = component
+    let component = Manifest::parse(&extent.open.manifest)
+        .map(|manifest| manifest.component)
         .map(|digest| short_digest(&digest))
         .unwrap_or_default();
     let decisions = extent.decisions.to_string();
@@ -73,7 +73,8 @@ fn row(execution: &Execution) -> Vec<String> {
 }
 
 fn as_json(execution: &Execution) -> Value {
-    let mut value = json!({ "run": execution.run, "execution": execution.number, "folder": execution.folder });
+    let mut value =
+        json!({ "run": execution.run, "execution": execution.number, "folder": execution.folder });
     match JournalExtent::read(&execution.journal()) {
         Err(error) => value["error"] = json!(error.to_string()),
         Ok(extent) => {

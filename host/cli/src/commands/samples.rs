@@ -129,7 +129,9 @@ fn as_json(args: &MonteCarloArgs, id: &str, table: &SweepTable, actual: &SweepOu
         let pairs = keys.iter().cloned().zip(values);
         Value::from(pairs.collect::<Map<String, Value>>())
     };
-    let profits = table.profits().map(|profit| json!(profit.map(Money::to_text)));
+    let profits = table
+        .profits()
+        .map(|profit| json!(profit.map(Money::to_text)));
     let mut percentiles = Map::from_iter([("profit".to_owned(), named(profits))]);
     let mut made = Map::from_iter([("profit".to_owned(), json!(actual.profit.to_text()))]);
     for name in SHOWN {

@@ -66,8 +66,11 @@ fn print(all: &[SnapshotSummary]) {
                     .iter()
                     .map(|instrument| instrument.symbol.as_str())
                     .collect();
-                let sources = manifest.sources.iter().map(|source| source.name.as_str());
-                let sources: Vec<&str> = sources.collect();
+                let sources: Vec<&str> = manifest
+                    .sources
+                    .iter()
+                    .map(|source| source.name.as_str())
+                    .collect();
                 let time = |time: Option<_>| time.map(show_time).unwrap_or_default();
                 rows.push(vec![
                     id,

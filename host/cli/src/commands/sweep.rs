@@ -58,8 +58,9 @@ pub(super) fn make(cli: &CliContext, args: &SweepArgs) -> Result<EndedSweep> {
     let (id, folder) = place_of(cli, &items)?;
     let done = execute(cli, args.workers, &args.base.backend, &items)?;
     let table = table_of(fields, &items, &done)?;
-    let found =
-        |outcome: &&Result<SweepItemRun, ExecuteError>| outcome.as_ref().is_ok_and(|done| done.is_reused);
+    let found = |outcome: &&Result<SweepItemRun, ExecuteError>| {
+        outcome.as_ref().is_ok_and(|done| done.is_reused)
+    };
     let made = EndedSweep {
         id,
         folder,
@@ -186,15 +187,17 @@ pub(super) fn execute(
 /// The fields that are varied, and an item for each combination.
 pub(super) fn items_of(base: &Manifest, args: &SweepArgs) -> Result<(Vec<String>, Vec<SweepItem>)> {
     let Some(path) = &args.list else {
-        let axes = args.vary.iter().map(|text| text.parse());
-        let axes = axes
+        let axes = args
+            .vary
+            .iter()
+            .map(|text| text.parse())
             .collect::<Result<Vec<SweepAxis>, _>>()
             .context("--vary")?;
         let fields = axes.iter().map(|axis| axis.field.clone()).collect();
         return Ok((fields, items_from_grid(base, &axes)?));
     };
-    let text = String::from_utf8(read_whole(path)?);
-    let text = text.with_context(|| format!("{}", path.display()))?;
+    let text =
+        String::from_utf8(read_whole(path)?).with_context(|| format!("{}", path.display()))?;
     let mut rows = text.lines().filter(|line| !line.trim().is_empty());
     let mut next = || rows.next().map(cells);
     let Some(fields) = next() else {

@@ -175,32 +175,38 @@ fn total(table: &SweepTable) -> Money {
 
 /// Every row has an outcome: an error ends the command.
 fn test_profit(row: &SweepRow) -> Money {
-    row.outcome.as_ref().map_or(Money::ZERO, |ended| ended.profit)
+    row.outcome
+        .as_ref()
+        .map_or(Money::ZERO, |ended| ended.profit)
 }
 
 fn as_json(id: &str, fields: &[String], walked: &[ChosenSplit], table: &SweepTable) -> Value {
     let rows = table.json();
     let rows = rows.as_array().cloned().unwrap_or_default();
-    let splits = walked.iter().zip(&table.rows).zip(rows);
-    let splits = splits.map(|((chosen, row), mut whole)| {
-        let values = fields.iter().zip(&chosen.values);
-        let values: Map<String, Value> = values
-            .map(|(field, value)| (field.clone(), json!(value)))
-            .collect();
-        let own = json!({
-            "train": chosen.split.train,
-            "test": chosen.split.test,
-            "chosen": values,
-            "train-profit": chosen.train_profit.to_text(),
-            "test-profit": test_profit(row).to_text(),
-            "test-run": row.run,
+    let splits = walked
+        .iter()
+        .zip(&table.rows)
+        .zip(rows)
+        .map(|((chosen, row), mut whole)| {
+            let values: Map<String, Value> = fields
+                .iter()
+                .zip(&chosen.values)
+                .map(|(field, value)| (field.clone(), json!(value)))
+                .collect();
+            let own = json!({
+                "train": chosen.split.train,
+                "test": chosen.split.test,
+                "chosen": values,
+                "train-profit": chosen.train_profit.to_text(),
+                "test-profit": test_profit(row).to_text(),
+                "test-run": row.run,
+            });
+            if let (Some(whole), Value::Object(own)) = (whole.as_object_mut(), own) {
+                whole.remove("values");
+                whole.extend(own);
+            }
+            whole
         });
-        if let (Some(whole), Value::Object(own)) = (whole.as_object_mut(), own) {
-            whole.remove("values");
-            whole.extend(own);
-        }
-        whole
-    });
     json!({
         "sweep": format!("sha256:{id}"),
         "splits": splits.collect::<Vec<_>>(),

@@ -209,7 +209,11 @@ impl Place {
         self.json(0, &["verify", run]);
         self.json(0, &["replay", run]);
         self.exchange.with(|state| {
-            let mut names: Vec<&str> = state.orders.iter().map(|order| order.name.as_str()).collect();
+            let mut names: Vec<&str> = state
+                .orders
+                .iter()
+                .map(|order| order.name.as_str())
+                .collect();
             let all = names.len();
             assert!(all > 0);
             names.sort_unstable();

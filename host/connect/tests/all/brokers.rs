@@ -453,7 +453,11 @@ fn a_cancel_that_crosses_executions_ends_the_same_in_every_sequence() {
             books.fills = vec![activity(NAME, 3, 3), activity(NAME, 1, 4)];
         }
         let mut script = stream_opening();
-        script.extend(sequence.iter().map(|place| Act::Bytes(messages[*place].clone())));
+        script.extend(
+            sequence
+                .iter()
+                .map(|place| Act::Bytes(messages[*place].clone())),
+        );
         let (tracker, events) = block_on(follow(vec![script], shared, is_over));
         assert_eq!(executed(&events), [3, 1], "{sequence:?}: {events:?}");
         let name = OrderName::parse(NAME).unwrap();

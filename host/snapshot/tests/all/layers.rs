@@ -86,7 +86,10 @@ fn a_raw_file_is_kept_byte_for_byte_with_a_receipt_for_each_time_it_came() {
     };
     let first = data.ingest(csv.as_bytes(), &at(7, Some("acme"))).unwrap();
     let second = data.ingest(csv.as_bytes(), &at(9, Some("acme"))).unwrap();
-    assert_eq!(first.id, second.id, "the time of ingestion is not part of the data");
+    assert_eq!(
+        first.id, second.id,
+        "the time of ingestion is not part of the data"
+    );
     assert!(second.already_there);
     assert_eq!(
         (
@@ -656,7 +659,13 @@ fn a_new_ticker_does_not_make_a_new_instrument() {
         .manifest
         .instruments
         .iter()
-        .map(|instrument| (instrument.symbol.as_str(), instrument.bars, instrument.tickers.len()))
+        .map(|instrument| {
+            (
+                instrument.symbol.as_str(),
+                instrument.bars,
+                instrument.tickers.len(),
+            )
+        })
         .collect();
     // The META of the day before was another instrument's.
     assert_eq!(listed, [("FB", 4, 2), ("META", 1, 1)]);
@@ -982,7 +991,11 @@ fn bars_of_many_months_are_files_by_month_and_a_range_reads_what_it_needs() {
     };
     let done = data.ingest(rest.as_bytes(), &options).unwrap();
     let instrument = &done.manifest.instruments[0];
-    let names: Vec<&str> = instrument.files.iter().map(|file| file.file.as_str()).collect();
+    let names: Vec<&str> = instrument
+        .files
+        .iter()
+        .map(|file| file.file.as_str())
+        .collect();
     assert_eq!(names, ["0000-A-2003-01.arrow", "0000-A-2003-03.arrow"]);
     let snapshot = data.store.load(&done.id).unwrap();
     assert_eq!(snapshot.verify_all().unwrap().bars, 90_000);

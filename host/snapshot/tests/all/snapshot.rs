@@ -596,7 +596,11 @@ fn volume_scale_and_lot_are_as_given_or_refused() {
         match expected {
             Ok(scales) => {
                 let instrument = &found.unwrap().manifest.instruments[0];
-                let found = (instrument.volume_scale, instrument.quantity_scale, instrument.lot_size);
+                let found = (
+                    instrument.volume_scale,
+                    instrument.quantity_scale,
+                    instrument.lot_size,
+                );
                 assert_eq!(found, scales, "{options:?}");
             }
             Err(expected) => {

@@ -93,8 +93,8 @@ pub(super) fn walk(stage: &DemoStage<'_>, run: &Execution) -> Result<ApprovalCha
         folder.display()
     );
     let mut who = stage.call("", 0, &["ledger", "who-approved", component_id])?;
-    let chain = who["chain"].take();
-    let chain = chain
+    let chain = who["chain"]
+        .take()
         .as_array()
         .cloned()
         .context("who-approved printed no chain")?;

@@ -178,7 +178,11 @@ impl Books {
     fn take(&mut self, body: &[u8], what: &str) -> Reply {
         let asked: Value = serde_json::from_slice(body).unwrap();
         let name = asked["client_order_id"].as_str().unwrap();
-        if self.orders.iter().any(|order| order["client_order_id"] == name) {
+        if self
+            .orders
+            .iter()
+            .any(|order| order["client_order_id"] == name)
+        {
             let words = "client_order_id must be unique";
             return Reply::of(422, json!({"code": 40_010_001, "message": words}));
         }

@@ -122,7 +122,11 @@ impl Exchange {
             let listener = TcpListener::from_std(listener).unwrap();
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                tokio::spawn(send_updates(stream, Arc::clone(&shared), updates.subscribe()));
+                tokio::spawn(send_updates(
+                    stream,
+                    Arc::clone(&shared),
+                    updates.subscribe(),
+                ));
             }
         });
     }

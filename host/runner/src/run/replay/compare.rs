@@ -69,8 +69,11 @@ impl<'a> ReplayComparer<'a> {
 
     /// The index after the slice's last entry.
     fn end(&self) -> u64 {
-        let last = self.recorded.records().checked_sub(1);
-        let last = last.and_then(|last| self.recorded.record(last));
+        let last = self
+            .recorded
+            .records()
+            .checked_sub(1)
+            .and_then(|last| self.recorded.record(last));
         last.map_or(0, |(index, _)| index.saturating_add(1))
     }
 }
