@@ -106,7 +106,7 @@ pub(crate) struct DataReportArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:
-  counterfoil data accept 3f9c --rule price-jump --instrument IBM --by ada --reason checked")]
+  counterfoil data accept 3f9c --rule jump --instrument IBM --by ada --reason checked")]
 pub(crate) struct DataAcceptArgs {
     /// The snapshot's id or its first digits
     pub(crate) snapshot: String,
