@@ -183,7 +183,7 @@ fn runs_that_the_ledger_did_not_start_or_cannot_let_go_on_are_found() {
         .desk
         .act("erin", Act::StartWithdraw { authorized, reason });
     place.finds(&[]);
-    let held = RunLock::take(&outcome.execution).unwrap();
+    let held = RunLock::acquire(&outcome.execution).unwrap();
     place.finds(&[("run.going-on", "a process appends to its journal")]);
     drop(held);
     place.finds(&[]);

@@ -440,7 +440,7 @@ impl Supervisor {
             Some(execution) => ReadyRun {
                 conditions: {
                     let switch = KillSwitch::new(&settings.data, &run.account, Some(&execution));
-                    let stop = switch.check().map_or(Ok(()), Err);
+                    let stop = switch.active_stop().map_or(Ok(()), Err);
                     // Read before the lease is taken: a killed run stays killed over a restart of
                     // the process, until an operator lifts the switch.
                     stop.map_err(ExecuteError::NotStarted)?;

@@ -51,7 +51,7 @@ pub(crate) fn run(cli: &CliContext, args: &RunManifestArgs) -> Result<CommandAns
     // An invalid manifest is reported here and not at the gate, hours later.
     manifest.setup()?;
     write_whole(&args.output, manifest.canonical()?.as_bytes())?;
-    tell(cli, &manifest, &args.output)
+    print_manifest(cli, &manifest, &args.output)
 }
 
 /// The instruments with these symbols, or all if none is named.
@@ -74,7 +74,7 @@ fn risk(cli: &CliContext, limits: &Digest) -> Result<RiskEntry> {
     serde_json::from_slice(&bytes).with_context(|| format!("the limits {limits} in the archive"))
 }
 
-fn tell(cli: &CliContext, manifest: &Manifest, path: &Path) -> Result<CommandAnswer> {
+fn print_manifest(cli: &CliContext, manifest: &Manifest, path: &Path) -> Result<CommandAnswer> {
     let run = hex::encode(manifest.run_id()?);
     if cli.json {
         print_json(&json!({ "run": run, "manifest": path, "account": manifest.account.name }));

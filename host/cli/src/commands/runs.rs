@@ -32,13 +32,13 @@ pub(crate) fn run(cli: &CliContext) -> Result<CommandAnswer> {
     ];
     let mut rows = vec![head.map(String::from).to_vec()];
     for execution in &all {
-        rows.push(row(execution));
+        rows.push(run_row(execution));
     }
     print_table(&rows);
     Ok(CommandAnswer::Yes)
 }
 
-fn row(execution: &Execution) -> Vec<String> {
+fn run_row(execution: &Execution) -> Vec<String> {
     // A damaged journal is a row of the list and not its end: the other runs must stay visible.
     let Ok(extent) = JournalExtent::read(&execution.journal()) else {
         return vec![execution.short(), "unreadable journal".to_owned()];

@@ -96,7 +96,7 @@ fn draw(
     count: u32,
 ) -> Result<Vec<SweepItem>> {
     let first = SampleSpec {
-        draw: how(args),
+        draw: block_draw(args),
         block: args.block,
         seed: args.seed,
         sample: 0,
@@ -109,7 +109,7 @@ fn draw(
     Ok(items?)
 }
 
-const fn how(args: &MonteCarloArgs) -> BlockDraw {
+const fn block_draw(args: &MonteCarloArgs) -> BlockDraw {
     if args.shuffle {
         BlockDraw::Shuffle
     } else {
@@ -141,7 +141,7 @@ fn as_json(args: &MonteCarloArgs, id: &str, table: &SweepTable, actual: &SweepOu
     }
     json!({
         "sweep": format!("sha256:{id}"),
-        "draw": how(args).name(),
+        "draw": block_draw(args).name(),
         "block": args.block,
         "seed": args.seed,
         "samples": table.rows.len(),
@@ -154,7 +154,7 @@ fn as_json(args: &MonteCarloArgs, id: &str, table: &SweepTable, actual: &SweepOu
 }
 
 fn print(args: &MonteCarloArgs, whole: &SweepTable, actual: &SweepOutcome) {
-    let how = match how(args) {
+    let how = match block_draw(args) {
         BlockDraw::Stationary => {
             format!("in blocks of {} on average, with replacement", args.block)
         }

@@ -79,7 +79,7 @@ pub(super) fn table_of(
     items: &[SweepItem],
     done: &[Result<SweepItemRun, ExecuteError>],
 ) -> Result<SweepTable> {
-    let rows = items.iter().zip(done).map(|(item, done)| row(item, done));
+    let rows = items.iter().zip(done).map(|(item, done)| table_row(item, done));
     Ok(SweepTable {
         fields,
         rows: rows.collect::<Result<_>>()?,
@@ -125,7 +125,7 @@ impl EndedSweep {
         ];
         let head = self.table.fields.iter().cloned();
         let mut lines = vec![head.chain(shown.map(str::to_owned)).collect::<Vec<_>>()];
-        lines.extend(rows.into_iter().take(top).map(line));
+        lines.extend(rows.into_iter().take(top).map(table_line));
         print_table(&lines);
         print_line("");
         print_line(&format!(
@@ -139,7 +139,7 @@ impl EndedSweep {
     }
 }
 
-fn line(row: &SweepRow) -> Vec<String> {
+fn table_line(row: &SweepRow) -> Vec<String> {
     let mut line = row.values.clone();
     line.extend([short_digest(&row.run), row.ended().to_owned()]);
     // A failed run keeps its row, with the values that failed: a missing row would look like a
@@ -216,7 +216,7 @@ fn cells(line: &str) -> Vec<String> {
     line.split(',').map(|cell| cell.trim().to_owned()).collect()
 }
 
-pub(super) fn row(item: &SweepItem, done: &Result<SweepItemRun, ExecuteError>) -> Result<SweepRow> {
+pub(super) fn table_row(item: &SweepItem, done: &Result<SweepItemRun, ExecuteError>) -> Result<SweepRow> {
     let outcome = match done {
         Err(error) => Err(error.to_string()),
         Ok(done) => {

@@ -226,7 +226,7 @@ impl<V: VenueClient> Gateway<V> {
         let sequence = released.sequence();
         let id = VenueOrderId::new(&self.standing.run, self.standing.execution, sequence);
         let intent = *released.intent();
-        let of = match &intent {
+        let target = match &intent {
             Intent::Submit(_) => None,
             Intent::Cancel(of) | Intent::Replace { replaces: of, .. } => {
                 self.names.get(of).cloned()
@@ -246,7 +246,7 @@ impl<V: VenueClient> Gateway<V> {
         let send_guard = self.send_guard(intent, not_after);
         let cleared = ClearedIntent {
             id: &id,
-            of: of.as_ref(),
+            target: target.as_ref(),
             released,
             send_guard: &send_guard,
         };
@@ -486,8 +486,8 @@ impl<V: VenueClient> Gateway<V> {
         // The venue may find it filled: what it reports of the order from here on must not count as
         // another program's.
         self.venue.expect(cleared);
-        let found = match cleared.of {
-            Some(of) if is_cancel => self.venue.lookup(of),
+        let found = match cleared.target {
+            Some(target) if is_cancel => self.venue.lookup(target),
             _ => self.venue.lookup(cleared.id),
         };
         match found {

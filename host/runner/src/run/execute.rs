@@ -258,7 +258,7 @@ where
     let execution = data.new_execution(&run_id, &canonical, start.once)?;
     // Held until the journal is closed. Two writers would interleave entries of two chains in one file. The kernel
     // releases the lock when the process is killed.
-    let _lock = RunLock::take(&execution)?;
+    let _lock = RunLock::acquire(&execution)?;
     let open = OpenRecord {
         manifest: canonical,
         execution: execution.number,

@@ -41,7 +41,7 @@ impl RunLock {
     /// # Errors
     ///
     /// Returns [`LockError`] if another process holds it, or that is unknown.
-    pub fn take(execution: &Execution) -> Result<Self, LockError> {
+    pub fn acquire(execution: &Execution) -> Result<Self, LockError> {
         let path = execution.folder.join(LOCK_FILE);
         let lock = FileLock::try_take(&path)?.ok_or_else(|| LockError::Held {
             run: execution.short(),
@@ -60,7 +60,7 @@ pub fn is_held(execution: &Execution) -> Result<bool, FileError> {
     if !execution.folder.join(LOCK_FILE).exists() {
         return Ok(false);
     }
-    match RunLock::take(execution) {
+    match RunLock::acquire(execution) {
         Ok(_) => Ok(false),
         Err(LockError::Held { .. }) => Ok(true),
         Err(LockError::File(error)) => Err(error),

@@ -297,6 +297,6 @@ fn difference(pair: &DecisionPair, live_bars: &LiveBars) -> Option<(DifferingBar
     let (decision, account) = (pair.decision_aspect(), pair.account_aspect());
     let aspect = decision.or(account)?;
     let late = live_bars.is_refused(&pair.symbol, pair.close_time) || is_late(&pair.sides);
-    let cause = ParityCause::of(aspect, account.is_some(), late);
+    let cause = ParityCause::from_difference(aspect, account.is_some(), late);
     Some((pair.site(aspect), cause))
 }
