@@ -47,7 +47,7 @@ fn where_two_runs_differ_is_named() {
                     manifest
                         .parameters
                         .insert("fast".to_owned(), "11".to_owned()),
-                )
+                );
             },
             &["parameters.fast"],
             Some(DifferenceAspect::Requests),

@@ -105,24 +105,18 @@ fn check(world: &World, name: &str, body: &str, on_fault: &str, expect: &Expect)
     assert_eq!(fault.message, expect.message, "{name}");
     let canceled: Vec<_> = expect.canceled.iter().copied().map(ClientOrderId).collect();
     assert_eq!(fault.canceled, canceled, "{name}");
-    let flattened: Vec<_> = fault
-        .flattened
-        .iter()
-        .map(|order| order.quantity.0)
-        .collect();
+    let flattened: Vec<_> = fault.flattened.iter().map(|sent| sent.quantity.0).collect();
     assert_eq!(flattened, expect.flattened, "{name}");
     let mut actions = FaultAction::ALL.into_iter();
     let action = actions.find(|action| action.name() == on_fault);
     assert_eq!(Some(fault.action), action, "{name}");
 
     let decisions = decisions(&records);
-    let answered = decisions
-        .iter()
-        .take_while(|decision| decision.requests.is_some());
+    let answered = decisions.iter().take_while(|bar| bar.requests.is_some());
     let silent = decisions
         .iter()
         .rev()
-        .take_while(|decision| decision.requests.is_none());
+        .take_while(|bar| bar.requests.is_none());
     let counts = (answered.count(), silent.count());
     assert_eq!(
         counts, expect.decisions,

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use counterfoil_runner::times::show_time;
 use counterfoil_tests::journals::{decisions, fills, records, verified};
 use counterfoil_tests::world::{World, project};
 use counterfoil_trading::decimal;
@@ -71,7 +70,7 @@ fn check(world: &World, case: &Value) {
         let got = json!([
             instrument.symbol(),
             indices[&(fill.instrument, fill.time)],
-            show_time(fill.time),
+            fill.time.date_or_time(),
             fill.side.name(),
             fill.quantity.0,
             decimal::format(fill.price.0.into(), instrument.price_scale()),

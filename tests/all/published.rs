@@ -59,7 +59,7 @@ fn a_published_journal_is_read_by_another_implementation() {
     let folder = world.path().join("log");
     let mut reported = 0;
     let published = publish(&outcome.execution, &folder, &mut |entries| {
-        reported = entries
+        reported = entries;
     })
     .unwrap();
     assert_eq!(reported, published.entries);

@@ -370,7 +370,7 @@ fn nobody_starts_what_the_ledger_does_not_let_start() {
             "another component",
             StartRequest {
                 manifest: changed(&|manifest| {
-                    manifest.component = format!("sha256:{}", "00".repeat(32))
+                    manifest.component = format!("sha256:{}", "00".repeat(32));
                 }),
                 ..good.clone()
             },

@@ -7,7 +7,6 @@ use anyhow::{Context as _, Result};
 use counterfoil_runner::run::execute::ExecutionOutcome;
 use counterfoil_runner::run::journal::{JournalReader, ReadJournalError};
 use counterfoil_runner::store::data_dir::Execution;
-use counterfoil_runner::times::show_time;
 use counterfoil_trading::execution::{Delivery, Fill};
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::Manifest;
@@ -104,7 +103,7 @@ pub(crate) fn fill_json(row: &FillRow, instruments: &[Instrument]) -> Result<Val
     Ok(json!({
         "instrument": instrument.symbol(),
         "bar": row.bar,
-        "time": show_time(fill.time),
+        "time": fill.time.date_or_time(),
         "side": fill.side.name(),
         "quantity": instrument.quantity_text(fill.quantity),
         "price": instrument.price_text(fill.price),
@@ -137,7 +136,7 @@ pub(crate) fn print_fills(rows: &[FillRow], instruments: &[Instrument]) -> Resul
         lines.push(vec![
             instrument.symbol().to_owned(),
             row.bar.to_string(),
-            show_time(fill.time),
+            fill.time.date_or_time(),
             fill.side.name().to_owned(),
             instrument.quantity_text(fill.quantity),
             instrument.price_text(fill.price),
@@ -193,7 +192,7 @@ pub(crate) fn outcome_json(manifest: &Manifest, outcome: &ExecutionOutcome) -> R
         value["fault"] = json!({
             "name": fault.fault.name(),
             "callback": fault.callback.name(),
-            "time": show_time(fault.time),
+            "time": fault.time.date_or_time(),
             "message": fault.message,
             "trace": fault.trace,
         });
@@ -202,7 +201,7 @@ pub(crate) fn outcome_json(manifest: &Manifest, outcome: &ExecutionOutcome) -> R
         value["stop"] = json!({
             "cause": record.stop.cause.name(),
             "message": record.stop.message,
-            "time": show_time(record.time),
+            "time": record.time.date_or_time(),
             "orders-canceled": record.canceled.len(),
             "positions-flattened": record.flattened.len(),
         });
@@ -317,7 +316,7 @@ pub(crate) fn fault_text(
         "strategy fault: {} in {}{bar}, slice closing {}",
         fault.fault.name(),
         fault.callback.name(),
-        show_time(fault.time),
+        fault.time.date_or_time(),
     );
     // Message and trace are the guest's texts. They come after the host's line, which they cannot
     // replace.

@@ -2,7 +2,6 @@
 
 use anyhow::Result;
 use counterfoil_runner::study::compare::{DifferingBar, ProfitBreakdown, RunComparison, compare};
-use counterfoil_runner::times::show_time;
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::RunRecord;
@@ -52,7 +51,7 @@ fn as_json(found: &RunComparison, instruments: &[Vec<Instrument>; 2]) -> Value {
             let [first, second] = sides(site, instruments);
             json!({
                 "differs-in": site.aspect.name(),
-                "close-time": show_time(site.close_time),
+                "close-time": site.close_time.date_or_time(),
                 "instrument": site.symbol,
                 "first": { "entry": entry(0), "decision": first },
                 "second": { "entry": entry(1), "decision": second },
@@ -103,7 +102,7 @@ fn print(found: &RunComparison, instruments: &[Vec<Instrument>; 2], names: [&str
             "first different {what}: {}, on the bar of {} closing at {}",
             site.aspect.name(),
             site.symbol,
-            show_time(site.close_time)
+            site.close_time.date_or_time()
         ));
         for (name, side) in names.iter().zip(sides(site, instruments)) {
             print_line(&format!(

@@ -6,13 +6,13 @@ use anyhow::{Context as _, Result};
 use counterfoil_os::files::write_whole;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::run::inputs::snapshot_store;
-use counterfoil_runner::times::show_time;
 use counterfoil_snapshot::layers::lineage::LineageFile;
 use counterfoil_snapshot::quality::accept::{ACCEPTANCE_FORMAT, FindingAcceptance};
 use counterfoil_snapshot::quality::actions::format_actions;
 use counterfoil_snapshot::quality::findings::Severity;
 use counterfoil_snapshot::source::options::IngestOptions;
 use counterfoil_snapshot::store::snapshot::Snapshot;
+use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};
 
 use super::findings::print_findings;
@@ -169,7 +169,7 @@ fn print_file(file: &LineageFile, indent: &str) {
         let vendor = receipt.vendor.as_deref().unwrap_or("an unnamed vendor");
         let when = receipt
             .ingested_at
-            .map_or("time unknown".to_owned(), show_time);
+            .map_or("time unknown".to_owned(), UnixNanos::date_or_time);
         print_line(&format!("{indent}  {} from {vendor}, {when}", receipt.name));
     }
     if file.receipts.is_empty() {

@@ -7,7 +7,6 @@ use anyhow::{Context as _, Result};
 use counterfoil_os::files::read_whole;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::run::inputs::snapshot_store;
-use counterfoil_runner::times::show_time;
 use counterfoil_snapshot::error::IngestError;
 use counterfoil_snapshot::layers::ingest::IngestOutcome;
 use counterfoil_snapshot::quality::accept::FindingAcceptance;
@@ -198,8 +197,8 @@ pub(crate) fn print(done: &IngestOutcome) {
     ];
     for instrument in &done.manifest.instruments {
         let (first, last) = (
-            show_time(instrument.first_close),
-            show_time(instrument.last_close),
+            instrument.first_close.date_or_time(),
+            instrument.last_close.date_or_time(),
         );
         lines.push(vec![
             instrument.symbol.clone(),

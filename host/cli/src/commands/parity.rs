@@ -7,7 +7,7 @@ use counterfoil_runner::clock::now;
 use counterfoil_runner::study::parity::{
     ParityReport as Found, ParityRequest, parity, parity_statement,
 };
-use counterfoil_runner::times::{parse_time, show_time};
+use counterfoil_runner::times::parse_time;
 use counterfoil_trading::record::RunRecord;
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use counterfoil_verify::describe::RecordDescriber;
@@ -36,7 +36,10 @@ pub(crate) fn run(cli: &CliContext, args: &ParityArgs) -> Result<CommandAnswer> 
     progress.finish();
     let found = found?;
     let stated = parity_statement(&execution, &found, &cli.keys.signer()?)?;
-    let name = format!("parity-{}.json", show_time(found.closes.1).replace(':', ""));
+    let name = format!(
+        "parity-{}.json",
+        found.closes.1.date_or_time().replace(':', "")
+    );
     let path = execution.folder.join(name);
     // Written whatever the comparison found, and before it is printed: a difference that only
     // scrolled by on a terminal would be no evidence.
@@ -81,7 +84,11 @@ fn print(found: &Found, live: &str) -> Result<()> {
         ),
         (
             "slices",
-            format!("closing {} to {}", show_time(from), show_time(through)),
+            format!(
+                "closing {} to {}",
+                from.date_or_time(),
+                through.date_or_time()
+            ),
         ),
         ("bars", format!("{bars}, {}", found.snapshot)),
         (
@@ -100,7 +107,7 @@ fn print(found: &Found, live: &str) -> Result<()> {
         cause.sentence(),
         site.aspect.name(),
         site.symbol,
-        show_time(site.close_time)
+        site.close_time.date_or_time()
     ));
     let names = [live.to_owned(), found.again.short()];
     for (name, decision) in names.iter().zip(&site.decisions) {

@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 use counterfoil_runner::run::inputs::snapshot_store;
-use counterfoil_runner::times::show_time;
 use counterfoil_snapshot::snapshot_store::SnapshotSummary;
+use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};
 
 use crate::cli_context::CliContext;
@@ -71,7 +71,7 @@ fn print(all: &[SnapshotSummary]) {
                     .iter()
                     .map(|source| source.name.as_str())
                     .collect();
-                let time = |time: Option<_>| time.map(show_time).unwrap_or_default();
+                let time = |time: Option<_>| time.map(UnixNanos::date_or_time).unwrap_or_default();
                 rows.push(vec![
                     id,
                     manifest.timeframe.to_string(),

@@ -79,7 +79,10 @@ pub(super) fn table_of(
     items: &[SweepItem],
     done: &[Result<SweepItemRun, ExecuteError>],
 ) -> Result<SweepTable> {
-    let rows = items.iter().zip(done).map(|(item, done)| table_row(item, done));
+    let rows = items
+        .iter()
+        .zip(done)
+        .map(|(item, done)| table_row(item, done));
     Ok(SweepTable {
         fields,
         rows: rows.collect::<Result<_>>()?,
@@ -216,7 +219,10 @@ fn cells(line: &str) -> Vec<String> {
     line.split(',').map(|cell| cell.trim().to_owned()).collect()
 }
 
-pub(super) fn table_row(item: &SweepItem, done: &Result<SweepItemRun, ExecuteError>) -> Result<SweepRow> {
+pub(super) fn table_row(
+    item: &SweepItem,
+    done: &Result<SweepItemRun, ExecuteError>,
+) -> Result<SweepRow> {
     let outcome = match done {
         Err(error) => Err(error.to_string()),
         Ok(done) => {

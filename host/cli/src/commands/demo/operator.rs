@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, bail, ensure};
 use counterfoil_runner::clock::now;
 use counterfoil_runner::store::data_dir::Execution;
-use counterfoil_runner::times::show_time;
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use serde_json::{Value, json};
 
@@ -55,7 +54,7 @@ pub(super) fn operate(
 ) -> Result<OperatedRun> {
     let manifest = stage.start_manifest(tried)?;
     let file = manifest.display().to_string();
-    let until = show_time(UnixNanos(now().0.saturating_add(DAY_NANOS)));
+    let until = UnixNanos(now().0.saturating_add(DAY_NANOS)).date_or_time();
     let authorize = [
         "account",
         "authorization",

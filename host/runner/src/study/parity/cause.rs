@@ -57,7 +57,11 @@ impl ParityCause {
 
     /// The cause of a difference in `aspect`, by whether the accounts differ as well, and whether the live run had the bar
     /// too late.
-    pub(super) const fn from_difference(aspect: DifferenceAspect, account_differs: bool, late: bool) -> Self {
+    pub(super) const fn from_difference(
+        aspect: DifferenceAspect,
+        account_differs: bool,
+        late: bool,
+    ) -> Self {
         match aspect {
             DifferenceAspect::OnlyInSecond if late => Self::LateBar,
             DifferenceAspect::OnlyInFirst
@@ -142,7 +146,11 @@ mod tests {
             ),
         ];
         for (aspect, account, late, cause) in table {
-            assert_eq!(ParityCause::from_difference(aspect, account, late), cause, "{aspect:?}");
+            assert_eq!(
+                ParityCause::from_difference(aspect, account, late),
+                cause,
+                "{aspect:?}"
+            );
         }
     }
 }
