@@ -89,14 +89,14 @@ fn two_runs_at_once_are_two_executions_with_one_digest() {
     assert_eq!(third.close.decision_digest, first.close.decision_digest);
     let all = world.data.executions().unwrap();
     assert_eq!(all.len(), 3);
-    for one in all {
-        let records = records(&one.journal(), &one.origin());
+    for execution in all {
+        let records = records(&execution.journal(), &execution.origin());
         let Some(RunRecord::Open(open)) = records.first() else {
             panic!("no open record");
         };
         assert_eq!(
-            open.execution, one.number,
-            "the number stands in the log too"
+            open.execution, execution.number,
+            "the log holds the number too"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Every decision is signed, and when: checkpoints stand where the cadence puts them, and in a
+//! Every decision is signed, and when: checkpoints are where the cadence puts them, and in a
 //! live run the disk has them before anything else happens.
 
 use std::io::{self, BufRead, Read};
@@ -9,7 +9,7 @@ use counterfoil_tests::journals::{Item, items, verified};
 use counterfoil_tests::world::{Ignore, World, over_a_feed, signer};
 use counterfoil_trading::record::RunRecord;
 
-/// Checks that checkpoints stand after the records that `cadence` says and nowhere else, each
+/// Checks that checkpoints follow the records that `cadence` names and no others, each
 /// over all that is before it. Returns how many there are.
 #[track_caller]
 fn check_places(items: &[Item], cadence: u64) -> usize {

@@ -29,7 +29,7 @@ pub fn place(variable: &str, manifest: &str) -> Option<Place> {
     Some((data, manifest, engine))
 }
 
-/// Starts the live run of the manifest, or goes on with it if it was started.
+/// Starts the live run of the manifest, or resumes it if it was started.
 pub fn live_or_resume<B: BarSource>(place: Place, source: B, broker: Option<BrokerBridge>) {
     let (data, manifest, engine) = place;
     let run = manifest.run_id().unwrap().hex();

@@ -315,7 +315,7 @@ impl Supervisor {
         let broker = settings.venues.broker(&run.manifest, &run.setup);
         Ok(LiveContext {
             policy: grant.terms().set.policy,
-            told: run.stop_signal.clone(),
+            in_process_stop: run.stop_signal.clone(),
             permit: Some(Box::new(PermitWatch::new(records, run.manifest.clone()))),
             broker: broker.map_err(Box::new).map_err(ExecuteError::from)?,
             ..live::live_context(&settings.data, &run.manifest, most)?
@@ -440,7 +440,7 @@ impl Supervisor {
             Some(execution) => ReadyRun {
                 conditions: {
                     let switch = KillSwitch::new(&settings.data, &run.account, Some(&execution));
-                    let stop = switch.check().map_or(Ok(()), Err);
+                    let stop = switch.active_stop().map_or(Ok(()), Err);
                     // Read before the lease is taken: a killed run stays killed over a restart of
                     // the process, until an operator lifts the switch.
                     stop.map_err(ExecuteError::NotStarted)?;

@@ -232,7 +232,7 @@ pub fn failure(body: &[u8]) -> (i64, String) {
     }
 }
 
-/// Whether a refusal says that the name is taken.
+/// Whether a refusal means that the name is taken.
 #[must_use]
 pub fn is_name_taken(status: u16, words: &str) -> bool {
     status == 422 && words.contains("client_order_id must be unique")
@@ -595,11 +595,11 @@ mod tests {
             ("suspended", "Nothing"),
             ("done_for_day", "Nothing"),
         ] {
-            let said = match read("\"partial_fill\"", &format!("\"{event}\"")) {
+            let found = match read("\"partial_fill\"", &format!("\"{event}\"")) {
                 Ok(StreamMessage::Update(update)) => format!("{:?}", update.happened),
                 other => format!("{:?}", other.unwrap()),
             };
-            assert_eq!(said, expect, "{event}");
+            assert_eq!(found, expect, "{event}");
         }
         for (from, to, expect) in [
             (

@@ -116,7 +116,7 @@ impl BinanceFeed {
         }
     }
 
-    /// A kline is a closed bar only if its flag says so and its own event time agrees.
+    /// A kline is a closed bar only if its flag is set and its own event time agrees.
     fn kline(&self, data: &[u8]) -> Result<VenueMessage, FieldError> {
         let event: KlineEvent<'_> = json(data)?;
         let event_time = millis("E", event.event_time)?;
@@ -328,10 +328,10 @@ mod tests {
         let mut messages = Vec::new();
         protocol(BarOrigin::Venue).read(example(from, to).as_bytes(), &mut messages);
         assert_eq!(messages.len(), 1);
-        assert_eq!(told(&messages[0]), expect, "{to}");
+        assert_eq!(line_of(&messages[0]), expect, "{to}");
     }
 
-    fn told(messages: &VenueMessage) -> String {
+    fn line_of(messages: &VenueMessage) -> String {
         if let VenueMessage::Refused { reason, .. } = messages {
             return reason.clone();
         }

@@ -28,7 +28,7 @@ const DIAL_MAX: Duration = Duration::from_secs(10);
 /// Alpaca's bars of one exchange, which every account may use.
 const ALPACA_SOURCE: &str = "iex";
 
-/// Addresses and keys of the venues. What is left out is the venue's public address.
+/// Addresses and keys of the venues. A missing address is the venue's public one.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Venues {

@@ -1,4 +1,4 @@
-//! The one loop. Backtest, live and resume call it with another feed, journal and clock, and it must never
+//! The only loop over slices. Backtest, live and resume call it with another feed, journal and clock, and it must never
 //! know which of them called.
 
 use counterfoil_trading::journal::{self, RecordBytes};

@@ -37,7 +37,7 @@ use recorded_slices::{
 /// Batches of slices in flight between the two threads: a bound on memory.
 const BATCHES: usize = 4;
 
-/// Why a run could not be replayed. It says nothing about the run.
+/// Why a run could not be replayed. It is no finding about the run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReplayError {
@@ -212,7 +212,7 @@ fn conclude(decided: ReplayTally, tail: Option<JournalTail>) -> ReplayReport {
     let closed = tail.as_ref().and_then(|tail| tail.close.clone());
     let digest = tail.filter(|_| whole).map(|tail| tail.digest);
     // The records equal the recorded ones, so the closing record has to state their digest. A forged closing record
-    // would pass the comparison of records, as it lies outside the digest.
+    // would pass the comparison of records, as it is outside the digest.
     let misstated = closed
         .clone()
         .filter(|(_, close)| digest.is_some_and(|digest| digest != close.decision_digest))

@@ -227,7 +227,7 @@ pub(crate) fn decode(
     })
 }
 
-/// Checks that every column lies inside the batch: a stranger's snapshot may hold anything under
+/// Checks that every column is inside the batch: a stranger's snapshot may hold anything under
 /// a digest that is right, and Arrow's own reader panics at a buffer that reaches beyond the body.
 fn check_message(bytes: &[u8], metadata: i32, body: i64, bars: u64) -> Result<(), ArrowError> {
     let malformed = |reason: &str| ArrowError::IpcError(reason.to_owned());

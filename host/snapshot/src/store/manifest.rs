@@ -207,7 +207,7 @@ impl LayerManifest {
     ///
     /// # Errors
     ///
-    /// Returns [`serde_json::Error`] if a value has no JSON form; none here has that fate.
+    /// Returns [`serde_json::Error`] if a value has no JSON form, which no value here lacks.
     pub fn canonical(&self) -> Result<Vec<u8>, serde_json::Error> {
         serde_json_canonicalizer::to_vec(self)
     }

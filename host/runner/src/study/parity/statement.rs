@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 use super::{ParityCause, ParityError, ParityReport};
 use crate::store::data_dir::Execution;
 use crate::study::compare::DifferingBar;
-use crate::times::show_time;
 
 /// The type of the statement's predicate.
 pub const PARITY_TYPE: &str = "urn:counterfoil:parity:1";
@@ -67,8 +66,8 @@ fn predicate(live: &Execution, found: &ParityReport) -> Result<Value, ManifestEr
             "again": found.decisions[1],
             "equal": found.equal,
         },
-        "first-close": show_time(from),
-        "last-close": show_time(through),
+        "first-close": from.date_or_time(),
+        "last-close": through.date_or_time(),
         "bars": if found.own_bars { "journal" } else { "snapshot" },
         "live": {
             "log": live.origin(),
@@ -101,7 +100,7 @@ fn described(
         "cause": cause.name(),
         "why": cause.sentence(),
         "differs-in": site.aspect.name(),
-        "close-time": show_time(site.close_time),
+        "close-time": site.close_time.date_or_time(),
         "instrument": site.symbol,
         "live": decided(live),
         "again": decided(again),
