@@ -20,6 +20,9 @@ const NULL: u8 = 0xf6;
 const FALSE: u8 = 0xf4;
 const TRUE: u8 = 0xf5;
 
+/// What a reader expects where a number names an item of a list.
+pub(crate) const KNOWN_NUMBER: &str = "a known number";
+
 /// Why bytes are not what the writer would have written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("byte {offset}: expected {expected}")]
@@ -117,6 +120,15 @@ pub fn put_null(out: &mut Vec<u8>) {
 /// Appends true or false.
 pub fn put_bool(out: &mut Vec<u8>, value: bool) {
     out.push(if value { TRUE } else { FALSE });
+}
+
+/// The number of `item`: its place in `all`, to which a format only appends.
+pub(crate) fn number_in<T: PartialEq>(all: &[T], item: &T) -> u64 {
+    // An item that `all` lacks gets a number that every reader refuses, and not the number of another.
+    all.iter()
+        .position(|other| other == item)
+        .and_then(|place| u64::try_from(place).ok())
+        .unwrap_or(u64::MAX)
 }
 
 /// Reads what the writer wrote, front to back.
@@ -270,6 +282,25 @@ impl<'a> CborReader<'a> {
     pub fn bytes_32(&mut self) -> Result<[u8; 32], CborError> {
         let error = self.error("a byte string of 32 bytes");
         self.byte_string()?.try_into().map_err(|_| error)
+    }
+
+    /// An item of `all`, by the number that [`number_in`] gives it.
+    ///
+    /// # Errors
+    ///
+    /// See [`CborReader::u64`].
+    pub(crate) fn item_of<T: Copy>(
+        &mut self,
+        all: &[T],
+        expected: &'static str,
+    ) -> Result<T, CborError> {
+        let error = CborError {
+            offset: 0,
+            expected,
+        };
+        // An unknown number is malformed: a default would turn the code of a later version into a known one.
+        let place = usize::try_from(self.u64()?).map_err(|_| error)?;
+        all.get(place).copied().ok_or(error)
     }
 
     /// A text string.

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use counterfoil_base::digest::Digest;
 
 use super::{Reconciliation, SubmissionEnd, TokenRefusal, VenueDifference};
-use crate::cbor::{self, CborError, CborReader};
+use crate::cbor::{self, CborError, CborReader, KNOWN_NUMBER, number_in};
 use crate::time::UnixNanos;
 
 /// The version of the form.
@@ -169,7 +169,7 @@ impl OrderLogRecord {
                 time,
             } => {
                 head(out, 4, 5);
-                cbor::put_u64(out, number(&TokenRefusal::ALL, refusal));
+                cbor::put_u64(out, number_in(&TokenRefusal::ALL, refusal));
                 // What was presented is not trusted, and may have any length: it must not fill the log.
                 cbor::put_bytes(out, token.get(..KEPT_BYTES_MAX).unwrap_or(token));
                 cbor::put_i64(out, time.0);
@@ -211,7 +211,7 @@ impl OrderLogRecord {
                 time: UnixNanos(reader.i64()?),
             },
             (5, 4) => Self::Refused {
-                refusal: pick(&TokenRefusal::ALL, reader.u64()?)?,
+                refusal: reader.item_of(&TokenRefusal::ALL, KNOWN_NUMBER)?,
                 token: reader.byte_string()?.to_vec(),
                 time: UnixNanos(reader.i64()?),
             },
@@ -223,7 +223,7 @@ impl OrderLogRecord {
             },
             (8, 5) => Self::Clock {
                 report: Some(ClockReport {
-                    is_synchronized: pick(&[false, true], reader.u64()?)?,
+                    is_synchronized: reader.item_of(&[false, true], KNOWN_NUMBER)?,
                     offset_max_nanos: reader.i64()?,
                     offset_estimate_nanos: reader.i64()?,
                 }),
@@ -262,10 +262,10 @@ fn put_ended(out: &mut Vec<u8>, ended: &EndedSubmission) {
     head(out, 7, 3);
     cbor::put_u64(out, ended.sequence);
     cbor::put_u64(out, u64::from(ended.attempt));
-    cbor::put_u64(out, number(&SubmissionEnd::ALL, &ended.end));
+    cbor::put_u64(out, number_in(&SubmissionEnd::ALL, &ended.end));
     match ended.refusal {
         None => cbor::put_null(out),
-        Some(refusal) => cbor::put_u64(out, number(&TokenRefusal::ALL, &refusal)),
+        Some(refusal) => cbor::put_u64(out, number_in(&TokenRefusal::ALL, &refusal)),
     }
     cbor::put_text(out, &kept(&ended.detail));
     cbor::put_i64(out, ended.time.0);
@@ -285,11 +285,11 @@ fn read_ended(reader: &mut CborReader<'_>) -> Result<EndedSubmission, CborError>
     Ok(EndedSubmission {
         sequence: reader.u64()?,
         attempt: reader.u32()?,
-        end: pick(&SubmissionEnd::ALL, reader.u64()?)?,
+        end: reader.item_of(&SubmissionEnd::ALL, KNOWN_NUMBER)?,
         refusal: if reader.null() {
             None
         } else {
-            Some(pick(&TokenRefusal::ALL, reader.u64()?)?)
+            Some(reader.item_of(&TokenRefusal::ALL, KNOWN_NUMBER)?)
         },
         detail: reader.text()?,
         time: UnixNanos(reader.i64()?),
@@ -312,23 +312,4 @@ pub(super) fn kept(text: &str) -> String {
         .take_while(|end| *end <= KEPT_BYTES_MAX)
         .last();
     text.get(..end.unwrap_or(0)).unwrap_or_default().to_string()
-}
-
-pub(super) fn number<T: PartialEq>(all: &[T], item: &T) -> u64 {
-    // A variant that `ALL` lacks gets a number that the decoder refuses, and not the number of another
-    // variant.
-    let place = all.iter().position(|other| other == item);
-    place
-        .and_then(|place| u64::try_from(place).ok())
-        .unwrap_or(u64::MAX)
-}
-
-pub(super) fn pick<T: Copy>(all: &[T], place: u64) -> Result<T, CborError> {
-    let error = CborError {
-        offset: 0,
-        expected: "a known number",
-    };
-    // An unknown number is malformed: a default would turn a refusal of a later version into a known one.
-    let place = usize::try_from(place).map_err(|_| error)?;
-    all.get(place).copied().ok_or(error)
 }

@@ -4,7 +4,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::cbor::{self, CborError, CborReader};
+use crate::cbor::{self, CborError, CborReader, KNOWN_NUMBER, number_in};
 use crate::time::UnixNanos;
 use crate::units::{Money, Quantity};
 
@@ -71,10 +71,7 @@ pub struct VenueDifference {
 impl Reconciliation {
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
         super::order_log::head(out, 6, 6);
-        cbor::put_u64(
-            out,
-            super::order_log::number(&ReconcileTrigger::ALL, &self.trigger),
-        );
+        cbor::put_u64(out, number_in(&ReconcileTrigger::ALL, &self.trigger));
         cbor::put_i128(out, self.cash.0);
         cbor::put_array(out, self.positions.len());
         for position in &self.positions {
@@ -85,7 +82,7 @@ impl Reconciliation {
     }
 
     pub(super) fn decode(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
-        let trigger = super::order_log::pick(&ReconcileTrigger::ALL, reader.u64()?)?;
+        let trigger = reader.item_of(&ReconcileTrigger::ALL, KNOWN_NUMBER)?;
         let cash = Money(reader.i128()?);
         let count = reader.array()?;
         // No run has more. The count comes from the file, and the list must not grow with it.

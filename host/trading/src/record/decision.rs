@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::KIND_DECISION;
 use super::order::{put_request, read_request};
 use crate::bar::{ClosedBar, RawBar};
-use crate::cbor::{self, CborError, CborReader};
+use crate::cbor::{self, CborError, CborReader, number_in};
 use crate::execution::OrderCode;
 use crate::instrument::InstrumentId;
 use crate::order::Request;
@@ -250,20 +250,12 @@ fn read_bar(reader: &mut CborReader<'_>) -> Result<(ClosedBar, u64), CborError> 
 
 /// A code's number: its place in [`OrderCode::ALL`]. 0 is "no code".
 pub(super) fn code_number(code: OrderCode) -> u64 {
-    let place = OrderCode::ALL.iter().position(|known| *known == code);
-    place
-        .and_then(|place| u64::try_from(place).ok())
-        .unwrap_or(u64::MAX)
+    number_in(&OrderCode::ALL, &code)
 }
 
 pub(super) fn read_code(reader: &mut CborReader<'_>) -> Result<OrderCode, CborError> {
-    let error = CborError {
-        offset: 0,
-        expected: "a known code",
-    };
-    // An unknown code is malformed. Read as "no code", it would turn a refusal into an approval.
-    let place = usize::try_from(reader.u64()?).map_err(|_| error)?;
-    OrderCode::ALL.get(place).copied().ok_or(error)
+    // Read as "no code", an unknown one would turn a refusal into an approval.
+    reader.item_of(&OrderCode::ALL, "a known code")
 }
 
 fn read_verdict(reader: &mut CborReader<'_>) -> Result<RiskVerdict, CborError> {

@@ -7,7 +7,7 @@ use core::num::NonZeroU32;
 use super::KIND_DELIVERIES;
 use super::decision::{code_number, read_code};
 use super::order::{put_side, read_side};
-use crate::cbor::{self, CborError, CborReader};
+use crate::cbor::{self, CborError, CborReader, number_in};
 use crate::corporate::{CorporateAction, CorporateActionKind};
 use crate::costs::LiquiditySide;
 use crate::execution::{AppliedAction, BorrowFee, Delivery, Fill, OrderEvent};
@@ -128,15 +128,7 @@ fn put_event(out: &mut Vec<u8>, event: &OrderEvent) {
     cbor::put_u64(out, 1);
     cbor::put_u64(out, u64::from(event.instrument.0));
     cbor::put_u64(out, event.client_order_id.0);
-    let place = OrderStatus::ALL
-        .iter()
-        .position(|known| *known == event.status);
-    cbor::put_u64(
-        out,
-        place
-            .and_then(|place| u64::try_from(place).ok())
-            .unwrap_or(u64::MAX),
-    );
+    cbor::put_u64(out, number_in(&OrderStatus::ALL, &event.status));
     cbor::put_u64(out, code_number(event.code));
     cbor::put_i64(out, event.leaves_quantity.0);
 }
@@ -168,7 +160,7 @@ fn read_delivery(reader: &mut CborReader<'_>, time: UnixNanos) -> Result<Deliver
         (1, 6) => Ok(Delivery::Event(OrderEvent {
             instrument,
             client_order_id: ClientOrderId(reader.u64()?),
-            status: read_status(reader)?,
+            status: reader.item_of(&OrderStatus::ALL, "a known order status")?,
             code: read_code(reader)?,
             leaves_quantity: Quantity(reader.i64()?),
         })),
@@ -266,13 +258,4 @@ fn read_kind(reader: &mut CborReader<'_>) -> Result<CorporateActionKind, CborErr
         (5, 1) => Ok(CorporateActionKind::SessionEnd),
         _ => Err(error),
     }
-}
-
-fn read_status(reader: &mut CborReader<'_>) -> Result<OrderStatus, CborError> {
-    let error = CborError {
-        offset: 0,
-        expected: "a known order status",
-    };
-    let place = usize::try_from(reader.u64()?).map_err(|_| error)?;
-    OrderStatus::ALL.get(place).copied().ok_or(error)
 }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::KIND_FAULT;
 use super::order::{put_ids, put_orders, read_ids, read_orders};
-use crate::cbor::{self, CborError, CborReader};
+use crate::cbor::{self, CborError, CborReader, KNOWN_NUMBER, number_in};
 use crate::order::{ClientOrderId, Order};
 use crate::strategy::Fault;
 use crate::time::UnixNanos;
@@ -99,28 +99,11 @@ impl FaultRecord {
     pub fn encode_digested(&self, out: &mut Vec<u8>) {
         cbor::put_array(out, 8);
         cbor::put_u64(out, KIND_FAULT);
-        cbor::put_u64(
-            out,
-            number(
-                Callback::ALL
-                    .iter()
-                    .position(|known| *known == self.callback),
-            ),
-        );
+        cbor::put_u64(out, number_in(&Callback::ALL, &self.callback));
         cbor::put_i64(out, self.time.0);
-        cbor::put_u64(
-            out,
-            number(Fault::ALL.iter().position(|known| *known == self.fault)),
-        );
+        cbor::put_u64(out, number_in(&Fault::ALL, &self.fault));
         cbor::put_text(out, &self.message);
-        cbor::put_u64(
-            out,
-            number(
-                FaultAction::ALL
-                    .iter()
-                    .position(|known| *known == self.action),
-            ),
-        );
+        cbor::put_u64(out, number_in(&FaultAction::ALL, &self.action));
         // The host's own orders are digested too: a verifier derives them again, and an order that the
         // rules do not give shows.
         put_ids(out, &self.canceled);
@@ -158,11 +141,11 @@ impl FaultRecord {
             });
         }
         let record = Self {
-            callback: pick(&Callback::ALL, reader.u64()?)?,
+            callback: reader.item_of(&Callback::ALL, KNOWN_NUMBER)?,
             time: UnixNanos(reader.i64()?),
-            fault: pick(&Fault::ALL, reader.u64()?)?,
+            fault: reader.item_of(&Fault::ALL, KNOWN_NUMBER)?,
             message: reader.text()?,
-            action: pick(&FaultAction::ALL, reader.u64()?)?,
+            action: reader.item_of(&FaultAction::ALL, KNOWN_NUMBER)?,
             canceled: read_ids(&mut reader)?,
             flattened: read_orders(&mut reader)?,
             trace,
@@ -170,20 +153,4 @@ impl FaultRecord {
         reader.end()?;
         Ok(record)
     }
-}
-
-pub(super) fn number(place: Option<usize>) -> u64 {
-    place
-        .and_then(|place| u64::try_from(place).ok())
-        .unwrap_or(u64::MAX)
-}
-
-pub(super) fn pick<T: Copy>(all: &[T], place: u64) -> Result<T, CborError> {
-    let error = CborError {
-        offset: 0,
-        expected: "a known number",
-    };
-    // Malformed and not a default: an unknown fault must not be shown as a known one.
-    let place = usize::try_from(place).map_err(|_| error)?;
-    all.get(place).copied().ok_or(error)
 }

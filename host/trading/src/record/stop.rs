@@ -6,9 +6,9 @@ use alloc::vec::Vec;
 
 use super::KIND_STOP;
 use super::decision::{PlanNote, put_plans, read_plans};
-use super::fault::{FaultAction, number, pick};
+use super::fault::FaultAction;
 use super::order::{put_ids, put_orders, read_ids, read_orders};
-use crate::cbor::{self, CborError, CborReader};
+use crate::cbor::{self, CborError, CborReader, KNOWN_NUMBER, number_in};
 use crate::order::{ClientOrderId, Order};
 use crate::time::UnixNanos;
 
@@ -135,16 +135,10 @@ impl StopRecord {
         cbor::put_u64(out, KIND_STOP);
         // By its place in `ALL`, to which causes are only appended: the numbers of old journals keep
         // their meaning.
-        let cause = StopCause::ALL
-            .iter()
-            .position(|known| *known == self.stop.cause);
-        cbor::put_u64(out, number(cause));
+        cbor::put_u64(out, number_in(&StopCause::ALL, &self.stop.cause));
         cbor::put_i64(out, self.time.0);
         cbor::put_text(out, &self.stop.message);
-        let action = FaultAction::ALL
-            .iter()
-            .position(|known| *known == self.action);
-        cbor::put_u64(out, number(action));
+        cbor::put_u64(out, number_in(&FaultAction::ALL, &self.action));
         put_ids(out, &self.canceled);
         put_orders(out, &self.flattened);
     }
@@ -178,13 +172,13 @@ impl StopRecord {
                 expected: "a stop",
             });
         }
-        let cause = pick(&StopCause::ALL, reader.u64()?)?;
+        let cause = reader.item_of(&StopCause::ALL, KNOWN_NUMBER)?;
         let time = UnixNanos(reader.i64()?);
         let message = reader.text()?;
         let record = Self {
             stop: RunStop { cause, message },
             time,
-            action: pick(&FaultAction::ALL, reader.u64()?)?,
+            action: reader.item_of(&FaultAction::ALL, KNOWN_NUMBER)?,
             canceled: read_ids(&mut reader)?,
             flattened: read_orders(&mut reader)?,
             plans,
