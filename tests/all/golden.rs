@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use counterfoil_runner::times::show_time;
 use counterfoil_tests::journals::{decisions, fills, records, verified};
 use counterfoil_tests::world::{World, project};
 use counterfoil_trading::decimal;
@@ -54,10 +53,10 @@ fn check(world: &World, case: &Value) {
     let records = records(&journal, &outcome.execution.origin());
     let indices: BTreeMap<_, _> = decisions(&records)
         .into_iter()
-        .map(|one| {
+        .map(|decision| {
             (
-                (one.bar.get().instrument, one.bar.get().close_time),
-                one.index,
+                (decision.bar.get().instrument, decision.bar.get().close_time),
+                decision.index,
             )
         })
         .collect();
@@ -71,7 +70,7 @@ fn check(world: &World, case: &Value) {
         let got = json!([
             instrument.symbol(),
             indices[&(fill.instrument, fill.time)],
-            show_time(fill.time),
+            fill.time.date_or_time(),
             fill.side.name(),
             fill.quantity.0,
             decimal::format(fill.price.0.into(), instrument.price_scale()),
@@ -87,7 +86,7 @@ fn check(world: &World, case: &Value) {
         .instruments
         .iter()
         .map(Instrument::symbol)
-        .zip(close.positions.iter().map(|one| one.0))
+        .zip(close.positions.iter().map(|held| held.0))
         .collect();
     let got = json!({
         "bars": close.decisions,

@@ -51,7 +51,7 @@ pub struct SweepRow {
     pub values: Vec<String>,
     /// The run id, as 64 hex digits.
     pub run: String,
-    /// Its result, or why there is none.
+    /// Its result, or why it failed.
     pub outcome: Result<SweepOutcome, String>,
 }
 
@@ -123,7 +123,7 @@ impl SweepOutcome {
     }
 
     fn digest(&self) -> String {
-        hex::encode(self.close.decision_digest)
+        self.close.decision_digest.hex()
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) fn round_numbers(low: f64, high: f64, most: f64) -> Vec<f64> {
     let first = libm::ceil(low / step);
     let mut ticks = Vec::new();
     let mut place = 0.0;
-    // Multiplied anew for each tick: added up, the error of 0.1 would show in the tenth label.
+    // Multiplied afresh for each tick: added up, the error of 0.1 would show in the tenth label.
     while (first + place) * step <= high {
         ticks.push((first + place) * step);
         place += 1.0;

@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests may fail")]
 
+use counterfoil_base::digest::Digest;
 use counterfoil_report::{
     DataFinding, FILES, FactsGatherer, ReportFigures, ReportSubject, RunFacts, RunReport,
     VerifierReport,
@@ -187,7 +188,7 @@ fn close() -> RunRecord {
         decisions: 0,
         fills: 0,
         requests: (0, 0),
-        decision_digest: [0; 32],
+        decision_digest: Digest::default(),
         cash: Money::ZERO,
         equity: Money::ZERO,
         fees: Money::ZERO,

@@ -4,6 +4,7 @@ use std::io::Cursor;
 
 use arrow_array::{Array as _, Decimal128Array, Float64Array, StringArray, UInt64Array};
 use arrow_ipc::reader::FileReader;
+use counterfoil_base::digest::Digest;
 use counterfoil_report::{STATISTICS, SweepOutcome, SweepRow, SweepTable};
 use counterfoil_trading::record::{CloseReason, CloseRecord};
 use counterfoil_trading::units::Money;
@@ -17,7 +18,7 @@ fn outcome() -> SweepOutcome {
             decisions: 9,
             fills: 4,
             requests: (5, 1),
-            decision_digest: [0xab; 32],
+            decision_digest: Digest([0xab; 32]),
             cash: Money(1),
             equity: Money(1_500_000_000),
             fees: Money(7),

@@ -51,9 +51,16 @@ fn unusable(error: &dyn fmt::Display) -> AccessDenial {
 
 /// An error with its causes, in one line.
 fn unusable_by(error: &LedgerClientError) -> AccessDenial {
-    let cause = core::error::Error::source(error);
-    let cause = cause.map_or_else(String::new, |cause| format!(": {cause}"));
-    unusable(&format_args!("{error}{cause}"))
+    let mut text = error.to_string();
+    let mut cause = core::error::Error::source(error);
+    // Every level: the outer errors say only that the ledger cannot be used, and the innermost one
+    // names the file or record that the operator has to repair.
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    unusable(&text)
 }
 
 impl ServiceLedger {
@@ -112,7 +119,7 @@ impl ServiceLedger {
     /// Returns an [`AccessDenial`] if a rule forbids it, or the ledger cannot be written.
     pub fn start(&self, grant: &Grant) -> Result<(), AccessDenial> {
         self.act(Act::RunStart(RunStart {
-            run: Digest(*grant.run()),
+            run: *grant.run(),
             authorized: grant.authorized(),
             terms: grant.terms().clone(),
         }))

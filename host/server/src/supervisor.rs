@@ -246,7 +246,7 @@ impl Supervisor {
         let data = &inner.settings.data;
         let setup = manifest.setup()?;
         live::check_manifest(&manifest, &setup)?;
-        let id = hex::encode(manifest.run_id()?);
+        let id = manifest.run_id()?.hex();
         check_grant(grant, &id)?;
         // A live manifest starts once. A second start, say of a request that was sent twice after a
         // lost response, would trade the same account a second time.
@@ -314,8 +314,8 @@ impl Supervisor {
         let records = Arc::clone(&settings.records);
         let broker = settings.venues.broker(&run.manifest, &run.setup);
         Ok(LiveContext {
-            policy: grant.terms().set.policy.0,
-            told: run.stop_signal.clone(),
+            policy: grant.terms().set.policy,
+            in_process_stop: run.stop_signal.clone(),
             permit: Some(Box::new(PermitWatch::new(records, run.manifest.clone()))),
             broker: broker.map_err(Box::new).map_err(ExecuteError::from)?,
             ..live::live_context(&settings.data, &run.manifest, most)?
@@ -440,7 +440,7 @@ impl Supervisor {
             Some(execution) => ReadyRun {
                 conditions: {
                     let switch = KillSwitch::new(&settings.data, &run.account, Some(&execution));
-                    let stop = switch.check().map_or(Ok(()), Err);
+                    let stop = switch.active_stop().map_or(Ok(()), Err);
                     // Read before the lease is taken: a killed run stays killed over a restart of
                     // the process, until an operator lifts the switch.
                     stop.map_err(ExecuteError::NotStarted)?;
@@ -528,7 +528,7 @@ impl Supervisor {
 }
 
 fn check_grant(grant: &Grant, run: &str) -> Result<(), SuperviseError> {
-    let granted = hex::encode(grant.run());
+    let granted = grant.run().hex();
     if granted == run {
         return Ok(());
     }

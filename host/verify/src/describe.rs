@@ -30,7 +30,7 @@ pub const fn kind_name(record: &RunRecord) -> &'static str {
     }
 }
 
-/// Says what records hold, in the names and scales of a manifest's instruments.
+/// Describes records in words, in the names and scales of a manifest's instruments.
 #[derive(Clone, Copy, Debug)]
 pub struct RecordDescriber<'a> {
     instruments: &'a [Instrument],
@@ -135,7 +135,7 @@ impl<'a> RecordDescriber<'a> {
             let _infallible = write!(
                 text,
                 "; plan {} with token {}",
-                hex::encode(note.plan),
+                note.plan.0.hex(),
                 note.token
             );
         }
@@ -329,7 +329,7 @@ impl<'a> RecordDescriber<'a> {
             close.reason.name(),
             close.decisions,
             close.fills,
-            hex::encode(close.decision_digest),
+            close.decision_digest.hex(),
             close.cash,
             close.equity,
             close.fees,

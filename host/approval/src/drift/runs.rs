@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use counterfoil_base::digest::Digest;
 use counterfoil_governance::registry::{ComponentStage, RegisteredRun};
 use counterfoil_governance::state::LedgerState;
 use counterfoil_trading::manifest::{DataSource, Manifest};
@@ -60,7 +59,7 @@ fn one(
     all: &mut Found,
 ) -> Result<(), DriftError> {
     let name = name(execution);
-    let run = Digest(manifest.run_id()?);
+    let run = manifest.run_id()?;
     let standing = standing(state, &manifest.component);
     if !matches!(standing, "approved" | "archived") {
         let found = format!("{} is {standing}", manifest.component);

@@ -4,7 +4,6 @@
 use core::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{KillScope, RunEnd};
 use counterfoil_governance::id::Id;
 use counterfoil_governance::rule::{AccessDenial, Rule};
@@ -72,7 +71,7 @@ impl PermitWatch {
         }
         let run = self.manifest.run_id().ok()?;
         let account = Id::parse(&self.manifest.account.name).ok()?;
-        let (_, killed) = state.killed(&Digest(run), &account)?;
+        let (_, killed) = state.killed(&run, &account)?;
         let cause = match killed.scope {
             KillScope::Run(_) => StopCause::RunKilled,
             KillScope::Account(_) => StopCause::AccountKilled,

@@ -70,7 +70,7 @@ fn start(cli: &CliContext, args: &AuthorizationGrantArgs) -> Result<CommandAnswe
     // What is authorized is everything the manifest decides, by digest. A start under another
     // account, feed, parameter or limit is another start and needs its own authorization.
     let terms = terms_of(&manifest, set(client.state(), component, limits));
-    let run = Digest(manifest.run_id()?).to_string();
+    let run = manifest.run_id()?.to_string();
     let terms = ledger_access::require(&mut client, ActName::StartAuthorize, run, terms)?;
     let asked = StartAuthorization {
         terms,

@@ -98,7 +98,7 @@ impl Office {
     }
 
     fn component(&self) -> Digest {
-        Digest(self.manifest.setup().unwrap().component)
+        self.manifest.setup().unwrap().component
     }
 
     fn set(&self) -> DigestSet {

@@ -123,7 +123,7 @@ pub fn check_manifest(manifest: &Manifest, setup: &RunSetup) -> Result<(), Manif
 /// valid id.
 pub fn check_kill_switches(data: &DataDir, manifest: &Manifest) -> Result<(), ExecuteError> {
     let account = Id::parse(&manifest.account.name).map_err(LeaseError::from)?;
-    let stop = KillSwitch::new(data, &account, None).check();
+    let stop = KillSwitch::new(data, &account, None).active_stop();
     stop.map_or(Ok(()), Err).map_err(ExecuteError::NotStarted)
 }
 
@@ -149,7 +149,7 @@ pub fn live_context(
         limits: limits.map_err(ExecuteError::NotStarted)?,
         // Without an authorization the manifest itself is the policy that the order log names.
         policy: manifest.run_id()?,
-        told: InProcessStop::default(),
+        in_process_stop: InProcessStop::default(),
         permit: None,
         broker: None,
     })

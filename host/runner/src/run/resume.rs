@@ -203,7 +203,7 @@ pub fn open(
 ) -> Result<ResumeAttempt, ResumeError> {
     // The lock comes before the first read: a run that is still alive elsewhere would append while its journal is
     // scanned, and what looks like a torn tail would be its next decision.
-    let lock = RunLock::take(execution)?;
+    let lock = RunLock::acquire(execution)?;
     let path = execution.journal();
     let covered = SignedPrefix::scan(&path)?;
     let key = signer.verifying_key();

@@ -68,11 +68,9 @@ pub(crate) async fn start(
             clock::now(),
         );
         let grant = grant.map_err(|denied| match manifest.run_id() {
-            Ok(run) => {
-                let run = Digest(run);
-                own.ledger
-                    .refuse(&caller.id, ActName::RunStart, &run, denied)
-            }
+            Ok(run) => own
+                .ledger
+                .refuse(&caller.id, ActName::RunStart, &run, denied),
             Err(_) => denied.into(),
         })?;
         // Reserve, record, begin: a run that cannot start leaves no start in the ledger, and a crash after

@@ -33,7 +33,7 @@ impl ComponentCache {
         engine: &EngineSettings,
     ) -> Result<SharedComponent, ComponentError> {
         let fuel = engine.clone().for_limits(&manifest.limits).fuel_max;
-        let name = (Digest::from(setup.component), fuel);
+        let name = (setup.component, fuel);
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = ready.get(&name) {
             return Ok(found.clone());

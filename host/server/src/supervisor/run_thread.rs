@@ -5,7 +5,6 @@ use core::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::sync::{Arc, PoisonError};
 
-use counterfoil_base::digest::Digest;
 use counterfoil_journal::signer::Signer;
 use counterfoil_trading::record::{CloseReason, RunStop};
 
@@ -120,7 +119,7 @@ fn end_state(
 ) -> (RunState, Option<String>) {
     match done {
         Ok(Ok(ThreadEnd::Closed(outcome))) => {
-            run.close(Digest(outcome.close.decision_digest));
+            run.close(outcome.close.decision_digest);
             closed(outcome.close.reason, run)
         }
         Ok(Ok(ThreadEnd::ClosedBefore)) => {

@@ -2,6 +2,8 @@
 
 use alloc::vec::Vec;
 
+use counterfoil_base::digest::Digest;
+
 use super::KIND_CLOSE;
 use crate::cbor::{self, CborError, CborReader};
 use crate::units::{Money, Quantity};
@@ -13,7 +15,7 @@ pub enum CloseReason {
     EndOfData,
     /// The guest was at fault.
     Fault,
-    /// The host stopped the run; a stop record says why.
+    /// The host stopped the run; a stop record has the cause.
     Stopped,
 }
 
@@ -41,7 +43,7 @@ pub struct CloseRecord {
     /// How many requests were approved and how many refused.
     pub requests: (u64, u64),
     /// SHA-256 over the deterministic parts, each behind its length as four bytes.
-    pub decision_digest: [u8; 32],
+    pub decision_digest: Digest,
     /// Cash at the end.
     pub cash: Money,
     /// Equity at the end.
@@ -67,6 +69,8 @@ impl CloseRecord {
         cbor::put_u64(out, KIND_CLOSE);
         cbor::put_u64(
             out,
+            // Written out and not taken from the sequence of the enum: a variant in between would change
+            // what old journals mean.
             match self.reason {
                 CloseReason::EndOfData => 0,
                 CloseReason::Fault => 1,
@@ -77,7 +81,7 @@ impl CloseRecord {
         for count in [self.decisions, self.fills, approved, refused] {
             cbor::put_u64(out, count);
         }
-        cbor::put_bytes(out, &self.decision_digest);
+        cbor::put_bytes(out, self.decision_digest.bytes());
         let amounts = [
             self.cash,
             self.equity,
@@ -104,6 +108,7 @@ impl CloseRecord {
     pub fn decode(body: &[u8]) -> Result<Self, CborError> {
         let mut reader = CborReader::new(body);
         reader.array_of(15, "a close record of 15 items")?;
+        // The kind: it chose this decoder.
         reader.u64()?;
         let reason = match reader.u64()? {
             0 => CloseReason::EndOfData,
