@@ -90,7 +90,7 @@ fn check(world: &World, case: &Value) {
         .collect();
     let got = json!({
         "bars": close.decisions,
-        "orders_sent": close.requests.0,
+        "orders_sent": close.requests.approved,
         "fills_count": close.fills,
         "partial_fills_count": fills.iter().filter(|fill| fill.leaves_quantity.0 > 0).count(),
         "clamped_fills": clamped,
@@ -107,7 +107,7 @@ fn check(world: &World, case: &Value) {
         expect["fills"].as_array().unwrap().len(),
         "{name}"
     );
-    assert_eq!(close.requests.1, 0, "{name}: nothing refused");
+    assert_eq!(close.requests.refused, 0, "{name}: nothing refused");
     let report = verified(&std::fs::read(journal).unwrap());
     assert!(report.is_good(), "{name}: {:?}", report.findings);
 }

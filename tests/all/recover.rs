@@ -254,7 +254,7 @@ fn uninterrupted(world: &World, manifest: &Manifest, lines: &str) -> (Vec<u8>, C
     let journal = std::fs::read(outcome.execution.journal()).unwrap();
     assert!(verified(&journal).is_good());
     assert!(outcome.close.fills >= 2, "{} fills", outcome.close.fills);
-    assert!(outcome.close.requests.1 > 0, "no order is refused");
+    assert!(outcome.close.requests.refused > 0, "no order is refused");
     (journal, outcome.close)
 }
 

@@ -26,8 +26,8 @@ mod tests {
     use counterfoil_trading::plan::PlanDigest;
     use counterfoil_trading::record::{
         Callback, CloseReason, CloseRecord, DataCommitment, DecisionCircumstances, DecisionRecord,
-        FaultAction, FaultRecord, OpenRecord, PlanNote, RefusedInput, RiskVerdict, RunRecord,
-        deliveries, digested_part, encode_plan,
+        FaultAction, FaultRecord, OpenRecord, PlanNote, RefusedInput, RequestCounts, RiskVerdict,
+        RunRecord, deliveries, digested_part, encode_plan,
     };
     use counterfoil_trading::strategy::Fault;
     use counterfoil_trading::time::UnixNanos;
@@ -176,7 +176,10 @@ mod tests {
             reason: CloseReason::EndOfData,
             decisions: 2,
             fills: 1,
-            requests: (1, 0),
+            requests: RequestCounts {
+                approved: 1,
+                refused: 0,
+            },
             decision_digest: digest_of(&list),
             cash: Money(cash),
             equity: Money(equity),

@@ -42,13 +42,13 @@ pub(crate) fn bar(what: &'static str, total: u64) -> ProgressBar {
 
 /// Prints a run's progress, the strategy's log and refused inputs.
 #[derive(Debug)]
-pub(crate) struct RunProgress {
+pub(crate) struct RunProgressBar {
     bar: ProgressBar,
     slices: u64,
     skipped: u64,
 }
 
-impl RunProgress {
+impl RunProgressBar {
     /// For a run over `total` bars (0: unknown).
     pub(crate) fn new(total: u64) -> Self {
         Self {
@@ -68,7 +68,7 @@ impl RunProgress {
     }
 }
 
-impl RunObserver<Guest> for RunProgress {
+impl RunObserver<Guest> for RunProgressBar {
     fn stepped(&mut self, strategy: &mut Guest, run: &Run) {
         self.slices = self.slices.saturating_add(1);
         // The bar is drawn by its own timer; only its position is set here.

@@ -12,7 +12,7 @@ use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::{
     CloseReason, CloseRecord, DecisionRecord, DeliveriesRecord, FaultRecord, KIND_DECISION,
-    KIND_DELIVERIES, KIND_FAULT, KIND_STOP, StopCause, StopRecord, record_kind,
+    KIND_DELIVERIES, KIND_FAULT, KIND_STOP, RequestCounts, StopCause, StopRecord, record_kind,
 };
 use serde_json::{Value, json};
 
@@ -161,7 +161,7 @@ pub(crate) fn close_json(manifest: &Manifest, close: &CloseRecord) -> Result<Val
             )
         })
         .collect();
-    let (approved, refused) = close.requests;
+    let RequestCounts { approved, refused } = close.requests;
     Ok(json!({
         "ended": close.reason.name(),
         "decision-digest": format!("sha256:{}", close.decision_digest.hex()),
@@ -252,7 +252,7 @@ pub(crate) fn print_outcome(manifest: &Manifest, outcome: &ExecutionOutcome) -> 
     } else {
         held.join(", ")
     };
-    let (approved, refused) = close.requests;
+    let RequestCounts { approved, refused } = close.requests;
     let rows = [
         (
             "run",

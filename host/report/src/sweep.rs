@@ -119,7 +119,7 @@ impl SweepOutcome {
 
     const fn counts(&self) -> [u64; COUNTS.len()] {
         let close = &self.close;
-        [close.decisions, close.fills, close.requests.1]
+        [close.decisions, close.fills, close.requests.refused]
     }
 
     fn digest(&self) -> String {

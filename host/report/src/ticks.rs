@@ -195,7 +195,7 @@ mod tests {
             let got: Vec<f64> = round_numbers(low, high, most);
             let expect: Vec<f64> = expect
                 .split_whitespace()
-                .map(|one| one.parse().unwrap())
+                .map(|word| word.parse().unwrap())
                 .collect();
             assert_eq!(got.len(), expect.len(), "{low} {high}: {got:?}");
             for (got, expect) in got.iter().zip(expect) {

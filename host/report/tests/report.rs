@@ -20,7 +20,7 @@ use counterfoil_trading::order::{
 };
 use counterfoil_trading::record::{
     CloseReason, CloseRecord, DecisionCircumstances, DecisionRecord, DeliveriesRecord, OpenRecord,
-    RefusedInput, RiskVerdict, RunRecord,
+    RefusedInput, RequestCounts, RiskVerdict, RunRecord,
 };
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use counterfoil_trading::units::{Money, Price, Quantity, Volume};
@@ -187,7 +187,10 @@ fn close() -> RunRecord {
         reason: CloseReason::EndOfData,
         decisions: 0,
         fills: 0,
-        requests: (0, 0),
+        requests: RequestCounts {
+            approved: 0,
+            refused: 0,
+        },
         decision_digest: Digest::default(),
         cash: Money::ZERO,
         equity: Money::ZERO,

@@ -201,8 +201,8 @@ impl Instrument {
     #[must_use]
     pub fn per_unit(&self, amount: Money, quantity: Quantity) -> Option<Money> {
         // An amount is for one whole unit, and the quantity counts parts of it.
-        let one = decimal::power_of_ten(self.quantity_scale)?;
-        decimal::divide_half_even(amount.0.checked_mul(i128::from(quantity.0))?, one).map(Money)
+        let unit = decimal::power_of_ten(self.quantity_scale)?;
+        decimal::divide_half_even(amount.0.checked_mul(i128::from(quantity.0))?, unit).map(Money)
     }
 
     /// The price nearest to `price_numerator / denominator` on the tick grid, half to even.

@@ -13,7 +13,7 @@ mod order;
 mod refused_input;
 mod stop;
 
-pub use close::{CloseReason, CloseRecord};
+pub use close::{CloseReason, CloseRecord, RequestCounts};
 pub use decision::{DecisionCircumstances, DecisionRecord, PlanNote, RiskVerdict};
 pub use deliveries::DeliveriesRecord;
 pub use fault::{Callback, FaultAction, FaultRecord};

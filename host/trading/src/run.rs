@@ -22,7 +22,7 @@ use crate::journal::{self, Journal, Receipt, RecordBytes};
 use crate::manifest::RunSetup;
 use crate::order::{Intent, Request};
 use crate::plan::{Authorized, TokenIssuer};
-use crate::record::{Callback, CloseReason, CloseRecord, FaultAction, FaultRecord};
+use crate::record::{Callback, CloseReason, CloseRecord, FaultAction, FaultRecord, RequestCounts};
 use crate::risk::{Approved, MaintenanceMargin, RiskContext, RiskGate};
 use crate::seen_ids::SeenIds;
 use crate::slice::Slice;
@@ -280,7 +280,10 @@ impl Run {
             reason: self.ended.unwrap_or(CloseReason::EndOfData),
             decisions: self.totals.decisions,
             fills: self.totals.fills,
-            requests: (self.totals.approved, self.totals.refused),
+            requests: RequestCounts {
+                approved: self.totals.approved,
+                refused: self.totals.refused,
+            },
             decision_digest: digest.value(),
             cash: self.account.cash(),
             equity: self.account.equity(),

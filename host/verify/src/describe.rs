@@ -9,7 +9,7 @@ use counterfoil_trading::instrument::{Instrument, InstrumentId};
 use counterfoil_trading::order::{ClientOrderId, Intent, Order, OrderType, Request, TimeInForce};
 use counterfoil_trading::record::{
     CloseRecord, DecisionRecord, DeliveriesRecord, FaultAction, FaultRecord, MarginCallRecord,
-    RiskVerdict, RunRecord, StopRecord,
+    RequestCounts, RiskVerdict, RunRecord, StopRecord,
 };
 use counterfoil_trading::units::{Price, Quantity};
 
@@ -321,7 +321,7 @@ impl<'a> RecordDescriber<'a> {
             .zip(0_u32..)
             .map(|(position, id)| self.quantity(InstrumentId(id), *position))
             .collect();
-        let (approved, refused) = close.requests;
+        let RequestCounts { approved, refused } = close.requests;
         format!(
             "closed by {}: {} decisions, {} fills, {approved} requests approved, {refused} \
              refused, decision digest sha256:{}, cash {}, equity {}, fees {}, slippage {}, \

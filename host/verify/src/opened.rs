@@ -77,8 +77,8 @@ pub(crate) fn origin(run_id: &Digest, execution: u64) -> String {
 fn check_commitments(open: &OpenRecord, manifest: &Manifest) -> Result<(), FindingCause> {
     let fits = match (&manifest.data, &open.commitments) {
         (DataSource::Snapshot { .. }, Some(commitments)) => {
-            let promised = commitments.iter().map(|one| &one.symbol);
-            promised.eq(manifest.instruments.iter().map(|one| &one.symbol))
+            let promised = commitments.iter().map(|promise| &promise.symbol);
+            promised.eq(manifest.instruments.iter().map(|entry| &entry.symbol))
         }
         (DataSource::Feed { .. }, None) => true,
         (DataSource::Snapshot { .. }, None) | (DataSource::Feed { .. }, Some(_)) => false,

@@ -17,7 +17,7 @@ use super::run_terms::flags_of_manifest;
 use crate::args::{BacktestArgs, BacktestOrResumeArgs, ManifestFlags};
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, CommandLineError, print_json};
-use crate::progress::RunProgress;
+use crate::progress::RunProgressBar;
 use crate::report;
 
 pub(crate) fn run(cli: &CliContext, args: &BacktestOrResumeArgs) -> Result<CommandAnswer> {
@@ -43,7 +43,7 @@ pub(crate) fn execute(
     manifest: &Manifest,
     backend: &str,
 ) -> Result<ExecutionOutcome> {
-    let mut progress = RunProgress::new(0);
+    let mut progress = RunProgressBar::new(0);
     // The key is opened before the run: a missing key must not show after an hour of decisions.
     let signer = Box::new(cli.keys.signer()?);
     let done = backtest(

@@ -19,7 +19,7 @@ use super::resume;
 use crate::args::LiveArgs;
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, CommandLineError, note, print_json};
-use crate::progress::RunProgress;
+use crate::progress::RunProgressBar;
 use crate::report;
 
 /// The back end of live runs: its code decides fastest.
@@ -34,7 +34,7 @@ pub(crate) fn run(cli: &CliContext, args: &LiveArgs) -> Result<CommandAnswer> {
     let manifest = manifest_of(cli, args)?;
     let signer = Box::new(cli.keys.signer()?);
     let engine = cli.engine(BACKEND)?;
-    let mut progress = RunProgress::new(0);
+    let mut progress = RunProgressBar::new(0);
     let run = manifest.run_id()?.hex();
     // The flags and addresses are checked first: a note that the run waits for bars must not precede
     // an error that keeps it from starting.

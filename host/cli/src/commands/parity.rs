@@ -15,7 +15,7 @@ use counterfoil_verify::describe::RecordDescriber;
 use crate::args::ParityArgs;
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_fields, print_json, print_line};
-use crate::progress::RunProgress;
+use crate::progress::RunProgressBar;
 
 pub(crate) fn run(cli: &CliContext, args: &ParityArgs) -> Result<CommandAnswer> {
     let execution = cli.data.find(&args.run)?;
@@ -30,7 +30,7 @@ pub(crate) fn run(cli: &CliContext, args: &ParityArgs) -> Result<CommandAnswer> 
         snapshot: args.snapshot.as_deref(),
         now: now(),
     };
-    let mut progress = RunProgress::new(0);
+    let mut progress = RunProgressBar::new(0);
     let engine = cli.engine(&args.backend)?;
     let found = parity(&question, engine, Box::new(signer), &mut progress);
     progress.finish();

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, note, print_answer, print_fields, print_json, print_line};
-use crate::progress::RunProgress;
+use crate::progress::RunProgressBar;
 use crate::report;
 
 /// Resumes a backtest.
@@ -61,7 +61,7 @@ fn resume(
     // Prepared before the first byte is cut: without the component the journal stays as the crash
     // left it.
     let component = ready.prepare(&cli.data, cli.engine(backend)?)?;
-    let mut progress = RunProgress::new(0);
+    let mut progress = RunProgressBar::new(0);
     let mut cut = None;
     let mut on_event = |notice: &ResumeEvent| match notice {
         ResumeEvent::Compared { records } => {

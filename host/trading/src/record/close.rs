@@ -31,6 +31,13 @@ impl CloseReason {
     }
 }
 
+/// Verdicts of the risk gate on a run's requests.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct RequestCounts {
+    pub approved: u64,
+    pub refused: u64,
+}
+
 /// The last record of a journal.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CloseRecord {
@@ -40,8 +47,7 @@ pub struct CloseRecord {
     pub decisions: u64,
     /// How many fills.
     pub fills: u64,
-    /// How many requests were approved and how many refused.
-    pub requests: (u64, u64),
+    pub requests: RequestCounts,
     /// SHA-256 over the deterministic parts, each behind its length as four bytes.
     pub decision_digest: Digest,
     /// Cash at the end.
@@ -77,7 +83,7 @@ impl CloseRecord {
                 CloseReason::Stopped => 2,
             },
         );
-        let (approved, refused) = self.requests;
+        let RequestCounts { approved, refused } = self.requests;
         for count in [self.decisions, self.fills, approved, refused] {
             cbor::put_u64(out, count);
         }
@@ -125,7 +131,11 @@ impl CloseRecord {
             reason,
             decisions: reader.u64()?,
             fills: reader.u64()?,
-            requests: (reader.u64()?, reader.u64()?),
+            // In the sequence of the record: a struct's fields are evaluated as they are written here.
+            requests: RequestCounts {
+                approved: reader.u64()?,
+                refused: reader.u64()?,
+            },
             decision_digest: reader.digest()?,
             cash: Money(reader.i128()?),
             equity: Money(reader.i128()?),

@@ -254,9 +254,9 @@ mod tests {
             |fill| fill.time = UnixNanos(59),
             |fill| fill.quantity = Quantity(0),
         ] {
-            let mut one = fill(4, 6, 99);
-            change(&mut one);
-            check(&[Delivery::Fill(one)], foreign);
+            let mut forged = fill(4, 6, 99);
+            change(&mut forged);
+            check(&[Delivery::Fill(forged)], foreign);
         }
         let plain = "a broker's fill has its price and no costs beside it";
         for change in [
@@ -265,9 +265,9 @@ mod tests {
             |fill| fill.reference_price = Price(98),
             |fill| fill.clamped = true,
         ] {
-            let mut one = fill(4, 6, 99);
-            change(&mut one);
-            check(&[Delivery::Fill(one)], plain);
+            let mut forged = fill(4, 6, 99);
+            change(&mut forged);
+            check(&[Delivery::Fill(forged)], plain);
         }
         let odd = "the event is not one that a broker's order can have now";
         check(&[event(OrderStatus::Canceled, OrderCode::None, 9)], odd);

@@ -10,11 +10,11 @@ impl VerifyReport {
     /// The report as JSON: integrity, re-run and completeness apart.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        let bars = self.bars.iter().map(|one| {
+        let bars = self.bars.iter().map(|bars| {
             json!({
-                "symbol": one.symbol, "bars": one.bars, "promised": one.promised,
-                "first-close": one.closes.map(|(first, _)| first.rfc3339()),
-                "last-close": one.closes.map(|(_, last)| last.rfc3339()),
+                "symbol": bars.symbol, "bars": bars.bars, "promised": bars.promised,
+                "first-close": bars.closes.map(|(first, _)| first.rfc3339()),
+                "last-close": bars.closes.map(|(_, last)| last.rfc3339()),
             })
         });
         json!({
