@@ -3,7 +3,7 @@
 
 use counterfoil_runner::run::feed::{FeedItem, LineFeed, SliceFeed};
 use counterfoil_sandbox::admission;
-use counterfoil_trading::instrument::Instrument;
+use counterfoil_trading::instrument::{Instrument, InstrumentGrid};
 use counterfoil_trading::slice::Slice;
 
 /// The instruments of the corpus: two, of different scales.
@@ -11,8 +11,11 @@ fn instruments() -> Vec<Instrument> {
     [("AAA", 2, 0), ("BBB", 4, 2)]
         .into_iter()
         .map(|(symbol, price_scale, volume_scale)| {
-            Instrument::new(symbol.to_owned(), (price_scale, 1), (0, 1), volume_scale)
-                .expect("an instrument that holds")
+            let grid = InstrumentGrid {
+                volume_scale,
+                ..InstrumentGrid::whole_units(price_scale)
+            };
+            Instrument::new(symbol.to_owned(), grid).expect("an instrument that holds")
         })
         .collect()
 }

@@ -167,9 +167,7 @@ fn origin(bodies: &[Vec<u8>]) -> Option<String> {
         return None;
     };
     let manifest = counterfoil_trading::manifest::Manifest::parse(&open.manifest).ok()?;
-    let run: String = (manifest.run_id().ok()?.iter())
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let run = manifest.run_id().ok()?.hex();
     Some(format!("counterfoil/run/{run}/{}", open.execution))
 }
 

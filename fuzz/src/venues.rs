@@ -13,7 +13,7 @@ use counterfoil_connect::feed::listing::Listings;
 use counterfoil_connect::feed::protocol::{BarGap, BarOrigin, FeedProtocol, VenueMessage};
 use counterfoil_connect::net::credentials::Credentials;
 use counterfoil_trading::bar::ClosedBar;
-use counterfoil_trading::instrument::{Instrument, InstrumentId};
+use counterfoil_trading::instrument::{Instrument, InstrumentGrid, InstrumentId};
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::Quantity;
 
@@ -106,7 +106,13 @@ pub const VENUE_SEEDS: &[(&str, &str, &str)] = &[
 fn listings() -> Listings {
     let all = [("AAA", 2, 0), ("BBB", 4, 2)].map(|(symbol, price_scale, volume_scale)| {
         let name = symbol.to_owned();
-        let instrument = Instrument::new(name.clone(), (price_scale, 1), (0, 1), volume_scale);
+        let instrument = Instrument::new(
+            name.clone(),
+            InstrumentGrid {
+                volume_scale,
+                ..InstrumentGrid::whole_units(price_scale)
+            },
+        );
         (instrument.expect("an instrument that holds"), name)
     });
     let timeframe = "1m".parse().expect("a timeframe");

@@ -6,7 +6,7 @@ use crate::bindings::counterfoil::strategy::types::{
     StopLimitPrices, TimeInForce,
 };
 
-/// The account as of this bar, the instruments, and the way out for orders.
+/// The account as of this bar, the instruments, and the orders that the strategy sends.
 #[derive(Debug)]
 pub struct Context<'a> {
     instruments: &'a [Instrument],
@@ -108,7 +108,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Takes a working order back.
+    /// Cancels a working order.
     pub fn cancel(&mut self, client_order_id: u64) {
         self.requests.push(Request::Cancel(CancelRequest {
             client_order_id,
@@ -116,7 +116,7 @@ impl<'a> Context<'a> {
         }));
     }
 
-    /// Takes a working order back and says why.
+    /// Cancels a working order, with a reason for the journal.
     pub fn cancel_because(&mut self, client_order_id: u64, reason: &str) {
         let reason = Some(reason.to_owned());
         self.requests.push(Request::Cancel(CancelRequest {
@@ -150,7 +150,7 @@ impl<'a> Context<'a> {
 }
 
 /// An order that is being written. It leaves with [`OrderBuilder::send`]; good till cancelled
-/// unless said otherwise.
+/// unless [`OrderBuilder::time_in_force`] changes it.
 #[derive(Debug)]
 #[must_use = "an order leaves with `send`"]
 pub struct OrderBuilder<'c, 'a> {
@@ -160,7 +160,7 @@ pub struct OrderBuilder<'c, 'a> {
 }
 
 impl OrderBuilder<'_, '_> {
-    /// Says why, in a few words for the journal.
+    /// Adds a reason, a few words for the journal.
     pub fn reason(mut self, reason: &str) -> Self {
         self.request.reason = Some(reason.to_owned());
         self

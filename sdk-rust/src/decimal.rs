@@ -20,7 +20,7 @@ const POWERS: [i64; 19] = {
 pub struct Decimal {
     /// The digits.
     pub value: i64,
-    /// How many of them stand behind the decimal point: 0 ..= 18.
+    /// How many of them are behind the decimal point: 0 ..= 18.
     pub scale: u8,
 }
 

@@ -1,5 +1,5 @@
-//! Runs a strategy natively over a table of bars: for `cargo test`, without a host. It fills
-//! nothing by itself unless told to; it must never be mistaken for a simulation of a venue.
+//! Runs a strategy natively over a table of bars: for `cargo test`, without a host. It fills an
+//! order only when the test asks for it; it must never be mistaken for a simulation of a venue.
 
 use core::cell::RefCell;
 use std::collections::BTreeMap;
@@ -35,9 +35,12 @@ impl State {
             return 0;
         };
         let scale = u32::from(of.price_scale) + u32::from(of.quantity_scale);
+        // 128 bits: two values of 64 bits each cannot overflow the product, so a test never panics here
+        // for large prices.
         let product = i128::from(quantity) * i128::from(price);
         match 9_u32.checked_sub(scale) {
             Some(more) => product * 10_i128.pow(more),
+            // Cut, where the host rounds: the harness shows what a strategy sees, it settles no account.
             None => product / 10_i128.pow(scale - 9),
         }
     }
@@ -63,6 +66,7 @@ pub(crate) mod host {
     }
 
     pub(crate) fn position_of(instrument: u32) -> Position {
+        // An instrument that was never traded is flat, as it is for a component under the host.
         let flat = Position {
             quantity: 0,
             cost: Money::ZERO,
@@ -71,6 +75,7 @@ pub(crate) mod host {
     }
 
     pub(crate) fn working_orders() -> Vec<WorkingOrder> {
+        // `work` lowers the quantity of a partly filled order, so its quantity is what is left to fill.
         let view = |order: &OrderRequest| WorkingOrder {
             instrument: order.instrument,
             client_order_id: order.client_order_id,
@@ -112,6 +117,8 @@ impl<S: Strategy> Harness<S> {
     /// and with every parameter at its default.
     #[must_use]
     pub fn new() -> Self {
+        // The state is one for the thread, as the imports of a component have no receiver. A test runner
+        // reuses its threads, so a test must not start with the account of another.
         STATE.set(State::default());
         let arguments = S::Params::declare()
             .into_iter()
@@ -138,6 +145,7 @@ impl<S: Strategy> Harness<S> {
     #[must_use]
     pub fn instruments(mut self, symbols: &[&str]) -> Self {
         self.setup.instruments = (0_u32..)
+            // In the sequence of the names, as the ids of a manifest follow its list.
             .zip(symbols)
             .map(|(i, s)| instrument(i, s))
             .collect();
@@ -170,12 +178,14 @@ impl<S: Strategy> Harness<S> {
         let declared = S::Params::declare()
             .into_iter()
             .find(|parameter| parameter.name == name);
+        // Looked up in the declaration and not in the arguments: type and range are checked as the host
+        // checks them.
         let parsed = declared.map(|parameter| parse(&parameter.of, value));
         assert!(parsed.is_some(), "there is no parameter {name}");
         let parsed = parsed.flatten();
         assert!(
             parsed.is_some(),
-            "{value} is no value of the parameter {name}"
+            "{value} is not a value of the parameter {name}"
         );
         for argument in &mut self.setup.arguments {
             if let (true, Some(value)) = (argument.name == name, parsed) {
@@ -196,14 +206,15 @@ impl<S: Strategy> Harness<S> {
     ///
     /// # Errors
     ///
-    /// The strategy's sentence.
+    /// The strategy's error.
     pub fn init(&mut self) -> Result<(), String> {
+        // Before `init`: a strategy may ask for the account there.
         STATE.with_borrow_mut(|state| state.instruments.clone_from(&self.setup.instruments));
         self.run = Some(Run::init(self.setup.clone())?);
         Ok(())
     }
 
-    /// Feeds bars of instrument 0 by their closes, a day apart; the result is what was asked for.
+    /// Feeds bars of instrument 0 by their closes, a day apart; the result is every request.
     pub fn closes(&mut self, closes: &[i64]) -> Vec<Request> {
         let feed = |close: &i64| self.bar(&[[*close; 4]]);
         closes.iter().flat_map(feed).collect()
@@ -213,32 +224,36 @@ impl<S: Strategy> Harness<S> {
     ///
     /// # Panics
     ///
-    /// If `init` or the strategy says no.
+    /// If `init` or the strategy returns an error.
     pub fn bar(&mut self, slice: &[[i64; 4]]) -> Vec<Request> {
         let result = self.try_bar(slice);
         assert!(
             result.is_ok(),
-            "the strategy said: {}",
+            "the strategy returned an error: {}",
             result.err().unwrap_or_default()
         );
         result.unwrap_or_default()
     }
 
-    /// As [`Harness::bar`], for a strategy that is expected to say no.
+    /// As [`Harness::bar`], for a strategy that is expected to return an error.
     ///
     /// # Errors
     ///
-    /// The strategy's sentence.
+    /// The strategy's error.
     pub fn try_bar(&mut self, slice: &[[i64; 4]]) -> Result<Vec<Request>, String> {
+        // Most tests do not care about `init`. One that does calls it first and sees its error.
         if self.run.is_none() {
             self.init()?;
         }
+        // A slice a day: times only grow, as a strategy may expect.
         let open_time = self.time;
         self.time += DAY;
         let bars_in_slice = u32::try_from(slice.len()).unwrap_or(u32::MAX);
         STATE.with_borrow_mut(|state| {
             state
                 .closes
+                // All closes before the first call: under the host every instrument of a slice is marked
+                // before the first decision.
                 .extend((0_u32..).zip(slice.iter().map(|prices| prices[3])));
         });
         let mut all = Vec::new();
@@ -259,8 +274,11 @@ impl<S: Strategy> Harness<S> {
                 warming_up: *index < u64::from(S::WARM_UP),
             };
             *index += 1;
+            // Set by `init` above.
             let Some(run) = &mut self.run else { continue };
             let requests = run.on_bar(&bar)?;
+            // Booked at once, so that the next bar of the slice sees the orders of this one, as under the
+            // host.
             requests.iter().for_each(book);
             all.extend(requests);
         }
@@ -268,7 +286,7 @@ impl<S: Strategy> Harness<S> {
         Ok(all)
     }
 
-    /// Fills a working order whole at a price, books it and tells the strategy.
+    /// Fills a working order whole at a price, books it and calls `on_fill`.
     ///
     /// # Panics
     ///
@@ -277,7 +295,7 @@ impl<S: Strategy> Harness<S> {
         self.fill_part(client_order_id, i64::MAX, price);
     }
 
-    /// Fills a working order at a price up to a quantity; what is left goes on working.
+    /// Fills a working order at a price up to a quantity; the rest keeps working.
     ///
     /// # Panics
     ///
@@ -306,6 +324,8 @@ impl<S: Strategy> Harness<S> {
             let cost = position.cost.to_nanos() + nanos;
             position.cost = Money::from_nanos(cost).unwrap_or(Money::ZERO);
         });
+        // After the booking: under the host the account has a fill when the strategy is called for it. No
+        // borrow of the state is held here, or reading the account inside the callback would panic.
         run.strategy().on_fill(&Fill {
             instrument: order.instrument,
             client_order_id,
@@ -322,6 +342,7 @@ impl<S: Strategy> Harness<S> {
     pub fn fill_market_orders(&mut self, price: i64) {
         use crate::OrderType::Market;
         let is_market = |order: &&OrderRequest| order.order_type == Market;
+        // The ids first: a callback may read the working orders while they are filled.
         let ids: Vec<u64> = STATE.with_borrow(|state| {
             state
                 .working
@@ -335,7 +356,7 @@ impl<S: Strategy> Harness<S> {
         }
     }
 
-    /// Ends a working order otherwise and tells the strategy.
+    /// Ends a working order without a fill and calls `on_order_event`.
     ///
     /// # Panics
     ///
@@ -356,14 +377,14 @@ impl<S: Strategy> Harness<S> {
         });
     }
 
-    /// Tells the strategy of a corporate action. The account is left as it is.
+    /// Calls `on_corporate_action`. The account is left as it is.
     pub fn corporate_action(&mut self, action: &CorporateAction) {
         if let Some(run) = &mut self.run {
             run.strategy().on_corporate_action(action);
         }
     }
 
-    /// Everything that was asked for since the start.
+    /// Every request since the start.
     #[must_use]
     pub fn requests(&self) -> &[Request] {
         &self.requests
@@ -437,6 +458,7 @@ fn parse(of: &ParameterType, text: &str) -> Option<ParameterValue> {
         ParameterType::Number(range) => {
             let value = Decimal::parse(text)?.at_scale(range.scale)?;
             let number = Decimal::new(value, range.scale).into();
+            // Out of range is not a value: the host refuses such a manifest before `init`.
             (range.min..=range.max)
                 .contains(&value)
                 .then_some(ParameterValue::Number(number))
@@ -449,7 +471,7 @@ fn parse(of: &ParameterType, text: &str) -> Option<ParameterValue> {
     }
 }
 
-/// Puts a request on the list of working orders, as a venue would that takes everything.
+/// Applies a request to the list of working orders, as a venue would that accepts everything.
 fn book(request: &Request) {
     match request {
         Request::Submit(order) => {
@@ -457,6 +479,8 @@ fn book(request: &Request) {
         }
         Request::Cancel(cancel) => drop(take(cancel.client_order_id)),
         Request::Replace(replace) => {
+            // Both or neither, as the contract has it: a replacement of an order that is gone sends
+            // nothing.
             if take(replace.replaces).is_some() {
                 STATE.with_borrow_mut(|state| state.working.push(replace.with.clone()));
             }
@@ -464,8 +488,8 @@ fn book(request: &Request) {
     }
 }
 
-/// Takes at most this quantity out of a working order: what was taken, as an order, and what is
-/// left of it.
+/// Takes at most this quantity out of a working order. Returns the part that was taken, as an order,
+/// and the quantity that is left.
 fn work(client_order_id: u64, quantity: i64) -> Option<(OrderRequest, i64)> {
     STATE.with_borrow_mut(|state| {
         let is_it = |order: &OrderRequest| order.client_order_id == client_order_id;
@@ -475,6 +499,7 @@ fn work(client_order_id: u64, quantity: i64) -> Option<(OrderRequest, i64)> {
         done.quantity = quantity.min(order.quantity);
         order.quantity -= done.quantity;
         let leaves = order.quantity;
+        // A filled order works no longer; left in the list, a strategy would try to cancel it.
         if leaves == 0 {
             state.working.remove(index);
         }

@@ -1,5 +1,5 @@
 //! Write a Counterfoil strategy in Rust: implement [`Strategy`], name its parameters with
-//! [`params!`], hand it over with [`export!`]. A strategy sees bars and its account, nothing else.
+//! [`params!`], export it with [`export!`]. A strategy sees bars and its account, nothing else.
 //!
 //! ```
 //! use counterfoil_sdk::{Bar, Context, Decimal, Setup, Side, Strategy, params};

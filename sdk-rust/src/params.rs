@@ -7,7 +7,7 @@ use crate::bindings::counterfoil::strategy::types::{
 
 /// A set of parameters. [`params!`](crate::params!) writes this for a struct.
 pub trait Parameters: Sized {
-    /// The parameters in the contract's words.
+    /// The parameters in the types of the contract.
     fn declare() -> Vec<Parameter>;
 
     /// The values that the host gave.
@@ -33,7 +33,7 @@ pub trait Value: Sized {
     /// How its range and default are written in [`params!`](crate::params!).
     type Literal;
 
-    /// Its type, range and default in the contract's words.
+    /// Its type, range and default in the types of the contract.
     fn declare(
         range: Option<[Self::Literal; 2]>,
         default: Self::Literal,
@@ -95,7 +95,7 @@ impl Value for Decimal {
         default: &'static str,
     ) -> (ParameterType, ParameterValue) {
         // Only an author can write a literal that is not a decimal; the first call of `describe`
-        // tells, in the author's own test.
+        // fails on it, in the author's own test.
         let parse = |text| {
             let decimal = Decimal::parse(text);
             assert!(decimal.is_some(), "`{text}` in params! is not a decimal");

@@ -64,13 +64,13 @@ pub trait Strategy: Sized + 'static {
     /// A sentence. It is a fault: it ends the run, and the orders of this bar are not sent.
     fn on_bar(&mut self, bar: &Bar, ctx: &mut Context<'_>) -> Result<(), String>;
 
-    /// Tells of a fill, before the bars of its slice.
+    /// Reports a fill, before the bars of its slice.
     fn on_fill(&mut self, _fill: &Fill) {}
 
-    /// Tells what became of an order, other than a fill.
+    /// Reports a change of an order's status, other than a fill.
     fn on_order_event(&mut self, _event: &OrderEvent) {}
 
-    /// Tells of a corporate action, before the first bar of its ex-date.
+    /// Reports a corporate action, before the first bar of its ex-date.
     fn on_corporate_action(&mut self, _action: &CorporateAction) {}
 }
 
@@ -83,7 +83,7 @@ pub struct Run<S> {
 }
 
 impl<S: Strategy> Run<S> {
-    /// What the strategy is, in the contract's words.
+    /// The strategy's description, in the types of the contract.
     #[must_use]
     pub fn describe() -> Description {
         Description {
@@ -105,7 +105,7 @@ impl<S: Strategy> Run<S> {
     ///
     /// # Errors
     ///
-    /// What the strategy's `init` or the reading of a parameter said.
+    /// The error of the strategy's `init` or of reading a parameter.
     pub fn init(setup: Setup) -> Result<Self, String> {
         let params = S::Params::read(&setup.arguments)?;
         let strategy = S::init(params, &setup)?;
@@ -120,14 +120,14 @@ impl<S: Strategy> Run<S> {
     ///
     /// # Errors
     ///
-    /// What the strategy's `on_bar` said.
+    /// The error of the strategy's `on_bar`.
     pub fn on_bar(&mut self, bar: &Bar) -> Result<Vec<Request>, String> {
         let mut ctx = Context::new(&self.setup.instruments, &mut self.next_client_order_id);
         self.strategy.on_bar(bar, &mut ctx)?;
         Ok(ctx.into_requests())
     }
 
-    /// The strategy, to be told of fills and events.
+    /// The strategy, for the callbacks of fills and events.
     pub fn strategy(&mut self) -> &mut S {
         &mut self.strategy
     }

@@ -1,7 +1,6 @@
 //! Corporate actions and margin calls from a feed through a real guest into a journal that the
 //! auditor verifies and a replay repeats, with nothing but the journal to go by.
 
-use counterfoil_base::digest::Digest;
 use counterfoil_guests::component;
 use counterfoil_runner::run::execute::{ExecutionConfig, ExecutionOutcome, execute};
 use counterfoil_runner::run::feed::{FeedError, FeedItem, SliceFeed};
@@ -37,12 +36,12 @@ fn trades(side: u8) -> String {
     )
 }
 
-/// Traps unless it is told, in this sequence, of a split of 1 for 2, of a dividend of 1.25, of
+/// Traps unless it receives, in this sequence, a split of 1 for 2, of a dividend of 1.25, of
 /// the symbol `NEW` and of a delisting.
 const TOLD_AS_SENT: &str = r#"
-  (global $told (mut i32) (i32.const 0))
+  (global $count (mut i32) (i32.const 0))
   (func (export "on-corporate-action") (param i32 i64 i32 i64 i32)
-    (if (i32.ne (local.get 2) (global.get $told)) (then unreachable))
+    (if (i32.ne (local.get 2) (global.get $count)) (then unreachable))
     (if (i32.ne (local.get 0) (i32.const 0)) (then unreachable))
     (if (i32.eqz (local.get 2)) (then
       (if (i64.ne (local.get 3) (i64.const 1)) (then unreachable))
@@ -53,7 +52,7 @@ const TOLD_AS_SENT: &str = r#"
     (if (i32.eq (local.get 2) (i32.const 2)) (then
       (if (i32.ne (local.get 4) (i32.const 3)) (then unreachable))
       (if (i32.ne (i32.load8_u (i32.wrap_i64 (local.get 3))) (i32.const 78)) (then unreachable))))
-    (global.set $told (i32.add (global.get $told) (i32.const 1))))"#;
+    (global.set $count (i32.add (global.get $count) (i32.const 1))))"#;
 
 /// Slices of the two instruments, at a price for each day.
 struct Slices(Vec<Slice>);
@@ -126,18 +125,15 @@ fn checked(world: &World, outcome: &ExecutionOutcome) -> Vec<RunRecord> {
     assert!(report.is_good(), "{:?}", report.completeness);
     let again = world.replay(outcome).unwrap();
     assert!(again.difference.is_none(), "{:?}", again.difference);
-    assert_eq!(
-        again.decision_digest,
-        Some(Digest(outcome.close.decision_digest))
-    );
+    assert_eq!(again.decision_digest, Some(outcome.close.decision_digest));
     records(&journal, &outcome.execution.origin())
 }
 
 fn deliveries(records: &[RunRecord]) -> Vec<Delivery> {
     let mut all = Vec::new();
     for record in records {
-        if let RunRecord::Deliveries(one) = record {
-            all.extend(one.deliveries.iter().cloned());
+        if let RunRecord::Deliveries(record) = record {
+            all.extend(record.deliveries.iter().cloned());
         }
     }
     all
@@ -154,7 +150,10 @@ fn split() -> CorporateActionKind {
 fn a_guest_is_told_of_every_action_and_the_journal_alone_repeats_them() {
     let world = World::small(3);
     let guest = format!("{}{TOLD_AS_SENT}", trades(0));
-    let mut manifest = over_a_feed(&world.manifest(&component(&guest), &["AAA", "BBB"]), "told");
+    let mut manifest = over_a_feed(
+        &world.manifest(&component(&guest), &["AAA", "BBB"]),
+        "actions",
+    );
     manifest.instruments[0].price_scale = 0;
     "1".clone_into(&mut manifest.instruments[0].tick_size);
     let dividend = CorporateActionKind::Dividend {
@@ -175,10 +174,10 @@ fn a_guest_is_told_of_every_action_and_the_journal_alone_repeats_them() {
     let outcome = run(&world, &manifest, feed);
     assert_eq!(outcome.close.reason, CloseReason::EndOfData);
     let records = checked(&world, &outcome);
-    let told = deliveries(&records);
-    let told: Vec<_> = told
+    let found = deliveries(&records);
+    let found: Vec<_> = found
         .iter()
-        .filter_map(|one| match one {
+        .filter_map(|delivery| match delivery {
             Delivery::Action(applied) => Some((applied.quantity.0, applied.cash.to_text())),
             Delivery::Fill(_) | Delivery::Event(_) | Delivery::Borrow(_) => None,
         })
@@ -191,7 +190,7 @@ fn a_guest_is_told_of_every_action_and_the_journal_alone_repeats_them() {
         (7, cash("0")),
         (0, cash("1330")),
     ];
-    assert_eq!(told, expect);
+    assert_eq!(found, expect);
     assert_eq!(outcome.close.positions, [Quantity(0), Quantity(0)]);
     assert_eq!(outcome.close.dividends.to_text(), cash("8.75"));
     assert_eq!(outcome.close.cash.to_text(), cash("999938.75"));
@@ -232,7 +231,7 @@ fn a_margin_call_and_borrow_fees_verify_and_replay() {
     let borrowed = deliveries(&records);
     let borrowed = borrowed
         .iter()
-        .filter(|one| matches!(one, Delivery::Borrow(_)));
+        .filter(|delivery| matches!(delivery, Delivery::Borrow(_)));
     assert!(borrowed.count() >= 2, "a fee for each day short");
     assert!(outcome.close.borrow > Money::ZERO);
     assert_eq!(outcome.close.positions, [Quantity(0), Quantity(0)]);

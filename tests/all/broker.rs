@@ -38,7 +38,7 @@ fn deliveries(outcome: &ExecutionOutcome) -> Vec<Delivery> {
     let execution = &outcome.execution;
     let all = records(&execution.journal(), &execution.origin()).into_iter();
     all.filter_map(|record| match record {
-        RunRecord::Deliveries(one) => Some(one.deliveries),
+        RunRecord::Deliveries(record) => Some(record.deliveries),
         _ => None,
     })
     .flatten()
@@ -54,7 +54,11 @@ fn holds(world: &World, desk: &Desk, outcome: &ExecutionOutcome) {
     let replay = world.replay(outcome).unwrap();
     assert!(replay.is_identical(), "{:?}", replay.difference);
     desk.exchange.with(|state| {
-        let mut names: Vec<&str> = state.orders.iter().map(|one| one.name.as_str()).collect();
+        let mut names: Vec<&str> = state
+            .orders
+            .iter()
+            .map(|order| order.name.as_str())
+            .collect();
         names.sort_unstable();
         let all = names.len();
         names.dedup();
@@ -62,7 +66,7 @@ fn holds(world: &World, desk: &Desk, outcome: &ExecutionOutcome) {
         let held: Vec<i64> = ["AAA", "BBB"]
             .map(|symbol| state.positions.get(symbol).copied().unwrap_or(0))
             .into();
-        let ours: Vec<i64> = outcome.close.positions.iter().map(|one| one.0).collect();
+        let ours: Vec<i64> = outcome.close.positions.iter().map(|held| held.0).collect();
         assert_eq!(ours, held);
     });
 }
@@ -70,9 +74,10 @@ fn holds(world: &World, desk: &Desk, outcome: &ExecutionOutcome) {
 fn differences(outcome: &ExecutionOutcome) -> Vec<String> {
     let all = log(&outcome.execution).into_iter();
     all.filter_map(|record| match record {
-        OrderLogRecord::Difference(one) => {
-            Some(format!("{}: {} / {}", one.what, one.ours, one.theirs))
-        }
+        OrderLogRecord::Difference(difference) => Some(format!(
+            "{}: {} / {}",
+            difference.what, difference.ours, difference.theirs
+        )),
         _ => None,
     })
     .collect()
@@ -107,16 +112,18 @@ fn a_brokers_fills_are_the_runs_and_its_books_are_looked_at_first() {
     holds(&world, &desk, &outcome);
     assert_eq!(differences(&outcome), [""; 0]);
     let all = log(&outcome.execution);
-    // What the kernel says of its clock stands before it, on machines where it says the time is off.
+    // The record of the kernel's clock precedes it, on machines where the kernel reports an offset.
     let first = all.iter().find_map(|record| match record {
-        OrderLogRecord::Reconciled(one) => Some(one.occasion),
+        OrderLogRecord::Reconciled(books) => Some(books.trigger),
         _ => None,
     });
     assert_eq!(first, Some(ReconcileTrigger::Baseline));
-    let price = deliveries(&outcome).into_iter().find_map(|one| match one {
-        Delivery::Fill(fill) => Some((fill.price, fill.reference_price)),
-        _ => None,
-    });
+    let price = deliveries(&outcome)
+        .into_iter()
+        .find_map(|delivery| match delivery {
+            Delivery::Fill(fill) => Some((fill.price, fill.reference_price)),
+            _ => None,
+        });
     let (price, reference) = price.unwrap();
     assert_eq!(price, reference);
     // The simulated venue would have filled otherwise.
@@ -186,7 +193,7 @@ fn an_order_that_waits_for_the_broker_does_not_go_out_after_a_kill() {
     assert!(world.replay(&outcome).unwrap().is_identical());
 }
 
-/// Its process died, and then somebody threw the switch: going on takes the orders back, and closes.
+/// The process dies, then an operator sets the kill switch: the resumption cancels the orders and closes the run.
 #[test]
 fn a_dead_run_that_is_killed_takes_its_orders_back_once_it_is_resumed() {
     let world = World::small(26);
@@ -202,7 +209,7 @@ fn a_dead_run_that_is_killed_takes_its_orders_back_once_it_is_resumed() {
     desk.exchange.with(|state| {
         assert_eq!(state.orders.len(), before, "nothing new went out");
         let mut all = state.orders.iter();
-        assert!(all.all(|one| one.status != "new"), "{:?}", state.orders);
+        assert!(all.all(|order| order.status != "new"), "{:?}", state.orders);
     });
     assert!(world.replay(&outcome).unwrap().is_identical());
 }
@@ -216,7 +223,7 @@ fn a_run_that_ends_takes_its_orders_back_if_its_manifest_says_so() {
         let outcome = desk.run(&world, |run| while run.slice() {});
         let works: Vec<bool> = desk.exchange.with(|state| {
             let all = state.orders.iter();
-            all.map(|one| one.status == "new").collect()
+            all.map(|order| order.status == "new").collect()
         });
         assert!(!works.is_empty());
         assert!(works.iter().all(|works| *works != is_back), "{works:?}");
@@ -247,16 +254,16 @@ fn an_order_that_the_broker_does_not_take_is_told_to_the_strategy() {
         }
     });
     holds(&world, &desk, &outcome);
-    let told: Vec<OrderCode> = deliveries(&outcome)
+    let codes: Vec<OrderCode> = deliveries(&outcome)
         .iter()
-        .filter_map(|one| match one {
+        .filter_map(|record| match record {
             Delivery::Event(event) if event.status == OrderStatus::Rejected => Some(event.code),
             _ => None,
         })
         .collect();
     assert!(
-        !told.is_empty() && told.iter().all(|code| *code == OrderCode::VenueRejected),
-        "{told:?}"
+        !codes.is_empty() && codes.iter().all(|code| *code == OrderCode::VenueRejected),
+        "{codes:?}"
     );
     let words = log(&outcome.execution).into_iter().any(
         |record| matches!(record, OrderLogRecord::Ended(end) if end.detail.contains("buying power")),
@@ -290,7 +297,7 @@ fn a_stream_that_comes_and_goes_changes_nothing() {
 
 #[test]
 fn money_beyond_the_tolerance_ends_the_run_and_within_it_is_written_down() {
-    //   hundredths, tolerance, whether the run goes on
+    //   hundredths, tolerance, whether the run continues
     for (moved, tolerance, goes_on) in [(-50, "0.5", true), (-51, "0.5", false), (1, "0", false)] {
         let world = World::small(26);
         let desk = Desk::start(&world, tolerance);
@@ -301,7 +308,7 @@ fn money_beyond_the_tolerance_ends_the_run_and_within_it_is_written_down() {
         });
         assert!(first.is_err(), "the feed broke");
         desk.exchange.with(|state| state.cash += moved);
-        // Whoever goes on looks at the books first.
+        // A resumed run reconciles the books first.
         let outcome = desk.resume(&world, |run| {
             while run.slice() && run.goes_on() {
                 fill_all(&desk, 10_150);

@@ -22,7 +22,7 @@ fn a_component_decides_the_same_wherever_it_runs() {
     let manifest = world.claim();
     let speed = engine(Backend::Cranelift, OptLevel::Speed);
     let first = world.backtest(&manifest, speed.clone()).unwrap();
-    let digest = hex::encode(first.close.decision_digest);
+    let digest = first.close.decision_digest.hex();
     assert_eq!(first.close.reason, CloseReason::EndOfData);
     assert_eq!(first.close.decisions, 12_154, "every bar of the data");
     assert_eq!(first.close.fills, 428, "as in tests/golden");
@@ -30,19 +30,19 @@ fn a_component_decides_the_same_wherever_it_runs() {
     let none = engine(Backend::Cranelift, OptLevel::None);
     let second = world.backtest(&manifest, none).unwrap();
     assert_eq!(
-        hex::encode(second.close.decision_digest),
+        second.close.decision_digest.hex(),
         digest,
         "Cranelift, not optimised"
     );
     let pulley = engine(Backend::Pulley, OptLevel::Speed);
     let third = world.backtest(&manifest, pulley).unwrap();
-    assert_eq!(hex::encode(third.close.decision_digest), digest, "Pulley");
+    assert_eq!(third.close.decision_digest.hex(), digest, "Pulley");
     assert_eq!(first.close, second.close);
     assert_eq!(first.close, third.close);
 
     let fed = over_a_feed(&manifest, "claim");
     let live = world.live(&fed, &world.lines(&manifest)).unwrap();
-    assert_eq!(hex::encode(live.close.decision_digest), digest, "live");
+    assert_eq!(live.close.decision_digest.hex(), digest, "live");
     assert_eq!(live.close, first.close);
 
     for outcome in [&first, &live] {
@@ -60,7 +60,7 @@ fn a_component_decides_the_same_wherever_it_runs() {
             report.completeness
         );
         assert_eq!(
-            report.decision_digest.map(hex::encode),
+            report.decision_digest.map(|digest| digest.hex()),
             Some(digest.clone())
         );
     }
@@ -89,14 +89,14 @@ fn two_runs_at_once_are_two_executions_with_one_digest() {
     assert_eq!(third.close.decision_digest, first.close.decision_digest);
     let all = world.data.executions().unwrap();
     assert_eq!(all.len(), 3);
-    for one in all {
-        let records = records(&one.journal(), &one.origin());
+    for execution in all {
+        let records = records(&execution.journal(), &execution.origin());
         let Some(RunRecord::Open(open)) = records.first() else {
             panic!("no open record");
         };
         assert_eq!(
-            open.execution, one.number,
-            "the number stands in the log too"
+            open.execution, execution.number,
+            "the log holds the number too"
         );
     }
 }

@@ -15,7 +15,11 @@ fn against(world: &World, change: impl FnOnce(&mut Manifest)) -> RunComparison {
 }
 
 fn names(found: &RunComparison) -> Vec<&str> {
-    found.fields.iter().map(|one| one.field.as_str()).collect()
+    found
+        .fields
+        .iter()
+        .map(|field| field.field.as_str())
+        .collect()
 }
 
 #[test]
@@ -25,21 +29,32 @@ fn where_two_runs_differ_is_named() {
     //   the change, fields of the manifest, first differing decision, whether accounts differ
     let table: [(Change, &[&str], Option<DifferenceAspect>, bool); 5] = [
         (|_| {}, &[], None, false),
-        (|one| one.seed = "7".to_owned(), &["seed"], None, false),
         (
-            |one| "11".clone_into(&mut one.costs.fee_bps),
+            |manifest| manifest.seed = "7".to_owned(),
+            &["seed"],
+            None,
+            false,
+        ),
+        (
+            |manifest| "11".clone_into(&mut manifest.costs.fee_bps),
             &["costs.fee-bps"],
             None,
             true,
         ),
         (
-            |one| drop(one.parameters.insert("fast".to_owned(), "11".to_owned())),
+            |manifest| {
+                drop(
+                    manifest
+                        .parameters
+                        .insert("fast".to_owned(), "11".to_owned()),
+                );
+            },
             &["parameters.fast"],
             Some(DifferenceAspect::Requests),
             true,
         ),
         (
-            |one| one.risk.orders_per_bar_max = 0,
+            |manifest| manifest.risk.orders_per_bar_max = 0,
             &["risk.orders-per-bar-max"],
             Some(DifferenceAspect::Verdicts),
             true,
@@ -63,17 +78,17 @@ fn where_two_runs_differ_is_named() {
 fn a_bar_that_only_one_run_saw_is_named() {
     let world = World::small(20);
     let both = world.cross(&["AAA", "BBB"], 2, 4, 10);
-    let one = world.cross(&["AAA"], 2, 4, 10);
+    let single = world.cross(&["AAA"], 2, 4, 10);
     let both = world.backtest(&both, world.engine()).unwrap().execution;
-    let one = world.backtest(&one, world.engine()).unwrap().execution;
+    let single = world.backtest(&single, world.engine()).unwrap().execution;
     for (pair, aspect) in [
-        ([&both, &one], DifferenceAspect::OnlyInFirst),
-        ([&one, &both], DifferenceAspect::OnlyInSecond),
+        ([&both, &single], DifferenceAspect::OnlyInFirst),
+        ([&single, &both], DifferenceAspect::OnlyInSecond),
     ] {
         let found = compare(&world.data, pair).unwrap();
         let site = found.decision.unwrap();
         assert_eq!((site.aspect, site.symbol.as_str()), (aspect, "BBB"));
         let named = |field: &str| field.starts_with("instruments.BBB.");
-        assert!(found.fields.iter().all(|one| named(&one.field)));
+        assert!(found.fields.iter().all(|field| named(&field.field)));
     }
 }

@@ -39,9 +39,9 @@ fn worth(world: &World, symbol: &str) -> BTreeMap<i64, f64> {
     // 100 shares at a price of four decimals, as money of nine.
     let paid = i128::from(paid) * 100 * 100_000;
     let start = 1_000_000_000_000_000_i128;
-    let stake = decisions(&records).into_iter().map(|one| {
-        let UnixNanos(open) = one.bar.get().open_time;
-        (open / DAY_NANOS, one.equity.0 - start + paid)
+    let stake = decisions(&records).into_iter().map(|decision| {
+        let UnixNanos(open) = decision.bar.get().open_time;
+        (open / DAY_NANOS, decision.equity.0 - start + paid)
     });
     stake
         .map(|(day, nanos)| (day, Money(nanos).to_text().parse().unwrap()))

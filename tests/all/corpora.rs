@@ -92,8 +92,8 @@ fn seeds_are_journals_that_hold_so_that_changes_start_from_there() {
     for name in ["backtest", "live", "fault"] {
         let bytes = fs::read(project().join(format!("fuzz/corpus/journal/seed-{name}"))).unwrap();
         let options = counterfoil_verify::VerifyOptions::default();
-        let report = counterfoil_verify::verify_journal(&bytes[..], &public_key(), options);
-        let report = report.unwrap();
+        let report =
+            counterfoil_verify::verify_journal(&bytes[..], &public_key(), options).unwrap();
         assert!(report.findings.is_empty(), "{name}: {:?}", report.findings);
     }
 }

@@ -32,7 +32,7 @@ fn child() {
 /// was killed before its end.
 fn killed_at(world: &World, manifest: &Manifest, number: u64, bytes: u64) -> bool {
     std::fs::write(world.path().join(MANIFEST), manifest.canonical().unwrap()).unwrap();
-    let run = hex::encode(manifest.run_id().unwrap());
+    let run = manifest.run_id().unwrap().hex();
     let journal = world.path().join(format!("runs/{run}/{number}/journal"));
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["crash::child", "--exact"])
@@ -42,7 +42,7 @@ fn killed_at(world: &World, manifest: &Manifest, number: u64, bytes: u64) -> boo
         .unwrap();
     loop {
         if let Some(status) = child.try_wait().unwrap() {
-            assert!(status.success(), "the child failed by itself");
+            assert!(status.success(), "the child failed on its own");
             return false;
         }
         let length = std::fs::metadata(&journal).map_or(0, |file| file.len());
@@ -83,7 +83,7 @@ fn a_killed_run_leaves_what_it_signed() {
             }
             kills += 1;
             let place = format!("cadence {cadence}, killed at {bytes}");
-            let run = hex::encode(manifest.run_id().unwrap());
+            let run = manifest.run_id().unwrap().hex();
             let execution = world.data.find(&format!("{run}/{number}")).unwrap();
             let report = verified(&std::fs::read(execution.journal()).unwrap());
             assert!(!report.is_good(), "{place}");
@@ -126,8 +126,11 @@ fn a_full_disk_stops_a_run_that_names_the_file_and_keeps_what_was_signed() {
     let world = World::real();
     let whole = world.claim();
     // Fills the cache of compiled code, which is larger than what fits below.
-    let digest = world.backtest(&whole, world.engine()).unwrap();
-    let digest = digest.close.decision_digest;
+    let digest = world
+        .backtest(&whole, world.engine())
+        .unwrap()
+        .close
+        .decision_digest;
     for cadence in [1, 100] {
         let manifest = Manifest {
             cadence,
@@ -142,14 +145,14 @@ fn a_full_disk_stops_a_run_that_names_the_file_and_keeps_what_was_signed() {
             .env(FOLDER, world.path())
             .output()
             .unwrap();
-        let said = String::from_utf8_lossy(&ended.stderr);
-        assert!(!ended.status.success(), "cadence {cadence}: {said}");
-        let run = hex::encode(manifest.run_id().unwrap());
+        let printed = String::from_utf8_lossy(&ended.stderr);
+        assert!(!ended.status.success(), "cadence {cadence}: {printed}");
+        let run = manifest.run_id().unwrap().hex();
         let execution = world.data.find(&format!("{run}/1")).unwrap();
         let named = execution.journal().display().to_string();
         assert!(
-            said.contains(&named) && said.contains("File too large"),
-            "cadence {cadence}: {said}"
+            printed.contains(&named) && printed.contains("File too large"),
+            "cadence {cadence}: {printed}"
         );
         let report = verified(&std::fs::read(execution.journal()).unwrap());
         assert_eq!(report.findings, [], "cadence {cadence}");

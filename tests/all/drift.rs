@@ -1,4 +1,4 @@
-//! Drift: each kind of difference planted by hand, found, and found no more when it is mended.
+//! Drift: each kind of difference is planted, found, and no longer found once it is repaired.
 
 use counterfoil_base::gate::{Gate, GateOutcome};
 use std::collections::BTreeSet;
@@ -41,7 +41,7 @@ impl Place {
         let manifest = over_a_feed(&world.cross(&["AAA", "BBB"], 2, 3, 10), "first");
         let component = manifest.setup().unwrap().component;
         let desk = Desk::with(&world, &component);
-        let evidence = EvidenceStore::new(&world.data, &Digest(component));
+        let evidence = EvidenceStore::new(&world.data, &component);
         for kind in EvidenceKind::ALL {
             evidence.put(kind.name().as_bytes()).unwrap();
         }
@@ -73,24 +73,24 @@ impl Place {
     fn at(&self, time: UnixNanos) -> BTreeSet<(String, String)> {
         let state = self.ledger().state;
         let found = look(&self.world.data, &self.keys, &state, time).unwrap();
-        let told = found.into_iter().map(|one| {
-            assert_ne!(one.declared, one.found);
+        let findings = found.into_iter().map(|finding| {
+            assert_ne!(finding.declared, finding.found);
             assert_ne!(
-                hint(&one.rule),
+                hint(&finding.rule),
                 "compare the two and correct one",
                 "{}",
-                one.rule
+                finding.rule
             );
-            (one.rule, one.found)
+            (finding.rule, finding.found)
         });
-        told.collect()
+        findings.collect()
     }
 
     /// Asserts that exactly this is found now.
     #[track_caller]
     fn finds(&self, expected: &[(&str, &str)]) {
-        let expected = expected.iter();
         let expected: BTreeSet<(String, String)> = expected
+            .iter()
             .map(|(rule, found)| ((*rule).to_owned(), (*found).to_owned()))
             .collect();
         assert_eq!(self.at(now()), expected);
@@ -115,7 +115,7 @@ impl Place {
             .authorization
             .terms
             .clone();
-        let run = Digest(manifest.run_id().unwrap());
+        let run = manifest.run_id().unwrap();
         let start = RunStart {
             run,
             authorized,
@@ -136,14 +136,14 @@ fn bytes_that_are_gone_or_changed_are_found() {
     place.finds(&[]);
     let (data, root) = (place.world.data.clone(), place.world.path().to_path_buf());
     let component = place.manifest.setup().unwrap().component;
-    place.loses("component.bytes", &data.component_path(&Digest(component)));
-    let evidence = root.join("evidence").join(hex::encode(component));
+    place.loses("component.bytes", &data.component_path(&component));
+    let evidence = root.join("evidence").join(component.hex());
     let piece = Digest::of(EvidenceKind::Replay.name().as_bytes());
     place.loses(
         "evidence.bytes",
-        &evidence.join(format!("{}.json", hex::encode(piece.0))),
+        &evidence.join(format!("{}.json", piece.hex())),
     );
-    let archived = |bytes: &[u8]| root.join("policy").join(hex::encode(Digest::of(bytes).0));
+    let archived = |bytes: &[u8]| root.join("policy").join(Digest::of(bytes).hex());
     place.loses("policy.bytes", &archived(b"policy"));
     place.loses("verdict.bytes", &archived(b"input"));
     place.desk.authorize(&place.manifest);
@@ -159,7 +159,7 @@ fn runs_that_the_ledger_did_not_start_or_cannot_let_go_on_are_found() {
     let account = format!("a run of account {}", place.manifest.account.name);
     place.finds(&[("run.unauthorized", &account)]);
     fs::remove_dir_all(outcome.execution.folder.parent().unwrap()).unwrap();
-    // A run over a snapshot is nobody's to authorize.
+    // A run over a snapshot needs no authorization.
     let backtest = place.world.cross(&["AAA"], 1, 2, 10);
     place
         .world
@@ -177,13 +177,13 @@ fn runs_that_the_ledger_did_not_start_or_cannot_let_go_on_are_found() {
     place.finds(&[("run.manifest", "other bytes")]);
     fs::write(&copy, good).unwrap();
 
-    // A process goes on with it after it was told not to.
+    // A process continues the run after the ledger ended it.
     let reason = "the venue answers twice".to_owned();
     place
         .desk
         .act("erin", Act::StartWithdraw { authorized, reason });
     place.finds(&[]);
-    let held = RunLock::take(&outcome.execution).unwrap();
+    let held = RunLock::acquire(&outcome.execution).unwrap();
     place.finds(&[("run.going-on", "a process appends to its journal")]);
     drop(held);
     place.finds(&[]);
@@ -288,7 +288,7 @@ fn keys_that_are_open_foreign_or_over_are_found() {
     fs::create_dir_all(inside.path().join("people")).unwrap();
     mode(inside.path(), 0o700);
     let found = look(&place.world.data, &inside, &state, now()).unwrap();
-    assert!(found.iter().any(|one| one.rule == "key.in-data"));
+    assert!(found.iter().any(|finding| finding.rule == "key.in-data"));
 }
 
 #[test]
@@ -296,8 +296,14 @@ fn roles_and_classes_that_nobody_can_act_in_are_found() {
     let place = Place::new();
     let revoke = |name: &str| {
         let state = place.ledger().state;
-        let owned = |one: &&counterfoil_governance::state::KeyRecord| one.owner == id(name);
-        let key = state.keys().iter().find(|(_, one)| owned(one)).unwrap().0;
+        let owned =
+            |key_record: &&counterfoil_governance::state::KeyRecord| key_record.owner == id(name);
+        let key = state
+            .keys()
+            .iter()
+            .find(|(_, key_record)| owned(key_record))
+            .unwrap()
+            .0;
         let (key, reason) = (*key, "lost".to_owned());
         place.desk.act(
             "ada",
@@ -308,7 +314,7 @@ fn roles_and_classes_that_nobody_can_act_in_are_found() {
             },
         );
     };
-    // Erin's key lies in the folder, and counts.
+    // Erin's key is in the folder, and is valid.
     let people = place.keys.path().join("people");
     fs::create_dir_all(&people).unwrap();
     mode(&people, 0o700);
@@ -324,7 +330,7 @@ fn roles_and_classes_that_nobody_can_act_in_are_found() {
     ]);
     fs::remove_file(&file).unwrap();
     place.finds(&[("role.keyless", "no key that counts")]);
-    // A revocation may leave a class short, and somebody must be told.
+    // A revocation may leave a class short, and the operator must learn of it.
     revoke("gus");
     place.finds(&[
         ("role.keyless", "no key that counts"),

@@ -1,7 +1,6 @@
 //! A guest at fault ends its run with a record that names the fault, and nothing else: not the
 //! host, not the journal, not the runs after it.
 
-use counterfoil_base::digest::Digest;
 use counterfoil_guests::component;
 use counterfoil_sandbox::engine::{Backend, EngineSettings, OptLevel};
 use counterfoil_tests::journals::{decisions, fills, records, verified};
@@ -105,18 +104,18 @@ fn check(world: &World, name: &str, body: &str, on_fault: &str, expect: &Expect)
     assert_eq!(fault.message, expect.message, "{name}");
     let canceled: Vec<_> = expect.canceled.iter().copied().map(ClientOrderId).collect();
     assert_eq!(fault.canceled, canceled, "{name}");
-    let flattened: Vec<_> = fault.flattened.iter().map(|one| one.quantity.0).collect();
+    let flattened: Vec<_> = fault.flattened.iter().map(|sent| sent.quantity.0).collect();
     assert_eq!(flattened, expect.flattened, "{name}");
     let mut actions = FaultAction::ALL.into_iter();
-    let action = actions.find(|one| one.name() == on_fault);
+    let action = actions.find(|action| action.name() == on_fault);
     assert_eq!(Some(fault.action), action, "{name}");
 
     let decisions = decisions(&records);
-    let answered = decisions.iter().take_while(|one| one.requests.is_some());
+    let answered = decisions.iter().take_while(|bar| bar.requests.is_some());
     let silent = decisions
         .iter()
         .rev()
-        .take_while(|one| one.requests.is_none());
+        .take_while(|bar| bar.requests.is_none());
     let counts = (answered.count(), silent.count());
     assert_eq!(
         counts, expect.decisions,
@@ -137,7 +136,7 @@ fn check(world: &World, name: &str, body: &str, on_fault: &str, expect: &Expect)
     assert!(again.difference.is_none(), "{name}: {:?}", again.difference);
     assert_eq!(
         again.decision_digest,
-        Some(Digest(outcome.close.decision_digest)),
+        Some(outcome.close.decision_digest),
         "{name}"
     );
     assert!(again.closed, "{name}");
@@ -161,7 +160,7 @@ fn check(world: &World, name: &str, body: &str, on_fault: &str, expect: &Expect)
     );
 }
 
-/// Checks each case, then that the host goes on with a run that is good.
+/// Checks each case, then that the host runs a good component afterwards.
 fn check_all(table: &[(&str, String, Expect)], on_fault: &str) {
     let world = World::small(12);
     for (name, body, expect) in table {
@@ -172,7 +171,7 @@ fn check_all(table: &[(&str, String, Expect)], on_fault: &str) {
     assert_eq!(
         good.close.reason,
         CloseReason::EndOfData,
-        "the host goes on"
+        "the host continues"
     );
     assert_eq!(good.close.decisions, 24);
 }
@@ -190,7 +189,7 @@ fn a_fault_in_on_bar_ends_the_run_and_the_slice_is_recorded_whole() {
         fault: "out-of-fuel",
         ..expect(6, 2)
     };
-    let said = Expect {
+    let guest_error = Expect {
         fault: "strategy-error",
         message: "shell",
         ..expect(6, 2)
@@ -201,7 +200,7 @@ fn a_fault_in_on_bar_ends_the_run_and_the_slice_is_recorded_whole() {
         ("traps on a slice's last bar", traps(1, 3), expect(7, 1)),
         ("traps on the last bar of all", traps(1, 11), expect(23, 1)),
         ("runs for ever", on_bar(0, 3, FOR_EVER), fuel),
-        ("says an error", on_bar(0, 3, sentence), said),
+        ("says an error", on_bar(0, 3, sentence), guest_error),
     ];
     check_all(&table, "leave");
 }

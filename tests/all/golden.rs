@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use counterfoil_runner::times::show_time;
 use counterfoil_tests::journals::{decisions, fills, records, verified};
 use counterfoil_tests::world::{World, project};
 use counterfoil_trading::decimal;
@@ -54,10 +53,10 @@ fn check(world: &World, case: &Value) {
     let records = records(&journal, &outcome.execution.origin());
     let indices: BTreeMap<_, _> = decisions(&records)
         .into_iter()
-        .map(|one| {
+        .map(|decision| {
             (
-                (one.bar.get().instrument, one.bar.get().close_time),
-                one.index,
+                (decision.bar.get().instrument, decision.bar.get().close_time),
+                decision.index,
             )
         })
         .collect();
@@ -71,7 +70,7 @@ fn check(world: &World, case: &Value) {
         let got = json!([
             instrument.symbol(),
             indices[&(fill.instrument, fill.time)],
-            show_time(fill.time),
+            fill.time.date_or_time(),
             fill.side.name(),
             fill.quantity.0,
             decimal::format(fill.price.0.into(), instrument.price_scale()),
@@ -87,11 +86,11 @@ fn check(world: &World, case: &Value) {
         .instruments
         .iter()
         .map(Instrument::symbol)
-        .zip(close.positions.iter().map(|one| one.0))
+        .zip(close.positions.iter().map(|held| held.0))
         .collect();
     let got = json!({
         "bars": close.decisions,
-        "orders_sent": close.requests.0,
+        "orders_sent": close.requests.approved,
         "fills_count": close.fills,
         "partial_fills_count": fills.iter().filter(|fill| fill.leaves_quantity.0 > 0).count(),
         "clamped_fills": clamped,
@@ -108,7 +107,7 @@ fn check(world: &World, case: &Value) {
         expect["fills"].as_array().unwrap().len(),
         "{name}"
     );
-    assert_eq!(close.requests.1, 0, "{name}: nothing refused");
+    assert_eq!(close.requests.refused, 0, "{name}: nothing refused");
     let report = verified(&std::fs::read(journal).unwrap());
     assert!(report.is_good(), "{name}: {:?}", report.findings);
 }

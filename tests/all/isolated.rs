@@ -5,9 +5,8 @@ use core::num::NonZero;
 use std::process::Child;
 use std::thread;
 
-use counterfoil_base::digest::Digest;
-use counterfoil_runner::supervisor::inlet::LINES_MAX;
 use counterfoil_server::client::{ApiClient, ClientError};
+use counterfoil_server::supervisor::inlet::LINES_MAX;
 use counterfoil_server::types::{BarsReply, BarsRequest, FeedRequest, RunReply};
 use counterfoil_tests::desk::{Desk, hand, id};
 use counterfoil_tests::world::{World, over_a_feed};
@@ -71,7 +70,7 @@ fn feed_of(manifest: &mut Manifest) -> &mut String {
 }
 
 fn promote(desk: &Desk, manifest: &Manifest) {
-    desk.promote(Digest(manifest.setup().unwrap().component));
+    desk.promote(manifest.setup().unwrap().component);
 }
 
 fn begin(client: &ApiClient, desk: &Desk, manifest: &Manifest) -> String {
@@ -112,9 +111,9 @@ fn strategies_that_dawdle_and_feeds_that_flood_delay_no_other_run() {
     let slow: Vec<Manifest> = (0..many)
         .map(|place| {
             let name = format!("slow-{place}");
-            let mut one = bad(&world, &body, &name);
-            feed_of(&mut one).clone_from(&name);
-            one
+            let mut manifest = bad(&world, &body, &name);
+            feed_of(&mut manifest).clone_from(&name);
+            manifest
         })
         .collect();
     promote(&desk, &slow[0]);
@@ -123,7 +122,10 @@ fn strategies_that_dawdle_and_feeds_that_flood_delay_no_other_run() {
     let child = Apart(child);
     let mut erin = ApiClient::new(&base);
     erin.sign_in(&id("erin"), &hand("erin")).unwrap();
-    let behind: Vec<String> = slow.iter().map(|one| begin(&erin, &desk, one)).collect();
+    let behind: Vec<String> = slow
+        .iter()
+        .map(|manifest| begin(&erin, &desk, manifest))
+        .collect();
     let run = begin(&erin, &desk, &good);
     let flood = bars(&world.lines(&slow[0]));
     assert!(flood.len() > LINES_MAX + BARS, "more than a queue holds");
@@ -147,7 +149,7 @@ fn strategies_that_dawdle_and_feeds_that_flood_delay_no_other_run() {
         for slice in bars(&lines).chunks(2) {
             let reply = push(erin, slice);
             assert!(
-                reply.treatments.iter().all(|one| one.treatment == "taken"),
+                reply.treatments.iter().all(|bar| bar.treatment == "taken"),
                 "{reply:?}"
             );
         }
@@ -169,7 +171,7 @@ fn whatever_ends_a_run_ends_no_other_on_the_same_feed() {
         "(if (i32.eq (memory.size) (i32.const 1)) (then (drop (memory.grow (i32.const 255)))))";
     let grows = "(drop (memory.grow (i32.const 64)))";
     let all = u64::try_from(BARS).unwrap();
-    //     name, what it does on every bar, its deadline, how it stands in the end, bars decided
+    //     name, what it does on every bar, its deadline, its state at the end, bars decided
     let table = [
         ("traps", on_bar("unreachable"), None, "faulted", 2),
         ("burns-all", on_bar(forever), None, "faulted", 2),
@@ -199,17 +201,20 @@ fn whatever_ends_a_run_ends_no_other_on_the_same_feed() {
     let others: Vec<String> = table
         .iter()
         .map(|(name, body, deadline, _, _)| {
-            let mut one = bad(&world, body, name);
-            one.limits.deadline_ms = deadline.unwrap_or(one.limits.deadline_ms);
-            promote(&desk, &one);
-            begin(&erin, &desk, &one)
+            let mut manifest = bad(&world, body, name);
+            manifest.limits.deadline_ms = deadline.unwrap_or(manifest.limits.deadline_ms);
+            promote(&desk, &manifest);
+            begin(&erin, &desk, &manifest)
         })
         .collect();
     let lines = own_lines(&world, &good);
     let reply = push(&erin, &bars(&lines));
-    let own = reply.treatments.iter();
-    let own: Vec<_> = own.filter(|one| one.run.as_deref() == Some(&run)).collect();
-    assert!(own.iter().all(|one| one.treatment == "taken"), "{own:?}");
+    let own: Vec<_> = reply
+        .treatments
+        .iter()
+        .filter(|bar| bar.run.as_deref() == Some(&run))
+        .collect();
+    assert!(own.iter().all(|bar| bar.treatment == "taken"), "{own:?}");
     for ((name, _, _, state, bars), run) in table.iter().zip(&others) {
         let standing = loop {
             let standing = status(&erin, run);
@@ -217,8 +222,8 @@ fn whatever_ends_a_run_ends_no_other_on_the_same_feed() {
                 break standing;
             }
         };
-        let stands = (standing.state.as_str(), standing.bars);
-        assert_eq!(stands, (*state, *bars), "{name}: {standing:?}");
+        let outcome = (standing.state.as_str(), standing.bars);
+        assert_eq!(outcome, (*state, *bars), "{name}: {standing:?}");
     }
     decides_as_alone(&erin, &run, &good, &lines);
 }

@@ -1,7 +1,6 @@
 //! No strategy sees what is to come, and a host that lets one see it is caught, also by a replay
 //! on that same host.
 
-use counterfoil_base::digest::Digest;
 use counterfoil_guests::component;
 use counterfoil_journal::signer::Signer;
 use counterfoil_runner::run::component::compile_for_manifest;
@@ -43,7 +42,7 @@ const BUYS_ON_A_SIGN: &str = r#"(func (export "on-bar")
     (i32.store (i32.const 20) (i32.const 4096)) (i32.store (i32.const 24) (i32.const 1))))
   (i32.const 16))"#;
 
-/// The hole: a host part that looks at the tape and tells the guest by the bar's volume whether
+/// The hole: a host part that looks ahead and reveals to the guest by the bar's volume whether
 /// the next close is higher.
 struct Hole {
     guest: Guest,
@@ -62,11 +61,11 @@ impl Strategy for Hole {
         let next = next.as_ref().and_then(|next| next.bar_of(raw.instrument));
         let rises = next.is_some_and(|next| next.get().close > raw.close);
         raw.volume = Volume(if rises { 1 } else { 2 });
-        let told = BarView {
+        let revealed = BarView {
             bar: counterfoil_trading::bar::ClosedBar::parse(raw).unwrap(),
             ..*view
         };
-        self.guest.on_bar(&told, account, requests)
+        self.guest.on_bar(&revealed, account, requests)
     }
 
     fn on_fill(&mut self, fill: &Fill, account: &AccountView<'_>) -> Result<(), CallbackError> {
@@ -119,7 +118,7 @@ fn with_the_hole(world: &World, manifest: &Manifest) -> Execution {
     let (ready, guest) =
         compile_for_manifest(&world.data, manifest, &setup, world.engine()).unwrap();
     let canonical = manifest.canonical().unwrap();
-    let run = Digest(manifest.run_id().unwrap());
+    let run = manifest.run_id().unwrap();
     let execution = world.data.new_execution(&run, &canonical, false).unwrap();
     let open = OpenRecord {
         manifest: canonical,
@@ -180,10 +179,7 @@ fn a_run_decides_the_same_while_everything_beyond_is_garbage() {
     let found = audited(&world, &outcome.execution);
     assert!(found.is_identical(), "{:?}", found.difference);
     assert_eq!(found.decisions, 12_154);
-    assert_eq!(
-        found.decision_digest,
-        Some(Digest(outcome.close.decision_digest))
-    );
+    assert_eq!(found.decision_digest, Some(outcome.close.decision_digest));
 }
 
 #[test]
@@ -191,7 +187,7 @@ fn a_host_that_lets_a_strategy_see_the_next_bar_is_caught() {
     let world = World::small(28);
     let manifest = world.manifest(&component(BUYS_ON_A_SIGN), &["AAA", "BBB"]);
     let honest = world.backtest(&manifest, world.engine()).unwrap();
-    assert_eq!(honest.close.fills, 0, "without the hole there is no sign");
+    assert_eq!(honest.close.fills, 0, "without the hole nothing shows");
     assert!(audited(&world, &honest.execution).is_identical());
 
     let execution = with_the_hole(&world, &manifest);

@@ -10,7 +10,6 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use counterfoil_base::digest::Digest;
 use counterfoil_governance::id::Id;
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_runner::orders::gateway::client::{
@@ -63,11 +62,11 @@ pub(crate) fn log(execution: &Execution) -> Vec<OrderLogRecord> {
 /// How each order ended, by the number of its plan, with the refusal of one that was not sent.
 fn ends(execution: &Execution) -> Vec<(u64, &'static str, Option<&'static str>)> {
     let all = log(execution).into_iter().filter_map(|record| {
-        if let OrderLogRecord::Ended(one) = record {
+        if let OrderLogRecord::Ended(ended) = record {
             Some((
-                one.sequence,
-                one.end.name(),
-                one.refusal.map(TokenRefusal::code),
+                ended.sequence,
+                ended.end.name(),
+                ended.refusal.map(TokenRefusal::code),
             ))
         } else {
             None
@@ -103,7 +102,7 @@ fn every_order_of_a_live_run_has_one_token_that_is_spent_and_one_end() {
     let records = records(&execution.journal(), &execution.origin());
     let notes = decisions(&records)
         .into_iter()
-        .flat_map(|one| one.circumstances.plans.clone());
+        .flat_map(|decision| decision.circumstances.plans.clone());
     let notes: Vec<_> = notes.map(|note| (note.token, note.plan)).collect();
     let tokens = spent(execution);
     let bound: Vec<_> = tokens
@@ -114,7 +113,10 @@ fn every_order_of_a_live_run_has_one_token_that_is_spent_and_one_end() {
     assert_eq!(bound, notes, "a token for each plan that was decided");
     let run = manifest.run_id().unwrap();
     for (token, _) in &tokens {
-        assert_eq!((token.run, token.execution, token.epoch), (run, 1, 1));
+        assert_eq!(
+            (token.run, token.execution, token.fencing_token),
+            (run, 1, 1)
+        );
         assert_eq!(token.approver, signer().verifying_key());
     }
     let expect: Vec<_> = notes
@@ -219,7 +221,7 @@ fn released(world: &World, manifest: &Manifest) -> Vec<Released> {
     let symbols: Vec<String> = setup
         .instruments
         .iter()
-        .map(|one| one.symbol().to_owned())
+        .map(|instrument| instrument.symbol().to_owned())
         .collect();
     let mut slices = world
         .opened()
@@ -316,7 +318,7 @@ fn serve(
         if matches!(*fault, Fault::SilentAltogether | Fault::DeafAltogether) {
             return Some(stream);
         }
-        let has = orders.iter().any(|one| one == id);
+        let has = orders.iter().any(|name| name == id);
         let answer = if has { "working" } else { "not-found" };
         writeln!(&stream, "{answer}").ok()?;
         return None;
@@ -361,7 +363,7 @@ impl Client {
         match self.ask("send", order.id()) {
             Ok(answer) if answer == "known" => VenueReply::Known,
             Ok(answer) if answer.starts_with("refused") => VenueReply::Refused(answer),
-            Ok(answer) => VenueReply::Unknown(format!("it says {answer:?}")),
+            Ok(answer) => VenueReply::Unknown(format!("unexpected answer {answer:?}")),
             Err(error) => VenueReply::Unknown(error.to_string()),
         }
     }
@@ -389,7 +391,7 @@ impl VenueClient for Client {
         match self.ask("lookup", id) {
             Ok(answer) if answer == "working" => VenueLookup::Working,
             Ok(answer) if answer == "not-found" => VenueLookup::NotFound,
-            Ok(answer) => VenueLookup::Unknown(format!("it says {answer:?}")),
+            Ok(answer) => VenueLookup::Unknown(format!("unexpected answer {answer:?}")),
             Err(error) => VenueLookup::Unknown(error.to_string()),
         }
     }
@@ -403,10 +405,10 @@ fn gateway(world: &World, manifest: &Manifest, server: &Server) -> (Gateway<Clie
     let limits = LimitsWatch::start(&world.data, &account, manifest, need, now).unwrap();
     let run = manifest.run_id().unwrap();
     let text = manifest.canonical().unwrap();
-    let name = hex::encode(run);
+    let name = run.hex();
     let execution = world.data.executions_of(&name).unwrap().pop();
     let execution =
-        execution.unwrap_or_else(|| world.data.new_execution(&Digest(run), &text, true).unwrap());
+        execution.unwrap_or_else(|| world.data.new_execution(&run, &text, true).unwrap());
     let kill = KillSwitch::new(&world.data, &account, Some(&execution));
     let guard = Arc::new(RunGuard::new(
         kill,
@@ -517,7 +519,7 @@ fn tokens_that_are_spent_altered_foreign_or_stale_are_refused_and_written_down()
     };
     let mut flipped = signed.clone();
     *flipped.bytes.last_mut().unwrap() ^= 1;
-    let note = changed(&|one| one.epoch += 1).note;
+    let note = changed(&|token| token.fencing_token += 1).note;
     let swapped = SignedToken {
         note,
         ..signed.clone()
@@ -526,15 +528,24 @@ fn tokens_that_are_spent_altered_foreign_or_stale_are_refused_and_written_down()
         (signed.clone(), "token.spent"),
         (flipped, "token.altered"),
         (swapped, "token.altered"),
-        (changed(&|one| one.plan[0] ^= 1), "token.altered"),
-        (changed(&|one| one.run[0] ^= 1), "token.foreign"),
-        (changed(&|one| one.execution += 1), "token.foreign"),
-        (changed(&|one| one.approver[0] ^= 1), "token.foreign"),
-        (changed(&|one| one.epoch += 1), "token.stale-lease"),
-        (changed(&|one| one.policy[0] ^= 1), "token.other-policy"),
-        (changed(&|one| one.limits[0] ^= 1), "token.other-limits"),
-        (changed(&|one| one.not_after.0 = 0), "token.expired"),
-        (changed(&|one| one.sequence = 9), "token.no-verdict"),
+        (changed(&|token| token.plan.0.0[0] ^= 1), "token.altered"),
+        (changed(&|token| token.run.0[0] ^= 1), "token.foreign"),
+        (changed(&|token| token.execution += 1), "token.foreign"),
+        (changed(&|token| token.approver[0] ^= 1), "token.foreign"),
+        (
+            changed(&|token| token.fencing_token += 1),
+            "token.stale-lease",
+        ),
+        (
+            changed(&|token| token.policy.0[0] ^= 1),
+            "token.other-policy",
+        ),
+        (
+            changed(&|token| token.limits.0[0] ^= 1),
+            "token.other-limits",
+        ),
+        (changed(&|token| token.not_after.0 = 0), "token.expired"),
+        (changed(&|token| token.sequence = 9), "token.no-verdict"),
     ];
     let before = server.orders();
     let mut expect = Vec::new();
@@ -543,7 +554,7 @@ fn tokens_that_are_spent_altered_foreign_or_stale_are_refused_and_written_down()
         assert_eq!(refusal.code(), code);
         expect.push(code);
     }
-    assert_eq!(server.orders(), before, "the venue hears of none");
+    assert_eq!(server.orders(), before, "the venue receives none");
     let refused = log(&execution).into_iter().filter_map(|record| {
         if let OrderLogRecord::Refused { refusal, .. } = record {
             Some(refusal.code())
@@ -653,7 +664,7 @@ fn a_kill_ends_the_run_before_the_next_slice_and_keeps_it_from_starting() {
     let table: [(Choose, StopCause); 3] = [
         (
             |world, manifest| {
-                let run = hex::encode(manifest.run_id().unwrap());
+                let run = manifest.run_id().unwrap().hex();
                 KillTarget::Run(world.data.find(&run).unwrap())
             },
             StopCause::RunKilled,
@@ -784,9 +795,10 @@ fn a_clock_that_may_be_too_far_off_starts_nothing_and_what_the_kernel_says_is_on
     assert!(error.starts_with("clock-off"), "{error}");
     let usual = manifest(&world, "usual");
     let execution = world.live(&usual, &world.lines(&usual)).unwrap().execution;
-    let told = log(&execution);
-    let told = told.iter();
-    let clocks = told.filter(|one| matches!(one, OrderLogRecord::Clock { .. }));
+    let records = log(&execution);
+    let clocks = records
+        .iter()
+        .filter(|record| matches!(record, OrderLogRecord::Clock { .. }));
     assert_eq!(clocks.count(), 1, "the run took less than a minute");
 }
 
@@ -820,7 +832,7 @@ fn two_processes_never_have_one_account_and_every_holder_has_a_new_epoch() {
             .spawn()
             .unwrap();
         while std::fs::read_to_string(&taken).ok().as_deref() != Some(expect) {
-            assert_eq!(child.try_wait().unwrap(), None, "the child ended by itself");
+            assert_eq!(child.try_wait().unwrap(), None, "the child ended early");
             thread::yield_now();
         }
         let error = Lease::acquire(&world.data, &account).unwrap_err();
@@ -835,7 +847,7 @@ fn two_processes_never_have_one_account_and_every_holder_has_a_new_epoch() {
             lease.fencing_token().to_string(),
             expect
                 .parse::<u64>()
-                .map(|one| one + 1)
+                .map(|number| number + 1)
                 .unwrap()
                 .to_string()
         );
@@ -853,7 +865,7 @@ fn an_account_takes_so_many_runs_and_notices_that_it_was_taken_away() {
     drop(first);
     let _third = lease.admit_run(2).unwrap();
     lease.check().unwrap();
-    // Somebody deletes the lock, and another process takes the account.
+    // The lock file is deleted, and another process takes the account.
     let lock = world.path().join("leases/test.lock");
     std::fs::remove_file(&lock).unwrap();
     let other = Lease::acquire(&world.data, &account).unwrap();
@@ -861,7 +873,7 @@ fn an_account_takes_so_many_runs_and_notices_that_it_was_taken_away() {
     assert_eq!(lease.check().unwrap_err().code(), "lease.lost");
     other.check().unwrap();
     drop(other);
-    // A lease that cannot be read is none to begin again from.
+    // No run starts over from a lease that cannot be read.
     std::fs::write(world.path().join("leases/test.lease"), "{}").unwrap();
     let error = Lease::acquire(&world.data, &account).unwrap_err();
     assert_eq!(error.code(), "lease.unreadable");
@@ -923,8 +935,8 @@ fn until_plan(journal: &[u8], number: u64) -> Vec<u8> {
         std::fs::write(&path, &bytes).unwrap();
         let mut reader = counterfoil_runner::run::journal::JournalReader::open(&path).unwrap();
         while let Some(body) = reader.next_body().unwrap() {
-            if let RunRecord::Decision(one) = RunRecord::decode(body).unwrap()
-                && one
+            if let RunRecord::Decision(decision) = RunRecord::decode(body).unwrap()
+                && decision
                     .circumstances
                     .plans
                     .iter()
@@ -938,11 +950,11 @@ fn until_plan(journal: &[u8], number: u64) -> Vec<u8> {
 }
 
 /// What a crash leaves around the third order: nothing in the order log, its spent token, or its end.
-/// Whoever had the account since decides whether it may still be sent.
+/// Whether it may still be sent depends on which process has had the account since.
 #[test]
 fn an_order_that_a_crash_cut_off_is_sent_once_or_told_as_not_sent() {
     //   records kept after the second order's end, whether another process had the account, whether
-    //   the third order is told as not sent
+    //   the third order is reported as not sent
     let table = [
         (0, false, None),
         (1, false, None),
@@ -984,15 +996,15 @@ fn an_order_that_a_crash_cut_off_is_sent_once_or_told_as_not_sent() {
         let same = outcome.close.decision_digest == whole.close.decision_digest;
         assert_eq!(same, refusal.is_none(), "{place}");
         let records = records(&execution.journal(), &execution.origin());
-        let told = records.iter().any(|record| {
-            let RunRecord::Deliveries(one) = record else {
+        let is_reported = records.iter().any(|record| {
+            let RunRecord::Deliveries(record) = record else {
                 return false;
             };
-            one.deliveries.iter().any(|delivery| {
+            record.deliveries.iter().any(|delivery| {
                 matches!(delivery, Delivery::Event(event)
                     if event.code == OrderCode::NotSent && event.status == OrderStatus::Rejected)
             })
         });
-        assert_eq!(told, refusal.is_some(), "{place}");
+        assert_eq!(is_reported, refusal.is_some(), "{place}");
     }
 }

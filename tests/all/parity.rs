@@ -175,7 +175,11 @@ fn the_statement_is_signed_and_says_what_was_found() {
     assert_eq!(stated.predicate, made.predicate);
     assert_eq!(made.predicate["equal"], true);
     assert_eq!(made.predicate["decisions"]["equal"], u64::from(DAYS) * 2);
-    let names: Vec<&str> = stated.subject.iter().map(|one| one.name.as_str()).collect();
+    let names: Vec<&str> = stated
+        .subject
+        .iter()
+        .map(|subject| subject.name.as_str())
+        .collect();
     assert_eq!(names, ["manifest", "component", "snapshot"]);
 }
 
@@ -187,8 +191,8 @@ fn a_bar_decided_too_late_is_a_verdict_that_everybody_derives_again() {
     manifest.risk.bar_age_max_ms = Some(1_000);
     let all = lines(&world).join("\n");
     let done = world.live(&manifest, &all).unwrap();
-    assert_eq!((done.close.requests.0, done.close.fills), (0, 0));
-    assert!(done.close.requests.1 > 4, "nothing was asked for");
+    assert_eq!((done.close.requests.approved, done.close.fills), (0, 0));
+    assert!(done.close.requests.refused > 4, "nothing was asked for");
     let journal = std::fs::read(done.execution.journal()).unwrap();
     let found = verified(&journal);
     assert!(found.findings.is_empty(), "{:?}", found.findings);
@@ -197,7 +201,7 @@ fn a_bar_decided_too_late_is_a_verdict_that_everybody_derives_again() {
     let found = held(&world, &done.execution, None, None).unwrap();
     let (_, named) = found.first.as_ref().unwrap();
     assert_eq!(*named, ParityCause::LateBar);
-    // So does a process that goes on with it after a kill, at whichever byte.
+    // So does a process that resumes it after a kill, at whichever byte.
     let signed = signed_ends(&journal);
     let cut = *signed.get(signed.len() / 2).unwrap();
     let fresh = World::small(DAYS);

@@ -3,25 +3,27 @@
 use core::convert::Infallible;
 use std::collections::{BTreeMap, BTreeSet};
 
+use counterfoil_base::digest::Digest;
 use counterfoil_trading::account::AccountKind;
 use counterfoil_trading::bar::{ClosedBar, RawBar};
 use counterfoil_trading::corporate::CorporateAction;
 use counterfoil_trading::costs::{CostModel, FeeSchedule, SlippageModel};
 use counterfoil_trading::decimal::divide_half_even;
 use counterfoil_trading::execution::{Delivery, Fill, OrderEvent};
-use counterfoil_trading::instrument::{Instrument, InstrumentId};
+use counterfoil_trading::instrument::{Instrument, InstrumentGrid, InstrumentId};
 use counterfoil_trading::journal::{Journal, RecordBytes};
 use counterfoil_trading::manifest::RunSetup;
 use counterfoil_trading::order::{
     ClientOrderId, Intent, Order, OrderStatus, OrderType, Request, Side, TimeInForce,
 };
+use counterfoil_trading::plan::PlanDigest;
 use counterfoil_trading::record::{
     DecisionRecord, DeliveriesRecord, FaultAction, RiskVerdict, RunRecord,
 };
 use counterfoil_trading::risk::{
     Leverage, LiveRiskLimits, MaintenanceMargin, MarginCallPolicy, RiskLimits,
 };
-use counterfoil_trading::run::{NoClock, Run, RunPorts, RunProgress};
+use counterfoil_trading::run::{NoClock, Run, RunPorts, StepOutcome};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::strategy::{AccountView, BarView, CallbackError, Strategy};
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
@@ -85,12 +87,13 @@ fn bps(value: u32) -> BasisPoints {
 
 impl Case {
     fn setup(&self) -> RunSetup {
-        let instrument = |name: &str| Instrument::new(name.to_owned(), (2, 1), (0, 1), 0).unwrap();
+        let instrument =
+            |name: &str| Instrument::new(name.to_owned(), InstrumentGrid::whole_units(2)).unwrap();
         let wide = Money::parse("1000000000").unwrap();
         RunSetup {
             broker: None,
-            component: [0; 32],
-            engine: [0; 32],
+            component: Digest::default(),
+            engine: Digest::default(),
             timeframe: "1d".parse().unwrap(),
             instruments: vec![instrument("AAA"), instrument("BBB")],
             warm_up: 0,
@@ -199,10 +202,10 @@ impl Case {
     }
 }
 
-/// Asks for what the script says, and keeps what it is told.
+/// Requests what the script states, and keeps the deliveries.
 struct Scripted {
     script: BTreeMap<(u64, u32), Vec<Request>>,
-    told: Vec<Delivery>,
+    delivered: Vec<Delivery>,
 }
 
 impl Strategy for Scripted {
@@ -218,7 +221,7 @@ impl Strategy for Scripted {
     }
 
     fn on_fill(&mut self, fill: &Fill, _account: &AccountView<'_>) -> Result<(), CallbackError> {
-        self.told.push(Delivery::Fill(*fill));
+        self.delivered.push(Delivery::Fill(*fill));
         Ok(())
     }
 
@@ -228,7 +231,7 @@ impl Strategy for Scripted {
         _time: UnixNanos,
         _account: &AccountView<'_>,
     ) -> Result<(), CallbackError> {
-        self.told.push(Delivery::Event(*event));
+        self.delivered.push(Delivery::Event(*event));
         Ok(())
     }
 
@@ -258,13 +261,13 @@ impl Journal for Kept {
     }
 }
 
-/// Runs the case; its records, and what the strategy was told.
+/// Runs the case; its records, and the deliveries to the strategy.
 fn run(case: &Case) -> (Vec<Vec<u8>>, Vec<Delivery>) {
     let setup = case.setup();
     let mut run = Run::new(&setup);
     let mut strategy = Scripted {
         script: case.script(),
-        told: Vec::new(),
+        delivered: Vec::new(),
     };
     let mut venue = SimulatedVenue::new(&setup);
     let mut journal = Kept::default();
@@ -275,9 +278,9 @@ fn run(case: &Case) -> (Vec<Vec<u8>>, Vec<Delivery>) {
             journal: &mut journal,
             clock: &mut NoClock,
         };
-        assert_eq!(run.step(&slice, &mut ports), Ok(RunProgress::Running));
+        assert_eq!(run.step(&slice, &mut ports), Ok(StepOutcome::Running));
     }
-    (journal.0, strategy.told)
+    (journal.0, strategy.delivered)
 }
 
 /// What is known of an order that the gate let through.
@@ -299,7 +302,7 @@ struct Books<'a> {
     last: [i64; INSTRUMENTS],
     done: BTreeMap<(InstrumentId, UnixNanos, Side), i64>,
     tokens: u64,
-    plans: BTreeSet<[u8; 32]>,
+    plans: BTreeSet<PlanDigest>,
     fills: usize,
 }
 
@@ -313,8 +316,10 @@ impl Books<'_> {
             "outside the bar"
         );
         prop_assert!(bar.volume.0 > 0, "nothing was traded");
-        let sent = self.sent.get_mut(&fill.client_order_id);
-        let sent = sent.expect("a fill of an order that was let through");
+        let sent = self
+            .sent
+            .get_mut(&fill.client_order_id)
+            .expect("a fill of an order that was let through");
         prop_assert!(sent.time < fill.time, "filled on the bar that caused it");
         prop_assert!(!sent.ended, "filled after its end");
         prop_assert_eq!(sent.order.side, fill.side);
@@ -394,15 +399,15 @@ impl Books<'_> {
         Ok(())
     }
 
-    fn decision(&mut self, one: &DecisionRecord) -> TestCaseResult {
-        let requests = one.requests.as_ref().expect("nobody was at fault");
+    fn decision(&mut self, decision: &DecisionRecord) -> TestCaseResult {
+        let requests = decision.requests.as_ref().expect("no decision faulted");
         prop_assert_eq!(
             requests.len(),
-            one.verdicts.len(),
+            decision.verdicts.len(),
             "a request without a verdict"
         );
-        let mut plans = one.circumstances.plans.iter();
-        for (request, verdict) in requests.iter().zip(&one.verdicts) {
+        let mut plans = decision.circumstances.plans.iter();
+        for (request, verdict) in requests.iter().zip(&decision.verdicts) {
             let order = request.intent.order();
             let fresh = order.is_none_or(|order| self.used_ids.insert(order.client_order_id));
             if *verdict != RiskVerdict::Approved {
@@ -416,26 +421,26 @@ impl Books<'_> {
             if let Some(order) = order {
                 let sent = Sent {
                     order: *order,
-                    time: one.bar.get().close_time,
+                    time: decision.bar.get().close_time,
                     filled: 0,
                     ended: false,
                 };
                 self.sent.insert(order.client_order_id, sent);
             }
         }
-        prop_assert!(plans.next().is_none(), "a plan that nobody approved");
+        prop_assert!(plans.next().is_none(), "a plan that was not approved");
         let value = |place: usize| i128::from(self.held[place]) * i128::from(self.last[place]);
         let equity = self.cash + (value(0) + value(1)) * NANOS_PER_CENT;
-        prop_assert_eq!(one.cash.0, self.cash);
-        prop_assert_eq!(one.equity.0, equity);
-        let id = one.bar.get().instrument;
-        prop_assert_eq!(one.position.0, self.held[id.index()]);
+        prop_assert_eq!(decision.cash.0, self.cash);
+        prop_assert_eq!(decision.equity.0, equity);
+        let id = decision.bar.get().instrument;
+        prop_assert_eq!(decision.position.0, self.held[id.index()]);
         Ok(())
     }
 }
 
 fn check(case: &Case) -> Result<usize, TestCaseError> {
-    let (bodies, told) = run(case);
+    let (bodies, delivered) = run(case);
     prop_assert_eq!(&run(case).0, &bodies, "the same again");
     let slices = case.slices();
     let bars = slices.iter().flat_map(Slice::bars).map(|bar| {
@@ -463,8 +468,8 @@ fn check(case: &Case) -> Result<usize, TestCaseError> {
                 books.deliveries(&all)?;
                 recorded.extend(all.deliveries);
             }
-            RunRecord::Decision(one) => {
-                let bar = one.bar.get();
+            RunRecord::Decision(decision) => {
+                let bar = decision.bar.get();
                 // All bars of a slice are marked before its first decision.
                 for slice in slices
                     .iter()
@@ -474,8 +479,8 @@ fn check(case: &Case) -> Result<usize, TestCaseError> {
                         books.last[bar.get().instrument.index()] = bar.get().close.0;
                     }
                 }
-                decided.push(one.bar);
-                books.decision(&one)?;
+                decided.push(decision.bar);
+                books.decision(&decision)?;
             }
             RunRecord::Open(_)
             | RunRecord::Fault(_)
@@ -494,8 +499,8 @@ fn check(case: &Case) -> Result<usize, TestCaseError> {
     prop_assert_eq!(decided, all, "one decision for each bar");
     prop_assert_eq!(
         recorded,
-        told,
-        "what the strategy hears is what is recorded"
+        delivered,
+        "the strategy receives what is recorded"
     );
     Ok(books.fills)
 }

@@ -1,4 +1,4 @@
-//! A published journal is a log that somebody else's implementation of `tlog-tiles` reads: every
+//! A published journal is a log that another implementation of `tlog-tiles` reads: every
 //! entry in its bundles is proved against the checkpoint from the tiles alone.
 
 use std::path::{Path, PathBuf};
@@ -45,7 +45,7 @@ fn entries(folder: &Path, size: u64) -> Vec<Vec<u8>> {
             bundle::decode(&bytes)
                 .unwrap()
                 .iter()
-                .map(|one| one.to_vec()),
+                .map(|hash| hash.to_vec()),
         );
     }
     all
@@ -57,9 +57,12 @@ fn a_published_journal_is_read_by_another_implementation() {
     let manifest = world.cross(&["AAPL"], 20, 100, 10);
     let outcome = world.backtest(&manifest, world.engine()).unwrap();
     let folder = world.path().join("log");
-    let mut heard = 0;
-    let published = publish(&outcome.execution, &folder, &mut |entries| heard = entries).unwrap();
-    assert_eq!(heard, published.entries);
+    let mut reported = 0;
+    let published = publish(&outcome.execution, &folder, &mut |entries| {
+        reported = entries;
+    })
+    .unwrap();
+    assert_eq!(reported, published.entries);
 
     let note = std::fs::read_to_string(folder.join("checkpoint")).unwrap();
     let text = note.split_inclusive('\n').take(3).collect::<String>();

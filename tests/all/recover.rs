@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 
-use counterfoil_base::digest::Digest;
 use counterfoil_journal::frame::{Frame, FrameReader};
 use counterfoil_runner::run::component::PreparedComponent;
 use counterfoil_runner::run::drive::drive;
@@ -106,7 +105,7 @@ fn resume_with(
 
 /// An execution in `world` of which a kill left these bytes.
 pub(crate) fn killed(world: &World, manifest: &Manifest, journal: &[u8]) -> Execution {
-    let run = hex::encode(manifest.run_id().unwrap());
+    let run = manifest.run_id().unwrap().hex();
     let folder = world.path().join("runs").join(&run).join("1");
     // Nothing of the time before is left.
     let _not_there = std::fs::remove_dir_all(&folder);
@@ -255,7 +254,7 @@ fn uninterrupted(world: &World, manifest: &Manifest, lines: &str) -> (Vec<u8>, C
     let journal = std::fs::read(outcome.execution.journal()).unwrap();
     assert!(verified(&journal).is_good());
     assert!(outcome.close.fills >= 2, "{} fills", outcome.close.fills);
-    assert!(outcome.close.requests.1 > 0, "no order is refused");
+    assert!(outcome.close.requests.refused > 0, "no order is refused");
     (journal, outcome.close)
 }
 
@@ -402,9 +401,7 @@ fn a_run_whose_parts_were_swapped_halts_and_names_them() {
     let (whole, _) = uninterrupted(&world, &live, &lines);
     let half = &whole[..signed_ends(&whole)[9] + 40];
     let execution = killed(&world, &live, half);
-    let path = world
-        .data
-        .component_path(&Digest(live.setup().unwrap().component));
+    let path = world.data.component_path(&live.setup().unwrap().component);
     let component = std::fs::read(&path).unwrap();
     std::fs::write(&path, component_of_nothing()).unwrap();
     let why = halts(&world, &execution, &lines);
@@ -613,7 +610,7 @@ fn a_process_that_is_killed_twice_is_resumed_to_the_same_decisions() {
     for (first, second) in [(0, 2), (2, 4), (8, 8), (12, 26)] {
         let manifest = over_a_feed(&manifest, &format!("killed at {first} and {second}"));
         std::fs::write(world.path().join(MANIFEST), manifest.canonical().unwrap()).unwrap();
-        let run = hex::encode(manifest.run_id().unwrap());
+        let run = manifest.run_id().unwrap().hex();
         let journal = world.path().join(format!("runs/{run}/1/journal"));
         killed_after(&world, &journal, &lines[..first], first);
         killed_after(&world, &journal, &lines[first..second], second);

@@ -13,22 +13,22 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use counterfoil_approval::ledger_client::LedgerActor;
+use counterfoil_approval::permit::Records;
 use counterfoil_governance::act::Act;
 use counterfoil_guests::component;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
 use counterfoil_runner::orders::venues::Venues;
-use counterfoil_runner::permit::Records;
 use counterfoil_runner::store::data_dir::DataDir;
-use counterfoil_runner::supervisor::inlet::EndCommand;
-use counterfoil_runner::supervisor::status::RunStatus;
-use counterfoil_runner::supervisor::{Supervisor, SupervisorConfig};
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_server::client::{ApiClient, ClientError, ServerSentEvent};
 use counterfoil_server::login::login_message;
 use counterfoil_server::problem::Problem;
 use counterfoil_server::serve::{ListenReach, Server, check_address};
 use counterfoil_server::service_ledger::ServiceLedger;
+use counterfoil_server::supervisor::inlet::EndCommand;
+use counterfoil_server::supervisor::status::RunStatus;
+use counterfoil_server::supervisor::{Supervisor, SupervisorConfig};
 use counterfoil_server::types::{
     BarsReply, BarsRequest, FeedRequest, LoginChallenge, LoginReply, LoginRequest, PositionsReply,
     RunReply, RunsReply, StartRequest,
@@ -112,9 +112,9 @@ impl Here {
     }
 
     /// Signed in with a key of one's own choice.
-    pub(crate) fn client_with(&self, who: &str, hand: &Ed25519Signer) -> ApiClient {
+    pub(crate) fn client_with(&self, who: &str, signer: &Ed25519Signer) -> ApiClient {
         let mut client = ApiClient::new(&self.base);
-        client.sign_in(&id(who), hand).unwrap();
+        client.sign_in(&id(who), signer).unwrap();
         client
     }
 
@@ -124,7 +124,7 @@ impl Here {
             .supervisor
             .list()
             .iter()
-            .any(|one| one.state.is_active())
+            .any(|status| status.state.is_active())
         {
             std::thread::yield_now();
         }
@@ -190,7 +190,7 @@ pub(crate) fn code<T: core::fmt::Debug>(done: Result<T, ClientError>) -> String 
     }
 }
 
-/// Waits, event by event, until the run stands there.
+/// Waits, event by event, until the run is in this state.
 pub(crate) fn until(client: &ApiClient, run: &str, state: &str) -> RunReply {
     let get = || -> RunReply { client.get(&format!("/v1/runs/{run}")).unwrap() };
     loop {
@@ -207,7 +207,7 @@ pub(crate) fn uninterrupted(manifest: &Manifest, lines: &str, days: u32) -> Stri
     let world = World::small(days);
     let _put = world.cross(&["AAA"], 2, 3, 10);
     let close = world.live(manifest, lines).unwrap().close;
-    hex::encode(close.decision_digest)
+    close.decision_digest.hex()
 }
 
 #[test]
@@ -224,19 +224,19 @@ fn a_run_is_started_fed_watched_and_stopped_and_decides_as_alone() {
     let lines = world.lines(&manifest);
     let all = bars(&lines);
     let reply = push(&erin, &all);
-    assert!(reply.treatments.iter().all(|one| one.treatment == "taken"));
+    assert!(reply.treatments.iter().all(|bar| bar.treatment == "taken"));
     assert_eq!(reply.treatments.len(), all.len());
-    // Sent again they are late, and a bar of nobody's is told.
+    // Sent again they are late, and a bar without a run is reported.
     let again = push(
         &erin,
         &[all[0].clone(), json!({"symbol": "ZZZ"}), json!({"bad": 1})],
     );
-    let told: Vec<_> = again
+    let treatments: Vec<_> = again
         .treatments
         .iter()
-        .map(|one| one.treatment.as_str())
+        .map(|bar| bar.treatment.as_str())
         .collect();
-    assert_eq!(told, ["refused", "no-run", "refused"]);
+    assert_eq!(treatments, ["refused", "no-run", "refused"]);
 
     let mut seen: Vec<ServerSentEvent> = Vec::new();
     bob.watch(Some(&run), Some("0-0"), &mut |message| {
@@ -257,7 +257,7 @@ fn a_run_is_started_fed_watched_and_stopped_and_decides_as_alone() {
     assert_eq!(
         again,
         seen[3..],
-        "a stream goes on after the id it is given"
+        "a stream continues after the id it is given"
     );
 
     let held: PositionsReply = bob.get(&format!("/v1/runs/{run}/positions")).unwrap();
@@ -341,8 +341,10 @@ fn nobody_starts_what_the_ledger_does_not_let_start() {
         (
             "other parameters",
             StartRequest {
-                manifest: changed(&|one| {
-                    one.parameters.insert("fast".to_owned(), "1".to_owned());
+                manifest: changed(&|manifest| {
+                    manifest
+                        .parameters
+                        .insert("fast".to_owned(), "1".to_owned());
                 }),
                 ..good.clone()
             },
@@ -351,7 +353,7 @@ fn nobody_starts_what_the_ledger_does_not_let_start() {
         (
             "other limits",
             StartRequest {
-                manifest: changed(&|one| one.risk.orders_per_bar_max = 63),
+                manifest: changed(&|manifest| manifest.risk.orders_per_bar_max = 63),
                 ..good.clone()
             },
             "start.changed",
@@ -359,7 +361,7 @@ fn nobody_starts_what_the_ledger_does_not_let_start() {
         (
             "another account",
             StartRequest {
-                manifest: changed(&|one| "other".clone_into(&mut one.account.name)),
+                manifest: changed(&|manifest| "other".clone_into(&mut manifest.account.name)),
                 ..good.clone()
             },
             "start.changed",
@@ -367,7 +369,9 @@ fn nobody_starts_what_the_ledger_does_not_let_start() {
         (
             "another component",
             StartRequest {
-                manifest: changed(&|one| one.component = format!("sha256:{}", "00".repeat(32))),
+                manifest: changed(&|manifest| {
+                    manifest.component = format!("sha256:{}", "00".repeat(32));
+                }),
                 ..good.clone()
             },
             "start.changed",
@@ -414,13 +418,13 @@ fn nobody_starts_what_the_ledger_does_not_let_start() {
     let key = signer().verifying_key();
     let key = counterfoil_journal::key::VerifierKey::new("counterfoil/ledger/test", &key).unwrap();
     let held = counterfoil_governance::ledger::read(&desk.path, &key).unwrap();
-    let acts = held.records.iter().map(|one| &one.signed);
+    let acts = held.records.iter().map(|signed| &signed.signed);
     let refused: Vec<_> = acts
-        .filter(|one| matches!(one.act, Act::Refused(_)))
+        .filter(|signed| matches!(signed.act, Act::Refused(_)))
         .collect();
     assert_eq!(refused.len(), 12);
-    assert!(refused.iter().all(|one| one.actor == id("robot")));
-    // Without a ledger nobody is anybody.
+    assert!(refused.iter().all(|signed| signed.actor == id("robot")));
+    // Without a ledger no principal exists.
     std::fs::rename(&desk.path, desk.path.with_extension("away")).unwrap();
     assert_eq!(code(start(&erin, &good)), "ledger.unusable");
 }
@@ -436,9 +440,7 @@ fn an_account_has_so_many_runs_and_a_kill_leaves_the_others_alone() {
     );
     let spinning = over_a_feed(&world.manifest(&spins, &["AAA", "BBB"]), "spins");
     let desk = desk_for(&world, &first);
-    desk.promote(counterfoil_base::digest::Digest(
-        spinning.setup().unwrap().component,
-    ));
+    desk.promote(spinning.setup().unwrap().component);
     let here = Here::new(&world.data);
     let erin = here.client("erin");
     let run = start(&erin, &asked(&desk, &first, FeedRequest::Push {}))
@@ -455,8 +457,8 @@ fn an_account_has_so_many_runs_and_a_kill_leaves_the_others_alone() {
     let own = reply
         .treatments
         .iter()
-        .filter(|one| one.run.as_deref() == Some(&run));
-    assert!(own.clone().count() == 16 && own.clone().all(|one| one.treatment == "taken"));
+        .filter(|bar| bar.run.as_deref() == Some(&run));
+    assert!(own.clone().count() == 16 && own.clone().all(|bar| bar.treatment == "taken"));
     let fault = until(&erin, &slow, "faulted");
     assert_eq!(
         fault.bars, 2,
@@ -475,7 +477,7 @@ fn an_account_has_so_many_runs_and_a_kill_leaves_the_others_alone() {
         .unwrap();
     let done = until(&erin, &run, "stopped");
     assert_eq!(done.decision_digest, Some(uninterrupted(&first, &lines, 8)));
-    // A killed run has closed its journal: there is nothing to go on with, now or later.
+    // A killed run has closed its journal: it cannot be resumed, now or later.
     drop(here);
     let here = Here::new(&world.data);
     let erin = here.client("erin");
@@ -487,7 +489,7 @@ fn an_account_has_so_many_runs_and_a_kill_leaves_the_others_alone() {
     let fourth = asked(&desk, &small(&world, "fourth"), FeedRequest::Push {});
     let fourth = start(&erin, &fourth).unwrap().run;
     let standing = here.end(EndCommand::Suspend);
-    let left = standing.iter().find(|one| one.run == fourth).unwrap();
+    let left = standing.iter().find(|status| status.run == fourth).unwrap();
     assert_eq!(left.state.name(), "suspended");
 }
 
@@ -528,14 +530,14 @@ fn a_session_is_opened_by_a_key_that_counts_and_by_nothing_else() {
         ("a stranger", "mallory", "mallory", |_| {}),
         ("another's key", "erin", "bob", |_| {}),
         ("an unknown key", "erin", "mallory", |_| {}),
-        ("for another server", "erin", "erin", |one| {
-            one.audience.push('0');
+        ("for another server", "erin", "erin", |request| {
+            request.audience.push('0');
         }),
-        ("for another ledger", "erin", "erin", |one| {
-            one.ledger.push('0');
+        ("for another ledger", "erin", "erin", |request| {
+            request.ledger.push('0');
         }),
-        ("another challenge", "erin", "erin", |one| {
-            one.challenge.push('0');
+        ("another challenge", "erin", "erin", |request| {
+            request.challenge.push('0');
         }),
     ];
     for (what, who, key, change) in table {
@@ -544,8 +546,8 @@ fn a_session_is_opened_by_a_key_that_counts_and_by_nothing_else() {
     }
     let foreign = LoginRequest {
         challenge: "00".repeat(56),
-        ..signed("erin", &hand("erin"), &|one| {
-            one.challenge = "00".repeat(56);
+        ..signed("erin", &hand("erin"), &|request| {
+            request.challenge = "00".repeat(56);
         })
     };
     assert_eq!(code(open(&foreign)), "challenge.invalid");
@@ -590,7 +592,10 @@ fn raw(base: &str, request: &[u8]) -> (u16, String) {
     let status = answer.split(' ').nth(1).unwrap_or("0").parse().unwrap();
     let body = answer.split("\r\n\r\n").nth(1).unwrap_or_default();
     let problem: Option<Problem> = serde_json::from_str(body).ok();
-    (status, problem.map(|one| one.code).unwrap_or_default())
+    (
+        status,
+        problem.map(|problem| problem.code).unwrap_or_default(),
+    )
 }
 
 #[test]
@@ -616,8 +621,10 @@ fn every_route_refuses_strangers_and_what_is_malformed_by_its_code() {
     assert_eq!(document["openapi"], "3.1.0");
     let (mut routes, open) = (0, ["/healthz", "/metrics", "/openapi.json"]);
     for (path, methods) in document["paths"].as_object().unwrap() {
-        let real = path.replace("{run}", "ab").replace("{name}", "x");
-        let real = real.replace("{account}", "x");
+        let real = path
+            .replace("{run}", "ab")
+            .replace("{name}", "x")
+            .replace("{account}", "x");
         for method in methods.as_object().unwrap().keys() {
             routes += 1;
             let method = method.to_uppercase();
@@ -712,7 +719,7 @@ fn every_route_refuses_strangers_and_what_is_malformed_by_its_code() {
         raw(&here.base, rebound.as_bytes()),
         (403, "origin.foreign".to_owned())
     );
-    // Whoever holds connections does not keep others out for ever, and is told when too many are.
+    // A client that holds connections does not keep others out for ever, and is refused when it has too many.
     let address = host.as_str();
     let held: Vec<_> = (0..600)
         .map(|_| TcpStream::connect(address).unwrap())
@@ -760,7 +767,10 @@ fn child() {
     let data = DataDir::open(Path::new(&folder)).unwrap();
     let (server, _) = server(&data, Arc::default());
     let taken = server.take_over().unwrap();
-    assert!(taken.iter().all(|one| one.refused.is_none()), "{taken:?}");
+    assert!(
+        taken.iter().all(|taken_over| taken_over.refused.is_none()),
+        "{taken:?}"
+    );
     let address = Path::new(&folder).join("address");
     std::fs::write(address, format!("http://{}\n", server.address())).unwrap();
     server
@@ -778,10 +788,7 @@ pub(crate) fn serve_apart(world: &World) -> (Child, String) {
         .spawn()
         .unwrap();
     loop {
-        assert!(
-            child.try_wait().unwrap().is_none(),
-            "the child ended by itself"
-        );
+        assert!(child.try_wait().unwrap().is_none(), "the child ended early");
         match std::fs::read_to_string(&address) {
             Ok(text) if text.ends_with('\n') => return (child, text.trim_end().to_owned()),
             _ => std::thread::yield_now(),
@@ -817,7 +824,7 @@ fn a_killed_server_goes_on_with_its_runs_to_the_same_decisions() {
     let known = reply
         .treatments
         .iter()
-        .filter(|one| one.treatment == "known")
+        .filter(|bar| bar.treatment == "known")
         .count();
     assert!(known >= 14, "{known} bars were decided before the kill");
     erin.post::<RunReply>(&format!("/v1/runs/{run}/stop"), &())

@@ -42,7 +42,7 @@ const EVENINGS: &str = r#"{"zone":"America/New_York","weekdays":["mon","tue","we
 const BARS: [(&str, bool); 8] = [
     ("2003-07-01T22:30:00Z", false),
     ("2003-07-01T23:30:00Z", false),
-    // The session goes on after midnight in UTC, and ends inside this bar.
+    // The session continues after midnight in UTC, and ends inside this bar.
     ("2003-07-02T00:30:00Z", true),
     ("2003-07-02T13:30:00Z", false),
     ("2003-07-02T14:30:00Z", false),
@@ -70,12 +70,12 @@ fn orders(journal: &[u8], records: &[RunRecord]) -> String {
     let report = verified(journal);
     assert_eq!(report.findings, []);
     assert!(report.is_good(), "{:?}", report.completeness);
-    let mut told = Vec::new();
+    let mut slices = Vec::new();
     for record in records {
         let RunRecord::Deliveries(all) = record else {
             continue;
         };
-        let slice = all.deliveries.iter().filter_map(|one| match one {
+        let slice = all.deliveries.iter().filter_map(|delivery| match delivery {
             Delivery::Fill(fill) => Some(format!("{} fills", fill.client_order_id.0)),
             Delivery::Event(event) if event.status.is_final() => Some(format!(
                 "{} {}",
@@ -89,10 +89,10 @@ fn orders(journal: &[u8], records: &[RunRecord]) -> String {
         });
         let slice: Vec<String> = slice.collect();
         if !slice.is_empty() {
-            told.push(slice.join(", "));
+            slices.push(slice.join(", "));
         }
     }
-    told.join("; ")
+    slices.join("; ")
 }
 
 const EXPECTED: &str = "end 0, end 1; end 0, end 1, 1 fills, 2 fills; \
@@ -129,7 +129,10 @@ fn a_snapshots_calendar_ends_day_orders_in_a_run_that_verifies_replays_and_is_au
         panic!("no open record");
     };
     let promised = open.commitments.as_ref().unwrap();
-    let counts: Vec<u64> = promised.iter().map(|one| one.actions).collect();
+    let counts: Vec<u64> = promised
+        .iter()
+        .map(|commitment| commitment.actions)
+        .collect();
     assert_eq!(counts, [4, 4], "the open record promises the ends");
 
     let again = world.replay(&outcome).unwrap();
@@ -139,14 +142,14 @@ fn a_snapshots_calendar_ends_day_orders_in_a_run_that_verifies_replays_and_is_au
     assert!(audited.is_identical(), "{:?}", audited.difference);
     assert_eq!(audited.decisions, 16);
 
-    // Killed after any checkpoint, and goes on.
+    // Killed after any checkpoint, and resumed.
     for end in signed_ends(&bytes) {
         if end == bytes.len() {
             continue;
         }
         let execution = killed(&world, &manifest, &bytes[..end]);
-        let told = resume(&world, &execution, "").unwrap();
-        assert_eq!(told.ended.unwrap(), outcome.close);
+        let resumed = resume(&world, &execution, "").unwrap();
+        assert_eq!(resumed.ended.unwrap(), outcome.close);
         assert_eq!(std::fs::read(execution.journal()).unwrap(), bytes);
     }
 }
@@ -182,8 +185,12 @@ fn a_stream_tells_the_ends_of_sessions_and_is_resumed_wherever_it_was_killed() {
             continue;
         }
         let execution = killed(&world, &manifest, &bytes[..end]);
-        let told = resume(&world, &execution, &lines).unwrap();
-        assert_eq!(told.ended.unwrap(), outcome.close, "killed at byte {end}");
+        let resumed = resume(&world, &execution, &lines).unwrap();
+        assert_eq!(
+            resumed.ended.unwrap(),
+            outcome.close,
+            "killed at byte {end}"
+        );
     }
 }
 
@@ -206,8 +213,8 @@ fn an_end_that_comes_too_late_is_refused_and_one_that_came_before_is_known() {
     let all = records(&journal, &outcome.execution.origin());
     let refused: Vec<&str> = all
         .iter()
-        .filter_map(|one| match one {
-            RunRecord::Refused(one) => Some(one.reason.as_str()),
+        .filter_map(|record| match record {
+            RunRecord::Refused(record) => Some(record.reason.as_str()),
             RunRecord::Open(_)
             | RunRecord::Deliveries(_)
             | RunRecord::Decision(_)
@@ -245,6 +252,6 @@ fn an_audit_poisons_the_ends_of_sessions_too() {
     tape.show_garbage(&slice, 1);
     let ahead = (1..=64).filter_map(|place| tape.ahead(place));
     let actions = ahead.flat_map(|slice| slice.actions().to_vec());
-    let ends = actions.filter(|one| one.kind == CorporateActionKind::SessionEnd);
+    let ends = actions.filter(|action| action.kind == CorporateActionKind::SessionEnd);
     assert!(ends.count() > 0);
 }

@@ -1,4 +1,4 @@
-//! Every decision is signed, and when: checkpoints stand where the cadence puts them, and in a
+//! Every decision is signed, and when: checkpoints are where the cadence puts them, and in a
 //! live run the disk has them before anything else happens.
 
 use std::io::{self, BufRead, Read};
@@ -9,7 +9,7 @@ use counterfoil_tests::journals::{Item, items, verified};
 use counterfoil_tests::world::{Ignore, World, over_a_feed, signer};
 use counterfoil_trading::record::RunRecord;
 
-/// Checks that checkpoints stand after the records that `cadence` says and nowhere else, each
+/// Checks that checkpoints follow the records that `cadence` names and no others, each
 /// over all that is before it. Returns how many there are.
 #[track_caller]
 fn check_places(items: &[Item], cadence: u64) -> usize {
@@ -125,7 +125,7 @@ fn a_live_decision_is_on_the_disk_and_signed_before_the_next_line_is_read() {
     let world = World::small(28);
     let manifest = over_a_feed(&world.cross(&["AAA", "BBB"], 2, 4, 10), "watched");
     let lines = world.lines(&world.cross(&["AAA", "BBB"], 2, 4, 10));
-    let run = hex::encode(manifest.run_id().unwrap());
+    let run = manifest.run_id().unwrap().hex();
     let mut source = Watching {
         lines: lines
             .lines()

@@ -19,6 +19,7 @@ use counterfoil_tests::journals::{decisions, records, verified};
 use counterfoil_tests::world::{World, over_a_feed, signer};
 use counterfoil_trading::gateway::{OrderLogRecord, SubmissionEnd};
 use counterfoil_trading::manifest::Manifest;
+use counterfoil_trading::plan::PlanDigest;
 use counterfoil_trading::record::RunRecord;
 
 use crate::recover::{FOLDER, MANIFEST, resume};
@@ -45,7 +46,7 @@ pub(crate) fn month() -> String {
     csv
 }
 
-/// What a feed sends that goes on at `from`, or before it, with faults in between.
+/// What a feed sends that continues at `from`, or before it, with faults in between.
 fn faulty(lines: &[&str], from: usize, draw: &mut Random) -> Vec<String> {
     let start = match draw.below(3) {
         0 => 0,
@@ -69,7 +70,7 @@ fn faulty(lines: &[&str], from: usize, draw: &mut Random) -> Vec<String> {
 }
 
 /// A process that is sent these lines until its journal has grown to `length`, and then killed.
-fn life(world: &World, journal: &Path, lines: Vec<String>, length: u64) {
+fn run_process(world: &World, journal: &Path, lines: Vec<String>, length: u64) {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["recover::child", "--exact"])
         .env(FOLDER, world.path())
@@ -88,9 +89,9 @@ fn life(world: &World, journal: &Path, lines: Vec<String>, length: u64) {
         // Not closed here: a feed that ends would end the run.
         stdin
     });
-    let grown = || std::fs::metadata(journal).map_or(0, |one| one.len()) >= length;
+    let grown = || std::fs::metadata(journal).map_or(0, |metadata| metadata.len()) >= length;
     while !grown() {
-        assert_eq!(child.try_wait().unwrap(), None, "the child ended by itself");
+        assert_eq!(child.try_wait().unwrap(), None, "the child ended early");
         thread::yield_now();
     }
     child.kill().unwrap();
@@ -113,16 +114,16 @@ fn decided(world: &World, run: &str) -> usize {
 fn check_orders(execution: &Execution) {
     let records = records(&execution.journal(), &execution.origin());
     let all = decisions(&records);
-    let planned: BTreeMap<u64, [u8; 32]> = all
+    let planned: BTreeMap<u64, PlanDigest> = all
         .iter()
-        .flat_map(|one| &one.circumstances.plans)
+        .flat_map(|decision| &decision.circumstances.plans)
         .map(|note| (note.token, note.plan))
         .collect();
     let key = VerifierKey::new(&order_log::origin(execution), &signer().verifying_key()).unwrap();
     let mut ends: BTreeMap<u64, Vec<SubmissionEnd>> = BTreeMap::new();
     for record in order_log::records(execution, &key).unwrap() {
-        if let OrderLogRecord::Ended(one) = record {
-            ends.entry(one.sequence).or_default().push(one.end);
+        if let OrderLogRecord::Ended(ended) = record {
+            ends.entry(ended.sequence).or_default().push(ended.end);
         }
     }
     assert!(planned.len() > 100, "{} orders", planned.len());
@@ -131,41 +132,41 @@ fn check_orders(execution: &Execution) {
         .map(|sequence| (*sequence, vec![SubmissionEnd::Acknowledged]))
         .collect();
     assert_eq!(ends, once, "each order has one end");
-    let refused = records.iter();
-    let refused = refused.filter(|one| matches!(one, RunRecord::Refused(_)));
+    let refused = records
+        .iter()
+        .filter(|record| matches!(record, RunRecord::Refused(_)));
     assert!(refused.count() > 10, "the feed's faults are on record");
 }
 
 #[test]
 fn a_month_with_faults_loses_and_doubles_nothing() {
-    let seed = std::env::var("COUNTERFOIL_SOAK_SEED");
-    let seed = seed.map_or(7, |text| text.parse().unwrap());
+    let seed = std::env::var("COUNTERFOIL_SOAK_SEED").map_or(7, |text| text.parse().unwrap());
     let mut draw = Random::new(seed);
     let world = World::of_text(&month());
     let manifest: Manifest = world.cross(&["AAA", "BBB"], 1, 3, 10);
     let text = world.lines(&manifest);
     let lines: Vec<&str> = text.lines().collect();
-    let clean = over_a_feed(&manifest, "nobody kills it");
+    let clean = over_a_feed(&manifest, "never killed");
     let clean = world.live(&clean, &text).unwrap();
     let whole = std::fs::metadata(clean.execution.journal()).unwrap().len();
 
     let manifest = over_a_feed(&manifest, "soak");
     std::fs::write(world.path().join(MANIFEST), manifest.canonical().unwrap()).unwrap();
-    let run = hex::encode(manifest.run_id().unwrap());
+    let run = manifest.run_id().unwrap().hex();
     let journal = world.path().join(format!("runs/{run}/1/journal"));
     let step = usize::try_from(whole).unwrap() / LIVES;
     for _ in 0..LIVES {
         let from = decided(&world, &run);
-        let length = std::fs::metadata(&journal).map_or(0, |one| one.len());
+        let length = std::fs::metadata(&journal).map_or(0, |metadata| metadata.len());
         // Half of the lives are shorter than the others, and some hardly begin.
         let grows = draw.below(2 * step);
         // So much is written before the last bar, whatever was refused on the way.
         let length = (length + u64::try_from(grows).unwrap()).min(whole - 4096);
-        life(&world, &journal, faulty(&lines, from, &mut draw), length);
+        run_process(&world, &journal, faulty(&lines, from, &mut draw), length);
     }
     let execution = world.data.find(&run).unwrap();
-    let told = resume(&world, &execution, &text).unwrap();
-    let close = told.ended.unwrap();
+    let resumed = resume(&world, &execution, &text).unwrap();
+    let close = resumed.ended.unwrap();
     assert_eq!(
         close.decision_digest, clean.close.decision_digest,
         "seed {seed}"

@@ -1,4 +1,4 @@
-//! What `strategies` offers to deploy runs as its own manifest says: over the real data, verified
+//! What `strategies` offers to deploy runs as its own manifest states: over the real data, verified
 //! and replayed. It must never change a manifest to make it run.
 
 use std::fs;

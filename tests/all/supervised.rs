@@ -1,5 +1,5 @@
 //! What ends a run under supervision from outside it: kill switches, and the ledger that changes while
-//! it runs. What is told goes into its journal, and its end into the ledger.
+//! it runs. What it receives goes into its journal, and its end into the ledger.
 
 #![expect(clippy::too_many_lines, reason = "two of these are tables")]
 
@@ -12,8 +12,8 @@ use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::Signer as _;
 use counterfoil_runner::orders::kill::{KillTarget, lift, set_switch};
 use counterfoil_runner::orders::lease::Lease;
-use counterfoil_runner::supervisor::inlet::EndCommand;
 use counterfoil_server::client::ApiClient;
+use counterfoil_server::supervisor::inlet::EndCommand;
 use counterfoil_server::types::{FeedRequest, KillRequest, RunReply, RunsReply};
 use counterfoil_tests::desk::{Desk, hand, id};
 use counterfoil_tests::journals::{records, verified};
@@ -34,7 +34,7 @@ fn killed_because(reason: &str) -> KillRequest {
     }
 }
 
-/// Starts a run that waits for bars on a feed that says nothing.
+/// Starts a run that waits for bars on a feed that sends nothing.
 fn silent(client: &ApiClient, desk: &Desk, manifest: &Manifest) -> String {
     let request = asked(desk, manifest, FeedRequest::Push {});
     let run = start(client, &request).unwrap().run;
@@ -49,22 +49,22 @@ fn in_ledger(desk: &Desk, run: &str) -> RegisteredRun {
     ledger.state().registry().runs()[&Digest(digest)].clone()
 }
 
-/// How many kill switches are thrown in the ledger, each by the runner at somebody's word.
+/// How many kill switches are thrown in the ledger, each by the runner on a principal's request.
 fn thrown(desk: &Desk) -> usize {
     let ledger = desk.open();
     let kills = ledger.state().kills().values();
-    let thrown: Vec<_> = kills.filter(|one| one.lifted.is_none()).collect();
-    for one in &thrown {
-        assert_eq!(one.deed.by, id("robot"));
-        assert!(one.reason.starts_with("erin asked"), "{one:?}");
+    let thrown: Vec<_> = kills.filter(|kill| kill.lifted.is_none()).collect();
+    for kill in &thrown {
+        assert_eq!(kill.deed.by, id("robot"));
+        assert!(kill.reason.starts_with("erin asked"), "{kill:?}");
     }
     thrown.len()
 }
 
 fn lift_in_ledger(desk: &Desk) {
     let kills = desk.open().state().kills().clone();
-    for (killed, one) in kills {
-        if one.lifted.is_none() {
+    for (killed, kill) in kills {
+        if kill.lifted.is_none() {
             let reason = "it is over".to_owned();
             desk.act("dan", Act::KillLift { killed, reason });
         }
@@ -86,13 +86,13 @@ fn stop_of(world: &World, desk: &Desk, reply: &RunReply) -> RunStop {
     let Some(RunRecord::Stop(stop)) = all.pop() else {
         panic!("no stop: {reply:?}");
     };
-    let digest = hex::encode(close.decision_digest);
+    let digest = close.decision_digest.hex();
     assert_eq!(reply.decision_digest, Some(digest));
-    let said = format!("{}: {}", stop.stop.cause.name(), stop.stop.message);
-    assert_eq!(reply.reason.as_deref(), Some(said.as_str()));
+    let reason = format!("{}: {}", stop.stop.cause.name(), stop.stop.message);
+    assert_eq!(reply.reason.as_deref(), Some(reason.as_str()));
     let (end, deed) = in_ledger(desk, &reply.run).ended.unwrap();
-    assert_eq!((end.reason, deed.by), (said, id("robot")));
-    assert_eq!(end.decisions, Digest(close.decision_digest));
+    assert_eq!((end.reason, deed.by), (reason, id("robot")));
+    assert_eq!(end.decisions, close.decision_digest);
     assert_eq!(end.tree_size, u64::try_from(all.len()).unwrap() + 2);
     stop.stop
 }
@@ -154,7 +154,7 @@ fn a_kill_reaches_a_run_that_waits_for_a_silent_feed() {
         let done = until(&erin, &run, "killed");
         let stop = stop_of(&world, &desk, &done);
         assert_eq!((stop.cause, stop.message.as_str()), (cause, message));
-        // It holds for the next process, and a killed run is no run to go on with.
+        // It holds for the next process, and a killed run cannot be resumed.
         here.end(EndCommand::Suspend);
         let here = Here::new(&world.data);
         let erin = here.client("erin");
@@ -182,7 +182,7 @@ fn a_kill_reaches_a_run_that_waits_for_a_silent_feed() {
         let by_the_api = message.starts_with("by erin");
         assert_eq!(thrown(&desk), usize::from(by_the_api));
         if by_the_api {
-            // The runner recorded who asked; somebody else lifts it there as well.
+            // The runner recorded who asked; another principal lifts it there as well.
             assert_eq!(code(start(&erin, &next)), "kill.on");
             lift_in_ledger(&desk);
         }
@@ -195,18 +195,18 @@ fn a_kill_reaches_a_run_that_waits_for_a_silent_feed() {
 #[test]
 fn a_kill_of_one_account_leaves_another_alone() {
     let world = World::small(8);
-    let one = small(&world, "one");
+    let first = small(&world, "one");
     let mut other = small(&world, "other");
     "second".clone_into(&mut other.account.name);
-    let desk = desk_for(&world, &one);
+    let desk = desk_for(&world, &first);
     let here = Here::new(&world.data);
     let erin = here.client("erin");
-    let (one, other) = (silent(&erin, &desk, &one), silent(&erin, &desk, &other));
+    let (first, other) = (silent(&erin, &desk, &first), silent(&erin, &desk, &other));
     let hit: RunsReply = erin.post("/v1/accounts/second/kill", &()).unwrap();
     let hit: Vec<_> = hit.runs.iter().map(|run| &run.run).collect();
     assert_eq!(hit, [&other]);
     until(&erin, &other, "killed");
-    assert_eq!(until(&erin, &one, "running").run, one);
+    assert_eq!(until(&erin, &first, "running").run, first);
     assert_eq!(
         code(erin.post::<RunsReply>("/v1/accounts/%20/kill", &())),
         "body.malformed"
@@ -231,7 +231,7 @@ fn a_run_stops_when_what_it_was_authorized_on_changes() {
         (
             "the component is archived",
             |desk, _, manifest| {
-                let component = Digest(manifest.setup().unwrap().component);
+                let component = manifest.setup().unwrap().component;
                 let reason = "a fault was found".to_owned();
                 desk.act("dan", Act::ComponentArchive { component, reason });
             },
@@ -254,7 +254,7 @@ fn a_run_stops_when_what_it_was_authorized_on_changes() {
             "not-permitted: key.revoked: key",
         ),
         (
-            "the account's limits are set anew",
+            "the account's limits are set again",
             |desk, _, _| desk.set_limits(&id("test"), Digest::of(b"other limits")),
             "not-permitted: limits.changed: the limits of account test",
         ),
@@ -271,7 +271,7 @@ fn a_run_stops_when_what_it_was_authorized_on_changes() {
             "not-permitted: policy.changed: policy was",
         ),
         (
-            "somebody throws the switch in the ledger",
+            "an operator sets the switch in the ledger",
             |desk, _, _| {
                 let reason = "too loud".to_owned();
                 let scope = KillScope::Account(id("test"));
@@ -345,7 +345,7 @@ fn a_run_stops_without_a_ledger_that_holds_and_the_next_process_records_its_end(
         if let Some(bytes) = spoil(good) {
             std::fs::write(&desk.path, bytes).unwrap();
         }
-        // Without a ledger nobody can ask; the journal says it all the same.
+        // Without a ledger no principal can ask; the journal records it all the same.
         let standing = here.end_when_ended();
         let reason = standing[0].reason.clone().unwrap();
         let expected = "not-permitted: ledger.unusable: ";
@@ -409,23 +409,23 @@ fn an_account_that_another_process_trades_is_refused_by_its_own_code() {
     assert_eq!(code(start(&erin, &request)), "lease.held");
     // A refused start leaves nothing behind, neither here nor in the ledger.
     assert!(erin.get::<RunsReply>("/v1/runs").unwrap().runs.is_empty());
-    let epoch = theirs.fencing_token();
+    let token_before = theirs.fencing_token();
     drop(theirs);
     let run = start(&erin, &request).unwrap().run;
     push(&erin, &bars(&world.lines(&manifest)));
     erin.post::<RunReply>(&format!("/v1/runs/{run}/stop"), &())
         .unwrap();
     until(&erin, &run, "stopped");
-    // Its tokens are of a later epoch, and under the policy that the start was authorized on.
+    // Its tokens carry a later fencing token and the policy that the start was authorized on.
     let execution = world.data.find(&run).unwrap();
     let tokens = spent(&execution);
     assert!(!tokens.is_empty());
     for (token, _) in tokens {
-        assert!(token.epoch > epoch);
-        assert_eq!(Digest(token.policy), Digest::of(b"policy"));
+        assert!(token.fencing_token > token_before);
+        assert_eq!(token.policy, Digest::of(b"policy"));
     }
     let leases = log(&execution)
         .into_iter()
-        .filter(|one| matches!(one, OrderLogRecord::Lease { .. }));
+        .filter(|record| matches!(record, OrderLogRecord::Lease { .. }));
     assert_eq!(leases.count(), 1);
 }

@@ -1,4 +1,4 @@
-//! A sweep gives the same whatever the number of workers, goes on where it was interrupted, and
+//! A sweep gives the same whatever the number of workers, continues where it was interrupted, and
 //! trusts nothing that does not verify.
 
 use counterfoil_journal::signer::Signer;
@@ -30,9 +30,9 @@ fn swept(
         engine: world.engine(),
         signer: &signer,
     };
-    let mut heard = 0;
-    let all = sweep(&bench, items, workers, &mut |count| heard = count).unwrap();
-    assert_eq!(heard, items.len());
+    let mut reported = 0;
+    let all = sweep(&bench, items, workers, &mut |count| reported = count).unwrap();
+    assert_eq!(reported, items.len());
     all
 }
 
@@ -49,15 +49,17 @@ fn reused(all: &[Result<SweepItemRun, ExecuteError>]) -> Vec<bool> {
 
 #[test]
 fn one_worker_or_four_give_the_same_as_single_backtests() {
-    let (one, four) = (World::real(), World::real());
-    let items = items(&one);
+    let (single, four) = (World::real(), World::real());
+    let items = items(&single);
     assert_eq!(items.len(), 12);
     assert_eq!(items[1].values, ["5", "60"], "the last axis varies fastest");
-    let first = swept(&one, &items, 1);
+    let first = swept(&single, &items, 1);
     let second = swept(&four, &self::items(&four), 4);
     assert_eq!(closes(&first), closes(&second));
     assert!(closes(&first).iter().all(|close| close.fills > 0));
-    let alone = one.backtest(&items[7].manifest, one.engine()).unwrap();
+    let alone = single
+        .backtest(&items[7].manifest, single.engine())
+        .unwrap();
     assert_eq!(&alone.close, closes(&first)[7], "sealed on another thread");
     let journal = |done: &Result<SweepItemRun, ExecuteError>| {
         std::fs::read(done.as_ref().unwrap().execution.journal()).unwrap()
@@ -84,7 +86,11 @@ fn an_interrupted_sweep_goes_on_and_runs_again_what_does_not_verify() {
     assert_eq!(reused(&after), expected);
     assert_eq!(closes(&after)[..5], closes(&before)[..]);
     assert_eq!(after[4].as_ref().unwrap().execution.number, 2);
-    assert!(reused(&swept(&world, &items, 2)).into_iter().all(|one| one));
+    assert!(
+        reused(&swept(&world, &items, 2))
+            .into_iter()
+            .all(|is_reused| is_reused)
+    );
 }
 
 #[test]
@@ -98,8 +104,8 @@ fn what_is_wrong_with_one_item_stops_no_other() {
     let all = swept(&world, &items, 2);
     let wrong: Vec<bool> = all.iter().map(Result::is_err).collect();
     assert_eq!(wrong, [false, true, false]);
-    let said = all[1].as_ref().unwrap_err().to_string();
-    assert!(said.contains("quantity"), "{said}");
+    let text = all[1].as_ref().unwrap_err().to_string();
+    assert!(text.contains("quantity"), "{text}");
 }
 
 #[test]
@@ -108,8 +114,8 @@ fn a_field_that_cannot_be_varied_is_named() {
     let base = world.cross(&["AAA"], 2, 4, 10);
     let check = |texts: &[&str], expected: &str| {
         let error: SweepError = items_from_grid(&base, &axes(texts)).unwrap_err();
-        let said = error.to_string();
-        assert!(said.contains(expected), "{texts:?}: {said}");
+        let text = error.to_string();
+        assert!(text.contains(expected), "{texts:?}: {text}");
     };
     check(&["costs.fee=1"], "no field \"costs.fee\"");
     check(&["costs.fee-bps=-1"], "fee-bps");

@@ -4,7 +4,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use counterfoil_base::digest::Digest;
 use counterfoil_guests::component;
 use counterfoil_journal::frame::{Frame, FrameReader};
 use counterfoil_runner::run::execute::ExecutionOutcome;
@@ -46,20 +45,20 @@ fn refusals(world: &World, manifest: &Manifest, outcome: &ExecutionOutcome) -> [
 fn a_swapped_or_missing_component_is_named() {
     let (world, manifest, outcome) = made();
     let digest = manifest.setup().unwrap().component;
-    let path = world.data.component_path(&Digest(digest));
+    let path = world.data.component_path(&digest);
     let good = fs::read(&path).unwrap();
     let mut other = good.clone();
     let last = other.len() - 1;
     other[last] ^= 1;
     fs::write(&path, &other).unwrap();
     for text in refusals(&world, &manifest, &outcome) {
-        assert!(text.contains(&hex::encode(digest)), "{text}");
+        assert!(text.contains(&digest.hex()), "{text}");
         assert!(text.contains("was changed"), "{text}");
     }
     fs::remove_file(&path).unwrap();
     for text in refusals(&world, &manifest, &outcome) {
         assert!(text.contains("no component"), "{text}");
-        assert!(text.contains(&hex::encode(digest)), "{text}");
+        assert!(text.contains(&digest.hex()), "{text}");
     }
     fs::write(&path, &good).unwrap();
     assert!(world.replay(&outcome).unwrap().difference.is_none());
@@ -96,9 +95,9 @@ fn is_read(snapshot: &Snapshot, name: &str, place: usize) -> bool {
     }
     let place = place as u64;
     let instruments = &snapshot.manifest().instruments;
-    let instrument = instruments.iter().find(|one| one.files[0].file == name);
-    instrument.is_none_or(|one| {
-        let mut batches = one.batches.iter();
+    let instrument = instruments.iter().find(|entry| entry.files[0].file == name);
+    instrument.is_none_or(|entry| {
+        let mut batches = entry.batches.iter();
         batches.any(|batch| (batch.offset..batch.offset + batch.length).contains(&place))
     })
 }
@@ -134,7 +133,7 @@ fn a_flipped_byte_of_the_snapshot_stops_a_backtest_that_names_the_file() {
                 // The data engineer's check reads every byte.
                 let whole = snapshot_store(&world.data).unwrap().load(&world.snapshot);
                 let text = whole
-                    .and_then(|one| one.verify_all())
+                    .and_then(|snapshot| snapshot.verify_all())
                     .expect_err(name)
                     .to_string();
                 assert!(text.contains(name), "{name} byte {place}: {text}");
@@ -298,11 +297,11 @@ fn what_the_holder_of_the_key_forges_does_not_replay() {
 
     let all = records(&outcome.execution.journal(), &outcome.execution.origin());
     let first = all.iter().position(|record| {
-        matches!(record, RunRecord::Decision(one)
-            if one.requests.as_ref().is_some_and(|some| !some.is_empty()))
+        matches!(record, RunRecord::Decision(decision)
+            if decision.requests.as_ref().is_some_and(|some| !some.is_empty()))
     });
     let first = first.unwrap();
-    // The reason is the strategy's own: only re-execution can tell that it said something else.
+    // The reason is the strategy's own: only re-execution can detect that it gave another.
     forge(&outcome, |index, body| {
         let RunRecord::Decision(mut decision) = RunRecord::decode(&body).unwrap() else {
             return body;
@@ -320,10 +319,13 @@ fn what_the_holder_of_the_key_forges_does_not_replay() {
     let difference = again.difference.expect("a difference");
     assert_eq!(difference.index, first as u64);
     let reason = |record: Option<Box<RunRecord>>| {
-        let Some(RunRecord::Decision(one)) = record.as_deref() else {
+        let Some(RunRecord::Decision(decision)) = record.as_deref() else {
             panic!("{record:?}");
         };
-        one.requests.as_ref().unwrap()[0].reason.clone().unwrap()
+        decision.requests.as_ref().unwrap()[0]
+            .reason
+            .clone()
+            .unwrap()
     };
     assert_eq!(reason(difference.recorded), "because");
     assert_eq!(
@@ -352,8 +354,8 @@ fn every_flipped_byte_of_a_journal_is_caught() {
 fn the_journal_of_another_execution_is_not_this_one() {
     let (world, manifest, first) = made();
     let second = world.backtest(&manifest, world.engine()).unwrap();
-    let (one, two) = (first.execution.journal(), second.execution.journal());
-    let journals = [fs::read(&one).unwrap(), fs::read(&two).unwrap()];
+    let (first_path, two) = (first.execution.journal(), second.execution.journal());
+    let journals = [fs::read(&first_path).unwrap(), fs::read(&two).unwrap()];
     assert_ne!(journals[0], journals[1], "two logs and not a fork");
     let origins = journals.map(|journal| verified(&journal).origin);
     assert_eq!(origins[0], Some(first.execution.origin()));

@@ -7,8 +7,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
 use counterfoil_runner::orders::venues::Venues;
-use counterfoil_runner::supervisor::inlet::EndCommand;
 use counterfoil_server::client::ApiClient;
+use counterfoil_server::supervisor::inlet::EndCommand;
 use counterfoil_server::types::{FeedRequest, RunReply};
 use counterfoil_tests::desk::Desk;
 use counterfoil_tests::journals::verified;
@@ -24,11 +24,11 @@ use crate::broker::venue::market::{alpaca_bar, open_of, values};
 use crate::broker::venue::stream::{Act, alpaca_opening, serve};
 use crate::server::{Here, asked, code, start, until};
 
-/// Minutes that the first connection tells, and how many there are.
+/// Minutes that the first connection sends, and how many there are.
 const FIRST: i64 = 6;
 const ALL: i64 = 12;
 
-/// A connection of the venue's that tells these minutes and then holds.
+/// A connection of the venue's that sends these minutes and then stays open.
 fn script(minutes: core::ops::Range<i64>) -> Vec<Act> {
     let bar = |minute| {
         Act::Send(format!(
@@ -57,7 +57,7 @@ impl Outside {
         let history = history::at(FIRST);
         let shared = Arc::clone(&history);
         let (stream, rest) = runtime.block_on(async move {
-            // One minute is told while nobody listens.
+            // One minute is sent while no connection is open.
             let scripts = vec![script(0..FIRST), script(FIRST + 1..ALL)];
             let (stream, _targets) = serve(scripts).await;
             (stream, history::alpaca(shared).await)
@@ -187,8 +187,9 @@ fn what_was_authorized_as_a_venues_is_neither_pushed_nor_replayed_nor_without_it
     drop(here);
     let here = Here::new(&world.data);
     let erin = here.client("erin");
-    let refused = start(&erin, &asked(&desk, &manifest, FeedRequest::Market {}));
-    let refused = refused.unwrap_err().to_string();
+    let refused = start(&erin, &asked(&desk, &manifest, FeedRequest::Market {}))
+        .unwrap_err()
+        .to_string();
     assert!(refused.contains("--venues FILE"), "{refused}");
     let nothing = outside.exchange.with(|state| state.posts);
     assert_eq!(nothing, 0);

@@ -19,15 +19,15 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use counterfoil_approval::ledger_client::LedgerActor;
+use counterfoil_approval::permit::Records;
 use counterfoil_os::clock::Stopwatch;
-use counterfoil_runner::permit::Records;
 use counterfoil_runner::store::data_dir::DataDir;
-use counterfoil_runner::supervisor::inlet::EndCommand;
-use counterfoil_runner::supervisor::{Supervisor, SupervisorConfig};
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_server::client::ApiClient;
 use counterfoil_server::serve::{ListenReach, Server};
 use counterfoil_server::service_ledger::ServiceLedger;
+use counterfoil_server::supervisor::inlet::EndCommand;
+use counterfoil_server::supervisor::{Supervisor, SupervisorConfig};
 use counterfoil_server::types::{BarsReply, BarsRequest, FeedRequest, RunReply, StartRequest};
 use counterfoil_tests::desk::{Desk, hand, id};
 use counterfoil_tests::world::{World, over_a_feed, signer};

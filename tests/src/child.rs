@@ -29,10 +29,10 @@ pub fn place(variable: &str, manifest: &str) -> Option<Place> {
     Some((data, manifest, engine))
 }
 
-/// Starts the live run of the manifest, or goes on with it if it was started.
+/// Starts the live run of the manifest, or resumes it if it was started.
 pub fn live_or_resume<B: BarSource>(place: Place, source: B, broker: Option<BrokerBridge>) {
     let (data, manifest, engine) = place;
-    let run = hex::encode(manifest.run_id().unwrap());
+    let run = manifest.run_id().unwrap().hex();
     let Some(execution) = data.executions_of(&run).unwrap().pop() else {
         live(
             &data,

@@ -1,10 +1,11 @@
 //! A ledger with a principal for each role, in which a component walks to approved and starts are
 //! authorized. It must never know what a test claims.
 
-use counterfoil_base::gate::{Gate, GateOutcome};
 use std::path::PathBuf;
 
+use counterfoil_approval::permit::terms_of;
 use counterfoil_base::digest::Digest;
+use counterfoil_base::gate::{Gate, GateOutcome};
 use counterfoil_governance::act::{
     Act, DigestSet, EvidenceKind, EvidenceSet, GateVerdict, Provenance, StartAuthorization,
     account_digest,
@@ -17,7 +18,6 @@ use counterfoil_governance::role::{PrincipalKind, Role};
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::{Ed25519Signer, Signer};
 use counterfoil_runner::clock::now;
-use counterfoil_runner::permit::terms_of;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::time::UnixNanos;
 
@@ -52,7 +52,7 @@ pub fn id(name: &str) -> Id {
 
 /// Signs for a principal of the desk; for a stranger, with a key that nobody knows.
 pub fn hand(name: &str) -> Ed25519Signer {
-    let place = STAFF.iter().position(|(one, _)| *one == name);
+    let place = STAFF.iter().position(|(staff_name, _)| *staff_name == name);
     let seed = place.map_or(0, |place| u8::try_from(place).unwrap() + 1);
     // Far from the seeds of the journals' keys.
     Ed25519Signer::from_seed(&[seed + 100; 32])
@@ -64,7 +64,7 @@ fn key(name: &str) -> PublicKey {
 
 impl Desk {
     /// A ledger in the world's directory in which this component is approved.
-    pub fn with(world: &World, component: &[u8; 32]) -> Self {
+    pub fn with(world: &World, component: &Digest) -> Self {
         let folder = world.path().join("ledger");
         std::fs::create_dir_all(&folder).unwrap();
         let path = folder.join("test.ledger");
@@ -95,7 +95,7 @@ impl Desk {
         let bundle = Digest::of(b"policy");
         desk.act("ada", Act::PolicySet { bundle });
         desk.act("ada", Act::SetupEnd {});
-        desk.promote(Digest(*component));
+        desk.promote(*component);
         desk
     }
 
@@ -174,8 +174,10 @@ impl Desk {
     /// Brings a validated component into use under this set, if it is not yet.
     fn promote_in(ledger: &mut Ledger, set: DigestSet) {
         let found = ledger.state().registry().components().get(&set.component);
-        let mut promoted = found.into_iter().flat_map(|one| &one.promotions);
-        if promoted.any(|one| one.set == set) {
+        let mut promoted = found
+            .into_iter()
+            .flat_map(|component| &component.promotions);
+        if promoted.any(|promotion| promotion.set == set) {
             return;
         }
         let origin = ledger::origin(&id("test"));
@@ -224,12 +226,12 @@ impl Desk {
     pub fn authorize_all(&self, manifests: &[Manifest]) -> Vec<u64> {
         let mut ledger = self.open();
         let each = manifests.iter();
-        each.map(|one| Self::authorize_in(&mut ledger, (one, HOUR)))
+        each.map(|manifest| Self::authorize_in(&mut ledger, (manifest, HOUR)))
             .collect()
     }
 
     fn authorize_in(ledger: &mut Ledger, (manifest, nanos): (&Manifest, i64)) -> u64 {
-        let component = Digest(manifest.setup().unwrap().component);
+        let component = manifest.setup().unwrap().component;
         let set = Self::set(component, manifest.limits_digest().unwrap());
         Self::promote_in(ledger, set);
         let terms = terms_of(manifest, set).unwrap();

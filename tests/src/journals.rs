@@ -81,7 +81,7 @@ pub fn fills(records: &[RunRecord]) -> Vec<Fill> {
     fills
 }
 
-/// What the auditor says of a journal's bytes.
+/// The auditor's report on a journal's bytes.
 pub fn verified(bytes: &[u8]) -> VerifyReport {
     verify_journal(bytes, &public_key(), VerifyOptions::default()).unwrap()
 }

@@ -48,7 +48,7 @@ pub struct World {
     pub snapshot: SnapshotId,
 }
 
-/// Hears everything and notes nothing.
+/// Ignores every report.
 #[derive(Clone, Copy, Debug)]
 pub struct Ignore;
 
@@ -155,7 +155,7 @@ impl World {
     pub fn manifest(&self, component: &[u8], symbols: &[&str]) -> Manifest {
         let digest = self.data.put_component(component).unwrap();
         let snapshot = self.opened();
-        let symbols: Vec<String> = symbols.iter().map(|one| (*one).to_owned()).collect();
+        let symbols: Vec<String> = symbols.iter().map(|symbol| (*symbol).to_owned()).collect();
         let selection = snapshot.select(&symbols, None, None).unwrap();
         let instruments = selection.instruments();
         Manifest {
@@ -207,7 +207,7 @@ impl World {
         ];
         let parameters = parameters.map(|(name, value)| (name.to_owned(), value));
         manifest.parameters = parameters.into_iter().collect();
-        // What the component says of itself.
+        // From the component's own description.
         manifest.warm_up = 0;
         manifest
     }
@@ -286,7 +286,7 @@ impl World {
         let symbols: Vec<String> = setup
             .instruments
             .iter()
-            .map(|one| one.symbol().to_owned())
+            .map(|instrument| instrument.symbol().to_owned())
             .collect();
         let mut slices = self.opened().select(&symbols, None, None).unwrap().slices();
         let mut slice = Slice::default();
@@ -357,7 +357,7 @@ pub fn public_key() -> PublicKey {
     PublicKey(signer().verifying_key())
 }
 
-/// The example component, as it lies in the repository.
+/// The example component, as checked in.
 pub fn moving_average_cross() -> Vec<u8> {
     let path = project().join("sdk-examples/components/moving-average-cross.wasm");
     std::fs::read(path).unwrap()

@@ -8,6 +8,7 @@ mod tests {
     use core::fmt::Write as _;
     use std::path::Path;
 
+    use counterfoil_base::digest::Digest;
     use counterfoil_journal::checkpoint::Checkpoint;
     use counterfoil_journal::entry::Chain;
     use counterfoil_journal::frame::{MAGIC, write_checkpoint, write_entry};
@@ -22,10 +23,11 @@ mod tests {
     use counterfoil_trading::order::{
         ClientOrderId, Intent, Order, OrderStatus, OrderType, Request, Side, TimeInForce,
     };
+    use counterfoil_trading::plan::PlanDigest;
     use counterfoil_trading::record::{
         Callback, CloseReason, CloseRecord, DataCommitment, DecisionCircumstances, DecisionRecord,
-        FaultAction, FaultRecord, OpenRecord, PlanNote, RefusedInput, RiskVerdict, RunRecord,
-        deliveries, digested_part, encode_plan,
+        FaultAction, FaultRecord, OpenRecord, PlanNote, RefusedInput, RequestCounts, RiskVerdict,
+        RunRecord, deliveries, digested_part, encode_plan,
     };
     use counterfoil_trading::strategy::Fault;
     use counterfoil_trading::time::UnixNanos;
@@ -74,7 +76,7 @@ mod tests {
             let mut plan = Vec::new();
             encode_plan(&mut plan, 0, &request.intent);
             PlanNote {
-                plan: Sha256::digest(&plan).into(),
+                plan: PlanDigest(Digest::of(&plan)),
                 token: 0,
             }
         });
@@ -147,9 +149,9 @@ mod tests {
                 bars: 2,
                 first_close: first.get().close_time,
                 last_close: second.get().close_time,
-                bars_sha256: bars_sha256.finalize().into(),
+                bars_sha256: Digest::finish(bars_sha256),
                 actions: 0,
-                actions_sha256: Sha256::digest([]).into(),
+                actions_sha256: Digest::of(&[]),
             }]),
         }
         .encode(&mut open);
@@ -174,7 +176,10 @@ mod tests {
             reason: CloseReason::EndOfData,
             decisions: 2,
             fills: 1,
-            requests: (1, 0),
+            requests: RequestCounts {
+                approved: 1,
+                refused: 0,
+            },
             decision_digest: digest_of(&list),
             cash: Money(cash),
             equity: Money(equity),
@@ -190,7 +195,7 @@ mod tests {
         list
     }
 
-    fn digest_of(list: &[(&str, Vec<u8>)]) -> [u8; 32] {
+    fn digest_of(list: &[(&str, Vec<u8>)]) -> Digest {
         let mut digest = DecisionDigest::default();
         for (_, body) in list {
             if let Some(part) = digested_part(body).unwrap() {
@@ -259,7 +264,7 @@ mod tests {
             }
         }
         out.push_str("```\n");
-        let digest = hex::encode(digest_of(&list));
+        let digest = digest_of(&list).hex();
         let key = hex::encode(signer.verifying_key());
         format!(
             "{out}{notes}\nDecision digest: `sha256:{digest}`. Public key: `{key}`, of the seed of 32 bytes `07`.\n"

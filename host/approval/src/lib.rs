@@ -6,3 +6,4 @@ pub mod gates;
 pub mod host_checks;
 pub mod ledger_client;
 pub mod ledger_view;
+pub mod permit;

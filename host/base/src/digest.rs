@@ -8,7 +8,7 @@ use core::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
-/// What stands before the hexadecimal digits of a digest.
+/// The prefix of a digest's hexadecimal digits.
 const PREFIX: &str = "sha256:";
 
 /// A SHA-256 digest, written `sha256:<64 lower-case hexadecimal digits>`.
@@ -77,7 +77,7 @@ impl FromStr for Digest {
         let error = || DigestError {
             text: text.to_owned(),
         };
-        // The prefix is required: a bare hash says nothing about the function that made it.
+        // The prefix is required: a bare hash does not name the function that made it.
         let digits = text.strip_prefix(PREFIX).ok_or_else(error)?;
         // One spelling only: two texts that name one digest would make two records of one thing.
         if digits.bytes().any(|byte| byte.is_ascii_uppercase()) {

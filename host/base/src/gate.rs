@@ -35,7 +35,7 @@ impl Gate {
     /// The gate with this name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        // An unknown name is no gate: a misread one must not open another.
+        // An unknown name is an error: a misspelled gate must not open another.
         Self::ALL.into_iter().find(|gate| gate.name() == name)
     }
 }

@@ -73,7 +73,7 @@ pub(crate) use serve::{
     max_term_width = 100,
     arg_required_else_help = true,
     after_help = "\
-Exit codes: 0 success, 1 the answer is no (not intact, different, denied), 2 error, 64 usage.
+Exit codes: 0 success, 1 a negative answer (not intact, different, denied), 2 error, 64 usage.
 `counterfoil COMMAND --help` describes a command. Tab completion: counterfoil completions --help"
 )]
 pub(crate) struct CliArgs {
@@ -93,6 +93,7 @@ pub(crate) struct GlobalArgs {
     /// Directory of private keys [default: below the user's configuration]
     #[arg(long, global = true, value_name = "DIR", env = "COUNTERFOIL_KEY_DIR", hide_env_values = true, value_hint = ValueHint::DirPath)]
     pub(crate) key_dir: Option<PathBuf>,
+    // Named and never guessed from the keys present: with two of them the wrong person would sign.
     /// Act as this principal and sign with its key
     #[arg(
         long = "as",
@@ -102,6 +103,8 @@ pub(crate) struct GlobalArgs {
         value_name = "NAME"
     )]
     pub(crate) actor: Option<String>,
+    // The record and not a plain flag: an act without its second signature is bound to the
+    // emergency that allows it.
     /// Act alone, under the break-glass of this ledger record
     #[arg(long, global = true, value_name = "RECORD")]
     pub(crate) emergency: Option<u64>,
@@ -147,9 +150,7 @@ pub(crate) enum Command {
     MonteCarlo(MonteCarloArgs),
     /// Write a run's report: an HTML page with tables and figures beside it
     Report(ReportArgs),
-    /// Compare two runs: manifests, the first different decision, profit by cause
-    Compare(CompareArgs),
-    /// List and show runs; start, watch and stop the runs of a `serve` process
+    /// List, show and compare runs; start, watch and stop the runs of a `serve` process
     Run(RunArgs),
     /// Run a component live on a stream of closed bars, at the paper venue by default
     Live(Box<LiveArgs>),
@@ -200,9 +201,12 @@ Examples:
     },
     /// Print the program's version and the versions of its formats
     Version,
+    // In another process: a compiler that a hostile component crashes or exhausts must not take the
+    // run with it.
     /// Compile a component into the cache (started by the program itself)
     #[command(hide = true)]
     CompileComponent(CompileComponentArgs),
+    // In another process with limits: a policy that never ends must not block its caller.
     /// Evaluate a policy (started by the program itself)
     #[command(hide = true)]
     EvaluatePolicy,

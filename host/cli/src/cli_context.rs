@@ -29,6 +29,8 @@ impl CliContext {
             Some(path) => path.clone(),
             None => user_folder("XDG_DATA_HOME", ".local/share", "--data-dir")?,
         };
+        // Keys are in another directory than data by default: a copy or backup of the data must not
+        // contain them.
         let keys = match &global.key_dir {
             Some(path) => path.clone(),
             None => user_folder("XDG_CONFIG_HOME", ".config", "--key-dir")?.join("keys"),
@@ -57,6 +59,8 @@ impl CliContext {
             keys: KeyDir::new(keys).for_data(&data),
             data,
             json: self.json,
+            // The demo's steps name their principals themselves; the user's own must not sign for
+            // them.
             actor: None,
             emergency: None,
         })
@@ -74,6 +78,8 @@ impl CliContext {
                 )));
             }
         };
+        // The cache holds compiled code by the digest of component and engine, so another back end
+        // never finds this one's.
         let cache = Some(self.data.compiled());
         print_detail(&format!("back end: {backend}"));
         Ok(EngineSettings {
@@ -88,6 +94,8 @@ impl CliContext {
 /// The user's directory by an XDG variable, or below the home directory.
 fn user_folder(variable: &str, below_home: &str, flag: &str) -> Result<PathBuf> {
     let named = env::var_os(variable)
+        // An empty variable counts as unset. Otherwise the data would go into the current
+        // directory, a new one for each place of a call.
         .filter(|value| !value.is_empty())
         .map(PathBuf::from);
     let home = || env::var_os("HOME").map(|home| PathBuf::from(home).join(below_home));

@@ -21,7 +21,7 @@ use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, CommandLineError, Verbosity};
 use crate::people::outcome::print_if_denied;
 
-/// The command worked and its answer is no: not intact, different, a fault, refused.
+/// The command worked and its answer is negative: not intact, different, a fault, refused.
 const EXIT_NO: u8 = 1;
 /// The command failed.
 const EXIT_ERROR: u8 = 2;
@@ -141,7 +141,6 @@ fn dispatch(cli: &CliContext, command: Command) -> anyhow::Result<CommandAnswer>
         Command::WalkForward(args) => commands::walk_forward::run(cli, &args),
         Command::MonteCarlo(args) => commands::monte_carlo::run(cli, &args),
         Command::Report(args) => commands::report::run(cli, &args),
-        Command::Compare(args) => commands::compare::run(cli, &args),
         Command::Run(args) => commands::run::run(cli, &args),
         Command::Live(args) => commands::live::run(cli, &args),
         Command::Serve(args) => commands::serve::run(cli, &args),

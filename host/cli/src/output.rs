@@ -16,7 +16,7 @@ use serde_json::Value;
 pub(crate) enum CommandAnswer {
     /// All is good.
     Yes,
-    /// The answer is no.
+    /// The answer is negative.
     No,
 }
 
@@ -74,6 +74,8 @@ static STYLE: OnceLock<PrintStyle> = OnceLock::new();
 /// Sets how this process prints. The first call counts.
 pub(crate) fn set_style(color: ColorChoice, verbosity: Verbosity) {
     let variable = |name: &str| env::var(name).ok();
+    // A second call cannot happen in one process; if it did, lines already printed would not match
+    // it.
     let _first_counts = STYLE.set(PrintStyle {
         verbosity,
         stdout_color: use_color(color, stdout().is_terminal(), variable),
@@ -102,6 +104,7 @@ fn use_color(
         ColorChoice::Auto => {}
     }
     let is_set = |name: &str| variable(name).is_some_and(|value| !value.is_empty());
+    // An empty variable counts as unset, as the convention of each of these variables demands.
     let is_on = |name: &str| is_set(name) && variable(name).as_deref() != Some("0");
     if is_set("NO_COLOR") {
         return false;
@@ -139,7 +142,7 @@ fn paint(text: &str, style: Style, color: bool) -> String {
 }
 
 fn write_stdout(line: &str) {
-    // A closed pipe, as of `| head`, is no error.
+    // A closed pipe, as of `| head`, is not an error.
     let _closed = writeln!(stdout(), "{line}");
 }
 
@@ -189,6 +192,8 @@ pub(crate) fn warn(line: &str) {
 
 /// Prints an error with its causes to standard error.
 pub(crate) fn print_error(error: &anyhow::Error) {
+    // The head is coloured alone: the text may hold a path or a guest's message, which stays as it
+    // is.
     let head = paint("error:", BAD, style().stderr_color);
     write_stderr(&format!("{head} {}", harmless(&with_causes(error))));
 }
@@ -227,6 +232,7 @@ fn table_lines(rows: &[Vec<String>]) -> Vec<String> {
     let plan: Vec<(usize, bool)> = (0..columns)
         .map(|column| {
             let cells = || rows.iter().filter_map(|row| row.get(column));
+            // Counted in characters and not in bytes, or a name with an umlaut would shift its row.
             let width = cells().map(|cell| cell.chars().count()).max().unwrap_or(0);
             (width, cells().skip(1).all(|cell| is_number(cell)))
         })
@@ -249,6 +255,7 @@ fn table_lines(rows: &[Vec<String>]) -> Vec<String> {
 pub(crate) fn print_fields(rows: &[(&str, String)]) {
     let color = style().stdout_color;
     let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    // Only the values may come from outside; the names are this program's own.
     for (name, value) in rows {
         let name = paint(&format!("{name:<width$}"), HEAD, color);
         write_stdout(&format!("{name}  {}", harmless(value)));

@@ -24,6 +24,7 @@ pub(crate) fn bar(what: &'static str, total: u64) -> ProgressBar {
     bar.set_draw_target(if shows_progress() {
         ProgressDrawTarget::stderr_with_hz(4)
     } else {
+        // Hidden and not skipped: callers set positions without asking whether anything is shown.
         ProgressDrawTarget::hidden()
     });
     let template = if total == 0 {
@@ -41,13 +42,13 @@ pub(crate) fn bar(what: &'static str, total: u64) -> ProgressBar {
 
 /// Prints a run's progress, the strategy's log and refused inputs.
 #[derive(Debug)]
-pub(crate) struct RunProgress {
+pub(crate) struct RunProgressBar {
     bar: ProgressBar,
     slices: u64,
     skipped: u64,
 }
 
-impl RunProgress {
+impl RunProgressBar {
     /// For a run over `total` bars (0: unknown).
     pub(crate) fn new(total: u64) -> Self {
         Self {
@@ -67,9 +68,10 @@ impl RunProgress {
     }
 }
 
-impl RunObserver<Guest> for RunProgress {
+impl RunObserver<Guest> for RunProgressBar {
     fn stepped(&mut self, strategy: &mut Guest, run: &Run) {
         self.slices = self.slices.saturating_add(1);
+        // The bar is drawn by its own timer; only its position is set here.
         if self.slices.is_multiple_of(SLICES_PER_LOOK) {
             self.bar.set_position(run.totals().decisions);
         }

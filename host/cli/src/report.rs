@@ -7,13 +7,12 @@ use anyhow::{Context as _, Result};
 use counterfoil_runner::run::execute::ExecutionOutcome;
 use counterfoil_runner::run::journal::{JournalReader, ReadJournalError};
 use counterfoil_runner::store::data_dir::Execution;
-use counterfoil_runner::times::show_time;
 use counterfoil_trading::execution::{Delivery, Fill};
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::{
     CloseReason, CloseRecord, DecisionRecord, DeliveriesRecord, FaultRecord, KIND_DECISION,
-    KIND_DELIVERIES, KIND_FAULT, KIND_STOP, StopCause, StopRecord, record_kind,
+    KIND_DELIVERIES, KIND_FAULT, KIND_STOP, RequestCounts, StopCause, StopRecord, record_kind,
 };
 use serde_json::{Value, json};
 
@@ -64,6 +63,8 @@ pub(crate) fn fault(
     let mut first_unanswered = None;
     while let Some(body) = reader.next_body()? {
         match record_kind(body).map_err(ReadJournalError::from)? {
+            // The decision at which the guest failed comes before the fault record, which does not
+            // name its bar.
             KIND_DECISION if first_unanswered.is_none() => {
                 let decision = DecisionRecord::decode(body).map_err(ReadJournalError::from)?;
                 if decision.requests.is_none() {
@@ -96,11 +97,13 @@ pub(crate) fn fill_json(row: &FillRow, instruments: &[Instrument]) -> Result<Val
     let fill = &row.fill;
     let instrument = instruments
         .get(fill.instrument.index())
+        // An error and not a placeholder: a fill of an unknown instrument means that journal and
+        // manifest do not belong together.
         .context("a fill names an instrument that the manifest does not have")?;
     Ok(json!({
         "instrument": instrument.symbol(),
         "bar": row.bar,
-        "time": show_time(fill.time),
+        "time": fill.time.date_or_time(),
         "side": fill.side.name(),
         "quantity": instrument.quantity_text(fill.quantity),
         "price": instrument.price_text(fill.price),
@@ -133,7 +136,7 @@ pub(crate) fn print_fills(rows: &[FillRow], instruments: &[Instrument]) -> Resul
         lines.push(vec![
             instrument.symbol().to_owned(),
             row.bar.to_string(),
-            show_time(fill.time),
+            fill.time.date_or_time(),
             fill.side.name().to_owned(),
             instrument.quantity_text(fill.quantity),
             instrument.price_text(fill.price),
@@ -151,12 +154,17 @@ pub(crate) fn close_json(manifest: &Manifest, close: &CloseRecord) -> Result<Val
         .instruments
         .iter()
         .zip(&close.positions)
-        .map(|(one, held)| (one.symbol().to_owned(), json!(one.quantity_text(*held))))
+        .map(|(instrument, held)| {
+            (
+                instrument.symbol().to_owned(),
+                json!(instrument.quantity_text(*held)),
+            )
+        })
         .collect();
-    let (approved, refused) = close.requests;
+    let RequestCounts { approved, refused } = close.requests;
     Ok(json!({
         "ended": close.reason.name(),
-        "decision-digest": format!("sha256:{}", hex::encode(close.decision_digest)),
+        "decision-digest": format!("sha256:{}", close.decision_digest.hex()),
         "bars": close.decisions,
         "fills": close.fills,
         "requests-approved": approved,
@@ -179,11 +187,12 @@ pub(crate) fn outcome_json(manifest: &Manifest, outcome: &ExecutionOutcome) -> R
     value["component"] = json!(manifest.component);
     value["journal"] = json!(outcome.execution.journal());
     value["manifest"] = json!(outcome.execution.folder.join("manifest.json"));
+    // Read again from the journal: the closing record states that there was a fault, and not which.
     if let Some((fault, _)) = fault(&outcome.execution)? {
         value["fault"] = json!({
             "name": fault.fault.name(),
             "callback": fault.callback.name(),
-            "time": show_time(fault.time),
+            "time": fault.time.date_or_time(),
             "message": fault.message,
             "trace": fault.trace,
         });
@@ -192,7 +201,7 @@ pub(crate) fn outcome_json(manifest: &Manifest, outcome: &ExecutionOutcome) -> R
         value["stop"] = json!({
             "cause": record.stop.cause.name(),
             "message": record.stop.message,
-            "time": show_time(record.time),
+            "time": record.time.date_or_time(),
             "orders-canceled": record.canceled.len(),
             "positions-flattened": record.flattened.len(),
         });
@@ -210,6 +219,8 @@ fn stop_of(outcome: &ExecutionOutcome) -> Result<Option<StopRecord>> {
 
 /// Yes if the run decided its whole feed.
 pub(crate) fn answer_of(outcome: &ExecutionOutcome) -> Result<CommandAnswer> {
+    // A feed that ended stopped the run as planned; every other stop has cut it short, and a script
+    // must see that.
     let is_end = match outcome.close.reason {
         CloseReason::EndOfData => true,
         CloseReason::Fault => false,
@@ -228,14 +239,20 @@ pub(crate) fn print_outcome(manifest: &Manifest, outcome: &ExecutionOutcome) -> 
         .iter()
         .zip(&close.positions)
         .filter(|(_, held)| held.0 != 0)
-        .map(|(one, held)| format!("{} {}", one.symbol(), one.quantity_text(*held)))
+        .map(|(instrument, held)| {
+            format!(
+                "{} {}",
+                instrument.symbol(),
+                instrument.quantity_text(*held)
+            )
+        })
         .collect();
     let held = if held.is_empty() {
         "flat".to_owned()
     } else {
         held.join(", ")
     };
-    let (approved, refused) = close.requests;
+    let RequestCounts { approved, refused } = close.requests;
     let rows = [
         (
             "run",
@@ -244,7 +261,7 @@ pub(crate) fn print_outcome(manifest: &Manifest, outcome: &ExecutionOutcome) -> 
                 outcome.execution.run, outcome.execution.number
             ),
         ),
-        ("decision digest", hex::encode(close.decision_digest)),
+        ("decision digest", close.decision_digest.hex()),
         ("bars decided", close.decisions.to_string()),
         (
             "orders",
@@ -299,8 +316,10 @@ pub(crate) fn fault_text(
         "strategy fault: {} in {}{bar}, slice closing {}",
         fault.fault.name(),
         fault.callback.name(),
-        show_time(fault.time),
+        fault.time.date_or_time(),
     );
+    // Message and trace are the guest's texts. They come after the host's line, which they cannot
+    // replace.
     if !fault.message.is_empty() {
         let _infallible = write!(text, "\n  message: {}", fault.message);
     }

@@ -101,7 +101,7 @@ fn exit_codes_tell_good_from_bad_from_unknown_from_wrong_usage() {
     let audited = place.json(0, &["audit", "lookahead", &run]);
     assert_eq!(text(&audited, "decision-digest"), digest);
     assert_eq!(
-        place.json(0, &["compare", &run, &run])["manifest"],
+        place.json(0, &["run", "compare", &run, &run])["manifest"],
         Value::Array(vec![])
     );
 
@@ -438,11 +438,11 @@ fn live_listens_for_bars_and_decides_as_the_backtest_did() {
     let terms: Vec<&str> = terms.iter().map(String::as_str).collect();
     let terms: Vec<&str> = terms
         .iter()
-        .map(|one| {
-            if *one == "--snapshot" {
+        .map(|term| {
+            if *term == "--snapshot" {
                 "--like-snapshot"
             } else {
-                one
+                term
             }
         })
         .collect();
@@ -486,7 +486,7 @@ fn lines() -> String {
     let mut bars: Vec<String> = rows
         .filter_map(|row| {
             let cells: Vec<&str> = row.split(',').collect();
-            let cell = |name: &str| cells[head.iter().position(|one| *one == name).unwrap()];
+            let cell = |name: &str| cells[head.iter().position(|title| *title == name).unwrap()];
             let day = cell("Date");
             (cell("Ticker") == "IBM" && day >= "2012").then(|| {
                 let date: Vec<u32> = day.split('-').map(|part| part.parse().unwrap()).collect();
@@ -516,6 +516,30 @@ fn next_day(year: u32, month: u32, day: u32) -> String {
         (_, true) => format!("{year}-{:02}-01", month + 1),
         (_, false) => format!("{year}-{month:02}-{:02}", day + 1),
     }
+}
+
+#[test]
+fn a_live_run_checks_its_flags_before_it_waits_for_bars() {
+    let place = Place::new();
+    let snapshot = place.ingested();
+    let mut terms = cross(&snapshot);
+    "--like-snapshot".clone_into(&mut terms[2]);
+    let terms: Vec<&str> = terms.iter().map(String::as_str).collect();
+    let wrong = ["--feed", "binance", "--connect", "127.0.0.1:9"];
+    let refused = place.run(&[&["live"], terms.as_slice(), &wrong].concat());
+    let printed = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(64), "{printed}");
+    assert!(printed.contains("leave out --connect"), "{printed}");
+    assert!(!printed.contains("waiting for bars"), "{printed}");
+    // The port of the discard service, which no test machine runs.
+    let refused = place.run(&[&["live"], terms.as_slice(), &wrong[2..]].concat());
+    let printed = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(2), "{printed}");
+    assert!(
+        printed.contains("cannot connect to the feed at"),
+        "{printed}"
+    );
+    assert!(!printed.contains("waiting for bars"), "{printed}");
 }
 
 #[test]

@@ -48,10 +48,10 @@ pub enum BrokerError {
         source: FieldError,
     },
     /// The account changed during every attempt to read it.
-    #[error("orders changed at every try to read the account: try again")]
+    #[error("orders changed at every try to read the account; try again")]
     Moving,
     /// The clocks of venue and machine differ too much to trust either.
-    #[error("the venue's clock says {venue:?}, this machine's {local:?}: set it right first")]
+    #[error("the venue's clock shows {}, this machine's {}; set this machine's clock", .venue.date_or_time(), .local.date_or_time())]
     ClockSkew { venue: UnixNanos, local: UnixNanos },
     /// No response.
     #[error(transparent)]

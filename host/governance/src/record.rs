@@ -167,7 +167,7 @@ impl LedgerRecord {
             previous,
             time: UnixNanos(reader.i64()?),
             actor: crate::act::id(&mut reader)?,
-            key: PublicKey(reader.digest()?),
+            key: PublicKey(reader.bytes_32()?),
             act: Act::decode(&mut reader)?,
             signature: crate::act::signature(&mut reader)?,
         };

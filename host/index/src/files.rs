@@ -4,11 +4,12 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use counterfoil_base::digest::Digest;
 use counterfoil_os::files::FileError;
 use sha2::{Digest as _, Sha256};
 
 /// The digest of every file below a folder, with its name; that of no file if it is missing.
-pub(crate) fn digest(folder: &Path) -> Result<[u8; 32], FileError> {
+pub(crate) fn digest(folder: &Path) -> Result<Digest, FileError> {
     let mut all = Vec::new();
     collect(folder, &mut all)?;
     // Folders are listed in any sequence; the digest must not depend on it.
@@ -35,7 +36,7 @@ pub(crate) fn digest(folder: &Path) -> Result<[u8; 32], FileError> {
         whole.update(Sha256::digest(name.as_os_str().as_encoded_bytes()));
         whole.update(file_hash.finalize());
     }
-    Ok(whole.finalize().into())
+    Ok(Digest::finish(whole))
 }
 
 fn collect(folder: &Path, all: &mut Vec<PathBuf>) -> Result<(), FileError> {
@@ -60,7 +61,7 @@ fn collect(folder: &Path, all: &mut Vec<PathBuf>) -> Result<(), FileError> {
     Ok(())
 }
 
-/// Takes a folder away, or whatever lies in its place.
+/// Removes a folder, or a file in its place.
 pub(crate) fn remove(path: &Path) -> Result<(), FileError> {
     let removed = fs::remove_dir_all(path).or_else(|error| {
         if error.kind() == io::ErrorKind::NotADirectory {

@@ -16,7 +16,7 @@ pub(crate) struct IndexSeal {
     /// The part of it that was verified and is in the index.
     pub(crate) mark: LedgerMark,
     /// The digest of the index's files.
-    pub(crate) files: [u8; 32],
+    pub(crate) files: Digest,
 }
 
 impl IndexSeal {
@@ -28,7 +28,7 @@ impl IndexSeal {
             self.mark.length,
             hex::encode(self.mark.root.0),
             hex::encode(self.mark.bytes.0),
-            hex::encode(self.files)
+            self.files.hex()
         )
     }
 
@@ -46,7 +46,7 @@ impl IndexSeal {
         for digest in [&mut root, &mut bytes, &mut files] {
             hex::decode_to_slice(lines.next()?, digest).ok()?;
         }
-        let (root, bytes) = (Hash(root), Digest(bytes));
+        let (root, bytes, files) = (Hash(root), Digest(bytes), Digest(files));
         let mark = LedgerMark {
             size,
             root,
@@ -77,7 +77,7 @@ mod tests {
                 length: 9,
                 bytes: Digest([3; 32]),
             },
-            files: [2; 32],
+            files: Digest([2; 32]),
         };
         let text = seal.encode();
         assert_eq!(IndexSeal::decode(text.as_bytes()), Some(seal));

@@ -42,7 +42,7 @@ pub struct SearchCandidates {
 ///
 /// # Errors
 ///
-/// Returns [`LedgerError`] if the ledger does not verify. A failure of the index is no error: the
+/// Returns [`LedgerError`] if the ledger does not verify. A failure of the index is not an error: the
 /// answer then comes from the ledger.
 pub fn search(
     bytes: &[u8],
@@ -71,7 +71,7 @@ pub fn search(
     }
 }
 
-/// Removes the index and makes it again from the ledger, all of which is verified.
+/// Removes the index and rebuilds it from the ledger, all of which is verified.
 ///
 /// # Errors
 ///

@@ -15,7 +15,7 @@ use crate::seal::IndexSeal;
 /// The most bytes of a term that are kept: what is longer is found by its beginning.
 pub const TERM_BYTES_MAX: usize = 160;
 
-/// sled's page cache, in bytes: less than the least it would take by itself.
+/// sled's page cache, in bytes: less than the least it would take by default.
 const CACHE_BYTES: u64 = 32 << 20;
 
 /// Terms added to sled at once: large enough to be quick, small enough for memory.

@@ -131,7 +131,7 @@ impl Auditor {
         self.key = key;
     }
 
-    /// Goes on behind entries that were checked before, which gave this chain and tree; `note` is the
+    /// Continues behind entries that were checked before, which gave this chain and tree; `note` is the
     /// checkpoint behind the last of them, and is checked.
     ///
     /// # Errors
@@ -165,7 +165,7 @@ impl Auditor {
     /// first link is not the last leaf hash, or if a checkpoint is missing.
     pub fn span(&mut self, span: &LeafSpan) -> Result<(), AuditError> {
         let entries = span.entries();
-        // Before the link, and before the tree changes: after an error the auditor still stands before this span.
+        // Before the link, and before the tree changes: after an error the auditor is still in front of this span.
         self.check_cadence(entries)?;
         if span.link() != self.chain.last() {
             let (index, expected) = (self.chain.size(), self.chain.last());

@@ -130,7 +130,7 @@ pub fn verify_consistency(
     if edge != 0 {
         return Err(length);
     }
-    // Both roots from the same hashes: a proof that fits the newer root alone says nothing about what came before.
+    // Both roots from the same hashes: a proof that fits the newer root alone proves nothing about what came before.
     same_older(older_root, older.root)?;
     same_newer(newer_root, newer.root)
 }
@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     /// Broke: two trees without entries were consistent whatever root the newer one claimed. Seen
-    /// by the fuzz target `tree`: an empty tree has one root, so the other signs what is no tree.
+    /// by the fuzz target `tree`: an empty tree has one root, so the other root is not that of a tree.
     /// Fixed by comparing the newer root where both sizes are equal, zero included.
     #[test]
     fn an_empty_tree_has_one_root() {

@@ -1,4 +1,4 @@
-//! Cosignatures: a witness says that, as of some time, a checkpoint was the newest of its
+//! Cosignatures: a witness states that, as of some time, a checkpoint was the newest of its
 //! log and consistent with all before. The witness's own memory is kept elsewhere.
 
 use alloc::vec::Vec;

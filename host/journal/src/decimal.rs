@@ -1,7 +1,7 @@
 //! Decimal numbers as the C2SP formats write them: ASCII digits without leading zeros. One
 //! way to write a number, so that a text has one meaning and one encoding.
 
-/// The number `text` stands for, or nothing if it is written in any other way.
+/// The number in `text`, or nothing if it is written in any other way.
 ///
 /// Source: C2SP tlog-checkpoint, note text.
 pub(crate) fn parse(text: &str) -> Option<u64> {

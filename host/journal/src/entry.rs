@@ -123,7 +123,7 @@ impl Chain {
         Ok((leaf, body))
     }
 
-    /// Moves on over `entries` entries that were checked elsewhere, the last of which has
+    /// Skips `entries` entries that were checked elsewhere, the last of which has
     /// the leaf hash `last`.
     pub(crate) fn skip(&mut self, entries: u64, last: Hash) {
         self.last = last;

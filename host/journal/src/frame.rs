@@ -8,7 +8,7 @@ use crate::entry::ENTRY_BYTES_MAX;
 /// The first bytes of a journal, with the version of its format.
 pub const MAGIC: &[u8; 16] = b"counterfoil/j/1\n";
 
-/// What stands before a payload, in bytes: the tag and the length.
+/// The bytes in front of a payload: the tag and the length.
 pub const FRAME_HEAD_BYTES: usize = 5;
 
 /// The most a checkpoint's note may hold, in bytes. The journal's own have about 250.
@@ -57,7 +57,7 @@ pub struct ParsedFrame<'a> {
     pub consumed: usize,
 }
 
-/// Where a reader stands in a journal.
+/// A reader's position in a journal.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct FrameReader {
     offset: u64,
@@ -79,7 +79,7 @@ impl FrameReader {
     /// The next frame of `input`, which begins where the last call's `consumed` ended.
     ///
     /// Without a frame the caller reads on and calls again with a longer input; at the end
-    /// of the file what is left is a torn tail. An input of [`FRAME_BYTES_MAX`] bytes more
+    /// of the file the rest is a torn tail. An input of [`FRAME_BYTES_MAX`] bytes more
     /// than the magic always holds a frame.
     ///
     /// # Errors

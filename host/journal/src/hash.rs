@@ -44,7 +44,7 @@ const SHORT_ENTRY_BYTES_MAX: usize = 4 * 64 - 1 - 9;
 pub struct Hash(pub [u8; 32]);
 
 impl Hash {
-    /// The hash that `text` stands for, or nothing if it is not 32 bytes of base64 as RFC
+    /// The hash in `text`, or nothing if it is not 32 bytes of base64 as RFC
     /// 4648 section 4 writes them.
     pub(crate) fn from_base64(text: &str) -> Option<Self> {
         // Room for what 44 characters can hold at most; a longer text does not fit.

@@ -1,4 +1,4 @@
-//! Inclusion proofs: that a leaf stands at an index of a tree of some size. Hashes in,
+//! Inclusion proofs: that a leaf is at an index of a tree of some size. Hashes in,
 //! hashes out; it never sees an entry.
 
 use alloc::vec::Vec;
@@ -8,7 +8,7 @@ use crate::{
     tree::{split, subtree_root},
 };
 
-/// Why there is no proof, or why a proof does not hold.
+/// Why a proof cannot be made, or is invalid.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProofError {
@@ -67,7 +67,7 @@ pub fn inclusion_proof(leaves: &[Hash], index: u64, size: u64) -> Result<Vec<Has
     Ok(proof)
 }
 
-/// Checks that `leaf` stands at `index` of the tree of `size` with the root `root`.
+/// Checks that `leaf` is at `index` of the tree of `size` with the root `root`.
 ///
 /// # Errors
 ///

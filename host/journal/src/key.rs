@@ -23,7 +23,7 @@ pub enum SignatureType {
 }
 
 impl SignatureType {
-    /// The byte that stands for the type.
+    /// The byte that encodes the type.
     #[must_use]
     pub const fn byte(self) -> u8 {
         match self {
@@ -43,7 +43,7 @@ impl SignatureType {
 
 /// The short name of a key, computed from its name, type and public key.
 ///
-/// It tells keys apart; it proves nothing, since anyone can make a key with the same id.
+/// It distinguishes keys; it proves nothing, since anyone can make a key with the same id.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct KeyId(pub u32);
 
@@ -85,7 +85,7 @@ pub enum VerifierKeyError {
     PublicKey,
 }
 
-/// Checks that `name` can stand in a signature line.
+/// Checks that `name` can be written in a signature line.
 ///
 /// # Errors
 ///
@@ -153,7 +153,7 @@ impl VerifierKey {
         })
     }
 
-    /// The key that `vkey` stands for.
+    /// The key in `vkey`.
     ///
     /// # Errors
     ///

@@ -62,13 +62,13 @@ impl SignatureLine {
         }
     }
 
-    /// The name of the key that is said to have signed.
+    /// The name of the key that the line claims as its signer.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The id of the key that is said to have signed.
+    /// The id of the key that the line claims as its signer.
     #[must_use]
     pub const fn id(&self) -> KeyId {
         self.id
@@ -141,7 +141,7 @@ impl Note {
     ///
     /// # Errors
     ///
-    /// Returns a [`NoteError`] that says what is not as the format wants it.
+    /// Returns a [`NoteError`] that names what violates the format.
     pub fn parse(bytes: &[u8]) -> Result<Self, NoteError> {
         // Before anything is decoded: the length is the attacker's, and everything below allocates.
         if bytes.len() > NOTE_BYTES_MAX {
@@ -194,8 +194,8 @@ impl Note {
     ///
     /// # Errors
     ///
-    /// Returns [`NoteError::BadSignature`] if a line stands under one of the keys but is not
-    /// by it, and [`NoteError::NoKnownSignature`] if no line stands under any.
+    /// Returns [`NoteError::BadSignature`] if a line names one of the keys but is not signed by it,
+    /// and [`NoteError::NoKnownSignature`] if no line names any.
     ///
     /// Source: C2SP signed-note, signatures.
     pub fn verify<'k>(
@@ -255,7 +255,7 @@ impl fmt::Display for Note {
     }
 }
 
-/// Where the first control character other than newline stands.
+/// The place of the first control character other than newline.
 fn control_character(text: &str) -> Option<usize> {
     text.bytes().position(|byte| byte < b' ' && byte != b'\n')
 }

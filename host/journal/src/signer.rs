@@ -16,13 +16,13 @@ pub enum SignError {
     Name(#[from] VerifierKeyError),
     #[error("a note's text ends in a newline and holds no other control character")]
     Text,
-    #[error("the time {time} lies beyond 2^63 - 1")]
+    #[error("the time {time} is beyond 2^63 - 1")]
     Time { time: u64 },
     #[error("the signer did not sign: {reason}")]
     Unavailable { reason: String },
 }
 
-/// Whoever holds an Ed25519 key: memory, a hardware module, a key management service.
+/// The holder of an Ed25519 key: memory, a hardware module, a key management service.
 pub trait Signer {
     /// The public key that the signatures verify with.
     fn verifying_key(&self) -> [u8; 32];
@@ -44,7 +44,7 @@ pub struct Ed25519Signer {
 }
 
 impl Ed25519Signer {
-    /// The signer of a 32-byte seed. Whoever holds the seed wipes it.
+    /// The signer of a 32-byte seed. The caller wipes the seed.
     #[must_use]
     pub fn from_seed(seed: &[u8; 32]) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! A full subtree's entries, checked by themselves: an entry holds the link to the one
+//! A full subtree's entries, checked without the rest of the tree: an entry holds the link to the one
 //! before it, so spans can be hashed side by side and joined afterwards.
 
 use alloc::vec::Vec;
@@ -28,7 +28,7 @@ pub struct LeafSpan {
 }
 
 impl LeafSpan {
-    /// The span of `entries`, the first of which has the index `start`. Each is hashed once.
+    /// The span of `entries`, which begin at the index `start`. Each is hashed once.
     ///
     /// # Errors
     ///

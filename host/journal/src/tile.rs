@@ -152,7 +152,7 @@ pub fn encode(hashes: &[Hash]) -> Vec<u8> {
 /// Returns [`TileError::Contents`].
 pub fn decode(contents: &[u8]) -> Result<Vec<Hash>, TileError> {
     let (hashes, rest) = contents.as_chunks();
-    // Whole hashes only: a file that was cut within a hash is no tile, not a tile of one hash less.
+    // Whole hashes only: a file that was cut within a hash is malformed, and not a tile of one hash less.
     if !rest.is_empty() || hashes.is_empty() || hashes.len() > SUBTREE_LEAVES {
         return Err(TileError::Contents {
             bytes: contents.len(),
@@ -161,7 +161,7 @@ pub fn decode(contents: &[u8]) -> Result<Vec<Hash>, TileError> {
     Ok(hashes.iter().copied().map(Hash).collect())
 }
 
-/// Cuts tiles from leaf hashes as they come, and holds only what is not in a full tile yet.
+/// Cuts tiles from leaf hashes as they come, and holds only the hashes of the tile that is not full yet.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct TileCutter {
     /// For each level, how many full tiles were cut and what the next one holds so far.
@@ -241,7 +241,7 @@ fn parse(path: &str) -> Option<TileName> {
     let mut index = 0;
     for group in high.into_iter().flat_map(|high| high.split('/')) {
         index = append(index, group.strip_prefix('x')?)?;
-        // A path does not begin with a group that stands for nothing.
+        // A path does not begin with an empty group.
         Some(index).filter(|index| *index > 0)?;
     }
     TileName::new(kind, append(index, last)?, width)

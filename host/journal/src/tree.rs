@@ -80,7 +80,7 @@ impl Tree {
             .unwrap_or(empty_root())
     }
 
-    /// Joins a new subtree with the `joins` ones of its size and up that stand at the right
+    /// Joins a new subtree with the `joins` ones of its size and up that are at the right
     /// edge, as a carry in binary addition does.
     fn carry(&mut self, subtree: Hash, joins: u32) {
         let joined = (0..joins).fold(subtree, |right, _| match self.subtrees.pop() {

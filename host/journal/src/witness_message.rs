@@ -20,7 +20,7 @@ pub(crate) fn witness_message(text: &str, time: u64) -> String {
 /// The time in `signature`, if `key` signed `text` at that time.
 pub(crate) fn signed_time(text: &str, key: &VerifierKey, signature: &[u8]) -> Option<u64> {
     let (time, signature) = signature.split_first_chunk()?;
-    // The time stands beside the signature unsigned, but it is part of the message: a changed time makes
+    // The time is beside the signature and unsigned, but it is part of the message: a changed time makes
     // another message, under which the signature does not verify.
     let time = u64::from_be_bytes(*time);
     let by_key = key.signed(

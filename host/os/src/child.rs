@@ -1,4 +1,4 @@
-//! A child process with bounds: on the time it may take, the bytes it may answer, and, set by itself, its memory
+//! A child process with bounds: on the time it may take, the bytes it may answer, and, set by the child itself, its memory
 //! and processor time. It must never know what the child computes.
 
 use core::time::Duration;
@@ -65,7 +65,7 @@ pub fn ask_child(
         });
         let ended = wait_until(&mut child, bounds.wall_time);
         if !matches!(ended, Ok(Some(_))) {
-            // Also when waiting failed: a child that nobody watches would keep both pipes, and this scope, open.
+            // Also when waiting failed: an unwatched child would keep both pipes, and this scope, open.
             child.kill()?;
             child.wait()?;
         }

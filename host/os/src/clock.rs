@@ -84,7 +84,7 @@ impl KernelClock {
     /// The clock of the kernel's two answers, in microseconds.
     ///
     /// The bound decides, not the kernel's flag: some daemons never clear the flag, and the bound of a clock that
-    /// no daemon corrects grows past the limit by itself.
+    /// no daemon corrects grows past the limit.
     #[must_use]
     pub const fn from_errors(error_max_micros: i64, error_estimate_micros: i64) -> Self {
         Self {

@@ -1,7 +1,7 @@
 //! The one way to take a file lock. It must never know what a lock protects.
 //!
 //! The kernel holds these locks for the process and releases them when it dies, however it dies: no lock is ever
-//! left behind, and a lock file that exists says nothing about who holds it.
+//! left behind, and an existing lock file does not show who holds it.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
@@ -61,7 +61,7 @@ impl FileLock {
     }
 }
 
-/// Locks an open file that its owner goes on to use; `false` if another holder has the lock. Closing the file
+/// Locks an open file that its owner keeps using; `false` if another holder has the lock. Closing the file
 /// releases it.
 ///
 /// # Errors

@@ -285,7 +285,7 @@ fn mean(total: Money, count: u64) -> Option<Money> {
 /// The value at a nearest rank: the smallest that so many of a hundred do not exceed.
 fn fuel(sorted: &[u64]) -> Option<FuelFigures> {
     let rank = |percent: usize| {
-        // By nearest rank the value is one that occurred; between two of them lies fuel that no bar
+        // By nearest rank the value is one that occurred; a value between two of them is fuel that no bar
         // took.
         let rank = sorted.len().saturating_mul(percent).div_ceil(100);
         sorted.get(rank.saturating_sub(1)).copied()

@@ -18,7 +18,7 @@ const SCRIPT: &str = include_str!("html/copy.js");
 /// into its reasons. A test compares.
 const SCRIPT_SHA256: &str = "EycSC1ifELQbECbV6ma3v4ump9TvMpUkPskGZbC5EAE=";
 
-/// A page that is being written. What is not from this program goes in by [`HtmlPage::text`] alone:
+/// A page that is being written. Text from outside this program goes in by [`HtmlPage::text`] alone:
 /// the other ways take texts that are fixed when the program is built, or pictures of ours.
 #[derive(Debug, Default)]
 pub(crate) struct HtmlPage(String);

@@ -1,5 +1,5 @@
 //! `report.json`: every fact and figure. Money and prices are exact decimal texts, statistics are
-//! numbers, and what is not defined is null. It must never round.
+//! numbers, and an undefined value is null. It must never round.
 
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::Money;

@@ -146,7 +146,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn money(units: &[i64]) -> Vec<Money> {
-        units.iter().map(|one| Money(i128::from(*one))).collect()
+        units
+            .iter()
+            .map(|units| Money(i128::from(*units)))
+            .collect()
     }
 
     #[test]
@@ -169,10 +172,10 @@ mod tests {
     fn percentiles_are_values_by_nearest_rank() {
         let hundred: Vec<i64> = (1..=100).rev().collect();
         assert_eq!(
-            percentiles(money(&hundred)).map(|one| one.0),
+            percentiles(money(&hundred)).map(|money| money.0),
             [1, 5, 25, 50, 75, 95, 99]
         );
-        assert_eq!(percentiles(money(&[7])).map(|one| one.0), [7; 7]);
+        assert_eq!(percentiles(money(&[7])).map(|money| money.0), [7; 7]);
     }
 
     proptest! {
@@ -188,7 +191,7 @@ mod tests {
             prop_assert!(shuffled.samples.iter().all(|sample| sample.drawdown.0 >= -total.min(0)));
             prop_assert_eq!(&shuffled, &simulate(&profits, TradeDraw::Shuffle, 50, seed).unwrap());
             let drawn = simulate(&profits, TradeDraw::Bootstrap, 50, seed).unwrap();
-            let most = profits.iter().map(|one| one.0).max().unwrap();
+            let most = profits.iter().map(|money| money.0).max().unwrap();
             let count = i128::try_from(profits.len()).unwrap();
             prop_assert!(drawn.samples.iter().all(|sample| sample.profit.0 <= most * count));
         }

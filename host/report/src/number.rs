@@ -94,7 +94,7 @@ pub(crate) fn count_text(value: u64) -> String {
     grouped(&value.to_string())
 }
 
-/// A float with so many decimals; what is not finite is a dash.
+/// A float with so many decimals; a value that is not finite is a dash.
 pub(crate) fn float_text(value: f64, decimals: usize) -> String {
     if !value.is_finite() {
         return "\u{2013}".to_owned();

@@ -51,7 +51,7 @@ pub struct SweepRow {
     pub values: Vec<String>,
     /// The run id, as 64 hex digits.
     pub run: String,
-    /// Its result, or why there is none.
+    /// Its result, or why it failed.
     pub outcome: Result<SweepOutcome, String>,
 }
 
@@ -119,11 +119,11 @@ impl SweepOutcome {
 
     const fn counts(&self) -> [u64; COUNTS.len()] {
         let close = &self.close;
-        [close.decisions, close.fills, close.requests.1]
+        [close.decisions, close.fills, close.requests.refused]
     }
 
     fn digest(&self) -> String {
-        hex::encode(self.close.decision_digest)
+        self.close.decision_digest.hex()
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) fn round_numbers(low: f64, high: f64, most: f64) -> Vec<f64> {
     let first = libm::ceil(low / step);
     let mut ticks = Vec::new();
     let mut place = 0.0;
-    // Multiplied anew for each tick: added up, the error of 0.1 would show in the tenth label.
+    // Multiplied afresh for each tick: added up, the error of 0.1 would show in the tenth label.
     while (first + place) * step <= high {
         ticks.push((first + place) * step);
         place += 1.0;
@@ -195,7 +195,7 @@ mod tests {
             let got: Vec<f64> = round_numbers(low, high, most);
             let expect: Vec<f64> = expect
                 .split_whitespace()
-                .map(|one| one.parse().unwrap())
+                .map(|word| word.parse().unwrap())
                 .collect();
             assert_eq!(got.len(), expect.len(), "{low} {high}: {got:?}");
             for (got, expect) in got.iter().zip(expect) {

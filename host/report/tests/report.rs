@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests may fail")]
 
+use counterfoil_base::digest::Digest;
 use counterfoil_report::{
     DataFinding, FILES, FactsGatherer, ReportFigures, ReportSubject, RunFacts, RunReport,
     VerifierReport,
@@ -19,7 +20,7 @@ use counterfoil_trading::order::{
 };
 use counterfoil_trading::record::{
     CloseReason, CloseRecord, DecisionCircumstances, DecisionRecord, DeliveriesRecord, OpenRecord,
-    RefusedInput, RiskVerdict, RunRecord,
+    RefusedInput, RequestCounts, RiskVerdict, RunRecord,
 };
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use counterfoil_trading::units::{Money, Price, Quantity, Volume};
@@ -186,8 +187,11 @@ fn close() -> RunRecord {
         reason: CloseReason::EndOfData,
         decisions: 0,
         fills: 0,
-        requests: (0, 0),
-        decision_digest: [0; 32],
+        requests: RequestCounts {
+            approved: 0,
+            refused: 0,
+        },
+        decision_digest: Digest::default(),
         cash: Money::ZERO,
         equity: Money::ZERO,
         fees: Money::ZERO,

@@ -4,8 +4,9 @@ use std::io::Cursor;
 
 use arrow_array::{Array as _, Decimal128Array, Float64Array, StringArray, UInt64Array};
 use arrow_ipc::reader::FileReader;
+use counterfoil_base::digest::Digest;
 use counterfoil_report::{STATISTICS, SweepOutcome, SweepRow, SweepTable};
-use counterfoil_trading::record::{CloseReason, CloseRecord};
+use counterfoil_trading::record::{CloseReason, CloseRecord, RequestCounts};
 use counterfoil_trading::units::Money;
 
 fn outcome() -> SweepOutcome {
@@ -16,8 +17,11 @@ fn outcome() -> SweepOutcome {
             reason: CloseReason::EndOfData,
             decisions: 9,
             fills: 4,
-            requests: (5, 1),
-            decision_digest: [0xab; 32],
+            requests: RequestCounts {
+                approved: 5,
+                refused: 1,
+            },
+            decision_digest: Digest([0xab; 32]),
             cash: Money(1),
             equity: Money(1_500_000_000),
             fees: Money(7),

@@ -4,9 +4,7 @@
 
 pub mod clock;
 pub mod orders;
-pub mod permit;
 pub mod run;
 pub mod store;
 pub mod study;
-pub mod supervisor;
 pub mod times;

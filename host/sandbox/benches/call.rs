@@ -12,7 +12,7 @@ use counterfoil_sandbox::setup::GuestSetup;
 use counterfoil_sandbox::thread::guest_thread;
 use counterfoil_trading::account::{Account, AccountKind};
 use counterfoil_trading::bar::{ClosedBar, RawBar};
-use counterfoil_trading::instrument::{Instrument, InstrumentId};
+use counterfoil_trading::instrument::{Instrument, InstrumentGrid, InstrumentId};
 use counterfoil_trading::limits::SandboxLimits;
 use counterfoil_trading::strategy::{AccountView, BarView, Strategy as _};
 use counterfoil_trading::time::UnixNanos;
@@ -45,7 +45,7 @@ fn compiled(backend: Backend) -> Option<LoadedComponent> {
 fn start(compiled: &LoadedComponent) -> Option<Guest> {
     let limits = SandboxLimits::default();
     let description = describe(compiled, &limits).ok()?;
-    let instrument = Instrument::new(String::from("ABC"), (2, 1), (0, 1), 0).ok()?;
+    let instrument = Instrument::new(String::from("ABC"), InstrumentGrid::whole_units(2)).ok()?;
     let texts = std::collections::BTreeMap::new();
     let arguments = counterfoil_sandbox::arguments::parse_arguments(&description, &texts).ok()?;
     let setup = GuestSetup {

@@ -71,7 +71,7 @@ pub fn check(bytes: &[u8]) -> Result<(), AdmissionError> {
 }
 
 /// The functions that a component imports and exports, with their types written out: the keys are
-/// `import INTERFACE FUNCTION` and `export FUNCTION`. An interface alone stands with an empty type.
+/// `import INTERFACE FUNCTION` and `export FUNCTION`. An interface alone has an empty type.
 ///
 /// # Errors
 ///

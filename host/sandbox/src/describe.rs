@@ -1,4 +1,4 @@
-//! What a strategy says of itself, as types that hold. It must never let a description through
+//! A strategy's description of itself, parsed and checked. It must never let a description through
 //! that a manifest could not satisfy.
 
 mod parse;
@@ -48,7 +48,7 @@ pub enum DescriptionError {
     Default { name: String },
 }
 
-/// Why there is no description.
+/// Why a description could not be read.
 #[derive(Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DescribeError {

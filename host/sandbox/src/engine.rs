@@ -58,7 +58,7 @@ pub struct EngineSettings {
     pub opt: OptLevel,
     /// The most fuel any one call on this engine gets; it decides the size of the stack.
     pub fuel_max: u64,
-    /// Where compiled code is kept, a directory that nobody else may write; none: nowhere.
+    /// Where compiled code is kept, a directory that no other user may write; none: nowhere.
     pub cache: Option<PathBuf>,
 }
 

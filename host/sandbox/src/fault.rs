@@ -1,4 +1,4 @@
-//! What wasmtime says about a failed call, as one of the closed list of faults, or as the host's
+//! wasmtime's report on a failed call, as one of the closed list of faults, or as the host's
 //! own error. It must never guess: what has no name is [`Fault::OtherTrap`].
 
 use core::str::Utf8Error;
@@ -75,7 +75,7 @@ fn of_trap(trap: Trap) -> Result<Fault, String> {
         reason = "wasmtime's list is open; ours is closed and has a name for the rest"
     )]
     Ok(match trap {
-        // The clock's verdict is no verdict on the strategy.
+        // The clock's verdict is not a verdict on the strategy.
         Trap::Interrupt => {
             return Err(String::from(
                 "the callback ran into its wall-clock deadline",

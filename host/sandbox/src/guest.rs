@@ -24,7 +24,7 @@ use crate::thread;
 use crate::watchdog;
 use crate::wit;
 
-/// Why there is no guest to call.
+/// Why a guest could not be started.
 #[derive(Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
@@ -79,7 +79,7 @@ impl fmt::Debug for Guest {
 }
 
 impl Guest {
-    /// A guest that was told `setup` and agreed. The account it sees in `init` is empty.
+    /// A guest whose `init` accepted `setup`. The account it sees in `init` is empty.
     ///
     /// # Errors
     ///

@@ -2,7 +2,7 @@
 //! trading types and back.
 //!
 //! It must never know a journal, a feed or a clock. What a guest may see is what
-//! [`guest::Guest`] hands to it; what a guest may do is what [`engine`] and [`limits`] allow.
+//! [`guest::Guest`] passes to it; what a guest may do is what [`engine`] and [`limits`] allow.
 
 pub mod admission;
 pub mod arguments;

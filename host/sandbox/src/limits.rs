@@ -5,7 +5,7 @@ use counterfoil_trading::limits::SandboxLimits;
 use counterfoil_trading::strategy::Fault;
 use wasmtime::{Error, ResourceLimiter, Result};
 
-/// Why wasmtime was told to stop. It travels through wasmtime as an error and is found again by
+/// Why the host made wasmtime stop. It travels through wasmtime as an error and is found again by
 /// its type.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum LimitBreach {

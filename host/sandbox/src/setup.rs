@@ -9,7 +9,7 @@ pub enum ArgumentValue {
     Number {
         /// The digits.
         value: i64,
-        /// How many of them stand behind the decimal point.
+        /// How many of them are behind the decimal point.
         scale: u8,
     },
     /// True or false.
@@ -26,7 +26,7 @@ pub struct Argument {
     pub value: ArgumentValue,
 }
 
-/// All that `init` is told.
+/// The setup that `init` receives.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct GuestSetup {
     /// The instruments of the run, by id.

@@ -29,7 +29,7 @@ pub enum LogLevel {
 pub struct LogLine {
     /// How important it is.
     pub level: LogLevel,
-    /// What it says.
+    /// The line's text.
     pub text: String,
 }
 

@@ -19,7 +19,7 @@ thread_local! {
 /// Runs `work` on a new thread with a stack of `stack_bytes` and waits for it. Take the size from
 /// [`crate::engine::EngineSettings::thread_stack_bytes`].
 ///
-/// The stack is address space only, until it is used. A panic in `work` goes on in the caller.
+/// The stack is address space only, until it is used. A panic in `work` continues in the caller.
 ///
 /// # Errors
 ///

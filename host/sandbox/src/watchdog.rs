@@ -1,4 +1,4 @@
-//! The wall-clock backstop: a thread that moves an engine's epoch on. It must never decide what
+//! The wall-clock backstop: a thread that advances an engine's epoch. It must never decide what
 //! a deadline means; that is `fault`.
 
 use core::time::Duration;
@@ -12,7 +12,7 @@ use crate::engine::Engine;
 /// second cost nothing.
 pub const EPOCH_MS: u64 = 10;
 
-/// Moves an engine's epoch on until it is dropped. Without one, no deadline ever comes.
+/// Advances an engine's epoch until it is dropped. Without one, no deadline ever comes.
 #[derive(Debug)]
 pub struct Watchdog {
     stop: Option<Sender<()>>,

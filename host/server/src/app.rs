@@ -7,13 +7,13 @@ use counterfoil_governance::id::Id;
 use counterfoil_governance::rule::AccessDenial;
 use counterfoil_governance::state::{Access, LedgerState};
 use counterfoil_runner::clock;
-use counterfoil_runner::supervisor::Supervisor;
 use tokio::sync::{Semaphore, watch};
 
 use crate::login::Logins;
 use crate::metrics::Metrics;
 use crate::problem::{Problem, ProblemCode};
 use crate::service_ledger::ServiceLedger;
+use crate::supervisor::Supervisor;
 
 /// Bytes of a request's body: the largest manifest, or a thousand bars.
 pub const BODY_BYTES_MAX: usize = 1 << 20;

@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use axum::response::sse::{Event, KeepAlive, Sse};
 use counterfoil_governance::id::Id;
-use counterfoil_runner::supervisor::events::{EventSubscription, RunEvents};
 use futures_util::stream::{Stream, unfold};
 use serde_json::json;
 use tokio::sync::{Notify, OwnedSemaphorePermit, watch};
 
 use crate::app::ApiState;
 use crate::problem::{Problem, ProblemCode};
+use crate::supervisor::events::{EventSubscription, RunEvents};
 use crate::types::EventReply;
 
 /// Events read from the ring at once.

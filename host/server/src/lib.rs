@@ -1,5 +1,5 @@
-//! The runner's local HTTP API, and a client for it. It must never name wasmtime, and holds no rule
-//! of trading: it reads and changes everything through the crates below.
+//! The program's local HTTP API with its client, and the supervisor that owns the runs behind it. It must
+//! never name wasmtime, and holds no rule of trading: the crates below decide.
 
 pub mod app;
 pub mod client;
@@ -12,6 +12,7 @@ mod router;
 mod routes;
 pub mod serve;
 pub mod service_ledger;
+pub mod supervisor;
 pub mod types;
 
 pub use router::openapi;

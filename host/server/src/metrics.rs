@@ -4,8 +4,6 @@
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
-use counterfoil_runner::supervisor::Supervisor;
-use counterfoil_runner::supervisor::status::RunState;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -14,6 +12,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use crate::problem::Problem;
+use crate::supervisor::Supervisor;
+use crate::supervisor::status::RunState;
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct RequestLabels {

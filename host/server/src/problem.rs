@@ -6,10 +6,11 @@ use axum::response::{IntoResponse, Response};
 use counterfoil_governance::rule::{AccessDenial, HostRule, Rule, RuleCode};
 use counterfoil_runner::orders::lease::LeaseError;
 use counterfoil_runner::run::execute::ExecuteError;
-use counterfoil_runner::supervisor::SuperviseError;
 use counterfoil_trading::record::StopCause;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use crate::supervisor::SuperviseError;
 
 /// The codes of this API. The ledger's rules have their own codes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

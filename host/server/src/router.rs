@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::http::header;
 use axum::middleware;
+use axum::response::{IntoResponse as _, Response};
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
@@ -30,7 +32,7 @@ fn described() -> OpenApiRouter<Arc<ApiState>> {
     OpenApiRouter::with_openapi(document)
         .routes(routes!(about::healthz))
         .routes(routes!(about::metrics))
-        .routes(routes!(about::openapi_json))
+        .routes(routes!(openapi_json))
         .routes(routes!(logins::challenge))
         .routes(routes!(logins::open))
         .routes(routes!(runs::list, runs::start))
@@ -52,6 +54,15 @@ fn described() -> OpenApiRouter<Arc<ApiState>> {
 /// Returns serde's error if it cannot be written, which would be a fault of the generator.
 pub fn openapi() -> Result<String, serde_json::Error> {
     described().into_openapi().to_pretty_json()
+}
+
+/// This document
+// It is here and not in `routes`, because it describes every route.
+#[utoipa::path(get, path = "/openapi.json", tag = "about",
+    responses((status = 200, body = Object)))]
+async fn openapi_json() -> Result<Response, Problem> {
+    let text = openapi().map_err(|error| Problem::internal(&error))?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], text).into_response())
 }
 
 /// The routes.

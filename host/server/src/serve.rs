@@ -10,12 +10,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response};
+use counterfoil_approval::permit::may_go_on;
 use counterfoil_runner::clock;
-use counterfoil_runner::permit::may_go_on;
-use counterfoil_runner::supervisor::inlet::EndCommand;
-use counterfoil_runner::supervisor::run_file::RestartIntent;
-use counterfoil_runner::supervisor::status::RunStatus;
-use counterfoil_runner::supervisor::{PriorRun, SuperviseError, Supervisor};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -28,6 +24,10 @@ use crate::app::ApiState;
 use crate::problem::Problem;
 use crate::router::router;
 use crate::service_ledger::ServiceLedger;
+use crate::supervisor::inlet::EndCommand;
+use crate::supervisor::run_file::RestartIntent;
+use crate::supervisor::status::RunStatus;
+use crate::supervisor::{PriorRun, SuperviseError, Supervisor};
 
 /// Concurrent connections: every watcher, and each operator's tools many times over.
 pub const CONNECTIONS_MAX: usize = 512;

@@ -10,6 +10,7 @@ use std::time::SystemTime;
 use counterfoil_approval::ledger_client::{
     ActOutcome, LedgerActor, LedgerClient, LedgerClientError, open_to_write,
 };
+use counterfoil_approval::permit::{Grant, Records};
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, ActName, KillScope, RunEnd, RunStart};
 use counterfoil_governance::id::Id;
@@ -18,10 +19,9 @@ use counterfoil_governance::rule::{AccessDenial, HostRule, Rule};
 use counterfoil_governance::state::LedgerState;
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_runner::clock;
-use counterfoil_runner::permit::{Grant, Records};
-use counterfoil_runner::supervisor::Signers;
 
 use crate::problem::Problem;
+use crate::supervisor::Signers;
 
 /// What a ledger's file looked like when it was read. It only grows, so a change shows.
 type FileStamp = (u64, Option<SystemTime>);
@@ -51,9 +51,16 @@ fn unusable(error: &dyn fmt::Display) -> AccessDenial {
 
 /// An error with its causes, in one line.
 fn unusable_by(error: &LedgerClientError) -> AccessDenial {
-    let cause = core::error::Error::source(error);
-    let cause = cause.map_or_else(String::new, |cause| format!(": {cause}"));
-    unusable(&format_args!("{error}{cause}"))
+    let mut text = error.to_string();
+    let mut cause = core::error::Error::source(error);
+    // Every level: the outer errors say only that the ledger cannot be used, and the innermost one
+    // names the file or record that the operator has to repair.
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    unusable(&text)
 }
 
 impl ServiceLedger {
@@ -112,7 +119,7 @@ impl ServiceLedger {
     /// Returns an [`AccessDenial`] if a rule forbids it, or the ledger cannot be written.
     pub fn start(&self, grant: &Grant) -> Result<(), AccessDenial> {
         self.act(Act::RunStart(RunStart {
-            run: Digest(*grant.run()),
+            run: *grant.run(),
             authorized: grant.authorized(),
             terms: grant.terms().clone(),
         }))

@@ -1,14 +1,15 @@
 //! What goes over the wire, both ways. Amounts are decimals as text, times RFC 3339, digests hex.
 
-use counterfoil_runner::supervisor::events::{RunActivity, RunEvent};
-use counterfoil_runner::supervisor::feed_settings::FeedSettings;
-use counterfoil_runner::supervisor::status::RunStatus;
-use counterfoil_runner::times::show_time;
 use counterfoil_trading::instrument::Instrument;
+use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::Money;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
+
+use crate::supervisor::events::{RunActivity, RunEvent};
+use crate::supervisor::feed_settings::FeedSettings;
+use crate::supervisor::status::RunStatus;
 
 /// A challenge to be signed.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
@@ -166,7 +167,7 @@ impl From<&RunStatus> for RunReply {
             feed_kind: status.feed_kind.to_owned(),
             timeframe: status.timeframe.clone(),
             started_by: status.by.clone(),
-            last_close: figures.last_close.map(show_time),
+            last_close: figures.last_close.map(UnixNanos::date_or_time),
             bars: figures.totals.decisions,
             fills: figures.totals.fills,
             requests_approved: figures.totals.approved,
@@ -228,7 +229,7 @@ impl From<&RunStatus> for PositionsReply {
         });
         Self {
             run: status.run.clone(),
-            as_of: status.figures.last_close.map(show_time),
+            as_of: status.figures.last_close.map(UnixNanos::date_or_time),
             positions: positions.collect(),
         }
     }
@@ -318,7 +319,7 @@ pub struct EventReply {
 impl From<&RunEvent> for EventReply {
     fn from(event: &RunEvent) -> Self {
         let mut reply = Self {
-            time: show_time(event.time),
+            time: event.time.date_or_time(),
             run: event.run.clone(),
             kind: String::new(),
             state: None,
@@ -344,7 +345,7 @@ impl From<&RunEvent> for EventReply {
                 equity,
             } => {
                 "slice".clone_into(&mut reply.kind);
-                reply.close_time = close_time.map(show_time);
+                reply.close_time = close_time.map(UnixNanos::date_or_time);
                 reply.bars = Some(*bars);
                 reply.fills = Some(*fills);
                 reply.requests_refused = Some(*requests_refused);

@@ -21,7 +21,7 @@ use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use flate2::Compression;
 use flate2::read::GzEncoder;
 
-/// They stand in the file minute by minute, so that none of them is together.
+/// The file holds them minute by minute, so that no instrument's bars are together.
 const INSTRUMENTS: u64 = 4;
 
 /// 1980-01-01, so that 100 million bars are before 2100.
@@ -49,10 +49,10 @@ fn main() {
     let source = GzEncoder::new(minutes, Compression::fast());
     let options = IngestOptions::default();
     let mut disk_peak = 0;
-    let mut told = 0;
+    let mut reports = 0;
     let made = store.ingest(source, "minutes.csv.gz", &options, &mut |_| {
-        told += 1;
-        if told % 64 == 0 {
+        reports += 1;
+        if reports % 64 == 0 {
             disk_peak = disk_peak.max(bytes_in(folder.path()));
         }
     });
@@ -69,7 +69,7 @@ fn main() {
     assert_eq!(store.list().unwrap().len(), 1);
     let snapshot = store.load(&made.id).unwrap();
     let files = snapshot.manifest().instruments.iter();
-    let files: usize = files.map(|one| one.files.len()).sum();
+    let files: usize = files.map(|instrument| instrument.files.len()).sum();
     say("Arrow files", u64::try_from(files).unwrap());
     let last = snapshot.manifest().instruments[0].last_open;
     let from = UnixNanos(last.0 / 2 / DAY_NANOS * DAY_NANOS);

@@ -126,6 +126,8 @@ impl SnapshotStore {
     /// Returns [`ReadError`] if the directory cannot be read. A damaged snapshot is in the list.
     pub fn list(&self) -> Result<Vec<SnapshotSummary>, ReadError> {
         let summary = |id: SnapshotId| {
+            // A damaged one keeps its place with its error: left out, it would look as if it had
+            // never been ingested.
             let manifest = self.load(&id).map(|snapshot| snapshot.manifest().clone());
             SnapshotSummary { id, manifest }
         };
@@ -179,12 +181,13 @@ impl SnapshotStore {
         let mut ids = Vec::new();
         for entry in entries {
             let name = entry.map_err(ReadError::io(folder))?.file_name();
-            // Temporary directories, and what is not ours, have other names.
+            // Temporary directories and foreign files have other names.
             let id = name
                 .to_str()
                 .and_then(|name| format!("sha256:{name}").parse::<SnapshotId>().ok());
             ids.extend(id);
         }
+        // The file system returns names in any order; a list must not differ between two machines.
         ids.sort_unstable();
         Ok(ids)
     }

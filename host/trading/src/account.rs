@@ -38,7 +38,7 @@ pub struct Position {
     pub borrow_accrued: i128,
 }
 
-/// Why the account cannot go on.
+/// Why the account cannot be computed any further.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AccountError {
@@ -166,6 +166,8 @@ impl Account {
     /// The position in one instrument; nothing for an id the account does not know.
     #[must_use]
     pub fn position(&self, id: InstrumentId) -> Position {
+        // An unknown id holds nothing. The gate and the venue refuse an unknown instrument by name before
+        // they value anything.
         self.positions.get(id.index()).copied().unwrap_or_default()
     }
 
@@ -187,6 +189,8 @@ impl Account {
             .positions
             .get_mut(id.index())
             .ok_or(AccountError::UnknownInstrument { instrument: id })?;
+        // Everything is computed before anything is stored: after an overflow the account is as it was,
+        // and cash never moves without its position.
         let booked = booked(instrument, position, fill).ok_or(overflow.clone())?;
         let sums = || {
             Some((
@@ -214,6 +218,7 @@ impl Account {
             .get_mut(id.index())
             .ok_or(AccountError::UnknownInstrument { instrument: id })?;
         let price = bar.get().close;
+        // Valued here and not where it is read: gate, margin and record use one mark for the whole slice.
         position.value =
             instrument
                 .notional(price, position.quantity)
@@ -233,6 +238,8 @@ impl Account {
     ///
     /// Returns [`AccountError::Identity`] if the books do not add up.
     pub fn settle(&mut self) -> Result<(), AccountError> {
+        // Exact sums without rounding, so that the identity below needs no tolerance: a tolerance would
+        // hide a small leak on each bar.
         let totals = || {
             let mut equity = self.cash;
             let mut at_cost = self.cash;
@@ -252,6 +259,9 @@ impl Account {
             operation: "adding up the account after",
             instrument: InstrumentId(0),
         })?;
+        // Two ways to one sum: what is there now, and everything that was booked. A booking that changes
+        // only one of them, such as a fee that is taken and not counted, shows on the slice in which it
+        // happens.
         if at_cost != made {
             return Err(AccountError::Identity {
                 what: "cash plus cost",
@@ -260,6 +270,8 @@ impl Account {
             });
         }
         self.equity = equity;
+        // Only equity that passed the check may raise the peak: the drawdown limit is measured from it,
+        // and a wrong peak would refuse orders for the rest of the run.
         self.equity_peak = self.equity_peak.max(equity);
         Ok(())
     }
@@ -270,6 +282,8 @@ impl Account {
         self.positions
             .iter()
             .try_fold(Money::ZERO, |sum, position| {
+                // The least i128 has no positive counterpart: a wrapped value would lower the exposure
+                // that the limits see.
                 sum.plus(Money(position.value.0.checked_abs()?))
             })
     }
@@ -290,8 +304,12 @@ fn booked(instrument: &Instrument, position: &Position, fill: &Fill) -> Option<F
     };
     let held = position.quantity.0;
     let quantity = Quantity(held.checked_add(signed)?);
+    // One notional for cash and for cost: rounded apart, the two could differ by a unit, and the books
+    // would not add up.
     let paid = instrument.notional(fill.price, Quantity(signed))?;
     let cash = Money(paid.0.checked_neg()?);
+    // A fill that opens or adds realizes nothing. Whatever it costs stays in the position until a fill
+    // closes it.
     if held == 0 || (held > 0) == (signed > 0) {
         let cost = position.cost.plus(paid)?;
         return Some(FillEffect {
@@ -305,12 +323,16 @@ fn booked(instrument: &Instrument, position: &Position, fill: &Fill) -> Option<F
     let closing = held.unsigned_abs().min(signed.unsigned_abs());
     let closed = i64::try_from(closing).ok()?.checked_mul(signed.signum())?;
     let closed_paid = instrument.notional(fill.price, Quantity(closed))?;
+    // In proportion to the quantity, which is the average price. When all of it is closed the division is
+    // exact, so no cost stays behind on an empty position.
     let released = divide_half_even(
         position.cost.0.checked_mul(i128::from(closing))?,
         i128::from(held.unsigned_abs()),
     )?;
     // Closing pays the opposite sign of what opening did: the sum of both is the loss.
     let realized = Money(closed_paid.0.checked_add(released)?.checked_neg()?);
+    // The opened part is the rest of what was paid and not a notional of its own: parts that are rounded
+    // apart need not add up to the whole.
     let opened = paid.minus(closed_paid)?;
     let cost = position.cost.minus(Money(released))?.plus(opened)?;
     Some(FillEffect {
@@ -325,12 +347,13 @@ fn booked(instrument: &Instrument, position: &Position, fill: &Fill) -> Option<F
 mod tests {
     use super::*;
     use crate::costs::LiquiditySide;
+    use crate::instrument::InstrumentGrid;
     use crate::order::ClientOrderId;
     use crate::time::UnixNanos;
     use alloc::string::{String, ToString as _};
 
     fn instrument() -> Instrument {
-        Instrument::new(String::from("ABC"), (2, 1), (0, 1), 0).unwrap()
+        Instrument::new(String::from("ABC"), InstrumentGrid::whole_units(2)).unwrap()
     }
 
     /// Each word is a fill: `+10@1.50` buys ten at 1.50.

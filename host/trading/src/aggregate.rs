@@ -26,7 +26,7 @@ pub struct Trade {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TradeError {
-    /// Its bar is closed: whoever saw that bar cannot unsee it.
+    /// Its bar is closed: a strategy has already decided on that bar.
     #[error(
         "trade at {time:?} is late: its bar closed at {close_time:?}, the watermark is {watermark:?}"
     )]
@@ -64,7 +64,7 @@ pub enum TradeError {
     },
 }
 
-/// A timeframe that is no fixed length.
+/// The timeframe does not have a fixed length.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("trades become bars of a fixed length, such as 1m or 1d, not of months")]
 pub struct TimeframeNotFixed;
@@ -141,6 +141,7 @@ impl BarAggregator {
             return Err(TradeError::NoSize { size });
         }
         let (open_time, close_time) = self.interval(time).ok_or(TradeError::TimeTooFar { time })?;
+        // Before anything changes: a late trade must not reopen a bar that a strategy has decided on.
         if let Some(watermark) = self.watermark.filter(|mark| close_time <= *mark) {
             return Err(TradeError::Late {
                 time,
@@ -168,6 +169,8 @@ impl BarAggregator {
             };
             self.forming.insert((close_time, instrument), forming);
         }
+        // After the trade is in its bar: the watermark is at most the time of the trade, so it never
+        // closes its own bar.
         if let Some(mark) = time.0.checked_sub(self.lateness_nanos) {
             self.advance(UnixNanos(mark), closed);
         }
@@ -180,6 +183,7 @@ impl BarAggregator {
         if self.watermark.is_some_and(|mark| watermark <= mark) {
             return;
         }
+        // Set before bars are closed: it only grows, and a bar that left is never opened again.
         self.watermark = Some(watermark);
         while let Some(entry) = self.forming.first_entry() {
             if entry.key().0 > watermark {
@@ -206,12 +210,15 @@ impl BarAggregator {
 
 impl FormingBar {
     fn add(&mut self, trade: &Trade) -> Result<(), TradeError> {
+        // The only part that can fail comes first: a refused trade changes nothing.
         let volume = self.bar.volume.0.checked_add(trade.size.0);
         self.bar.volume = volume.map(Volume).ok_or(TradeError::Overflow {
             close_time: self.bar.close_time,
         })?;
         self.bar.high = self.bar.high.max(trade.price);
         self.bar.low = self.bar.low.min(trade.price);
+        // Strictly earlier for the open, the same time or later for the close: of trades with one time
+        // the first received opens and the last one closes.
         if trade.time < self.first {
             (self.first, self.bar.open) = (trade.time, trade.price);
         }

@@ -7,7 +7,7 @@ use crate::units::{Price, Volume};
 /// The bytes of one bar in canonical form, the form that digests are taken over.
 pub const CANONICAL_BAR_BYTES: usize = 56;
 
-/// The loose values of a bar, before anyone looked at them.
+/// The values of a bar, before they are checked.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct RawBar {
     /// What was traded.
@@ -32,7 +32,7 @@ pub struct RawBar {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ClosedBar(RawBar);
 
-/// Why the values are no closed bar. The names are also the quarantine reasons of ingestion.
+/// Why the values are not a closed bar. The names are also the quarantine reasons of ingestion.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BarError {
@@ -103,6 +103,7 @@ impl ClosedBar {
         if open < low || open > high || close < low || close > high {
             return Err(BarError::OutsideRange { low, high });
         }
+        // The low speaks for all prices: every other one is at or above it by now.
         if low.0 <= 0 {
             return Err(BarError::NotPositive { low });
         }

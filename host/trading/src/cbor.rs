@@ -8,6 +8,8 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use counterfoil_base::digest::Digest;
+
 const UNSIGNED: u8 = 0;
 const NEGATIVE: u8 = 1;
 const BYTES: u8 = 2;
@@ -18,13 +20,16 @@ const NULL: u8 = 0xf6;
 const FALSE: u8 = 0xf4;
 const TRUE: u8 = 0xf5;
 
+/// What a reader expects where a number names an item of a list.
+pub(crate) const KNOWN_NUMBER: &str = "a known number";
+
 /// Why bytes are not what the writer would have written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("byte {offset}: expected {expected}")]
 pub struct CborError {
     /// Where in the record.
     pub offset: usize,
-    /// What should stand there.
+    /// What the reader expects there.
     pub expected: &'static str,
 }
 
@@ -84,6 +89,7 @@ pub fn put_i128(out: &mut Vec<u8>, value: i128) {
         return;
     }
     head(out, TAG, if major == NEGATIVE { 3 } else { 2 });
+    // Without leading zeros, so that one value has one form.
     let bytes = magnitude.to_be_bytes();
     let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
     put_bytes(out, bytes.get(zeros..).unwrap_or_default());
@@ -116,6 +122,15 @@ pub fn put_bool(out: &mut Vec<u8>, value: bool) {
     out.push(if value { TRUE } else { FALSE });
 }
 
+/// The number of `item`: its place in `all`, to which a format only appends.
+pub(crate) fn number_in<T: PartialEq>(all: &[T], item: &T) -> u64 {
+    // An item that `all` lacks gets a number that every reader refuses, and not the number of another.
+    all.iter()
+        .position(|other| other == item)
+        .and_then(|place| u64::try_from(place).ok())
+        .unwrap_or(u64::MAX)
+}
+
 /// Reads what the writer wrote, front to back.
 #[derive(Clone, Debug)]
 pub struct CborReader<'a> {
@@ -138,6 +153,7 @@ impl<'a> CborReader<'a> {
     }
 
     fn take(&mut self, count: usize, expected: &'static str) -> Result<&'a [u8], CborError> {
+        // A length near 2^64 would wrap around and pass the check of the bounds.
         let end = self.offset.checked_add(count).ok_or(self.error(expected))?;
         let bytes = self
             .bytes
@@ -178,7 +194,7 @@ impl<'a> CborReader<'a> {
     ///
     /// # Errors
     ///
-    /// As every function here: [`CborError`] if something else stands there.
+    /// As every function here: [`CborError`] if the next bytes are something else.
     pub fn u64(&mut self) -> Result<u64, CborError> {
         self.head(UNSIGNED, "an unsigned integer")
     }
@@ -218,6 +234,8 @@ impl<'a> CborReader<'a> {
             Some(TAG) => {
                 let tag = self.head(TAG, "a bignum")?;
                 let bytes = self.byte_string()?;
+                // A shorter number has a plain form, and one with a leading zero has a shorter form: both
+                // would be a second form of one value, with a hash of its own.
                 let fits = bytes.len() > 8 && bytes.len() <= 16 && bytes.first() != Some(&0);
                 if !fits || !(2..=3).contains(&tag) {
                     return Err(error);
@@ -239,6 +257,7 @@ impl<'a> CborReader<'a> {
     /// See [`CborReader::u64`].
     pub fn byte_string(&mut self) -> Result<&'a [u8], CborError> {
         let error = self.error("a byte string");
+        // The result borrows from the record, so a false length allocates nothing.
         let count = self.head(BYTES, "a byte string")?;
         self.take(
             usize::try_from(count).map_err(|_| error)?,
@@ -246,14 +265,42 @@ impl<'a> CborReader<'a> {
         )
     }
 
-    /// A byte string of 32 bytes.
+    /// A digest: a byte string of 32 bytes.
     ///
     /// # Errors
     ///
     /// See [`CborReader::u64`].
-    pub fn digest(&mut self) -> Result<[u8; 32], CborError> {
+    pub fn digest(&mut self) -> Result<Digest, CborError> {
+        self.bytes_32().map(Digest)
+    }
+
+    /// A byte string of 32 bytes, such as a public key.
+    ///
+    /// # Errors
+    ///
+    /// See [`CborReader::u64`].
+    pub fn bytes_32(&mut self) -> Result<[u8; 32], CborError> {
         let error = self.error("a byte string of 32 bytes");
         self.byte_string()?.try_into().map_err(|_| error)
+    }
+
+    /// An item of `all`, by the number that [`number_in`] gives it.
+    ///
+    /// # Errors
+    ///
+    /// See [`CborReader::u64`].
+    pub(crate) fn item_of<T: Copy>(
+        &mut self,
+        all: &[T],
+        expected: &'static str,
+    ) -> Result<T, CborError> {
+        let error = CborError {
+            offset: 0,
+            expected,
+        };
+        // An unknown number is malformed: a default would turn the code of a later version into a known one.
+        let place = usize::try_from(self.u64()?).map_err(|_| error)?;
+        all.get(place).copied().ok_or(error)
     }
 
     /// A text string.
@@ -300,7 +347,7 @@ impl<'a> CborReader<'a> {
         }
     }
 
-    /// Whether null stands here; it is passed over if so.
+    /// Whether the next item is null; it is consumed if so.
     pub fn null(&mut self) -> bool {
         let found = self.peek() == Some(NULL);
         if found {
@@ -328,6 +375,8 @@ impl<'a> CborReader<'a> {
     ///
     /// See [`CborReader::u64`].
     pub const fn end(&self) -> Result<(), CborError> {
+        // Bytes behind the last item would be hashed and never read: a place to hide what no verifier
+        // looks at.
         if self.offset == self.bytes.len() {
             Ok(())
         } else {

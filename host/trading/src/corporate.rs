@@ -51,18 +51,18 @@ pub enum CorporateActionKind {
         /// Cash for one unit held, zero or above.
         per_unit: Money,
     },
-    /// Trading stops at the ex-time and goes on later: nothing fills until then, and the venue
-    /// takes no order. Only the venue acts on it; the strategy is not told.
+    /// Trading stops at the ex-time and resumes later: nothing fills until then, and the venue
+    /// takes no order. Only the venue acts on it; the strategy has no callback for it.
     Halt {
         /// The first moment at which it is traded again, after the ex-time.
         until: UnixNanos,
     },
     /// A trading day of the instrument is over: the ex-time is the first moment after its session.
-    /// Only the venue acts on it, on DAY orders; the strategy is not told.
+    /// Only the venue acts on it, on DAY orders; the strategy has no callback for it.
     SessionEnd,
 }
 
-/// Why an action does not hold.
+/// Why a corporate action is invalid.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("a {kind} of {instrument:?} whose {field}")]
 pub struct CorporateActionError {
@@ -70,7 +70,7 @@ pub struct CorporateActionError {
     pub instrument: InstrumentId,
     /// What kind of action.
     pub kind: &'static str,
-    /// What does not hold of which field.
+    /// The field and what is wrong with it.
     pub field: &'static str,
 }
 
@@ -90,8 +90,8 @@ impl CorporateActionKind {
 }
 
 impl CorporateAction {
-    /// Whether the strategy has a callback for it. The contract has no word for a halt and for the
-    /// end of a session: the venue's answers say what they do.
+    /// Whether the strategy has a callback for it. The contract has none for a halt and for the end of
+    /// a session: the strategy sees them in the venue's answers.
     #[must_use]
     pub const fn has_callback(&self) -> bool {
         match self.kind {
@@ -115,6 +115,7 @@ impl CorporateAction {
                 (*per_unit <= Money::ZERO).then_some("cash for a unit is not above zero")
             }
             CorporateActionKind::SymbolChange { symbol } => {
+                // The bound of a definition: a symbol goes into records, and an entry is limited.
                 let bad = symbol.is_empty() || symbol.len() > SYMBOL_BYTES_MAX;
                 bad.then_some("symbol is empty or longer than 64 bytes")
             }
@@ -149,7 +150,7 @@ pub struct SplitRatio {
 pub struct SplitPosition {
     /// The position after, a multiple of the lot.
     pub quantity: Quantity,
-    /// Cash for the fraction that cannot be held; paid by who is short.
+    /// Cash for the fraction that cannot be held; a short position pays it.
     pub cash: Money,
     /// The part of the position that was paid out, over the whole: both have one sign.
     pub fraction: (i128, i128),
@@ -186,6 +187,7 @@ impl SplitRatio {
         let quantity = whole.checked_sub(left)?.checked_div(old)?;
         let quantity = Quantity(i64::try_from(quantity).ok()?);
         // `left` of these are left / new old shares, worth the last price each.
+        // Without a bar there is no position, so the missing price is multiplied by zero.
         let cash = instrument.notional_of(mark.unwrap_or_default(), left, new)?;
         Some(SplitPosition {
             quantity,
@@ -236,6 +238,8 @@ impl SplitRatio {
     pub fn quantity(self, instrument: &Instrument, quantity: Quantity) -> Option<Quantity> {
         let (new, old) = self.parts();
         let lot = i128::from(instrument.lot_size());
+        // Down to the lot: what is left of an order must be tradable, and it must never grow by a
+        // rounding.
         let lots = i128::from(quantity.0)
             .checked_mul(new)?
             .checked_div_euclid(old.checked_mul(lot)?)?;

@@ -136,6 +136,7 @@ pub fn price_after_slippage(
         instrument,
         bar,
     )?)?;
+    // All parts over one denominator: they are rounded to the tick once, and not each by itself.
     let ticks = i128::from(slippage.ticks)
         .checked_mul(i128::from(instrument.tick_size()))?
         .checked_mul(ONE)?;
@@ -148,6 +149,8 @@ pub fn price_after_slippage(
         Side::Sell => flat.checked_sub(worse)?,
     };
     let price = instrument.round_to_tick(numerator, ONE)?;
+    // Nothing was traded outside the bar. The flag tells a report that the model asked for more than the
+    // market gave. A closed bar has its low at or below its high, so `clamp` cannot panic.
     let inside = price.clamp(bar.low, bar.high);
     Some((inside, inside != price))
 }
@@ -160,9 +163,11 @@ fn share_rate(
     bar: &RawBar,
 ) -> Option<i128> {
     if rate == BasisPoints::ZERO {
+        // Before the products below, which could overflow for a run that does not use this part.
         return Some(0);
     }
     let taken = i128::from(quantity.0).checked_mul(power_of_ten(instrument.volume_scale())?)?;
+    // Never zero: in a bar without volume nothing fills.
     let volume =
         i128::from(bar.volume.0).checked_mul(power_of_ten(instrument.quantity_scale())?)?;
     divide_half_even(rate.share_of(100_000_000)?.checked_mul(taken)?, volume)
@@ -192,10 +197,16 @@ mod tests {
     use alloc::vec::Vec;
 
     use super::*;
+    use crate::instrument::InstrumentGrid;
     use crate::units::Volume;
 
     fn instrument(tick: i64) -> Instrument {
-        Instrument::new(String::from("ABC"), (2, tick), (1, 1), 0).unwrap()
+        let grid = InstrumentGrid {
+            tick_size: tick,
+            quantity_scale: 1,
+            ..InstrumentGrid::whole_units(2)
+        };
+        Instrument::new(String::from("ABC"), grid).unwrap()
     }
 
     /// `settings` are bps, ticks and bps for the whole volume; the bar is 99.90 to 101.00 with a

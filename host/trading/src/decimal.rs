@@ -8,7 +8,7 @@ use alloc::string::{String, ToString as _};
 /// The most decimals any number here may have: 10^18 is the largest power of ten below 2^63.
 pub const SCALE_MAX: u8 = 18;
 
-/// Why a text is not the decimal that was asked for.
+/// Why a text cannot be read as a decimal.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecimalError {
@@ -42,11 +42,11 @@ pub fn power_of_ten(scale: u8) -> Option<i128> {
     10_i128.checked_pow(u32::from(scale))
 }
 
-/// The integer that `text` stands for at `scale`: `"1.5"` at scale 2 is 150.
+/// The integer in `text` at `scale`: `"1.5"` at scale 2 is 150.
 ///
 /// # Errors
 ///
-/// Returns [`DecimalError`] if the text is no plain decimal, is finer than the scale, or does not
+/// Returns [`DecimalError`] if the text is not a plain decimal, is finer than the scale, or does not
 /// fit in an `i128`.
 pub fn parse(text: &str, scale: u8) -> Result<i128, DecimalError> {
     let too_large = || DecimalError::TooLarge {
@@ -58,6 +58,8 @@ pub fn parse(text: &str, scale: u8) -> Result<i128, DecimalError> {
             text: text.to_string(),
         });
     };
+    // Too many decimals are refused and not rounded: a price finer than its grid is a mistake in data or
+    // manifest, and rounding would hide it.
     let missing = usize::from(scale)
         .checked_sub(fraction.len())
         .ok_or_else(|| DecimalError::TooFine {
@@ -67,6 +69,7 @@ pub fn parse(text: &str, scale: u8) -> Result<i128, DecimalError> {
     let mut value: i128 = 0;
     let zeros = core::iter::repeat_n(b'0', missing);
     for digit in whole.bytes().chain(fraction.bytes()).chain(zeros) {
+        // Only digits get here: `parts` refused everything else.
         let digit = i128::from(digit.wrapping_sub(b'0'));
         value = value
             .checked_mul(10)
@@ -81,7 +84,7 @@ pub fn parse(text: &str, scale: u8) -> Result<i128, DecimalError> {
 }
 
 /// How many decimals `text` shows, trailing zeros apart, however large the number is; `None` if it
-/// is no plain decimal or shows more than [`SCALE_MAX`].
+/// is not a plain decimal or shows more than [`SCALE_MAX`].
 #[must_use]
 pub fn decimals_of(text: &str) -> Option<u8> {
     let (_, _, fraction) = parts(text)?;
@@ -96,6 +99,8 @@ fn parts(text: &str) -> Option<(bool, &str, &str)> {
         Some(rest) => (true, rest),
         None => (false, text),
     };
+    // Without a point the fraction is zero. `1.` has an empty fraction and is refused: a cut number must
+    // not pass for a whole one.
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
     let all_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
     let plain = all_digits(whole) && all_digits(fraction);
@@ -123,6 +128,8 @@ pub fn format(value: i128, scale: u8) -> String {
 /// Source: IEEE 754-2019, 4.3.1, roundTiesToEven.
 #[must_use]
 pub fn divide_half_even(numerator: i128, denominator: i128) -> Option<i128> {
+    // The comparison below assumes a denominator above zero: with a negative one it would always round
+    // up.
     if denominator <= 0 {
         return None;
     }

@@ -1,5 +1,5 @@
-//! What a venue says about an order: fills and order events. It must never know how a venue
-//! came to say it.
+//! A venue's execution reports: fills and order events. It must never know how a venue decides
+//! them.
 
 use crate::corporate::CorporateAction;
 use crate::costs::LiquiditySide;
@@ -40,7 +40,7 @@ pub struct Fill {
 /// Why a gate refused or a venue rejected or ended an order. The names are stable.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum OrderCode {
-    /// The status says it all.
+    /// No reason beside the status.
     None,
     /// The run has no such instrument.
     UnknownInstrument,
@@ -98,11 +98,11 @@ pub enum OrderCode {
     NetExposureLimit,
     /// Equity fell further on this UTC day than the limit; only orders that reduce a position pass.
     DailyLossLimit,
-    /// The gateway did not send it; the order log says why.
+    /// The gateway did not send it; the order log has the reason.
     NotSent,
     /// The bar was decided so long after its close that only orders that reduce a position pass.
     BarTooLate,
-    /// A broker did not take it; the order log has its words.
+    /// A broker did not take it; the order log has its text.
     VenueRejected,
 }
 
@@ -182,7 +182,7 @@ impl OrderCode {
         }
     }
 
-    /// The sentence that explains the code to people.
+    /// The sentence that explains the code.
     #[must_use]
     pub const fn sentence(self) -> &'static str {
         match self {
@@ -224,7 +224,7 @@ impl OrderCode {
     }
 }
 
-/// One event in the life of an order, other than a fill.
+/// A change of an order's status, other than a fill.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct OrderEvent {
     /// What was to be traded.

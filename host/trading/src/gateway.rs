@@ -1,5 +1,5 @@
-//! What an order passes between its release and a venue: a token that binds it, the states it goes
-//! through, and what is written down of it. Pure: `counterfoil-runner` has the files and the keys.
+//! An order's path from its release to a venue: the token that binds it, the states it passes, and the
+//! records of them. Pure: `counterfoil-runner` has the files and the keys.
 //!
 //! It must never know a venue's protocol, a key or a clock. Every transition is a function of a
 //! state and an event, so that a test can walk through all of them.

@@ -18,7 +18,7 @@ impl InstrumentId {
     }
 }
 
-/// Why an instrument's definition does not hold.
+/// Why an instrument's definition is invalid.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InstrumentError {
@@ -56,6 +56,32 @@ pub struct Instrument {
     notional: NotionalFactor,
 }
 
+/// The scales and grid steps of an instrument, as a manifest or a data file states them.
+///
+/// A scale is a number of decimals; a step is an integer at the scale beside it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct InstrumentGrid {
+    pub price_scale: u8,
+    pub tick_size: i64,
+    pub quantity_scale: u8,
+    pub lot_size: i64,
+    pub volume_scale: u8,
+}
+
+impl InstrumentGrid {
+    /// Whole units of quantity and volume, and a tick of one at `price_scale`.
+    #[must_use]
+    pub const fn whole_units(price_scale: u8) -> Self {
+        Self {
+            price_scale,
+            tick_size: 1,
+            quantity_scale: 0,
+            lot_size: 1,
+            volume_scale: 0,
+        }
+    }
+}
+
 /// The factor from price x quantity at their scales to money at scale 9.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 struct NotionalFactor {
@@ -64,20 +90,24 @@ struct NotionalFactor {
 }
 
 impl Instrument {
-    /// An instrument whose definition holds.
+    /// Checks the definition of an instrument.
     ///
     /// # Errors
     ///
-    /// Returns [`InstrumentError`] naming what does not hold.
-    pub fn new(
-        symbol: String,
-        (price_scale, tick_size): (u8, i64),
-        (quantity_scale, lot_size): (u8, i64),
-        volume_scale: u8,
-    ) -> Result<Self, InstrumentError> {
+    /// Returns [`InstrumentError`] naming what is wrong with it.
+    pub fn new(symbol: String, grid: InstrumentGrid) -> Result<Self, InstrumentError> {
+        let InstrumentGrid {
+            price_scale,
+            tick_size,
+            quantity_scale,
+            lot_size,
+            volume_scale,
+        } = grid;
+        // Bounded, because records repeat it and an entry is limited.
         if symbol.is_empty() || symbol.len() > 64 {
             return Err(InstrumentError::Symbol);
         }
+        // Together, because a product has both: at 18 decimals the factor to money is still exact.
         let scale = price_scale.saturating_add(quantity_scale);
         if scale > SCALE_MAX || volume_scale > SCALE_MAX {
             return Err(InstrumentError::Scale {
@@ -89,6 +119,7 @@ impl Instrument {
         if tick_size <= 0 || lot_size <= 0 {
             return Err(InstrumentError::Step { symbol });
         }
+        // The exponents are at most 9, so the power exists. One of the two factors is always 1.
         let finer = |scale: u8| decimal::power_of_ten(scale).unwrap_or(1);
         let notional = NotionalFactor {
             numerator: finer(MONEY_SCALE.saturating_sub(scale)),
@@ -148,6 +179,7 @@ impl Instrument {
         let product = i128::from(price.0).checked_mul(i128::from(quantity.0))?;
         let scaled = product.checked_mul(self.notional.numerator)?;
         if self.notional.denominator == 1 {
+            // Exact: a product that is no finer than money is not rounded.
             return Some(Money(scaled));
         }
         decimal::divide_half_even(scaled, self.notional.denominator).map(Money)
@@ -168,8 +200,9 @@ impl Instrument {
     /// fit.
     #[must_use]
     pub fn per_unit(&self, amount: Money, quantity: Quantity) -> Option<Money> {
-        let one = decimal::power_of_ten(self.quantity_scale)?;
-        decimal::divide_half_even(amount.0.checked_mul(i128::from(quantity.0))?, one).map(Money)
+        // An amount is for one whole unit, and the quantity counts parts of it.
+        let unit = decimal::power_of_ten(self.quantity_scale)?;
+        decimal::divide_half_even(amount.0.checked_mul(i128::from(quantity.0))?, unit).map(Money)
     }
 
     /// The price nearest to `price_numerator / denominator` on the tick grid, half to even.
@@ -180,13 +213,13 @@ impl Instrument {
         i64::try_from(steps.checked_mul(tick)?).ok().map(Price)
     }
 
-    /// Whether the price stands on the tick grid.
+    /// Whether the price is on the tick grid.
     #[must_use]
     pub fn is_on_tick(&self, price: Price) -> bool {
         price.0.checked_rem(self.tick_size) == Some(0)
     }
 
-    /// Whether the quantity stands on the lot grid.
+    /// Whether the quantity is on the lot grid.
     #[must_use]
     pub fn is_on_lot(&self, quantity: Quantity) -> bool {
         quantity.0.checked_rem(self.lot_size) == Some(0)
@@ -204,20 +237,20 @@ impl Instrument {
         decimal::format(i128::from(quantity.0), self.quantity_scale)
     }
 
-    /// The price that `text` stands for.
+    /// The price in `text`.
     ///
     /// # Errors
     ///
-    /// Returns [`DecimalError`] if it is no decimal of the instrument's price scale.
+    /// Returns [`DecimalError`] if it is not a decimal of the instrument's price scale.
     pub fn parse_price(&self, text: &str) -> Result<Price, DecimalError> {
         narrow(text, self.price_scale).map(Price)
     }
 
-    /// The quantity that `text` stands for.
+    /// The quantity in `text`.
     ///
     /// # Errors
     ///
-    /// Returns [`DecimalError`] if it is no decimal of the instrument's quantity scale.
+    /// Returns [`DecimalError`] if it is not a decimal of the instrument's quantity scale.
     pub fn parse_quantity(&self, text: &str) -> Result<Quantity, DecimalError> {
         narrow(text, self.quantity_scale).map(Quantity)
     }

@@ -82,6 +82,8 @@ impl SandboxLimits {
     ///
     /// Returns [`SandboxLimitError`] naming the first that is out of range.
     pub fn check_ranges(&self) -> Result<(), SandboxLimitError> {
+        // The upper bounds protect the host from a manifest. The lower ones keep out limits under which
+        // every guest faults, which would read as the strategy's error.
         let table = [
             ("fuel-init", self.fuel_init, 1_000, FUEL_MAX),
             ("fuel-per-callback", self.fuel_per_callback, 1_000, FUEL_MAX),

@@ -4,6 +4,7 @@
 //! It must never know where the component or the bars are stored.
 
 mod canonical;
+mod field;
 mod setup;
 mod terms;
 
@@ -13,10 +14,11 @@ use alloc::vec::Vec;
 
 use counterfoil_base::digest::Digest;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 pub use canonical::canonical_json;
-pub use setup::{BrokerTerms, INSTRUMENTS_MAX, ManifestError, RunSetup, digest};
+pub use field::{ManifestError, digest};
+pub use setup::{INSTRUMENTS_MAX, RunSetup};
+pub use terms::BrokerTerms;
 
 use crate::limits::SandboxLimits;
 
@@ -61,7 +63,7 @@ pub struct Manifest {
     pub risk: RiskEntry,
     /// The guest's limits.
     pub limits: SandboxLimits,
-    /// What is done after a fault: `leave`, `cancel` or `cancel-and-flatten`.
+    /// What the host does about orders and positions after a fault: `leave`, `cancel` or `cancel-and-flatten`.
     pub on_fault: String,
     /// The seed handed to the strategy, as decimal text.
     pub seed: String,
@@ -86,7 +88,7 @@ pub enum DataSource {
     Feed {
         /// Its name.
         name: String,
-        /// Makes this start different from every other; a second start of it is refused.
+        /// Makes this start different from every other; a second start with it is refused.
         #[serde(rename = "start-nonce")]
         start_nonce: String,
         /// The broker that takes the orders; without one the paper venue does.
@@ -131,7 +133,7 @@ pub struct InstrumentEntry {
 pub struct AccountEntry {
     /// Its name.
     pub name: String,
-    /// Who owns it.
+    /// Its owner, a name for reports.
     pub owner: String,
     /// `cash` or `margin`.
     pub kind: String,
@@ -238,8 +240,8 @@ pub struct RiskEntry {
     /// pass. A backtest is never late.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bar_age_max_ms: Option<u64>,
-    /// By how much this machine's clock may be off, in milliseconds, as its kernel says. Beyond it a
-    /// live run does not start and does not go on.
+    /// By how much this machine's clock may be off, in milliseconds, as its kernel reports. Beyond it a
+    /// live run does not start, and a running one stops.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_offset_max_ms: Option<u32>,
 }
@@ -273,6 +275,8 @@ impl Manifest {
     ///
     /// Returns [`ManifestError`] naming the field that is missing, unknown or of the wrong type.
     pub fn parse(json: &str) -> Result<Self, ManifestError> {
+        // Unknown fields are errors in every part: a misspelled limit must not become a limit that is
+        // missing.
         serde_json::from_str(json).map_err(|error| ManifestError::Json {
             message: error.to_string(),
         })
@@ -282,7 +286,7 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// Returns [`ManifestError`] if it cannot be written, which no manifest that was parsed does.
+    /// Returns [`ManifestError`] if it has no canonical form. A parsed manifest always has one.
     pub fn canonical(&self) -> Result<String, ManifestError> {
         let value = serde_json::to_value(self).map_err(|error| ManifestError::Json {
             message: error.to_string(),
@@ -295,8 +299,9 @@ impl Manifest {
     /// # Errors
     ///
     /// As [`Manifest::canonical`].
-    pub fn run_id(&self) -> Result<[u8; 32], ManifestError> {
-        Ok(Sha256::digest(self.canonical()?.as_bytes()).into())
+    pub fn run_id(&self) -> Result<Digest, ManifestError> {
+        // Over the canonical text: the layout of the file does not matter, and every field does.
+        Ok(Digest::of(self.canonical()?.as_bytes()))
     }
 
     /// The digest of the account's limits: SHA-256 of their canonical JSON, as a policy names them.

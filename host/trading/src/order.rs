@@ -96,16 +96,16 @@ pub struct Order {
     pub time_in_force: TimeInForce,
 }
 
-/// What a strategy wants done, not yet looked at by anyone.
+/// What a strategy asks for, before the risk gate reviews it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Intent {
     /// Send an order.
     Submit(Order),
-    /// Take a working order back.
+    /// Cancel a working order.
     Cancel(ClientOrderId),
     /// Put an order in the place of a working one: both or neither.
     Replace {
-        /// The order to take back.
+        /// The order to cancel.
         replaces: ClientOrderId,
         /// The order to put in its place.
         with: Order,
@@ -135,7 +135,6 @@ impl Intent {
 /// An intent with the strategy's reason.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Request {
-    /// What is wanted.
     pub intent: Intent,
     /// Why, in the strategy's words.
     pub reason: Option<String>,
@@ -152,7 +151,7 @@ pub enum OrderStatus {
     Refused,
     /// The venue did not take it.
     Rejected,
-    /// Taken back.
+    /// Canceled by the strategy, the host or the venue.
     Canceled,
     /// Its time in force ended.
     Expired,

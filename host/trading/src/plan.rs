@@ -6,7 +6,7 @@
 
 use alloc::vec::Vec;
 
-use sha2::{Digest as _, Sha256};
+use counterfoil_base::digest::Digest;
 
 use crate::journal::Receipt;
 use crate::order::Intent;
@@ -14,10 +14,10 @@ use crate::record;
 use crate::risk::Approved;
 
 /// The SHA-256 of a plan in canonical form.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct PlanDigest(pub [u8; 32]);
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct PlanDigest(pub Digest);
 
-/// What will be sent, and in which place of the run: two plans are never equal.
+/// An approved intent with its number in the run: two plans are never equal.
 #[derive(Debug)]
 #[must_use]
 pub struct Plan {
@@ -25,7 +25,7 @@ pub struct Plan {
     digest: PlanDigest,
 }
 
-/// Leave to send one plan, once. It is spent by value and cannot be copied.
+/// The permission to send one plan, once. It is spent by value and cannot be copied.
 #[derive(Debug)]
 #[must_use]
 pub struct Token {
@@ -71,8 +71,10 @@ impl TokenIssuer {
         let sequence = self.issued;
         self.issued = sequence.saturating_add(1);
         let mut bytes = Vec::with_capacity(64);
+        // The number is in the digest, so two equal intents have two plans: the token of one cannot send
+        // the other.
         record::encode_plan(&mut bytes, sequence, approved.intent());
-        let digest = PlanDigest(Sha256::digest(&bytes).into());
+        let digest = PlanDigest(Digest::of(&bytes));
         let plan = Plan {
             intent: *approved.intent(),
             digest,
@@ -92,7 +94,7 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// Returns [`TokenError`] if the token belongs to another plan; both are gone then.
+    /// Returns [`TokenError`] if the token belongs to another plan; both are consumed then.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "a token is spent by value: that is what makes it single-use"
@@ -127,6 +129,8 @@ impl Authorized {
 
     /// Lets it out to the venue, now that the journal has the decision.
     pub fn release(self, _receipt: &Receipt) -> Released {
+        // The receipt is not read. Only the journal can make one, so an order without a recorded decision
+        // does not compile.
         Released {
             intent: self.intent,
             digest: self.digest,

@@ -1,4 +1,4 @@
-//! What a run writes down. One encoder and one decoder side by side for each kind of record;
+//! The records of a run's journal. One encoder and one decoder side by side for each kind of record;
 //! `docs/reference/JOURNAL_FORMAT.md` shows the bytes.
 //!
 //! It must never know hashes, files or signatures: a record is the body of one journal entry.
@@ -13,7 +13,7 @@ mod order;
 mod refused_input;
 mod stop;
 
-pub use close::{CloseReason, CloseRecord};
+pub use close::{CloseReason, CloseRecord, RequestCounts};
 pub use decision::{DecisionCircumstances, DecisionRecord, PlanNote, RiskVerdict};
 pub use deliveries::DeliveriesRecord;
 pub use fault::{Callback, FaultAction, FaultRecord};
@@ -45,17 +45,17 @@ pub const KIND_STOP: u64 = 7;
 /// A decoded record.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum RunRecord {
-    /// The first of a journal: the manifest and what is to come.
+    /// The first of a journal: the manifest and a commitment to the data.
     Open(OpenRecord),
     /// Fills, order events, corporate actions and borrow fees of one slice.
     Deliveries(DeliveriesRecord),
-    /// What became of one bar.
+    /// The decision on one bar.
     Decision(DecisionRecord),
     /// The guest's fault, which ended the run.
     Fault(FaultRecord),
     /// The last of a journal: the summary.
     Close(CloseRecord),
-    /// Something from the feed that no run may see.
+    /// Input from the feed that no strategy may see.
     Refused(RefusedInput),
     /// What the host did because equity fell below the maintenance margin.
     MarginCall(MarginCallRecord),
@@ -91,7 +91,7 @@ impl RunRecord {
 ///
 /// # Errors
 ///
-/// Returns [`CborError`] if the body is no record.
+/// Returns [`CborError`] if the body is not a record.
 pub fn record_kind(body: &[u8]) -> Result<u64, CborError> {
     let mut reader = CborReader::new(body);
     reader.array()?;
@@ -102,14 +102,17 @@ pub fn record_kind(body: &[u8]) -> Result<u64, CborError> {
 ///
 /// # Errors
 ///
-/// Returns [`CborError`] if the body is no record.
+/// Returns [`CborError`] if the body is not a record.
 pub fn digested_part(body: &[u8]) -> Result<Option<&[u8]>, CborError> {
     let mut reader = CborReader::new(body);
     reader.array()?;
+    // Only the kind is read here; the length is checked by the decoder of the kind.
     match reader.u64()? {
         KIND_DELIVERIES | KIND_DECISION | KIND_FAULT | KIND_MARGIN_CALL | KIND_STOP => {
             reader.byte_string().map(Some)
         }
+        // Open, close and refused-input records are outside the digest. `RunRecord::decode` refuses an
+        // unknown kind.
         _ => Ok(None),
     }
 }

@@ -186,6 +186,8 @@ impl RiskGate {
             .instruments
             .get(order.instrument.index())
             .ok_or(OrderCode::UnknownInstrument)?;
+        // Before anything is counted or valued: during the warm-up no order passes, not even a reducing
+        // one.
         if context.warming_up {
             return Err(OrderCode::WarmingUp);
         }
@@ -205,6 +207,8 @@ impl RiskGate {
         if working >= self.limits.working_orders_max {
             return Err(OrderCode::WorkingOrdersLimit);
         }
+        // The replaced order is left out of the sums: counted beside its replacement, a strategy at its
+        // position limit could not even move a stop.
         let others = OtherOrders {
             working: context.working,
             replaced: replaces,
@@ -283,6 +287,7 @@ impl RiskGate {
         let Some(most) = self.limits.live.daily_loss_max else {
             return Ok(());
         };
+        // From equity and not from cash: an open loss is a loss of the day.
         let fall = before.minus(account.equity()).ok_or(OrderCode::Overflow)?;
         if fall > most {
             Err(OrderCode::DailyLossLimit)
@@ -292,6 +297,7 @@ impl RiskGate {
     }
 
     fn buying_power(&self, account: &Account) -> Result<Money, OrderCode> {
+        // Rounded down, also below zero: no more is bought than the equity carries.
         let scaled = account.equity().0.checked_mul(i128::from(self.leverage.0));
         scaled
             .and_then(|value| value.checked_div_euclid(100))
@@ -300,6 +306,8 @@ impl RiskGate {
     }
 
     fn check_collar(&self, order: &Order, mark: Price) -> Result<(), OrderCode> {
+        // Both prices of a stop-limit order: a far limit behind a near stop would fill at any price once
+        // triggered.
         let (first, second) = prices_of(order.order_type);
         let width = self
             .limits
@@ -322,6 +330,8 @@ impl RiskGate {
             .equity_peak()
             .minus(account.equity())
             .ok_or(OrderCode::Overflow)?;
+        // A share of the peak and not of the start: a run that has gained must not be allowed to lose the
+        // gain.
         let allowed = self
             .limits
             .drawdown_max
@@ -349,7 +359,7 @@ impl OtherOrders<'_> {
         self.working.iter().filter(counts)
     }
 
-    /// What is left to fill on one side of an instrument.
+    /// The quantity left to fill on one side of an instrument.
     fn quantity(&self, instrument: InstrumentId, side: Side) -> Result<i64, OrderCode> {
         self.iter()
             .filter(|working| working.instrument == instrument && working.side == side)
@@ -451,6 +461,7 @@ impl OtherInstrumentExposure {
                 Side::Buy => buys,
                 Side::Sell => sells,
             };
+            // Only the quantity left to fill: what has filled is in the position already.
             let sum = side.checked_add(working.leaves_quantity.0);
             *side = sum.ok_or(OrderCode::Overflow)?;
         }
@@ -480,6 +491,8 @@ impl OtherInstrumentExposure {
         let mark = position.mark_price?;
         let held = position.quantity.0;
         let value = |quantity: i64| instrument.notional(mark, Quantity(quantity));
+        // Each side alone: a buy and a sell order of one instrument must not cancel out, since only one
+        // of them may fill.
         let long = value(held.checked_add(buys)?)?;
         let short = value(held.checked_sub(sells)?)?;
         let now = position.value.0.checked_abs()?;

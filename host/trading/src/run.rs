@@ -22,7 +22,7 @@ use crate::journal::{self, Journal, Receipt, RecordBytes};
 use crate::manifest::RunSetup;
 use crate::order::{Intent, Request};
 use crate::plan::{Authorized, TokenIssuer};
-use crate::record::{Callback, CloseReason, CloseRecord, FaultAction, FaultRecord};
+use crate::record::{Callback, CloseReason, CloseRecord, FaultAction, FaultRecord, RequestCounts};
 use crate::risk::{Approved, MaintenanceMargin, RiskContext, RiskGate};
 use crate::seen_ids::SeenIds;
 use crate::slice::Slice;
@@ -66,7 +66,7 @@ pub struct RunPorts<'a, S, V, J, C> {
 /// Whether a run takes another slice.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use]
-pub enum RunProgress {
+pub enum StepOutcome {
     /// It takes the next slice.
     Running,
     /// The guest was at fault: the fault is recorded, and the run can only be closed.
@@ -190,7 +190,7 @@ impl Run {
         &mut self,
         slice: &Slice,
         ports: &mut RunPorts<'_, S, V, J, C>,
-    ) -> Result<RunProgress, RunError<J::Error>>
+    ) -> Result<StepOutcome, RunError<J::Error>>
     where
         S: Strategy,
         V: Venue,
@@ -211,6 +211,8 @@ impl Run {
             };
         }
         self.take_deliveries(slice, times, ports.venue)?;
+        // All executions are booked before the first callback: a fault in one of them leaves nothing
+        // unbooked.
         let mut fault = self.deliver(time, ports)?;
         // Every instrument is marked before the first decision: a strategy that trades two of them must
         // not see one at this close and the other at the close before.
@@ -225,6 +227,7 @@ impl Run {
         // Checks the account's identities. A run whose books do not add up stops here, before it can
         // decide on wrong numbers.
         self.account.settle()?;
+        // A guest keeps its copy of the account until this changes. Only equality counts, so it may wrap.
         self.revision = self.revision.wrapping_add(1);
         if fault.is_none() {
             self.check_margin(time, ports)?;
@@ -243,7 +246,7 @@ impl Run {
         if let Some((callback, fault)) = fault {
             return self.stop_on_fault(callback, time, fault, ports);
         }
-        Ok(RunProgress::Running)
+        Ok(StepOutcome::Running)
     }
 
     /// Records a fault of `init`; the run can only be closed after it.
@@ -255,7 +258,7 @@ impl Run {
         &mut self,
         fault: StrategyFault,
         ports: &mut RunPorts<'_, S, V, J, C>,
-    ) -> Result<RunProgress, RunError<J::Error>>
+    ) -> Result<StepOutcome, RunError<J::Error>>
     where
         V: Venue,
         J: Journal,
@@ -277,7 +280,10 @@ impl Run {
             reason: self.ended.unwrap_or(CloseReason::EndOfData),
             decisions: self.totals.decisions,
             fills: self.totals.fills,
-            requests: (self.totals.approved, self.totals.refused),
+            requests: RequestCounts {
+                approved: self.totals.approved,
+                refused: self.totals.refused,
+            },
             decision_digest: digest.value(),
             cash: self.account.cash(),
             equity: self.account.equity(),
@@ -297,6 +303,7 @@ impl Run {
         close.encode(&mut self.buffers.body);
         let record = RecordBytes {
             body: &self.buffers.body,
+            // The close record states the digest, so it cannot be part of it.
             digested: None,
             is_decision: false,
         };
@@ -342,6 +349,7 @@ impl Run {
                 return Err(RunError::ActionTime { id, ex_time, time });
             }
         }
+        // Last: a refused slice must not move the time that the next one is compared with.
         self.last_close = Some(time);
         Ok(SliceTimes {
             close: time,
@@ -356,7 +364,7 @@ impl Run {
         time: UnixNanos,
         fault: StrategyFault,
         ports: &mut RunPorts<'_, S, V, J, C>,
-    ) -> Result<RunProgress, RunError<J::Error>>
+    ) -> Result<StepOutcome, RunError<J::Error>>
     where
         V: Venue,
         J: Journal,
@@ -382,7 +390,7 @@ impl Run {
         // then what is sent again.
         let receipt = self.append(ports.journal, true)?;
         self.release(&receipt, ports.venue)?;
-        Ok(RunProgress::Faulted)
+        Ok(StepOutcome::Faulted)
     }
 
     /// Appends the record in the buffers.

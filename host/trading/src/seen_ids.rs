@@ -23,6 +23,7 @@ impl SeenIds {
     /// remember it.
     pub(crate) fn insert(&mut self, id: ClientOrderId) -> Result<(), OrderCode> {
         let id = id.0;
+        // Ranges do not overlap: only the last one that begins at or below the id can hold it.
         let below = self
             .ranges
             .range(..=id)
@@ -37,6 +38,8 @@ impl SeenIds {
             .and_then(|next| self.ranges.get(&next).map(|last| (next, *last)));
         match (joins_below, above) {
             (None, None) if self.ranges.len() >= RANGES_MAX => {
+                // Refused, because an id that is not remembered could be used for a second order. Ids
+                // that count up never get here.
                 return Err(OrderCode::OrderIdGapsLimit);
             }
             (None, None) => {

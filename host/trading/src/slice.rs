@@ -1,6 +1,5 @@
 //! Slices: all bars with one close time, in instrument sequence, and the corporate actions since
-//! the slice before. It must never know when a slice
-//! is called complete; that is the feed's business.
+//! the slice before. It must never know when a slice is complete: the feed decides that.
 
 use alloc::vec::Vec;
 
@@ -34,7 +33,7 @@ pub enum SliceError {
         /// The instrument.
         instrument: InstrumentId,
     },
-    /// The corporate action does not hold.
+    /// The corporate action is invalid.
     #[error(transparent)]
     Action(#[from] CorporateActionError),
 }
@@ -55,6 +54,8 @@ impl Slice {
                 slice,
             });
         }
+        // Sorted by instrument, whatever the sequence of arrival: the records and their digest must not
+        // depend on which feed was faster.
         match self
             .bars
             .binary_search_by_key(&id, |bar| bar.get().instrument)
@@ -69,15 +70,17 @@ impl Slice {
 
     /// Adds a corporate action whose ex-time is not before the close of the slice before and
     /// before the close of this one: a close is the first moment after a bar.
-    /// They stand by instrument id, then ex-time, then split, dividend, symbol change, delisting,
+    /// Actions are sorted by instrument id, then ex-time, then split, dividend, symbol change, delisting,
     /// halt, session end, whatever the sequence in which they are added.
     ///
     /// # Errors
     ///
-    /// Returns [`SliceError::Action`] if its values do not hold.
+    /// Returns [`SliceError::Action`] if its values are invalid.
     pub fn add_action(&mut self, action: CorporateAction) -> Result<(), SliceError> {
         action.check_values()?;
-        let place = self.actions.partition_point(|one| *one <= action);
+        // One sequence for every source: a dividend before or after a split of the same moment is paid on
+        // another number of shares.
+        let place = self.actions.partition_point(|other| *other <= action);
         self.actions.insert(place, action);
         Ok(())
     }

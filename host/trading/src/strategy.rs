@@ -1,5 +1,5 @@
-//! The strategy's door: what a run calls, and every way in which the guest behind it can be at
-//! fault. It must never know wasm.
+//! The interface to a strategy: the callbacks that a run makes, and every fault of the guest behind
+//! them. It must never know wasm.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -136,19 +136,18 @@ impl Fault {
     }
 }
 
-/// A fault with what is known of it.
+/// A fault with its messages.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct StrategyFault {
-    /// Which.
     pub fault: Fault,
     /// The strategy's own sentence, where it gave one; it goes into the decision digest.
     pub message: String,
-    /// What the engine says (function names, addresses): for people, outside the digest.
+    /// The trap's text from the engine (function names, addresses): for people, outside the digest.
     pub trace: String,
 }
 
 impl StrategyFault {
-    /// A fault about which nothing more is known.
+    /// A fault without messages.
     #[must_use]
     pub fn new(fault: Fault) -> Self {
         Self {
@@ -159,12 +158,12 @@ impl StrategyFault {
     }
 }
 
-/// Why a callback gave no answer.
+/// Why a callback failed.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum CallbackError {
     /// The guest is at fault: journaled, and final for it.
     Fault(StrategyFault),
-    /// The host is: no verdict on the strategy, the run ends without a closing record.
+    /// The host failed: no verdict on the strategy, and the run ends without a closing record.
     Host(String),
 }
 
@@ -174,13 +173,13 @@ impl From<Fault> for CallbackError {
     }
 }
 
-/// What a run calls. After an error nothing more is called.
+/// The callbacks that a run makes. After an error it makes no further one.
 pub trait Strategy {
     /// Decides on one closed bar: pushes its requests into the empty list `requests`.
     ///
     /// # Errors
     ///
-    /// Returns [`CallbackError`] if the guest is at fault or the host cannot go on.
+    /// Returns [`CallbackError`] if the guest or the host failed.
     fn on_bar(
         &mut self,
         bar: &BarView,
@@ -188,14 +187,14 @@ pub trait Strategy {
         requests: &mut Vec<Request>,
     ) -> Result<(), CallbackError>;
 
-    /// Tells of a fill.
+    /// Reports a fill.
     ///
     /// # Errors
     ///
     /// As [`Strategy::on_bar`].
     fn on_fill(&mut self, fill: &Fill, account: &AccountView<'_>) -> Result<(), CallbackError>;
 
-    /// Tells what became of an order, other than a fill; `time` is the slice's close time.
+    /// Reports a change of an order's status, other than a fill; `time` is the slice's close time.
     ///
     /// # Errors
     ///
@@ -207,8 +206,7 @@ pub trait Strategy {
         account: &AccountView<'_>,
     ) -> Result<(), CallbackError>;
 
-    /// Tells of a corporate action, before the first bar of its ex-date. The account has it
-    /// already.
+    /// Reports a corporate action, before the first bar of its ex-date. The account has it already.
     ///
     /// # Errors
     ///

@@ -22,7 +22,7 @@ pub enum Timeframe {
     Months(u32),
 }
 
-/// Why a text is no timeframe.
+/// The text is not a timeframe.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
     "{text:?} is not a timeframe: a number and s, m, h, d, w or M (m: minutes, M: months), such as 1m, 4h, 1d"
@@ -45,6 +45,8 @@ impl FromStr for Timeframe {
             .filter(char::is_ascii)
             .ok_or_else(error)?;
         let count = text.strip_suffix(unit).ok_or_else(error)?;
+        // A number has one spelling: the text is part of the manifest, and two spellings would be two run
+        // ids.
         if count.is_empty() || !count.bytes().all(|b| b.is_ascii_digit()) || count.starts_with('0')
         {
             return Err(error());

@@ -54,11 +54,11 @@ impl Money {
         }
     }
 
-    /// The amount that `text` stands for.
+    /// The amount in `text`.
     ///
     /// # Errors
     ///
-    /// Returns [`decimal::DecimalError`] if the text is no decimal of at most nine places.
+    /// Returns [`decimal::DecimalError`] if the text is not a decimal of at most nine places.
     pub fn parse(text: &str) -> Result<Self, decimal::DecimalError> {
         decimal::parse(text, MONEY_SCALE).map(Self)
     }
@@ -86,11 +86,11 @@ impl BasisPoints {
     /// The largest rate: everything (10,000 basis points).
     pub const MAX: Self = Self(100_000_000);
 
-    /// The rate that `text` stands for, in basis points.
+    /// The rate in `text`, in basis points.
     ///
     /// # Errors
     ///
-    /// Returns [`decimal::DecimalError`] if the text is no decimal from 0 to 10,000 with at most
+    /// Returns [`decimal::DecimalError`] if the text is not a decimal from 0 to 10,000 with at most
     /// four places.
     pub fn parse(text: &str) -> Result<Self, decimal::DecimalError> {
         let value = decimal::parse(text, BPS_SCALE)?;
@@ -99,6 +99,7 @@ impl BasisPoints {
             scale: BPS_SCALE,
         };
         let rate = u32::try_from(value).map(Self).map_err(|_| too_large())?;
+        // More than everything would charge more than the notional, or fill more than the volume.
         if rate > Self::MAX {
             Err(too_large())
         } else {
@@ -118,20 +119,20 @@ impl BasisPoints {
         decimal::divide_half_even(amount.checked_mul(i128::from(self.0))?, BPS_DENOMINATOR)
     }
 
-    /// What a sum of amount x nanoseconds comes to at this yearly rate, actual/365, rounded half to
+    /// The charge on a sum of amount x nanoseconds at this yearly rate, actual/365, rounded half to
     /// even; `None` when it does not fit.
     #[must_use]
     pub fn yearly_share_of(self, amount_nanos: i128) -> Option<i128> {
         let year = i128::from(DAY_NANOS).checked_mul(365)?;
-        let (mut rate, mut one) = (i128::from(self.0), BPS_DENOMINATOR.checked_mul(year)?);
+        let (mut rate, mut unit) = (i128::from(self.0), BPS_DENOMINATOR.checked_mul(year)?);
         // In lowest terms, so that usual rates leave room for large amounts.
-        let (mut left, mut right) = (one, rate);
+        let (mut left, mut right) = (unit, rate);
         while right != 0 {
             (left, right) = (right, left.checked_rem(right)?);
         }
         rate = rate.checked_div(left)?;
-        one = one.checked_div(left)?;
-        decimal::divide_half_even(amount_nanos.checked_mul(rate)?, one)
+        unit = unit.checked_div(left)?;
+        decimal::divide_half_even(amount_nanos.checked_mul(rate)?, unit)
     }
 
     /// This share of `amount`, rounded down, or `None` when it does not fit.

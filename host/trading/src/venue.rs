@@ -1,4 +1,4 @@
-//! The venue's door: where released orders go and executions come from. It must never know which
+//! The interface to a venue: released orders go in, executions come out. It must never know which
 //! strategy an order came from.
 
 pub mod books;
@@ -18,7 +18,7 @@ use crate::record::RunStop;
 use crate::slice::Slice;
 use crate::strategy::AccountView;
 
-/// Why a venue cannot go on. The run stops: nothing may be assumed about its orders.
+/// A failure of a venue. The run stops: nothing may be assumed about its orders.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("venue: {reason}")]
 pub struct VenueError {
@@ -28,12 +28,12 @@ pub struct VenueError {
 
 /// Where released orders go.
 pub trait Venue {
-    /// Looks at what the venue holds before a slice is taken, and says why the run must end instead,
-    /// if so. A venue within this process has nothing to look at.
+    /// Reconciles with the venue's books before a slice is taken, and returns why the run must end instead,
+    /// if it must. A venue within this process has nothing to reconcile.
     ///
     /// # Errors
     ///
-    /// Returns [`VenueError`] if it cannot be told.
+    /// Returns [`VenueError`] if the books cannot be read.
     fn reconcile(
         &mut self,
         _slice: &Slice,
@@ -42,27 +42,27 @@ pub trait Venue {
         Ok(None)
     }
 
-    /// What the venue answered since the slice before: pushes order events, in the sequence in
-    /// which they happened.
+    /// Pushes the venue's answers since the slice before: order events, in the sequence in which they
+    /// happened.
     fn answers(&mut self, deliveries: &mut Vec<Delivery>);
 
-    /// What the slice does to the orders sent before it: applies its corporate actions, then
-    /// pushes fills and events, in the sequence in which they happened.
+    /// Applies the slice's corporate actions to the orders sent before it, then pushes fills and
+    /// events, in the sequence in which they happened.
     ///
     /// # Errors
     ///
-    /// Returns [`VenueError`] if the venue cannot say.
+    /// Returns [`VenueError`] if the venue cannot report them.
     fn executions(
         &mut self,
         slice: &Slice,
         deliveries: &mut Vec<Delivery>,
     ) -> Result<(), VenueError>;
 
-    /// Takes a released order, cancel or replacement. Its answer comes with
+    /// Sends a released order, cancel or replacement. Its answer comes with
     /// [`Venue::executions`] of a later slice.
     ///
     /// # Errors
     ///
-    /// Returns [`VenueError`] if it is not known whether the venue has it.
+    /// Returns [`VenueError`] if it is unknown whether the venue has it.
     fn send(&mut self, released: Released) -> Result<(), VenueError>;
 }

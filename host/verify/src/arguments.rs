@@ -30,7 +30,7 @@ pub(crate) struct VerifyArguments {
 
 /// Why the arguments ask for nothing.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub(crate) enum CommandLineError {
+pub(crate) enum UsageError {
     #[error("unknown option {option}")]
     Unknown { option: String },
     #[error("{option} needs a file")]
@@ -46,7 +46,7 @@ pub(crate) enum CommandLineError {
 /// What the arguments ask for, the program's name left out.
 pub(crate) fn parse(
     arguments: impl IntoIterator<Item = OsString>,
-) -> Result<VerifyCommand, CommandLineError> {
+) -> Result<VerifyCommand, UsageError> {
     let mut arguments = arguments.into_iter().peekable();
     let is_proof = arguments.next_if(|first| first == "proof").is_some();
     let (mut key, mut manifest, mut files) = (None, None, Vec::new());
@@ -65,15 +65,16 @@ pub(crate) fn parse(
                 }
                 option => {
                     let option = option.to_owned();
-                    return Err(CommandLineError::Unknown { option });
+                    return Err(UsageError::Unknown { option });
                 }
             },
             _ => files.push(PathBuf::from(argument)),
         }
     }
-    let key = key.ok_or(CommandLineError::NoKey)?;
+    let key = key.ok_or(UsageError::NoKey)?;
     let given = files.len();
-    let [file] = <[PathBuf; 1]>::try_from(files).map_err(|_| CommandLineError::Files { given })?;
+    // Exactly one: the exit code must not be the verdict on one file while another goes unread.
+    let [file] = <[PathBuf; 1]>::try_from(files).map_err(|_| UsageError::Files { given })?;
     let job = VerifyArguments {
         key,
         file,
@@ -92,12 +93,12 @@ fn set(
     option: &'static str,
     place: &mut Option<PathBuf>,
     value: Option<OsString>,
-) -> Result<(), CommandLineError> {
-    let value = value.ok_or(CommandLineError::NoValue { option })?;
+) -> Result<(), UsageError> {
+    let value = value.ok_or(UsageError::NoValue { option })?;
     match place.replace(value.into()) {
         // Two keys would leave it open which of them the verdict is about.
         None => Ok(()),
-        Some(_) => Err(CommandLineError::Twice { option }),
+        Some(_) => Err(UsageError::Twice { option }),
     }
 }
 

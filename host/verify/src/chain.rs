@@ -42,7 +42,7 @@ pub(crate) struct ChainCheck {
     refused_inputs: u64,
     /// Whether a checkpoint must come next.
     due: bool,
-    /// An entry that does not fit: what comes next tells which of two was changed.
+    /// An entry that does not fit: the next frame shows which of two was changed.
     suspect: Option<SuspectEntry>,
     /// The chunk before this one, to name what was found in it.
     before: Option<Arc<JournalChunk>>,
@@ -141,6 +141,8 @@ impl ChainCheck {
             KIND_DECISION | KIND_MARGIN_CALL | KIND_FAULT | KIND_STOP => {
                 let is_decision = u64::from(kind == KIND_DECISION);
                 self.decisions = self.decisions.saturating_add(is_decision);
+                // Every record that can release orders counts for the cadence: without this a writer
+                // could send orders under no signature.
                 self.releasing = self.releasing.saturating_add(1);
                 self.due = self.releasing.is_multiple_of(self.cadence);
             }
@@ -170,8 +172,8 @@ impl ChainCheck {
         }
     }
 
-    /// Tells by the next frame which record was touched: if the next entry links to the suspect
-    /// as it stands, the suspect is as it was written, and the one before it is not.
+    /// Finds the changed record by the next frame: if the next entry links to the suspect's bytes, the
+    /// suspect is as it was written, and the record before it is not.
     fn judge(&self, suspect: &SuspectEntry, next: Frame<'_>, chunk: &JournalChunk) -> Box<Finding> {
         let Frame::Entry(next) = next else {
             let cause = FindingCause::Audit(suspect.error.clone());

@@ -1,4 +1,4 @@
-//! A journal's bytes as chunks of whole frames, shared by the thread that hashes and the one
+//! A journal's bytes as chunks of whole frames, shared by the thread that hashes and the thread
 //! that runs again. What a frame holds is not known here.
 
 use std::io::{self, Read};
@@ -74,7 +74,7 @@ pub(crate) fn body_of(entry: &[u8], index: u64) -> Option<&[u8]> {
 pub(crate) struct ChunkReader<R> {
     reader: R,
     frames: FrameReader,
-    /// Bytes read that are no whole frame yet.
+    /// The bytes of an incomplete frame.
     left: Vec<u8>,
     entries: u64,
     bytes_read: u64,
@@ -121,7 +121,7 @@ impl<R: Read> ChunkReader<R> {
         Ok(None)
     }
 
-    /// Cuts the bytes into frames; what is no whole frame is kept for the next chunk.
+    /// Cuts the bytes into frames; an incomplete frame is kept for the next chunk.
     fn cut(&mut self, bytes: Vec<u8>, at_end: bool) -> JournalChunk {
         let first = self.entries;
         // A decision without requests takes about 170 bytes.

@@ -1,6 +1,7 @@
 //! Whether all bars and corporate actions are there: counts, times and digests by instrument,
 //! against what the open record promises. It must never judge what was decided on a bar.
 
+use counterfoil_base::digest::Digest;
 use counterfoil_trading::corporate::CorporateAction;
 use counterfoil_trading::execution::Delivery;
 use counterfoil_trading::record::deliveries::encode_action;
@@ -39,6 +40,7 @@ struct InstrumentTally {
 impl BarTally {
     pub(crate) fn new(opened: &OpenedJournal) -> Self {
         let commitments = opened.open.commitments.as_deref().unwrap_or_default();
+        // In the sequence of the manifest: opening the journal has checked that the symbols agree.
         let mut promised = commitments.iter();
         let instruments = opened
             .setup
@@ -64,6 +66,7 @@ impl BarTally {
 
     /// Counts one record.
     pub(crate) fn add(&mut self, record: &RunRecord) {
+        // Reset by every later record: only a close record at the end closes the run.
         self.is_closed = matches!(record, RunRecord::Close(_));
         match record {
             RunRecord::Decision(decision) => self.bar(decision),
@@ -157,12 +160,13 @@ impl InstrumentTally {
         if here < all && ended_by_fault {
             return None;
         }
+        // Less is a loss, and more is an action that the source never had.
         if here != all {
             return Some(format!(
                 "{here} corporate actions of {symbol}, {all} promised"
             ));
         }
-        let digest: [u8; 32] = self.actions_sha.clone().finalize().into();
+        let digest = Digest::finish(self.actions_sha.clone());
         (digest != promised.actions_sha256).then(|| {
             format!("the corporate actions of {symbol} have the promised count but another digest")
         })
@@ -199,9 +203,9 @@ impl InstrumentTally {
             ));
         }
         let missing = promised.bars.saturating_sub(self.bars);
-        // Counts can be right and bars exchanged: only the digest of all bars tells.
+        // Counts can be right and bars exchanged: only the digest of all bars shows it.
         if missing == 0 {
-            let digest: [u8; 32] = self.sha.clone().finalize().into();
+            let digest = Digest::finish(self.sha.clone());
             let same = last == promised.last_close && digest == promised.bars_sha256;
             return (!same).then(|| {
                 format!("the bars of {symbol} have the promised count but another digest")
@@ -216,6 +220,8 @@ impl InstrumentTally {
                 )
             });
         }
+        // The journal does not have the bars that are missing, so the widest gap is the best hint at
+        // where they were.
         let after = self.widest.map_or(first, |(_, after)| after);
         Some(format!(
             "no record for {missing} bars of {symbol} between the closes at {} and {}; the widest \

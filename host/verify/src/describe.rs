@@ -9,7 +9,7 @@ use counterfoil_trading::instrument::{Instrument, InstrumentId};
 use counterfoil_trading::order::{ClientOrderId, Intent, Order, OrderType, Request, TimeInForce};
 use counterfoil_trading::record::{
     CloseRecord, DecisionRecord, DeliveriesRecord, FaultAction, FaultRecord, MarginCallRecord,
-    RiskVerdict, RunRecord, StopRecord,
+    RequestCounts, RiskVerdict, RunRecord, StopRecord,
 };
 use counterfoil_trading::units::{Price, Quantity};
 
@@ -30,7 +30,7 @@ pub const fn kind_name(record: &RunRecord) -> &'static str {
     }
 }
 
-/// Says what records hold, in the names and scales of a manifest's instruments.
+/// Describes records in words, in the names and scales of a manifest's instruments.
 #[derive(Clone, Copy, Debug)]
 pub struct RecordDescriber<'a> {
     instruments: &'a [Instrument],
@@ -135,7 +135,7 @@ impl<'a> RecordDescriber<'a> {
             let _infallible = write!(
                 text,
                 "; plan {} with token {}",
-                hex::encode(note.plan),
+                note.plan.0.hex(),
                 note.token
             );
         }
@@ -321,7 +321,7 @@ impl<'a> RecordDescriber<'a> {
             .zip(0_u32..)
             .map(|(position, id)| self.quantity(InstrumentId(id), *position))
             .collect();
-        let (approved, refused) = close.requests;
+        let RequestCounts { approved, refused } = close.requests;
         format!(
             "closed by {}: {} decisions, {} fills, {approved} requests approved, {refused} \
              refused, decision digest sha256:{}, cash {}, equity {}, fees {}, slippage {}, \
@@ -329,7 +329,7 @@ impl<'a> RecordDescriber<'a> {
             close.reason.name(),
             close.decisions,
             close.fills,
-            hex::encode(close.decision_digest),
+            close.decision_digest.hex(),
             close.cash,
             close.equity,
             close.fees,

@@ -10,19 +10,21 @@ use crate::describe::kind_name;
 /// The name of the first field that differs.
 pub(crate) fn first_difference(journal: &RunRecord, rules: &RunRecord) -> String {
     let field = match (journal, rules) {
-        (RunRecord::Decision(one), RunRecord::Decision(other)) => decision(one, other),
-        (RunRecord::Deliveries(one), RunRecord::Deliveries(other)) => {
-            return deliveries(one, other);
+        (RunRecord::Decision(journal), RunRecord::Decision(rules)) => decision(journal, rules),
+        (RunRecord::Deliveries(journal), RunRecord::Deliveries(rules)) => {
+            return deliveries(journal, rules);
         }
-        (RunRecord::Fault(one), RunRecord::Fault(other)) => fault(one, other),
-        (RunRecord::Stop(one), RunRecord::Stop(other)) => stop(one, other),
-        (RunRecord::Close(one), RunRecord::Close(other)) => close(one, other),
-        (RunRecord::MarginCall(one), RunRecord::MarginCall(other)) => margin_call(one, other),
-        (one, other) => {
+        (RunRecord::Fault(journal), RunRecord::Fault(rules)) => fault(journal, rules),
+        (RunRecord::Stop(journal), RunRecord::Stop(rules)) => stop(journal, rules),
+        (RunRecord::Close(journal), RunRecord::Close(rules)) => close(journal, rules),
+        (RunRecord::MarginCall(journal), RunRecord::MarginCall(rules)) => {
+            margin_call(journal, rules)
+        }
+        (journal, rules) => {
             return format!(
                 "kind of record ({} or {})",
-                kind_name(one),
-                kind_name(other)
+                kind_name(journal),
+                kind_name(rules)
             );
         }
     };
@@ -34,87 +36,87 @@ fn first(fields: &[(&'static str, bool)]) -> Option<&'static str> {
     differs.map(|(name, _)| *name)
 }
 
-fn decision(one: &DecisionRecord, other: &DecisionRecord) -> Option<&'static str> {
-    let (by, with) = (&one.circumstances, &other.circumstances);
+fn decision(journal: &DecisionRecord, rules: &DecisionRecord) -> Option<&'static str> {
+    let (recorded, derived) = (&journal.circumstances, &rules.circumstances);
     first(&[
-        ("bar", one.bar == other.bar),
-        ("bar index", one.index == other.index),
-        ("requests", one.requests == other.requests),
-        ("risk verdicts", one.verdicts == other.verdicts),
-        ("cash", one.cash == other.cash),
-        ("equity", one.equity == other.equity),
-        ("position", one.position == other.position),
-        ("fuel", by.fuel == with.fuel),
-        ("plans and tokens", by.plans == with.plans),
-        ("times", by.times == with.times),
+        ("bar", journal.bar == rules.bar),
+        ("bar index", journal.index == rules.index),
+        ("requests", journal.requests == rules.requests),
+        ("risk verdicts", journal.verdicts == rules.verdicts),
+        ("cash", journal.cash == rules.cash),
+        ("equity", journal.equity == rules.equity),
+        ("position", journal.position == rules.position),
+        ("fuel", recorded.fuel == derived.fuel),
+        ("plans and tokens", recorded.plans == derived.plans),
+        ("times", recorded.times == derived.times),
     ])
 }
 
-fn deliveries(one: &DeliveriesRecord, other: &DeliveriesRecord) -> String {
-    if one.time != other.time {
+fn deliveries(journal: &DeliveriesRecord, rules: &DeliveriesRecord) -> String {
+    if journal.time != rules.time {
         return "time".to_owned();
     }
-    let pairs = one.deliveries.iter().zip(&other.deliveries);
+    let pairs = journal.deliveries.iter().zip(&rules.deliveries);
     let place = pairs.take_while(|(a, b)| a == b).count();
-    if place < one.deliveries.len().max(other.deliveries.len()) {
+    if place < journal.deliveries.len().max(rules.deliveries.len()) {
         format!("delivery {}", place.saturating_add(1))
     } else {
         "fuel".to_owned()
     }
 }
 
-fn fault(one: &FaultRecord, other: &FaultRecord) -> Option<&'static str> {
+fn fault(journal: &FaultRecord, rules: &FaultRecord) -> Option<&'static str> {
     first(&[
-        ("callback", one.callback == other.callback),
-        ("time", one.time == other.time),
-        ("fault", one.fault == other.fault),
-        ("message", one.message == other.message),
-        ("action", one.action == other.action),
-        ("canceled orders", one.canceled == other.canceled),
-        ("flattening orders", one.flattened == other.flattened),
-        ("trace", one.trace == other.trace),
+        ("callback", journal.callback == rules.callback),
+        ("time", journal.time == rules.time),
+        ("fault", journal.fault == rules.fault),
+        ("message", journal.message == rules.message),
+        ("action", journal.action == rules.action),
+        ("canceled orders", journal.canceled == rules.canceled),
+        ("flattening orders", journal.flattened == rules.flattened),
+        ("trace", journal.trace == rules.trace),
     ])
 }
 
-fn stop(one: &StopRecord, other: &StopRecord) -> Option<&'static str> {
+fn stop(journal: &StopRecord, rules: &StopRecord) -> Option<&'static str> {
     first(&[
-        ("cause", one.stop == other.stop),
-        ("time", one.time == other.time),
-        ("action", one.action == other.action),
-        ("canceled orders", one.canceled == other.canceled),
-        ("flattening orders", one.flattened == other.flattened),
-        ("plans and tokens", one.plans == other.plans),
+        ("cause", journal.stop == rules.stop),
+        ("time", journal.time == rules.time),
+        ("action", journal.action == rules.action),
+        ("canceled orders", journal.canceled == rules.canceled),
+        ("flattening orders", journal.flattened == rules.flattened),
+        ("plans and tokens", journal.plans == rules.plans),
     ])
 }
 
-fn margin_call(one: &MarginCallRecord, other: &MarginCallRecord) -> Option<&'static str> {
+fn margin_call(journal: &MarginCallRecord, rules: &MarginCallRecord) -> Option<&'static str> {
     first(&[
-        ("time", one.time == other.time),
-        ("equity", one.equity == other.equity),
-        ("requirement", one.requirement == other.requirement),
-        ("canceled orders", one.canceled == other.canceled),
-        ("flattening orders", one.orders == other.orders),
-        ("plans and tokens", one.plans == other.plans),
+        ("time", journal.time == rules.time),
+        ("equity", journal.equity == rules.equity),
+        ("requirement", journal.requirement == rules.requirement),
+        ("canceled orders", journal.canceled == rules.canceled),
+        ("flattening orders", journal.orders == rules.orders),
+        ("plans and tokens", journal.plans == rules.plans),
     ])
 }
 
-fn close(one: &CloseRecord, other: &CloseRecord) -> Option<&'static str> {
+fn close(journal: &CloseRecord, rules: &CloseRecord) -> Option<&'static str> {
     first(&[
-        ("reason", one.reason == other.reason),
-        ("decisions", one.decisions == other.decisions),
-        ("fills", one.fills == other.fills),
-        ("requests", one.requests == other.requests),
+        ("reason", journal.reason == rules.reason),
+        ("decisions", journal.decisions == rules.decisions),
+        ("fills", journal.fills == rules.fills),
+        ("requests", journal.requests == rules.requests),
         (
             "decision digest",
-            one.decision_digest == other.decision_digest,
+            journal.decision_digest == rules.decision_digest,
         ),
-        ("cash", one.cash == other.cash),
-        ("equity", one.equity == other.equity),
-        ("fees", one.fees == other.fees),
-        ("slippage", one.slippage == other.slippage),
-        ("realized", one.realized == other.realized),
-        ("borrow fees", one.borrow == other.borrow),
-        ("dividends", one.dividends == other.dividends),
-        ("positions", one.positions == other.positions),
+        ("cash", journal.cash == rules.cash),
+        ("equity", journal.equity == rules.equity),
+        ("fees", journal.fees == rules.fees),
+        ("slippage", journal.slippage == rules.slippage),
+        ("realized", journal.realized == rules.realized),
+        ("borrow fees", journal.borrow == rules.borrow),
+        ("dividends", journal.dividends == rules.dividends),
+        ("positions", journal.positions == rules.positions),
     ])
 }

@@ -11,18 +11,17 @@ use counterfoil_trading::time::UnixNanos;
 
 use counterfoil_base::text::harmless_line;
 
-/// One thing that is wrong, and the record at which it shows.
+/// A defect of the journal, and the record at which it shows.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Finding {
     /// The record's index.
     pub index: u64,
-    /// The record's kind, such as `decision`, where it can be told.
+    /// The record's kind, such as `decision`, where it is known.
     pub kind: Option<&'static str>,
     /// The ticker of the record's instrument, where it has one.
     pub instrument: Option<String>,
     /// The close time of the record's bar or slice, where it has one.
     pub close_time: Option<UnixNanos>,
-    /// What is wrong.
     pub cause: FindingCause,
 }
 
@@ -43,7 +42,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// What is wrong.
+/// The cause of a finding.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FindingCause {

@@ -24,7 +24,7 @@ pub enum KeyFileError {
 ///
 /// # Errors
 ///
-/// Returns [`KeyFileError`] if it is none of them, or if no signature can be verified with the key.
+/// Returns [`KeyFileError`] if it is in another form, or if no signature can be verified with the key.
 pub fn parse_key_file(file: &[u8]) -> Result<PublicKey, KeyFileError> {
     let text = core::str::from_utf8(file).ok().map(str::trim);
     let bytes = match text {
@@ -37,7 +37,7 @@ pub fn parse_key_file(file: &[u8]) -> Result<PublicKey, KeyFileError> {
             .ok_or(KeyFileError::Spelling)?,
         None => file.try_into().map_err(|_| KeyFileError::Spelling)?,
     };
-    // Under a key of small order one signature fits many messages, so that whoever wrote the journal could have
+    // Under a key of small order one signature fits many messages, so that the writer of the journal could have
     // signed anything afterwards: it is refused here, before a verdict names it. Any key name does for the check.
     VerifierKey::new("key", &bytes)?;
     Ok(PublicKey(bytes))

@@ -36,7 +36,7 @@ pub enum LedgerProofError {
     Version { found: u64 },
 }
 
-/// What a proof proves: this record stands at this index of this ledger.
+/// What a proof proves: this record is at this index of this ledger.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ProvedAct {
     /// The ledger's origin.
@@ -51,7 +51,7 @@ pub struct ProvedAct {
     pub time: UnixNanos,
     pub actor: String,
     /// The actor's public key.
-    pub key: [u8; 32],
+    pub key: PublicKey,
     /// The name of the act.
     pub act: String,
     /// The act as it was recorded: deterministic CBOR.
@@ -95,7 +95,7 @@ pub fn verify_ledger_proof(bytes: &[u8], key: &PublicKey) -> Result<ProvedAct, L
         Some(reader.text()?)
     };
     let time = UnixNanos(reader.i64()?);
-    let (actor, key) = (reader.text()?, reader.digest()?);
+    let (actor, key) = (reader.text()?, PublicKey(reader.bytes_32()?));
     reader.array()?;
     let act = reader.text()?;
     Ok(ProvedAct {
@@ -122,7 +122,7 @@ impl ProvedAct {
             "records": self.tree_size,
             "time": self.time.rfc3339(),
             "actor": self.actor,
-            "key": hex::encode(self.key),
+            "key": hex::encode(self.key.0),
             "act": self.act,
             "denied": self.denied,
             "cbor": hex::encode(&self.bytes),
@@ -143,6 +143,6 @@ impl fmt::Display for ProvedAct {
         )?;
         writeln!(f, "act       {} by {}: {outcome}", self.act, self.actor)?;
         writeln!(f, "time      {}", self.time.rfc3339())?;
-        writeln!(f, "key       {}", hex::encode(self.key))
+        writeln!(f, "key       {}", hex::encode(self.key.0))
     }
 }

@@ -35,10 +35,10 @@ exit codes: 0 intact and complete (with --integrity-only: intact), or proved; 1 
             2 unreadable file or key; 64 wrong usage
 ";
 
-/// The answer is no.
-const NO: u8 = 1;
-/// The answer could not be found: an unreadable file or key.
-const COULD_NOT_TELL: u8 = 2;
+/// The check has a finding.
+const FINDING: u8 = 1;
+/// The check could not be made: an unreadable file or key.
+const UNREADABLE: u8 = 2;
 /// The arguments are wrong (`EX_USAGE` of sysexits.h).
 const USAGE: u8 = 64;
 
@@ -56,18 +56,18 @@ fn main() -> ExitCode {
         Ok(answer) => answer,
         Err(reason) => {
             let _unheard = writeln!(io::stderr(), "cannot verify: {}", harmless(&reason));
-            return ExitCode::from(COULD_NOT_TELL);
+            return ExitCode::from(UNREADABLE);
         }
     };
     // Everything printed passes the filter: names and reasons in a journal are chosen by its author, and an escape
     // sequence could overwrite a verdict on the terminal.
     match io::stdout().write_all(harmless(&text).as_bytes()) {
         Ok(()) => ExitCode::from(code),
-        Err(_) => ExitCode::from(COULD_NOT_TELL),
+        Err(_) => ExitCode::from(UNREADABLE),
     }
 }
 
-/// What is printed, and the exit code; or why nothing can be said.
+/// What is printed, and the exit code; or why nothing could be checked.
 type Answer = Result<(String, u8), String>;
 
 fn journal(job: &VerifyArguments) -> Answer {
@@ -96,7 +96,7 @@ fn journal(job: &VerifyArguments) -> Answer {
     };
     let report = verify_journal(file, &key, options)
         .map_err(|error| format!("{}: {error}", path.display()))?;
-    let code = if report.is_good() { 0 } else { NO };
+    let code = if report.is_good() { 0 } else { FINDING };
     let text = if job.json {
         line(&report.to_json())
     } else {
@@ -130,9 +130,9 @@ fn proof(job: &VerifyArguments) -> Answer {
 fn not_proved(job: &VerifyArguments, error: &dyn core::fmt::Display) -> (String, u8) {
     let why = error.to_string();
     if job.json {
-        return (line(&json!({"good": false, "why": why})), NO);
+        return (line(&json!({"good": false, "why": why})), FINDING);
     }
-    (format!("not proved: {why}\n"), NO)
+    (format!("not proved: {why}\n"), FINDING)
 }
 
 fn read_key(path: &Path) -> Result<PublicKey, String> {

@@ -1,8 +1,9 @@
 //! The first record, taken apart: who signs, what is traded, what is promised. Nothing else in a
-//! journal is looked at before it.
+//! journal is read before it.
 
 use std::sync::Arc;
 
+use counterfoil_base::digest::Digest;
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
@@ -13,19 +14,19 @@ use crate::finding::{Finding, FindingCause};
 use crate::key_file::log_key;
 use counterfoil_journal::public_key::PublicKey;
 
-/// What the first record says, once it holds.
+/// The first record, parsed and checked.
 #[derive(Clone, Debug)]
 pub(crate) struct OpenedJournal {
     pub(crate) open: OpenRecord,
     pub(crate) manifest: Manifest,
     pub(crate) setup: RunSetup,
-    pub(crate) run_id: [u8; 32],
+    pub(crate) run_id: Digest,
     pub(crate) key: VerifierKey,
     pub(crate) names: InstrumentNames,
 }
 
 impl OpenedJournal {
-    /// What `body` says, which is the first record's.
+    /// Parses `body`, the first record.
     pub(crate) fn parse(body: &[u8], key: &PublicKey) -> Result<Self, Box<Finding>> {
         Self::read(body, key).map_err(|cause| {
             Box::new(Finding {
@@ -68,16 +69,16 @@ impl OpenedJournal {
 }
 
 /// The origin of a run's log, which is also its key's name.
-pub(crate) fn origin(run_id: &[u8; 32], execution: u64) -> String {
-    format!("counterfoil/run/{}/{execution}", hex::encode(run_id))
+pub(crate) fn origin(run_id: &Digest, execution: u64) -> String {
+    format!("counterfoil/run/{}/{execution}", run_id.hex())
 }
 
 /// A snapshot run has one commitment for each instrument, in sequence; a feed has none.
 fn check_commitments(open: &OpenRecord, manifest: &Manifest) -> Result<(), FindingCause> {
     let fits = match (&manifest.data, &open.commitments) {
         (DataSource::Snapshot { .. }, Some(commitments)) => {
-            let promised = commitments.iter().map(|one| &one.symbol);
-            promised.eq(manifest.instruments.iter().map(|one| &one.symbol))
+            let promised = commitments.iter().map(|promise| &promise.symbol);
+            promised.eq(manifest.instruments.iter().map(|entry| &entry.symbol))
         }
         (DataSource::Feed { .. }, None) => true,
         (DataSource::Snapshot { .. }, None) | (DataSource::Feed { .. }, Some(_)) => false,
@@ -94,7 +95,7 @@ fn check_commitments(open: &OpenRecord, manifest: &Manifest) -> Result<(), Findi
 pub(crate) struct InstrumentNames(Arc<[Instrument]>);
 
 impl InstrumentNames {
-    /// The finding at a record, of which `body` is known or not.
+    /// The finding at a record; `body` where it is known.
     pub(crate) fn finding(
         &self,
         index: u64,
@@ -125,7 +126,7 @@ impl InstrumentNames {
         })
     }
 
-    /// Says what records hold.
+    /// Describes records with these names.
     pub(crate) fn describe(&self) -> RecordDescriber<'_> {
         RecordDescriber::new(&self.0)
     }

@@ -1,9 +1,11 @@
-//! One record proved from a `.tlog-proof` file of a run, without the journal. What the record says
-//! is told in plain words; whether the rules give it cannot be told from one record.
+//! One record proved from a `.tlog-proof` file of a run, without the journal. The record is described
+//! in words; whether the rules give it cannot be decided from one record.
 
 use core::fmt;
 
+use counterfoil_base::digest::Digest;
 use counterfoil_journal::entry::{self, EntryError};
+use counterfoil_journal::hash::Hash;
 use counterfoil_journal::proof::{TlogProof, TlogProofError};
 use counterfoil_trading::cbor::CborError;
 use counterfoil_trading::instrument::Instrument;
@@ -35,21 +37,21 @@ pub enum RecordProofError {
     Record(#[from] CborError),
     #[error("{0}")]
     Manifest(#[from] ManifestError),
-    #[error("the manifest is not the one that this run was started from")]
+    #[error("the manifest belongs to another run")]
     OtherManifest,
 }
 
-/// What a proof proves: this record stands at this index of this run's log.
+/// What a proof proves: this record is at this index of this run's log.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ProvedRecord {
-    pub run_id: [u8; 32],
+    pub run_id: Digest,
     pub execution: u64,
     /// The record's index.
     pub index: u64,
     /// How many records the signed checkpoint covers.
     pub tree_size: u64,
     /// The root that was signed.
-    pub root: [u8; 32],
+    pub root: Hash,
     /// The name of the record's kind.
     pub kind: &'static str,
     pub record: RunRecord,
@@ -97,7 +99,7 @@ pub fn verify_proof(
         execution,
         index: proved.index,
         tree_size: checkpoint.size,
-        root: checkpoint.root.0,
+        root: checkpoint.root,
         kind: kind_name(&record),
         text: RecordDescriber::new(&instruments).record(&record),
         record,
@@ -106,8 +108,7 @@ pub fn verify_proof(
 
 impl fmt::Display for ProvedRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let run_id = hex::encode(self.run_id);
-        writeln!(f, "run:    sha256:{run_id}, execution {}", self.execution)?;
+        writeln!(f, "run:    {}, execution {}", self.run_id, self.execution)?;
         writeln!(
             f,
             "proved: record {} of {} that the signed checkpoint covers, a {} record",
@@ -123,26 +124,27 @@ impl ProvedRecord {
     pub fn to_json(&self) -> Value {
         json!({
             "good": true,
-            "run": format!("sha256:{}", hex::encode(self.run_id)),
+            "run": self.run_id,
             "execution": self.execution,
             "index": self.index,
-            "checkpoint": {"size": self.tree_size, "root": hex::encode(self.root)},
+            "checkpoint": {"size": self.tree_size, "root": hex::encode(self.root.0)},
             "kind": self.kind,
             "text": self.text,
         })
     }
 }
 
-fn parse_origin(origin: &str) -> Option<([u8; 32], u64)> {
+fn parse_origin(origin: &str) -> Option<(Digest, u64)> {
     let (run, execution) = origin.strip_prefix(ORIGIN_PREFIX)?.split_once('/')?;
     let mut run_id = [0; 32];
     hex::decode_to_slice(run, &mut run_id).ok()?;
+    let run_id = Digest(run_id);
     let execution = execution.parse().ok()?;
     // Only the one spelling: the origin is what is signed.
     (opened::origin(&run_id, execution) == origin).then_some((run_id, execution))
 }
 
-fn instruments(manifest: &str, run_id: &[u8; 32]) -> Result<Vec<Instrument>, RecordProofError> {
+fn instruments(manifest: &str, run_id: &Digest) -> Result<Vec<Instrument>, RecordProofError> {
     let manifest = Manifest::parse(manifest)?;
     // Another run's manifest would show the right record with the wrong names and scales.
     if manifest.run_id()? != *run_id {

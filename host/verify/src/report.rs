@@ -3,6 +3,7 @@
 mod json;
 mod text;
 
+use counterfoil_base::digest::Digest;
 use counterfoil_journal::checkpoint::Checkpoint;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::CloseRecord;
@@ -10,7 +11,7 @@ use counterfoil_trading::time::UnixNanos;
 
 use crate::finding::Finding;
 
-/// Whether what was recorded is what stands there, by hashes, signatures and rules.
+/// Whether the records are as they were written, by hashes, signatures and rules.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Integrity {
     /// Every byte is vouched for, and every record is what the rules give.
@@ -58,7 +59,7 @@ pub enum Completeness {
         /// What, one sentence each.
         why: Vec<String>,
     },
-    /// It cannot be told.
+    /// Not known.
     Unknown { why: String },
 }
 
@@ -78,7 +79,7 @@ pub struct BarsSeen {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct VerifyReport {
     /// The run id: SHA-256 of the manifest in record 0.
-    pub run_id: Option<[u8; 32]>,
+    pub run_id: Option<Digest>,
     /// Which execution of the manifest it is.
     pub execution: Option<u64>,
     /// The build of the host that wrote it, for people.
@@ -99,12 +100,12 @@ pub struct VerifyReport {
     /// Fills, if the re-run reached the end.
     pub fills: Option<u64>,
     /// The decision digest of all records, if the re-run reached the end.
-    pub decision_digest: Option<[u8; 32]>,
+    pub decision_digest: Option<Digest>,
     /// The closing record, if there is one and the re-run reached it.
     pub closed: Option<CloseRecord>,
     /// The bars decided, by instrument; empty if they were not counted.
     pub bars: Vec<BarsSeen>,
-    /// All findings, the one with the lowest index first.
+    /// All findings, by index.
     pub findings: Vec<Finding>,
     /// The first verdict.
     pub integrity: Integrity,

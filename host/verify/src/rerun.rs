@@ -1,5 +1,5 @@
-//! Every record again, except the guest's own part: the journal's requests and bars go down the
-//! same path as in the run, and each record that comes out must be the journal's, byte for byte.
+//! The re-run: the journal's bars and requests go down the same path as in the run, and each record
+//! that comes out must equal the journal's, byte for byte. The guest itself is not called.
 
 mod compare;
 mod judge;
@@ -7,6 +7,7 @@ mod script;
 
 use std::collections::VecDeque;
 
+use counterfoil_base::digest::Digest;
 use counterfoil_trading::decision_digest::DecisionDigest;
 use counterfoil_trading::execution::Delivery;
 use counterfoil_trading::record::{
@@ -39,7 +40,7 @@ enum RerunState {
     Closed,
 }
 
-/// The run, run again.
+/// Re-runs a journal, record by record.
 #[derive(Debug)]
 pub(crate) struct Rerunner {
     names: InstrumentNames,
@@ -88,6 +89,7 @@ impl Rerunner {
     ) -> Result<(), Box<Finding>> {
         let found = |cause| self.names.finding(index, Some(body), cause);
         match record {
+            // A second manifest in the middle would change the rules for the records behind it.
             RunRecord::Open(_) => Err(found(FindingCause::OpenAgain)),
             RunRecord::Refused(refused) => {
                 let mut canonical = Vec::new();
@@ -95,6 +97,7 @@ impl Rerunner {
                 if self.state != RerunState::Running {
                     return Err(found(FindingCause::AfterEnd));
                 }
+                // The re-run cannot derive a feed's input, so at least its form must be the only one.
                 if canonical == body {
                     Ok(())
                 } else {
@@ -125,7 +128,7 @@ impl Rerunner {
         }
     }
 
-    pub(crate) fn decision_digest(&self) -> [u8; 32] {
+    pub(crate) fn decision_digest(&self) -> Digest {
         self.digest.value()
     }
 
@@ -137,18 +140,18 @@ impl Rerunner {
         &mut self,
         index: u64,
         body: &[u8],
-        one: &DeliveriesRecord,
+        record: &DeliveriesRecord,
     ) -> Result<(), Box<Finding>> {
         // Fuel is recorded once for all deliveries of a slice, in the first record; later ones would overwrite it with 0.
-        let is_first = self.time != Some(one.time) || !self.slice.bars().is_empty();
-        self.ahead_of_bars(index, body, one.time)?;
+        let is_first = self.time != Some(record.time) || !self.slice.bars().is_empty();
+        self.ahead_of_bars(index, body, record.time)?;
         if is_first {
-            self.script.set_deliveries_fuel(one.fuel);
+            self.script.set_deliveries_fuel(record.fuel);
         }
-        // That something was not sent is an input too, and so is what a broker said.
-        self.venue.load_deliveries(&one.deliveries);
-        // A corporate action is an input of the run that stands in no other record.
-        for delivery in &one.deliveries {
+        // Withheld orders and broker reports are run inputs: the venue takes them from here.
+        self.venue.load_deliveries(&record.deliveries);
+        // Corporate actions are run inputs too, and no other record holds them.
+        for delivery in &record.deliveries {
             let Delivery::Action(applied) = delivery else {
                 continue;
             };
@@ -162,7 +165,7 @@ impl Rerunner {
         Ok(())
     }
 
-    /// Takes a record that stands before the decisions of its slice.
+    /// Takes a record that comes before the decisions of its slice.
     fn ahead_of_bars(
         &mut self,
         index: u64,
@@ -188,9 +191,9 @@ impl Rerunner {
         &mut self,
         index: u64,
         body: &[u8],
-        one: DecisionRecord,
+        decision: DecisionRecord,
     ) -> Result<(), Box<Finding>> {
-        let bar = one.bar.get();
+        let bar = decision.bar.get();
         if self.time != Some(bar.close_time) {
             self.step()?;
         }
@@ -201,7 +204,10 @@ impl Rerunner {
                 bar.instrument.0
             ))
         } else {
-            self.slice.add(one.bar).err().map(|error| error.to_string())
+            self.slice
+                .add(decision.bar)
+                .err()
+                .map(|error| error.to_string())
         };
         if let Some(reason) = reason {
             return Err(self
@@ -210,24 +216,24 @@ impl Rerunner {
         }
         self.time = Some(bar.close_time);
         self.bodies.push(index, body);
-        self.times.add(one.circumstances.times);
-        self.script.add_decision(one);
+        self.times.add(decision.circumstances.times);
+        self.script.add_decision(decision);
         Ok(())
     }
 
-    fn fault(&mut self, index: u64, body: &[u8], one: FaultRecord) -> Result<(), Box<Finding>> {
+    fn fault(&mut self, index: u64, body: &[u8], record: FaultRecord) -> Result<(), Box<Finding>> {
         let fault = StrategyFault {
-            fault: one.fault,
-            message: one.message,
-            trace: one.trace,
+            fault: record.fault,
+            message: record.message,
+            trace: record.trace,
         };
-        let at_init = one.callback == Callback::Init;
+        let at_init = record.callback == Callback::Init;
         // A fault in `init` comes before any slice, and one in a callback belongs to the slice under way.
-        if at_init || self.time != Some(one.time) {
+        if at_init || self.time != Some(record.time) {
             self.step()?;
         }
         self.bodies.push(index, body);
-        self.time = Some(one.time);
+        self.time = Some(record.time);
         if at_init {
             if index != 1 {
                 let reason = "init is over once a bar is decided".to_owned();
@@ -239,7 +245,7 @@ impl Rerunner {
         } else {
             // All bars of the slice are in the journal, those after the fault without an answer,
             // so that everything in it follows.
-            self.script.set_fault(one.callback, fault);
+            self.script.set_fault(record.callback, fault);
             self.play_slice()?;
         }
         self.state = RerunState::Faulted;
@@ -247,11 +253,13 @@ impl Rerunner {
         Ok(())
     }
 
-    /// A stop is an input from outside: that it came is taken over, what it did is derived.
-    fn stop(&mut self, index: u64, body: &[u8], one: StopRecord) -> Result<(), Box<Finding>> {
+    /// Takes a stop. That it happened is a run input; its effect is derived.
+    fn stop(&mut self, index: u64, body: &[u8], record: StopRecord) -> Result<(), Box<Finding>> {
         self.step()?;
         self.bodies.push(index, body);
-        self.play(|run, _, ports| run.halt(one.stop, ports))?;
+        // The cause is an input and taken over. The cancels and orders of the stop follow from the rules,
+        // and are compared.
+        self.play(|run, _, ports| run.halt(record.stop, ports))?;
         self.state = RerunState::Faulted;
         self.clear();
         Ok(())
@@ -269,6 +277,7 @@ impl Rerunner {
 
     fn close(&mut self, index: u64, body: &[u8], close: CloseRecord) -> Result<(), Box<Finding>> {
         self.bodies.push(index, body);
+        // Before the close record: it states the digest of what is in front of it.
         let digest = self.digest.clone();
         self.play(|run, _, ports| run.close(&digest, ports.journal))?;
         self.clear();
@@ -277,8 +286,7 @@ impl Rerunner {
         Ok(())
     }
 
-    /// Ends the last slice of a journal without a closing record, if it can be told that it is
-    /// whole.
+    /// Ends the last slice of a journal without a closing record, if the slice is whole.
     pub(crate) fn finish(&mut self) -> Result<(), Box<Finding>> {
         // A journal that a crash ended may stop within a slice. Its records are genuine, but the rules need the whole slice
         // to derive them, so nothing is claimed about them.
@@ -305,7 +313,7 @@ impl Rerunner {
         self.play(|run, slice, ports| run.step(slice, ports).map(|_progress| ()))
     }
 
-    /// Lets the run do one thing, and compares the records that come out with the journal's.
+    /// Calls the run once, and compares the records that come out with the journal's.
     fn play<T>(
         &mut self,
         act: impl FnOnce(&mut Run, &Slice, &mut AuditPorts<'_, '_>) -> Result<T, RunError<Differs>>,
@@ -317,6 +325,8 @@ impl Rerunner {
             journal: &mut compare,
             clock: &mut self.times,
         };
+        // The same code as in the run: rules written a second time could be wrong together with what they
+        // check.
         let acted = act(&mut self.run, &self.slice, &mut ports);
         // Both ways: a record that the rules do not give, and one that they give and the journal lacks.
         let (at, produced) = compare.finish();

@@ -20,7 +20,7 @@ use counterfoil_journal::public_key::PublicKey;
 /// Chunks under way to the second thread: 4 MiB at most wait there.
 const CHUNKS_WAITING_MAX: usize = 4;
 
-/// Why nothing can be said about a journal.
+/// Why a journal could not be checked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
@@ -47,7 +47,7 @@ pub struct VerifyOptions<'a> {
     pub integrity_only: bool,
     /// The journal's length in bytes, for the progress.
     pub bytes_total: Option<u64>,
-    /// Hears of each chunk read.
+    /// Called for each chunk read.
     pub progress: Option<&'a mut dyn FnMut(VerifyProgress)>,
 }
 
@@ -64,7 +64,7 @@ impl core::fmt::Debug for VerifyOptions<'_> {
 ///
 /// # Errors
 ///
-/// Returns [`VerifyError`] if nothing can be said. What is wrong with the journal itself is in
+/// Returns [`VerifyError`] if the journal cannot be read. What is wrong with the journal itself is in
 /// the report.
 pub fn verify_journal<R: Read>(
     reader: R,
@@ -170,6 +170,7 @@ impl<'a> JournalWalk<'a> {
 
     fn chunk(&mut self, chunk: &JournalChunk) {
         for (index, entry) in chunk.entries() {
+            // The first record was taken apart before the walk began.
             if index == 0 {
                 continue;
             }
@@ -187,6 +188,8 @@ impl<'a> JournalWalk<'a> {
                     continue;
                 }
             };
+            // Before the re-run: which bars are missing is reported also where the rules stop at an early
+            // difference.
             self.counter.add(&record);
             // After the first difference nothing that follows can agree; bars are still counted.
             if self.finding.is_none() {
@@ -213,7 +216,7 @@ impl<'a> JournalWalk<'a> {
                 findings.push(*names.finding(0, None, FindingCause::NothingSigned));
             }
         }
-        // Beyond a broken link the records are not the run's: how they differ says nothing.
+        // Beyond a broken link the records are not the run's: how they differ means nothing.
         let rerun_finding = self
             .finding
             .filter(|finding| broken_at.is_none_or(|at| finding.index <= at));
@@ -224,7 +227,7 @@ impl<'a> JournalWalk<'a> {
             JournalEnd::Torn(bytes) => bytes,
             JournalEnd::Bad(_) => 0,
         };
-        // A crash leaves records without a checkpoint, and so does an attacker who appends. No signature tells them apart, so
+        // A crash leaves records without a checkpoint, and so does an attacker who appends. No signature distinguishes them, so
         // they are never called intact.
         let uncovered = chained.entries.saturating_sub(chained.covered);
         let integrity = match findings.first() {
@@ -238,6 +241,7 @@ impl<'a> JournalWalk<'a> {
         };
         let asked = !self.options.integrity_only;
         let rerunner = self.rerunner;
+        // Judged apart from integrity: a journal with a valid chain may lack its end.
         let completeness = completeness(asked, broken_at, uncovered, &self.counter);
         // Figures of a re-run that stopped early would look like those of the run.
         let reached = asked && whole;

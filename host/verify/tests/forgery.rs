@@ -142,7 +142,7 @@ fn a_signed_forgery_of_a_decision_is_named_with_both_sides() {
     check_decision(
         |one| match one.circumstances.plans.first_mut() {
             Some(plan) => {
-                plan.plan[0] ^= 1;
+                plan.plan.0.0[0] ^= 1;
                 true
             }
             None => false,

@@ -53,10 +53,7 @@ fn proof(manifest: &Manifest, bodies: &[Vec<u8>], index: usize) -> String {
     }
     let (place, index, size) = (index, index as u64, leaves.len() as u64);
     let checkpoint = Checkpoint {
-        origin: format!(
-            "counterfoil/run/{}/3",
-            hex::encode(manifest.run_id().unwrap())
-        ),
+        origin: format!("counterfoil/run/{}/3", manifest.run_id().unwrap().hex()),
         size,
         root: leaves.iter().copied().collect::<Tree>().root(),
     };

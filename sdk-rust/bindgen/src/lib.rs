@@ -38,6 +38,7 @@ pub fn bindings() -> Result<String> {
 
     let mut files = Files::default();
     options.build().generate(&mut resolve, world, &mut files)?;
+    // The generator writes one file for one world.
     let (_, text) = files.iter().next().context("the generator wrote no file")?;
     Ok(String::from_utf8(text.to_vec())?)
 }

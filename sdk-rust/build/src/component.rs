@@ -20,7 +20,7 @@ pub const ALLOWED_IMPORTS: [&str; 3] = [
 /// Returns [`BuildError::Component`] if the module does not fit the contract's world or does not
 /// validate, [`BuildError::Import`] if it imports what the contract does not offer.
 pub fn componentize(module: &[u8]) -> Result<Vec<u8>, BuildError> {
-    // The encoder's own message is the last of a chain; all of it is wanted.
+    // The encoder's message is only the outermost of a chain: the cause is at its end.
     let reason = |error| BuildError::Component {
         reason: format!("{error:#}"),
     };
@@ -30,6 +30,8 @@ pub fn componentize(module: &[u8]) -> Result<Vec<u8>, BuildError> {
         .map_err(reason)?
         .encode()
         .map_err(reason)?;
+    // Here as well as at admission: the author learns of a forbidden import from the build, before a
+    // component leaves the machine.
     for import in imports(&component)? {
         if !ALLOWED_IMPORTS.contains(&import.as_str()) {
             return Err(BuildError::Import { import });
@@ -58,6 +60,8 @@ pub fn imports(component: &[u8]) -> Result<Vec<String>, BuildError> {
             payload,
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. }
         ) {
+            // Nested modules and components have import sections of their own. What they import is
+            // satisfied inside, and only the outermost imports reach the host.
             depth += 1;
         } else if matches!(payload, Payload::End(_)) {
             depth = depth.saturating_sub(1);

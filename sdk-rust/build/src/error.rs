@@ -10,11 +10,11 @@ use std::process::ExitStatus;
 pub enum BuildError {
     #[error("no guest toolchain is described in {}; run tests/setup/guest-toolchain once", path.display())]
     NoToolchain { path: PathBuf, source: io::Error },
-    #[error("the guest toolchain's description {} does not hold: {reason}; run tests/setup/guest-toolchain again", path.display())]
+    #[error("invalid guest toolchain description {}: {reason}; run tests/setup/guest-toolchain again", path.display())]
     Description { path: PathBuf, reason: String },
     #[error("{} is not a strategy crate: {reason}", path.display())]
     Crate { path: PathBuf, reason: String },
-    #[error("the path {} holds a character that compiler flags cannot carry", path.display())]
+    #[error("the path {} contains a character that compiler flags cannot carry", path.display())]
     Path { path: PathBuf },
     #[error("cannot {action} {}", path.display())]
     Io {
@@ -22,10 +22,10 @@ pub enum BuildError {
         path: PathBuf,
         source: io::Error,
     },
-    #[error("cargo could not build the strategy ({status}); its messages say why")]
+    #[error("cargo could not build the strategy ({status}); see its messages")]
     Cargo { status: ExitStatus },
     #[error("the module is not a strategy component: {reason}")]
     Component { reason: String },
-    #[error("the component imports `{import}`, which is none of {}", crate::ALLOWED_IMPORTS.join(", "))]
+    #[error("the component imports `{import}`; it may import only {}", crate::ALLOWED_IMPORTS.join(", "))]
     Import { import: String },
 }

@@ -1,4 +1,4 @@
-//! The cargo call that turns a strategy crate into a core module: one recipe for everybody.
+//! The cargo call that turns a strategy crate into a core module: one recipe for every author.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -46,7 +46,7 @@ done
 exec "$rustc" "$@"
 "#;
 
-/// The profile of every guest, whatever its manifest says.
+/// The profile of every guest; it overrides that of the crate's manifest.
 const PROFILE: [(&str, &str); 7] = [
     ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "2"),
     ("CARGO_PROFILE_RELEASE_LTO", "fat"),
@@ -90,7 +90,7 @@ pub struct BuiltGuest {
     pub component: Vec<u8>,
     /// The component digest, in lower-case hexadecimal.
     pub digest: String,
-    /// What `rustc --version` said.
+    /// The output of `rustc --version`.
     pub compiler_version: String,
     /// The recipe. The same compiler, recipe, sources and lock file give the same digest.
     pub recipe: String,
@@ -99,7 +99,7 @@ pub struct BuiltGuest {
 /// The name of the recipe: how the standard library was built, and the flags of the guest.
 #[must_use]
 pub fn recipe_id(toolchain: &Toolchain) -> String {
-    // Without the wrapper the bytes depend on the directory; the name says so.
+    // Without the wrapper the bytes depend on the directory, so the recipe has another name.
     let suffix = if cfg!(unix) { "" } else { "-unwrapped" };
     format!("{}+{FLAGS_RECIPE}{suffix}", toolchain.recipe)
 }
@@ -127,12 +127,15 @@ pub fn build(toolchain: &Toolchain, guest: &GuestCrate) -> Result<BuiltGuest, Bu
 }
 
 fn build_module(toolchain: &Toolchain, guest: &GuestCrate) -> Result<PathBuf, BuildError> {
+    // One name for the directory: a link in it would give another path to remap, and other bytes.
     let directory = canonical(&guest.directory)?;
     let name = library_name(&directory)?;
     // Before the flags: it fetches the dependencies, so that their directories can be named.
     let sources = path_dependencies(toolchain, guest, &directory)?;
     let flags = flags(toolchain, &sources)?;
 
+    // The variables of the profile win over the manifest: an author who sets another profile must not get
+    // another digest for the same sources.
     let status = cargo(toolchain, guest, &directory)?
         .env("CARGO_ENCODED_RUSTFLAGS", flags)
         .envs(PROFILE)
@@ -159,6 +162,8 @@ fn cargo(
 ) -> Result<Command, BuildError> {
     let mut cargo = Command::new(&toolchain.cargo);
     for variable in IGNORED_VARIABLES {
+        // Removed before the recipe sets its own: a wrapper or linker of the author's shell would build
+        // other bytes.
         cargo.env_remove(variable);
     }
     cargo
@@ -175,6 +180,8 @@ fn cargo(
 fn wrapper(target_directory: &Path) -> Result<PathBuf, BuildError> {
     let directory = absolute(target_directory)?;
     let path = directory.join("counterfoil-rustc");
+    // Compared by content: a wrapper of an earlier version would build other bytes under the name of this
+    // recipe.
     if fs::read_to_string(&path).is_ok_and(|text| text == WRAPPER) {
         return Ok(path);
     }
@@ -211,7 +218,7 @@ fn cannot_run(toolchain: &Toolchain, source: io::Error) -> BuildError {
     }
 }
 
-/// The name and directory of the crate and of each dependency that lies on this machine.
+/// The name and directory of the crate and of each dependency in a directory of this machine.
 fn path_dependencies(
     toolchain: &Toolchain,
     guest: &GuestCrate,
@@ -253,11 +260,13 @@ fn path_dependency(line: &str) -> Option<(String, PathBuf)> {
 /// The compiler's flags in cargo's encoding: a unit separator between two flags.
 fn flags(toolchain: &Toolchain, sources: &[(String, PathBuf)]) -> Result<OsString, BuildError> {
     let mut flags = vec![format!("-Ctarget-feature={TARGET_FEATURES}")];
+    // The standard library that the setup built, for a compiler that has none for the target.
     if let Some(sysroot) = &toolchain.sysroot {
         flags.push(format!("--sysroot={}", text(sysroot)?));
     }
     if let Some(linker) = &toolchain.linker {
         flags.push(format!("-Clinker={}", text(linker)?));
+        // The compiler guesses the flavor from the file name, which differs between machines.
         flags.push("-Clinker-flavor=wasm-ld".to_owned());
     }
     // Panic locations hold source paths. The last remap that fits wins, so the widest is first.
@@ -265,6 +274,8 @@ fn flags(toolchain: &Toolchain, sources: &[(String, PathBuf)]) -> Result<OsStrin
         .iter()
         .map(|(name, path)| (path.clone(), format!("/s/{name}")))
         .collect();
+    // Sources of dependencies are under the home of cargo, which holds a user name: in a component it
+    // would differ for every author, and reveal who built it.
     let home = env::var_os("CARGO_HOME").map_or_else(
         || PathBuf::from(env::var_os("HOME").unwrap_or_default()).join(".cargo"),
         PathBuf::from,
@@ -285,6 +296,7 @@ fn flags(toolchain: &Toolchain, sources: &[(String, PathBuf)]) -> Result<OsStrin
 
 fn text(path: &Path) -> Result<&str, BuildError> {
     path.to_str()
+        // The separator of cargo's encoding inside a path would begin a flag of its own.
         .filter(|text| !text.contains('\u{1f}'))
         .ok_or_else(|| BuildError::Path {
             path: path.to_owned(),
@@ -315,6 +327,8 @@ fn library_name(directory: &Path) -> Result<String, BuildError> {
     };
     let manifest = fs::read_to_string(directory.join("Cargo.toml"))
         .map_err(|error| refuse(&format!("its Cargo.toml cannot be read: {error}")))?;
+    // Cargo builds an rlib without complaint and leaves no module; the missing file would be reported as
+    // an error of this tool.
     if !manifest.contains("cdylib") {
         return Err(refuse(
             "its Cargo.toml has no crate-type = [\"cdylib\", \"rlib\"]",
@@ -329,6 +343,8 @@ fn name_in(manifest: &str, section: &str) -> Option<String> {
     manifest
         .lines()
         .map(str::trim)
+        // Read by lines and not by a TOML parser: only two names are needed, and cargo has checked the
+        // rest.
         .skip_while(|line| *line != section)
         .skip(1)
         .take_while(|line| !line.starts_with('['))

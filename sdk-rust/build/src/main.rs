@@ -33,6 +33,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
+            // The whole chain, a line each: the last cause names the file or the system error.
             let mut cause: Option<&dyn core::error::Error> = Some(&error);
             while let Some(error) = cause {
                 let _ = writeln!(io::stderr(), "counterfoil-build: {error}");
@@ -48,6 +49,7 @@ fn run(guest: &GuestCrate, output: Option<PathBuf>) -> Result<String, BuildError
     let Some(path) = output else {
         return Ok(built.module_path.display().to_string());
     };
+    // Only after the import check inside `build`: a component that no host admits is never written.
     fs::write(&path, &built.component).map_err(|source| BuildError::Io {
         action: "write",
         path,

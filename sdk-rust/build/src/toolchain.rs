@@ -19,7 +19,7 @@ pub struct Toolchain {
     pub sysroot: Option<PathBuf>,
     /// The linker; none: the compiler's own.
     pub linker: Option<PathBuf>,
-    /// What `rustc --version` says.
+    /// The output of `rustc --version`.
     pub compiler_version: String,
     /// How the standard library was built. Two recipes give different bytes.
     pub recipe: String,
@@ -33,6 +33,8 @@ impl Toolchain {
             return path.into();
         }
         let cache = env::var_os("XDG_CACHE_HOME")
+            // Empty counts as unset (XDG base directories): joined, it would be a path relative to
+            // wherever the build was started.
             .filter(|v| !v.is_empty())
             .map_or_else(
                 || PathBuf::from(env::var_os("HOME").unwrap_or_default()).join(".cache"),
@@ -72,8 +74,10 @@ impl Toolchain {
             toolchain.linker.as_ref(),
         ];
         for file in files.into_iter().flatten() {
+            // Checked here: cargo would report a missing linker or sysroot deep inside a build, and as an
+            // error of the crate.
             if !file.exists() {
-                let reason = format!("{} is gone", file.display());
+                let reason = format!("{} does not exist", file.display());
                 return Err(BuildError::Description {
                     path: path.to_owned(),
                     reason,
@@ -90,6 +94,7 @@ impl Toolchain {
                 .ok_or_else(|| format!("no {key}"))
         };
         let filled = |key: &str| match value(key)? {
+            // A half-written description must not choose a compiler from the search path.
             "" => Err(format!("{key} is empty")),
             text => Ok(text.to_owned()),
         };

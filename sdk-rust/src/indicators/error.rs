@@ -11,14 +11,14 @@ pub const LENGTH_MAX: u32 = 100_000;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum IndicatorError {
-    /// The length lies outside what the indicator is defined for.
+    /// The length is outside the range of the indicator.
     Length {
         /// The length asked for, in bars.
         length: u32,
         /// The shortest one.
         min: u32,
     },
-    /// The bands' distance is no number above zero.
+    /// The bands' distance is not a number above zero.
     // Without the number: printing a float would put 27 kB into every component with an indicator.
     Deviations,
     /// The fast average is not shorter than the slow one.

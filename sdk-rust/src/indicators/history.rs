@@ -28,7 +28,7 @@ impl History {
         })
     }
 
-    /// Takes a price in. The result is the one that left; none until the history is full.
+    /// Adds a price. The result is the price that left; none until the history is full.
     pub fn update(&mut self, price: i64) -> Option<i64> {
         let left = if self.is_full() {
             self.prices.pop_front()

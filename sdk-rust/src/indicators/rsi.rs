@@ -10,7 +10,7 @@ use crate::bindings::counterfoil::strategy::types::SplitRatio;
 ///
 /// The first result comes with close number n + 1, as there are n changes then. Where no close
 /// differs from the one before there is neither gain nor loss, and the result is 50: neither
-/// side. (TA-Lib says 0 there, which reads as a steep fall.)
+/// side. (TA-Lib gives 0 there, which reads as a steep fall.)
 ///
 /// Source: J. Welles Wilder, New Concepts in Technical Trading Systems, 1978.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ impl Rsi {
         })
     }
 
-    /// Takes a close in. The result lies in 0 to 100.
+    /// Adds a close. The result is from 0 to 100.
     pub fn update(&mut self, close: i64) -> Option<f64> {
         let previous = self.previous_close.replace(close)?;
         let change = float(close.saturating_sub(previous));

@@ -1,5 +1,5 @@
 //! A run at a broker, slice by slice: the test sends a slice, the run decides it, and then the test
-//! has the broker in its hand.
+//! controls the broker.
 
 use std::io::{Error, ErrorKind};
 use std::path::PathBuf;
@@ -52,13 +52,13 @@ pub(crate) fn at_a_broker(manifest: &Manifest, tolerance: &str) -> Manifest {
     manifest
 }
 
-/// Orders that can still fill, and what is left of each.
+/// Orders that can still fill, with their leaves quantity.
 pub(crate) fn open_orders(exchange: &Exchange) -> Vec<(usize, i64)> {
     let can = |status| ["new", "partially_filled", "pending_cancel"].contains(&status);
     exchange.with(|state| {
         let all = state.orders.iter().enumerate();
-        let open = all.filter(|(_, one)| can(one.status));
-        open.map(|(place, one)| (place, one.quantity - one.filled))
+        let open = all.filter(|(_, order)| can(order.status));
+        open.map(|(place, order)| (place, order.quantity - order.filled))
             .collect()
     })
 }
@@ -95,12 +95,12 @@ impl Desk {
         venues.broker(&self.manifest, &setup).unwrap().unwrap()
     }
 
-    /// Orders that can still fill, and what is left of each.
+    /// Orders that can still fill, with their leaves quantity.
     pub(crate) fn open_orders(&self) -> Vec<(usize, i64)> {
         open_orders(&self.exchange)
     }
 
-    /// An order that somebody else has sent.
+    /// An order that another program sent.
     pub(crate) fn foreign_order(&self, name: &str) {
         let asked = json!({
             "client_order_id": name, "symbol": "AAA", "side": "buy", "qty": "1", "type": "market",
@@ -145,9 +145,9 @@ impl Desk {
         })
     }
 
-    /// Goes on with the run, over all bars again.
+    /// Resumes the run, over all bars again.
     pub(crate) fn resume(&self, world: &World, act: impl FnOnce(&mut Steps)) -> ExecutionOutcome {
-        let run = hex::encode(self.manifest.run_id().unwrap());
+        let run = self.manifest.run_id().unwrap().hex();
         let execution = world.data.executions_of(&run).unwrap().pop().unwrap();
         let bridge = self.bridge();
         stepped(world, &self.manifest, usize::MAX, act, |lines| {
@@ -200,7 +200,7 @@ pub(crate) struct Lines {
 
 impl LineSource for Lines {
     fn next_line(&mut self, line: &mut Vec<u8>) -> std::io::Result<LineRead> {
-        // Whoever drives the test may have gone.
+        // The test that drives it may have ended.
         let _nobody_waits = self.asked.send(());
         match self.sent.recv() {
             Ok(Some(text)) => {
@@ -226,7 +226,7 @@ impl Steps {
         self.slices.len() > 0
     }
 
-    /// Sends a slice and waits until it is decided; false where there is none, or the run has ended.
+    /// Sends a slice and waits until it is decided; false if there is no slice left, or the run has ended.
     pub(crate) fn slice(&mut self) -> bool {
         let Some(lines) = self.slices.next() else {
             return false;

@@ -46,13 +46,13 @@ const FOLDER: &str = "COUNTERFOIL_TESTS_MONTH_FOLDER";
 const PORTS: &str = "COUNTERFOIL_TESTS_MONTH_PORTS";
 /// The child's manifest in that directory.
 const MANIFEST: &str = "month.json";
-/// What a child says before it takes a line.
+/// What a child prints before it takes a line.
 const ASKS: &str = "asks for a line";
 
 const DAYS: u32 = 30;
 /// Processes that are killed on the way.
 const LIVES: usize = 16;
-/// Bars at the end in which nothing fails, so that everything comes to rest.
+/// Bars at the end in which nothing fails, so that every order ends.
 const CALM: usize = 12;
 /// What the broker's account holds before the run, in hundredths.
 const CASH: i64 = 200_000_000;
@@ -73,7 +73,7 @@ fn bars() -> String {
     csv
 }
 
-/// Buys, protects what it bought with two orders, and takes back the one that is left.
+/// Buys, protects what it bought with two orders, and cancels the remaining one.
 pub(crate) fn bracket(world: &World) -> Manifest {
     let path = project().join("sdk-examples/components/bracket.wasm");
     let mut manifest = world.manifest(&std::fs::read(path).unwrap(), &["AAA"]);
@@ -104,8 +104,10 @@ fn bridge(folder: &Path, manifest: &Manifest, ports: &str) -> BrokerBridge {
     updates.backoff_first = Duration::from_millis(200);
     updates.backoff_max = Duration::from_millis(500);
     let setup = manifest.setup().unwrap();
-    let listed = setup.instruments.iter();
-    let listed = listed.map(|one| (one.clone(), one.symbol().to_owned()));
+    let listed = setup
+        .instruments
+        .iter()
+        .map(|instrument| (instrument.clone(), instrument.symbol().to_owned()));
     BrokerBridge::open(BrokerConnection {
         settings: BridgeConfig::new(client, updates),
         credentials: Credentials::from_file(&folder.join("key.json")).unwrap(),
@@ -116,7 +118,7 @@ fn bridge(folder: &Path, manifest: &Manifest, ports: &str) -> BrokerBridge {
     .unwrap()
 }
 
-/// The child's feed: it says when it asks, so that the test knows what is decided.
+/// The child's feed: it prints when it asks, so that the test knows what is decided.
 struct Asking(BufReader<Stdin>);
 
 impl LineSource for Asking {
@@ -126,7 +128,7 @@ impl LineSource for Asking {
     }
 }
 
-/// No test of its own: a process that the tests below start and kill. It starts the run, or goes on
+/// Not a test of its own: a process that the tests below start and kill. It starts the run, or resumes
 /// with it if it was started.
 #[test]
 fn child() {
@@ -140,32 +142,32 @@ fn child() {
 }
 
 /// A process that decides what it is sent.
-struct Life {
+struct RunProcess {
     child: Child,
     stdin: Option<ChildStdin>,
     asks: Receiver<()>,
 }
 
-impl Drop for Life {
+impl Drop for RunProcess {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have ended already.
         let _gone = self.child.kill();
         self.child.wait().unwrap();
     }
 }
 
-impl Life {
+impl RunProcess {
     /// Begins with the ports of requests and stream; its complaints go to a file.
     fn begin(world: &World, ports: &str) -> Self {
-        let said = world.path().join("said");
-        let said = File::options().create(true).append(true).open(said);
+        let output = world.path().join("output");
+        let output = File::options().create(true).append(true).open(output);
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["broker::month::child", "--exact", "--nocapture"])
             .env(FOLDER, world.path())
             .env(PORTS, ports)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(said.unwrap())
+            .stderr(output.unwrap())
             .spawn()
             .unwrap();
         let out = BufReader::new(child.stdout.take().unwrap());
@@ -173,7 +175,7 @@ impl Life {
         thread::spawn(move || {
             for line in out.lines() {
                 let Ok(line) = line else { return };
-                // What the harness prints may stand before it.
+                // The test harness may print before it.
                 if line.ends_with(ASKS) && sender.send(()).is_err() {
                     return;
                 }
@@ -242,7 +244,8 @@ impl Weather<'_> {
         });
         for (place, left) in open_orders(self.exchange) {
             let status = self.exchange.with(|state| state.orders[place].status);
-            if status == "pending_cancel" && self.chance(2, "a late cancel that nobody hears") {
+            if status == "pending_cancel" && self.chance(2, "a late cancel that no client receives")
+            {
                 self.exchange
                     .with(|state| state.orders[place].status = "canceled");
                 self.exchange.cut();
@@ -259,7 +262,7 @@ impl Weather<'_> {
         if self.chance(12, "a request fails") {
             let faults: Vec<Fault> = Fault::ALL
                 .into_iter()
-                .filter(|one| *one != Fault::Limited)
+                .filter(|fault| *fault != Fault::Limited)
                 .collect();
             let fault = faults[self.draw.below(faults.len())];
             self.exchange.with(|state| state.faults.push(fault));
@@ -287,7 +290,7 @@ impl Weather<'_> {
         }
     }
 
-    /// Executes some of an order, and tells it to whoever listens.
+    /// Executes some of an order, and reports it to the connected clients.
     fn fill(&mut self, place: usize, quantity: i64, better: i64) {
         let price = price(self.exchange, place, better);
         let (status, listeners) = self
@@ -299,7 +302,7 @@ impl Weather<'_> {
         if listeners > 0 {
             self.exchange.fill(place, quantity, price);
         } else {
-            self.note("a fill that nobody hears");
+            self.note("a fill that no client receives");
             self.exchange.fill_unheard(place, quantity, price);
         }
     }
@@ -309,8 +312,9 @@ impl Weather<'_> {
 fn price(exchange: &Exchange, place: usize, better: i64) -> i64 {
     exchange.with(|state| {
         let asked = &state.orders[place].asked;
-        let limit = asked["limit_price"].as_str();
-        let limit = limit.map(|text| text.replace('.', "").parse::<i64>().unwrap());
+        let limit = asked["limit_price"]
+            .as_str()
+            .map(|text| text.replace('.', "").parse::<i64>().unwrap());
         match (limit, asked["side"] == "buy") {
             (None, _) => 10_000 + better,
             (Some(limit), true) => limit - better,
@@ -350,52 +354,52 @@ impl Month<'_> {
         // Half of the lives are shorter than the others, and some hardly begin.
         let until = (from + weather.draw.below(2 * last / LIVES)).min(last);
         let ports = format!("{} {}", exchange.requests, exchange.stream);
-        let mut life = Life::begin(self.world, &ports);
-        if !life.asks() {
+        let mut process = RunProcess::begin(self.world, &ports);
+        if !process.asks() {
             weather.note("a process that gives up");
             return;
         }
-        // The feed may go on, or send everything again.
+        // The feed may continue, or send everything again.
         let start = if weather.draw.below(2) == 0 { 0 } else { from };
         for line in &self.lines[start..from] {
-            life.send(line);
-            assert!(life.asks(), "it ended over bars that it knows");
+            process.send(line);
+            assert!(process.asks(), "it ended over bars that it knows");
         }
         for line in &self.lines[from..until] {
             weather.change();
-            if !(life.send(line) && life.asks()) {
+            if !(process.send(line) && process.asks()) {
                 weather.note("a process that gives up");
                 return;
             }
         }
         weather.change();
         let before = exchange.with(|state| state.posts);
-        let _gone = life.send(&self.lines[until]);
+        let _gone = process.send(&self.lines[until]);
         match weather.draw.below(3) {
             0 => {}
             1 => {
-                let _ended = life.asks();
+                let _ended = process.asks();
             }
             // While the broker answers, at the latest when it asks for more.
             _ => {
-                let _ended = life.asks_or(&|| exchange.with(|state| state.posts > before));
+                let _ended = process.asks_or(&|| exchange.with(|state| state.posts > before));
             }
         }
     }
 
-    /// The last process: everything comes to rest, and the feed ends.
+    /// The last process: every order ends, and so does the feed.
     fn rest(&self) {
         let exchange = self.exchange;
         exchange.with(|state| {
             (state.refuses, state.keeps, state.is_blind) = (None, false, false);
             state.faults.clear();
         });
-        // Nobody speaks on the port of its stream, so that it looks for itself before each slice.
-        let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
-        let nobody = nobody.local_addr().unwrap().port();
-        let mut life = Life::begin(self.world, &format!("{} {nobody}", exchange.requests));
-        // Where it stops by itself, the test says whether that was right.
-        let mut goes_on = life.asks();
+        // The port of its stream sends nothing, so that it polls before each slice.
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let silent = silent.local_addr().unwrap().port();
+        let mut process = RunProcess::begin(self.world, &format!("{} {silent}", exchange.requests));
+        // If it stops on its own, the test checks whether that was right.
+        let mut is_running = process.asks();
         for (place, line) in self.lines.iter().enumerate() {
             // What fills after the last slices is in no record.
             if place + 2 < self.lines.len() {
@@ -403,29 +407,29 @@ impl Month<'_> {
                     exchange.fill_unheard(order, left, price(exchange, order, 0));
                 }
             }
-            goes_on = goes_on && life.send(line) && life.asks();
+            is_running = is_running && process.send(line) && process.asks();
         }
-        if goes_on {
-            life.end();
+        if is_running {
+            process.end();
         }
     }
 
     /// What the children complained of.
-    fn said(&self) -> String {
-        std::fs::read_to_string(self.world.path().join("said")).unwrap_or_default()
+    fn output(&self) -> String {
+        std::fs::read_to_string(self.world.path().join("output")).unwrap_or_default()
     }
 
     fn outcome(&self) -> ExecutionOutcome {
         let execution = self.world.data.find(&self.run).unwrap();
         let mut all = records(&execution.journal(), &execution.origin());
         let Some(RunRecord::Close(close)) = all.pop() else {
-            panic!("the journal is open: {}", self.said());
+            panic!("the journal is open: {}", self.output());
         };
         ExecutionOutcome { execution, close }
     }
 }
 
-/// What is left of a month.
+/// What remains after a month.
 struct Gone {
     desk: Desk,
     outcome: ExecutionOutcome,
@@ -445,7 +449,7 @@ fn month(seed: u64, lives: usize, meddle: impl Fn(&Exchange)) -> Gone {
     let month = Month {
         world: &world,
         exchange: &desk.exchange,
-        run: hex::encode(desk.manifest.run_id().unwrap()),
+        run: desk.manifest.run_id().unwrap().hex(),
         lines: text.lines().map(str::to_owned).collect(),
     };
     let mut weather = Weather {
@@ -480,10 +484,10 @@ fn check_orders(desk: &Desk, outcome: &ExecutionOutcome) {
     let records = records(&execution.journal(), &execution.origin());
     // Which of the plans are orders, and not cancels.
     let mut planned: BTreeMap<u64, bool> = BTreeMap::new();
-    for one in decisions(&records) {
-        let requests = one.requests.iter().flatten().zip(&one.verdicts);
+    for decision in decisions(&records) {
+        let requests = decision.requests.iter().flatten().zip(&decision.verdicts);
         let approved = requests.filter(|(_, verdict)| **verdict == RiskVerdict::Approved);
-        let notes = one.circumstances.plans.iter();
+        let notes = decision.circumstances.plans.iter();
         planned.extend(
             notes
                 .zip(approved)
@@ -500,9 +504,9 @@ fn check_orders(desk: &Desk, outcome: &ExecutionOutcome) {
                 let name = names.entry(token).or_insert_with(|| venue_order.clone());
                 assert_eq!(*name, venue_order, "a plan has two names");
             }
-            OrderLogRecord::Ended(one) => {
-                let before = ends.insert(one.sequence, one.end);
-                assert_eq!(before, None, "plan {} ended twice", one.sequence);
+            OrderLogRecord::Ended(ended) => {
+                let before = ends.insert(ended.sequence, ended.end);
+                assert_eq!(before, None, "plan {} ended twice", ended.sequence);
             }
             _ => {}
         }
@@ -513,7 +517,7 @@ fn check_orders(desk: &Desk, outcome: &ExecutionOutcome) {
     };
     let mut expected: Vec<String> = planned.iter().filter_map(is_there).collect();
     let mut found: Vec<String> = desk.exchange.with(|state| {
-        let names = state.orders.iter().map(|one| one.name.clone());
+        let names = state.orders.iter().map(|order| order.name.clone());
         names.collect()
     });
     expected.sort_unstable();
@@ -535,8 +539,8 @@ fn a_month_at_a_broker_with_faults_loses_and_doubles_nothing() {
         "a part fills",
         "a request fails",
         "a refusal",
-        "a fill that nobody hears",
-        "a late cancel that nobody hears",
+        "a fill that no client receives",
+        "a late cancel that no client receives",
         "a cancel crosses a fill",
         "the stream is cut",
     ] {
@@ -548,7 +552,7 @@ fn a_month_at_a_broker_with_faults_loses_and_doubles_nothing() {
     let records = records(&outcome.execution.journal(), &outcome.execution.origin());
     let booked: i64 = fills(&records).iter().map(|fill| fill.quantity.0).sum();
     desk.exchange.with(|state| {
-        let filled: i64 = state.orders.iter().map(|one| one.filled).sum();
+        let filled: i64 = state.orders.iter().map(|order| order.filled).sum();
         assert_eq!(booked, filled);
         let held = state.positions.get("AAA").copied().unwrap_or(0);
         assert_eq!(outcome.close.positions, [Quantity(held)]);

@@ -1,5 +1,5 @@
 //! Writes the seeds of the fuzz corpora from real artefacts: `cargo run -p counterfoil-tests --bin
-//! fuzz-seeds`. It must never write anything that a fuzzer found; that is added by hand.
+//! fuzz-seeds`. It must never write anything that a fuzzer found: a person adds those.
 //!
 //! Files named `seed-*` are replaced, all others stay.
 

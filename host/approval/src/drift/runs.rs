@@ -3,16 +3,16 @@
 
 use std::collections::BTreeSet;
 
-use counterfoil_base::digest::Digest;
 use counterfoil_governance::registry::{ComponentStage, RegisteredRun};
 use counterfoil_governance::state::LedgerState;
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::time::UnixNanos;
 
-use super::{DriftError, Found};
-use counterfoil_runner::permit::may_go_on;
 use counterfoil_runner::store::data_dir::{DataDir, DataDirError, Execution};
 use counterfoil_runner::store::lock::is_held;
+
+use super::{DriftError, Found};
+use crate::permit::may_go_on;
 
 pub(super) fn look(
     data: &DataDir,
@@ -59,7 +59,7 @@ fn one(
     all: &mut Found,
 ) -> Result<(), DriftError> {
     let name = name(execution);
-    let run = Digest(manifest.run_id()?);
+    let run = manifest.run_id()?;
     let standing = standing(state, &manifest.component);
     if !matches!(standing, "approved" | "archived") {
         let found = format!("{} is {standing}", manifest.component);

@@ -13,7 +13,7 @@ figure.
   counterfoil report 3f9c
   counterfoil report 3f9c/2 --out my-report
 
-Exit codes: 1 if the journal does not verify; the report says so in red.")]
+Exit codes: 1 if the journal does not verify; the report states that in red.")]
 pub(crate) struct ReportArgs {
     /// The run: the first digits of its id, with /N for its Nth execution
     pub(crate) run: String,
@@ -23,7 +23,8 @@ pub(crate) struct ReportArgs {
     /// Returns per year, to annualize figures [default: 252, or 365 if weekends have bars]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=366))]
     pub(crate) periods_per_year: Option<u32>,
-    /// The log's public key to trust [default: the one in the key directory]
+    // Given by the caller because a forged journal would bring a key of its own.
+    /// The log's public key to trust [default: that of the key directory]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) key: Option<PathBuf>,
 }
@@ -31,7 +32,7 @@ pub(crate) struct ReportArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:
-  counterfoil compare 3f9c 8c1d
+  counterfoil run compare 3f9c 8c1d
 
 Exit codes: 1 if the runs differ.")]
 pub(crate) struct CompareArgs {
@@ -87,7 +88,7 @@ pub(crate) struct VerifyArgs {
     /// A run, a journal's file or directory, a .tlog-proof file, the word `ledger` or a .ledger file
     #[arg(value_name = "RUN|FILE|ledger", value_hint = ValueHint::FilePath)]
     pub(crate) what: String,
-    /// The log's public key to trust [default: the one in the key directory]
+    /// The log's public key to trust [default: that of the key directory]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) key: Option<PathBuf>,
 }
@@ -109,6 +110,8 @@ Examples:
 pub(crate) struct ProofArgs {
     /// The run: the first digits of its id, with /N for its Nth execution
     pub(crate) run: String,
+    // Either names one decision. With both, a proof could be of another decision than its reader
+    // was promised.
     /// The journal entry to prove, as `run show --decisions` lists it
     #[arg(
         long,

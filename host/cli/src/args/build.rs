@@ -11,7 +11,7 @@ Example:
 pub(crate) struct NewArgs {
     /// The strategy's name in kebab-case, also the name of the new directory
     pub(crate) name: String,
-    /// Directory of the SDK [default: the one this program was built from]
+    /// Directory of the SDK [default: the SDK that this program was built from]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) sdk: Option<PathBuf>,
 }

@@ -35,6 +35,8 @@ pub(crate) struct IngestArgs {
     /// Symbol of every row, for a file without a symbol column
     #[arg(long)]
     pub(crate) symbol: Option<String>,
+    // Text here and not a parsed type: the snapshot's own parser names the accepted values, and a
+    // second list would go stale.
     /// Length of a bar, such as 1m, 1h, 1d or 1M (one month) [default: the smallest gap]
     #[arg(long, value_name = "LENGTH")]
     pub(crate) timeframe: Option<String>,
@@ -78,6 +80,7 @@ pub(crate) struct IngestArgs {
     /// Accept findings listed in this file, written by `data accept --json`; repeatable
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) accept: Vec<PathBuf>,
+    // Trades have no smallest gap to infer a length from, so it is never guessed.
     /// Rows are trades (time, price, size) to build bars from; needs --timeframe
     #[arg(long, requires = "timeframe")]
     pub(crate) trades: bool,
@@ -88,7 +91,7 @@ pub(crate) struct IngestArgs {
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Exit codes: 1 if there are errors that nobody accepted.")]
+Exit codes: 1 if there are errors that are not accepted.")]
 pub(crate) struct DataReportArgs {
     /// The snapshot's id or its first digits
     pub(crate) snapshot: String,
@@ -103,7 +106,7 @@ pub(crate) struct DataReportArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:
-  counterfoil data accept 3f9c --rule price-jump --instrument IBM --by ada --reason checked")]
+  counterfoil data accept 3f9c --rule jump --instrument IBM --by ada --reason checked")]
 pub(crate) struct DataAcceptArgs {
     /// The snapshot's id or its first digits
     pub(crate) snapshot: String,
@@ -119,9 +122,12 @@ pub(crate) struct DataAcceptArgs {
     /// Only findings of this source file, as `data report` names it
     #[arg(long, value_name = "NAME")]
     pub(crate) file: Option<String>,
+    // A snapshot is made of several files, and each has a line with this number.
     /// Only the finding of this line of --file
     #[arg(long, requires = "file")]
     pub(crate) line: Option<u64>,
+    // Required, as the reason is: a finding that is accepted without a name could be blamed on no
+    // one later.
     /// Name of the person who accepts
     #[arg(long, value_name = "NAME")]
     pub(crate) by: String,

@@ -22,7 +22,6 @@ pub(super) const GROUPS: [(&str, &[&str]); 5] = [
             "walk-forward",
             "monte-carlo",
             "report",
-            "compare",
         ],
     ),
     ("Runs", &["run", "live", "serve", "kill"]),
@@ -58,6 +57,8 @@ fn template(command: &clap::Command) -> StyledStr {
         .map(|name| name.len())
         .max();
     let width = width.unwrap_or(0);
+    // The groups are part of a template, because clap has no headings for subcommands. Each about
+    // text is taken from the tree, so that help cannot name a command that does not exist.
     let mut text = String::from("{about-with-newline}\n{usage-heading} {usage}\n\n");
     for (group, names) in GROUPS {
         let _infallible = writeln!(text, "{}", paint(header, &format!("{group}:")));

@@ -9,12 +9,13 @@ use super::CliArgs;
 
 /// Old words and the words that replace them; what follows them is the same. Of several that fit,
 /// the longest counts.
-pub(super) const SPELLINGS: [(&[&str], &[&str]); 23] = [
+pub(super) const SPELLINGS: [(&[&str], &[&str]); 24] = [
     (&["ingest"], &["data", "ingest"]),
     (&["snapshots"], &["data", "list"]),
     (&["runs"], &["run", "list"]),
     (&["show"], &["run", "show"]),
     (&["manifest"], &["run", "manifest"]),
+    (&["compare"], &["run", "compare"]),
     (&["parity"], &["audit", "parity"]),
     (&["publish"], &["audit", "publish"]),
     (&["ledger", "verify"], &["verify", "ledger"]),
@@ -149,8 +150,8 @@ fn is_runner(argument: &OsString) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
 }
 
-/// Where the first three words stand that are neither flags nor their values; `help` is none of
-/// them.
+/// Places of the first three words that are neither flags nor their values. A leading `help` does
+/// not count.
 fn words(arguments: &[OsString]) -> Vec<usize> {
     let take_value = flags_with_values();
     let mut found = Vec::new();
@@ -173,7 +174,7 @@ fn words(arguments: &[OsString]) -> Vec<usize> {
     found
 }
 
-/// The flags that may stand before a command's name and take the word after them.
+/// The flags that may precede a command's name and take the word after them.
 fn flags_with_values() -> BTreeSet<String> {
     let command = CliArgs::command();
     let global = command

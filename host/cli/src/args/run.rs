@@ -8,12 +8,14 @@ use clap::ValueHint;
 /// (`None`) takes the value of `--terms` or the default.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct ManifestFlags {
+    // Optional here, because a manifest that is given as a file names its component itself.
     /// The component: a file, or the digest of one used before
     #[arg(long, value_hint = ValueHint::FilePath)]
     pub(crate) component: Option<String>,
     /// A parameter of the strategy; repeatable
     #[arg(long = "param", short = 'p', value_name = "NAME=VALUE")]
     pub(crate) params: Vec<String>,
+    // No default: a run under limits that its author never chose would pass for a reviewed one.
     /// Risk limits: a JSON file, or the preset `research` (wide; not for live money)
     #[arg(long, value_name = "FILE|research", value_hint = ValueHint::FilePath)]
     pub(crate) risk: Option<String>,
@@ -113,6 +115,8 @@ pub(crate) struct BacktestArgs {
     /// Last day or time (UTC), exclusive
     #[arg(long, value_name = "TIME")]
     pub(crate) to: Option<String>,
+    // Large, because a backtest sends no orders: only a crash makes the unsigned decisions of the
+    // last bars be made again.
     /// Decisions per signed checkpoint
     #[arg(long, default_value_t = 4096, value_name = "COUNT")]
     pub(crate) cadence: u32,
@@ -187,6 +191,8 @@ pub(crate) struct LiveArgs {
     /// The feed's name; binance, binance-trades, alpaca and alpaca-trades connect to the venue
     #[arg(long, value_name = "NAME", default_value = "stdin")]
     pub(crate) feed: String,
+    // Random by default: two starts of one manifest would have one run id, and the second would be
+    // refused as a repetition.
     /// Text that makes this start's run id unique [default: random]
     #[arg(long, value_name = "TEXT")]
     pub(crate) start_nonce: Option<String>,
@@ -203,6 +209,8 @@ pub(crate) struct BrokerFlags {
         conflicts_with_all = ["manifest", "resume"]
     )]
     pub(crate) name: Option<String>,
+    // Zero by default: the account differs from the run's books by fees or by an error, and only an
+    // operator can say by which.
     /// Halt the run if the broker's cash differs from the run's by more than this
     #[arg(long, value_name = "AMOUNT", default_value = "0")]
     pub(crate) cash_tolerance: String,
@@ -235,6 +243,8 @@ pub(crate) struct KillArgs {
     /// Every run of this account
     #[arg(long, group = "target")]
     pub(crate) account: Option<String>,
+    // A flag and not the default: a kill without a target must never stop more than its caller
+    // meant.
     /// Every run of the data directory
     #[arg(long, group = "target")]
     pub(crate) all: bool,

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Subcommand, ValueHint};
 
+use super::audit::CompareArgs;
+
 /// Address at which the runner listens.
 const LISTEN_DEFAULT: &str = "127.0.0.1:7878";
 /// The same address as a client writes it.
@@ -22,9 +24,13 @@ ledger.
 
 Exit codes: 1 if a run was still active at the end.")]
 pub(crate) struct ServeArgs {
+    // Loopback: requests are signed but not encrypted, and positions must not cross a network in
+    // clear.
     /// Address to listen at; port 0 takes a free one
     #[arg(long, value_name = "HOST:PORT", default_value = LISTEN_DEFAULT)]
     pub(crate) listen: SocketAddr,
+    // A flag of its own beside --listen: a mistyped address alone must not open the runner to a
+    // network.
     /// Allow connections from other machines, although nothing is encrypted
     #[arg(long)]
     pub(crate) allow_remote: bool,
@@ -32,7 +38,7 @@ pub(crate) struct ServeArgs {
     #[arg(long)]
     pub(crate) close: bool,
     /// Concurrent runs per account
-    #[arg(long, value_name = "COUNT", default_value_t = counterfoil_runner::supervisor::RUNS_PER_ACCOUNT)]
+    #[arg(long, value_name = "COUNT", default_value_t = counterfoil_server::supervisor::RUNS_PER_ACCOUNT)]
     pub(crate) runs_per_account: usize,
     /// JSON file with the venues' addresses and key files, see docs/reference/FEEDS.md
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -47,7 +53,7 @@ pub(crate) struct ServeArgs {
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-`list`, `show` and `manifest` read the data directory. The others ask the runner (`counterfoil
+`list`, `show`, `compare` and `manifest` read the data directory. The others ask the runner (`counterfoil
 serve`) and sign in with --as.")]
 pub(crate) struct RunArgs {
     /// The runner's address
@@ -63,6 +69,8 @@ pub(crate) enum RunCommand {
     List,
     /// Show a run: summary, fills, decisions, refused inputs or manifest
     Show(RunShowArgs),
+    /// Compare two runs: manifests, the first different decision, profit by cause
+    Compare(CompareArgs),
     /// Write the manifest to start a backtested run live, under its account's limits
     Manifest(RunManifestArgs),
     #[command(flatten)]
@@ -159,6 +167,8 @@ pub(crate) struct RunStartArgs {
     /// The manifest
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) manifest: PathBuf,
+    // Named by the caller, although the runner could search for it: an operator states under which
+    // authorization the run starts, and the record shows it.
     /// Ledger record that authorizes the start
     #[arg(long, value_name = "RECORD")]
     pub(crate) authorization: u64,
@@ -174,6 +184,8 @@ pub(crate) struct RunStartArgs {
     /// Bars come from the venue that the manifest's feed names
     #[arg(long, conflicts_with = "tcp")]
     pub(crate) market: bool,
+    // Exactly one source. A run whose bars could come from either would have no proof of where they
+    // came from.
     /// Bars come as lines from this address, which must be on the runner's machine
     #[arg(long, value_name = "HOST:PORT", required_unless_present_any = ["replay", "push", "market"])]
     pub(crate) tcp: Option<String>,

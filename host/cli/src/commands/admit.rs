@@ -27,7 +27,7 @@ pub(crate) fn component(
     let bytes = if path.is_file() {
         read_whole(path)?
     } else if let Ok(digest) = digest("component", text) {
-        cli.data.component(&Digest(digest))?
+        cli.data.component(&digest)?
     } else {
         bail!("no component {text:?}: expected a file, or sha256: and 64 hex digits");
     };

@@ -3,6 +3,7 @@
 
 use anyhow::{Context as _, Result};
 use counterfoil_approval::gates;
+use counterfoil_approval::permit::terms_of;
 use counterfoil_base::digest::Digest;
 use counterfoil_base::gate::GateReason;
 use counterfoil_governance::act::{Act, ActName, DigestSet, StartAuthorization};
@@ -10,7 +11,6 @@ use counterfoil_governance::state::{AuthorizationRecord, LedgerState};
 use counterfoil_os::files::read_whole;
 use counterfoil_policy::verdict::PolicyVerdict;
 use counterfoil_runner::clock::now;
-use counterfoil_runner::permit::terms_of;
 use counterfoil_runner::times::show_time;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::time::UnixNanos;
@@ -70,7 +70,7 @@ fn start(cli: &CliContext, args: &AuthorizationGrantArgs) -> Result<CommandAnswe
     // What is authorized is everything the manifest decides, by digest. A start under another
     // account, feed, parameter or limit is another start and needs its own authorization.
     let terms = terms_of(&manifest, set(client.state(), component, limits));
-    let run = Digest(manifest.run_id()?).to_string();
+    let run = manifest.run_id()?.to_string();
     let terms = ledger_access::require(&mut client, ActName::StartAuthorize, run, terms)?;
     let asked = StartAuthorization {
         terms,

@@ -17,7 +17,7 @@ use super::run_terms::flags_of_manifest;
 use crate::args::{BacktestArgs, BacktestOrResumeArgs, ManifestFlags};
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, CommandLineError, print_json};
-use crate::progress::RunProgress;
+use crate::progress::RunProgressBar;
 use crate::report;
 
 pub(crate) fn run(cli: &CliContext, args: &BacktestOrResumeArgs) -> Result<CommandAnswer> {
@@ -43,7 +43,8 @@ pub(crate) fn execute(
     manifest: &Manifest,
     backend: &str,
 ) -> Result<ExecutionOutcome> {
-    let mut progress = RunProgress::new(0);
+    let mut progress = RunProgressBar::new(0);
+    // The key is opened before the run: a missing key must not show after an hour of decisions.
     let signer = Box::new(cli.keys.signer()?);
     let done = backtest(
         &cli.data,
@@ -66,7 +67,7 @@ pub(super) fn store_component(
     let bytes = read_whole(Path::new(file))?;
     let digest = Digest::of(&bytes).to_string();
     // The manifest is the run's identity. Running other bytes under it would give a journal whose
-    // component nobody can find.
+    // component cannot be found.
     if digest != manifest.component {
         bail!(
             "{file} is {digest}, but the manifest names {}; give the component that it names",
@@ -77,7 +78,7 @@ pub(super) fn store_component(
     Ok(())
 }
 
-/// A manifest is complete: a flag beside it would be ignored, and the run would not be the one that
+/// A manifest is complete: a flag beside it would be ignored, and the run would not be the run that
 /// was meant.
 pub(super) fn manifest_or_flags(
     flags: &ManifestFlags,
@@ -88,7 +89,7 @@ pub(super) fn manifest_or_flags(
         return Ok(());
     }
     Err(CommandLineError::new(format!(
-        "a manifest is given, which contains what {} would set; leave out the one or the other",
+        "a manifest is given, which already holds what {} would set; leave out the flags or the manifest",
         given.join(", ")
     )))
 }
@@ -101,6 +102,8 @@ pub(super) fn read_manifest(path: &Path) -> Result<Manifest> {
 }
 
 pub(crate) fn manifest_of(cli: &CliContext, args: &BacktestArgs) -> Result<Manifest> {
+    // The file is taken as it is, since its digest is the run id. A flag that changed a field would
+    // start another run under the same file name.
     if let Some(path) = &args.manifest {
         let own = [
             ("--snapshot", args.snapshot.is_some()),
@@ -116,12 +119,13 @@ pub(crate) fn manifest_of(cli: &CliContext, args: &BacktestArgs) -> Result<Manif
         store_component(cli, &manifest, args.terms.component.as_deref())?;
         return Ok(manifest);
     }
-    let id = args.snapshot.as_deref();
-    let id = id.context(
+    let id = args.snapshot.as_deref().context(
         "no snapshot; give --snapshot ID (`counterfoil data list` shows them), or a manifest",
     )?;
     let store = snapshot_store(&cli.data)?;
     let snapshot = store.load(&store.resolve(id)?)?;
+    // The whole range: --from and --to are stated in the manifest and applied by the run, so that a
+    // replay applies the same.
     let selection = snapshot.select(&args.instruments, None, None)?;
     let bars = BarsSource {
         data: DataSource::Snapshot {

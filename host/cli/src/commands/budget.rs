@@ -1,7 +1,6 @@
 //! `budget`: what owners and teams may use, and what they used.
 
 use anyhow::{Context as _, Result, bail};
-use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, BudgetHolder, Usage, UsageBudget};
 use counterfoil_governance::id::Id;
 use counterfoil_governance::report::{UsageTotals, daily_usage, standing};
@@ -95,7 +94,7 @@ fn record(cli: &CliContext, name: &str, tags: &[String]) -> Result<CommandAnswer
     // an owner cannot record less than was used.
     let used = usage::run_usage(&all)?;
     let mut client = ledger_access::open(cli)?;
-    let run = Digest(manifest.run_id()?);
+    let run = manifest.run_id()?;
     let started = client.state().registry().runs().get(&run);
     let owner = match started {
         Some(started) => started.start.terms.owner.clone(),

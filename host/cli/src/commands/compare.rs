@@ -1,8 +1,7 @@
-//! `compare`: prints the differences of two runs.
+//! `run compare`: prints the differences of two runs.
 
 use anyhow::Result;
 use counterfoil_runner::study::compare::{DifferingBar, ProfitBreakdown, RunComparison, compare};
-use counterfoil_runner::times::show_time;
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::RunRecord;
@@ -18,6 +17,8 @@ pub(crate) fn run(cli: &CliContext, args: &CompareArgs) -> Result<CommandAnswer>
     let first = cli.data.find(&args.first)?;
     let second = cli.data.find(&args.second)?;
     let found = compare(&cli.data, [&first, &second])?;
+    // Each side is described with its own instruments: scales may differ, and a price printed at
+    // the other run's scale would be wrong by a power of ten.
     let mut instruments = [Vec::new(), Vec::new()];
     for (execution, out) in [&first, &second].into_iter().zip(&mut instruments) {
         let manifest = Manifest::parse(&cli.data.manifest_text(execution)?)?;
@@ -28,6 +29,8 @@ pub(crate) fn run(cli: &CliContext, args: &CompareArgs) -> Result<CommandAnswer>
     } else {
         print(&found, &instruments, [&first.short(), &second.short()]);
     }
+    // Manifests may differ in ways that change no decision, such as the owner. Only decisions and
+    // accounts decide the answer.
     let same = found.decision.is_none() && found.account.is_none();
     Ok(CommandAnswer::yes_if(same))
 }
@@ -48,26 +51,26 @@ fn as_json(found: &RunComparison, instruments: &[Vec<Instrument>; 2]) -> Value {
             let [first, second] = sides(site, instruments);
             json!({
                 "differs-in": site.aspect.name(),
-                "close-time": show_time(site.close_time),
+                "close-time": site.close_time.date_or_time(),
                 "instrument": site.symbol,
                 "first": { "entry": entry(0), "decision": first },
                 "second": { "entry": entry(1), "decision": second },
             })
         })
     };
-    let profit = |one: &ProfitBreakdown| {
+    let profit = |breakdown: &ProfitBreakdown| {
         json!({
-            "total": one.total.to_text(),
-            "price": one.price.to_text(),
-            "fees": one.fees.to_text(),
-            "slippage": one.slippage.to_text(),
-            "borrow": one.borrow.to_text(),
-            "dividends": one.dividends.to_text(),
+            "total": breakdown.total.to_text(),
+            "price": breakdown.price.to_text(),
+            "fees": breakdown.fees.to_text(),
+            "slippage": breakdown.slippage.to_text(),
+            "borrow": breakdown.borrow.to_text(),
+            "dividends": breakdown.dividends.to_text(),
         })
     };
     json!({
-        "manifest": found.fields.iter().map(|one| json!({
-            "field": one.field, "first": one.values[0], "second": one.values[1],
+        "manifest": found.fields.iter().map(|field| json!({
+            "field": field.field, "first": field.values[0], "second": field.values[1],
         })).collect::<Vec<_>>(),
         "decisions": found.decisions,
         "first-differing-decision": site(&found.decision),
@@ -83,9 +86,9 @@ fn print(found: &RunComparison, instruments: &[Vec<Instrument>; 2], names: [&str
         print_line("manifests: identical");
     } else {
         let mut rows = vec![["manifest", names[0], names[1]].map(String::from).to_vec()];
-        for one in &found.fields {
-            let [first, second] = one.values.clone().map(Option::unwrap_or_default);
-            rows.push(vec![one.field.clone(), first, second]);
+        for field in &found.fields {
+            let [first, second] = field.values.clone().map(Option::unwrap_or_default);
+            rows.push(vec![field.field.clone(), first, second]);
         }
         print_table(&rows);
     }
@@ -99,7 +102,7 @@ fn print(found: &RunComparison, instruments: &[Vec<Instrument>; 2], names: [&str
             "first different {what}: {}, on the bar of {} closing at {}",
             site.aspect.name(),
             site.symbol,
-            show_time(site.close_time)
+            site.close_time.date_or_time()
         ));
         for (name, side) in names.iter().zip(sides(site, instruments)) {
             print_line(&format!(
@@ -109,6 +112,8 @@ fn print(found: &RunComparison, instruments: &[Vec<Instrument>; 2], names: [&str
         }
     }
     print_line("");
+    // An open journal has no final equity. A profit up to its last bar would look like that of the
+    // whole run.
     let Some([first, second]) = &found.profit else {
         print_line("profit: unknown, because a journal is not closed");
         return;
@@ -126,11 +131,11 @@ fn print(found: &RunComparison, instruments: &[Vec<Instrument>; 2], names: [&str
         ("borrow", less(first.borrow), less(second.borrow)),
         ("total", first.total, second.total),
     ];
-    for (name, one, other) in lines {
-        let difference = Money(other.0.saturating_sub(one.0));
+    for (name, first_value, other) in lines {
+        let difference = Money(other.0.saturating_sub(first_value.0));
         rows.push(vec![
             name.to_owned(),
-            one.to_text(),
+            first_value.to_text(),
             other.to_text(),
             difference.to_text(),
         ]);

@@ -39,6 +39,8 @@ pub(crate) fn run(args: &CompileComponentArgs) -> Result<CommandAnswer> {
         Ok(()) => Ok(CommandAnswer::Yes),
         Err((code, reason)) => {
             note(&reason);
+            // The code reports to the parent which limit was reached; a plain error would lose
+            // that.
             std::process::exit(i32::from(code))
         }
     }

@@ -8,7 +8,7 @@ use crate::output::CommandAnswer;
 pub(crate) fn run(shell: clap_complete::Shell) -> CommandAnswer {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut args::command(), "counterfoil", &mut script);
-    // A closed pipe, as of `| head`, is no error.
+    // A closed pipe, as of `| head`, is not an error.
     let _closed = std::io::stdout().write_all(&script);
     CommandAnswer::Yes
 }

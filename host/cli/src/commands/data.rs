@@ -6,13 +6,13 @@ use anyhow::{Context as _, Result};
 use counterfoil_os::files::write_whole;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::run::inputs::snapshot_store;
-use counterfoil_runner::times::show_time;
 use counterfoil_snapshot::layers::lineage::LineageFile;
 use counterfoil_snapshot::quality::accept::{ACCEPTANCE_FORMAT, FindingAcceptance};
 use counterfoil_snapshot::quality::actions::format_actions;
 use counterfoil_snapshot::quality::findings::Severity;
 use counterfoil_snapshot::source::options::IngestOptions;
 use counterfoil_snapshot::store::snapshot::Snapshot;
+use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};
 
 use super::findings::print_findings;
@@ -42,8 +42,9 @@ fn open(cli: &CliContext, id: &str) -> Result<Snapshot> {
 
 fn report(cli: &CliContext, args: &DataReportArgs) -> Result<CommandAnswer> {
     let snapshot = open(cli, &args.snapshot)?;
+    // All are read, since the filter may keep the last one.
     let mut findings = snapshot.findings(usize::MAX)?;
-    findings.retain(|one| args.rule.as_ref().is_none_or(|rule| *rule == one.rule));
+    findings.retain(|finding| args.rule.as_ref().is_none_or(|rule| *rule == finding.rule));
     let all = findings.len();
     findings.truncate(args.most);
     let data = snapshot.manifest().findings.as_ref();
@@ -119,12 +120,12 @@ fn lineage(cli: &CliContext, args: &DataLineageArgs) -> Result<CommandAnswer> {
     let store = snapshot_store(&cli.data)?;
     let all = store.lineage(&store.resolve(&args.snapshot)?)?;
     if cli.json {
-        let normalized = all.normalized.iter().map(|one| {
+        let normalized = all.normalized.iter().map(|layer| {
             json!({
-                "normalized": one.id.to_string(),
-                "data": one.data_sha256.to_string(),
-                "settings": one.settings,
-                "files": one.files.iter().map(file_json).collect::<Vec<_>>(),
+                "normalized": layer.id.to_string(),
+                "data": layer.data_sha256.to_string(),
+                "settings": layer.settings,
+                "files": layer.files.iter().map(file_json).collect::<Vec<_>>(),
             })
         });
         print_json(&json!({
@@ -144,12 +145,12 @@ fn lineage(cli: &CliContext, args: &DataLineageArgs) -> Result<CommandAnswer> {
         print_line(&format!("  drawn from  {source}"));
     }
     all.files.iter().for_each(|file| print_file(file, "  "));
-    for one in &all.normalized {
-        print_line(&format!("  normalized  {}", one.id));
-        for (name, value) in &one.settings {
+    for layer in &all.normalized {
+        print_line(&format!("  normalized  {}", layer.id));
+        for (name, value) in &layer.settings {
             print_line(&format!("    {name} = {value}"));
         }
-        one.files.iter().for_each(|file| print_file(file, "    "));
+        layer.files.iter().for_each(|file| print_file(file, "    "));
     }
     Ok(CommandAnswer::Yes)
 }
@@ -164,10 +165,12 @@ fn file_json(file: &LineageFile) -> Value {
 
 fn print_file(file: &LineageFile, indent: &str) {
     print_line(&format!("{indent}{}  {}", file.role, file.sha256));
-    for one in &file.receipts {
-        let vendor = one.vendor.as_deref().unwrap_or("an unnamed vendor");
-        let when = one.ingested_at.map_or("time unknown".to_owned(), show_time);
-        print_line(&format!("{indent}  {} from {vendor}, {when}", one.name));
+    for receipt in &file.receipts {
+        let vendor = receipt.vendor.as_deref().unwrap_or("an unnamed vendor");
+        let when = receipt
+            .ingested_at
+            .map_or("time unknown".to_owned(), UnixNanos::date_or_time);
+        print_line(&format!("{indent}  {} from {vendor}, {when}", receipt.name));
     }
     if file.receipts.is_empty() {
         print_line(&format!("{indent}  no longer in the raw layer"));
@@ -209,9 +212,11 @@ fn derive_actions(cli: &CliContext, args: &DeriveActionsArgs) -> Result<CommandA
     } else {
         print_line(text.trim_end());
     }
-    for one in &derived.unexplained {
-        crate::output::warn(&format!("no split or dividend explains {one}"));
+    for move_text in &derived.unexplained {
+        crate::output::warn(&format!("no split or dividend explains {move_text}"));
     }
+    // A move that no action explains may be an error of the source: the file is written all the
+    // same, and the answer is negative.
     let explained = derived.unexplained.is_empty();
     Ok(CommandAnswer::yes_if(explained))
 }

@@ -31,6 +31,8 @@ pub(crate) fn run(global: &CliContext, args: &args::DemoArgs) -> Result<CommandA
     let folder = folder
         .canonicalize()
         .with_context(|| format!("cannot open the directory {}", folder.display()))?;
+    // Directories and keys of its own: the demo must never sign with the user's key, or leave runs
+    // among real ones.
     let cli = global.in_directories(&folder.join("data"), folder.join("keys"))?;
     let step = |text: &str| {
         if !cli.json {
@@ -63,8 +65,12 @@ pub(crate) fn run(global: &CliContext, args: &args::DemoArgs) -> Result<CommandA
         "{number}. Take {} from draft to approved: each step signed by another person and recorded.",
         people::STRATEGY
     ));
-    let walked = shown.iter().find(|run| run.name == people::STRATEGY);
-    let walked = walked.context("the demo ran the strategy that it approves")?;
+    // The strategy that is approved is one that was verified above: the people of the demo sign for
+    // evidence that exists.
+    let walked = shown
+        .iter()
+        .find(|run| run.name == people::STRATEGY)
+        .context("the demo ran the strategy that it approves")?;
     let walked = &walked.outcome.execution;
     let (cli, folder) = (&cli, folder.as_path());
     let stage = DemoStage { cli, folder };

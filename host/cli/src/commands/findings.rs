@@ -8,21 +8,21 @@ use crate::output::print_table;
 pub(crate) fn print_findings(findings: &[QualityFinding]) {
     let head = ["severity", "rule", "place", "finding", "accepted by"];
     let mut rows = vec![head.map(String::from).to_vec()];
-    for one in findings {
+    for finding in findings {
         let place = [
-            one.file.clone(),
-            one.line.map(|line| format!("line {line}")),
+            finding.file.clone(),
+            finding.line.map(|line| format!("line {line}")),
         ];
         let place = place
             .into_iter()
-            .chain([one.instrument.clone(), one.date.clone()]);
+            .chain([finding.instrument.clone(), finding.date.clone()]);
         let place: Vec<String> = place.flatten().collect();
         rows.push(vec![
-            one.severity.to_string(),
-            one.rule.clone(),
+            finding.severity.to_string(),
+            finding.rule.clone(),
             place.join(" "),
-            one.message.clone(),
-            one.accepted_by.clone().unwrap_or_default(),
+            finding.message.clone(),
+            finding.accepted_by.clone().unwrap_or_default(),
         ]);
     }
     print_table(&rows);

@@ -7,7 +7,6 @@ use anyhow::{Context as _, Result};
 use counterfoil_os::files::read_whole;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::run::inputs::snapshot_store;
-use counterfoil_runner::times::show_time;
 use counterfoil_snapshot::error::IngestError;
 use counterfoil_snapshot::layers::ingest::IngestOutcome;
 use counterfoil_snapshot::quality::accept::FindingAcceptance;
@@ -62,13 +61,16 @@ pub(crate) fn ingest(cli: &CliContext, args: &IngestArgs) -> Result<IngestOutcom
 fn options(cli: &CliContext, args: &IngestArgs) -> Result<IngestOptions> {
     let accepted = args.accept.iter().map(|path| {
         let whole = serde_json::from_slice::<Value>(&read_whole(path)?);
+        // `data accept --json` prints the record inside its answer; both forms are taken, so that
+        // the output can be passed on unchanged.
         let record = whole.map(|whole| whole.get("acceptance").cloned().unwrap_or(whole));
-        let one = record.and_then(serde_json::from_value::<FindingAcceptance>);
-        one.with_context(|| format!("invalid record of acceptance in {}", path.display()))
+        let acceptance = record.and_then(serde_json::from_value::<FindingAcceptance>);
+        acceptance.with_context(|| format!("invalid record of acceptance in {}", path.display()))
     });
     let store = snapshot_store(&cli.data)?;
     let revises = args.revises.as_deref().map(|id| store.resolve(id));
     let calendar = match &args.calendar {
+        // A word and not a path. A file of that name needs ./ before it.
         Some(word) if word.as_os_str() == "24x7" => Some(SideFile {
             name: "24x7".to_owned(),
             bytes: b"24x7".to_vec(),
@@ -193,9 +195,17 @@ pub(crate) fn print(done: &IngestOutcome) {
             .map(String::from)
             .to_vec(),
     ];
-    for one in &done.manifest.instruments {
-        let (first, last) = (show_time(one.first_close), show_time(one.last_close));
-        lines.push(vec![one.symbol.clone(), one.bars.to_string(), first, last]);
+    for instrument in &done.manifest.instruments {
+        let (first, last) = (
+            instrument.first_close.date_or_time(),
+            instrument.last_close.date_or_time(),
+        );
+        lines.push(vec![
+            instrument.symbol.clone(),
+            instrument.bars.to_string(),
+            first,
+            last,
+        ]);
     }
     print_table(&lines);
 }
@@ -206,6 +216,7 @@ fn findings(data: &LayerFindings) -> Vec<(&'static str, String)> {
         let name = match found.severity {
             Severity::Error => "error",
             Severity::Warning => "warning",
+            // Notes are counted in the manifest; here they would hide the warnings.
             Severity::Note => return None,
         };
         let accepted = match found.accepted {
@@ -222,6 +233,8 @@ fn print_examples(done: &IngestOutcome) {
         let id = short_digest(&done.id.to_string());
         print_line(&format!("next: counterfoil data report {id}"));
     }
+    // Examples only: a file with a million bad rows would fill the terminal. The quarantine holds
+    // all of them.
     for row in &done.report.examples {
         let place = if row.line == 0 {
             String::new()

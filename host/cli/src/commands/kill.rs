@@ -125,7 +125,7 @@ impl KillPlan {
             KillTarget::Run(execution) => return Ok(execution.folder.exists()),
             KillTarget::Account(account) => account,
         };
-        // An unreadable ledger is no error here: this only catches a mistyped name.
+        // An unreadable ledger is not an error here: this only catches a mistyped name.
         let view = ledger_access::view(cli).ok();
         if view.is_some_and(|view| view.state().limits().contains_key(account)) {
             return Ok(true);
@@ -139,11 +139,11 @@ impl KillPlan {
             .data
             .executions()?
             .iter()
-            .any(|one| is_its(one).is_some()))
+            .any(|candidate| is_its(candidate).is_some()))
     }
 
     /// Lifts the stop: first in the ledger, then in the data directory. In the other sequence a crash
-    /// between the two, or a denial, would let runs start that nobody was allowed to release.
+    /// between the two, or a denial, would let runs start that no principal was allowed to release.
     fn lift(&self, cli: &CliContext, reason: &str) -> Result<CommandAnswer> {
         let was_set = is_set(&cli.data, &self.target);
         if ledger_view::all(&ledger_view::folder(&cli.data))?.is_empty() {
@@ -152,8 +152,12 @@ impl KillPlan {
         }
         let mut client = ledger_access::open(cli)?;
         let kills = client.state().kills().iter();
-        let thrown = kills.filter(|(_, one)| one.lifted.is_none() && one.scope == self.scope);
-        let thrown: Vec<u64> = thrown.map(|(index, _)| *index).collect();
+        let thrown: Vec<u64> = kills
+            .filter(|(_, thrown_kill)| {
+                thrown_kill.lifted.is_none() && thrown_kill.scope == self.scope
+            })
+            .map(|(index, _)| *index)
+            .collect();
         if thrown.is_empty() && was_set {
             let allowed = client.state().check_access(
                 client.actor(),

@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use counterfoil_runner::orders::gateway::broker::BrokerBridge;
 use counterfoil_runner::orders::venues::{Venues, market_of};
 use counterfoil_runner::run::feed::{FeedSource, MarketBars, TimedLineReader};
@@ -18,22 +18,27 @@ use super::manifest_flags::{BarsSource, manifest};
 use super::resume;
 use crate::args::LiveArgs;
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, note, print_json};
-use crate::progress::RunProgress;
+use crate::output::{CommandAnswer, CommandLineError, note, print_json};
+use crate::progress::RunProgressBar;
 use crate::report;
 
-/// The back end of live runs, the one with the fastest decisions.
+/// The back end of live runs: its code decides fastest.
 const BACKEND: &str = "cranelift";
 
 pub(crate) fn run(cli: &CliContext, args: &LiveArgs) -> Result<CommandAnswer> {
     if let Some(run) = &args.resume {
-        return resume::live(cli, run, BACKEND, |manifest| ends_of(manifest, args));
+        return resume::live(cli, run, BACKEND, |manifest| {
+            feed_and_broker(manifest, args)
+        });
     }
     let manifest = manifest_of(cli, args)?;
     let signer = Box::new(cli.keys.signer()?);
     let engine = cli.engine(BACKEND)?;
-    let mut progress = RunProgress::new(0);
-    let run = hex::encode(manifest.run_id()?);
+    let mut progress = RunProgressBar::new(0);
+    let run = manifest.run_id()?.hex();
+    // The flags and addresses are checked first: a note that the run waits for bars must not precede
+    // an error that keeps it from starting.
+    let (source, broker) = feed_and_broker(&manifest, args)?;
     note(&match market_of(&manifest) {
         Some(market) => format!(
             "run {run}: waiting for bars of {}; `counterfoil kill {run}` stops it",
@@ -43,7 +48,6 @@ pub(crate) fn run(cli: &CliContext, args: &LiveArgs) -> Result<CommandAnswer> {
             "run {run}: waiting for bars, one JSON object per line; the run ends with the stream"
         ),
     });
-    let (source, broker) = ends_of(&manifest, args)?;
     let done = live(
         &cli.data,
         &manifest,
@@ -69,7 +73,7 @@ pub(super) fn venues_of(path: Option<&Path>) -> Result<Venues> {
 }
 
 /// Where the bars come from, and the broker that the manifest names, if it names one.
-fn ends_of(
+fn feed_and_broker(
     manifest: &Manifest,
     args: &LiveArgs,
 ) -> Result<(FeedSource<TimedLineReader>, Option<BrokerBridge>)> {
@@ -86,11 +90,11 @@ fn ends_of(
     // The manifest names the venue as the source of the bars, and so does every verifier
     // afterwards. Bars from a socket under that name would be a forged source.
     if args.connect.is_some() || args.listen.is_some() {
-        bail!(
-            "the feed {:?} is a venue, and its bars come from there; leave out --connect and --listen, or \
-             name the feed otherwise with --feed",
+        return Err(CommandLineError::new(format!(
+            "the feed {:?} is a venue, which sends the bars itself; leave out --connect and --listen, or give \
+             another name with --feed",
             market.name()
-        );
+        )));
     }
     venues.check(market, manifest, &setup)?;
     Ok((FeedSource::Market(MarketBars { venues, market }), broker))
@@ -128,10 +132,16 @@ fn manifest_of(cli: &CliContext, args: &LiveArgs) -> Result<Manifest> {
         store_component(cli, &manifest, args.terms.component.as_deref())?;
         return Ok(manifest);
     }
-    let id = args.like_snapshot.as_deref();
-    let id = id.context("no instruments; give --like-snapshot ID, or a manifest")?;
+    // A stream names symbols only. Tick and lot sizes decide what an order may be, so they come
+    // from a snapshot and are never guessed from prices.
+    let id = args
+        .like_snapshot
+        .as_deref()
+        .context("no instruments; give --like-snapshot ID, or a manifest")?;
     let store = snapshot_store(&cli.data)?;
     let snapshot = store.load(&store.resolve(id)?)?;
+    // Without a nonce of its own, a second start of the same terms would have the first one's run
+    // id and be refused.
     let start_nonce = match &args.start_nonce {
         Some(nonce) => nonce.clone(),
         None => counterfoil_runner::store::keys::random_hex()?,
@@ -140,6 +150,8 @@ fn manifest_of(cli: &CliContext, args: &LiveArgs) -> Result<Manifest> {
         data: DataSource::Feed {
             broker: args.broker.name.as_ref().map(|name| BrokerEntry {
                 name: name.clone(),
+                // Fixed: no command line starts a run with money at stake. That takes an
+                // authorization in the ledger.
                 environment: "paper".to_owned(),
                 cash_tolerance: args.broker.cash_tolerance.clone(),
             }),
@@ -150,6 +162,8 @@ fn manifest_of(cli: &CliContext, args: &LiveArgs) -> Result<Manifest> {
         instruments: snapshot
             .select(&args.instruments, None, None)?
             .instruments(),
+        // Every decision is signed before its order leaves. A larger value is refused for live
+        // runs.
         cadence: 1,
     };
     manifest(cli, &args.terms, bars, BACKEND)

@@ -48,22 +48,23 @@ pub(crate) fn run(cli: &CliContext, args: &RunManifestArgs) -> Result<CommandAns
         cadence: CADENCE,
         ..of
     };
-    // What does not hold is told here, not at the gate.
+    // An invalid manifest is reported here and not at the gate, hours later.
     manifest.setup()?;
     write_whole(&args.output, manifest.canonical()?.as_bytes())?;
-    tell(cli, &manifest, &args.output)
+    print_manifest(cli, &manifest, &args.output)
 }
 
 /// The instruments with these symbols, or all if none is named.
 fn chosen(all: &[InstrumentEntry], symbols: &[String]) -> Result<Vec<InstrumentEntry>> {
     for symbol in symbols {
-        let is_there = all.iter().any(|one| one.symbol == *symbol);
+        let is_there = all.iter().any(|entry| entry.symbol == *symbol);
         ensure!(
             is_there,
             "--instruments {symbol}: the run has no such instrument"
         );
     }
-    let is_chosen = |one: &&InstrumentEntry| symbols.is_empty() || symbols.contains(&one.symbol);
+    let is_chosen =
+        |entry: &&InstrumentEntry| symbols.is_empty() || symbols.contains(&entry.symbol);
     Ok(all.iter().filter(is_chosen).cloned().collect())
 }
 
@@ -73,8 +74,8 @@ fn risk(cli: &CliContext, limits: &Digest) -> Result<RiskEntry> {
     serde_json::from_slice(&bytes).with_context(|| format!("the limits {limits} in the archive"))
 }
 
-fn tell(cli: &CliContext, manifest: &Manifest, path: &Path) -> Result<CommandAnswer> {
-    let run = hex::encode(manifest.run_id()?);
+fn print_manifest(cli: &CliContext, manifest: &Manifest, path: &Path) -> Result<CommandAnswer> {
+    let run = manifest.run_id()?.hex();
     if cli.json {
         print_json(&json!({ "run": run, "manifest": path, "account": manifest.account.name }));
         return Ok(CommandAnswer::Yes);

@@ -38,8 +38,12 @@ pub(crate) fn manifest(
         Some(path) => serde_json::from_slice(&read_whole(path)?)
             .with_context(|| format!("invalid sandbox limits in {}", path.display()))?,
     };
+    // Before the component is compiled under them: a limit of zero would look like a fault of the
+    // strategy.
     limits.check_ranges()?;
     let risk = risk(flags.risk.as_deref())?;
+    // The fuel limit is compiled in, so the engine that admits the component must be that of the
+    // run.
     let engine = cli.engine(backend)?.for_limits(&limits);
     let (digest, ready) = admit::component(cli, file, &limits, &engine)?;
     Ok(Manifest {
@@ -52,6 +56,8 @@ pub(crate) fn manifest(
         timeframe: bars.timeframe,
         instruments: bars.instruments.iter().map(InstrumentEntry::from).collect(),
         parameters: terms.parameters,
+        // Stated in the manifest, so that the run id covers what the component asked for on this
+        // day.
         warm_up: ready.description.warm_up,
         account: terms.account,
         costs: terms.costs,
@@ -69,6 +75,7 @@ pub(crate) fn manifest(
 
 fn risk(text: Option<&str>) -> Result<RiskEntry> {
     match text {
+        // Fails closed: without limits the risk gate would have nothing to refuse by.
         None => bail!(
             "no risk limits, and a run does not start without them; give --risk FILE, or --risk research \
              for the wide preset of backtests"

@@ -30,7 +30,7 @@ pub(crate) fn run(cli: &CliContext, args: &MonteCarloArgs) -> Result<CommandAnsw
         return samples::run(cli, args, &execution, verified.closed);
     }
     let samples = args.samples.unwrap_or(SAMPLES);
-    // The bound keeps memory in hand: every sample's path is held until the percentiles are known.
+    // The bound keeps memory small: every sample's path is held until the percentiles are known.
     if samples == 0 || samples > SAMPLES_MAX {
         bail!("--samples {samples}: expected 1 to {SAMPLES_MAX}");
     }
@@ -55,7 +55,7 @@ fn as_json(drawn: &TradeSimulation, args: &MonteCarloArgs) -> Value {
         let names = PERCENTILES.map(|percent| format!("p{percent}"));
         let pairs = names
             .into_iter()
-            .zip(values.map(|one| json!(one.to_text())));
+            .zip(values.map(|amount| json!(amount.to_text())));
         pairs.collect::<Map<String, Value>>()
     };
     json!({

@@ -69,6 +69,8 @@ fn check_name(name: &str) -> Result<()> {
                 .bytes()
                 .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
     };
+    // The name becomes a directory, a crate and part of a path in generated code, so nothing else
+    // is let through.
     if name.len() > 64 || !name.split('-').all(word) {
         bail!("invalid strategy name {name:?}: expected kebab-case, such as my-strategy");
     }
@@ -89,6 +91,8 @@ fn copy(from: &Path, to: &Path, fill: &dyn Fn(&str) -> String, depth: usize) -> 
             }
             continue;
         }
+        // Files of the template end in .in, so that cargo takes none of them for a package of the
+        // SDK's workspace.
         let text = fs::read_to_string(entry.path())?;
         let name = name.strip_suffix(".in").unwrap_or(&name);
         fs::write(to.join(name), fill(&text))?;

@@ -7,7 +7,7 @@ use counterfoil_runner::clock::now;
 use counterfoil_runner::study::parity::{
     ParityReport as Found, ParityRequest, parity, parity_statement,
 };
-use counterfoil_runner::times::{parse_time, show_time};
+use counterfoil_runner::times::parse_time;
 use counterfoil_trading::record::RunRecord;
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use counterfoil_verify::describe::RecordDescriber;
@@ -15,10 +15,12 @@ use counterfoil_verify::describe::RecordDescriber;
 use crate::args::ParityArgs;
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_fields, print_json, print_line};
-use crate::progress::RunProgress;
+use crate::progress::RunProgressBar;
 
 pub(crate) fn run(cli: &CliContext, args: &ParityArgs) -> Result<CommandAnswer> {
     let execution = cli.data.find(&args.run)?;
+    // The statement needs the log's key. It is opened before the backtest, so that a missing key
+    // does not waste one.
     let signer = cli.keys.signer()?;
     let question = ParityRequest {
         data: &cli.data,
@@ -28,24 +30,27 @@ pub(crate) fn run(cli: &CliContext, args: &ParityArgs) -> Result<CommandAnswer> 
         snapshot: args.snapshot.as_deref(),
         now: now(),
     };
-    let mut progress = RunProgress::new(0);
+    let mut progress = RunProgressBar::new(0);
     let engine = cli.engine(&args.backend)?;
     let found = parity(&question, engine, Box::new(signer), &mut progress);
     progress.finish();
     let found = found?;
     let stated = parity_statement(&execution, &found, &cli.keys.signer()?)?;
-    let name = format!("parity-{}.json", show_time(found.closes.1).replace(':', ""));
+    let name = format!(
+        "parity-{}.json",
+        found.closes.1.date_or_time().replace(':', "")
+    );
     let path = execution.folder.join(name);
     // Written whatever the comparison found, and before it is printed: a difference that only
     // scrolled by on a terminal would be no evidence.
     write_whole(&path, &stated.envelope)?;
     if cli.json {
-        let mut told = stated.predicate;
-        if let Some(fields) = told.as_object_mut() {
+        let mut statement = stated.predicate;
+        if let Some(fields) = statement.as_object_mut() {
             let path = path.display().to_string();
             fields.insert("statement".to_owned(), path.into());
         }
-        print_json(&told);
+        print_json(&statement);
     } else {
         print(&found, &execution.short())?;
         print_line(&format!("statement: {}", path.display()));
@@ -55,9 +60,11 @@ pub(crate) fn run(cli: &CliContext, args: &ParityArgs) -> Result<CommandAnswer> 
 
 /// The end of a day, which is the latest close that belongs to it.
 fn end_of(day: &str) -> Result<UnixNanos> {
+    // A day and not a time: a bound inside a slice would compare half of it.
     let begin = parse_time(day).filter(|begin| begin.0.rem_euclid(DAY_NANOS) == 0);
-    let end = begin.and_then(|begin| begin.0.checked_add(DAY_NANOS));
-    let end = end.with_context(|| format!("--day {day:?}: expected a date such as 2026-03-02"))?;
+    let end = begin
+        .and_then(|begin| begin.0.checked_add(DAY_NANOS))
+        .with_context(|| format!("--day {day:?}: expected a date such as 2026-03-02"))?;
     Ok(UnixNanos(end))
 }
 
@@ -77,7 +84,11 @@ fn print(found: &Found, live: &str) -> Result<()> {
         ),
         (
             "slices",
-            format!("closing {} to {}", show_time(from), show_time(through)),
+            format!(
+                "closing {} to {}",
+                from.date_or_time(),
+                through.date_or_time()
+            ),
         ),
         ("bars", format!("{bars}, {}", found.snapshot)),
         (
@@ -96,15 +107,17 @@ fn print(found: &Found, live: &str) -> Result<()> {
         cause.sentence(),
         site.aspect.name(),
         site.symbol,
-        show_time(site.close_time)
+        site.close_time.date_or_time()
     ));
     let names = [live.to_owned(), found.again.short()];
     for (name, decision) in names.iter().zip(&site.decisions) {
-        let told = match decision {
-            Some((_, one)) => describe.record(&RunRecord::Decision((**one).clone())),
+        let text = match decision {
+            Some((_, found_decision)) => {
+                describe.record(&RunRecord::Decision((**found_decision).clone()))
+            }
             None => "no such bar".to_owned(),
         };
-        print_line(&format!("  {name}: {told}"));
+        print_line(&format!("  {name}: {text}"));
     }
     Ok(())
 }

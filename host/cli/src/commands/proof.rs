@@ -43,7 +43,7 @@ pub(crate) fn write(cli: &CliContext, args: &ProofArgs) -> Result<(PathBuf, u64)
         proof.index
     );
     let path = args.output.clone().unwrap_or_else(|| PathBuf::from(name));
-    // Self-contained: whoever receives the file needs the log's public key and nothing from this
+    // Self-contained: its receiver needs the log's public key and nothing from this
     // machine.
     write_whole(&path, proof.to_string().as_bytes())?;
     Ok((path, proof.index))
@@ -53,10 +53,11 @@ fn which_bar(manifest: &Manifest, text: &str) -> Result<DecisionSelector> {
     let expected = || format!("--bar {text}: expected SYMBOL:INDEX");
     let (symbol, bar) = text.rsplit_once(':').with_context(expected)?;
     let bar = bar.parse().with_context(expected)?;
+    // The place in the manifest is the instrument's id in the journal.
     let place = manifest
         .instruments
         .iter()
-        .position(|one| one.symbol == symbol);
+        .position(|entry| entry.symbol == symbol);
     let place =
         place.with_context(|| format!("--bar {text}: the run has no instrument {symbol:?}"))?;
     Ok(DecisionSelector::Bar {

@@ -13,6 +13,7 @@ use crate::progress::bar;
 
 pub(crate) fn run(cli: &CliContext, args: &PublishArgs) -> Result<CommandAnswer> {
     let execution = cli.data.find(&args.run)?;
+    // A slash separates run and execution, and would make the name a path.
     let name = format!("{}-log", execution.short().replace('/', "-"));
     let folder = args.output.clone().unwrap_or_else(|| PathBuf::from(name));
     let bar = bar("publishing", 0);

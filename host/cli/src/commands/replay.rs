@@ -3,11 +3,11 @@
 use anyhow::Result;
 use counterfoil_runner::run::replay::{ReplayError, ReplayReport as Replayed, replay};
 use counterfoil_runner::store::data_dir::{DataDir, Execution};
-use counterfoil_runner::times::show_time;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::RunRecord;
+use counterfoil_trading::time::UnixNanos;
 use counterfoil_verify::describe::RecordDescriber;
 use serde_json::json;
 
@@ -29,6 +29,8 @@ pub(crate) fn show(
     found: &Replayed,
 ) -> Result<CommandAnswer> {
     let execution = cli.data.find(run)?;
+    // Only for the names and scales of what is printed. The replay itself takes the manifest from
+    // the signed record.
     let manifest = Manifest::parse(&cli.data.manifest_text(&execution)?)?;
     let instruments = manifest.setup()?.instruments;
     let good = found.is_identical();
@@ -45,7 +47,7 @@ pub(crate) fn show(
             "decisions": found.decisions,
             "records-compared": found.identical,
             "journal-closed": found.closed,
-            "first-foreign-slice": found.foreign_slice.map(show_time),
+            "first-foreign-slice": found.foreign_slice.map(UnixNanos::date_or_time),
             "decision-digest": found.decision_digest,
             "first-difference": found.difference.as_ref().map(|difference| json!({
                 "entry": difference.index,
@@ -87,13 +89,16 @@ pub(super) fn replay_with(
         }
     };
     let found = kind(&cli.data, &execution, cli.engine(backend)?, &mut progress);
+    // Cleared before the error is returned, which would else be printed into the bar.
     bar.finish_and_clear();
     Ok(found?)
 }
 
 fn print(what: &str, found: &Replayed, instruments: &[Instrument]) {
+    // Checked first: over other bars every decision may differ, and the strategy would be blamed
+    // for the data.
     if let Some(time) = found.foreign_slice {
-        let time = show_time(time);
+        let time = time.date_or_time();
         let answer = CommandAnswer::No;
         print_answer(
             answer,
@@ -103,6 +108,8 @@ fn print(what: &str, found: &Replayed, instruments: &[Instrument]) {
         );
         return;
     }
+    // The first difference only: the account is another from there on, so everything after it
+    // differs too.
     let Some(difference) = &found.difference else {
         let until = if found.closed {
             ""

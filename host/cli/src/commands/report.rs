@@ -48,7 +48,9 @@ pub(crate) fn run(cli: &CliContext, args: &ReportArgs) -> Result<CommandAnswer> 
         print_json(&value);
     } else {
         if !written.good {
-            print_line("THE JOURNAL DOES NOT VERIFY: do not trust this report, which says so too");
+            print_line(
+                "THE JOURNAL DOES NOT VERIFY: do not trust this report, which carries the same warning",
+            );
             print_line(&written.why.unwrap_or_default());
             print_line("");
         }
@@ -75,11 +77,11 @@ pub(crate) fn write(cli: &CliContext, args: &ReportArgs) -> Result<WrittenReport
     check_folder(&folder)?;
     let key = verify::public_key(cli, args.key.as_deref())?;
     // The figures are only as good as the journal. It is verified first, and a report of a broken
-    // one is still written, with a warning on it, because an auditor needs to see what it says.
+    // one is still written, with a warning on it, because an auditor needs to see its content.
     let found = verify::verify(&execution.journal(), &key)?;
     let good = found.is_good();
     let (manifest, facts) = gather(&execution, good)?;
-    let digest = found.decision_digest.map(hex::encode);
+    let digest = found.decision_digest.map(|digest| digest.hex());
     let subject = ReportSubject {
         run: execution.run.clone(),
         execution: execution.number,
@@ -182,8 +184,10 @@ fn data_findings(cli: &CliContext, manifest: &Manifest) -> Option<Vec<DataFindin
     let examples = snapshot.findings(FINDINGS_READ).ok()?;
     let broken = data.findings.iter().flat_map(|findings| &findings.rules);
     let rules = broken.map(|(rule, found)| {
-        let example = examples.iter().find(|one| one.rule == *rule);
-        let example = example.map_or("", |one| one.message.as_str());
+        let example = examples
+            .iter()
+            .find(|finding| finding.rule == *rule)
+            .map_or("", |finding| finding.message.as_str());
         let accepted = match found.accepted {
             0 => String::new(),
             accepted => format!("; {accepted} accepted"),
@@ -201,7 +205,7 @@ fn data_findings(cli: &CliContext, manifest: &Manifest) -> Option<Vec<DataFindin
         .map(|(reason, count)| DataFinding {
             code: format!("quarantined: {reason}"),
             count: *count,
-            message: "they were put aside and no strategy saw them".to_owned(),
+            message: "quarantined: no strategy saw these rows".to_owned(),
         });
     Some(quarantined.chain(rules).collect())
 }
@@ -216,7 +220,7 @@ fn check_folder(folder: &Path) -> Result<()> {
         let name = entry?.file_name();
         if !FILES.iter().any(|file| name == *file) {
             let (folder, name) = (folder.display(), name.display());
-            bail!("{folder} holds {name}, which is no part of a report; give another --out");
+            bail!("{folder} holds {name}, which is not part of a report; give another --out");
         }
     }
     Ok(())
@@ -234,7 +238,7 @@ fn write_folder(folder: &Path, files: &[(&'static str, Vec<u8>)]) -> Result<()> 
     let process = std::process::id();
     let beside = |what: &str| parent.join(format!(".{what}-{process}-{}", name.display()));
     let (new, old) = (beside("new"), beside("old"));
-    // What a process of this number left behind in another life.
+    // An earlier process with this number may have crashed here.
     for left in [&new, &old] {
         if left.exists() {
             fs::remove_dir_all(left).with_context(|| left.display().to_string())?;

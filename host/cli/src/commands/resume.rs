@@ -17,13 +17,13 @@ use serde_json::{Value, json};
 
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, note, print_answer, print_fields, print_json, print_line};
-use crate::progress::RunProgress;
+use crate::progress::RunProgressBar;
 use crate::report;
 
 /// Resumes a backtest.
 pub(crate) fn backtest(cli: &CliContext, run: &str, backend: &str) -> Result<CommandAnswer> {
-    resume(cli, run, backend, |ready, around| {
-        Ok(ready.backtest(Sealing::OwnThread, around)?)
+    resume(cli, run, backend, |ready, deps| {
+        Ok(ready.backtest(Sealing::OwnThread, deps)?)
     })
 }
 
@@ -32,11 +32,11 @@ pub(crate) fn live(
     cli: &CliContext,
     run: &str,
     backend: &str,
-    ends: impl FnOnce(&Manifest) -> Result<(FeedSource<TimedLineReader>, Option<BrokerBridge>)>,
+    open_source: impl FnOnce(&Manifest) -> Result<(FeedSource<TimedLineReader>, Option<BrokerBridge>)>,
 ) -> Result<CommandAnswer> {
-    resume(cli, run, backend, |ready, around| {
-        let (source, broker) = ends(ready.manifest())?;
-        Ok(ready.live(source, broker, around)?)
+    resume(cli, run, backend, |ready, deps| {
+        let (source, broker) = open_source(ready.manifest())?;
+        Ok(ready.live(source, broker, deps)?)
     })
 }
 
@@ -52,7 +52,7 @@ fn resume(
     // second process that resumes the same run stops here.
     let ready = match open(&cli.data, &execution, Box::new(cli.keys.signer()?))? {
         ResumeAttempt::Ready(ready) => ready,
-        ResumeAttempt::Blocked(halt) => return Ok(halted(cli, &short, &halt, &[])),
+        ResumeAttempt::Blocked(blocked) => return Ok(print_blocked(cli, &short, &blocked, &[])),
     };
     let found = ready.resume_point();
     note(&opening(&short, &found));
@@ -61,32 +61,34 @@ fn resume(
     // Prepared before the first byte is cut: without the component the journal stays as the crash
     // left it.
     let component = ready.prepare(&cli.data, cli.engine(backend)?)?;
-    let mut progress = RunProgress::new(0);
+    let mut progress = RunProgressBar::new(0);
     let mut cut = None;
-    let mut tell = |notice: &ResumeEvent| match notice {
+    let mut on_event = |notice: &ResumeEvent| match notice {
         ResumeEvent::Compared { records } => {
             note(&format!(
                 "{records} records replayed as recorded; the run continues"
             ));
         }
-        ResumeEvent::Cut(one) => {
-            note(&cut_text(one));
-            cut = Some(one.clone());
+        ResumeEvent::Cut(tail) => {
+            note(&cut_text(tail));
+            cut = Some(tail.clone());
         }
     };
-    let around = ResumeDeps {
+    let deps = ResumeDeps {
         data: &cli.data,
         component: &component,
         observer: &mut progress,
-        on_event: &mut tell,
+        on_event: &mut on_event,
     };
     // From here on the journal is written. Every signed record was replayed and compared first, and
     // the unsigned tail is in a file of its own.
-    let resumed = act(*ready, around);
+    let resumed = act(*ready, deps);
     progress.finish();
     let (outcome, compared) = match resumed? {
         ResumeOutcome::Ended { outcome, compared } => (outcome, compared),
-        ResumeOutcome::Blocked(halt) => return Ok(halted(cli, &short, &halt, &instruments)),
+        ResumeOutcome::Blocked(blocked) => {
+            return Ok(print_blocked(cli, &short, &blocked, &instruments));
+        }
     };
     if cli.json {
         let mut value = report::outcome_json(&manifest, &outcome)?;
@@ -167,17 +169,17 @@ fn resumed_json(found: &ResumePoint, compared: u64, cut: Option<&CutTail>, skipp
 }
 
 /// Prints why the run cannot be resumed.
-fn halted(
+fn print_blocked(
     cli: &CliContext,
     run: &str,
-    halt: &ResumeBlocked,
+    blocked: &ResumeBlocked,
     instruments: &[Instrument],
 ) -> CommandAnswer {
     let side = |record: &Option<Box<RunRecord>>| match record {
         Some(record) => RecordDescriber::new(instruments).record(record),
         None => "no such record".to_owned(),
     };
-    let sides = match halt {
+    let sides = match blocked {
         ResumeBlocked::Difference(found) => Some((side(&found.recorded), side(&found.replayed))),
         ResumeBlocked::Broken(_)
         | ResumeBlocked::Damaged { .. }
@@ -187,13 +189,13 @@ fn halted(
         print_json(&json!({
             "run": run,
             "resumed": false,
-            "reason": halt.to_string(),
+            "reason": blocked.to_string(),
             "recorded": sides.as_ref().map(|(recorded, _)| recorded),
             "replayed": sides.as_ref().map(|(_, replayed)| replayed),
         }));
         return CommandAnswer::No;
     }
-    print_answer(CommandAnswer::No, &format!("not resumed: {halt}"));
+    print_answer(CommandAnswer::No, &format!("not resumed: {blocked}"));
     if let Some((recorded, replayed)) = sides {
         print_fields(&[("recorded", recorded), ("replayed", replayed)]);
     }

@@ -15,7 +15,7 @@ use counterfoil_server::types::{
 };
 use serde_json::{Value, json};
 
-use super::{manifest, runs, show};
+use super::{compare, manifest, runs, show};
 use crate::args::{
     KillArgs, RUNNER_DEFAULT, RUNNER_VARIABLE, RunArgs, RunCommand, RunStartArgs, RunnerCommand,
     WatchArgs,
@@ -30,6 +30,7 @@ pub(crate) fn run(cli: &CliContext, args: &RunArgs) -> Result<CommandAnswer> {
     match &args.command {
         RunCommand::List => runs::run(cli),
         RunCommand::Show(args) => show::run(cli, args),
+        RunCommand::Compare(args) => compare::run(cli, args),
         RunCommand::Manifest(args) => manifest::run(cli, args),
         RunCommand::Runner(command) => print_refusal(cli, ask(cli, &args.runner, command)),
     }
@@ -53,20 +54,20 @@ fn ask(cli: &CliContext, runner: &str, command: &RunnerCommand) -> Result<Comman
     let client = signed_in(cli, runner)?;
     let post = |run: &str, act: &str| -> Result<CommandAnswer> {
         let reply: RunReply = client.post(&format!("/v1/runs/{run}/{act}"), &())?;
-        tell(cli, &reply)
+        print_run(cli, &reply)
     };
     match command {
         RunnerCommand::Start(start) => {
             let reply: RunReply = client.post("/v1/runs", &request(start)?)?;
-            tell(cli, &reply)
+            print_run(cli, &reply)
         }
-        RunnerCommand::Status { run: None } => list(cli, &client.get("/v1/runs")?),
+        RunnerCommand::Status { run: None } => print_runs(cli, &client.get("/v1/runs")?),
         RunnerCommand::Status { run: Some(run) } => {
             let reply: RunReply = client.get(&format!("/v1/runs/{run}"))?;
-            tell(cli, &reply)
+            print_run(cli, &reply)
         }
         RunnerCommand::Positions { run } => {
-            positions(cli, &client.get(&format!("/v1/runs/{run}/positions"))?)
+            print_positions(cli, &client.get(&format!("/v1/runs/{run}/positions"))?)
         }
         RunnerCommand::Stop { run } => post(run, "stop"),
         RunnerCommand::Resume { run } => post(run, "resume"),
@@ -81,10 +82,12 @@ pub(super) fn kill(
     args: &KillArgs,
 ) -> Result<CommandAnswer> {
     let variable = || std::env::var(RUNNER_VARIABLE).ok();
-    let address = address.map(str::to_owned).or_else(variable);
-    let address = address.unwrap_or_else(|| RUNNER_DEFAULT.to_owned());
+    let address = address
+        .map(str::to_owned)
+        .or_else(variable)
+        .unwrap_or_else(|| RUNNER_DEFAULT.to_owned());
     // A refused kill is an answer with exit code 1. The operator can still stop the run through the
-    // data directory, which asks nobody.
+    // data directory, which needs no permission.
     print_refusal(cli, ask_kill(cli, &address, args))
 }
 
@@ -95,13 +98,13 @@ fn ask_kill(cli: &CliContext, runner: &str, args: &KillArgs) -> Result<CommandAn
     };
     if let Some(run) = &args.run {
         let reply: RunReply = client.post(&format!("/v1/runs/{run}/kill"), &body)?;
-        return tell(cli, &reply);
+        return print_run(cli, &reply);
     }
     let path = match &args.account {
         Some(account) => format!("/v1/accounts/{}/kill", Id::parse(account)?),
         None => "/v1/kill".to_owned(),
     };
-    list(cli, &client.post(&path, &body)?)
+    print_runs(cli, &client.post(&path, &body)?)
 }
 
 fn signed_in(cli: &CliContext, runner: &str) -> Result<ApiClient> {
@@ -119,7 +122,7 @@ fn signed_in(cli: &CliContext, runner: &str) -> Result<ApiClient> {
 fn request(args: &RunStartArgs) -> Result<StartRequest> {
     let text = read_whole(&args.manifest)?;
     let manifest: Value = serde_json::from_slice(&text)
-        .with_context(|| format!("{} is no manifest", args.manifest.display()))?;
+        .with_context(|| format!("{} is not valid JSON", args.manifest.display()))?;
     let feed = match (&args.replay, &args.tcp) {
         (Some(snapshot), _) => FeedRequest::Replay {
             snapshot: snapshot.clone(),
@@ -138,7 +141,7 @@ fn request(args: &RunStartArgs) -> Result<StartRequest> {
     })
 }
 
-fn tell(cli: &CliContext, run: &RunReply) -> Result<CommandAnswer> {
+fn print_run(cli: &CliContext, run: &RunReply) -> Result<CommandAnswer> {
     if cli.json {
         print_json(&serde_json::to_value(run)?);
         return Ok(CommandAnswer::Yes);
@@ -170,7 +173,7 @@ fn tell(cli: &CliContext, run: &RunReply) -> Result<CommandAnswer> {
     Ok(CommandAnswer::Yes)
 }
 
-fn list(cli: &CliContext, reply: &RunsReply) -> Result<CommandAnswer> {
+fn print_runs(cli: &CliContext, reply: &RunsReply) -> Result<CommandAnswer> {
     if cli.json {
         print_json(&serde_json::to_value(reply)?);
         return Ok(CommandAnswer::Yes);
@@ -192,40 +195,41 @@ fn list(cli: &CliContext, reply: &RunsReply) -> Result<CommandAnswer> {
     Ok(CommandAnswer::Yes)
 }
 
-fn positions(cli: &CliContext, reply: &PositionsReply) -> Result<CommandAnswer> {
+fn print_positions(cli: &CliContext, reply: &PositionsReply) -> Result<CommandAnswer> {
     if cli.json {
         print_json(&serde_json::to_value(reply)?);
         return Ok(CommandAnswer::Yes);
     }
     let head = ["instrument", "quantity", "cost", "value", "last close"];
     let mut rows = vec![head.map(String::from).to_vec()];
-    for one in &reply.positions {
+    for position in &reply.positions {
         rows.push(vec![
-            one.symbol.clone(),
-            one.quantity.clone(),
-            one.cost.clone(),
-            one.value.clone(),
-            one.mark_price.clone().unwrap_or_default(),
+            position.symbol.clone(),
+            position.quantity.clone(),
+            position.cost.clone(),
+            position.value.clone(),
+            position.mark_price.clone().unwrap_or_default(),
         ]);
     }
     print_table(&rows);
     Ok(CommandAnswer::Yes)
 }
 
-/// Tells each event on a line of its own, until the runner ends or nobody reads.
+/// Prints each event on a line of its own, until the runner ends or standard output is closed.
 fn watch(cli: &CliContext, client: &ApiClient, args: &WatchArgs) -> Result<CommandAnswer> {
-    let mut hear = |message: ServerSentEvent| {
+    let mut print = |message: ServerSentEvent| {
         let line = if cli.json {
             let data: Value = serde_json::from_str(&message.data).unwrap_or_default();
             json!({ "id": message.id, "kind": message.kind, "data": data }).to_string()
         } else {
             event_text(&message)
         };
-        // What nobody reads any more ends the watching; control characters come from strategies.
-        let line: String = line.chars().filter(|one| !one.is_control()).collect();
+        // Texts come from strategies: without the filter one could write escape sequences to the
+        // operator's terminal. A closed pipe, as of `| head`, ends the watching.
+        let line: String = line.chars().filter(|char| !char.is_control()).collect();
         writeln!(std::io::stdout(), "{line}").is_ok()
     };
-    client.watch(args.run.as_deref(), args.after.as_deref(), &mut hear)?;
+    client.watch(args.run.as_deref(), args.after.as_deref(), &mut print)?;
     note("the runner ended the stream");
     Ok(CommandAnswer::Yes)
 }

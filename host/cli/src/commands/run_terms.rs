@@ -36,6 +36,7 @@ impl ManifestTerms {
     /// cannot be read.
     pub(crate) fn from_flags(flags: &ManifestFlags) -> Result<Self> {
         let mut merged = TermSections::new()?;
+        // The file first, so that everything on the command line overrides it.
         if let Some(path) = &flags.terms {
             merged
                 .add_file(path)
@@ -46,6 +47,8 @@ impl ManifestTerms {
         let mut parameters = BTreeMap::new();
         for flag in flag_terms(flags) {
             merged.set(flag.name, &flag.value)?;
+            // Remembered for the check below: a flag and a --set of one term would else override
+            // each other by their place in this function.
             given.insert(flag.name.to_owned(), flag.flag.to_owned());
         }
         let set = flags.set.iter().map(|text| ("--set", text));
@@ -233,6 +236,8 @@ impl TermSections {
                 .with_context(|| format!("{section}: expected an object of terms"))?;
             for (field, value) in fields {
                 let text = match value {
+                    // As on the command line, so that a file and a flag with the same text give the
+                    // same manifest, and the same run id.
                     Value::String(text) => text.clone(),
                     value @ (Value::Null
                     | Value::Bool(_)
@@ -249,6 +254,8 @@ impl TermSections {
     /// Sets a term by its name.
     fn set(&mut self, name: &str, value: &str) -> Result<()> {
         let place = format!("/{}", name.replace('.', "/"));
+        // Only a field that the defaults have can be set: a misspelled name would else be a term
+        // that nothing reads.
         let is_leaf = |field: &&mut Value| !field.is_object();
         let Some(field) = self.sections.pointer_mut(&place).filter(is_leaf) else {
             bail!(
@@ -258,6 +265,8 @@ impl TermSections {
         };
         *field =
             match field {
+                // The type of the default decides. Amounts are texts, because a JSON number would
+                // lose decimals.
                 Value::Number(_) => {
                     json!(value.parse::<u32>().ok().with_context(|| format!(
                         "{name}: expected a whole number, got {value:?}"

@@ -31,26 +31,29 @@ pub(crate) fn run(cli: &CliContext) -> Result<CommandAnswer> {
         "decision digest",
     ];
     let mut rows = vec![head.map(String::from).to_vec()];
-    for one in &all {
-        rows.push(row(one));
+    for execution in &all {
+        rows.push(run_row(execution));
     }
     print_table(&rows);
     Ok(CommandAnswer::Yes)
 }
 
-fn row(one: &Execution) -> Vec<String> {
-    let Ok(extent) = JournalExtent::read(&one.journal()) else {
-        return vec![one.short(), "unreadable journal".to_owned()];
+fn run_row(execution: &Execution) -> Vec<String> {
+    // A damaged journal is a row of the list and not its end: the other runs must stay visible.
+    let Ok(extent) = JournalExtent::read(&execution.journal()) else {
+        return vec![execution.short(), "unreadable journal".to_owned()];
     };
-    let component = Manifest::parse(&extent.open.manifest).map(|manifest| manifest.component);
-    let component = component
+    let component = Manifest::parse(&extent.open.manifest)
+        .map(|manifest| manifest.component)
         .map(|digest| short_digest(&digest))
         .unwrap_or_default();
     let decisions = extent.decisions.to_string();
+    // The extent counts and does not verify. What it shows of an open journal may still be cut by a
+    // resumption.
     let Some(close) = extent.close else {
         let nothing = String::new;
         return vec![
-            one.short(),
+            execution.short(),
             component,
             decisions,
             nothing(),
@@ -59,19 +62,20 @@ fn row(one: &Execution) -> Vec<String> {
         ];
     };
     vec![
-        one.short(),
+        execution.short(),
         component,
         decisions,
         close.fills.to_string(),
         close.equity.to_text(),
         close.reason.name().to_owned(),
-        short_digest(&hex::encode(close.decision_digest)),
+        short_digest(&close.decision_digest.hex()),
     ]
 }
 
-fn as_json(one: &Execution) -> Value {
-    let mut value = json!({ "run": one.run, "execution": one.number, "folder": one.folder });
-    match JournalExtent::read(&one.journal()) {
+fn as_json(execution: &Execution) -> Value {
+    let mut value =
+        json!({ "run": execution.run, "execution": execution.number, "folder": execution.folder });
+    match JournalExtent::read(&execution.journal()) {
         Err(error) => value["error"] = json!(error.to_string()),
         Ok(extent) => {
             value["decisions"] = json!(extent.decisions);
@@ -80,8 +84,7 @@ fn as_json(one: &Execution) -> Value {
                 value["ended"] = json!(close.reason.name());
                 value["fills"] = json!(close.fills);
                 value["final-equity"] = json!(close.equity.to_text());
-                value["decision-digest"] =
-                    json!(format!("sha256:{}", hex::encode(close.decision_digest)));
+                value["decision-digest"] = json!(format!("sha256:{}", close.decision_digest.hex()));
             }
         }
     }

@@ -49,6 +49,8 @@ pub(super) fn run(
         );
     }
     let actual = actual(execution, &manifest, close)?;
+    // All samples are drawn before the first runs: the table's id is the digest of their manifests,
+    // and an interrupted command finds it again.
     let items = draw(cli, args, &manifest, count)?;
     let done = sweep::execute(cli, args.workers, BACKEND, &items)?;
     let table = sweep::table_of(vec!["sample".to_owned()], &items, &done)?;
@@ -57,7 +59,7 @@ pub(super) fn run(
     // The table is written before a failure is reported: the samples that ended took long to
     // compute.
     sweep::write(&folder, &table, &whole)?;
-    let failed = done.iter().filter(|one| one.is_err()).count();
+    let failed = done.iter().filter(|outcome| outcome.is_err()).count();
     if let Some(error) = done.into_iter().find_map(Result::err) {
         return Err(error)
             .with_context(|| format!("{failed} of {count} runs failed, the first with"));
@@ -94,7 +96,7 @@ fn draw(
     count: u32,
 ) -> Result<Vec<SweepItem>> {
     let first = SampleSpec {
-        draw: how(args),
+        draw: block_draw(args),
         block: args.block,
         seed: args.seed,
         sample: 0,
@@ -107,7 +109,7 @@ fn draw(
     Ok(items?)
 }
 
-const fn how(args: &MonteCarloArgs) -> BlockDraw {
+const fn block_draw(args: &MonteCarloArgs) -> BlockDraw {
     if args.shuffle {
         BlockDraw::Shuffle
     } else {
@@ -117,7 +119,7 @@ const fn how(args: &MonteCarloArgs) -> BlockDraw {
 
 /// Samples that lost money.
 fn losses(table: &SweepTable) -> usize {
-    let lost = table.ended().filter(|one| one.profit < Money::ZERO);
+    let lost = table.ended().filter(|outcome| outcome.profit < Money::ZERO);
     lost.count()
 }
 
@@ -127,7 +129,9 @@ fn as_json(args: &MonteCarloArgs, id: &str, table: &SweepTable, actual: &SweepOu
         let pairs = keys.iter().cloned().zip(values);
         Value::from(pairs.collect::<Map<String, Value>>())
     };
-    let profits = table.profits().map(|one| json!(one.map(Money::to_text)));
+    let profits = table
+        .profits()
+        .map(|profit| json!(profit.map(Money::to_text)));
     let mut percentiles = Map::from_iter([("profit".to_owned(), named(profits))]);
     let mut made = Map::from_iter([("profit".to_owned(), json!(actual.profit.to_text()))]);
     for name in SHOWN {
@@ -137,7 +141,7 @@ fn as_json(args: &MonteCarloArgs, id: &str, table: &SweepTable, actual: &SweepOu
     }
     json!({
         "sweep": format!("sha256:{id}"),
-        "draw": how(args).name(),
+        "draw": block_draw(args).name(),
         "block": args.block,
         "seed": args.seed,
         "samples": table.rows.len(),
@@ -150,7 +154,7 @@ fn as_json(args: &MonteCarloArgs, id: &str, table: &SweepTable, actual: &SweepOu
 }
 
 fn print(args: &MonteCarloArgs, whole: &SweepTable, actual: &SweepOutcome) {
-    let how = match how(args) {
+    let how = match block_draw(args) {
         BlockDraw::Stationary => {
             format!("in blocks of {} on average, with replacement", args.block)
         }

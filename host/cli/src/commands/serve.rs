@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use counterfoil_approval::ledger_client::LedgerActor;
+use counterfoil_approval::permit::Records;
 use counterfoil_runner::clock::now;
-use counterfoil_runner::permit::Records;
 use counterfoil_runner::store::keys::PeopleKeys;
-use counterfoil_runner::supervisor::inlet::EndCommand;
-use counterfoil_runner::supervisor::status::RunStatus;
-use counterfoil_runner::supervisor::{Signers, Supervisor, SupervisorConfig};
 use counterfoil_server::serve::{ListenReach, LogForm, Server, log, signal};
 use counterfoil_server::service_ledger::ServiceLedger;
+use counterfoil_server::supervisor::inlet::EndCommand;
+use counterfoil_server::supervisor::status::RunStatus;
+use counterfoil_server::supervisor::{Signers, Supervisor, SupervisorConfig};
 use serde_json::json;
 
 use super::live::venues_of;
@@ -45,6 +45,8 @@ pub(crate) fn run(cli: &CliContext, args: &ServeArgs) -> Result<CommandAnswer> {
         .context("the runner acts as a service of the ledger; give --as SERVICE")?;
     let view = ledger_access::view(cli)?;
     let people = PeopleKeys::open(&cli.keys, cli.data.root())?;
+    // Opened before the port is bound: a runner that cannot sign its records must not accept a
+    // start.
     let service = LedgerActor::with_best_key(&people, view.state(), principal, now())?;
     let signer = cli.keys.signer()?;
     let signers: Signers = Arc::new(move || Box::new(signer.clone()));
@@ -93,7 +95,7 @@ pub(crate) fn run(cli: &CliContext, args: &ServeArgs) -> Result<CommandAnswer> {
     };
     let standing = server.run(signal(order), signal(order))?;
     print_states(cli, &standing);
-    let is_left = |one: &RunStatus| one.state.is_active();
+    let is_left = |status: &RunStatus| status.state.is_active();
     Ok(if standing.iter().any(is_left) {
         CommandAnswer::No
     } else {
@@ -106,22 +108,22 @@ fn print_states(cli: &CliContext, standing: &[RunStatus]) {
     if cli.json {
         let runs = standing
             .iter()
-            .map(|one| json!({ "run": one.run, "state": one.state.name(), "reason": one.reason }));
+            .map(|status| json!({ "run": status.run, "state": status.state.name(), "reason": status.reason }));
         print_json(&json!({ "runs": runs.collect::<Vec<_>>() }));
         return;
     }
-    for one in standing {
-        let journal = if one.state.is_resumable() {
+    for status in standing {
+        let journal = if status.state.is_resumable() {
             "journal left open; resume with `counterfoil run resume`"
-        } else if one.state.is_active() {
+        } else if status.state.is_active() {
             "still active; journal left open"
         } else {
             "journal closed"
         };
         print_line(&format!(
             "run {} {}: {journal}",
-            short_digest(&one.run),
-            one.state.name()
+            short_digest(&status.run),
+            status.state.name()
         ));
     }
 }

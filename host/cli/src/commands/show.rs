@@ -19,6 +19,8 @@ use crate::report;
 pub(crate) fn run(cli: &CliContext, args: &RunShowArgs) -> Result<CommandAnswer> {
     let execution = cli.data.find(&args.run)?;
     let extent = JournalExtent::read(&execution.journal())?;
+    // From the journal's first record, which is signed, and not from the file beside it, which
+    // anyone with access could edit.
     let manifest = Manifest::parse(&extent.open.manifest)?;
     let setup = manifest.setup()?;
     if args.manifest {
@@ -109,6 +111,8 @@ fn refused(cli: &CliContext, execution: &Execution) -> Result<()> {
         let RunRecord::Refused(refused) = record else {
             return None;
         };
+        // Refused inputs are bytes of a feed, in any encoding. They are shown on one line, so that
+        // none can imitate another record's.
         let input = String::from_utf8_lossy(&refused.input);
         let reason = &refused.reason;
         Some(if cli.json {
@@ -133,6 +137,8 @@ fn records(
         let Some(body) = reader.next_body()? else {
             break;
         };
+        // The kind is read before the record is decoded: most records are of other kinds, and a
+        // journal may have millions.
         if record_kind(body).map_err(ReadJournalError::from)? != kind {
             continue;
         }

@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 use counterfoil_runner::run::inputs::snapshot_store;
-use counterfoil_runner::times::show_time;
 use counterfoil_snapshot::snapshot_store::SnapshotSummary;
+use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};
 
 use crate::cli_context::CliContext;
@@ -11,20 +11,22 @@ use crate::output::{CommandAnswer, print_json, print_line, print_table, short_di
 
 pub(crate) fn run(cli: &CliContext) -> Result<CommandAnswer> {
     let all = snapshot_store(&cli.data)?.list()?;
-    let damaged = all.iter().any(|one| one.manifest.is_err());
+    // A damaged snapshot is listed with the others and makes the answer negative, so that a script
+    // notices it.
+    let damaged = all.iter().any(|summary| summary.manifest.is_err());
     if cli.json {
         let list: Vec<Value> = all
             .iter()
-            .map(|one| match &one.manifest {
+            .map(|summary| match &summary.manifest {
                 Ok(manifest) => json!({
-                    "snapshot": one.id.to_string(),
-                    "sources": manifest.sources.iter().map(|one| &one.name).collect::<Vec<_>>(),
+                    "snapshot": summary.id.to_string(),
+                    "sources": manifest.sources.iter().map(|source| &source.name).collect::<Vec<_>>(),
                     "drawn-from": manifest.drawn_from().map(|id| id.to_string()),
                     "timeframe": manifest.timeframe.to_string(),
                     "bars": manifest.bars(),
-                    "instruments": manifest.instruments.iter().map(|one| &one.symbol).collect::<Vec<_>>(),
+                    "instruments": manifest.instruments.iter().map(|instrument| &instrument.symbol).collect::<Vec<_>>(),
                 }),
-                Err(error) => json!({ "snapshot": one.id.to_string(), "error": error.to_string() }),
+                Err(error) => json!({ "snapshot": summary.id.to_string(), "error": error.to_string() }),
             })
             .collect();
         print_json(&Value::from(list));
@@ -38,7 +40,7 @@ pub(crate) fn run(cli: &CliContext) -> Result<CommandAnswer> {
     Ok(CommandAnswer::yes_if(!damaged))
 }
 
-/// One line for each snapshot; resampled ones, of which there may be many, are counted.
+/// One line for each snapshot; resampled ones, which may be many, are counted.
 fn print(all: &[SnapshotSummary]) {
     let head = [
         "snapshot",
@@ -50,22 +52,26 @@ fn print(all: &[SnapshotSummary]) {
         "source",
     ];
     let mut rows = vec![head.map(String::from).to_vec()];
-    let drawn = |one: &&SnapshotSummary| {
-        let manifest = one.manifest.as_ref().ok();
+    // A resampling makes hundreds. Listed one by one they would hide the ingested ones.
+    let drawn = |summary: &&SnapshotSummary| {
+        let manifest = summary.manifest.as_ref().ok();
         manifest.is_some_and(|manifest| manifest.drawn_from().is_some())
     };
-    for one in all.iter().filter(|one| !drawn(one)) {
-        let id = short_digest(&one.id.to_string());
-        match &one.manifest {
+    for summary in all.iter().filter(|summary| !drawn(summary)) {
+        let id = short_digest(&summary.id.to_string());
+        match &summary.manifest {
             Ok(manifest) => {
                 let symbols: Vec<&str> = manifest
                     .instruments
                     .iter()
-                    .map(|one| one.symbol.as_str())
+                    .map(|instrument| instrument.symbol.as_str())
                     .collect();
-                let sources = manifest.sources.iter().map(|one| one.name.as_str());
-                let sources: Vec<&str> = sources.collect();
-                let time = |time: Option<_>| time.map(show_time).unwrap_or_default();
+                let sources: Vec<&str> = manifest
+                    .sources
+                    .iter()
+                    .map(|source| source.name.as_str())
+                    .collect();
+                let time = |time: Option<_>| time.map(UnixNanos::date_or_time).unwrap_or_default();
                 rows.push(vec![
                     id,
                     manifest.timeframe.to_string(),

@@ -58,8 +58,9 @@ pub(super) fn make(cli: &CliContext, args: &SweepArgs) -> Result<EndedSweep> {
     let (id, folder) = place_of(cli, &items)?;
     let done = execute(cli, args.workers, &args.base.backend, &items)?;
     let table = table_of(fields, &items, &done)?;
-    let found =
-        |one: &&Result<SweepItemRun, ExecuteError>| one.as_ref().is_ok_and(|done| done.is_reused);
+    let found = |outcome: &&Result<SweepItemRun, ExecuteError>| {
+        outcome.as_ref().is_ok_and(|done| done.is_reused)
+    };
     let made = EndedSweep {
         id,
         folder,
@@ -78,7 +79,10 @@ pub(super) fn table_of(
     items: &[SweepItem],
     done: &[Result<SweepItemRun, ExecuteError>],
 ) -> Result<SweepTable> {
-    let rows = items.iter().zip(done).map(|(item, done)| row(item, done));
+    let rows = items
+        .iter()
+        .zip(done)
+        .map(|(item, done)| table_row(item, done));
     Ok(SweepTable {
         fields,
         rows: rows.collect::<Result<_>>()?,
@@ -88,6 +92,8 @@ pub(super) fn table_of(
 /// Writes a table in each of its forms.
 pub(super) fn write(folder: &Path, table: &SweepTable, json: &Value) -> Result<()> {
     make_folder(folder)?;
+    // Each file replaces an older one whole. A crash between them leaves files of one sweep all the
+    // same: its rows depend on nothing else.
     write_whole(&folder.join("table.csv"), table.csv().as_bytes())?;
     write_whole(&folder.join("table.arrow"), &table.arrow()?)?;
     write_whole(&folder.join("table.json"), format!("{json:#}\n").as_bytes())?;
@@ -111,18 +117,18 @@ impl EndedSweep {
         let mut rows: Vec<&SweepRow> = self.table.rows.iter().collect();
         let profit = |row: &SweepRow| {
             let outcome = row.outcome.as_ref().ok();
-            let whole = outcome.filter(|one| one.close.reason == CloseReason::EndOfData);
-            whole.map(|one| one.profit.0)
+            let whole = outcome.filter(|ended| ended.close.reason == CloseReason::EndOfData);
+            whole.map(|ended| ended.profit.0)
         };
         // Runs that ended early sort last, whatever they had earned by then: a fault after a lucky
-        // start is no good result.
+        // start is not a good result.
         rows.sort_by_key(|row| core::cmp::Reverse(profit(row)));
         let shown = [
             "run", "ended", "trades", "profit", "annual", "sharpe", "drawdown",
         ];
         let head = self.table.fields.iter().cloned();
         let mut lines = vec![head.chain(shown.map(str::to_owned)).collect::<Vec<_>>()];
-        lines.extend(rows.into_iter().take(top).map(line));
+        lines.extend(rows.into_iter().take(top).map(table_line));
         print_table(&lines);
         print_line("");
         print_line(&format!(
@@ -136,15 +142,17 @@ impl EndedSweep {
     }
 }
 
-fn line(row: &SweepRow) -> Vec<String> {
+fn table_line(row: &SweepRow) -> Vec<String> {
     let mut line = row.values.clone();
     line.extend([short_digest(&row.run), row.ended().to_owned()]);
-    let Ok(one) = &row.outcome else { return line };
-    let [_, annual, _, sharpe, _, _, drawdown, _, _, trades, ..] = one.statistics;
+    // A failed run keeps its row, with the values that failed: a missing row would look like a
+    // combination that was never tried.
+    let Ok(ended) = &row.outcome else { return line };
+    let [_, annual, _, sharpe, _, _, drawdown, _, _, trades, ..] = ended.statistics;
     let percent = |value: Option<f64>| value.map(|value| format!("{:.2} %", value * 100.0));
     let cells = [
         trades.map(|count| format!("{count:.0}")),
-        Some(one.profit.to_text()),
+        Some(ended.profit.to_text()),
         percent(annual),
         sharpe.map(|value| format!("{value:.2}")),
         percent(drawdown),
@@ -182,15 +190,17 @@ pub(super) fn execute(
 /// The fields that are varied, and an item for each combination.
 pub(super) fn items_of(base: &Manifest, args: &SweepArgs) -> Result<(Vec<String>, Vec<SweepItem>)> {
     let Some(path) = &args.list else {
-        let axes = args.vary.iter().map(|text| text.parse());
-        let axes = axes
+        let axes = args
+            .vary
+            .iter()
+            .map(|text| text.parse())
             .collect::<Result<Vec<SweepAxis>, _>>()
             .context("--vary")?;
         let fields = axes.iter().map(|axis| axis.field.clone()).collect();
         return Ok((fields, items_from_grid(base, &axes)?));
     };
-    let text = String::from_utf8(read_whole(path)?);
-    let text = text.with_context(|| format!("{}", path.display()))?;
+    let text =
+        String::from_utf8(read_whole(path)?).with_context(|| format!("{}", path.display()))?;
     let mut rows = text.lines().filter(|line| !line.trim().is_empty());
     let mut next = || rows.next().map(cells);
     let Some(fields) = next() else {
@@ -209,7 +219,10 @@ fn cells(line: &str) -> Vec<String> {
     line.split(',').map(|cell| cell.trim().to_owned()).collect()
 }
 
-pub(super) fn row(item: &SweepItem, done: &Result<SweepItemRun, ExecuteError>) -> Result<SweepRow> {
+pub(super) fn table_row(
+    item: &SweepItem,
+    done: &Result<SweepItemRun, ExecuteError>,
+) -> Result<SweepRow> {
     let outcome = match done {
         Err(error) => Err(error.to_string()),
         Ok(done) => {
@@ -224,7 +237,7 @@ pub(super) fn row(item: &SweepItem, done: &Result<SweepItemRun, ExecuteError>) -
     };
     Ok(SweepRow {
         values: item.values.clone(),
-        run: hex::encode(item.manifest.run_id()?),
+        run: item.manifest.run_id()?.hex(),
         outcome,
     })
 }

@@ -17,13 +17,13 @@ use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_json, print_line};
 use crate::progress::bar;
 
-/// The word that stands for the ledger of the data directory. No run begins with it: it is not hex.
+/// The word for the ledger of the data directory. No run id begins with it: it is not hex.
 const LEDGER: &str = "ledger";
 
 pub(crate) fn run(cli: &CliContext, args: &VerifyArgs) -> Result<CommandAnswer> {
     let path = Path::new(&args.what);
     let has_ending = |ending: &str| path.extension().is_some_and(|end| end == ending);
-    // The word first: a file or directory that somebody puts under this name into the current
+    // The word first: a file or directory that another user puts under this name into the current
     // directory must not be verified in place of the ledger.
     if args.what == LEDGER {
         return ledger::verify(cli, None, args.key.as_deref());
@@ -68,6 +68,8 @@ pub(crate) fn public_key(cli: &CliContext, path: Option<&Path>) -> Result<Public
             .public_key()
             .context("no public key; give --key FILE")?;
         let key = PublicKey(key);
+        // A key of small order verifies signatures that no one made, so it is refused before
+        // anything is verified with it.
         ensure!(
             key.is_usable(),
             "the log's public key {key} cannot verify a signature"
@@ -83,6 +85,8 @@ fn journal_path(cli: &CliContext, what: &str) -> Result<PathBuf> {
     if path.is_file() {
         return Ok(path.to_path_buf());
     }
+    // A directory is an execution's folder, possibly one that an auditor received; only its journal
+    // is read.
     if path.is_dir() {
         return Ok(path.join(JOURNAL_FILE));
     }
@@ -93,12 +97,12 @@ fn proof(cli: &CliContext, path: &Path, key: &PublicKey) -> Result<CommandAnswer
     let bytes = read_whole(path)?;
     if is_of_ledger(&bytes) {
         return Ok(match verify_ledger_proof(&bytes, key) {
-            Ok(proved) if cli.json => told(&proved.to_json(), CommandAnswer::Yes),
+            Ok(proved) if cli.json => print_and_answer(&proved.to_json(), CommandAnswer::Yes),
             Ok(proved) => {
                 print_line(proved.to_string().trim_end());
                 CommandAnswer::Yes
             }
-            Err(error) if cli.json => told(
+            Err(error) if cli.json => print_and_answer(
                 &json!({ "good": false, "reason": error.to_string() }),
                 CommandAnswer::No,
             ),
@@ -124,7 +128,7 @@ fn proof(cli: &CliContext, path: &Path, key: &PublicKey) -> Result<CommandAnswer
     Ok(CommandAnswer::yes_if(good))
 }
 
-fn told(value: &serde_json::Value, answer: CommandAnswer) -> CommandAnswer {
+fn print_and_answer(value: &serde_json::Value, answer: CommandAnswer) -> CommandAnswer {
     print_json(value);
     answer
 }

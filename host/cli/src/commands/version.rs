@@ -8,6 +8,8 @@ use crate::output::{CommandAnswer, print_fields, print_json};
 
 pub(crate) fn run(json: bool) -> CommandAnswer {
     let version = env!("CARGO_PKG_VERSION");
+    // The digest that a manifest must name to run here: two installations can compare it before
+    // they exchange runs.
     let engine = settings_digest().to_string();
     if json {
         print_json(&json!({

@@ -71,7 +71,7 @@ pub(crate) fn run(cli: &CliContext, args: &WalkForwardArgs) -> Result<CommandAns
     }
     let judged = sweep::execute(cli, workers, backend, &tests)?;
     let mut table = sweep::table_of(columns(&fields), &tests, &judged)?;
-    // The total is over all windows. With one of them missing it would flatter or punish the
+    // The total is over all windows. With a window missing it would flatter or punish the
     // strategy, so there is no total at all.
     if let Some(error) = judged.into_iter().find_map(Result::err) {
         return Err(error).context("an out-of-sample run failed");
@@ -125,11 +125,11 @@ fn range(cli: &CliContext, base: &Manifest) -> Result<(UnixNanos, UnixNanos)> {
     selection_of(&cli.data, base, &base.setup()?)?;
     let store = snapshot_store(&cli.data)?;
     let snapshot = store.load(&store.resolve(id)?)?;
-    let selected = |symbol: &str| base.instruments.iter().any(|one| one.symbol == symbol);
+    let selected = |symbol: &str| base.instruments.iter().any(|entry| entry.symbol == symbol);
     let all = &snapshot.manifest().instruments;
-    let all = || all.iter().filter(|one| selected(&one.symbol));
-    let first = all().map(|one| one.first_open).min();
-    let end = all().map(|one| one.last_close).max();
+    let all = || all.iter().filter(|entry| selected(&entry.symbol));
+    let first = all().map(|entry| entry.first_open).min();
+    let end = all().map(|entry| entry.last_close).max();
     let (first, end) = first.zip(end).context("the snapshot has no bars")?;
     let bound = |text: &Option<String>| text.as_deref().and_then(parse_time);
     Ok((
@@ -169,38 +169,44 @@ fn profit(item: &SweepItem, done: &SweepItemRun) -> Result<Money> {
 /// The sum of the out-of-sample profits.
 fn total(table: &SweepTable) -> Money {
     let profits = table.rows.iter().map(test_profit);
-    let sum = profits.fold(0_i128, |sum, one| sum.saturating_add(one.0));
+    let sum = profits.fold(0_i128, |sum, profit| sum.saturating_add(profit.0));
     Money(sum)
 }
 
 /// Every row has an outcome: an error ends the command.
 fn test_profit(row: &SweepRow) -> Money {
-    row.outcome.as_ref().map_or(Money::ZERO, |one| one.profit)
+    row.outcome
+        .as_ref()
+        .map_or(Money::ZERO, |ended| ended.profit)
 }
 
 fn as_json(id: &str, fields: &[String], walked: &[ChosenSplit], table: &SweepTable) -> Value {
     let rows = table.json();
     let rows = rows.as_array().cloned().unwrap_or_default();
-    let splits = walked.iter().zip(&table.rows).zip(rows);
-    let splits = splits.map(|((one, row), mut whole)| {
-        let values = fields.iter().zip(&one.values);
-        let values: Map<String, Value> = values
-            .map(|(field, value)| (field.clone(), json!(value)))
-            .collect();
-        let own = json!({
-            "train": one.split.train,
-            "test": one.split.test,
-            "chosen": values,
-            "train-profit": one.train_profit.to_text(),
-            "test-profit": test_profit(row).to_text(),
-            "test-run": row.run,
+    let splits = walked
+        .iter()
+        .zip(&table.rows)
+        .zip(rows)
+        .map(|((chosen, row), mut whole)| {
+            let values: Map<String, Value> = fields
+                .iter()
+                .zip(&chosen.values)
+                .map(|(field, value)| (field.clone(), json!(value)))
+                .collect();
+            let own = json!({
+                "train": chosen.split.train,
+                "test": chosen.split.test,
+                "chosen": values,
+                "train-profit": chosen.train_profit.to_text(),
+                "test-profit": test_profit(row).to_text(),
+                "test-run": row.run,
+            });
+            if let (Some(whole), Value::Object(own)) = (whole.as_object_mut(), own) {
+                whole.remove("values");
+                whole.extend(own);
+            }
+            whole
         });
-        if let (Some(whole), Value::Object(own)) = (whole.as_object_mut(), own) {
-            whole.remove("values");
-            whole.extend(own);
-        }
-        whole
-    });
     json!({
         "sweep": format!("sha256:{id}"),
         "splits": splits.collect::<Vec<_>>(),
@@ -213,13 +219,13 @@ fn print(fields: &[String], walked: &[ChosenSplit], whole: &SweepTable) {
     let mut head: Vec<String> = head.into_iter().chain(fields.to_vec()).collect();
     head.extend(["profit in", "profit out", "sharpe out", "run"].map(str::to_owned));
     let mut lines = vec![head];
-    for (one, row) in walked.iter().zip(&whole.rows) {
-        let mut line = vec![one.split.train.join(".."), one.split.test.join("..")];
-        line.extend(one.values.clone());
+    for (chosen, row) in walked.iter().zip(&whole.rows) {
+        let mut line = vec![chosen.split.train.join(".."), chosen.split.test.join("..")];
+        line.extend(chosen.values.clone());
         let outcome = row.outcome.as_ref().ok();
-        let sharpe = outcome.and_then(|one| one.statistic("sharpe"));
+        let sharpe = outcome.and_then(|ended| ended.statistic("sharpe"));
         line.extend([
-            one.train_profit.to_text(),
+            chosen.train_profit.to_text(),
             test_profit(row).to_text(),
             sharpe.map_or(String::new(), |value| format!("{value:.2}")),
             short_digest(&row.run),

@@ -9,7 +9,6 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
 use counterfoil_runner::clock::now;
-use counterfoil_runner::times::show_time;
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use serde_json::Value;
 
@@ -163,7 +162,7 @@ fn the_operators_day_in_the_readme_goes_as_it_says() {
         ("SNAPSHOT", text(&demo, "snapshot").to_owned()),
         (
             "TOMORROW",
-            show_time(UnixNanos(now().0 + DAY_NANOS))[..10].to_owned(),
+            UnixNanos(now().0 + DAY_NANOS).date_or_time()[..10].to_owned(),
         ),
     ];
     let lines = lines();

@@ -4,7 +4,6 @@ use std::fs;
 
 use counterfoil_os::lock::FileLock;
 use counterfoil_runner::clock::now;
-use counterfoil_runner::times::show_time;
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use serde_json::Value;
 
@@ -214,7 +213,7 @@ fn grant<'a>(owner: &'a str, until: &'a str) -> [&'a str; 15] {
 #[test]
 fn exceptions_end_and_can_be_listed_by_any_field() {
     let desk = Desk::staffed();
-    let day = |days: i64| show_time(UnixNanos(now().0 + days * DAY_NANOS));
+    let day = |days: i64| UnixNanos(now().0 + days * DAY_NANOS).date_or_time();
     let (soon, late) = (day(30), day(91));
     desk.denied("dan", "duty.exception", &grant("dan", &soon));
     desk.denied("bob", "role.missing", &grant("carol", &soon));
@@ -318,7 +317,7 @@ fn broken_glass_is_owed_a_retrospective_by_somebody_else() {
         ]
     };
     desk.denied("ada", "break-glass.unfit", &open("2100-01-01"));
-    let soon = show_time(UnixNanos(now().0 + 3_600_000_000_000));
+    let soon = UnixNanos(now().0 + 3_600_000_000_000).date_or_time();
     let open = [
         "change",
         "break-glass",
@@ -383,7 +382,7 @@ fn broken_glass_is_owed_a_retrospective_by_somebody_else() {
 fn what_is_open_is_listed_and_classes_and_the_logs_holder_can_be_set() {
     let desk = Desk::staffed();
     assert_eq!(desk.json("", 0, &["ledger", "health"])["open-items"], 0);
-    let soon = show_time(UnixNanos(now().0 + DAY_NANOS));
+    let soon = UnixNanos(now().0 + DAY_NANOS).date_or_time();
     let granted = desk.json("dan", 0, &grant("bob", &soon))["record"].clone();
     let killed = desk.json("olga", 0, &["kill", "--all"])["record"].clone();
     let health = desk.json("", 1, &["ledger", "health"]);

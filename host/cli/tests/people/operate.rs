@@ -5,7 +5,6 @@ use std::fs;
 
 use counterfoil_base::digest::Digest;
 use counterfoil_runner::clock::now;
-use counterfoil_runner::times::show_time;
 use counterfoil_trading::manifest::{DataSource, Manifest, RiskEntry, canonical_json};
 use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};
@@ -14,7 +13,7 @@ use crate::desk::{COMPONENT, Desk, project, text};
 
 /// The time so many seconds from now, as it is typed.
 fn soon(seconds: i64) -> String {
-    show_time(UnixNanos(now().0 + seconds * 1_000_000_000))
+    UnixNanos(now().0 + seconds * 1_000_000_000).date_or_time()
 }
 
 impl Desk {
@@ -139,7 +138,7 @@ fn a_start_is_authorized_under_the_limits_that_the_policy_gave() {
     assert_eq!(rule("olga", &wide), "limits.missing");
     assert_eq!(rule("dan", &wide), "role.missing");
     let own = desk.path("own.json").display().to_string();
-    let tried = hex::encode(manifest.run_id().unwrap());
+    let tried = manifest.run_id().unwrap().hex();
     let fed = ["run", "manifest", &tried, "--feed", "test", "-o", &own];
     desk.answers_no("limits.missing", &fed);
     // A snapshot's manifest is nobody's to authorize; the refusal is a record.

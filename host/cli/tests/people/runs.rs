@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, ChildStderr, Command, Stdio};
 
+use counterfoil_approval::permit::terms_of;
 use counterfoil_base::digest::Digest;
 use counterfoil_base::gate::{Gate, GateOutcome};
 use counterfoil_governance::act::{
@@ -16,7 +17,6 @@ use counterfoil_governance::role::{PrincipalKind, Role};
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::Signer;
 use counterfoil_runner::clock::now;
-use counterfoil_runner::permit::terms_of;
 use counterfoil_runner::store::keys::{KeyDir, PeopleKeys};
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::time::UnixNanos;
@@ -98,7 +98,7 @@ impl Office {
     }
 
     fn component(&self) -> Digest {
-        Digest(self.manifest.setup().unwrap().component)
+        self.manifest.setup().unwrap().component
     }
 
     fn set(&self) -> DigestSet {

@@ -39,7 +39,7 @@ fn the_walk_in_the_document_leads_from_draft_to_approved() {
     let mut refused = Vec::new();
     for line in &lines {
         let output = run(&desk, line);
-        let code = i32::from(line.ends_with("# refused"));
+        let code = i32::from(line.ends_with("# denied"));
         let said = String::from_utf8_lossy(&output.stderr);
         let out = String::from_utf8_lossy(&output.stdout);
         assert_eq!(output.status.code(), Some(code), "{line}\n{out}{said}");

@@ -209,7 +209,11 @@ impl Place {
         self.json(0, &["verify", run]);
         self.json(0, &["replay", run]);
         self.exchange.with(|state| {
-            let mut names: Vec<&str> = state.orders.iter().map(|one| one.name.as_str()).collect();
+            let mut names: Vec<&str> = state
+                .orders
+                .iter()
+                .map(|order| order.name.as_str())
+                .collect();
             let all = names.len();
             assert!(all > 0);
             names.sort_unstable();
@@ -254,7 +258,7 @@ fn a_program_that_is_killed_between_sending_and_hearing_sends_each_order_once() 
         child.wait().unwrap();
         let runs = std::fs::read_dir(place.path("data/runs")).unwrap();
         let run = runs
-            .map(|one| one.unwrap().file_name().into_string().unwrap())
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .next();
         let run = run.unwrap();
         let resume = ["--resume".to_owned(), run.clone()];

@@ -232,7 +232,7 @@ pub fn failure(body: &[u8]) -> (i64, String) {
     }
 }
 
-/// Whether a refusal says that the name is taken.
+/// Whether a refusal means that the name is taken.
 #[must_use]
 pub fn is_name_taken(status: u16, words: &str) -> bool {
     status == 422 && words.contains("client_order_id must be unique")
@@ -530,13 +530,13 @@ fn status(text: &str) -> Result<VenueStatus, FieldError> {
 
 #[cfg(test)]
 mod tests {
-    use counterfoil_trading::instrument::InstrumentId;
+    use counterfoil_trading::instrument::{InstrumentGrid, InstrumentId};
 
     use super::*;
     use crate::broker::order::OrderName;
 
     fn listings() -> Listings {
-        let apple = Instrument::new("AAPL".to_owned(), (2, 1), (0, 1), 0).unwrap();
+        let apple = Instrument::new("AAPL".to_owned(), InstrumentGrid::whole_units(2)).unwrap();
         Listings::new(vec![(apple, "AAPL".to_owned())], "1m".parse().unwrap()).unwrap()
     }
 
@@ -595,11 +595,11 @@ mod tests {
             ("suspended", "Nothing"),
             ("done_for_day", "Nothing"),
         ] {
-            let said = match read("\"partial_fill\"", &format!("\"{event}\"")) {
+            let found = match read("\"partial_fill\"", &format!("\"{event}\"")) {
                 Ok(StreamMessage::Update(update)) => format!("{:?}", update.happened),
                 other => format!("{:?}", other.unwrap()),
             };
-            assert_eq!(said, expect, "{event}");
+            assert_eq!(found, expect, "{event}");
         }
         for (from, to, expect) in [
             (

@@ -250,7 +250,7 @@ mod tests {
         })
     }
 
-    /// What a letter stands for, with how much had filled by then.
+    /// The meaning of a letter, with the quantity filled by then.
     fn meaning(letter: char) -> (BrokerEvent, i64) {
         match letter {
             'a' => (BrokerEvent::Pending, 0),
@@ -279,7 +279,7 @@ mod tests {
         }
     }
 
-    /// An order of 10: what comes, what it means, and where the order stands then.
+    /// An order of 10: what arrives, what it means, and the order's state then.
     #[track_caller]
     fn check(comes: &str, means: &str, status: VenueStatus, filled: i64) -> BrokerOrderState {
         let mut state = BrokerOrderState::new(Quantity(10));

@@ -1,5 +1,5 @@
 //! How one order is placed once: the next step after each outcome. It must never send an order a
-//! second time before a lookup by its name has said that the venue does not have it.
+//! second time before a lookup by its name has shown that the venue does not have it.
 
 use core::time::Duration;
 
@@ -95,7 +95,7 @@ impl Submission {
                 self.is_unclear = true;
                 self.look(Duration::ZERO)
             }
-            // Looked up all the same: a rate limit on this request says nothing of the one before
+            // Looked up all the same: a rate limit on this request shows nothing about the one before
             // it.
             SubmitOutcome::NotYet(wait) => {
                 self.absent = 0;

@@ -304,13 +304,14 @@ impl FeedProtocol for AlpacaFeed {
 
 #[cfg(test)]
 mod tests {
-    use counterfoil_trading::instrument::{Instrument, InstrumentId};
+    use counterfoil_trading::instrument::{Instrument, InstrumentGrid, InstrumentId};
 
     use super::*;
 
     fn protocol(stream: BarOrigin, timeframe: &str) -> Result<AlpacaFeed, ListingError> {
         let listed = |symbol: &str| {
-            let instrument = Instrument::new(symbol.to_owned(), (4, 1), (0, 1), 0).unwrap();
+            let instrument =
+                Instrument::new(symbol.to_owned(), InstrumentGrid::whole_units(4)).unwrap();
             (instrument, symbol.to_owned())
         };
         let all = vec![listed("SPY"), listed("AAPL")];

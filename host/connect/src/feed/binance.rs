@@ -116,7 +116,7 @@ impl BinanceFeed {
         }
     }
 
-    /// A kline is a closed bar only if its flag says so and its own event time agrees.
+    /// A kline is a closed bar only if its flag is set and its own event time agrees.
     fn kline(&self, data: &[u8]) -> Result<VenueMessage, FieldError> {
         let event: KlineEvent<'_> = json(data)?;
         let event_time = millis("E", event.event_time)?;
@@ -294,13 +294,17 @@ impl FeedProtocol for BinanceFeed {
 
 #[cfg(test)]
 mod tests {
-    use counterfoil_trading::instrument::Instrument;
+    use counterfoil_trading::instrument::{Instrument, InstrumentGrid};
 
     use super::*;
 
     fn protocol(stream: BarOrigin) -> BinanceFeed {
         let listed = |symbol: &str, scale| {
-            let instrument = Instrument::new(symbol.to_owned(), (scale, 1), (0, 1), 3).unwrap();
+            let grid = InstrumentGrid {
+                volume_scale: 3,
+                ..InstrumentGrid::whole_units(scale)
+            };
+            let instrument = Instrument::new(symbol.to_owned(), grid).unwrap();
             (instrument, symbol.to_owned())
         };
         let all = vec![listed("BNBBTC", 4), listed("BTCUSDT", 2)];
@@ -324,10 +328,10 @@ mod tests {
         let mut messages = Vec::new();
         protocol(BarOrigin::Venue).read(example(from, to).as_bytes(), &mut messages);
         assert_eq!(messages.len(), 1);
-        assert_eq!(told(&messages[0]), expect, "{to}");
+        assert_eq!(line_of(&messages[0]), expect, "{to}");
     }
 
-    fn told(messages: &VenueMessage) -> String {
+    fn line_of(messages: &VenueMessage) -> String {
         if let VenueMessage::Refused { reason, .. } = messages {
             return reason.clone();
         }

@@ -164,14 +164,16 @@ impl BarHistory {
         if answer.status == 200 {
             return Ok(answer);
         }
-        let told = shown(&String::from_utf8_lossy(&answer.body));
+        let body = shown(&String::from_utf8_lossy(&answer.body));
         // 418 bans a client that ignored 429, for the time in the same header.
         let may_again = matches!(answer.status, 418 | 429 | 500..=599);
-        let after = answer.header("retry-after");
-        let after = after.and_then(|text| text.parse().ok()).unwrap_or(0);
+        let after = answer
+            .header("retry-after")
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(0);
         let after = Duration::from_secs(after);
         Err(HistoryPageError {
-            reason: format!("status {}: {told}", answer.status),
+            reason: format!("status {}: {body}", answer.status),
             again: (may_again && after <= RETRY_AFTER_MAX).then_some(after),
         })
     }

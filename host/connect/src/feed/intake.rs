@@ -79,7 +79,7 @@ impl BarIntake {
         }
     }
 
-    /// Possible gaps of every instrument of which a bar was seen, up to the start of the interval
+    /// Possible gaps of every instrument with a bar so far, up to the start of the interval
     /// that contains `until`.
     #[must_use]
     pub fn gaps(&self, until: UnixNanos) -> Vec<BarGap> {
@@ -138,7 +138,7 @@ impl BarIntake {
         }
     }
 
-    /// Accepts the bars found for some gaps, or the reason why there are none: the bars by close
+    /// Accepts the bars found for some gaps, or the reason why none were found: the bars by close
     /// time, then the outcome of each gap. After it no bar before a gap's end is waited for.
     pub fn fill_gaps(
         &mut self,
@@ -231,7 +231,7 @@ impl BarIntake {
         bars.expected = Some(raw.close_time);
         bars.is_interrupted = false;
         bars.recent.insert(raw.close_time, bar);
-        // Older bars can no longer be told apart from revisions; they are out of order in either
+        // Older bars can no longer be distinguished from revisions; they are out of order in either
         // case, and the strategy sees neither.
         while bars.recent.len() > RECENT_MAX {
             bars.recent.pop_first();
@@ -243,8 +243,8 @@ impl BarIntake {
 impl InstrumentBars {
     /// What a bar is that does not come after the last one; `None` if it does.
     fn classify_old(&self, bar: &ClosedBar) -> Option<FeedEvent> {
-        if let Some(told) = self.recent.get(&bar.get().close_time) {
-            return Some(if told == bar {
+        if let Some(passed_on) = self.recent.get(&bar.get().close_time) {
+            return Some(if passed_on == bar {
                 FeedEvent::Duplicate(*bar)
             } else {
                 FeedEvent::Revised(*bar)

@@ -78,7 +78,7 @@ pub trait FeedProtocol: Send + Sync {
     /// The instruments subscribed to.
     fn listings(&self) -> &Listings;
 
-    /// Whether every interval has a bar, traded or not. Where it has not, a hole is no loss while
+    /// Whether every interval has a bar, traded or not. Otherwise a hole is not a loss while
     /// the connection lasts.
     fn is_continuous(&self) -> bool;
 

@@ -108,7 +108,7 @@ impl Slicer {
         }
     }
 
-    /// Hands out what is left at the end of the feed; false if nothing is.
+    /// Returns the remaining slices at the end of the feed; false if there are none.
     pub fn finish(&mut self, slice: &mut Slice) -> bool {
         let is_left = !self.pending.bars().is_empty();
         if is_left {

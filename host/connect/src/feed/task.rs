@@ -25,7 +25,7 @@ use crate::reconnect::{ConnectionEnd, wait_to_reconnect};
 pub enum FeedEnd {
     /// The receiver was dropped.
     Stopped,
-    /// The venue refuses to serve it; the last event says why.
+    /// The venue refuses to serve it; the last event has the reason.
     Denied { reason: String },
 }
 

@@ -1,5 +1,5 @@
 //! Aggregates the trades of a stream into bars, by the aggregator that ingestion uses too. It must
-//! never pass a bar of which trades may be missing.
+//! never pass a bar whose trades may be incomplete.
 
 use counterfoil_trading::aggregate::{BarAggregator, TimeframeNotFixed, Trade};
 use counterfoil_trading::bar::ClosedBar;

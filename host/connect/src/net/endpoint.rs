@@ -49,7 +49,7 @@ impl Endpoint {
     /// fragment, or is an unencrypted address of another machine.
     pub fn parse(text: &str, kind: EndpointKind) -> Result<Self, EndpointError> {
         let wrong = |reason: &str| EndpointError::Address {
-            // Without what stands before the @, which may be a password.
+            // Without the part before the @, which may be a password.
             text: shown(text.split('@').next_back().unwrap_or_default()),
             reason: reason.to_owned(),
         };

@@ -48,7 +48,7 @@ impl WebSocket {
     ///
     /// # Errors
     ///
-    /// Returns [`WebSocketError`] if there is none in time.
+    /// Returns [`WebSocketError`] if none arrives in time.
     pub async fn open(
         dialer: &Dialer,
         endpoint: &Endpoint,

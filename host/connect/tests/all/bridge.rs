@@ -1,5 +1,5 @@
 //! The broker as a run's thread sees it, against a broker with its own thread: every call ends in
-//! its time, and whatever happens to the stream, every execution is told once.
+//! its time, and whatever happens to the stream, every execution is reported once.
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -57,7 +57,7 @@ fn bridge(exchange: &Exchange, call_max: Duration) -> BrokerBridge {
     .unwrap()
 }
 
-/// A bridge whose stream stands.
+/// A bridge whose stream is connected.
 fn connected() -> (Exchange, BrokerBridge) {
     let exchange = exchange();
     exchange.listen();
@@ -66,15 +66,15 @@ fn connected() -> (Exchange, BrokerBridge) {
     (exchange, bridge)
 }
 
-/// What is told from now on, until it holds what a test waits for.
-fn hear(bridge: &BrokerBridge, told: &mut Vec<String>, until: &str) {
-    while !told.iter().any(|one| one.ends_with(until)) {
-        told.extend(bridge.events().unwrap().iter().map(line));
+/// Adds reports to `lines` until one ends with `until`.
+fn read_until(bridge: &BrokerBridge, lines: &mut Vec<String>, until: &str) {
+    while !lines.iter().any(|line| line.ends_with(until)) {
+        lines.extend(bridge.events().unwrap().iter().map(line_of));
     }
 }
 
-fn line(told: &BrokerReport) -> String {
-    match told {
+fn line_of(report: &BrokerReport) -> String {
+    match report {
         BrokerReport::Reconnected => "back".to_owned(),
         BrokerReport::Disconnected { .. } => "lost".to_owned(),
         BrokerReport::Denied { reason } => format!("denied {reason}"),
@@ -103,12 +103,12 @@ fn an_order_goes_out_once_and_its_executions_come_back_once() {
         assert_eq!(exchange.with(|state| state.orders.len()), 1, "{fault:?}");
         exchange.fill(0, 4, 10_025);
         exchange.fill(0, 6, 10_050);
-        let mut told = Vec::new();
-        hear(&bridge, &mut told, "6 to 10 Filled, over");
-        // That the order works may be told by its first execution alone.
-        told.retain(|one| one != "back" && one != "Working");
+        let mut lines = Vec::new();
+        read_until(&bridge, &mut lines, "6 to 10 Filled, over");
+        // Its first execution alone may show that the order works.
+        lines.retain(|line| line != "back" && line != "Working");
         let expect = ["4 to 4 Working", "6 to 10 Filled, over"];
-        assert_eq!(told, expect, "{fault:?}");
+        assert_eq!(lines, expect, "{fault:?}");
     }
 }
 
@@ -138,17 +138,17 @@ fn a_stream_that_ends_anywhere_loses_nothing_and_says_when_it_is_back() {
                     exchange.wait(|state| state.listeners == 1);
                 }
             }
-            let mut told = Vec::new();
-            hear(&bridge, &mut told, ", over");
-            let filled: i64 = told
+            let mut lines = Vec::new();
+            read_until(&bridge, &mut lines, ", over");
+            let filled: i64 = lines
                 .iter()
-                .filter_map(|one| one.split_once(" to ")?.0.parse::<i64>().ok())
+                .filter_map(|line| line.split_once(" to ")?.0.parse::<i64>().ok())
                 .sum();
-            assert_eq!(filled, 6, "{cut} {back}: {told:?}");
-            let ends = told.iter().filter(|one| one.starts_with("Canceled"));
-            assert!(ends.count() <= 1, "{cut} {back}: {told:?}");
-            hear(&bridge, &mut told, "lost");
-            hear(&bridge, &mut told, "back");
+            assert_eq!(filled, 6, "{cut} {back}: {lines:?}");
+            let ends = lines.iter().filter(|line| line.starts_with("Canceled"));
+            assert!(ends.count() <= 1, "{cut} {back}: {lines:?}");
+            read_until(&bridge, &mut lines, "lost");
+            read_until(&bridge, &mut lines, "back");
         }
     }
 }
@@ -161,8 +161,8 @@ fn without_a_stream_every_question_looks() {
         .submit(wanted("cf-1"), SendGuard::unconditional())
         .unwrap();
     exchange.fill_unheard(0, 10, 10_000);
-    let told: Vec<String> = bridge.events().unwrap().iter().map(line).collect();
-    assert_eq!(told, ["10 to 10 Filled, over"]);
+    let lines: Vec<String> = bridge.events().unwrap().iter().map(line_of).collect();
+    assert_eq!(lines, ["10 to 10 Filled, over"]);
     assert_eq!(bridge.events().unwrap(), []);
 }
 
@@ -178,8 +178,8 @@ fn what_could_not_be_looked_at_is_told_by_a_later_call() {
     assert!(bridge.events().is_err());
     assert!(bridge.account().is_err());
     exchange.with(|state| state.is_blind = false);
-    let told: Vec<String> = bridge.events().unwrap().iter().map(line).collect();
-    assert_eq!(told, ["10 to 10 Filled, over"]);
+    let lines: Vec<String> = bridge.events().unwrap().iter().map(line_of).collect();
+    assert_eq!(lines, ["10 to 10 Filled, over"]);
 }
 
 #[test]
@@ -189,12 +189,12 @@ fn a_call_ends_in_its_time_and_says_that_nothing_is_known() {
     exchange.with(|state| state.faults = vec![Fault::TakenThenSilent]);
     let late = bridge.submit(wanted("cf-1"), SendGuard::unconditional());
     assert!(matches!(late, Err(BrokerError::Late { .. })), "{late:?}");
-    // Nobody says that it is lost while its fate is open; a look finds it.
+    // It is not reported lost while its outcome is open; a lookup finds it.
     exchange.fill_unheard(0, 10, 10_000);
     let found = bridge.find(wanted("cf-1").name).unwrap().unwrap();
     assert_eq!(found.status, VenueStatus::Filled);
-    let told: Vec<String> = bridge.events().unwrap().iter().map(line).collect();
-    assert_eq!(told, ["10 to 10 Filled, over"]);
+    let lines: Vec<String> = bridge.events().unwrap().iter().map(line_of).collect();
+    assert_eq!(lines, ["10 to 10 Filled, over"]);
 }
 
 #[test]
@@ -217,11 +217,11 @@ fn what_the_venue_does_not_have_is_forgotten_and_what_it_lost_is_told() {
     let lost = TrackerEvent::Lost {
         name: wanted("cf-2").name,
     };
-    let told = BrokerReport::Order {
+    let report = BrokerReport::Order {
         event: lost,
         is_over: false,
     };
-    assert_eq!(bridge.events().unwrap(), [told]);
+    assert_eq!(bridge.events().unwrap(), [report]);
     let error = bridge.cancel(wanted("cf-9").name).unwrap_err();
     assert_eq!(error.to_string(), "the venue has no order cf-9");
 }
@@ -248,9 +248,9 @@ fn an_account_and_what_happened_until_it_was_read_agree() {
         .submit(wanted("cf-1"), SendGuard::unconditional())
         .unwrap();
     exchange.fill_unheard(0, 3, 10_000);
-    let (snapshot, told) = bridge.account().unwrap();
-    let told: Vec<String> = told.iter().map(line).collect();
-    assert!(told.contains(&"3 to 3 Working".to_owned()), "{told:?}");
+    let (snapshot, reports) = bridge.account().unwrap();
+    let lines: Vec<String> = reports.iter().map(line_of).collect();
+    assert!(lines.contains(&"3 to 3 Working".to_owned()), "{lines:?}");
     assert_eq!(snapshot.cash, Money::parse("99700").unwrap());
     let held = (InstrumentId(0), Quantity(3));
     assert_eq!(snapshot.positions[0].held, Some(held));
@@ -278,8 +278,8 @@ fn a_run_that_comes_back_recalls_its_orders_and_hears_the_rest() {
     let wrong = second.recall(wanted("cf-1"), vec![fill(3, 4)]);
     assert!(matches!(wrong, Err(BrokerError::Recall { .. })));
     second.recall(wanted("cf-1"), vec![fill(3, 3)]).unwrap();
-    let told: Vec<String> = second.events().unwrap().iter().map(line).collect();
-    assert_eq!(told, ["7 to 10 Filled, over"]);
+    let lines: Vec<String> = second.events().unwrap().iter().map(line_of).collect();
+    assert_eq!(lines, ["7 to 10 Filled, over"]);
     let replaced = second.replace(
         wanted("cf-1").name,
         wanted("cf-2"),

@@ -94,7 +94,7 @@ fn an_order_is_placed_once_whatever_fails() {
                 assert_eq!(placed.name, NAME, "{about}");
                 assert_eq!(placed.terms, Some(wanted(NAME).terms), "{about}");
             }
-            // Three in a row failed: then nobody says that it is not there.
+            // Three in a row failed: it is not reported as absent.
             Err(BrokerError::Unknown { name, .. }) => assert_eq!(name, NAME),
             Err(other) => panic!("{about}: {other}"),
         }
@@ -126,7 +126,7 @@ fn an_order_that_has_no_leave_any_more_does_not_go_out_again() {
                     assert!(books.orders.is_empty(), "{about}");
                     assert!(reason.starts_with("stopped"), "{about}: {reason}");
                 }
-                // What was sent may still arrive: nobody says that it is not there.
+                // What was sent may still arrive: it is not reported as absent.
                 Err(BrokerError::Unknown { .. }) => assert_eq!(most, 1, "{about}"),
                 Err(other) => panic!("{about}: {other}"),
             }
@@ -212,7 +212,7 @@ fn clocks_that_are_apart_stop_orders_until_they_agree() {
     shared.lock().unwrap().ahead = 4;
     block_on(async {
         let broker = broker(Arc::clone(&shared)).await;
-        // The first answer tells; until one does, nothing is known to be wrong.
+        // The first answer shows it; before that nothing is known to be wrong.
         broker.account().await.unwrap();
         let error = broker
             .submit(&wanted(NAME), &SendGuard::unconditional())
@@ -335,8 +335,8 @@ async fn follow(
     let mut tracker = OrderTracker::default();
     tracker.track(&wanted(NAME));
     let mut events = Vec::new();
-    while let Some(told) = receiver.recv().await {
-        match told {
+    while let Some(report) = receiver.recv().await {
+        match report {
             UpdateStreamReport::Live => tracker.poll(&broker, &mut events).await.unwrap(),
             UpdateStreamReport::Update(update) => {
                 events.extend(tracker.apply_update(&update, &broker).await.unwrap());
@@ -359,7 +359,7 @@ fn is_over(tracker: &OrderTracker, _events: &[TrackerEvent]) -> bool {
     tracker.open().next().is_none()
 }
 
-/// The quantities of the executions that were told, in their sequence.
+/// The quantities of the reported executions, in their sequence.
 fn executed(events: &[TrackerEvent]) -> Vec<i64> {
     events
         .iter()
@@ -373,7 +373,7 @@ fn executed(events: &[TrackerEvent]) -> Vec<i64> {
 
 #[test]
 fn every_execution_is_counted_once_wherever_the_stream_ends() {
-    let told = [
+    let messages = [
         update("pending_new", 0, 0, "pending_new"),
         update("new", 0, 0, "new"),
         update("partial_fill", 3, 3, "partially_filled"),
@@ -385,15 +385,15 @@ fn every_execution_is_counted_once_wherever_the_stream_ends() {
     let whole: Vec<Act> = opening
         .iter()
         .cloned()
-        .chain(told.iter().cloned().map(Act::Bytes))
+        .chain(messages.iter().cloned().map(Act::Bytes))
         .collect();
     for cut in 0..=whole.len() {
         for lost in 0..=3_usize {
             let mut first: Vec<Act> = whole.iter().take(cut).cloned().collect();
             first.push(Act::Cut);
             let seen = cut.saturating_sub(opening.len());
-            // By now the venue has executed what was lost, and says the last again.
-            let next = (seen + lost).min(told.len() - 1);
+            // By now the venue has executed what was lost, and sends the last again.
+            let next = (seen + lost).min(messages.len() - 1);
             let shared = books();
             {
                 let (filled, status) = [
@@ -413,7 +413,7 @@ fn every_execution_is_counted_once_wherever_the_stream_ends() {
                     .map(|(quantity, cum)| activity(NAME, *quantity, *cum))
                     .collect();
             }
-            let rest = told.iter().skip(next).cloned().map(Act::Bytes);
+            let rest = messages.iter().skip(next).cloned().map(Act::Bytes);
             let second = opening.iter().cloned().chain(rest).collect();
             let (tracker, events) = block_on(follow(vec![first, second], shared, is_over));
             assert_eq!(
@@ -430,17 +430,17 @@ fn every_execution_is_counted_once_wherever_the_stream_ends() {
 /// Acknowledgement, two executions and the end of a cancel that crossed them, in every sequence.
 #[test]
 fn a_cancel_that_crosses_executions_ends_the_same_in_every_sequence() {
-    let told = [
+    let messages = [
         update("new", 0, 0, "new"),
         update("partial_fill", 3, 3, "partially_filled"),
         update("partial_fill", 1, 4, "partially_filled"),
         update("canceled", 0, 4, "canceled"),
     ];
     let mut sequences = vec![vec![]];
-    for _ in 0..told.len() {
+    for _ in 0..messages.len() {
         let longer = sequences.iter().flat_map(|so_far: &Vec<usize>| {
-            let free = (0..told.len()).filter(|one| !so_far.contains(one));
-            free.map(|one| so_far.iter().copied().chain([one]).collect())
+            let free = (0..messages.len()).filter(|place| !so_far.contains(place));
+            free.map(|place| so_far.iter().copied().chain([place]).collect())
         });
         sequences = longer.collect();
     }
@@ -453,13 +453,17 @@ fn a_cancel_that_crosses_executions_ends_the_same_in_every_sequence() {
             books.fills = vec![activity(NAME, 3, 3), activity(NAME, 1, 4)];
         }
         let mut script = stream_opening();
-        script.extend(sequence.iter().map(|one| Act::Bytes(told[*one].clone())));
+        script.extend(
+            sequence
+                .iter()
+                .map(|place| Act::Bytes(messages[*place].clone())),
+        );
         let (tracker, events) = block_on(follow(vec![script], shared, is_over));
         assert_eq!(executed(&events), [3, 1], "{sequence:?}: {events:?}");
         let name = OrderName::parse(NAME).unwrap();
-        let life = tracker.state(&name).unwrap();
-        assert_eq!(life.status(), VenueStatus::Canceled, "{sequence:?}");
-        assert_eq!(life.filled(), Quantity(4));
+        let state = tracker.state(&name).unwrap();
+        assert_eq!(state.status(), VenueStatus::Canceled, "{sequence:?}");
+        assert_eq!(state.filled(), Quantity(4));
     }
 }
 
@@ -499,7 +503,7 @@ fn what_cannot_be_is_told_and_changes_nothing() {
     let shared = books();
     shared.lock().unwrap().orders.push(order(NAME, 0, "new"));
     let mut foreign = String::from_utf8(update("new", 0, 0, "new")).unwrap();
-    foreign = foreign.replace(NAME, "somebody-else");
+    foreign = foreign.replace(NAME, "another-program");
     let mut script = stream_opening();
     script.extend(
         [
@@ -513,7 +517,7 @@ fn what_cannot_be_is_told_and_changes_nothing() {
         .map(Act::Bytes),
     );
     let (_, events) = block_on(follow(vec![script], shared, |_, events| events.len() == 7));
-    let said: Vec<String> = events
+    let lines: Vec<String> = events
         .iter()
         .map(|event| match event {
             TrackerEvent::Foreign { name } => format!("foreign {name}"),
@@ -529,12 +533,12 @@ fn what_cannot_be_is_told_and_changes_nothing() {
         .collect();
     let expect = [
         "Working",
-        "foreign somebody-else",
+        "foreign another-program",
         "unexplained 0 4",
         "illegal from Working",
         "Canceled",
         "illegal from Canceled",
         "illegal from Canceled",
     ];
-    assert_eq!(said, expect);
+    assert_eq!(lines, expect);
 }

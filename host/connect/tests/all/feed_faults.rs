@@ -63,7 +63,7 @@ fn frames_that_cannot_be_read_are_told_and_the_next_bar_passes() {
             Act::Raw(vec![0xff; 64]),
             "feed-disconnected: the connection broke:",
         ),
-        // A text frame that is no UTF-8.
+        // A text frame that is not UTF-8.
         (
             Act::Raw(vec![0x81, 2, 0xff, 0xff]),
             "feed-disconnected: the connection broke:",
@@ -120,7 +120,7 @@ fn a_silent_connection_is_given_up() {
             );
             assert!(took >= Duration::from_mins(1), "{took:?}");
         } else {
-            // It answers pings: it has nothing to say, and that is no fault.
+            // It answers pings: no data is not a fault.
             assert_eq!(events, ["closed-bar 0@0"]);
         }
     }
@@ -251,7 +251,7 @@ fn a_minute_without_a_trade_is_no_loss_at_alpaca_and_its_pages_are_followed() {
         "revised-bar 0@8",
     ];
     assert_eq!(events, expect);
-    // The first tells the venue's time.
+    // The first gives the venue's time.
     assert_eq!(asked.lock().unwrap().asked, ["0+0", "0+0", "0+2"]);
 }
 
@@ -320,10 +320,10 @@ fn a_venue_that_refuses_is_tried_ever_more_slowly_and_that_is_told_once() {
         let (sender, mut receiver) = mpsc::channel(1);
         let protocol = binance(1, BarOrigin::Venue);
         let feed = tokio::spawn(run_feed(protocol, settings, dialer(), sender));
-        let told = receiver.recv().await.unwrap();
-        assert_eq!(told.code(), "feed-disconnected");
+        let event = receiver.recv().await.unwrap();
+        assert_eq!(event.code(), "feed-disconnected");
         let hour = tokio::time::timeout(Duration::from_hours(1), receiver.recv()).await;
-        assert!(hour.is_err(), "it is told once, and not at each try");
+        assert!(hour.is_err(), "it is reported once, and not at each try");
         drop(receiver);
         feed.await.unwrap().unwrap();
     });

@@ -34,7 +34,7 @@ pub(crate) fn alpaca(count: usize) -> AlpacaFeed {
     AlpacaFeed::new(listings(count), BarOrigin::Venue, "iex", credentials).unwrap()
 }
 
-/// The events of a feed up to the one that `is_last` says is the last.
+/// The events of a feed up to the first for which `is_last` is true.
 pub(crate) async fn collect<P: FeedProtocol + 'static>(
     protocol: P,
     settings: FeedConfig,
@@ -70,16 +70,16 @@ fn check_bars(events: &[FeedEvent], count: u32, last: i64, about: &str) {
     for id in 0..count {
         let got: Vec<&String> = texts
             .iter()
-            .filter(|one| one.starts_with(&format!("closed-bar {id}@")))
+            .filter(|line| line.starts_with(&format!("closed-bar {id}@")))
             .collect();
         let expect: Vec<String> = (0..=last).map(|m| format!("closed-bar {id}@{m}")).collect();
         assert!(got.iter().copied().eq(expect.iter()), "{about}: {texts:#?}");
     }
-    let is_bad = |one: &String| one.starts_with("missing") || one.starts_with("unreadable");
+    let is_bad = |line: &String| line.starts_with("missing") || line.starts_with("unreadable");
     assert!(!texts.iter().any(is_bad), "{about}: {texts:#?}");
 }
 
-/// The connection ends after every message, `lost` messages pass unseen, and the feed goes on.
+/// The connection ends after every message, `lost` messages pass unseen, and the feed continues.
 #[test]
 fn binance_loses_and_doubles_no_bar_wherever_the_connection_ends() {
     const LAST: i64 = 5;
@@ -113,7 +113,7 @@ fn binance_loses_and_doubles_no_bar_wherever_the_connection_ends() {
                     assert!(
                         targets
                             .iter()
-                            .all(|one| one == "/stream?streams=aaa@kline_1m")
+                            .all(|path| path == "/stream?streams=aaa@kline_1m")
                     );
                     events
                 });
@@ -144,8 +144,8 @@ fn alpaca_loses_and_doubles_no_bar_wherever_the_connection_ends() {
         for lost in 0..4_usize {
             let mut first: Vec<Act> = whole.iter().take(cut).cloned().collect();
             first.push(Act::Cut);
-            let told = cut.saturating_sub(opening.len());
-            let rest = messages.iter().skip((told + lost).min(messages.len() - 1));
+            let sent = cut.saturating_sub(opening.len());
+            let rest = messages.iter().skip((sent + lost).min(messages.len() - 1));
             let now = rest.clone().next().unwrap().0;
             let rest = rest.map(|(_, text)| Act::Send(text.clone()));
             let second = opening.iter().cloned().chain(rest).collect();

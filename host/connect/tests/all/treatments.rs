@@ -69,7 +69,7 @@ fn the_table_in_the_document_is_what_is_done() {
         .skip_while(|line| !line.starts_with("| ---"))
         .skip(1)
         .take_while(|line| line.starts_with('|'));
-    let told: Vec<(String, String)> = rows
+    let documented: Vec<(String, String)> = rows
         .map(|row| {
             let cells: Vec<&str> = row.split('|').map(str::trim).collect();
             (cells[1].trim_matches('`').to_owned(), cells[3].to_owned())
@@ -82,7 +82,7 @@ fn the_table_in_the_document_is_what_is_done() {
             (event.code().to_owned(), treatment)
         })
         .collect();
-    assert_eq!(told, done);
+    assert_eq!(documented, done);
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! Venues for tests: a scripted WebSocket, an HTTP service, and a market with a history. They speak
-//! over real sockets of this machine and do what a script says, faults too.
+//! over real sockets of this machine and follow a script, faults included.
 
 pub(crate) mod broker;
 pub(crate) mod exchange;

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the certificates of the TLS tests anew: an authority, whose key is thrown away, and one
+# Makes the certificates of the TLS tests again: an authority, whose key is thrown away, and one
 # server on this machine. They are worth nothing anywhere else.
 set -eu
 cd "$(dirname "$0")"

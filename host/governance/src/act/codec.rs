@@ -382,7 +382,7 @@ impl CborItem for Digest {
     }
 
     fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
-        reader.digest().map(Self)
+        reader.digest()
     }
 }
 
@@ -392,7 +392,7 @@ impl CborItem for PublicKey {
     }
 
     fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
-        reader.digest().map(Self)
+        reader.bytes_32().map(Self)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Round trips as tables of fills.
 
+use counterfoil_trading::instrument::InstrumentGrid;
 use counterfoil_trading::time::UnixNanos;
 use proptest::prelude::*;
 
@@ -10,7 +11,7 @@ const ID: InstrumentId = InstrumentId(0);
 const CENT: i128 = 10_000_000;
 
 fn instrument() -> Instrument {
-    Instrument::new("ABC".to_owned(), (2, 1), (0, 1), 0).unwrap()
+    Instrument::new("ABC".to_owned(), InstrumentGrid::whole_units(2)).unwrap()
 }
 
 fn done(signed: i64, price: Price, fee: Money, bar: u64) -> BookedFill {

@@ -1,5 +1,5 @@
 //! The run, the proofs about it, and the commands that check it. It must never claim more than
-//! the verifier said.
+//! the verifier's result.
 
 use counterfoil_trading::manifest::DataSource;
 
@@ -104,7 +104,7 @@ pub(super) fn how_to_check(page: &mut HtmlPage, render: &RunReport<'_>) {
     // The verifier's own words, whole: a summary of them would be a second opinion.
     page.element("<pre>", subject.verdict.text.trim_end(), "</pre>\n");
     if subject.verdict.good {
-        // What is not proven stands beside what is, or a reader takes a clean journal for a good
+        // What is not proven is shown beside what is, or a reader takes a clean journal for a good
         // strategy.
         page.raw("<ul>\n<li><strong>Proven:</strong> nothing in the journal was changed, removed ");
         page.raw("or added since it was signed; every bar has its decision; every refusal, ");

@@ -67,7 +67,7 @@ pub(super) fn months(page: &mut HtmlPage, render: &RunReport<'_>) {
 
 fn heat(page: &mut HtmlPage, month: Option<&MonthReturn>) {
     let change = month.and_then(|month| month.change);
-    // Five steps and no scale of colours: they can be told apart on paper and by colour-blind eyes.
+    // Five steps and no scale of colours: they can be distinguished on paper and by colour-blind eyes.
     page.raw(match change {
         Some(change) if change > 0.10 => "<td class=\"g4\">",
         Some(change) if change > 0.05 => "<td class=\"g3\">",

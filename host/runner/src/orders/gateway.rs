@@ -21,6 +21,7 @@ mod venue;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use counterfoil_base::digest::Digest;
 use counterfoil_connect::broker::order::SendGuard;
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::signer::Signer as _;
@@ -71,7 +72,7 @@ pub struct GatewayConfig {
     /// The conditions that must hold for every order.
     pub guard: Arc<RunGuard>,
     /// The digest of the policy that the run was started under.
-    pub policy: [u8; 32],
+    pub policy: Digest,
     /// What the venue's books are reconciled with.
     pub books: ReconcileConfig,
 }
@@ -142,9 +143,9 @@ impl<V: VenueClient> Gateway<V> {
             run,
             execution: execution.number,
             policy,
-            limits: guard.limits.digest().0,
+            limits: guard.limits.digest(),
             approver,
-            epoch: fencing_token,
+            fencing_token,
             now: clock::now(),
         };
         let clock_noted = standing.now;
@@ -168,7 +169,7 @@ impl<V: VenueClient> Gateway<V> {
             })?;
         }
         log.append(&OrderLogRecord::Lease {
-            epoch: fencing_token,
+            fencing_token,
             time: standing.now,
         })?;
         log.append(&clock_record(standing.now))?;
@@ -226,7 +227,7 @@ impl<V: VenueClient> Gateway<V> {
         let sequence = released.sequence();
         let id = VenueOrderId::new(&self.standing.run, self.standing.execution, sequence);
         let intent = *released.intent();
-        let of = match &intent {
+        let target = match &intent {
             Intent::Submit(_) => None,
             Intent::Cancel(of) | Intent::Replace { replaces: of, .. } => {
                 self.names.get(of).cloned()
@@ -236,7 +237,7 @@ impl<V: VenueClient> Gateway<V> {
             self.names.insert(order.client_order_id, id.clone());
         }
         // Removed: each order is carried once per process. What an earlier process recorded of it
-        // says how far it came before the crash.
+        // shows how far it came before the crash.
         let before = self.known.orders.remove(&sequence);
         let not_after = match &intent {
             // A cancel never expires: it can only reduce what the account may come to hold.
@@ -246,15 +247,15 @@ impl<V: VenueClient> Gateway<V> {
         let send_guard = self.send_guard(intent, not_after);
         let cleared = ClearedIntent {
             id: &id,
-            of: of.as_ref(),
+            target: target.as_ref(),
             released,
             send_guard: &send_guard,
         };
-        let life = self.life_of(sequence, before.as_ref());
-        self.orders.insert(sequence, (life, released.digest()));
+        let state = self.first_state(sequence, before.as_ref());
+        self.orders.insert(sequence, (state, released.digest()));
         // The log has its end already: replay after a crash. Nothing is sent a second time; the
         // venue and the strategy only learn again what became of it.
-        if let SubmissionPhase::Ended(end) = life.phase {
+        if let SubmissionPhase::Ended(end) = state.phase {
             match end {
                 SubmissionEnd::Acknowledged | SubmissionEnd::Rejected => {}
                 SubmissionEnd::NotSent => self.withhold(&intent),
@@ -264,7 +265,7 @@ impl<V: VenueClient> Gateway<V> {
         }
         let lapsed = self.lapsed(sequence, before.as_ref());
         let mut attempt = OrderAttempt {
-            life,
+            state,
             not_after,
             lapsed,
             token: None,
@@ -273,14 +274,14 @@ impl<V: VenueClient> Gateway<V> {
             lookups: 0,
         };
         let end = loop {
-            if let SubmissionPhase::Ended(end) = attempt.life.phase {
+            if let SubmissionPhase::Ended(end) = attempt.state.phase {
                 break end;
             }
-            // An error here leaves the order where the log says it is: the run stops, and a resume
-            // takes it up from there.
+            // An error here leaves the order as the log records it: the run stops, and a resume
+            // continues from there.
             self.advance(&mut attempt, &cleared)?;
             self.orders
-                .insert(sequence, (attempt.life, released.digest()));
+                .insert(sequence, (attempt.state, released.digest()));
         };
         if end == SubmissionEnd::NotSent {
             // A lookup may have made the venue expect it.
@@ -291,7 +292,7 @@ impl<V: VenueClient> Gateway<V> {
         // process looks the order up before anything else.
         self.log.append(&OrderLogRecord::Ended(EndedSubmission {
             sequence,
-            attempt: attempt.life.attempt,
+            attempt: attempt.state.attempt,
             end,
             refusal: attempt.refusal,
             detail: attempt.detail,
@@ -325,7 +326,7 @@ impl<V: VenueClient> Gateway<V> {
     }
 
     /// The state of an order when this process first carries it.
-    fn life_of(&self, sequence: u64, before: Option<&RecordedOrder>) -> SubmissionState {
+    fn first_state(&self, sequence: u64, before: Option<&RecordedOrder>) -> SubmissionState {
         // Without an order log the venue was simulated in the process: it has whatever the journal
         // has.
         if self.by_journal && self.decided.contains_key(&sequence) {
@@ -360,7 +361,7 @@ impl<V: VenueClient> Gateway<V> {
         }
         // A gap in the numbers: between the last process of this log and this one another took the
         // account, and its orders were decided on without this run's.
-        if self.known.fencing_token.saturating_add(1) < self.standing.epoch {
+        if self.known.fencing_token.saturating_add(1) < self.standing.fencing_token {
             return Some(TokenRefusal::StaleLease);
         }
         let token = token?;
@@ -383,7 +384,7 @@ impl<V: VenueClient> Gateway<V> {
         let sequence = cleared.released.sequence();
         self.standing.now = clock::now();
         let now = self.standing.now;
-        let event = match attempt.life.next_step() {
+        let event = match attempt.state.next_step() {
             SubmissionStep::Authorize => {
                 let token = self.token(cleared.released, attempt.not_after);
                 let plan = Some(cleared.released.digest());
@@ -404,7 +405,7 @@ impl<V: VenueClient> Gateway<V> {
             SubmissionStep::Send => {
                 // The state moves first. If the venue call panics or the process dies in it, the
                 // order counts as sent with an unknown answer, never as one that can be sent again.
-                attempt.life = attempt.life.apply(SubmissionEvent::Send)?;
+                attempt.state = attempt.state.apply(SubmissionEvent::Send)?;
                 let reply = match cleared.intent() {
                     Intent::Submit(_) => self.venue.submit(cleared),
                     Intent::Cancel(_) => self.venue.cancel(cleared),
@@ -414,15 +415,15 @@ impl<V: VenueClient> Gateway<V> {
                 if answer == VenueAnswer::Unknown {
                     self.note_unknown(sequence, attempt)?;
                 }
-                SubmissionEvent::Answer(attempt.life.attempt, answer)
+                SubmissionEvent::Answer(attempt.state.attempt, answer)
             }
             // Sent by an earlier process, whose answer died with it.
             SubmissionStep::Await => {
-                SubmissionEvent::Answer(attempt.life.attempt, VenueAnswer::Unknown)
+                SubmissionEvent::Answer(attempt.state.attempt, VenueAnswer::Unknown)
             }
             SubmissionStep::Lookup => {
-                let said = self.look_up(attempt, cleared);
-                if said == LookupAnswer::Unknown {
+                let answer = self.look_up(attempt, cleared);
+                if answer == LookupAnswer::Unknown {
                     self.note_unknown(sequence, attempt)?;
                     attempt.lookups = attempt.lookups.saturating_add(1);
                     // No guess after that: the run stops, and what the account holds is for an
@@ -435,11 +436,11 @@ impl<V: VenueClient> Gateway<V> {
                         });
                     }
                 }
-                SubmissionEvent::Lookup(said)
+                SubmissionEvent::Lookup(answer)
             }
             SubmissionStep::Done => return Ok(()),
         };
-        attempt.life = attempt.life.apply(event)?;
+        attempt.state = attempt.state.apply(event)?;
         Ok(())
     }
 
@@ -486,8 +487,8 @@ impl<V: VenueClient> Gateway<V> {
         // The venue may find it filled: what it reports of the order from here on must not count as
         // another program's.
         self.venue.expect(cleared);
-        let found = match cleared.of {
-            Some(of) if is_cancel => self.venue.lookup(of),
+        let found = match cleared.target {
+            Some(target) if is_cancel => self.venue.lookup(target),
             _ => self.venue.lookup(cleared.id),
         };
         match found {
@@ -506,7 +507,7 @@ impl<V: VenueClient> Gateway<V> {
     fn note_unknown(&mut self, sequence: u64, attempt: &OrderAttempt) -> Result<(), GatewayError> {
         self.log.append(&OrderLogRecord::Unknown {
             sequence,
-            attempt: attempt.life.attempt,
+            attempt: attempt.state.attempt,
             detail: attempt.detail.clone(),
             time: self.standing.now,
         })?;
@@ -519,11 +520,11 @@ impl<V: VenueClient> Gateway<V> {
             run: standing.run,
             execution: standing.execution,
             sequence: released.sequence(),
-            plan: released.digest().0,
+            plan: released.digest(),
             policy: standing.policy,
             limits: standing.limits,
             approver: standing.approver,
-            epoch: standing.epoch,
+            fencing_token: standing.fencing_token,
             not_after,
         }
     }
@@ -537,8 +538,8 @@ impl<V: VenueClient> Gateway<V> {
         if let Some(intent) = intent {
             self.guard.permit(intent, self.standing.now)?;
         }
-        let life = order.map_or_else(SubmissionState::decided, |(life, _)| *life);
-        life.apply(SubmissionEvent::Spend).map(|_| ())
+        let state = order.map_or_else(SubmissionState::decided, |(state, _)| *state);
+        state.apply(SubmissionEvent::Spend).map(|_| ())
     }
 }
 
@@ -560,21 +561,21 @@ fn log_of(
 }
 
 fn clock_record(time: UnixNanos) -> OrderLogRecord {
-    let word = counterfoil_os::clock::kernel_clock()
+    let report = counterfoil_os::clock::kernel_clock()
         .ok()
-        .map(|word| ClockReport {
-            is_synchronized: word.is_synchronized,
-            offset_max_nanos: word.offset_max_nanos,
-            offset_estimate_nanos: word.offset_estimate_nanos,
+        .map(|report| ClockReport {
+            is_synchronized: report.is_synchronized,
+            offset_max_nanos: report.offset_max_nanos,
+            offset_estimate_nanos: report.offset_estimate_nanos,
         });
-    OrderLogRecord::Clock { word, time }
+    OrderLogRecord::Clock { report, time }
 }
 
 /// The run id of an execution.
-fn run_of(execution: &Execution) -> Result<[u8; 32], GatewayError> {
+fn run_of(execution: &Execution) -> Result<Digest, GatewayError> {
     let mut run = [0; 32];
     hex::decode_to_slice(&execution.run, &mut run).map_err(|_| GatewayError::Run {
         run: execution.run.clone(),
     })?;
-    Ok(run)
+    Ok(Digest(run))
 }

@@ -171,7 +171,7 @@ impl KillSwitch {
 
     /// The stop, if there is one. An unreadable switch counts as one.
     #[must_use]
-    pub fn check(&self) -> Option<RunStop> {
+    pub fn active_stop(&self) -> Option<RunStop> {
         if let Some(stop) = self.in_process.get() {
             return Some(stop.clone());
         }

@@ -210,11 +210,15 @@ fn open_text(open: &OpenOrder, instruments: &[Instrument]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use counterfoil_trading::instrument::InstrumentGrid;
+
     use super::*;
 
     fn instruments() -> Vec<Instrument> {
         ["AAA", "BBB"]
-            .map(|symbol| Instrument::new(symbol.to_owned(), (2, 1), (0, 1), 0).unwrap())
+            .map(|symbol| {
+                Instrument::new(symbol.to_owned(), InstrumentGrid::whole_units(2)).unwrap()
+            })
             .into()
     }
 

@@ -28,7 +28,7 @@ const DIAL_MAX: Duration = Duration::from_secs(10);
 /// Alpaca's bars of one exchange, which every account may use.
 const ALPACA_SOURCE: &str = "iex";
 
-/// Addresses and keys of the venues. What is left out is the venue's public address.
+/// Addresses and keys of the venues. A missing address is the venue's public one.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Venues {
@@ -251,7 +251,8 @@ fn seed_of(manifest: &Manifest) -> u64 {
     // A manifest without an id cannot start a run, and the seed decides nothing but the jitter of
     // waits.
     let id = manifest.run_id().unwrap_or_default();
-    id.first_chunk()
+    id.bytes()
+        .first_chunk()
         .map_or(0, |first| u64::from_be_bytes(*first))
 }
 

@@ -88,7 +88,7 @@ pub fn compile_for_manifest(
     setup: &RunSetup,
     settings: EngineSettings,
 ) -> Result<(CompiledComponent, GuestSetup), ComponentError> {
-    let bytes = data.component(&Digest(setup.component))?;
+    let bytes = data.component(&setup.component)?;
     let ready = compile_component(&bytes, &manifest.limits, settings)?;
     let guest = guest_setup(&ready, manifest, setup)?;
     Ok((ready, guest))
@@ -107,7 +107,7 @@ pub fn guest_setup(
     // The settings decide fuel and traps, so another engine could decide another way on the same bars. A run
     // never starts with a digest that its replay could not reproduce.
     let ours = settings_digest();
-    if ours.0 != setup.engine {
+    if ours != setup.engine {
         return Err(ManifestMismatch {
             subject: "the engine-settings digest",
             place: "this host",
@@ -119,7 +119,7 @@ pub fn guest_setup(
     }
     // The cache of compiled components is looked up by name, and a caller may pass the wrong one: what runs is
     // the component that the manifest's digest names, or nothing.
-    if ready.compiled.digest().0 != setup.component {
+    if ready.compiled.digest() != setup.component {
         return Err(ManifestMismatch {
             subject: "the component",
             place: "the compiled component",
@@ -169,7 +169,7 @@ impl SharedComponent {
 /// A component compiled for the run of one manifest, with the setup that its `init` receives.
 #[derive(Debug)]
 pub struct PreparedComponent {
-    run: [u8; 32],
+    run: Digest,
     shared: SharedComponent,
     pub(crate) setup: GuestSetup,
 }
@@ -210,7 +210,7 @@ impl PreparedComponent {
     /// Checks that the component was prepared for `run`, given as 64 hex digits.
     pub(crate) fn check_run(&self, run: &str) -> Result<(), ManifestMismatch> {
         // Parameters are part of the prepared setup: another run's would be decided and journaled under this run's id.
-        let ready_for = hex::encode(self.run);
+        let ready_for = self.run.hex();
         if ready_for == run {
             return Ok(());
         }
@@ -236,7 +236,7 @@ impl PreparedComponent {
 
     /// The id of the run that it is prepared for.
     #[must_use]
-    pub const fn run(&self) -> &[u8; 32] {
+    pub const fn run(&self) -> &Digest {
         &self.run
     }
 }

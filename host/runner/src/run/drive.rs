@@ -1,9 +1,9 @@
-//! The one loop. Backtest, live and resume call it with another feed, journal and clock, and it must never
+//! The only loop over slices. Backtest, live and resume call it with another feed, journal and clock, and it must never
 //! know which of them called.
 
 use counterfoil_trading::journal::{self, RecordBytes};
 use counterfoil_trading::record::{CloseRecord, RefusedInput, RunStop};
-use counterfoil_trading::run::{Run, RunClock, RunError, RunPorts, RunProgress};
+use counterfoil_trading::run::{Run, RunClock, RunError, RunPorts, StepOutcome};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::strategy::Strategy;
 use counterfoil_trading::venue::Venue;
@@ -92,7 +92,7 @@ where
                 ports.clock.note_receipt();
                 let progress = run.step(&slice, ports)?;
                 observer.stepped(ports.strategy, run);
-                if progress == RunProgress::Faulted {
+                if progress == StepOutcome::Faulted {
                     break;
                 }
             }

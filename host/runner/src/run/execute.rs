@@ -71,8 +71,8 @@ pub struct LiveContext {
     pub slot: RunSlot,
     pub limits: LimitsWatch,
     /// The digest of the policy that the run was started under.
-    pub policy: [u8; 32],
-    pub told: InProcessStop,
+    pub policy: Digest,
+    pub in_process_stop: InProcessStop,
     /// The permission of a run that people authorized; `None` for a run that needs none.
     pub permit: Option<Box<dyn RunPermission>>,
     /// The broker that takes the run's orders; `None` for the paper venue.
@@ -128,7 +128,7 @@ impl LiveContext {
         setup: &RunSetup,
     ) -> (Arc<RunGuard>, GatewayConfig) {
         let account = self.slot.lease().account();
-        let kill = KillSwitch::with_stop(data, account, Some(execution), self.told);
+        let kill = KillSwitch::with_stop(data, account, Some(execution), self.in_process_stop);
         let guard = Arc::new(RunGuard::new(kill, self.limits, self.slot, self.permit));
         let terms = GatewayConfig {
             signer: signer.clone(),
@@ -250,7 +250,7 @@ where
     C: RunClock + Send,
 {
     let (data, manifest, setup) = (start.data, start.manifest, start.setup);
-    let run_id = Digest(manifest.run_id()?);
+    let run_id = manifest.run_id()?;
     guest.check_run(&run_id.hex())?;
     let canonical = manifest.canonical()?;
     // A crash after this line leaves a folder without a journal. A resumption finds no signed entry in it and
@@ -258,7 +258,7 @@ where
     let execution = data.new_execution(&run_id, &canonical, start.once)?;
     // Held until the journal is closed. Two writers would interleave entries of two chains in one file. The kernel
     // releases the lock when the process is killed.
-    let _lock = RunLock::take(&execution)?;
+    let _lock = RunLock::acquire(&execution)?;
     let open = OpenRecord {
         manifest: canonical,
         execution: execution.number,
@@ -284,7 +284,7 @@ where
     let sealer = Sealer::new(file, Box::new(signer), execution.origin(), cadence);
     let mut journal =
         AnyJournal::start(sealer, cadence, start.sealing).map_err(ExecuteError::Thread)?;
-    // The open record is signed at once (it lies outside the digest): an unsigned manifest could be exchanged for
+    // The open record is signed at once (it is outside the digest): an unsigned manifest could be exchanged for
     // another before the first checkpoint.
     let mut body = Vec::new();
     open.encode(&mut body);

@@ -3,6 +3,7 @@
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
+use counterfoil_base::digest::Digest;
 use counterfoil_os::files::FileError;
 use counterfoil_snapshot::snapshot_store::SnapshotStore;
 use counterfoil_snapshot::store::read_error::ReadError;
@@ -13,7 +14,6 @@ use counterfoil_trading::manifest::{DataSource, InstrumentEntry, Manifest, RunSe
 use counterfoil_trading::record::deliveries::encode_action;
 use counterfoil_trading::record::{DataCommitment, OpenRecord};
 use counterfoil_trading::time::UnixNanos;
-use sha2::{Digest as _, Sha256};
 
 use crate::run::feed::SnapshotFeed;
 use crate::run::mismatch::ManifestMismatch;
@@ -90,7 +90,7 @@ pub fn selection_of(
 /// # Errors
 ///
 /// As [`selection_of`].
-pub(crate) fn whole_selection(
+pub fn whole_selection(
     data: &DataDir,
     manifest: &Manifest,
     setup: &RunSetup,
@@ -185,9 +185,9 @@ fn commitments(
             bars: bars.bars,
             first_close: bars.first_close.unwrap_or_default(),
             last_close: bars.last_close.unwrap_or_default(),
-            bars_sha256: *bars.bars_sha256.bytes(),
+            bars_sha256: bars.bars_sha256,
             actions: u64::try_from(own().count()).unwrap_or(u64::MAX),
-            actions_sha256: Sha256::digest(&encoded).into(),
+            actions_sha256: Digest::of(&encoded),
         }
     });
     all.collect()

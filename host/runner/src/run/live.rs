@@ -49,7 +49,11 @@ pub fn live<B: BarSource>(
 }
 
 /// As [`live`], with a component that was prepared and a context that was made before.
-pub(crate) fn live_in_context<B: BarSource>(
+///
+/// # Errors
+///
+/// As [`live`].
+pub fn live_in_context<B: BarSource>(
     data: &DataDir,
     context: LiveContext,
     manifest: &Manifest,
@@ -112,9 +116,14 @@ pub fn check_manifest(manifest: &Manifest, setup: &RunSetup) -> Result<(), Manif
 }
 
 /// Refuses a start while a kill switch of its account or of the installation is on.
-pub(crate) fn check_kill_switches(data: &DataDir, manifest: &Manifest) -> Result<(), ExecuteError> {
+///
+/// # Errors
+///
+/// Returns [`ExecuteError::NotStarted`] with the switch's stop, or the account's error if its name is not a
+/// valid id.
+pub fn check_kill_switches(data: &DataDir, manifest: &Manifest) -> Result<(), ExecuteError> {
     let account = Id::parse(&manifest.account.name).map_err(LeaseError::from)?;
-    let stop = KillSwitch::new(data, &account, None).check();
+    let stop = KillSwitch::new(data, &account, None).active_stop();
     stop.map_or(Ok(()), Err).map_err(ExecuteError::NotStarted)
 }
 
@@ -124,7 +133,7 @@ pub(crate) fn check_kill_switches(data: &DataDir, manifest: &Manifest) -> Result
 /// # Errors
 ///
 /// Returns [`ExecuteError`] if the lease, the slots or the limits keep the run from starting.
-pub(crate) fn live_context(
+pub fn live_context(
     data: &DataDir,
     manifest: &Manifest,
     most: usize,
@@ -140,7 +149,7 @@ pub(crate) fn live_context(
         limits: limits.map_err(ExecuteError::NotStarted)?,
         // Without an authorization the manifest itself is the policy that the order log names.
         policy: manifest.run_id()?,
-        told: InProcessStop::default(),
+        in_process_stop: InProcessStop::default(),
         permit: None,
         broker: None,
     })

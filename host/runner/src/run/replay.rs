@@ -17,7 +17,7 @@ use counterfoil_sandbox::thread::guest_thread;
 use counterfoil_sandbox::watchdog::Watchdog;
 use counterfoil_trading::manifest::{Manifest, ManifestError, RunSetup};
 use counterfoil_trading::record::RunRecord;
-use counterfoil_trading::run::{NoClock, Run, RunPorts, RunProgress};
+use counterfoil_trading::run::{NoClock, Run, RunPorts, StepOutcome};
 use counterfoil_trading::strategy::Strategy;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::venue::recorded_venue::RecordedVenue;
@@ -37,7 +37,7 @@ use recorded_slices::{
 /// Batches of slices in flight between the two threads: a bound on memory.
 const BATCHES: usize = 4;
 
-/// Why a run could not be replayed. It says nothing about the run.
+/// Why a run could not be replayed. It is no finding about the run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReplayError {
@@ -212,10 +212,10 @@ fn conclude(decided: ReplayTally, tail: Option<JournalTail>) -> ReplayReport {
     let closed = tail.as_ref().and_then(|tail| tail.close.clone());
     let digest = tail.filter(|_| whole).map(|tail| tail.digest);
     // The records equal the recorded ones, so the closing record has to state their digest. A forged closing record
-    // would pass the comparison of records, as it lies outside the digest.
+    // would pass the comparison of records, as it is outside the digest.
     let misstated = closed
         .clone()
-        .filter(|(_, close)| digest.is_some_and(|digest| digest.0 != close.decision_digest))
+        .filter(|(_, close)| digest.is_some_and(|digest| digest != close.decision_digest))
         .map(|(index, close)| RecordDifference {
             index,
             recorded: Some(Box::new(RunRecord::Close(close))),
@@ -294,7 +294,7 @@ impl ReplayJob<'_> {
                             None => run.step(&recorded.slice, &mut ports),
                             Some(stop) => run
                                 .halt(stop.clone(), &mut ports)
-                                .map(|()| RunProgress::Faulted),
+                                .map(|()| StepOutcome::Faulted),
                         }
                     }
                     Err(fault) => run.fail_init(

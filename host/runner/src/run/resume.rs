@@ -203,7 +203,7 @@ pub fn open(
 ) -> Result<ResumeAttempt, ResumeError> {
     // The lock comes before the first read: a run that is still alive elsewhere would append while its journal is
     // scanned, and what looks like a torn tail would be its next decision.
-    let lock = RunLock::take(execution)?;
+    let lock = RunLock::acquire(execution)?;
     let path = execution.journal();
     let covered = SignedPrefix::scan(&path)?;
     let key = signer.verifying_key();
@@ -363,7 +363,11 @@ impl Resumption {
     }
 
     /// As [`Resumption::live`], in a context that was made before.
-    pub(crate) fn live_in_context<B: BarSource>(
+    ///
+    /// # Errors
+    ///
+    /// As [`Resumption::live`].
+    pub fn live_in_context<B: BarSource>(
         mut self,
         mut context: LiveContext,
         source: B,

@@ -64,7 +64,7 @@ pub fn run_end(execution: &Execution, key: &[u8; 32]) -> Result<Option<RunEnd>, 
         execution: execution.number,
         tree_size: signed.size,
         root: Digest(signed.root.0),
-        decisions: Digest(close.decision_digest),
+        decisions: close.decision_digest,
         reason: cause.to_string(),
     }))
 }

@@ -48,7 +48,7 @@ pub enum KeyDirError {
     /// A log in the data directory was signed by a key that is not in this folder.
     #[error(
         "{signed} was signed by a key that is not in {folder}, and a new key would not verify it; give the \
-         --key-dir of the key that signed it, or another --data-dir to begin anew"
+         --key-dir of the key that signed it, or start over with another --data-dir"
     )]
     SignedBefore {
         folder: String,
@@ -281,7 +281,8 @@ mod tests {
         // Nothing is signed yet, and the second use finds the key of the first.
         let key = dir("keys").signer().unwrap().verifying_key();
         assert_eq!(dir("keys").signer().unwrap().verifying_key(), key);
-        // Whoever has the public half alone verifies, and gets no key of their own instead.
+        // A folder with the public half alone is for verifying: a new key in it would sign logs that its
+        // public half does not verify.
         let public = fs::read(dir("keys").path().join(PUBLIC_FILE)).unwrap();
         fs::create_dir(dir("auditor").path()).unwrap();
         fs::write(dir("auditor").path().join(PUBLIC_FILE), &public).unwrap();

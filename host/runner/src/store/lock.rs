@@ -1,14 +1,14 @@
-//! The lock of one execution: whoever holds it may append to the journal. It must never know what
+//! The lock of one execution: the process that holds it may append to the journal. It must never know what
 //! is appended.
 
 use crate::store::data_dir::Execution;
 use counterfoil_os::files::FileError;
 use counterfoil_os::lock::FileLock;
 
-/// The lock's file in an execution's folder. What counts is who holds it, not that it is there.
+/// The lock's file in an execution's folder. Only the kernel's lock on it counts, not that it exists.
 pub const LOCK_FILE: &str = "lock";
 
-/// Why the lock is not to be had.
+/// Why the lock could not be taken.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LockError {
@@ -17,7 +17,7 @@ pub enum LockError {
     File(#[from] FileError),
     /// Another process appends to this journal.
     #[error(
-        "run {run} is under way in another process, which holds {path}; only one may append to a journal"
+        "another process is running run {run} and holds {path}; only one process may append to a journal"
     )]
     Held {
         /// The run's short name.
@@ -27,7 +27,7 @@ pub enum LockError {
     },
 }
 
-/// The right to append to one journal, given back when dropped. The kernel gives it back when the
+/// The right to append to one journal, released when dropped. The kernel releases it when the
 /// process is killed, so that no lock is ever left behind.
 #[derive(Debug)]
 #[must_use]
@@ -36,12 +36,12 @@ pub struct RunLock {
 }
 
 impl RunLock {
-    /// Takes the lock, or says at once who has it.
+    /// Takes the lock, without waiting for another holder.
     ///
     /// # Errors
     ///
-    /// Returns [`LockError`] if another process holds it, or it cannot be told.
-    pub fn take(execution: &Execution) -> Result<Self, LockError> {
+    /// Returns [`LockError`] if another process holds it, or that is unknown.
+    pub fn acquire(execution: &Execution) -> Result<Self, LockError> {
         let path = execution.folder.join(LOCK_FILE);
         let lock = FileLock::try_take(&path)?.ok_or_else(|| LockError::Held {
             run: execution.short(),
@@ -51,16 +51,16 @@ impl RunLock {
     }
 }
 
-/// Whether a process holds the lock. It is taken for a moment to find out, if nobody has it.
+/// Whether a process holds the lock. To find out, a free lock is taken for a moment.
 ///
 /// # Errors
 ///
-/// Returns [`FileError`] if it cannot be told.
+/// Returns [`FileError`] if the file cannot be opened.
 pub fn is_held(execution: &Execution) -> Result<bool, FileError> {
     if !execution.folder.join(LOCK_FILE).exists() {
         return Ok(false);
     }
-    match RunLock::take(execution) {
+    match RunLock::acquire(execution) {
         Ok(_) => Ok(false),
         Err(LockError::Held { .. }) => Ok(true),
         Err(LockError::File(error)) => Err(error),

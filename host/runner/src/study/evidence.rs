@@ -30,7 +30,7 @@ pub struct EvidenceCheck {
 }
 
 impl EvidenceCheck {
-    /// Whether there is no reason against the component.
+    /// Whether every check passed.
     #[must_use]
     pub const fn passed(&self) -> bool {
         self.reasons.is_empty()

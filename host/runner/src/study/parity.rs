@@ -36,7 +36,6 @@ use crate::run::mismatch::ManifestMismatch;
 use crate::run::resume::SignedPrefix;
 use crate::store::data_dir::{DataDir, DataDirError, Execution};
 use crate::study::compare::{DecisionPair, DecisionReader, DifferingBar, next_pair};
-use crate::times::show_time;
 use live_bars::LiveBars;
 
 /// Decisions per signed checkpoint of the backtest: a backtest's default.
@@ -208,8 +207,8 @@ pub fn parity(
     let again = Manifest {
         data: DataSource::Snapshot {
             id: snapshot.to_string(),
-            from: Some(show_time(live_bars.first_open)),
-            to: Some(show_time(closes.1)),
+            from: Some(live_bars.first_open.date_or_time()),
+            to: Some(closes.1.date_or_time()),
         },
         // Live, every decision is signed; here nothing waits for a signature. The cadence is outside what is compared.
         cadence: CADENCE,
@@ -297,6 +296,6 @@ fn difference(pair: &DecisionPair, live_bars: &LiveBars) -> Option<(DifferingBar
     let (decision, account) = (pair.decision_aspect(), pair.account_aspect());
     let aspect = decision.or(account)?;
     let late = live_bars.is_refused(&pair.symbol, pair.close_time) || is_late(&pair.sides);
-    let cause = ParityCause::of(aspect, account.is_some(), late);
+    let cause = ParityCause::from_difference(aspect, account.is_some(), late);
     Some((pair.site(aspect), cause))
 }

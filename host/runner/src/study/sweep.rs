@@ -66,7 +66,7 @@ pub struct SweepItemRun {
 pub fn sweep_id(items: &[SweepItem]) -> Result<[u8; 32], ManifestError> {
     let mut hasher = Sha256::new();
     for item in items {
-        hasher.update(item.manifest.run_id()?);
+        hasher.update(item.manifest.run_id()?.bytes());
     }
     Ok(hasher.finalize().into())
 }
@@ -120,7 +120,7 @@ fn next_item<'a>(next: &AtomicUsize, items: &'a [SweepItem]) -> Option<(usize, &
 
 /// Finds or executes the run of one item.
 fn run_item(config: &SweepConfig<'_>, item: &SweepItem) -> Result<SweepItemRun, ExecuteError> {
-    let run = hex::encode(item.manifest.run_id()?);
+    let run = item.manifest.run_id()?.hex();
     let signer = (config.signer)();
     for execution in config.data.executions_of(&run)?.into_iter().rev() {
         if let Some(close) = verified_close(&execution, signer.as_ref()) {

@@ -26,7 +26,7 @@ pub enum AdmissionError {
     /// The bytes are not valid, or use a feature that the engine does not run.
     #[error("the component is not valid, or uses a forbidden feature: {reason} (at byte {at})")]
     Invalid {
-        /// What the validator says; it names the feature.
+        /// The validator's message; it names the feature.
         reason: String,
         /// Where.
         at: usize,

@@ -12,7 +12,7 @@ use counterfoil_trading::bar::{ClosedBar, RawBar};
 use counterfoil_trading::corporate::{CorporateAction, CorporateActionKind};
 use counterfoil_trading::costs::LiquiditySide;
 use counterfoil_trading::execution::{Fill, OrderCode, OrderEvent};
-use counterfoil_trading::instrument::{Instrument, InstrumentId};
+use counterfoil_trading::instrument::{Instrument, InstrumentGrid, InstrumentId};
 use counterfoil_trading::limits::SandboxLimits;
 use counterfoil_trading::order::{ClientOrderId, OrderStatus, OrderType, Request, Side};
 use counterfoil_trading::strategy::{AccountView, BarView, CallbackError, Strategy, WorkingOrder};
@@ -44,7 +44,7 @@ pub(crate) fn engines() -> Vec<(&'static str, Engine)> {
 }
 
 pub(crate) fn instrument() -> Instrument {
-    Instrument::new(String::from("ABC"), (2, 1), (0, 1), 0).unwrap()
+    Instrument::new(String::from("ABC"), InstrumentGrid::whole_units(2)).unwrap()
 }
 
 pub(crate) fn setup() -> GuestSetup {

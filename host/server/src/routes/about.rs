@@ -10,7 +10,6 @@ use counterfoil_runner::clock;
 
 use crate::app::ApiState;
 use crate::problem::Problem;
-use crate::router::openapi;
 use crate::types::HealthReply;
 
 /// That the process answers
@@ -31,12 +30,4 @@ pub(crate) async fn metrics(State(app): State<Arc<ApiState>>) -> Result<Response
     let text = app.metrics.text(&app.supervisor, logins)?;
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
-}
-
-/// This document
-#[utoipa::path(get, path = "/openapi.json", tag = "about",
-    responses((status = 200, body = Object)))]
-pub(crate) async fn openapi_json() -> Result<Response, Problem> {
-    let text = openapi().map_err(|error| Problem::internal(&error))?;
-    Ok(([(header::CONTENT_TYPE, "application/json")], text).into_response())
 }

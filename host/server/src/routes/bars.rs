@@ -10,14 +10,14 @@ use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use counterfoil_governance::state::Access;
 use counterfoil_runner::run::feed::LineTreatment;
-use counterfoil_runner::supervisor::FeedSubscriber;
-use counterfoil_runner::supervisor::inlet::{LineOutcome, QueueRefusal};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::app::ApiState;
 use crate::guard::json;
 use crate::problem::{Problem, ProblemCode};
+use crate::supervisor::FeedSubscriber;
+use crate::supervisor::inlet::{LineOutcome, QueueRefusal};
 use crate::types::{BarsReply, BarsRequest, TreatmentReply};
 
 /// How long a response waits for runs to read the bars. Bars that were not read are reported as waiting and

@@ -10,7 +10,6 @@ use axum::http::HeaderMap;
 use counterfoil_governance::id::Id;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_runner::clock;
-use counterfoil_runner::times::show_time;
 
 use crate::app::ApiState;
 use crate::guard::json;
@@ -29,7 +28,7 @@ pub(crate) async fn challenge(
         challenge,
         audience: app.audience.clone(),
         ledger: app.ledger.origin(),
-        expires: show_time(until),
+        expires: until.date_or_time(),
     }))
 }
 
@@ -83,6 +82,6 @@ pub(crate) async fn open(
         token,
         principal: principal.to_string(),
         roles: roles.unwrap_or_default(),
-        expires: show_time(until),
+        expires: until.date_or_time(),
     }))
 }

@@ -7,13 +7,13 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
+use counterfoil_approval::permit::{may_go_on, may_start};
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{ActName, KillScope};
 use counterfoil_governance::id::Id;
 use counterfoil_governance::state::Access;
 use counterfoil_runner::clock;
 use counterfoil_runner::orders::kill::KillTarget;
-use counterfoil_runner::permit::{may_go_on, may_start};
 use counterfoil_trading::manifest::Manifest;
 
 use crate::app::ApiState;
@@ -68,11 +68,9 @@ pub(crate) async fn start(
             clock::now(),
         );
         let grant = grant.map_err(|denied| match manifest.run_id() {
-            Ok(run) => {
-                let run = Digest(run);
-                own.ledger
-                    .refuse(&caller.id, ActName::RunStart, &run, denied)
-            }
+            Ok(run) => own
+                .ledger
+                .refuse(&caller.id, ActName::RunStart, &run, denied),
             Err(_) => denied.into(),
         })?;
         // Reserve, record, begin: a run that cannot start leaves no start in the ledger, and a crash after

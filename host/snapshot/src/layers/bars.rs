@@ -76,7 +76,7 @@ pub(crate) fn check_sequence(
     })
 }
 
-/// The bar that a row stands for.
+/// The bar of a row.
 pub(crate) fn closed_bar(
     row: &SourceRow,
     instrument: &Instrument,

@@ -1,5 +1,5 @@
 //! The curated layer: what a run uses. Normalized files are merged, every bar is checked against the
-//! rules, and what is not used is in quarantine with its reason. It must never change a value.
+//! rules, and unused rows are in quarantine with their reason. It must never change a value.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
@@ -56,6 +56,8 @@ pub(crate) fn curate(
             return Ok(known);
         }
     }
+    // Everything that the snapshot is made from is opened first. A missing layer is an error before
+    // any file is written.
     let inputs = CurationInputs::open(data, plan)?;
     let staging = StagingDir::new(data, DataLayer::Snapshots.folder())?;
     let manifest = write_snapshot(&staging, &inputs, recipe, plan, progress)?;
@@ -114,6 +116,8 @@ fn write_snapshot(
         quarantine: QuarantineWriter::new(staging.create(QUARANTINE)?),
     };
     for layer in &inputs.layers {
+        // Quarantined rows of each file come along, so that the snapshot alone shows what its bars
+        // leave out.
         take_over_quarantine(layer, &mut out)?;
     }
     let symbols = inputs.symbols();
@@ -200,7 +204,7 @@ fn take_over_quarantine(layer: &Snapshot, out: &mut CurationOutput<'_>) -> Resul
     let data = &layer.manifest().quarantine;
     let (open, name) = layer.checked(&data.file, data.sha256)?;
     // Not bounded line by line: the file was written by this program a moment ago, or its digest
-    // stands in a manifest that was.
+    // is in a manifest that was.
     for line in BufReader::new(open).lines() {
         let line = line.map_err(ReadError::io(&name))?;
         let row: QuarantinedRow = serde_json::from_str(&line)
@@ -298,6 +302,8 @@ fn write_instrument(
     let mut bars: u64 = 0;
     while let Some((merged, next)) = merge.next()? {
         let raw = *merged.bar.get();
+        // Reported before the checks: the replaced value is in no file of the snapshot, and only
+        // this finding still has it.
         if let Some(before) = merged.revised {
             let message = format!("was {}", bar_text(&instrument, &before));
             let date = date(raw.open_time);
@@ -306,6 +312,8 @@ fn write_instrument(
             )?;
         }
         let mut error: Option<QualityFinding> = None;
+        // Every finding is written, and any that is not accepted keeps the bar out: an acceptance
+        // covers one rule and not the bar.
         for finding in checker.check_bar(&raw, next.as_ref()) {
             if !out.add_finding(finding.clone())? {
                 error = Some(finding);

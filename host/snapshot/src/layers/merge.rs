@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use counterfoil_trading::bar::{ClosedBar, RawBar};
 use counterfoil_trading::decimal;
-use counterfoil_trading::instrument::{Instrument, InstrumentId};
+use counterfoil_trading::instrument::{Instrument, InstrumentGrid, InstrumentId};
 use counterfoil_trading::units::{Price, Volume};
 
 use crate::error::IngestError;
@@ -94,15 +94,17 @@ impl BarMerge {
             .reduce(greatest_common_divisor)
             .unwrap_or(1);
         // Quantities are the account's matter and not the data's: the first file decides.
-        let quantity = all
+        let (quantity_scale, lot_size) = all
             .first()
             .map_or((0, 1), |data| (data.quantity_scale, data.lot_size));
-        let instrument = Instrument::new(
-            symbol.to_owned(),
-            (price_scale, tick),
-            quantity,
-            finest(|data| data.volume_scale),
-        );
+        let grid = InstrumentGrid {
+            price_scale,
+            tick_size: tick,
+            quantity_scale,
+            lot_size,
+            volume_scale: finest(|data| data.volume_scale),
+        };
+        let instrument = Instrument::new(symbol.to_owned(), grid);
         let mut merge = Self {
             instrument: instrument.map_err(|source| IngestError::Instrument {
                 file: symbol.to_owned(),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use cap_std::fs::Dir;
 use counterfoil_trading::corporate::CorporateActionKind;
-use counterfoil_trading::instrument::Instrument;
+use counterfoil_trading::instrument::{Instrument, InstrumentGrid};
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 
 use crate::error::IngestError;
@@ -149,6 +149,8 @@ pub(crate) fn normalize(
     if let Some(id) = find_layer(data, DataLayer::Normalized, &recipe)? {
         return Ok(id);
     }
+    // Written under a temporary name and published by one rename: after a crash there is the whole
+    // layer or none, and never bars without their manifest.
     let staging = StagingDir::new(data, DataLayer::Normalized.folder())?;
     let manifest = read_and_write(data, &staging, job, recipe, progress)?;
     let published = publish_layer(data, DataLayer::Normalized, staging, &manifest)?;
@@ -174,6 +176,8 @@ fn read_and_write(
         check_symbol(symbol).map_err(option("symbol"))?;
     }
     let times = job.mapping.times(options).map_err(option("mapping"))?;
+    // The raw copy is read, not the user's file, which may have changed since it was copied: bars
+    // and digest would then be of two files.
     let file = raw::open_checked(data, &job.raw.sha256)?;
     let mut records = records::open(file, name, job.mapping, options.limits)?;
     let quarantine = QuarantineWriter::new(staging.create(QUARANTINE)?);
@@ -193,6 +197,8 @@ fn read_and_write(
         SourceKind::Trades => read_trades(&mut *records, &context, times, quarantine, progress)?,
     };
     let (format, compression) = records.format();
+    // The last use of the source. It is closed before bars are written, which may take as long
+    // again.
     drop(records);
     table.check_not_empty(name)?;
     let source = LayerSource {
@@ -273,7 +279,7 @@ fn write_table(
     })
 }
 
-/// Which rows of which tickers are whose.
+/// The instrument of each ticker's rows.
 struct TickerOwnership {
     shares: SharesByInstrument,
     /// By instrument, the tickers it got after its first.
@@ -298,6 +304,7 @@ fn assign_tickers(
         .map(|(ticker, part)| (ticker.clone(), vec![whole(*part)]))
         .collect();
     let mut later_tickers: BTreeMap<String, Vec<LayerTicker>> = BTreeMap::new();
+    // A ticker may pass to another instrument: META named a fund before it named Facebook.
     for rename in &job.renames {
         let Some(all) = shares.remove(&rename.ticker) else {
             continue;
@@ -370,13 +377,14 @@ struct InstrumentScales {
 
 impl InstrumentScales {
     fn instrument(&self, symbol: &str, source: &str) -> Result<Instrument, IngestError> {
-        Instrument::new(
-            symbol.to_owned(),
-            (self.prices.scale, self.prices.step),
-            (self.quantities.scale, self.quantities.step),
-            self.volume,
-        )
-        .map_err(|error| IngestError::Instrument {
+        let grid = InstrumentGrid {
+            price_scale: self.prices.scale,
+            tick_size: self.prices.step,
+            quantity_scale: self.quantities.scale,
+            lot_size: self.quantities.step,
+            volume_scale: self.volume,
+        };
+        Instrument::new(symbol.to_owned(), grid).map_err(|error| IngestError::Instrument {
             file: source.to_owned(),
             source: error,
         })
@@ -411,6 +419,8 @@ impl NormalizeOutput<'_> {
                     line: row.line,
                     bar: *bar.get(),
                 };
+                // A timeframe that is too long for the data would let two bars close at one time,
+                // and a run takes one of an instrument in a slice.
                 if let Some(last) = &last {
                     check_sequence(last, &next, &symbol, conversion)?;
                 }
@@ -422,7 +432,7 @@ impl NormalizeOutput<'_> {
                     (self.progress)(IngestProgress::Writing { bars, bars_total });
                 }
             }
-            // Without a bar there is no file, and nothing to list.
+            // Without a bar there is no file to list.
             let Some(from) = first else { continue };
             let later = ownership.later_tickers.remove(&symbol);
             let mut tickers = vec![LayerTicker { from, symbol }];
@@ -444,6 +454,8 @@ impl NormalizeOutput<'_> {
             return Ok(());
         };
         let same = (first.prices, first.volume) == (row.prices, row.volume);
+        // The row itself is no longer in memory. Ticker, new name and date are enough to find it by
+        // its line.
         let day = date(conversion.stated_time(row)?);
         let text = format!("{symbol} (now {ticker}) {day}");
         let error = duplicate_error(same, first.line);
@@ -464,6 +476,8 @@ fn infer_timeframe(
         let mut last: Option<i64> = None;
         while let Some(step) = rows.next()? {
             let SeriesStep::Row(row) = step else { continue };
+            // Within one instrument only: two venues that open at different times would make a gap
+            // that is not a bar's length.
             let gap = last.and_then(|last| row.time.checked_sub(last)?.checked_mul(nanos_per_key));
             smallest = smallest.into_iter().chain(gap).min();
             last = Some(row.time);

@@ -1,5 +1,5 @@
 //! A layer's entry from temporary files to its name, and from a recipe to the entry it gave
-//! before. It must never know what a manifest says.
+//! before. It must never know what a manifest holds.
 
 use std::io::Read as _;
 

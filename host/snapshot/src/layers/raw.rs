@@ -76,7 +76,7 @@ pub(crate) fn add_file(
     bytes_max: u64,
     arrival: &ReceiptDraft<'_>,
 ) -> Result<RawFile, IngestError> {
-    // The name is the digest, which is known only after the last byte: until then the file lies in
+    // The name is the digest, which is known only after the last byte: until then the file is in
     // a temporary directory, and a crash leaves nothing under a name of the layer.
     let staging = StagingDir::new(data, RAW)?;
     let mut file = staging.create(FILE)?;

@@ -80,7 +80,7 @@ impl FindingAcceptance {
 
     /// Whether a finding is one of those accepted.
     pub(crate) fn covers(&self, finding: &QualityFinding) -> bool {
-        // What is not stated covers every finding of the rule; what is stated must match exactly, so
+        // A field left out covers every finding of the rule; a stated one must match exactly, so
         // that an acceptance never reaches further than its author wrote.
         let same =
             |asked: &Option<String>, there: &Option<String>| asked.is_none() || asked == there;

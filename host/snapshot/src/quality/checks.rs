@@ -62,7 +62,7 @@ pub(crate) struct BarChecker<'a> {
 
 impl<'a> BarChecker<'a> {
     pub(crate) fn new(symbol: &'a str, price_scale: u8, context: CheckContext<'a>) -> Self {
-        // A halt says why there are no prices, not why they jump.
+        // A halt explains missing prices, not a jump.
         let actions: Vec<&SymbolAction> = context
             .actions
             .iter()
@@ -147,7 +147,7 @@ impl<'a> BarChecker<'a> {
     }
 
     fn about(&self, rule: QualityRule, bar: &RawBar, message: String) -> QualityFinding {
-        // A date says which daily bar; of shorter ones there are many a day.
+        // A date identifies a daily bar; of shorter ones there are many a day.
         let time = show(bar.open_time);
         let message = if time.len() > 10 {
             format!("bar of {time}: {message}")
@@ -161,7 +161,7 @@ impl<'a> BarChecker<'a> {
         decimal::format(i128::from(price.0), self.price_scale)
     }
 
-    /// The actions whose ex-time lies after one bar's open and before another bar's close.
+    /// The actions whose ex-time is after one bar's open and before another bar's close.
     fn actions(&self, after: UnixNanos, before: UnixNanos) -> impl Iterator<Item = &SymbolAction> {
         let from = self
             .actions
@@ -184,7 +184,7 @@ impl<'a> BarChecker<'a> {
             let message = "the calendar says that the venue is closed".to_owned();
             found.push(self.about(QualityRule::ClosedVenue, bar, message));
         }
-        // Against the last bar seen, usable or not: a bar that was quarantined is no gap.
+        // Against the last bar seen, usable or not: a quarantined bar is not a gap.
         let Some(seen) = &self.seen else { return };
         self.overlaps = self
             .overlaps
@@ -240,7 +240,7 @@ impl<'a> BarChecker<'a> {
         let from_to = || format!("{} to {}", self.text(before.close), self.text(bar.open));
         let mut explained = false;
         for action in self.actions(before.open_time, bar.close_time) {
-            // Any action explains a jump. Only a split says how large it should be.
+            // Any action explains a jump. Only a split states how large it should be.
             explained = true;
             if let CorporateActionKind::Split { new, old } = action.kind {
                 let (new, old) = (i128::from(new.get()), i128::from(old.get()));

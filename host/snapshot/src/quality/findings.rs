@@ -84,9 +84,9 @@ pub enum QualityRule {
     Outlier,
     /// The third bar with the same prices and volume, and volume above zero.
     Stale,
-    /// Close to open is within 3 % of a usual split ratio, and no action says so.
+    /// Close to open is within 3 % of a usual split ratio, and no action explains it.
     MissingSplit,
-    /// Close to open is half as much again or a third less, and no action says why.
+    /// Close to open is half as much again or a third less, and no action explains it.
     Jump,
     /// A split is stated, and close to open is not within 25 % of its ratio.
     SplitWithoutJump,

@@ -36,7 +36,7 @@ fn months(from: i64, count: i64) -> Option<i64> {
     i64::try_from(moment.as_nanosecond()).ok()
 }
 
-/// The timeframe whose bars are `gap` nanoseconds apart, or why there is none.
+/// The timeframe whose bars are `gap` nanoseconds apart, or why it cannot be inferred.
 pub(crate) fn from_gap(gap: Option<i64>) -> Result<Timeframe, String> {
     let gap = gap.ok_or("no instrument has two bars")?;
     let days = gap
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn the_smallest_gap_tells_the_timeframe() {
-        let told = |seconds: i64| {
+        let inferred = |seconds: i64| {
             from_gap(Some(seconds * 1_000_000_000)).map(|timeframe| timeframe.to_string())
         };
         let table = [
@@ -137,10 +137,10 @@ mod tests {
             (86_400, "1d"),
         ];
         for (seconds, expect) in table {
-            assert_eq!(told(seconds).as_deref(), Ok(expect));
+            assert_eq!(inferred(seconds).as_deref(), Ok(expect));
         }
         for (days, expect) in [(7, "1w"), (28, "1M"), (31, "1M"), (90, "3M"), (365, "12M")] {
-            assert_eq!(told(days * 86_400).as_deref(), Ok(expect));
+            assert_eq!(inferred(days * 86_400).as_deref(), Ok(expect));
         }
         assert!(from_gap(None).is_err());
         assert!(from_gap(Some(1)).is_err());

@@ -33,7 +33,7 @@ pub(crate) struct ParsedRow<'a> {
     pub(crate) row: SourceRow,
 }
 
-/// The row that the fields of line `line` stand for; `symbol` is that of every row, for a source
+/// The row of the fields of line `line`; `symbol` is that of every row, for a source
 /// without a symbol column.
 ///
 /// # Errors

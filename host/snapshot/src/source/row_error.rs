@@ -30,7 +30,7 @@ pub(crate) enum RowErrorCode {
     Interval,
     /// Low is above high.
     Crossed,
-    /// Open or close lies outside low and high.
+    /// Open or close is outside low and high.
     OutsideRange,
     /// A price is zero or below.
     NotPositive,

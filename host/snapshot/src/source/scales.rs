@@ -131,7 +131,7 @@ pub(crate) fn lot(options: &IngestOptions) -> Result<GridScale, IngestError> {
 
 /// The same number with more decimals; `None` if it does not fit or has more already.
 pub(crate) fn rescale(value: i64, from: u8, to: u8) -> Option<i64> {
-    // Only towards more decimals: a value is exact at every scale, or there is none.
+    // Only towards more decimals: a value is exact at every such scale.
     let factor = 10_i64.checked_pow(u32::from(to.checked_sub(from)?))?;
     value.checked_mul(factor)
 }

@@ -61,8 +61,12 @@ pub(crate) fn read_table<'a>(
             Ok(parsed) => parsed,
             Err(error) => return Ok(RowOutcome::Invalid(error)),
         };
+        // Dates and numbers in one column are an error of the file: read by two rules they could be
+        // years apart.
         times.note_notation(&time);
         let (symbol, arrival) = symbols.note(symbol, row.time);
+        // At each row and not at the end: a source that names a new instrument in every row must be
+        // stopped while the table still fits.
         context.check_instruments(symbols.len(), line)?;
         sorter.add(NumberedRow { symbol, row })?;
         Ok(match arrival {

@@ -194,7 +194,7 @@ fn timeframe(context: &SourceContext<'_>, times: &TimeParser) -> Result<Timefram
     Ok(timeframe)
 }
 
-/// The trade that a row stands for.
+/// The trade of a row.
 fn parse_trade<'a>(
     fields: &[&'a str],
     columns: &TradeColumns,
@@ -263,6 +263,7 @@ fn keep_first_ids<'a>(
             line,
             trade,
         } = next;
+        // Vendors repeat trades at page borders. Counted twice they would double a bar's volume.
         let first = kept.as_ref().filter(|(kept_symbol, kept_id, _)| {
             id.is_stated() && *kept_symbol == symbol && *kept_id == id
         });

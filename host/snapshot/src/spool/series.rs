@@ -77,7 +77,7 @@ pub(crate) struct TickerShare {
     pub(crate) part: TickerSpan,
     pub(crate) from: Option<UnixNanos>,
     pub(crate) to: Option<UnixNanos>,
-    /// The ticker, if it is not the one that the instrument is named by.
+    /// The ticker, if it differs from the instrument's name.
     pub(crate) ticker: Option<String>,
 }
 

@@ -68,7 +68,7 @@ impl SpoolWriter {
     }
 }
 
-/// Reads the frames of a file, from one of them on.
+/// Reads the frames of a file, from a given frame on.
 pub(crate) struct SpoolReader<T> {
     name: String,
     file: BufReader<File>,

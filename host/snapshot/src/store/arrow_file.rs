@@ -227,7 +227,7 @@ pub(crate) fn decode(
     })
 }
 
-/// Checks that every column lies inside the batch: a stranger's snapshot may hold anything under
+/// Checks that every column is inside the batch: a stranger's snapshot may hold anything under
 /// a digest that is right, and Arrow's own reader panics at a buffer that reaches beyond the body.
 fn check_message(bytes: &[u8], metadata: i32, body: i64, bars: u64) -> Result<(), ArrowError> {
     let malformed = |reason: &str| ArrowError::IpcError(reason.to_owned());
@@ -288,12 +288,13 @@ impl BatchColumns {
 
 #[cfg(test)]
 mod tests {
+    use counterfoil_trading::instrument::InstrumentGrid;
     use proptest::prelude::*;
 
     use super::*;
 
     fn written() -> (Arc<Schema>, Vec<u8>, u64) {
-        let instrument = Instrument::new("A".to_owned(), (2, 1), (0, 1), 0).unwrap();
+        let instrument = Instrument::new("A".to_owned(), InstrumentGrid::whole_units(2)).unwrap();
         let raw = |time: i64| RawBar {
             instrument: InstrumentId(0),
             open_time: UnixNanos(time),

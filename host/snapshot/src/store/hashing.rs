@@ -22,7 +22,7 @@ impl<R: Read> HashingReader<R> {
         }
     }
 
-    /// Reads what is left, and gives digest and size of the whole source.
+    /// Reads the rest, and returns digest and size of the whole source.
     pub(crate) fn finish(mut self) -> io::Result<(Digest, u64)> {
         io::copy(&mut self, &mut io::sink())?;
         Ok((Digest::finish(self.hash), self.bytes))

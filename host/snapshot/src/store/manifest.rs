@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use counterfoil_trading::instrument::{Instrument, InstrumentError};
+use counterfoil_trading::instrument::{Instrument, InstrumentError, InstrumentGrid};
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -207,7 +207,7 @@ impl LayerManifest {
     ///
     /// # Errors
     ///
-    /// Returns [`serde_json::Error`] if a value has no JSON form; none here has that fate.
+    /// Returns [`serde_json::Error`] if a value has no JSON form, which no value here lacks.
     pub fn canonical(&self) -> Result<Vec<u8>, serde_json::Error> {
         serde_json_canonicalizer::to_vec(self)
     }
@@ -311,12 +311,14 @@ impl LayerInstrument {
     ///
     /// Returns [`InstrumentError`] if scales or steps do not hold.
     pub fn instrument(&self) -> Result<Instrument, InstrumentError> {
-        Instrument::new(
-            self.symbol.clone(),
-            (self.price_scale, self.tick_size),
-            (self.quantity_scale, self.lot_size),
-            self.volume_scale,
-        )
+        let grid = InstrumentGrid {
+            price_scale: self.price_scale,
+            tick_size: self.tick_size,
+            quantity_scale: self.quantity_scale,
+            lot_size: self.lot_size,
+            volume_scale: self.volume_scale,
+        };
+        Instrument::new(self.symbol.clone(), grid)
     }
 
     fn check_batches(&self) -> Result<(), String> {

@@ -5,6 +5,7 @@ use std::io;
 use arrow_schema::ArrowError;
 use counterfoil_trading::bar::BarError;
 use counterfoil_trading::slice::SliceError;
+use counterfoil_trading::time::UnixNanos;
 
 use counterfoil_base::digest::Digest;
 
@@ -68,7 +69,7 @@ pub enum ReadError {
     UnknownSymbol { symbol: String, known: String },
     /// A range that ends before it begins.
     #[error(
-        "the range is empty: it starts at {from} and ends at {to}, exclusive (nanoseconds since 1970)"
+        "the range is empty: it starts at {} and ends before {}", UnixNanos(*.from).date_or_time(), UnixNanos(*.to).date_or_time()
     )]
     EmptyRange { from: i64, to: i64 },
     /// Bars that cannot share a slice: a bug here.

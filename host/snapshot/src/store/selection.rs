@@ -92,7 +92,7 @@ impl BarSelection {
             let Some(data) = self.contents.manifest.instruments.get(*place) else {
                 continue;
             };
-            // The manifest's digest of the bars can stand for them only if all of them are selected;
+            // The manifest's digest of the bars can replace them only if all of them are selected;
             // the bars are then checked against it as they are read.
             all.push(if is_whole(data, self.range) {
                 InstrumentCommitment {

@@ -74,6 +74,8 @@ impl<'a> InstrumentWriter<'a> {
             self.begin_file(raw.open_time)?;
         }
         self.ends = Some((self.ends.map_or(raw, |(first, _)| first), raw));
+        // Over the bars and not over the file: another version of the file format must not change
+        // what a run was promised.
         self.hash.update(bar.canonical());
         self.bars = self.bars.saturating_add(1);
         self.batch.push(bar);
@@ -130,6 +132,8 @@ impl<'a> InstrumentWriter<'a> {
             offset: written.offset,
             sha256: written.sha256,
         });
+        // A batch is the unit that readers check: they hold one in memory and compare its digest
+        // before they use a bar of it.
         self.batch.clear();
         Ok(())
     }

@@ -17,7 +17,8 @@ pub enum ResampleError {
     TooMany { max: usize },
     /// A bar's move cannot be computed from the close before it.
     #[error(
-        "{symbol}: no valid reference close for the bar closing at {close_time:?}; check the dividend or split before it"
+        "{symbol}: no valid reference close for the bar closing at {}; check the dividend or split before it",
+        .close_time.date_or_time()
     )]
     Reference {
         symbol: String,

@@ -1,5 +1,5 @@
 //! Ingestion of more rows than are held in memory: the result is the same as with all of them in
-//! memory, and the same as a model says.
+//! memory, and the result is that of a model.
 
 use core::fmt::Write as _;
 use std::collections::BTreeMap;
@@ -30,7 +30,7 @@ fn ingest(csv: &str, options: &IngestOptions, rows_in_memory: usize) -> (TestSto
     (data, done)
 }
 
-/// A row of a source: instrument, day, close, and whether the row is no bar.
+/// A row of a source: instrument, day, close, and whether the row is invalid.
 type Given = (u8, i64, u8, bool);
 
 /// What a source should become: the bars of each instrument as day and close, the lines that are
@@ -83,7 +83,7 @@ fn found(data: &TestStore, done: &IngestOutcome) -> Model {
     let names: Vec<String> = selection
         .instruments()
         .iter()
-        .map(|one| one.symbol().to_owned())
+        .map(|instrument| instrument.symbol().to_owned())
         .collect();
     let mut bars: BTreeMap<String, Vec<(i64, i64)>> = BTreeMap::new();
     let (mut slices, mut slice) = (selection.slices(), Slice::default());
@@ -183,7 +183,7 @@ fn a_ticker_that_changes_hands_does_so_however_few_rows_are_in_memory() {
     let mut csv = "symbol,time,open,high,low,close,volume\n".to_owned();
     for day in 1..=28 {
         for (symbol, price) in [("FB", 10), ("META", 70), ("OLD", 5)] {
-            // Both stand there for some days after the change.
+            // Both are there for some days after the change.
             if symbol != "FB" || day < 20 {
                 let row =
                     format!("{symbol},2022-02-{day:02},{price},{price},{price},{price},{day}");
@@ -208,7 +208,7 @@ fn a_ticker_that_changes_hands_does_so_however_few_rows_are_in_memory() {
         .manifest
         .instruments
         .iter()
-        .map(|one| (one.symbol.as_str(), one.bars))
+        .map(|instrument| (instrument.symbol.as_str(), instrument.bars))
         .collect();
     assert_eq!(bars, [("FB", 28), ("META", 14), ("OLD", 9)]);
     let found = found(&data, &few);

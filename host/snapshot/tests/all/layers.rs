@@ -86,7 +86,10 @@ fn a_raw_file_is_kept_byte_for_byte_with_a_receipt_for_each_time_it_came() {
     };
     let first = data.ingest(csv.as_bytes(), &at(7, Some("acme"))).unwrap();
     let second = data.ingest(csv.as_bytes(), &at(9, Some("acme"))).unwrap();
-    assert_eq!(first.id, second.id, "when it came is no part of the data");
+    assert_eq!(
+        first.id, second.id,
+        "the time of ingestion is not part of the data"
+    );
     assert!(second.already_there);
     assert_eq!(
         (
@@ -101,19 +104,19 @@ fn a_raw_file_is_kept_byte_for_byte_with_a_receipt_for_each_time_it_came() {
     assert_eq!(fs::read(kept.join("file")).unwrap(), csv.as_bytes());
     let lineage = data.store.lineage(&first.id).unwrap();
     let receipts = &lineage.normalized[0].files[0].receipts;
-    let told: Vec<_> = receipts
+    let listed: Vec<_> = receipts
         .iter()
-        .map(|one| {
+        .map(|receipt| {
             (
-                one.ingested_at.unwrap().0,
-                one.name.as_str(),
-                one.vendor.as_deref(),
-                one.role.as_str(),
+                receipt.ingested_at.unwrap().0,
+                receipt.name.as_str(),
+                receipt.vendor.as_deref(),
+                receipt.role.as_str(),
             )
         })
         .collect();
     assert_eq!(
-        told,
+        listed,
         [
             (7, "f.csv", Some("acme"), "bars"),
             (9, "f.csv", Some("acme"), "bars")
@@ -237,8 +240,8 @@ fn a_late_or_revised_file_makes_a_new_snapshot_and_the_old_one_stays() {
     assert_eq!(new.manifest.bars(), 4);
     assert_eq!(new.manifest.sources.len(), 2);
     assert!(findings(&data, &new).contains(&"revised A 2003-01-03".to_owned()));
-    let one = &new.manifest.instruments[0];
-    assert_eq!((one.price_scale, one.volume_scale), (1, 1));
+    let instrument = &new.manifest.instruments[0];
+    assert_eq!((instrument.price_scale, instrument.volume_scale), (1, 1));
     let mut slices = data.select(&new).slices();
     let mut slice = Slice::default();
     let mut highs = Vec::new();
@@ -331,7 +334,7 @@ fn a_finding_is_accepted_with_a_name_and_a_reason_and_no_other_with_it() {
     let spike = accept("absurd-price", Some(("A", "2003-01-03")), None);
     let new = data.store.accept(&done.id, &spike, &mut |_| {}).unwrap();
     assert_ne!(new.id, done.id);
-    // The accepted bar is used, the row that is no bar stays aside.
+    // The accepted bar is used, the invalid row stays in quarantine.
     assert_eq!((new.report.bars, new.report.quarantined), (5, 1));
     let found = data.store.load(&new.id).unwrap().findings(9).unwrap();
     assert_eq!(found[1].accepted_by.as_deref(), Some("ann"));
@@ -443,31 +446,31 @@ fn a_calendar_gives_each_instrument_the_ends_of_its_sessions() {
     let time = |text: &str| {
         UnixNanos(i64::try_from(text.parse::<jiff::Timestamp>().unwrap().as_nanosecond()).unwrap())
     };
-    let told = |from: Option<&str>, to: Option<&str>| {
+    let sessions = |from: Option<&str>, to: Option<&str>| {
         let selection = snapshot.select(&[], from.map(time), to.map(time)).unwrap();
         let actions = selection.actions().unwrap();
         assert!(
             actions
                 .iter()
-                .all(|one| one.kind == CorporateActionKind::SessionEnd)
+                .all(|action| action.kind == CorporateActionKind::SessionEnd)
         );
-        let text = actions.iter().map(|one| {
-            let moment = jiff::Timestamp::from_nanosecond(i128::from(one.ex_time.0)).unwrap();
-            format!("{} {}", one.instrument.0, moment.strftime("%d %H:%M"))
+        let text = actions.iter().map(|action| {
+            let moment = jiff::Timestamp::from_nanosecond(i128::from(action.ex_time.0)).unwrap();
+            format!("{} {}", action.instrument.0, moment.strftime("%d %H:%M"))
         });
         text.collect::<Vec<_>>().join(", ")
     };
     assert_eq!(
-        told(None, None),
+        sessions(None, None),
         "0 01 20:00, 0 02 20:00, 1 02 20:00, 0 03 17:00, 0 07 20:00"
     );
     // A range begins with the last end before it.
     assert_eq!(
-        told(Some("2003-07-03T00:00:00Z"), None),
+        sessions(Some("2003-07-03T00:00:00Z"), None),
         "0 02 20:00, 1 02 20:00, 0 03 17:00, 0 07 20:00"
     );
     assert_eq!(
-        told(None, Some("2003-07-03T17:00:00Z")),
+        sessions(None, Some("2003-07-03T17:00:00Z")),
         "0 01 20:00, 0 02 20:00, 1 02 20:00"
     );
 
@@ -532,7 +535,7 @@ fn the_actions_that_the_adjusted_closes_show_are_those_of_the_file() {
         "MSFT,2004-11-15,special-dividend,3.00",
         "IBM,2013-02-06,dividend,0.85",
     ] {
-        assert!(text.lines().any(|one| one == line), "{line}");
+        assert!(text.lines().any(|row| row == line), "{line}");
     }
     assert_eq!(text.lines().count(), 1 + 96);
 }
@@ -599,7 +602,7 @@ fn a_selection_gives_the_actions_of_its_range_in_sequence() {
     let all = snapshot.select(&[], None, None).unwrap();
     let actions = all.actions().unwrap();
     assert_eq!(actions.len(), 96);
-    assert!(actions.is_sorted_by_key(|one| (one.ex_time, one.instrument)));
+    assert!(actions.is_sorted_by_key(|action| (action.ex_time, action.instrument)));
     let day = |days: i64| Some(UnixNanos(days * 86_400_000_000_000));
     // 2003-02-18 is day 12,101.
     let msft = ["MSFT".to_owned()];
@@ -652,14 +655,20 @@ fn a_new_ticker_does_not_make_a_new_instrument() {
         ..daily()
     };
     let done = data.ingest_rows(rows, &options).unwrap();
-    let told: Vec<_> = done
+    let listed: Vec<_> = done
         .manifest
         .instruments
         .iter()
-        .map(|one| (one.symbol.as_str(), one.bars, one.tickers.len()))
+        .map(|instrument| {
+            (
+                instrument.symbol.as_str(),
+                instrument.bars,
+                instrument.tickers.len(),
+            )
+        })
         .collect();
-    // The META of the day before was somebody else's.
-    assert_eq!(told, [("FB", 4, 2), ("META", 1, 1)]);
+    // The META of the day before was another instrument's.
+    assert_eq!(listed, [("FB", 4, 2), ("META", 1, 1)]);
     assert!(findings(&data, &done).contains(&"unused-action X 2022-06-09".to_owned()));
     assert_eq!(data.select(&done).actions().unwrap().len(), 1);
 }
@@ -981,8 +990,12 @@ fn bars_of_many_months_are_files_by_month_and_a_range_reads_what_it_needs() {
         ..options
     };
     let done = data.ingest(rest.as_bytes(), &options).unwrap();
-    let one = &done.manifest.instruments[0];
-    let names: Vec<&str> = one.files.iter().map(|one| one.file.as_str()).collect();
+    let instrument = &done.manifest.instruments[0];
+    let names: Vec<&str> = instrument
+        .files
+        .iter()
+        .map(|file| file.file.as_str())
+        .collect();
     assert_eq!(names, ["0000-A-2003-01.arrow", "0000-A-2003-03.arrow"]);
     let snapshot = data.store.load(&done.id).unwrap();
     assert_eq!(snapshot.verify_all().unwrap().bars, 90_000);
@@ -1010,13 +1023,13 @@ fn a_schema_says_what_it_says() {
     // The fields of an ingested file are those of the documentation, so that other tools can read it.
     let data = TestStore::new();
     let done = data.ingest_rows(&closes("A", &[5, 6]), &daily()).unwrap();
-    let one = &done.manifest.instruments[0];
+    let instrument = &done.manifest.instruments[0];
     let path = data
         .directory
         .path()
         .join("snapshots")
         .join(done.id.hex())
-        .join(&one.files[0].file);
+        .join(&instrument.files[0].file);
     let reader =
         arrow_ipc::reader::FileReader::try_new(fs::File::open(path).unwrap(), None).unwrap();
     let schema: Arc<Schema> = reader.schema();

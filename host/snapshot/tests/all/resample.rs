@@ -88,7 +88,7 @@ fn one_block_of_everything_is_the_source_bar_for_bar() {
         )
         .unwrap();
     assert_eq!(bar_texts(&data, &drawn), bar_texts(&data, &source.id));
-    assert_ne!(drawn, source.id, "it is another snapshot, and says so");
+    assert_ne!(drawn, source.id, "it is another snapshot, with its own id");
     let lineage = data.store.lineage(&drawn).unwrap();
     assert_eq!(lineage.drawn_from, Some(source.id));
     assert_eq!(lineage.settings["draw"], "shuffle");
@@ -101,8 +101,8 @@ fn one_block_of_everything_is_the_source_bar_for_bar() {
     let error = data
         .store
         .ingest(&b"x"[..], "f.csv", &revising, &mut |_| {});
-    let said = error.unwrap_err().to_string();
-    assert!(said.contains("resample of another"), "{said}");
+    let text = error.unwrap_err().to_string();
+    assert!(text.contains("resample of another"), "{text}");
 }
 
 #[test]
@@ -173,7 +173,7 @@ proptest! {
         let count = usize::try_from(source.manifest.bars()).unwrap();
         let (deck, how) = (read_deck(&data, &source.id), how(draw, block, seed, 2));
         let drawn = data.store.resample(&deck, &how).unwrap();
-        // Reading checks each bar: low, high and what lies between.
+        // Reading checks each bar: low, high and the prices between.
         let found = bar_texts(&data, &drawn);
         prop_assert_eq!(found.len(), count);
         for bar in &found {

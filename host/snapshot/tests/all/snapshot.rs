@@ -74,7 +74,7 @@ fn every_row_of_the_real_file_is_a_bar_or_stands_in_quarantine() {
     let symbols: Vec<&str> = manifest
         .instruments
         .iter()
-        .map(|one| one.symbol.as_str())
+        .map(|instrument| instrument.symbol.as_str())
         .collect();
     assert_eq!(symbols, ["AAPL", "FB", "GOOG", "IBM", "MSFT"]);
     assert_eq!(manifest.first_open(), day("2000-03-01"));
@@ -191,10 +191,10 @@ fn a_flipped_byte_in_any_file_is_caught_and_the_file_named() {
 fn a_slice_is_never_read_from_a_changed_batch() {
     let data = TestStore::new();
     let ingested = ingest_rows(&data, "A,2003-01-02,1,2,1,2,1\nA,2003-01-03,1,2,1,2,1\n").unwrap();
-    let one = &ingested.manifest.instruments[0];
-    let path = snapshots(&data)[0].join(&one.files[0].file);
+    let instrument = &ingested.manifest.instruments[0];
+    let path = snapshots(&data)[0].join(&instrument.files[0].file);
     let good = fs::read(&path).unwrap();
-    let batch = &one.batches[0];
+    let batch = &instrument.batches[0];
     for place in batch.offset..batch.offset + batch.length {
         let mut bad = good.clone();
         bad[usize::try_from(place).unwrap()] ^= 1;
@@ -531,12 +531,12 @@ fn price_scale_and_tick_are_the_finest_of_the_file_or_as_given() {
     );
     let scales = |options: &IngestOptions| {
         let ingested = data.ingest(csv.as_bytes(), options).unwrap();
-        let one = &ingested.manifest.instruments[0];
+        let instrument = &ingested.manifest.instruments[0];
         assert_eq!(ingested.manifest.instruments.len(), 2);
         (
-            one.price_scale,
-            one.tick_size,
-            one.volume_scale,
+            instrument.price_scale,
+            instrument.tick_size,
+            instrument.volume_scale,
             ingested.report.reasons,
         )
     };
@@ -573,7 +573,7 @@ fn volume_scale_and_lot_are_as_given_or_refused() {
     );
     let data = TestStore::new();
     let csv = format!("{HEADER}A,2003-01-02,1,2,1,2,1.25\nA,2003-01-03,1,2,1,2,1\n");
-    //  volume scale, quantity scale, lot; what comes of them, or what is said
+    //  volume scale, quantity scale, lot; the resulting scales, or the error
     let table: [Case; 9] = [
         (None, None, None, Ok((2, 0, 1))),
         (Some(4), None, None, Ok((4, 0, 1))),
@@ -595,13 +595,17 @@ fn volume_scale_and_lot_are_as_given_or_refused() {
         let found = data.ingest(csv.as_bytes(), &options);
         match expected {
             Ok(scales) => {
-                let one = &found.unwrap().manifest.instruments[0];
-                let found = (one.volume_scale, one.quantity_scale, one.lot_size);
+                let instrument = &found.unwrap().manifest.instruments[0];
+                let found = (
+                    instrument.volume_scale,
+                    instrument.quantity_scale,
+                    instrument.lot_size,
+                );
                 assert_eq!(found, scales, "{options:?}");
             }
-            Err(said) => {
+            Err(expected) => {
                 let error = found.unwrap_err().to_string();
-                assert!(error.contains(said), "{error}");
+                assert!(error.contains(expected), "{error}");
             }
         }
     }
@@ -628,7 +632,7 @@ proptest! {
             let ingested = data.ingest(csv.as_bytes(), &options).unwrap();
             assert_eq!(ingested.report.quarantined, 0);
             let all = ingested.manifest.instruments.iter();
-            all.map(|one| (one.symbol.clone(), one.bars_sha256, one.files[0].sha256)).collect::<Vec<_>>()
+            all.map(|instrument| (instrument.symbol.clone(), instrument.bars_sha256, instrument.files[0].sha256)).collect::<Vec<_>>()
         };
         prop_assert_eq!(digests(&sorted), digests(&shuffled));
     }

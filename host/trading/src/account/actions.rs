@@ -37,6 +37,8 @@ impl Account {
             .positions
             .get_mut(id.index())
             .ok_or(AccountError::UnknownInstrument { instrument: id })?;
+        // As for a fill: all of it is computed before anything is stored, so that an action that does not
+        // fit leaves the books as they were.
         let after = after(instrument, position, &action.kind).ok_or(overflow.clone())?;
         let sums = || {
             Some((
@@ -71,11 +73,15 @@ fn after(
         | CorporateActionKind::Halt { .. }
         | CorporateActionKind::SessionEnd => {}
         CorporateActionKind::Dividend { per_unit, .. } => {
+            // Signed: a short position owes the dividend to the lender of the shares. The cost stays as
+            // it is; profit and dividends are reported apart.
             after.cash = instrument.per_unit(*per_unit, held.quantity)?;
             after.dividend = after.cash;
         }
         CorporateActionKind::Delisting { per_unit } => {
             after.cash = instrument.per_unit(*per_unit, held.quantity)?;
+            // The whole cost is released: cost that stayed on an ended position could never be closed by
+            // a fill.
             after.realized = after.cash.minus(held.cost)?;
             after.position.quantity = Quantity(0);
             after.position.cost = Money::ZERO;
@@ -89,6 +95,8 @@ fn after(
             let split = ratio.position(instrument, held.quantity, held.mark_price)?;
             let (part, whole) = split.fraction;
             // The cost of what is paid out is released in proportion, rounded half to even.
+            // A position of zero has a whole of zero: divided by it, every split of an instrument that is
+            // not held would end the run.
             let released = if part == 0 {
                 Money::ZERO
             } else {
@@ -99,11 +107,15 @@ fn after(
             after.realized = split.cash.minus(released)?;
             after.position.quantity = split.quantity;
             after.position.cost = held.cost.minus(released)?;
+            // An empty position must not keep the difference between its value and the rounded cash:
+            // equity would hold money that no fill can realize.
             after.position.value = if split.quantity.0 == 0 {
                 Money::ZERO
             } else {
                 held.value.minus(split.cash)?
             };
+            // Until the next bar of the instrument the gate values orders with this mark: the old one
+            // would be wrong by the ratio.
             after.position.mark_price = match held.mark_price {
                 None => None,
                 Some(mark) => Some(ratio.mark(mark)?),

@@ -19,6 +19,8 @@ impl Account {
                 continue;
             }
             let sum = || {
+                // Value times time, and not a fee yet: rounded once a day, the fee does not depend on how
+                // many bars the day has.
                 let value = position.value.0.checked_abs()?;
                 let held = value.checked_mul(i128::from(nanos))?;
                 position.borrow_accrued.checked_add(held)
@@ -42,6 +44,7 @@ impl Account {
         deliveries: &mut Vec<Delivery>,
     ) -> Result<(), AccountError> {
         for (position, id) in self.positions.iter_mut().zip(0_u32..) {
+            // Also of a position that was closed during the day: what accrued while it was short is owed.
             let accrued = core::mem::take(&mut position.borrow_accrued);
             if accrued == 0 {
                 continue;

@@ -1,11 +1,11 @@
-//! The token as it leaves the process: everything it is bound to, in one form of bytes. It must
+//! The token as it leaves the process: everything it is bound to, in one canonical form. It must
 //! never know how it is signed.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use sha2::{Digest as _, Sha256};
+use counterfoil_base::digest::Digest;
 
 use super::TokenRefusal;
 use crate::cbor::{self, CborError, CborReader};
@@ -15,41 +15,42 @@ use crate::time::UnixNanos;
 /// The version of the form.
 const VERSION: u64 = 1;
 
-/// Leave to send one plan of one run, once, while everything it names still holds.
+/// The permission to send one plan of one run, once, while everything it names still holds.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct OrderAuthorization {
     /// The run id.
-    pub run: [u8; 32],
+    pub run: Digest,
     /// Which execution of it.
     pub execution: u64,
     /// The number of the plan in the run, from 0.
     pub sequence: u64,
     /// The digest of the plan, which the decision record holds too.
-    pub plan: [u8; 32],
-    /// The digest of what the run was started under.
-    pub policy: [u8; 32],
+    pub plan: PlanDigest,
+    /// The digest of the policy that the run was started under.
+    pub policy: Digest,
     /// The digest of the limits that the verdict was given by.
-    pub limits: [u8; 32],
-    /// Who approves: the public key of the runner itself.
+    pub limits: Digest,
+    /// The public key of the runner, which approves.
     pub approver: [u8; 32],
-    /// The fencing epoch of the account's lease.
-    pub epoch: u64,
+    /// The fencing token of the account's lease.
+    pub fencing_token: u64,
     /// The last moment at which it may be spent.
     pub not_after: UnixNanos,
 }
 
 impl OrderAuthorization {
-    /// Appends it in its one form.
+    /// Appends the authorization in its canonical form.
     pub fn encode(&self, out: &mut Vec<u8>) {
         cbor::put_array(out, 10);
         cbor::put_u64(out, VERSION);
-        cbor::put_bytes(out, &self.run);
+        cbor::put_bytes(out, self.run.bytes());
         cbor::put_u64(out, self.execution);
         cbor::put_u64(out, self.sequence);
-        for digest in [&self.plan, &self.policy, &self.limits, &self.approver] {
-            cbor::put_bytes(out, digest);
+        for digest in [self.plan.0, self.policy, self.limits] {
+            cbor::put_bytes(out, digest.bytes());
         }
-        cbor::put_u64(out, self.epoch);
+        cbor::put_bytes(out, &self.approver);
+        cbor::put_u64(out, self.fencing_token);
         cbor::put_i64(out, self.not_after.0);
     }
 
@@ -67,45 +68,46 @@ impl OrderAuthorization {
                 expected: "an authorization of version 1",
             });
         }
-        let one = Self {
+        let authorization = Self {
             run: reader.digest()?,
             execution: reader.u64()?,
             sequence: reader.u64()?,
-            plan: reader.digest()?,
+            plan: PlanDigest(reader.digest()?),
             policy: reader.digest()?,
             limits: reader.digest()?,
-            approver: reader.digest()?,
-            epoch: reader.u64()?,
+            approver: reader.bytes_32()?,
+            fencing_token: reader.u64()?,
             not_after: UnixNanos(reader.i64()?),
         };
+        // Bytes behind the last field would be signed and never compared with anything.
         reader.end()?;
-        Ok(one)
+        Ok(authorization)
     }
 
-    /// The SHA-256 of its one form: what is signed.
+    /// The SHA-256 of the canonical form: what is signed.
     #[must_use]
-    pub fn digest(&self) -> [u8; 32] {
+    pub fn digest(&self) -> Digest {
         let mut bytes = Vec::with_capacity(256);
         self.encode(&mut bytes);
-        Sha256::digest(&bytes).into()
+        Digest::of(&bytes)
     }
 }
 
-/// What a gateway holds to be so at this moment.
+/// What a gateway compares a token with: the run it serves and the conditions of this moment.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct TokenContext {
     /// The run it serves.
-    pub run: [u8; 32],
+    pub run: Digest,
     /// Which execution of it.
     pub execution: u64,
-    /// The digest of what the run was started under.
-    pub policy: [u8; 32],
+    /// The digest of the policy that the run was started under.
+    pub policy: Digest,
     /// The digest of the limits in force.
-    pub limits: [u8; 32],
+    pub limits: Digest,
     /// The runner's public key.
     pub approver: [u8; 32],
-    /// The epoch of the account's lease.
-    pub epoch: u64,
+    /// The fencing token of the account's lease.
+    pub fencing_token: u64,
     /// The time.
     pub now: UnixNanos,
 }
@@ -113,36 +115,44 @@ pub struct TokenContext {
 /// Checks everything a token is bound to. `decided` is the plan that a durable decision approved
 /// under the token's number, if one did.
 ///
-/// Whether it was spent is the order's [`SubmissionState`](super::SubmissionState); whether its signature holds is for
-/// whoever has the key, and counts as [`TokenRefusal::Altered`].
+/// Whether it was spent is the order's [`SubmissionState`](super::SubmissionState). The holder of the key checks the
+/// signature; a bad one counts as [`TokenRefusal::Altered`].
 ///
 /// # Errors
 ///
 /// Returns the first [`TokenRefusal`] that applies.
 pub fn check_token(
     token: &OrderAuthorization,
-    standing: &TokenContext,
+    context: &TokenContext,
     decided: Option<PlanDigest>,
 ) -> Result<(), TokenRefusal> {
+    // Whose token it is comes first: the other fields of a foreign token mean nothing here.
     let of = (token.run, token.execution, token.approver);
-    if of != (standing.run, standing.execution, standing.approver) {
+    if of != (context.run, context.execution, context.approver) {
         return Err(TokenRefusal::Foreign);
     }
     match decided {
+        // An order without a durable decision would be one that no journal explains after a crash.
         None => return Err(TokenRefusal::NoVerdict),
-        Some(plan) if plan.0 != token.plan => return Err(TokenRefusal::Altered),
+        // A genuine number with another plan: the order was exchanged after the decision.
+        Some(plan) if plan != token.plan => return Err(TokenRefusal::Altered),
         Some(_) => {}
     }
-    if token.epoch != standing.epoch {
+    // A process that lost the lease and wakes up later still holds tokens that are good in every other
+    // field: only the number shows that another process trades the account now.
+    if token.fencing_token != context.fencing_token {
         return Err(TokenRefusal::StaleLease);
     }
-    if token.policy != standing.policy {
+    // Approved under a policy that no longer applies: today the verdict might be another.
+    if token.policy != context.policy {
         return Err(TokenRefusal::OtherPolicy);
     }
-    if token.limits != standing.limits {
+    // The same for limits that were tightened since.
+    if token.limits != context.limits {
         return Err(TokenRefusal::OtherLimits);
     }
-    if standing.now > token.not_after {
+    // An order that waited this long was decided at a price that is gone.
+    if context.now > token.not_after {
         return Err(TokenRefusal::Expired);
     }
     Ok(())
@@ -156,15 +166,17 @@ pub struct VenueOrderId(String);
 impl VenueOrderId {
     /// The name of the order that this plan of a run sends.
     #[must_use]
-    pub fn new(run: &[u8; 32], execution: u64, sequence: u64) -> Self {
+    pub fn new(run: &Digest, execution: u64, sequence: u64) -> Self {
         let mut bytes = Vec::with_capacity(64);
         cbor::put_array(&mut bytes, 3);
-        cbor::put_bytes(&mut bytes, run);
+        cbor::put_bytes(&mut bytes, run.bytes());
         cbor::put_u64(&mut bytes, execution);
         cbor::put_u64(&mut bytes, sequence);
-        let digest: [u8; 32] = Sha256::digest(&bytes).into();
+        // No time and no randomness go in: after a crash the retry has the same name, and the venue
+        // refuses it as a duplicate instead of filling the order twice.
+        let digest = Digest::of(&bytes);
         // 128 bits: two orders never meet by chance.
-        let half = digest.split_at(16).0;
+        let half = digest.bytes().split_at(16).0;
         Self(alloc::format!("cf{}", hex::encode(half)))
     }
 

@@ -1,10 +1,12 @@
-//! What the order log holds. One encoder and one decoder; `docs/reference/ORDER_LOG.md` shows the form.
+//! The records of the order log. One encoder and one decoder; `docs/reference/ORDER_LOG.md` shows the form.
 
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
+use counterfoil_base::digest::Digest;
+
 use super::{Reconciliation, SubmissionEnd, TokenRefusal, VenueDifference};
-use crate::cbor::{self, CborError, CborReader};
+use crate::cbor::{self, CborError, CborReader, KNOWN_NUMBER, number_in};
 use crate::time::UnixNanos;
 
 /// The version of the form.
@@ -12,7 +14,7 @@ const FORMAT: u64 = 1;
 /// The most bytes of a venue's sentence, or of a refused token, that are kept.
 const KEPT_BYTES_MAX: usize = 1_024;
 
-/// How an order ended, and who said so.
+/// How an order ended at the gateway.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct EndedSubmission {
     /// The number of the plan.
@@ -21,9 +23,9 @@ pub struct EndedSubmission {
     pub attempt: u32,
     /// How.
     pub end: SubmissionEnd,
-    /// For one that was not sent, why.
+    /// Why it was not sent; `None` for an order that was.
     pub refusal: Option<TokenRefusal>,
-    /// What the venue said, or nothing.
+    /// The text of the venue's answer; empty without one.
     pub detail: String,
     /// When.
     pub time: UnixNanos,
@@ -35,7 +37,7 @@ pub enum OrderLogRecord {
     /// The first: whose orders these are.
     Open {
         /// The run id.
-        run: [u8; 32],
+        run: Digest,
         /// Which execution.
         execution: u64,
         /// The account's id.
@@ -47,14 +49,13 @@ pub enum OrderLogRecord {
     },
     /// A process takes the account's lease.
     Lease {
-        /// Its epoch.
-        epoch: u64,
+        fencing_token: u64,
         /// When.
         time: UnixNanos,
     },
     /// A token is spent: what follows may be at the venue.
     Spent {
-        /// The token, an [`OrderAuthorization`](super::OrderAuthorization) in its one form.
+        /// The token, an [`OrderAuthorization`](super::OrderAuthorization) in its canonical form.
         token: Vec<u8>,
         /// The signed note over its digest.
         signature: String,
@@ -65,7 +66,7 @@ pub enum OrderLogRecord {
     },
     /// An order ended.
     Ended(EndedSubmission),
-    /// It is not known what became of what was sent.
+    /// The outcome of what was sent is unknown.
     Unknown {
         /// The number of the plan.
         sequence: u64,
@@ -85,20 +86,20 @@ pub enum OrderLogRecord {
         /// When.
         time: UnixNanos,
     },
-    /// The venue's books were looked at.
+    /// The venue's books were read.
     Reconciled(Reconciliation),
     /// They are not the run's.
     Difference(VenueDifference),
-    /// What the kernel says of the clock that all these times are from.
+    /// The kernel's report on the clock that all these times are from.
     Clock {
-        /// Its word, or none if it does not say.
-        word: Option<ClockReport>,
+        /// `None` if the kernel does not report.
+        report: Option<ClockReport>,
         /// When it was asked.
         time: UnixNanos,
     },
 }
 
-/// What a kernel says of its own clock.
+/// A kernel's report on its own clock.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ClockReport {
     /// Whether something keeps it in step with other clocks.
@@ -122,15 +123,18 @@ impl OrderLogRecord {
             } => {
                 head(out, 7, 0);
                 cbor::put_u64(out, FORMAT);
-                cbor::put_bytes(out, run);
+                cbor::put_bytes(out, run.bytes());
                 cbor::put_u64(out, *execution);
                 cbor::put_text(out, account);
                 cbor::put_text(out, venue);
                 cbor::put_bytes(out, approver);
             }
-            Self::Lease { epoch, time } => {
+            Self::Lease {
+                fencing_token,
+                time,
+            } => {
                 head(out, 3, 1);
-                cbor::put_u64(out, *epoch);
+                cbor::put_u64(out, *fencing_token);
                 cbor::put_i64(out, time.0);
             }
             Self::Spent {
@@ -145,7 +149,7 @@ impl OrderLogRecord {
                 cbor::put_text(out, venue_order);
                 cbor::put_i64(out, time.0);
             }
-            Self::Ended(one) => put_outcome(out, one),
+            Self::Ended(ended) => put_ended(out, ended),
             Self::Unknown {
                 sequence,
                 attempt,
@@ -155,6 +159,7 @@ impl OrderLogRecord {
                 head(out, 5, 4);
                 cbor::put_u64(out, *sequence);
                 cbor::put_u64(out, u64::from(*attempt));
+                // The venue's text, of any length.
                 cbor::put_text(out, &kept(detail));
                 cbor::put_i64(out, time.0);
             }
@@ -164,13 +169,14 @@ impl OrderLogRecord {
                 time,
             } => {
                 head(out, 4, 5);
-                cbor::put_u64(out, number(&TokenRefusal::ALL, refusal));
+                cbor::put_u64(out, number_in(&TokenRefusal::ALL, refusal));
+                // What was presented is not trusted, and may have any length: it must not fill the log.
                 cbor::put_bytes(out, token.get(..KEPT_BYTES_MAX).unwrap_or(token));
                 cbor::put_i64(out, time.0);
             }
-            Self::Reconciled(one) => one.encode(out),
-            Self::Difference(one) => one.encode(out),
-            Self::Clock { word, time } => put_clock(out, *word, *time),
+            Self::Reconciled(reconciliation) => reconciliation.encode(out),
+            Self::Difference(difference) => difference.encode(out),
+            Self::Clock { report, time } => put_clock(out, *report, *time),
         }
     }
 
@@ -183,10 +189,12 @@ impl OrderLogRecord {
         let mut reader = CborReader::new(body);
         let items = reader.array()?;
         let kind = reader.u64()?;
+        // Kind and length together: a record with an item more or less is refused and not read by
+        // position.
         let record = match (kind, items) {
             (0, 7) => read_open(&mut reader)?,
             (1, 3) => Self::Lease {
-                epoch: reader.u64()?,
+                fencing_token: reader.u64()?,
                 time: UnixNanos(reader.i64()?),
             },
             (2, 5) => Self::Spent {
@@ -195,7 +203,7 @@ impl OrderLogRecord {
                 venue_order: reader.text()?,
                 time: UnixNanos(reader.i64()?),
             },
-            (3, 7) => Self::Ended(read_outcome(&mut reader)?),
+            (3, 7) => Self::Ended(read_ended(&mut reader)?),
             (4, 5) => Self::Unknown {
                 sequence: reader.u64()?,
                 attempt: reader.u32()?,
@@ -203,19 +211,19 @@ impl OrderLogRecord {
                 time: UnixNanos(reader.i64()?),
             },
             (5, 4) => Self::Refused {
-                refusal: pick(&TokenRefusal::ALL, reader.u64()?)?,
+                refusal: reader.item_of(&TokenRefusal::ALL, KNOWN_NUMBER)?,
                 token: reader.byte_string()?.to_vec(),
                 time: UnixNanos(reader.i64()?),
             },
             (6, 6) => Self::Reconciled(Reconciliation::decode(&mut reader)?),
             (7, 7) => Self::Difference(VenueDifference::decode(&mut reader)?),
             (8, 2) => Self::Clock {
-                word: None,
+                report: None,
                 time: UnixNanos(reader.i64()?),
             },
             (8, 5) => Self::Clock {
-                word: Some(ClockReport {
-                    is_synchronized: pick(&[false, true], reader.u64()?)?,
+                report: Some(ClockReport {
+                    is_synchronized: reader.item_of(&[false, true], KNOWN_NUMBER)?,
                     offset_max_nanos: reader.i64()?,
                     offset_estimate_nanos: reader.i64()?,
                 }),
@@ -234,6 +242,7 @@ impl OrderLogRecord {
 }
 
 fn read_open(reader: &mut CborReader<'_>) -> Result<OrderLogRecord, CborError> {
+    // A later format may have other items in the same places.
     if reader.u64()? != FORMAT {
         return Err(CborError {
             offset: 2,
@@ -245,42 +254,42 @@ fn read_open(reader: &mut CborReader<'_>) -> Result<OrderLogRecord, CborError> {
         execution: reader.u64()?,
         account: reader.text()?,
         venue: reader.text()?,
-        approver: reader.digest()?,
+        approver: reader.bytes_32()?,
     })
 }
 
-fn put_outcome(out: &mut Vec<u8>, one: &EndedSubmission) {
+fn put_ended(out: &mut Vec<u8>, ended: &EndedSubmission) {
     head(out, 7, 3);
-    cbor::put_u64(out, one.sequence);
-    cbor::put_u64(out, u64::from(one.attempt));
-    cbor::put_u64(out, number(&SubmissionEnd::ALL, &one.end));
-    match one.refusal {
+    cbor::put_u64(out, ended.sequence);
+    cbor::put_u64(out, u64::from(ended.attempt));
+    cbor::put_u64(out, number_in(&SubmissionEnd::ALL, &ended.end));
+    match ended.refusal {
         None => cbor::put_null(out),
-        Some(refusal) => cbor::put_u64(out, number(&TokenRefusal::ALL, &refusal)),
+        Some(refusal) => cbor::put_u64(out, number_in(&TokenRefusal::ALL, &refusal)),
     }
-    cbor::put_text(out, &kept(&one.detail));
-    cbor::put_i64(out, one.time.0);
+    cbor::put_text(out, &kept(&ended.detail));
+    cbor::put_i64(out, ended.time.0);
 }
 
-fn put_clock(out: &mut Vec<u8>, word: Option<ClockReport>, time: UnixNanos) {
-    head(out, if word.is_some() { 5 } else { 2 }, 8);
-    if let Some(word) = word {
-        cbor::put_u64(out, u64::from(word.is_synchronized));
-        cbor::put_i64(out, word.offset_max_nanos);
-        cbor::put_i64(out, word.offset_estimate_nanos);
+fn put_clock(out: &mut Vec<u8>, report: Option<ClockReport>, time: UnixNanos) {
+    head(out, if report.is_some() { 5 } else { 2 }, 8);
+    if let Some(report) = report {
+        cbor::put_u64(out, u64::from(report.is_synchronized));
+        cbor::put_i64(out, report.offset_max_nanos);
+        cbor::put_i64(out, report.offset_estimate_nanos);
     }
     cbor::put_i64(out, time.0);
 }
 
-fn read_outcome(reader: &mut CborReader<'_>) -> Result<EndedSubmission, CborError> {
+fn read_ended(reader: &mut CborReader<'_>) -> Result<EndedSubmission, CborError> {
     Ok(EndedSubmission {
         sequence: reader.u64()?,
         attempt: reader.u32()?,
-        end: pick(&SubmissionEnd::ALL, reader.u64()?)?,
+        end: reader.item_of(&SubmissionEnd::ALL, KNOWN_NUMBER)?,
         refusal: if reader.null() {
             None
         } else {
-            Some(pick(&TokenRefusal::ALL, reader.u64()?)?)
+            Some(reader.item_of(&TokenRefusal::ALL, KNOWN_NUMBER)?)
         },
         detail: reader.text()?,
         time: UnixNanos(reader.i64()?),
@@ -294,6 +303,7 @@ pub(super) fn head(out: &mut Vec<u8>, items: usize, kind: u64) {
 
 /// The beginning of a text that came from outside.
 pub(super) fn kept(text: &str) -> String {
+    // Cut between letters and not between bytes: the log refuses its own record if the text is not UTF-8.
     let ends = text
         .char_indices()
         .map(|(at, letter)| (at, letter.len_utf8()));
@@ -302,20 +312,4 @@ pub(super) fn kept(text: &str) -> String {
         .take_while(|end| *end <= KEPT_BYTES_MAX)
         .last();
     text.get(..end.unwrap_or(0)).unwrap_or_default().to_string()
-}
-
-pub(super) fn number<T: PartialEq>(all: &[T], one: &T) -> u64 {
-    let place = all.iter().position(|other| other == one);
-    place
-        .and_then(|place| u64::try_from(place).ok())
-        .unwrap_or(u64::MAX)
-}
-
-pub(super) fn pick<T: Copy>(all: &[T], place: u64) -> Result<T, CborError> {
-    let error = CborError {
-        offset: 0,
-        expected: "a known number",
-    };
-    let place = usize::try_from(place).map_err(|_| error)?;
-    all.get(place).copied().ok_or(error)
 }

@@ -1,33 +1,33 @@
-//! What the order log holds of a look at the venue's books, and of each way in which they are not
-//! the run's. A difference is written down; nothing is ever set to what the venue says.
+//! What the order log holds of a reconciliation with the venue's books, and of each difference to
+//! the run's. A difference is recorded; no book is ever set to the venue's value.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::cbor::{self, CborError, CborReader};
+use crate::cbor::{self, CborError, CborReader, KNOWN_NUMBER, number_in};
 use crate::time::UnixNanos;
 use crate::units::{Money, Quantity};
 
 /// The most instruments of one record: as many as a run may have.
 const POSITIONS_MAX: usize = 10_000;
 
-/// Why the venue's books were looked at.
+/// What caused a reconciliation with the venue's books.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum ReconcileTrigger {
-    /// The run begins: what the account holds besides it is the baseline of all later looks.
+    /// The run begins: what the account holds besides it is the baseline of all later reconciliations.
     Baseline,
-    /// A process goes on with the run.
+    /// A process resumes the run.
     Start,
     /// The connection was lost and is back.
     Reconnect,
-    /// It was time.
+    /// The time between two reconciliations was over.
     Timer,
     /// Something happened to an order that the run did not send.
     ForeignOrder,
 }
 
 impl ReconcileTrigger {
-    /// Every occasion, in the sequence of its number in the order log: append only.
+    /// Every trigger, in the sequence of its number in the order log: append only.
     pub const ALL: [Self; 5] = [
         Self::Baseline,
         Self::Start,
@@ -37,11 +37,10 @@ impl ReconcileTrigger {
     ];
 }
 
-/// What the venue's books held.
+/// The venue's books at one reconciliation.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Reconciliation {
-    /// Why they were looked at.
-    pub occasion: ReconcileTrigger,
+    pub trigger: ReconcileTrigger,
     /// The account's cash.
     pub cash: Money,
     /// The account's positions by instrument.
@@ -52,18 +51,18 @@ pub struct Reconciliation {
     pub time: UnixNanos,
 }
 
-/// One way in which they were not the run's.
+/// One difference between the venue's books and the run's.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct VenueDifference {
-    /// Of what: `cash`, `position AAA` or `order <name>`.
+    /// What differs: `cash`, `position AAA` or `order <name>`.
     pub what: String,
-    /// What it should be, by the run's books.
+    /// The value in the run's books.
     pub ours: String,
-    /// What the venue has.
+    /// The value in the venue's books.
     pub theirs: String,
     /// What may explain it.
     pub explanation: String,
-    /// How much of it is tolerated; beyond it the run halts.
+    /// The largest difference that is tolerated; beyond it the run halts.
     pub tolerance: String,
     /// When.
     pub time: UnixNanos,
@@ -72,10 +71,7 @@ pub struct VenueDifference {
 impl Reconciliation {
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
         super::order_log::head(out, 6, 6);
-        cbor::put_u64(
-            out,
-            super::order_log::number(&ReconcileTrigger::ALL, &self.occasion),
-        );
+        cbor::put_u64(out, number_in(&ReconcileTrigger::ALL, &self.trigger));
         cbor::put_i128(out, self.cash.0);
         cbor::put_array(out, self.positions.len());
         for position in &self.positions {
@@ -86,9 +82,10 @@ impl Reconciliation {
     }
 
     pub(super) fn decode(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
-        let occasion = super::order_log::pick(&ReconcileTrigger::ALL, reader.u64()?)?;
+        let trigger = reader.item_of(&ReconcileTrigger::ALL, KNOWN_NUMBER)?;
         let cash = Money(reader.i128()?);
         let count = reader.array()?;
+        // No run has more. The count comes from the file, and the list must not grow with it.
         if count > POSITIONS_MAX {
             return Err(CborError {
                 offset: 3,
@@ -100,7 +97,7 @@ impl Reconciliation {
             positions.push(Quantity(reader.i64()?));
         }
         Ok(Self {
-            occasion,
+            trigger,
             cash,
             positions,
             open_orders: reader.u64()?,
@@ -119,6 +116,7 @@ impl VenueDifference {
             &self.explanation,
             &self.tolerance,
         ];
+        // Some of these hold the venue's values, so each is cut.
         for text in texts {
             cbor::put_text(out, &super::order_log::kept(text));
         }

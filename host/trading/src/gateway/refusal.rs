@@ -1,4 +1,4 @@
-//! Why a gateway does not take a token. The codes are stable.
+//! Why a gateway refuses a token. The codes are stable.
 
 /// Why a gateway refuses a token, or withholds what it would let through.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -7,9 +7,9 @@ pub enum TokenRefusal {
     Spent,
     /// It, its signature or the plan it comes with is not what was authorized.
     Altered,
-    /// Its time is over.
+    /// Its last valid moment has passed.
     Expired,
-    /// It is of another run, execution or approver, or of a process that is gone.
+    /// It belongs to another run, execution or approver, or to a process that has ended.
     Foreign,
     /// It was issued under a lease of the account that is over.
     StaleLease,
@@ -21,7 +21,7 @@ pub enum TokenRefusal {
     NoVerdict,
     /// Something would be sent before its token was spent.
     NotSpent,
-    /// Nobody knows whether the venue has it: only a look-up may follow.
+    /// It is unknown whether the venue has it: only a lookup may follow.
     NotResolved,
     /// The run, its account or the installation is stopped.
     Stopped,
@@ -75,7 +75,7 @@ impl TokenRefusal {
             Self::NoVerdict => "no durable decision approved the plan",
             Self::NotSpent => "nothing is sent before its token is spent",
             Self::Stopped => "the run, its account or the installation is stopped",
-            Self::NotResolved => "nobody knows whether the venue has it: look it up first",
+            Self::NotResolved => "unknown whether the venue has it: look it up first",
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::TokenRefusal;
 
-/// Where an order stands.
+/// The phase of one order at the gateway.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum SubmissionPhase {
     /// A durable decision approved it. Nothing of it is in the order log.
@@ -12,24 +12,23 @@ pub enum SubmissionPhase {
     Issued,
     /// The order log has its token as spent, and nothing was sent since.
     Spent,
-    /// It was handed to the venue, and no answer came yet.
+    /// It was sent to the venue, and no answer has come yet.
     Sent,
     /// The venue may have it or not.
     Unknown,
     /// The venue does not have it and will not get it from what was sent.
     Absent,
-    /// Nothing more happens to it at the gateway.
     Ended(SubmissionEnd),
 }
 
-/// How it ended.
+/// How an order ended at the gateway.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum SubmissionEnd {
     /// The venue has it.
     Acknowledged,
     /// The venue did not take it.
     Rejected,
-    /// It was never handed to the venue, or the venue never got it.
+    /// It was never sent to the venue, or the venue never received it.
     NotSent,
 }
 
@@ -48,48 +47,48 @@ impl SubmissionEnd {
     }
 }
 
-/// What a venue said to something that was sent.
+/// The venue's answer to something that was sent.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum VenueAnswer {
-    /// It has it. That it had it before says the same.
+    /// The venue has it; "already known" counts as the same.
     Known,
-    /// It does not take it.
+    /// The venue does not take it.
     Refused,
-    /// No answer, or one that does not say: a time-out, a disconnect, a server's error.
+    /// No answer, or one that settles nothing: a time-out, a disconnect, a server's error.
     Unknown,
 }
 
-/// What a venue says when it is asked for an order.
+/// The venue's answer when it is asked for an order.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum LookupAnswer {
-    /// It has it.
+    /// The venue has it.
     Found,
-    /// It had it and did not take it.
+    /// The venue received it and did not take it.
     Refused,
     /// It does not have it, and nothing that was sent before can still bring it there.
     NotFound,
-    /// It cannot be told now.
+    /// Cannot be determined now.
     Unknown,
 }
 
-/// What happens to an order.
+/// An event of an order at the gateway.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum SubmissionEvent {
     /// A token is issued for it.
     Issue,
     /// Its token is spent, and that is durable.
     Spend,
-    /// It is handed to the venue.
+    /// It is sent to the venue.
     Send,
     /// The venue answered this attempt.
     Answer(u32, VenueAnswer),
     /// The venue was asked for it.
     Lookup(LookupAnswer),
-    /// What its token was bound to holds no more.
+    /// A condition that its token was bound to no longer holds.
     Withhold,
 }
 
-/// What is durable about an order in the order log.
+/// What the order log holds durably about an order.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum DurableMark {
     /// A token was spent.
@@ -98,14 +97,14 @@ pub enum DurableMark {
     Ended(SubmissionEnd),
 }
 
-/// What is to be done next about an order.
+/// The next thing the gateway does about an order.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum SubmissionStep {
     /// Check what a token binds; issue one, or withhold the order.
     Authorize,
     /// Check the token again, and make durable that it is spent.
     Spend,
-    /// Hand it to the venue.
+    /// Send it to the venue.
     Send,
     /// Wait for the answer to this attempt.
     Await,
@@ -118,7 +117,6 @@ pub enum SubmissionStep {
 /// One order at the gateway.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct SubmissionState {
-    /// Where it stands.
     pub phase: SubmissionPhase,
     /// Tokens spent for it so far: the number of its last attempt, from 1.
     pub attempt: u32,
@@ -145,10 +143,14 @@ impl SubmissionState {
     pub const fn apply(self, event: SubmissionEvent) -> Result<Self, TokenRefusal> {
         let Self { phase, attempt } = self;
         let phase = match (phase, event) {
+            // Also after a lookup that found nothing: the venue never had the order, so a further attempt
+            // under the same name cannot fill it twice.
             (SubmissionPhase::Decided | SubmissionPhase::Absent, SubmissionEvent::Issue) => {
                 SubmissionPhase::Issued
             }
             (SubmissionPhase::Issued, SubmissionEvent::Spend) => {
+                // The attempt counts when its token is durably spent: after a crash no number is used
+                // again.
                 return Ok(Self {
                     phase: SubmissionPhase::Spent,
                     attempt: attempt.saturating_add(1),
@@ -163,10 +165,14 @@ impl SubmissionState {
                 SubmissionPhase::Decided | SubmissionPhase::Issued | SubmissionPhase::Absent,
                 SubmissionEvent::Send,
             ) => {
+                // Sent before the token is durable, the order would be unknown to a process that restarts
+                // here.
                 return Err(TokenRefusal::NotSpent);
             }
             (SubmissionPhase::Unknown, SubmissionEvent::Send)
             | (SubmissionPhase::Sent | SubmissionPhase::Unknown, SubmissionEvent::Withhold) => {
+                // The venue may have it. A second send could fill it twice, and withholding it would
+                // report as not sent what may be filled.
                 return Err(TokenRefusal::NotResolved);
             }
             (_, SubmissionEvent::Issue | SubmissionEvent::Spend | SubmissionEvent::Send)
@@ -180,6 +186,8 @@ impl SubmissionState {
                 | SubmissionPhase::Absent,
                 SubmissionEvent::Withhold,
             ) => SubmissionPhase::Ended(SubmissionEnd::NotSent),
+            // An answer to an earlier attempt, however late, settles nothing about this one. To the last
+            // attempt it still resolves an unknown order.
             (
                 SubmissionPhase::Sent | SubmissionPhase::Unknown,
                 SubmissionEvent::Answer(to, answer),
@@ -188,7 +196,7 @@ impl SubmissionState {
                 VenueAnswer::Refused => SubmissionPhase::Ended(SubmissionEnd::Rejected),
                 VenueAnswer::Unknown => SubmissionPhase::Unknown,
             },
-            (SubmissionPhase::Unknown, SubmissionEvent::Lookup(said)) => match said {
+            (SubmissionPhase::Unknown, SubmissionEvent::Lookup(answer)) => match answer {
                 LookupAnswer::Found => SubmissionPhase::Ended(SubmissionEnd::Acknowledged),
                 LookupAnswer::Refused => SubmissionPhase::Ended(SubmissionEnd::Rejected),
                 LookupAnswer::NotFound => SubmissionPhase::Absent,
@@ -199,7 +207,7 @@ impl SubmissionState {
         Ok(Self { phase, attempt })
     }
 
-    /// What is to be done next.
+    /// The next thing the gateway does about the order.
     #[must_use]
     pub const fn next_step(self) -> SubmissionStep {
         match self.phase {
@@ -213,20 +221,22 @@ impl SubmissionState {
     }
 }
 
-/// Where an order stands after the process was gone, from what the order log holds of it.
+/// The state of an order after a restart, from the marks in the order log.
 ///
-/// A spent token without an end may have been sent: nobody knows.
+/// A spent token without an end may have been sent: its outcome is unknown.
 #[must_use]
 pub fn recover_state(marks: impl IntoIterator<Item = DurableMark>) -> SubmissionState {
-    let mut life = SubmissionState::decided();
+    let mut state = SubmissionState::decided();
     for mark in marks {
         match mark {
             DurableMark::Spent => {
-                life.phase = SubmissionPhase::Unknown;
-                life.attempt = life.attempt.saturating_add(1);
+                // The crash came before or after the send, and the log looks the same for both: only the
+                // venue can answer which.
+                state.phase = SubmissionPhase::Unknown;
+                state.attempt = state.attempt.saturating_add(1);
             }
-            DurableMark::Ended(end) => life.phase = SubmissionPhase::Ended(end),
+            DurableMark::Ended(end) => state.phase = SubmissionPhase::Ended(end),
         }
     }
-    life
+    state
 }

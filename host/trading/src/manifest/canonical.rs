@@ -10,7 +10,7 @@ use core::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::ManifestError;
+use super::field::ManifestError;
 
 /// Integers beyond this are not exact in every JSON reader (RFC 8785, 3.2.2.3).
 const INTEGER_MAX: u64 = 1 << 53;
@@ -19,7 +19,7 @@ const INTEGER_MAX: u64 = 1 << 53;
 ///
 /// # Errors
 ///
-/// Returns [`ManifestError`] for a number that is no integer below 2^53.
+/// Returns [`ManifestError`] for a number that is not an integer below 2^53.
 pub fn canonical_json(value: &Value) -> Result<String, ManifestError> {
     let mut out = String::new();
     write(value, &mut out)?;
@@ -27,13 +27,16 @@ pub fn canonical_json(value: &Value) -> Result<String, ManifestError> {
 }
 
 fn write(value: &Value, out: &mut String) -> Result<(), ManifestError> {
+    // The recursion is bounded: the JSON reader refuses what is nested deeper than 128 levels.
     match value {
         Value::Null => out.push_str("null"),
         Value::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
         Value::Number(number) => {
+            // Refused and not rounded: a reader that holds numbers as doubles would hash another
+            // manifest.
             let exact = number.as_u64().filter(|number| *number < INTEGER_MAX);
             let Some(number) = exact else {
-                let message = alloc::format!("{number} is no integer below 2^53");
+                let message = alloc::format!("{number} is not an integer below 2^53");
                 return Err(ManifestError::Json { message });
             };
             let _infallible = write!(out, "{number}");
@@ -51,6 +54,8 @@ fn write(value: &Value, out: &mut String) -> Result<(), ManifestError> {
         }
         Value::Object(map) => {
             let mut keys: Vec<&String> = map.keys().collect();
+            // By UTF-16 code units, as the RFC asks: any other sequence would be another run id for the
+            // same manifest.
             keys.sort_by_key(|key| key.encode_utf16().collect::<Vec<u16>>());
             out.push('{');
             for (place, key) in keys.into_iter().enumerate() {

@@ -2,10 +2,8 @@
 
 use alloc::string::{String, ToString as _};
 
-use super::setup::{BrokerTerms, amount, bps, wrong};
-use super::{
-    AccountEntry, CostsEntry, DataSource, Manifest, ManifestError, MatchingEntry, RiskEntry,
-};
+use super::field::{ManifestError, amount, bps, invalid};
+use super::{AccountEntry, CostsEntry, DataSource, Manifest, MatchingEntry, RiskEntry};
 use crate::account::AccountKind;
 use crate::costs::{CostModel, FeeSchedule, SlippageModel};
 use crate::decimal;
@@ -26,23 +24,33 @@ pub(super) struct AccountTerms {
     pub(super) maintenance: MaintenanceMargin,
 }
 
+/// A broker's terms.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct BrokerTerms {
+    /// Whether real money moves.
+    pub is_live: bool,
+    /// How far the account's cash at the broker may differ from the run's.
+    pub cash_tolerance: Money,
+}
+
 pub(super) fn account(entry: &AccountEntry) -> Result<AccountTerms, ManifestError> {
     let kind = match entry.kind.as_str() {
         "cash" => AccountKind::Cash,
         "margin" => AccountKind::Margin,
-        other => return Err(wrong("account.kind", other, "cash or margin")),
+        other => return Err(invalid("account.kind", other, "cash or margin")),
     };
     let field = "account.leverage";
     let hundredths = decimal::parse(&entry.leverage, 2)
         .map_err(|source| ManifestError::Number { field, source })?;
     let leverage = u32::try_from(hundredths)
         .ok()
+        // Below one an account could not use its own cash.
         .filter(|leverage| (100..=10_000).contains(leverage))
-        .ok_or_else(|| wrong(field, &entry.leverage, "1 to 100"))?;
+        .ok_or_else(|| invalid(field, &entry.leverage, "1 to 100"))?;
     let policy = match entry.margin_call.as_str() {
         "reduce" => MarginCallPolicy::Reduce,
         "liquidate" => MarginCallPolicy::Liquidate,
-        other => return Err(wrong("account.margin-call", other, "reduce or liquidate")),
+        other => return Err(invalid("account.margin-call", other, "reduce or liquidate")),
     };
     Ok(AccountTerms {
         kind,
@@ -67,8 +75,9 @@ pub(super) fn costs(entry: &CostsEntry) -> Result<CostModel, ManifestError> {
             text => Some(amount("costs.fee-max", text)?),
         },
     };
+    // Both bounds could not hold, and the fee would depend on which is applied last.
     if fees.max.is_some_and(|max| max < fees.min) {
-        return Err(wrong(
+        return Err(invalid(
             "costs.fee-max",
             &entry.fee_max,
             "costs.fee-min or more, or off",
@@ -76,7 +85,7 @@ pub(super) fn costs(entry: &CostsEntry) -> Result<CostModel, ManifestError> {
     }
     if entry.slippage_ticks > SLIPPAGE_TICKS_MAX {
         let value = entry.slippage_ticks.to_string();
-        return Err(wrong("costs.slippage-ticks", &value, "at most 1,000,000"));
+        return Err(invalid("costs.slippage-ticks", &value, "at most 1,000,000"));
     }
     let cap = &entry.volume_cap_bps;
     Ok(CostModel {
@@ -98,7 +107,7 @@ pub(super) fn costs(entry: &CostsEntry) -> Result<CostModel, ManifestError> {
 pub(super) fn matching(entry: &MatchingEntry) -> Result<MatchingRules, ManifestError> {
     if entry.latency_bars > LATENCY_BARS_MAX {
         let value = entry.latency_bars.to_string();
-        return Err(wrong("matching.latency-bars", &value, "at most 10,000"));
+        return Err(invalid("matching.latency-bars", &value, "at most 10,000"));
     }
     Ok(MatchingRules {
         latency_bars: entry.latency_bars,
@@ -115,7 +124,7 @@ impl RiskEntry {
     ///
     /// # Errors
     ///
-    /// Returns [`ManifestError`] naming the first field that does not hold.
+    /// Returns [`ManifestError`] naming the first invalid field.
     pub fn limits(&self) -> Result<RiskLimits, ManifestError> {
         risk(self)
     }
@@ -132,13 +141,14 @@ fn nanos(millis: u64) -> i64 {
 }
 
 fn risk(entry: &RiskEntry) -> Result<RiskLimits, ManifestError> {
+    // A fault or a stop cancels all of them in one record, which must fit in an entry.
     if entry.working_orders_max > 1_000 {
         let value = entry.working_orders_max.to_string();
-        return Err(wrong("risk.working-orders-max", &value, "at most 1,000"));
+        return Err(invalid("risk.working-orders-max", &value, "at most 1,000"));
     }
     if let Some(age) = entry.bar_age_max_ms.filter(|age| *age > AGE_MAX_MS) {
         let expected = "at most 315,360,000,000: ten years";
-        return Err(wrong("risk.bar-age-max-ms", &age.to_string(), expected));
+        return Err(invalid("risk.bar-age-max-ms", &age.to_string(), expected));
     }
     let money = |field, text: &Option<String>| {
         let text = text.as_deref();
@@ -162,8 +172,10 @@ fn risk(entry: &RiskEntry) -> Result<RiskLimits, ManifestError> {
     })
 }
 
-/// The broker of a run's feed. What the run would reckon by itself, the broker does in its own way:
-/// so a manifest that asks for both is refused.
+/// The broker of a run's feed, if it has one.
+///
+/// Costs, matching and flattening belong to the broker then: a manifest that also asks the host for
+/// them is refused.
 pub(super) fn broker(manifest: &Manifest) -> Result<Option<BrokerTerms>, ManifestError> {
     let DataSource::Feed {
         broker: Some(entry),
@@ -173,14 +185,15 @@ pub(super) fn broker(manifest: &Manifest) -> Result<Option<BrokerTerms>, Manifes
         return Ok(None);
     };
     if entry.name != "alpaca" {
-        return Err(wrong("data.feed.broker.name", &entry.name, "alpaca"));
+        return Err(invalid("data.feed.broker.name", &entry.name, "alpaca"));
     }
     let is_live = match entry.environment.as_str() {
         "paper" => false,
+        // Only these two words: a misspelled environment must not send real orders.
         "live" => true,
         other => {
             let field = "data.feed.broker.environment";
-            return Err(wrong(field, other, "paper or live"));
+            return Err(invalid(field, other, "paper or live"));
         }
     };
     let free = CostsEntry {
@@ -190,27 +203,27 @@ pub(super) fn broker(manifest: &Manifest) -> Result<Option<BrokerTerms>, Manifes
     if costs(&manifest.costs)? != costs(&free)? {
         let expected =
             "no fee, slippage or borrow fee in a broker's run: the broker's prices count";
-        return Err(wrong("costs", "above zero", expected));
+        return Err(invalid("costs", "above zero", expected));
     }
     if manifest.matching != MatchingEntry::default() {
         let expected = "no latency and no rule for limits in a broker's run";
-        return Err(wrong("matching", "not the default", expected));
+        return Err(invalid("matching", "not the default", expected));
     }
     // The books of a run are as old as its last slice: what filled since would be sold twice.
     let flattens =
         "leave or cancel in a broker's run: what filled since the last slice is not known";
     if manifest.on_fault == "cancel-and-flatten" {
-        return Err(wrong("on-fault", &manifest.on_fault, flattens));
+        return Err(invalid("on-fault", &manifest.on_fault, flattens));
     }
     if manifest.account.margin_call != "reduce" {
         let (field, value) = ("account.margin-call", &manifest.account.margin_call);
-        return Err(wrong(field, value, "reduce in a broker's run"));
+        return Err(invalid(field, value, "reduce in a broker's run"));
     }
     // After an outage the bars of hours come at once, and their orders would go out at today's prices.
     if manifest.risk.bar_age_max_ms.is_none() {
         let expected =
             "a number of milliseconds in a broker's run: how old a bar may be to trade on";
-        return Err(wrong("risk.bar-age-max-ms", "absent", expected));
+        return Err(invalid("risk.bar-age-max-ms", "absent", expected));
     }
     Ok(Some(BrokerTerms {
         is_live,

@@ -2,6 +2,8 @@
 
 use alloc::vec::Vec;
 
+use counterfoil_base::digest::Digest;
+
 use super::KIND_CLOSE;
 use crate::cbor::{self, CborError, CborReader};
 use crate::units::{Money, Quantity};
@@ -13,7 +15,7 @@ pub enum CloseReason {
     EndOfData,
     /// The guest was at fault.
     Fault,
-    /// The host stopped the run; a stop record says why.
+    /// The host stopped the run; a stop record has the cause.
     Stopped,
 }
 
@@ -29,6 +31,13 @@ impl CloseReason {
     }
 }
 
+/// Verdicts of the risk gate on a run's requests.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct RequestCounts {
+    pub approved: u64,
+    pub refused: u64,
+}
+
 /// The last record of a journal.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CloseRecord {
@@ -38,10 +47,9 @@ pub struct CloseRecord {
     pub decisions: u64,
     /// How many fills.
     pub fills: u64,
-    /// How many requests were approved and how many refused.
-    pub requests: (u64, u64),
+    pub requests: RequestCounts,
     /// SHA-256 over the deterministic parts, each behind its length as four bytes.
-    pub decision_digest: [u8; 32],
+    pub decision_digest: Digest,
     /// Cash at the end.
     pub cash: Money,
     /// Equity at the end.
@@ -67,17 +75,19 @@ impl CloseRecord {
         cbor::put_u64(out, KIND_CLOSE);
         cbor::put_u64(
             out,
+            // Written out and not taken from the sequence of the enum: a variant in between would change
+            // what old journals mean.
             match self.reason {
                 CloseReason::EndOfData => 0,
                 CloseReason::Fault => 1,
                 CloseReason::Stopped => 2,
             },
         );
-        let (approved, refused) = self.requests;
+        let RequestCounts { approved, refused } = self.requests;
         for count in [self.decisions, self.fills, approved, refused] {
             cbor::put_u64(out, count);
         }
-        cbor::put_bytes(out, &self.decision_digest);
+        cbor::put_bytes(out, self.decision_digest.bytes());
         let amounts = [
             self.cash,
             self.equity,
@@ -104,6 +114,7 @@ impl CloseRecord {
     pub fn decode(body: &[u8]) -> Result<Self, CborError> {
         let mut reader = CborReader::new(body);
         reader.array_of(15, "a close record of 15 items")?;
+        // The kind: it chose this decoder.
         reader.u64()?;
         let reason = match reader.u64()? {
             0 => CloseReason::EndOfData,
@@ -120,7 +131,11 @@ impl CloseRecord {
             reason,
             decisions: reader.u64()?,
             fills: reader.u64()?,
-            requests: (reader.u64()?, reader.u64()?),
+            // In the sequence of the record: a struct's fields are evaluated as they are written here.
+            requests: RequestCounts {
+                approved: reader.u64()?,
+                refused: reader.u64()?,
+            },
             decision_digest: reader.digest()?,
             cash: Money(reader.i128()?),
             equity: Money(reader.i128()?),

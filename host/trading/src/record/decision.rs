@@ -1,4 +1,4 @@
-//! The decision record: one bar, what the strategy answered, what the gate said, and the account
+//! The decision record: one bar, the strategy's requests, the risk gate's verdicts, and the account
 //! after it.
 
 use alloc::vec::Vec;
@@ -6,14 +6,15 @@ use alloc::vec::Vec;
 use super::KIND_DECISION;
 use super::order::{put_request, read_request};
 use crate::bar::{ClosedBar, RawBar};
-use crate::cbor::{self, CborError, CborReader};
+use crate::cbor::{self, CborError, CborReader, number_in};
 use crate::execution::OrderCode;
 use crate::instrument::InstrumentId;
 use crate::order::Request;
+use crate::plan::PlanDigest;
 use crate::time::UnixNanos;
 use crate::units::{Money, Price, Quantity, Volume};
 
-/// What the risk gate said to one request.
+/// The risk gate's verdict on one request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum RiskVerdict {
     /// It was let through.
@@ -26,12 +27,12 @@ pub enum RiskVerdict {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct PlanNote {
     /// The plan's digest.
-    pub plan: [u8; 32],
+    pub plan: PlanDigest,
     /// The token's number.
     pub token: u64,
 }
 
-/// What stands beside the decision and never counts for its digest.
+/// What a decision record holds beside the decision; it never counts for the decision digest.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct DecisionCircumstances {
     /// Fuel used by the callback, as the engine named in the open record charges it.
@@ -42,7 +43,7 @@ pub struct DecisionCircumstances {
     pub times: Option<(UnixNanos, UnixNanos)>,
 }
 
-/// What became of one bar.
+/// The decision on one bar, and the account after it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct DecisionRecord {
     /// The bar.
@@ -52,7 +53,7 @@ pub struct DecisionRecord {
     /// What the strategy asked for; `None` where it was at fault, and for the bars of the same
     /// slice after that. A fault record follows the slice.
     pub requests: Option<Vec<Request>>,
-    /// What the gate said to each.
+    /// The gate's verdict on each request.
     pub verdicts: Vec<RiskVerdict>,
     /// Cash after the step.
     pub cash: Money,
@@ -60,7 +61,6 @@ pub struct DecisionRecord {
     pub equity: Money,
     /// Position in the bar's instrument after the step.
     pub position: Quantity,
-    /// What stands beside.
     pub circumstances: DecisionCircumstances,
 }
 
@@ -68,6 +68,7 @@ impl DecisionRecord {
     /// Appends the deterministic part.
     pub fn encode_digested(&self, out: &mut Vec<u8>) {
         cbor::put_array(out, 7);
+        // In the digested part too: two kinds of record with equal items must not have equal digests.
         cbor::put_u64(out, KIND_DECISION);
         put_bar(out, &self.bar, self.index);
         match &self.requests {
@@ -118,10 +119,15 @@ impl DecisionRecord {
         let mut outer = CborReader::new(body);
         outer.array_of(3, "a decision of 3 items")?;
         outer.u64()?;
+        // Two readers: what is inside this byte string is digested as it was recorded, and what is beside
+        // it is not.
         let mut reader = CborReader::new(outer.byte_string()?);
         let circumstances = read_circumstances(&mut outer)?;
+        // Before the digested part is read: nothing may follow the circumstances.
         outer.end()?;
         reader.array_of(7, "a deterministic part of 7 items")?;
+        // The outer kind is not digested: believed alone, it could pass the part of another kind off as a
+        // decision.
         if reader.u64()? != KIND_DECISION {
             return Err(CborError {
                 offset: 1,
@@ -165,18 +171,19 @@ pub(super) fn put_plans(out: &mut Vec<u8>, plans: &[PlanNote]) {
     cbor::put_array(out, plans.len());
     for note in plans {
         cbor::put_array(out, 2);
-        cbor::put_bytes(out, &note.plan);
+        cbor::put_bytes(out, note.plan.0.bytes());
         cbor::put_u64(out, note.token);
     }
 }
 
 pub(super) fn read_plans(reader: &mut CborReader<'_>) -> Result<Vec<PlanNote>, CborError> {
     let count = reader.array()?;
+    // Safe to size: `array` allows at most as many items as bytes are left.
     let mut plans = Vec::with_capacity(count);
     for _ in 0..count {
         reader.array_of(2, "a plan of 2 items")?;
         plans.push(PlanNote {
-            plan: reader.digest()?,
+            plan: PlanDigest(reader.digest()?),
             token: reader.u64()?,
         });
     }
@@ -187,6 +194,7 @@ fn read_circumstances(reader: &mut CborReader<'_>) -> Result<DecisionCircumstanc
     let items = reader.array()?;
     let fuel = reader.u64()?;
     let plans = read_plans(reader)?;
+    // Both times or neither: the encoder writes no other form.
     let times = match items {
         2 => None,
         4 => Some((UnixNanos(reader.i64()?), UnixNanos(reader.i64()?))),
@@ -231,32 +239,27 @@ fn read_bar(reader: &mut CborReader<'_>) -> Result<(ClosedBar, u64), CborError> 
         close: Price(reader.i64()?),
         volume: Volume(reader.i64()?),
     };
-    let bar = ClosedBar::parse(raw);
-    let bar = bar.map_err(|_| CborError {
+    // A record is input too: a bar that could not have closed is refused before anything computes with
+    // it.
+    let bar = ClosedBar::parse(raw).map_err(|_| CborError {
         offset: 0,
         expected: "a closed bar",
     })?;
     Ok((bar, index))
 }
 
-/// A code's number: its place in [`OrderCode::ALL`]. 0 stands for "no code".
+/// A code's number: its place in [`OrderCode::ALL`]. 0 is "no code".
 pub(super) fn code_number(code: OrderCode) -> u64 {
-    let place = OrderCode::ALL.iter().position(|one| *one == code);
-    place
-        .and_then(|place| u64::try_from(place).ok())
-        .unwrap_or(u64::MAX)
+    number_in(&OrderCode::ALL, &code)
 }
 
 pub(super) fn read_code(reader: &mut CborReader<'_>) -> Result<OrderCode, CborError> {
-    let error = CborError {
-        offset: 0,
-        expected: "a known code",
-    };
-    let place = usize::try_from(reader.u64()?).map_err(|_| error)?;
-    OrderCode::ALL.get(place).copied().ok_or(error)
+    // Read as "no code", an unknown one would turn a refusal into an approval.
+    reader.item_of(&OrderCode::ALL, "a known code")
 }
 
 fn read_verdict(reader: &mut CborReader<'_>) -> Result<RiskVerdict, CborError> {
+    // The number of an approval is that of "no code".
     let code = read_code(reader)?;
     Ok(if code == OrderCode::None {
         RiskVerdict::Approved

@@ -7,7 +7,7 @@ use core::num::NonZeroU32;
 use super::KIND_DELIVERIES;
 use super::decision::{code_number, read_code};
 use super::order::{put_side, read_side};
-use crate::cbor::{self, CborError, CborReader};
+use crate::cbor::{self, CborError, CborReader, number_in};
 use crate::corporate::{CorporateAction, CorporateActionKind};
 use crate::costs::LiquiditySide;
 use crate::execution::{AppliedAction, BorrowFee, Delivery, Fill, OrderEvent};
@@ -64,6 +64,8 @@ pub fn encode(digested: &[u8], fuel: u64, out: &mut Vec<u8>) {
 /// Appends what an open record's commitment is taken over: when the action happened and what it
 /// was, as in a deliveries record.
 pub fn encode_action(action: &CorporateAction, out: &mut Vec<u8>) {
+    // The same bytes as in a deliveries record, so that a verifier compares what was promised with what
+    // was applied.
     cbor::put_array(out, 2);
     cbor::put_i64(out, action.ex_time.0);
     put_action_kind(out, &action.kind);
@@ -105,6 +107,7 @@ impl DeliveriesRecord {
 }
 
 fn put_fill(out: &mut Vec<u8>, fill: &Fill) {
+    // Without the time, which is the record's: a second copy could differ.
     cbor::put_array(out, 12);
     cbor::put_u64(out, 0);
     cbor::put_u64(out, u64::from(fill.instrument.0));
@@ -125,13 +128,7 @@ fn put_event(out: &mut Vec<u8>, event: &OrderEvent) {
     cbor::put_u64(out, 1);
     cbor::put_u64(out, u64::from(event.instrument.0));
     cbor::put_u64(out, event.client_order_id.0);
-    let place = OrderStatus::ALL.iter().position(|one| *one == event.status);
-    cbor::put_u64(
-        out,
-        place
-            .and_then(|place| u64::try_from(place).ok())
-            .unwrap_or(u64::MAX),
-    );
+    cbor::put_u64(out, number_in(&OrderStatus::ALL, &event.status));
     cbor::put_u64(out, code_number(event.code));
     cbor::put_i64(out, event.leaves_quantity.0);
 }
@@ -140,6 +137,7 @@ fn read_delivery(reader: &mut CborReader<'_>, time: UnixNanos) -> Result<Deliver
     let items = reader.array()?;
     let kind = reader.u64()?;
     let instrument = InstrumentId(reader.u32()?);
+    // Kind and length together: a delivery of another length must not be read by position.
     match (kind, items) {
         (0, 12) => Ok(Delivery::Fill(Fill {
             instrument,
@@ -162,7 +160,7 @@ fn read_delivery(reader: &mut CborReader<'_>, time: UnixNanos) -> Result<Deliver
         (1, 6) => Ok(Delivery::Event(OrderEvent {
             instrument,
             client_order_id: ClientOrderId(reader.u64()?),
-            status: read_status(reader)?,
+            status: reader.item_of(&OrderStatus::ALL, "a known order status")?,
             code: read_code(reader)?,
             leaves_quantity: Quantity(reader.i64()?),
         })),
@@ -240,6 +238,7 @@ fn read_kind(reader: &mut CborReader<'_>) -> Result<CorporateActionKind, CborErr
     let items = reader.array()?;
     match (reader.u64()?, items) {
         (0, 3) => Ok(CorporateActionKind::Split {
+            // A ratio with a zero would divide by zero in every replay of the journal.
             new: NonZeroU32::new(reader.u32()?).ok_or(error)?,
             old: NonZeroU32::new(reader.u32()?).ok_or(error)?,
         }),
@@ -259,13 +258,4 @@ fn read_kind(reader: &mut CborReader<'_>) -> Result<CorporateActionKind, CborErr
         (5, 1) => Ok(CorporateActionKind::SessionEnd),
         _ => Err(error),
     }
-}
-
-fn read_status(reader: &mut CborReader<'_>) -> Result<OrderStatus, CborError> {
-    let error = CborError {
-        offset: 0,
-        expected: "a known order status",
-    };
-    let place = usize::try_from(reader.u64()?).map_err(|_| error)?;
-    OrderStatus::ALL.get(place).copied().ok_or(error)
 }

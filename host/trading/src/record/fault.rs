@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::KIND_FAULT;
 use super::order::{put_ids, put_orders, read_ids, read_orders};
-use crate::cbor::{self, CborError, CborReader};
+use crate::cbor::{self, CborError, CborReader, KNOWN_NUMBER, number_in};
 use crate::order::{ClientOrderId, Order};
 use crate::strategy::Fault;
 use crate::time::UnixNanos;
@@ -48,14 +48,14 @@ impl Callback {
     }
 }
 
-/// What is done about working orders after a fault: the manifest's `on-fault`.
+/// What the host does about working orders after a fault: the manifest's `on-fault`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum FaultAction {
     /// They stay.
     Leave,
-    /// They are taken back.
+    /// They are canceled.
     Cancel,
-    /// They are taken back, and every position is sold or bought back at the market.
+    /// They are canceled, and every position is sold or bought back at the market.
     CancelAndFlatten,
 }
 
@@ -77,22 +77,20 @@ impl FaultAction {
 /// The guest's fault, which ended the run.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct FaultRecord {
-    /// Where.
     pub callback: Callback,
     /// The close time of the slice; 0 for `init`.
     pub time: UnixNanos,
-    /// Which.
     pub fault: Fault,
     /// The strategy's own sentence, or nothing.
     pub message: String,
     /// What was done about working orders.
     pub action: FaultAction,
-    /// The orders that were taken back.
+    /// The orders that were canceled.
     pub canceled: Vec<ClientOrderId>,
     /// The host's orders that flatten positions. They are released to the venue, and the run is
-    /// over: what becomes of them is in no record.
+    /// over: no record holds their outcome.
     pub flattened: Vec<Order>,
-    /// What the engine says; not part of the digest.
+    /// The trap's text from the engine; not part of the digest.
     pub trace: String,
 }
 
@@ -101,20 +99,13 @@ impl FaultRecord {
     pub fn encode_digested(&self, out: &mut Vec<u8>) {
         cbor::put_array(out, 8);
         cbor::put_u64(out, KIND_FAULT);
-        cbor::put_u64(
-            out,
-            number(Callback::ALL.iter().position(|one| *one == self.callback)),
-        );
+        cbor::put_u64(out, number_in(&Callback::ALL, &self.callback));
         cbor::put_i64(out, self.time.0);
-        cbor::put_u64(
-            out,
-            number(Fault::ALL.iter().position(|one| *one == self.fault)),
-        );
+        cbor::put_u64(out, number_in(&Fault::ALL, &self.fault));
         cbor::put_text(out, &self.message);
-        cbor::put_u64(
-            out,
-            number(FaultAction::ALL.iter().position(|one| *one == self.action)),
-        );
+        cbor::put_u64(out, number_in(&FaultAction::ALL, &self.action));
+        // The host's own orders are digested too: a verifier derives them again, and an order that the
+        // rules do not give shows.
         put_ids(out, &self.canceled);
         put_orders(out, &self.flattened);
     }
@@ -139,6 +130,7 @@ impl FaultRecord {
         outer.u64()?;
         let mut reader = CborReader::new(outer.byte_string()?);
         outer.array_of(1, "circumstances of 1 item")?;
+        // Outside the digest: the text names functions and addresses, which differ between back ends.
         let trace = outer.text()?;
         outer.end()?;
         reader.array_of(8, "a deterministic part of 8 items")?;
@@ -149,11 +141,11 @@ impl FaultRecord {
             });
         }
         let record = Self {
-            callback: pick(&Callback::ALL, reader.u64()?)?,
+            callback: reader.item_of(&Callback::ALL, KNOWN_NUMBER)?,
             time: UnixNanos(reader.i64()?),
-            fault: pick(&Fault::ALL, reader.u64()?)?,
+            fault: reader.item_of(&Fault::ALL, KNOWN_NUMBER)?,
             message: reader.text()?,
-            action: pick(&FaultAction::ALL, reader.u64()?)?,
+            action: reader.item_of(&FaultAction::ALL, KNOWN_NUMBER)?,
             canceled: read_ids(&mut reader)?,
             flattened: read_orders(&mut reader)?,
             trace,
@@ -161,19 +153,4 @@ impl FaultRecord {
         reader.end()?;
         Ok(record)
     }
-}
-
-pub(super) fn number(place: Option<usize>) -> u64 {
-    place
-        .and_then(|place| u64::try_from(place).ok())
-        .unwrap_or(u64::MAX)
-}
-
-pub(super) fn pick<T: Copy>(all: &[T], place: u64) -> Result<T, CborError> {
-    let error = CborError {
-        offset: 0,
-        expected: "a known number",
-    };
-    let place = usize::try_from(place).map_err(|_| error)?;
-    all.get(place).copied().ok_or(error)
 }

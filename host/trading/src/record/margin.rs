@@ -1,5 +1,4 @@
-//! The margin-call record: the host takes orders back and flattens positions of its own accord,
-//! because equity fell below the maintenance margin.
+//! The margin-call record: the host cancels orders and flattens positions because equity fell below the maintenance margin.
 
 use alloc::vec::Vec;
 
@@ -20,7 +19,7 @@ pub struct MarginCallRecord {
     pub equity: Money,
     /// The equity that the positions ask for.
     pub requirement: Money,
-    /// The strategy's working orders that were taken back.
+    /// The strategy's working orders that were canceled.
     pub canceled: Vec<ClientOrderId>,
     /// The host's own orders, each of which flattens a position.
     pub orders: Vec<Order>,
@@ -60,6 +59,8 @@ impl MarginCallRecord {
         outer.u64()?;
         let mut reader = CborReader::new(outer.byte_string()?);
         outer.array_of(1, "circumstances of 1 item")?;
+        // Outside the digest: a token number counts the approvals before it, which the digest has
+        // already.
         let plans = read_plans(&mut outer)?;
         outer.end()?;
         reader.array_of(6, "a deterministic part of 6 items")?;

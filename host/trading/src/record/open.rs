@@ -1,8 +1,9 @@
-//! The open record: the manifest, and a commitment to the bars and corporate
-//! actions that are to come.
+//! The open record: the manifest, and a commitment to the bars and corporate actions of the run.
 
 use alloc::string::String;
 use alloc::vec::Vec;
+
+use counterfoil_base::digest::Digest;
 
 use super::KIND_OPEN;
 use crate::cbor::{self, CborError, CborReader};
@@ -24,11 +25,11 @@ pub struct DataCommitment {
     /// Close time of the last bar; 0 without bars.
     pub last_close: UnixNanos,
     /// SHA-256 over the bars in canonical form, one after the other.
-    pub bars_sha256: [u8; 32],
+    pub bars_sha256: Digest,
     /// How many corporate actions, up to the run's last close.
     pub actions: u64,
     /// SHA-256 over them in the form of [`super::deliveries::encode_action`], one after the other.
-    pub actions_sha256: [u8; 32],
+    pub actions_sha256: Digest,
 }
 
 /// The first record of a journal.
@@ -54,6 +55,8 @@ impl OpenRecord {
         cbor::put_u64(out, self.execution);
         cbor::put_text(out, &self.host);
         let Some(commitments) = &self.commitments else {
+            // Null and not an empty list: a feed promises nothing, and a verifier must not read that as a
+            // promise of no bars.
             return cbor::put_null(out);
         };
         cbor::put_array(out, commitments.len());
@@ -63,9 +66,9 @@ impl OpenRecord {
             cbor::put_u64(out, commitment.bars);
             cbor::put_i64(out, commitment.first_close.0);
             cbor::put_i64(out, commitment.last_close.0);
-            cbor::put_bytes(out, &commitment.bars_sha256);
+            cbor::put_bytes(out, commitment.bars_sha256.bytes());
             cbor::put_u64(out, commitment.actions);
-            cbor::put_bytes(out, &commitment.actions_sha256);
+            cbor::put_bytes(out, commitment.actions_sha256.bytes());
         }
     }
 
@@ -77,6 +80,7 @@ impl OpenRecord {
     pub fn decode(body: &[u8]) -> Result<Self, CborError> {
         let mut reader = CborReader::new(body);
         reader.array_of(6, "an open record of 6 items")?;
+        // Before anything else: a later format may have other items in the same places.
         if reader.u64()? != KIND_OPEN || reader.u64()? != FORMAT {
             return Err(CborError {
                 offset: 1,

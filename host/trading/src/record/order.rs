@@ -63,6 +63,7 @@ fn read_intent(reader: &mut CborReader<'_>) -> Result<Intent, CborError> {
         expected: "an intent: submit, cancel or replace",
     };
     let items = reader.array()?;
+    // Kind and length together: a replacement with an item less must not be read as a cancel.
     match (items, reader.u64()?) {
         (2, 0) => read_order(reader).map(Intent::Submit),
         (2, 1) => reader.u64().map(|id| Intent::Cancel(ClientOrderId(id))),
@@ -112,6 +113,7 @@ fn put_order(out: &mut Vec<u8>, order: &Order) {
     put_side(out, order.side);
     cbor::put_i64(out, order.quantity.0);
     match order.order_type {
+        // No price at all: a zero could be read as a limit of zero.
         OrderType::Market => cbor::put_array(out, 0),
         OrderType::Limit(price) => put_numbers(out, &[0, price.0]),
         OrderType::Stop(price) => put_numbers(out, &[1, price.0]),
@@ -133,6 +135,7 @@ fn read_order(reader: &mut CborReader<'_>) -> Result<Order, CborError> {
         client_order_id: ClientOrderId(reader.u64()?),
         side: read_side(reader)?,
         quantity: Quantity(reader.i64()?),
+        // The whole list is matched: an order type with a price more or less is refused.
         order_type: match read_numbers(reader)?.as_slice() {
             [] => OrderType::Market,
             [0, price] => OrderType::Limit(Price(*price)),

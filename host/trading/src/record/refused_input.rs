@@ -1,5 +1,5 @@
-//! The refused-input record: something came from the feed that no run may see. Nothing is lost:
-//! it is kept word for word, outside the decision digest.
+//! The refused-input record: input from the feed that no strategy may see. It is kept byte for
+//! byte, outside the decision digest.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -25,6 +25,8 @@ impl RefusedInput {
         cbor::put_array(out, 3);
         cbor::put_u64(out, KIND_REFUSED);
         cbor::put_text(out, &self.reason);
+        // A feed can send a line of any length. Its beginning is enough to recognize it, and the record
+        // must fit in an entry.
         cbor::put_bytes(
             out,
             self.input.get(..INPUT_BYTES_MAX).unwrap_or(&self.input),
@@ -42,6 +44,7 @@ impl RefusedInput {
         reader.u64()?;
         let reason = reader.text()?;
         let input = reader.byte_string()?.to_vec();
+        // The encoder never keeps more, so a longer input was not recorded by it.
         if input.len() > INPUT_BYTES_MAX {
             return Err(CborError {
                 offset: 2,

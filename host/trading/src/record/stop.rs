@@ -1,47 +1,47 @@
 //! The stop record: the host ended the run between two slices, why, and what was done about its
-//! orders. An input of the run, which a verifier takes over.
+//! orders. An input of the run: a verifier takes it from the journal.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::KIND_STOP;
 use super::decision::{PlanNote, put_plans, read_plans};
-use super::fault::{FaultAction, number, pick};
+use super::fault::FaultAction;
 use super::order::{put_ids, put_orders, read_ids, read_orders};
-use crate::cbor::{self, CborError, CborReader};
+use crate::cbor::{self, CborError, CborReader, KNOWN_NUMBER, number_in};
 use crate::order::{ClientOrderId, Order};
 use crate::time::UnixNanos;
 
 /// Why the host ends a run. The names are stable.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum StopCause {
-    /// Somebody stopped this run.
+    /// A kill switch stopped this run.
     RunKilled,
-    /// Somebody stopped every run of the account.
+    /// A kill switch stopped every run of the account.
     AccountKilled,
-    /// Somebody stopped every run of the installation.
+    /// A kill switch stopped every run of the installation.
     InstallationKilled,
-    /// The limits of the account are not there.
+    /// The account has no limits.
     LimitsMissing,
-    /// They cannot be read.
+    /// The account's limits cannot be read.
     LimitsUnreadable,
-    /// Their time is over, or has not come.
+    /// The account's limits have expired, or are not valid yet.
     LimitsStale,
-    /// They are not those the run was started under, or the run's own go beyond them.
+    /// The account's limits have changed since the start, or the run's own exceed them.
     LimitsInconsistent,
-    /// Another process has the account.
+    /// Another process has the account's lease.
     LeaseLost,
-    /// What people authorized does not let it run any more; the message begins with the rule.
+    /// The authorization no longer permits the run; the message begins with the rule.
     NotPermitted,
-    /// This machine's clock is not in step with others, or may be further off than allowed.
+    /// This machine's clock is not synchronized, or may be further off than allowed.
     ClockOff,
-    /// The venue's books are not the run's, beyond the tolerance.
+    /// The venue's books differ from the run's by more than the tolerance.
     VenueDiffers,
-    /// The venue says of an order what cannot be, or says nothing more.
+    /// The venue reports something impossible about an order, or stops reporting.
     VenueUnclear,
-    /// It cannot be told whether another process has the account.
+    /// It is unknown whether another process has the account's lease.
     LeaseUnclear,
-    /// The feed of a broker's run ended, and nobody would look after its orders.
+    /// The feed of a broker's run ended, and its orders would rest unattended.
     FeedEnded,
 }
 
@@ -85,7 +85,7 @@ impl StopCause {
         }
     }
 
-    /// Whether somebody threw a kill switch.
+    /// Whether a kill switch is the cause.
     #[must_use]
     pub const fn is_kill(self) -> bool {
         matches!(
@@ -94,8 +94,7 @@ impl StopCause {
         )
     }
 
-    /// Whether the run's positions are those of its account. A position that is not certain is not
-    /// flattened.
+    /// Whether the run knows the positions of its account. An uncertain position is not flattened.
     #[must_use]
     pub const fn is_certain(self) -> bool {
         !matches!(self, Self::VenueDiffers | Self::VenueUnclear)
@@ -107,7 +106,7 @@ impl StopCause {
 pub struct RunStop {
     /// Why.
     pub cause: StopCause,
-    /// What people should know beside it: a sentence.
+    /// A sentence for people, beside the cause.
     pub message: String,
 }
 
@@ -120,10 +119,10 @@ pub struct StopRecord {
     pub time: UnixNanos,
     /// What was done about working orders.
     pub action: FaultAction,
-    /// The orders that were taken back.
+    /// The orders that were canceled.
     pub canceled: Vec<ClientOrderId>,
-    /// The host's orders that flatten positions. As after a fault, what becomes of them is in no
-    /// record.
+    /// The host's orders that flatten positions. As after a fault, no record holds their
+    /// outcome.
     pub flattened: Vec<Order>,
     /// A note for each plan, cancels first; not part of the digest.
     pub plans: Vec<PlanNote>,
@@ -134,14 +133,12 @@ impl StopRecord {
     pub fn encode_digested(&self, out: &mut Vec<u8>) {
         cbor::put_array(out, 7);
         cbor::put_u64(out, KIND_STOP);
-        let cause = StopCause::ALL
-            .iter()
-            .position(|one| *one == self.stop.cause);
-        cbor::put_u64(out, number(cause));
+        // By its place in `ALL`, to which causes are only appended: the numbers of old journals keep
+        // their meaning.
+        cbor::put_u64(out, number_in(&StopCause::ALL, &self.stop.cause));
         cbor::put_i64(out, self.time.0);
         cbor::put_text(out, &self.stop.message);
-        let action = FaultAction::ALL.iter().position(|one| *one == self.action);
-        cbor::put_u64(out, number(action));
+        cbor::put_u64(out, number_in(&FaultAction::ALL, &self.action));
         put_ids(out, &self.canceled);
         put_orders(out, &self.flattened);
     }
@@ -175,13 +172,13 @@ impl StopRecord {
                 expected: "a stop",
             });
         }
-        let cause = pick(&StopCause::ALL, reader.u64()?)?;
+        let cause = reader.item_of(&StopCause::ALL, KNOWN_NUMBER)?;
         let time = UnixNanos(reader.i64()?);
         let message = reader.text()?;
         let record = Self {
             stop: RunStop { cause, message },
             time,
-            action: pick(&FaultAction::ALL, reader.u64()?)?,
+            action: reader.item_of(&FaultAction::ALL, KNOWN_NUMBER)?,
             canceled: read_ids(&mut reader)?,
             flattened: read_orders(&mut reader)?,
             plans,

@@ -27,6 +27,7 @@ impl Run {
             .get_mut(id.index())
             .ok_or(RunError::UnknownInstrument { id })?;
         let index = *counter;
+        // Counted when the bar is shown, whatever becomes of it: an index in the journal names one bar.
         *counter = index.saturating_add(1);
         let bars = slice.bars().len();
         Ok(BarView {
@@ -79,6 +80,8 @@ impl Run {
             None
         };
         let circumstances = DecisionCircumstances {
+            // After the call and also after a fault: the fuel of a dead guest is the evidence for why it
+            // died.
             fuel: ports.strategy.take_fuel(),
             plans: reviewed.plans,
             times,
@@ -200,6 +203,7 @@ struct ReviewedRequests {
 /// Refuses ids that the host keeps for its own orders: a strategy may neither use one nor cancel the
 /// host's liquidation.
 fn check_id_range(intent: &Intent) -> Result<(), OrderCode> {
+    // A strategy that guesses the id of a liquidation must not be able to stop it.
     let touched = match intent {
         Intent::Submit(_) => None,
         Intent::Cancel(id) => Some(*id),

@@ -27,7 +27,9 @@ impl Run {
             .deliveries
             .extend(self.refusals.drain(..).map(Delivery::Event));
         let refusals = self.buffers.deliveries.len();
+        // Answers before executions: an order is accepted before it fills.
         venue.answers(&mut self.buffers.deliveries);
+        // Before this slice is booked: until now the position was that of the slice before.
         if let Some(previous) = times.previous_close {
             self.charge_borrow(times.close, previous)?;
         }
@@ -70,6 +72,8 @@ impl Run {
                 continue;
             };
             let ratio = SplitRatio { new, old };
+            // The venue converts its own orders. Without this the gate would count them in old shares,
+            // and pass or refuse by the ratio.
             for order in self
                 .working
                 .iter_mut()
@@ -184,6 +188,8 @@ impl Run {
         journal: &mut J,
     ) -> Result<(), RunError<J::Error>> {
         let all = core::mem::take(&mut self.buffers.deliveries);
+        // A slice may deliver more than one entry holds. The parts are records of their own, in sequence,
+        // so that each decodes alone.
         for (index, chunk) in all
             .chunks(deliveries::DELIVERIES_PER_RECORD_MAX)
             .enumerate()
@@ -191,6 +197,8 @@ impl Run {
             self.buffers.digested.clear();
             deliveries::encode_digested(time, chunk, &mut self.buffers.digested);
             self.buffers.body.clear();
+            // One number for all callbacks of the slice: repeated, a sum over the journal would count it
+            // twice.
             let fuel = if index == 0 { fuel } else { 0 };
             deliveries::encode(&self.buffers.digested, fuel, &mut self.buffers.body);
             let _receipt = self.append(journal, false)?;

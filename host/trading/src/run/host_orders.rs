@@ -29,7 +29,7 @@ pub(super) struct WindDown {
 
 impl Run {
     /// Compares equity with the maintenance margin at the marks of this slice. Below it only
-    /// reducing orders pass, and where the manifest says so the host liquidates.
+    /// reducing orders pass, and where the manifest asks for it the host liquidates.
     pub(super) fn check_margin<S, V, J, C>(
         &mut self,
         time: UnixNanos,
@@ -39,6 +39,7 @@ impl Run {
         V: Venue,
         J: Journal,
     {
+        // A cash account owes nothing and is never short: it has no margin to fall below.
         if self.account.kind() == AccountKind::Cash {
             return Ok(());
         }
@@ -98,6 +99,7 @@ impl Run {
         if self.ended.is_some() {
             return Err(RunError::Ended);
         }
+        // Set first, as after a fault: whatever fails below, this run takes no further slice.
         self.ended = Some(CloseReason::Stopped);
         // Where the venue's books differ from the run's, the run does not know its own position: an order
         // to flatten it could open one instead. A cancel is always safe.
@@ -124,6 +126,8 @@ impl Run {
         record.encode_digested(&mut self.buffers.digested);
         self.buffers.body.clear();
         record.encode(&self.buffers.digested, &mut self.buffers.body);
+        // Recorded before anything is sent: after a crash here the journal has the cancels, and the order
+        // log decides what the restart still has to send.
         let receipt = self.append(ports.journal, true)?;
         self.release(&receipt, ports.venue)
     }
@@ -138,6 +142,8 @@ impl Run {
                 (self.working_ids(|_| true), self.flat_orders(|_| true)?)
             }
         };
+        // Cancels go out first: an order that fills after the flattening would open a position in a run
+        // that is over.
         let mut plans = self.authorize_cancels(&canceled)?;
         plans.extend(self.authorize_flat(&flattened)?);
         Ok(WindDown {
@@ -164,6 +170,8 @@ impl Run {
         self.buffers.body.clear();
         call.encode(&self.buffers.digested, &mut self.buffers.body);
         let receipt = self.append(ports.journal, true)?;
+        // Noted before the release: if a send fails, the next slice must still count the flattening order
+        // as in flight, and not flatten twice.
         for order in &call.orders {
             self.note_working(order);
         }
@@ -206,6 +214,7 @@ impl Run {
         which: impl Fn(InstrumentId) -> bool,
     ) -> Result<Vec<Order>, RunError<E>> {
         let mut orders = Vec::new();
+        // Numbered ahead of the counter, which moves as each order is authorized, in this same sequence.
         let mut next = ClientOrderId::HOST_FIRST.0.saturating_add(self.host_orders);
         for (position, id) in self.account.positions().iter().zip(0_u32..) {
             let instrument = InstrumentId(id);
@@ -223,6 +232,8 @@ impl Run {
                 side: if held > 0 { Side::Sell } else { Side::Buy },
                 quantity: Quantity(held.checked_abs().ok_or(overflow)?),
                 order_type: OrderType::Market,
+                // Not immediate: in an empty or halted bar it would expire, and after a fault no run is
+                // left to send it again.
                 time_in_force: TimeInForce::Gtc,
             });
             next = next.saturating_add(1);
@@ -251,7 +262,7 @@ impl Run {
         let (plan, token) = self.tokens.plan(approved);
         let authorized = plan.authorize(token)?;
         let note = PlanNote {
-            plan: authorized.digest().0,
+            plan: authorized.digest(),
             token: authorized.sequence(),
         };
         self.buffers.authorized.push(authorized);

@@ -34,6 +34,7 @@ impl<C> RecordedTimes<C> {
 impl<C: RunClock> RunClock for RecordedTimes<C> {
     fn times(&mut self) -> Option<(UnixNanos, UnixNanos)> {
         match self.recorded.pop_front() {
+            // A recorded absence counts too: a run without a clock must not get one in its replay.
             Some(times) => times,
             None => self.then.times(),
         }

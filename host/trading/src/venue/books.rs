@@ -59,6 +59,8 @@ impl VenueBooks {
             Side::Buy => (held.checked_add(fill.quantity.0), self.cash.minus(notional)),
             Side::Sell => (held.checked_sub(fill.quantity.0), self.cash.plus(notional)),
         };
+        // Both sums are computed before either is stored: a refused fill leaves the books as they were,
+        // and the next order is matched against true numbers.
         let after = after.ok_or(OrderCode::Overflow)?;
         let cash = cash
             .and_then(|cash| cash.minus(fill.fee))
@@ -127,6 +129,8 @@ impl VenueBooks {
                     new: *new,
                     old: *old,
                 };
+                // The mark moves with the holding: a second split before the next bar is paid out at the
+                // new price.
                 let split = ratio.position(instrument, Quantity(holding.held), holding.mark)?;
                 holding.held = split.quantity.0;
                 holding.mark = match holding.mark {

@@ -29,8 +29,8 @@ pub enum LimitFillRule {
 }
 
 /// Where inside a bar an order fills. The sequence of the variants is the sequence in which
-/// orders of one bar are filled: the open comes first, and of what happens later nobody knows
-/// the sequence, so stops (against the trader) come before limits (in his favour).
+/// orders of one bar are filled: the open comes first. The sequence of what happens later is unknown,
+/// so stops (against the trader) come before limits (in the trader's favour).
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum FillMoment {
     /// At the open.
@@ -62,14 +62,15 @@ impl OrderMatch {
         }
     }
 
-    /// The sequence of fills inside a bar. At the open it is that of the venue's queue. Later, of
-    /// what nobody knows the sequence of, the worse for the account goes first: it pays before it
-    /// receives, and of two orders of a side the one with the worse price gets the volume.
+    /// The sequence of fills inside a bar. At the open it is that of the venue's queue. The sequence of
+    /// later fills is unknown, so the worse for the account comes first: it pays before it receives,
+    /// and of two orders of a side the order with the worse price gets the volume.
     #[must_use]
     pub const fn sequence(&self, side: Side, place: usize) -> (FillMoment, u8, i64, usize) {
         let price = self.reference_price.0;
         match (self.moment, side) {
             (FillMoment::Open, _) => (self.moment, 0, 0, place),
+            // The place in the queue decides between equals, so the sequence never depends on the sort.
             (_, Side::Buy) => (self.moment, 0, price.saturating_neg(), place),
             (_, Side::Sell) => (self.moment, 1, price, place),
         }
@@ -128,6 +129,7 @@ impl SidedBar {
 const fn seen_by(side: Side, price: Price) -> i64 {
     match side {
         Side::Buy => price.0,
+        // Bars and accepted orders have prices above zero: nothing saturates here.
         Side::Sell => price.0.saturating_neg(),
     }
 }
@@ -144,11 +146,15 @@ pub fn match_order(
 ) -> MatchOutcome {
     let path = SidedBar::of(bar, side);
     match order_type {
+        // The first price after the decision. The close that the strategy decided on is gone: a fill
+        // there would be look-ahead.
         OrderType::Market => path.at(FillMoment::Open, path.open, true),
         OrderType::Limit(limit) => match_limit(seen_by(side, limit), &path, rule),
         OrderType::Stop(stop) => {
             let stop = seen_by(side, stop);
             if path.open >= stop {
+                // The market gapped over the stop. A stop price triggers, it promises nothing: the fill
+                // gets the worse open.
                 path.at(FillMoment::Open, path.open, true)
             } else if path.worst >= stop {
                 path.at(FillMoment::Stop, stop, true)
@@ -167,6 +173,7 @@ fn match_limit(limit: i64, path: &SidedBar, rule: LimitFillRule) -> MatchOutcome
     if !reaches(path.best, limit, rule) {
         MatchOutcome::Rests
     } else if path.open <= limit {
+        // The order rested before the open, so a better open is its price.
         path.at(FillMoment::Open, path.open, false)
     } else {
         path.at(FillMoment::Limit, limit, false)
@@ -185,8 +192,11 @@ fn match_stop_limit(stop: i64, limit: i64, path: &SidedBar, rule: LimitFillRule)
     if path.worst < stop {
         MatchOutcome::Rests
     } else if reaches(stop, limit, rule) {
+        // The market came through the stop, so the stop price itself was traded after the trigger.
         path.at(FillMoment::Stop, stop, false)
     } else if reaches(path.close, limit, rule) {
+        // The bar's best price may lie before the trigger, and a fill there would be one that the market
+        // never offered. The close is after it.
         path.at(FillMoment::Limit, limit, false)
     } else {
         MatchOutcome::Triggered
@@ -211,11 +221,14 @@ pub fn volume_cap(
 ) -> Option<Quantity> {
     let up = power_of_ten(instrument.quantity_scale())?;
     let down = power_of_ten(instrument.volume_scale())?;
+    // Multiplied first and divided last: a small share of a volume in coarse units would otherwise round
+    // to zero before it reaches the lot.
     let volume = i128::from(bar.volume.0).checked_mul(up)?;
     let quantity = participation
         .share_of_rounded_down(volume)?
         .checked_div_euclid(down)?;
     let lot = i128::from(instrument.lot_size());
+    // Down to the lot: the part of a lot that the cap leaves cannot be traded.
     let whole = quantity.checked_div_euclid(lot)?.checked_mul(lot)?;
     // A volume beyond 2^63 caps nothing that an order could ask for.
     Some(Quantity(i64::try_from(whole).unwrap_or(i64::MAX)))

@@ -1,6 +1,6 @@
-//! A broker as a journal has it: what it said is an input of the run, and comes again from the
-//! record. Nobody can say what a market should have done; what is held here is that a broker's words
-//! follow from the orders that were sent before them.
+//! The broker in a replay: its reports are run inputs, taken from the journal. What a market should
+//! have done cannot be recomputed; what is checked here is that each report follows from the orders
+//! that were sent before it.
 
 use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString as _};
@@ -14,17 +14,17 @@ use crate::slice::Slice;
 use crate::time::UnixNanos;
 use crate::units::{Money, Price};
 
-/// The recorded broker.
+/// A broker whose reports come from the journal.
 #[derive(Clone, Debug, Default)]
 pub struct RecordedBroker {
-    /// Every order that was sent and has not ended, and what is left of it.
+    /// Every order that was sent and has not ended, with the quantity that is left to fill.
     orders: BTreeMap<ClientOrderId, (Order, i64)>,
-    /// What is told with the next slice.
+    /// The reports of the next slice.
     next: Vec<Delivery>,
 }
 
 impl RecordedBroker {
-    /// Whether a broker said this, and not the run itself.
+    /// Whether the delivery is a report of the broker, and not of the run itself.
     #[must_use]
     pub fn is_from_broker(delivery: &Delivery) -> bool {
         match delivery {
@@ -36,10 +36,12 @@ impl RecordedBroker {
         }
     }
 
-    /// Takes what the broker said, of the deliveries of the next slice.
+    /// Takes the broker's reports out of the recorded deliveries of the next slice.
     pub fn load_deliveries(&mut self, deliveries: &[Delivery]) {
-        let said = deliveries.iter().filter(|one| Self::is_from_broker(one));
-        self.next.extend(said.cloned());
+        let reports = deliveries
+            .iter()
+            .filter(|delivery| Self::is_from_broker(delivery));
+        self.next.extend(reports.cloned());
     }
 
     pub(super) fn receive(&mut self, released: &Released) {
@@ -49,19 +51,23 @@ impl RecordedBroker {
         }
     }
 
-    /// Holds one delivery against its order.
+    /// Checks one report against its order.
     fn check_delivery(&mut self, delivery: &Delivery, time: UnixNanos) -> Result<(), String> {
         let (id, leaves) = match delivery {
             Delivery::Fill(fill) => (fill.client_order_id, fill.leaves_quantity),
             Delivery::Event(event) => (event.client_order_id, event.leaves_quantity),
             Delivery::Action(_) | Delivery::Borrow(_) => return Ok(()),
         };
+        // Without this a forged journal could credit the account with the fill of an order that was never
+        // sent.
         let Some((order, open)) = self.orders.get_mut(&id) else {
             return Err("the order was not sent before, or has ended".to_string());
         };
         match delivery {
             Delivery::Fill(fill) => {
                 check_fill(order, fill, time)?;
+                // Counted here and not taken from the record: a false leaves quantity could fill one
+                // order twice.
                 let left = open.checked_sub(fill.quantity.0);
                 if left != Some(leaves.0) || leaves.0 < 0 {
                     return Err(
@@ -74,6 +80,7 @@ impl RecordedBroker {
             Delivery::Action(_) | Delivery::Borrow(_) => {}
         }
         let is_final = matches!(delivery, Delivery::Event(event) if event.status.is_final());
+        // Removed with its end, so that every later report of it is refused above.
         if *open == 0 || is_final {
             self.orders.remove(&id);
         }
@@ -82,10 +89,14 @@ impl RecordedBroker {
 }
 
 fn check_fill(order: &Order, fill: &Fill, time: UnixNanos) -> Result<(), String> {
+    // A fill of another slice would be booked at the wrong time, and borrow fees and the loss of the day
+    // with it.
     let is_same = fill.instrument == order.instrument && fill.side == order.side;
     if !is_same || fill.time != time || fill.quantity.0 <= 0 {
         return Err("the fill is not of its order and slice".to_string());
     }
+    // The broker's price counts as it is. Costs beside it would let a journal move money that no broker
+    // reported.
     let is_plain = fill.reference_price == fill.price
         && fill.fee == Money::ZERO
         && fill.slippage == Money::ZERO
@@ -100,8 +111,8 @@ fn check_fill(order: &Order, fill: &Fill, time: UnixNanos) -> Result<(), String>
 ///
 /// # Errors
 ///
-/// Returns why not. What a live run hears is held against this before it is recorded: a journal
-/// with what cannot be would hold for nobody.
+/// Returns why it cannot. A live run checks a fill in the same way before it records it: a journal with
+/// an impossible fill would fail every verification.
 pub fn check_fill_price(order: &Order, price: Price) -> Result<(), &'static str> {
     if price.0 <= 0 {
         return Err("the fill has no price");
@@ -126,6 +137,7 @@ fn check_event(order: &Order, event: &OrderEvent, open: i64) -> Result<(), Strin
             matches!(event.code, OrderCode::None | OrderCode::VenueRejected)
         }
         OrderStatus::Canceled | OrderStatus::Expired => event.code == OrderCode::None,
+        // These two come from the host and never from a broker.
         OrderStatus::Submitted | OrderStatus::Refused => false,
     };
     if is_known && event.instrument == order.instrument && event.leaves_quantity.0 == open {
@@ -145,10 +157,10 @@ impl Venue for RecordedBroker {
     ) -> Result<(), VenueError> {
         let time = slice.close_time().unwrap_or_default();
         for delivery in core::mem::take(&mut self.next) {
-            let held = self.check_delivery(&delivery, time);
-            held.map_err(|reason| VenueError {
-                reason: alloc::format!("a broker cannot have said this: {reason}"),
-            })?;
+            self.check_delivery(&delivery, time)
+                .map_err(|reason| VenueError {
+                    reason: alloc::format!("impossible broker report: {reason}"),
+                })?;
             deliveries.push(delivery);
         }
         Ok(())
@@ -200,7 +212,7 @@ mod tests {
     /// What is held against an order to buy 10 at 100 or better; the last delivery decides.
     #[track_caller]
     fn check(deliveries: &[Delivery], expect: &str) {
-        let mut told = RecordedBroker::default();
+        let mut broker = RecordedBroker::default();
         let order = Order {
             instrument: InstrumentId(0),
             client_order_id: ClientOrderId(7),
@@ -209,11 +221,11 @@ mod tests {
             order_type: OrderType::Limit(Price(100)),
             time_in_force: TimeInForce::Gtc,
         };
-        told.orders.insert(order.client_order_id, (order, 10));
+        broker.orders.insert(order.client_order_id, (order, 10));
         let mut last = Ok(());
         for delivery in deliveries {
             assert_eq!(last, Ok(()), "only the last may be wrong");
-            last = told.check_delivery(delivery, SLICE);
+            last = broker.check_delivery(delivery, SLICE);
         }
         assert_eq!(last.err().unwrap_or_default(), expect);
     }
@@ -242,9 +254,9 @@ mod tests {
             |fill| fill.time = UnixNanos(59),
             |fill| fill.quantity = Quantity(0),
         ] {
-            let mut one = fill(4, 6, 99);
-            change(&mut one);
-            check(&[Delivery::Fill(one)], foreign);
+            let mut forged = fill(4, 6, 99);
+            change(&mut forged);
+            check(&[Delivery::Fill(forged)], foreign);
         }
         let plain = "a broker's fill has its price and no costs beside it";
         for change in [
@@ -253,9 +265,9 @@ mod tests {
             |fill| fill.reference_price = Price(98),
             |fill| fill.clamped = true,
         ] {
-            let mut one = fill(4, 6, 99);
-            change(&mut one);
-            check(&[Delivery::Fill(one)], plain);
+            let mut forged = fill(4, 6, 99);
+            change(&mut forged);
+            check(&[Delivery::Fill(forged)], plain);
         }
         let odd = "the event is not one that a broker's order can have now";
         check(&[event(OrderStatus::Canceled, OrderCode::None, 9)], odd);

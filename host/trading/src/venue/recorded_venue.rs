@@ -1,5 +1,5 @@
-//! A venue as a journal has it. Some of what was released never reached it, because the gateway withheld it. That it
-//! did is an input: whoever decides a run again takes it from the journal.
+//! The venue in a replay. The gateway may have withheld some of the released orders; which ones is a run input, and
+//! comes from the journal.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
@@ -14,8 +14,8 @@ use crate::order::{ClientOrderId, Intent, OrderStatus};
 use crate::plan::Released;
 use crate::slice::Slice;
 
-/// What a strategy is told of an intent that was not sent: of an order that it is rejected, of a
-/// cancel that the order is still accepted.
+/// The event that reports an intent that was not sent: an order is rejected, and the order of a cancel
+/// is still accepted.
 #[must_use]
 pub fn not_sent_event(intent: &Intent) -> OrderEvent {
     let order = intent.order();
@@ -32,52 +32,53 @@ pub fn not_sent_event(intent: &Intent) -> OrderEvent {
     }
 }
 
-/// A venue, and what it will be found not to have got.
+/// A venue that receives only what the journal does not report as withheld.
 ///
-/// What is sent waits until the next slice tells: between the two a venue does nothing.
+/// What is sent waits for the deliveries of the next slice, which name the withheld orders: until then a
+/// venue does nothing.
 #[derive(Debug)]
 pub struct RecordedVenue {
     inner: ReplayBackend,
     sent: Vec<Released>,
-    kept_back: BTreeSet<(ClientOrderId, OrderStatus)>,
+    withheld: BTreeSet<(ClientOrderId, OrderStatus)>,
 }
 
 /// The venue behind the gateway.
 #[derive(Debug)]
 enum ReplayBackend {
-    /// Decided again.
+    /// Recomputed by the rules of the simulated venue.
     Simulated(Box<SimulatedVenue>),
-    /// Taken from the record.
-    Told(RecordedBroker),
+    /// Taken from the journal.
+    Broker(RecordedBroker),
 }
 
 impl RecordedVenue {
-    /// A run's venue, which got everything so far.
+    /// A run's venue, from which nothing was withheld so far.
     #[must_use]
     pub fn new(setup: &RunSetup) -> Self {
         let inner = if setup.broker.is_some() {
-            ReplayBackend::Told(RecordedBroker::default())
+            ReplayBackend::Broker(RecordedBroker::default())
         } else {
             ReplayBackend::Simulated(Box::new(SimulatedVenue::new(setup)))
         };
         Self {
             inner,
             sent: Vec::new(),
-            kept_back: BTreeSet::new(),
+            withheld: BTreeSet::new(),
         }
     }
 
-    /// Takes from the deliveries of the next slice what was not sent since the last, and what a
-    /// broker said.
+    /// Takes from the recorded deliveries of the next slice which orders were withheld since the last,
+    /// and the broker's reports.
     pub fn load_deliveries(&mut self, deliveries: &[Delivery]) {
-        if let ReplayBackend::Told(told) = &mut self.inner {
-            told.load_deliveries(deliveries);
+        if let ReplayBackend::Broker(broker) = &mut self.inner {
+            broker.load_deliveries(deliveries);
         }
         for delivery in deliveries {
             if let Delivery::Event(event) = delivery
                 && event.code == OrderCode::NotSent
             {
-                self.kept_back.insert((event.client_order_id, event.status));
+                self.withheld.insert((event.client_order_id, event.status));
             }
         }
     }
@@ -85,24 +86,25 @@ impl RecordedVenue {
 
 impl Venue for RecordedVenue {
     fn answers(&mut self, deliveries: &mut Vec<Delivery>) {
+        // In the sequence of release. A withheld order gets its event here and never reaches the venue;
+        // the others reach it before it answers, as in the run.
         for released in self.sent.drain(..) {
             let event = not_sent_event(released.intent());
-            if self
-                .kept_back
-                .remove(&(event.client_order_id, event.status))
-            {
+            if self.withheld.remove(&(event.client_order_id, event.status)) {
                 deliveries.push(Delivery::Event(event));
             } else {
                 match &mut self.inner {
                     ReplayBackend::Simulated(venue) => venue.receive(&released),
-                    ReplayBackend::Told(told) => told.receive(&released),
+                    ReplayBackend::Broker(broker) => broker.receive(&released),
                 }
             }
         }
-        self.kept_back.clear();
+        // A name that matched no released order must not withhold a later one: a forged record would
+        // otherwise reach into the next slice.
+        self.withheld.clear();
         match &mut self.inner {
             ReplayBackend::Simulated(venue) => venue.answers(deliveries),
-            ReplayBackend::Told(told) => told.answers(deliveries),
+            ReplayBackend::Broker(broker) => broker.answers(deliveries),
         }
     }
 
@@ -113,7 +115,7 @@ impl Venue for RecordedVenue {
     ) -> Result<(), VenueError> {
         match &mut self.inner {
             ReplayBackend::Simulated(venue) => venue.executions(slice, deliveries),
-            ReplayBackend::Told(told) => told.executions(slice, deliveries),
+            ReplayBackend::Broker(broker) => broker.executions(slice, deliveries),
         }
     }
 

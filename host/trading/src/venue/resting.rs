@@ -1,5 +1,5 @@
-//! Orders that rest at the venue, and those on their way to it: how long they live and what a
-//! split makes of them. It must never know prices of a bar.
+//! Orders that rest at the venue, and those in flight to it: how long they stay, and what a split
+//! does to them. It must never know prices of a bar.
 
 use alloc::vec::Vec;
 
@@ -27,7 +27,7 @@ pub(super) struct RestingOrder {
     pub(super) fees: FeeTally,
 }
 
-/// What is on its way to the venue.
+/// An intent that the venue has not received yet.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct InFlightIntent {
     pub(super) intent: Intent,
@@ -48,13 +48,17 @@ impl RestingOrder {
 
     /// Whether the order may still fill on the bar. A day order accepted at the end of a session
     /// belongs to the next one; without a calendar it gets its trading day from the first bar it
-    /// sees. Nobody knows when inside a bar a price came, so a bar that closes after the time of a
-    /// GTD order is too late.
-    fn lives(&mut self, bar: &RawBar, trading_day: TradingDay) -> bool {
+    /// sees. The time of a price inside a bar is unknown, so a bar that closes after the time of a GTD
+    /// order is too late.
+    fn is_alive(&mut self, bar: &RawBar, trading_day: TradingDay) -> bool {
         match self.order.time_in_force {
             TimeInForce::Day => match trading_day {
+                // An order sent at the close of a session belongs to the next one, so an end at its
+                // acceptance does not expire it.
                 TradingDay::After(ended) => ended.is_none_or(|ended| ended <= self.accepted),
                 TradingDay::Utc => {
+                    // The first bar fixes the day: an order sent after the last bar of a day must not
+                    // expire before it could fill.
                     let today = bar.open_time.day();
                     *self.day.get_or_insert(today) == today
                 }
@@ -77,34 +81,34 @@ impl RestingOrder {
     }
 }
 
-/// Ends the orders whose time is over before the bar.
+/// Expires the orders whose time in force ended before the bar.
 pub(super) fn expire(
     resting: &mut Vec<RestingOrder>,
     bar: &RawBar,
     trading_day: TradingDay,
     deliveries: &mut Vec<Delivery>,
 ) {
-    resting.retain_mut(|one| {
-        let alive = one.lives(bar, trading_day);
+    resting.retain_mut(|order| {
+        let alive = order.is_alive(bar, trading_day);
         if !alive {
-            deliveries.push(one.event(OrderStatus::Expired, OrderCode::None));
+            deliveries.push(order.event(OrderStatus::Expired, OrderCode::None));
         }
         alive
     });
 }
 
-/// Takes out what is filled, and ends what may rest no longer than its first bar.
+/// Removes filled orders, and expires those that may not rest beyond their first bar.
 pub(super) fn end_of_bar(resting: &mut Vec<RestingOrder>, deliveries: &mut Vec<Delivery>) {
-    resting.retain(|one| {
-        let expires = one.leaves > 0 && one.is_immediate();
+    resting.retain(|order| {
+        let expires = order.leaves > 0 && order.is_immediate();
         if expires {
-            deliveries.push(one.event(OrderStatus::Expired, OrderCode::None));
+            deliveries.push(order.event(OrderStatus::Expired, OrderCode::None));
         }
-        one.leaves > 0 && !expires
+        order.leaves > 0 && !expires
     });
 }
 
-/// Puts an order into new shares; whether something of it is left. `None` when it does not fit.
+/// Converts an order to new shares; `false` if nothing of it is left. `None` when it does not fit.
 pub(super) fn split(
     order: &mut Order,
     leaves: &mut i64,
@@ -118,6 +122,8 @@ pub(super) fn split(
         OrderType::Limit(price) | OrderType::Stop(price) => price > Price(0),
         OrderType::StopLimit { stop, limit } => stop > Price(0) && limit > Price(0),
     };
+    // Rounded to a price of zero, or to less than a lot, the order could neither fill nor be refused: it
+    // would rest forever.
     if !priced || after.0 <= 0 {
         return Some(false);
     }

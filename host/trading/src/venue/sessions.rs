@@ -1,11 +1,11 @@
-//! The trading days of one instrument, as the venue was told of them. It must never know a time
-//! zone or a holiday: those are behind whoever says when a session ended.
+//! The trading days of one instrument, from the session ends in the feed. It must never know a time
+//! zone or a holiday: the source of the session ends does.
 
 use alloc::vec::Vec;
 
 use crate::time::UnixNanos;
 
-/// What tells one trading day from the next when a bar opens.
+/// What separates one trading day from the next when a bar opens.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum TradingDay {
     /// The UTC day: nothing is known of sessions.
@@ -38,6 +38,8 @@ impl TradingSessions {
             return TradingDay::Utc;
         }
         let last = &mut self.last;
+        // An end comes with its slice, before the bars that it separates. One that is ahead of this bar
+        // is kept for a later one.
         self.ahead.retain(|end| {
             let is_over = *end <= open_time;
             if is_over {

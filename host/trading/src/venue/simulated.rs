@@ -32,7 +32,7 @@ pub struct SimulatedVenue {
     sessions: Vec<TradingSessions>,
     /// Resting orders by instrument, in the sequence in which they were accepted.
     resting: Vec<Vec<RestingOrder>>,
-    /// What the venue does not have yet, by instrument, in the sequence in which it was sent.
+    /// What the venue has not received yet, by instrument, in the sequence in which it was sent.
     in_flight: Vec<Vec<InFlightIntent>>,
     /// Answers to what was sent since the last slice.
     answers: Vec<Delivery>,
@@ -43,7 +43,7 @@ pub struct SimulatedVenue {
 }
 
 impl SimulatedVenue {
-    /// A venue at which nothing was traded yet.
+    /// A venue without orders or fills.
     #[must_use]
     pub fn new(setup: &RunSetup) -> Self {
         let count = setup.instruments.len();
@@ -61,11 +61,13 @@ impl SimulatedVenue {
         }
     }
 
-    /// Does what was sent, now that the venue has it.
+    /// Executes an intent that the venue has received.
     fn take(&mut self, intent: &Intent, deliveries: &mut Vec<Delivery>) {
         match intent {
             Intent::Submit(order) => self.accept(order, deliveries),
             Intent::Cancel(id) => {
+                // A cancel of an order that is gone has no answer: the event that ended the order was
+                // reported already.
                 self.cancel(*id, deliveries);
             }
             Intent::Replace { replaces, with } => {
@@ -91,6 +93,8 @@ impl SimulatedVenue {
             None => (OrderStatus::Accepted, OrderCode::None),
             Some(code) => (OrderStatus::Rejected, code),
         };
+        // Pushed before the order can match: a strategy never sees a fill of an order that was not
+        // accepted.
         deliveries.push(event(order, order.quantity.0, status, code));
         if status == OrderStatus::Accepted
             && let Some(resting) = self.resting.get_mut(order.instrument.index())
@@ -104,6 +108,8 @@ impl SimulatedVenue {
         let Some(instrument) = self.instruments.get(order.instrument.index()) else {
             return Some(OrderCode::UnknownInstrument);
         };
+        // The venue repeats what the gate has checked: with latency the order comes bars later, and the
+        // instrument may have been delisted, halted or split since.
         if self.books.is_delisted(order.instrument) {
             return Some(OrderCode::Delisted);
         }
@@ -116,6 +122,8 @@ impl SimulatedVenue {
         if !instrument.is_on_lot(order.quantity) {
             return Some(OrderCode::QuantityOffLot);
         }
+        // Refused now: an accepted order would be reported as expired with the instrument's next bar,
+        // which may never come.
         if let TimeInForce::Gtd(until) = order.time_in_force
             && until <= self.now
         {
@@ -134,12 +142,12 @@ impl SimulatedVenue {
         }
     }
 
-    /// Takes a resting order back; whether there was one.
+    /// Cancels a resting order; `false` if there was none.
     fn cancel(&mut self, id: ClientOrderId, deliveries: &mut Vec<Delivery>) -> bool {
         for resting in &mut self.resting {
             let place = resting
                 .iter()
-                .position(|one| one.order.client_order_id == id);
+                .position(|resting| resting.order.client_order_id == id);
             if let Some(place) = place {
                 let gone = resting.remove(place);
                 deliveries.push(gone.event(OrderStatus::Canceled, OrderCode::None));
@@ -149,20 +157,22 @@ impl SimulatedVenue {
         false
     }
 
-    /// The instrument on whose bars an intent waits; none where nothing is there to wait for.
+    /// The instrument on whose bars an intent waits; `None` for a cancel of an order that the venue does not have.
     fn instrument_of(&self, intent: &Intent) -> Option<InstrumentId> {
         let Intent::Cancel(id) = intent else {
             return intent.order().map(|order| order.instrument);
         };
-        let resting = self.resting.iter().flatten().map(|one| &one.order);
+        // The orders in flight count too: a cancel waits in the queue of its order, behind it, and cannot
+        // overtake it.
+        let resting = self.resting.iter().flatten().map(|resting| &resting.order);
         let in_flight = self.in_flight.iter().flatten();
         resting
-            .chain(in_flight.filter_map(|one| one.intent.order()))
+            .chain(in_flight.filter_map(|waiting| waiting.intent.order()))
             .find(|order| order.client_order_id == *id)
             .map(|order| order.instrument)
     }
 
-    /// Lets what has waited long enough arrive.
+    /// Executes the intents whose latency is over.
     fn arrive(&mut self, id: InstrumentId, deliveries: &mut Vec<Delivery>) {
         let Some(waiting) = self.in_flight.get_mut(id.index()) else {
             return;
@@ -171,12 +181,13 @@ impl SimulatedVenue {
             return;
         }
         let mut arrived = Vec::new();
-        waiting.retain_mut(|one| {
-            let is_there = one.bars == 0;
+        // In the sequence in which they were sent: a cancel must not arrive before its order.
+        waiting.retain_mut(|sent| {
+            let is_there = sent.bars == 0;
             if is_there {
-                arrived.push(one.intent);
+                arrived.push(sent.intent);
             }
-            one.bars = one.bars.saturating_sub(1);
+            sent.bars = sent.bars.saturating_sub(1);
             !is_there
         });
         for intent in arrived {
@@ -188,6 +199,7 @@ impl SimulatedVenue {
     fn apply(&mut self, action: &CorporateAction, deliveries: &mut Vec<Delivery>) -> Option<()> {
         let id = action.instrument;
         let instrument = self.instruments.get(id.index())?;
+        // The books before the orders: a fill of this slice must find the holding in new shares.
         self.books.apply(instrument, action)?;
         let resting = self.resting.get_mut(id.index())?;
         let in_flight = self.in_flight.get_mut(id.index())?;
@@ -212,20 +224,23 @@ impl SimulatedVenue {
             | CorporateActionKind::Halt { .. }
             | CorporateActionKind::SessionEnd => Some(false),
         };
+        // `retain_mut` cannot return an error. An order that does not fit is kept and noted, and the run
+        // stops below instead of losing it.
         let mut fits = true;
-        resting.retain_mut(|one| {
-            let left = lasts(&mut one.order, &mut one.leaves).unwrap_or_else(|| {
+        resting.retain_mut(|resting| {
+            let left = lasts(&mut resting.order, &mut resting.leaves).unwrap_or_else(|| {
                 fits = false;
                 true
             });
             if !left {
-                deliveries.push(one.event(OrderStatus::Canceled, ended));
+                deliveries.push(resting.event(OrderStatus::Canceled, ended));
             }
             left
         });
-        in_flight.retain_mut(|one| {
-            let (Intent::Submit(order) | Intent::Replace { with: order, .. }) = &mut one.intent
+        in_flight.retain_mut(|sent| {
+            let (Intent::Submit(order) | Intent::Replace { with: order, .. }) = &mut sent.intent
             else {
+                // A cancel in flight has no price or quantity to convert.
                 return true;
             };
             let mut leaves = order.quantity.0;
@@ -243,12 +258,16 @@ impl SimulatedVenue {
 
     fn match_bar(&mut self, bar: &RawBar, deliveries: &mut Vec<Delivery>) -> Result<(), OrderCode> {
         let id = bar.instrument;
+        // Before the match: an intent that arrives with this bar may fill on it.
         self.arrive(id, deliveries);
+        // Also while nothing rests: the cash of a later split is computed at this price.
         self.books.mark(bar);
         let instrument = self
             .instruments
             .get(id.index())
             .ok_or(OrderCode::UnknownInstrument)?;
+        // On every bar, before the early return: past session ends must leave their queue even while
+        // nothing rests.
         let sessions = self.sessions.get_mut(id.index());
         let trading_day = sessions
             .ok_or(OrderCode::UnknownInstrument)?
@@ -260,9 +279,10 @@ impl SimulatedVenue {
         if resting.is_empty() {
             return Ok(());
         }
+        // Before the match, or a DAY order would fill on the first bar of the next day.
         expire(resting, bar, trading_day, deliveries);
-        // In a bar without volume nothing was traded: nothing fills and no stop is triggered. Of a
-        // bar that a halt touches nobody knows which prices came while it was traded.
+        // In a bar without volume nothing was traded: nothing fills and no stop is triggered. In a
+        // bar that a halt touches it is unknown which prices were traded outside the halt.
         let halted = self.books.is_halted(id, bar.open_time);
         if bar.volume.0 > 0 && !halted {
             self.matches.clear();
@@ -274,6 +294,7 @@ impl SimulatedVenue {
             };
             market.fill(resting, &self.matches, &mut self.books, deliveries)?;
         }
+        // Also after a halted or empty bar: an immediate order must not rest until trading resumes.
         end_of_bar(resting, deliveries);
         Ok(())
     }
@@ -289,6 +310,8 @@ impl Venue for SimulatedVenue {
         slice: &Slice,
         deliveries: &mut Vec<Delivery>,
     ) -> Result<(), VenueError> {
+        // Actions before bars: they took effect before the close, and a bar after a split has new prices.
+        // If one does not fit, venue and account would differ from here on, so the run stops.
         for action in slice.actions() {
             self.apply(action, deliveries).ok_or_else(|| VenueError {
                 reason: alloc::format!(
@@ -304,6 +327,8 @@ impl Venue for SimulatedVenue {
                     reason: alloc::format!("{:?}: {}", bar.get().instrument, code.sentence()),
                 })?;
         }
+        // Last: an order that arrived with this slice was accepted at the close before it, which decides
+        // its trading day.
         self.now = slice.close_time().unwrap_or(self.now);
         Ok(())
     }
@@ -315,7 +340,7 @@ impl Venue for SimulatedVenue {
 }
 
 impl SimulatedVenue {
-    /// Takes what was released; whoever sends it may keep it, to send it again.
+    /// Takes what was released. The sender keeps it, and may send it again.
     pub fn receive(&mut self, released: &Released) {
         let intent = *released.intent();
         let bars = self.matching.latency_bars;
@@ -324,6 +349,8 @@ impl SimulatedVenue {
         match waiting {
             Some(waiting) if bars > 0 => waiting.push(InFlightIntent { intent, bars }),
             _ => {
+                // Answered at once and delivered with the next slice: no strategy learns of an answer on
+                // the bar of its decision.
                 let mut answers = core::mem::take(&mut self.answers);
                 self.take(&intent, &mut answers);
                 self.answers = answers;
@@ -340,12 +367,14 @@ fn find_matches(
     matching: MatchingRules,
     matches: &mut Vec<(OrderMatch, Side, usize)>,
 ) {
-    for (place, one) in resting.iter_mut().enumerate() {
-        let order = &mut one.order;
+    for (place, resting) in resting.iter_mut().enumerate() {
+        let order = &mut resting.order;
         let outcome = match_order(order.order_type, order.side, bar, matching.limits);
         if outcome == MatchOutcome::Rests {
             continue;
         }
+        // The trigger stays if nothing fills on this bar: a stop that was once reached is a market order
+        // from then on.
         order.order_type = match order.order_type {
             OrderType::Market | OrderType::Stop(_) => OrderType::Market,
             OrderType::Limit(limit) | OrderType::StopLimit { limit, .. } => OrderType::Limit(limit),
@@ -354,6 +383,8 @@ fn find_matches(
             matches.push((found, order.side, place));
         }
     }
+    // Sorted over the whole bar before anything fills: volume and cash go to the orders in this sequence,
+    // and not in the one in which they were examined.
     matches.sort_by_key(|(found, side, place)| found.sequence(*side, *place));
 }
 
@@ -373,20 +404,23 @@ impl BarExecution<'_> {
         books: &mut VenueBooks,
         deliveries: &mut Vec<Delivery>,
     ) -> Result<(), OrderCode> {
+        // Shared by all orders of a side: a strategy that splits an order into many gets no more volume
+        // than with one.
         let mut left = VolumeCaps::of(self.costs.volume_cap, self.instrument, self.bar)?;
         for (found, side, place) in matches {
-            let Some(one) = resting.get_mut(*place) else {
+            let Some(resting) = resting.get_mut(*place) else {
                 continue;
             };
             let most = left.side(*side);
-            // A fill-or-kill order fills whole or not at all; what the volume leaves it is no fill.
-            let is_whole = one.order.time_in_force != TimeInForce::Fok || one.leaves <= most;
-            let quantity = one.leaves.min(most);
+            // A fill-or-kill order fills whole or not at all: the part that the volume cap allows does not count.
+            let is_whole =
+                resting.order.time_in_force != TimeInForce::Fok || resting.leaves <= most;
+            let quantity = resting.leaves.min(most);
             if quantity <= 0 || !is_whole {
                 continue;
             }
             let filled = self
-                .one_fill(one, found, Quantity(quantity))
+                .one_fill(resting, found, Quantity(quantity))
                 .ok_or(OrderCode::Overflow)
                 .and_then(|(fill, notional, fees)| {
                     books.book(&fill, notional)?;
@@ -395,13 +429,15 @@ impl BarExecution<'_> {
             match filled {
                 Ok((fill, fees)) => {
                     left.take(*side, quantity);
-                    one.leaves = fill.leaves_quantity.0;
-                    one.fees = fees;
+                    resting.leaves = fill.leaves_quantity.0;
+                    resting.fees = fees;
                     deliveries.push(Delivery::Fill(fill));
                 }
                 Err(code) => {
-                    deliveries.push(one.event(OrderStatus::Rejected, code));
-                    one.leaves = 0;
+                    // Ended, or it would break the same rule on every further bar. It took no volume, so
+                    // the next order may.
+                    deliveries.push(resting.event(OrderStatus::Rejected, code));
+                    resting.leaves = 0;
                 }
             }
         }
@@ -411,11 +447,11 @@ impl BarExecution<'_> {
     /// One fill of a resting order, its notional, and what the order was charged after it.
     fn one_fill(
         &self,
-        one: &RestingOrder,
+        resting: &RestingOrder,
         found: &OrderMatch,
         quantity: Quantity,
     ) -> Option<(Fill, Money, FeeTally)> {
-        let (reference_price, side) = (found.reference_price, one.order.side);
+        let (reference_price, side) = (found.reference_price, resting.order.side);
         let instrument = self.instrument;
         let (price, clamped) = if found.slips {
             price_after_slippage(
@@ -429,21 +465,23 @@ impl BarExecution<'_> {
         } else {
             (reference_price, false)
         };
+        // At the price after slippage: cash and fee follow what is really paid.
         let notional = instrument.notional(price, quantity)?;
-        let liquidity = match one.order.time_in_force {
+        let liquidity = match resting.order.time_in_force {
             TimeInForce::Gtc | TimeInForce::Day | TimeInForce::Gtd(_) => found.liquidity(),
             // An order that may not rest never makes.
             TimeInForce::Ioc | TimeInForce::Fok => crate::costs::LiquiditySide::Taker,
         };
         let (fee, fees) =
-            one.fees
+            resting
+                .fees
                 .charge(&self.costs.fees, liquidity, instrument, notional, quantity)?;
         let fill = Fill {
-            instrument: one.order.instrument,
-            client_order_id: one.order.client_order_id,
+            instrument: resting.order.instrument,
+            client_order_id: resting.order.client_order_id,
             side,
             quantity,
-            leaves_quantity: Quantity(one.leaves.checked_sub(quantity.0)?),
+            leaves_quantity: Quantity(resting.leaves.checked_sub(quantity.0)?),
             reference_price,
             price,
             clamped,
@@ -494,6 +532,7 @@ impl VolumeCaps {
             Side::Buy => &mut self.buy,
             Side::Sell => &mut self.sell,
         };
+        // Never below zero: no fill is larger than what was left.
         *left = left.saturating_sub(quantity);
     }
 }

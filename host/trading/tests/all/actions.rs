@@ -16,7 +16,7 @@ const SOLD: &str = "1 accepted; 1 sell 15 at 100";
 
 /// A holder of 15, or a short of 15, and one action; the instrument has no bar in its slice.
 #[track_caller]
-fn one(side: &str, action: &'static str, told: &'static str, books: &str) {
+fn one(side: &str, action: &'static str, reported: &'static str, books: &str) {
     let order = if side == "long" {
         "buy 15 market"
     } else {
@@ -27,7 +27,7 @@ fn one(side: &str, action: &'static str, told: &'static str, books: &str) {
     let filled = if side == "long" { BOUGHT } else { SOLD };
     assert_eq!(played.row(FLAT, ""), filled);
     let bar: &'static str = Box::leak(format!("{action} / -").into_boxed_str());
-    assert_eq!(played.row(bar, ""), told, "{side} {action}");
+    assert_eq!(played.row(bar, ""), reported, "{side} {action}");
     assert_eq!(played.books(), books, "{side} {action}");
 }
 
@@ -246,8 +246,8 @@ fn actions_of_one_slice_are_applied_in_one_sequence() {
         let mut played = Played::new("");
         played.row(FLAT, "buy 10 market");
         played.row(FLAT, "buy 1 limit 1");
-        let told = played.row(text, "").replace("2 accepted", "1 accepted");
-        assert_eq!(told, said);
+        let reported = played.row(text, "").replace("2 accepted", "1 accepted");
+        assert_eq!(reported, said);
     }
 }
 

@@ -6,8 +6,11 @@ const FLAT: &str = "100 110 90 100 1000";
 
 #[test]
 fn each_cost_is_a_line_of_its_own_in_the_fill() {
-    let buy = |settings: &str, told: &'static str| {
-        check(settings, &[(FLAT, "buy 10 market", ""), (FLAT, "", told)]);
+    let buy = |settings: &str, reported: &'static str| {
+        check(
+            settings,
+            &[(FLAT, "buy 10 market", ""), (FLAT, "", reported)],
+        );
     };
     buy("", "1 accepted; 1 buy 10 at 100");
     buy("fee=10", "1 accepted; 1 buy 10 at 100 fee 1");

@@ -1,5 +1,6 @@
 //! The token and the transitions, as tables.
 
+use counterfoil_base::digest::Digest;
 use counterfoil_trading::gateway::{
     ClockReport, DurableMark, EndedSubmission, LookupAnswer, OrderAuthorization, OrderLogRecord,
     ReconcileTrigger, Reconciliation, SubmissionEnd, SubmissionEvent, SubmissionPhase,
@@ -11,28 +12,28 @@ use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::{Money, Quantity};
 
 const TOKEN: OrderAuthorization = OrderAuthorization {
-    run: [1; 32],
+    run: Digest([1; 32]),
     execution: 1,
     sequence: 7,
-    plan: [2; 32],
-    policy: [3; 32],
-    limits: [4; 32],
+    plan: PlanDigest(Digest([2; 32])),
+    policy: Digest([3; 32]),
+    limits: Digest([4; 32]),
     approver: [5; 32],
-    epoch: 6,
+    fencing_token: 6,
     not_after: UnixNanos(1_000),
 };
 
 const STANDING: TokenContext = TokenContext {
-    run: [1; 32],
+    run: Digest([1; 32]),
     execution: 1,
-    policy: [3; 32],
-    limits: [4; 32],
+    policy: Digest([3; 32]),
+    limits: Digest([4; 32]),
     approver: [5; 32],
-    epoch: 6,
+    fencing_token: 6,
     now: UnixNanos(1_000),
 };
 
-const PLAN: Option<PlanDigest> = Some(PlanDigest([2; 32]));
+const PLAN: Option<PlanDigest> = Some(PlanDigest(Digest([2; 32])));
 
 /// What is changed, the plan that was decided, and the refusal.
 type Case<'a> = (
@@ -50,23 +51,35 @@ fn a_token_holds_only_where_everything_it_binds_does() {
             .err()
             .map(TokenRefusal::code)
     };
-    let other = Some(PlanDigest([9; 32]));
+    let other = Some(PlanDigest(Digest([9; 32])));
     let table: [Case<'_>; 12] = [
         (&|_| {}, PLAN, None),
-        (&|one| one.run = [9; 32], PLAN, Some("token.foreign")),
+        (
+            &|one| one.run = Digest([9; 32]),
+            PLAN,
+            Some("token.foreign"),
+        ),
         (&|one| one.execution = 2, PLAN, Some("token.foreign")),
         (&|one| one.approver = [9; 32], PLAN, Some("token.foreign")),
         (&|_| {}, None, Some("token.no-verdict")),
         (&|_| {}, other, Some("token.altered")),
-        (&|one| one.epoch = 7, PLAN, Some("token.stale-lease")),
-        (&|one| one.epoch = 5, PLAN, Some("token.stale-lease")),
         (
-            &|one| one.policy = [9; 32],
+            &|one| one.fencing_token = 7,
+            PLAN,
+            Some("token.stale-lease"),
+        ),
+        (
+            &|one| one.fencing_token = 5,
+            PLAN,
+            Some("token.stale-lease"),
+        ),
+        (
+            &|one| one.policy = Digest([9; 32]),
             PLAN,
             Some("token.other-policy"),
         ),
         (
-            &|one| one.limits = [9; 32],
+            &|one| one.limits = Digest([9; 32]),
             PLAN,
             Some("token.other-limits"),
         ),
@@ -89,14 +102,14 @@ fn a_token_has_one_form_and_every_field_is_in_its_digest() {
     TOKEN.encode(&mut bytes);
     assert_eq!(OrderAuthorization::decode(&bytes), Ok(TOKEN));
     let changes: [&dyn Fn(&mut OrderAuthorization); 9] = [
-        &|one| one.run[31] ^= 1,
+        &|one| one.run.0[31] ^= 1,
         &|one| one.execution += 1,
         &|one| one.sequence += 1,
-        &|one| one.plan[0] ^= 1,
-        &|one| one.policy[0] ^= 1,
-        &|one| one.limits[0] ^= 1,
+        &|one| one.plan.0.0[0] ^= 1,
+        &|one| one.policy.0[0] ^= 1,
+        &|one| one.limits.0[0] ^= 1,
         &|one| one.approver[0] ^= 1,
-        &|one| one.epoch += 1,
+        &|one| one.fencing_token += 1,
         &|one| one.not_after.0 += 1,
     ];
     let mut digests = vec![TOKEN.digest()];
@@ -118,13 +131,13 @@ fn a_token_has_one_form_and_every_field_is_in_its_digest() {
 
 #[test]
 fn the_venues_name_for_an_order_follows_from_its_place_alone() {
-    let name = VenueOrderId::new(&[1; 32], 1, 7);
-    assert_eq!(name, VenueOrderId::new(&[1; 32], 1, 7));
+    let name = VenueOrderId::new(&Digest([1; 32]), 1, 7);
+    assert_eq!(name, VenueOrderId::new(&Digest([1; 32]), 1, 7));
     assert_eq!(name.as_str().len(), 34);
     for other in [
-        VenueOrderId::new(&[2; 32], 1, 7),
-        VenueOrderId::new(&[1; 32], 2, 7),
-        VenueOrderId::new(&[1; 32], 1, 8),
+        VenueOrderId::new(&Digest([2; 32]), 1, 7),
+        VenueOrderId::new(&Digest([1; 32]), 2, 7),
+        VenueOrderId::new(&Digest([1; 32]), 1, 8),
     ] {
         assert_ne!(name, other);
     }
@@ -252,7 +265,7 @@ fn what_a_venues_books_held_and_each_difference_read_back() {
     let time = UnixNanos(5);
     let table = [
         OrderLogRecord::Reconciled(Reconciliation {
-            occasion: ReconcileTrigger::ForeignOrder,
+            trigger: ReconcileTrigger::ForeignOrder,
             cash: Money(-1 << 70),
             positions: vec![Quantity(-3), Quantity(0)],
             open_orders: 2,
@@ -300,13 +313,16 @@ fn a_record_of_the_order_log_reads_back_and_keeps_little_from_outside() {
     let kept = &long[..1_024];
     let table = [
         OrderLogRecord::Open {
-            run: [1; 32],
+            run: Digest([1; 32]),
             execution: 1,
             account: "desk-1".to_owned(),
             venue: "paper".to_owned(),
             approver: [2; 32],
         },
-        OrderLogRecord::Lease { epoch: 3, time },
+        OrderLogRecord::Lease {
+            fencing_token: 3,
+            time,
+        },
         OrderLogRecord::Spent {
             token: vec![1, 2],
             signature: "note".to_owned(),
@@ -317,9 +333,9 @@ fn a_record_of_the_order_log_reads_back_and_keeps_little_from_outside() {
         outcome(kept, None),
         unknown(kept),
         refused(vec![0; 1_024]),
-        OrderLogRecord::Clock { word: None, time },
+        OrderLogRecord::Clock { report: None, time },
         OrderLogRecord::Clock {
-            word: Some(ClockReport {
+            report: Some(ClockReport {
                 is_synchronized: true,
                 offset_max_nanos: 1_500_000,
                 offset_estimate_nanos: -3,

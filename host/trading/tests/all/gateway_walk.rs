@@ -11,6 +11,7 @@
 
 use std::collections::BTreeSet;
 
+use counterfoil_base::digest::Digest;
 use counterfoil_trading::gateway::{
     DurableMark, LookupAnswer, OrderAuthorization, SubmissionEnd, SubmissionEvent, SubmissionPhase,
     SubmissionState, SubmissionStep, TokenContext, TokenRefusal, VenueAnswer, check_token,
@@ -332,18 +333,18 @@ impl Walk {
                 if !is_there {
                     continue;
                 }
-                let told = life.apply(SubmissionEvent::Answer(of, answer)).unwrap();
+                let reported = life.apply(SubmissionEvent::Answer(of, answer)).unwrap();
                 // It stays there too: an answer may come twice.
-                let mut heard = Order {
-                    life: Some(told),
+                let mut received = Order {
+                    life: Some(reported),
                     ..*order
                 };
-                put(heard);
+                put(received);
                 match answer {
-                    VenueAnswer::Refused => heard.refusals[place] = false,
-                    VenueAnswer::Known | VenueAnswer::Unknown => heard.known[place] = false,
+                    VenueAnswer::Refused => received.refusals[place] = false,
+                    VenueAnswer::Known | VenueAnswer::Unknown => received.known[place] = false,
                 }
-                put(heard);
+                put(received);
             }
         }
         if let Some(mark) = order.pending {
@@ -446,25 +447,25 @@ impl Walk {
 
     /// Whether a token for the order holds now, by the real check.
     fn permit(&self, order: &Order, world: &World) -> Result<(), TokenRefusal> {
-        let epoch = u64::from(world.crashes);
+        let fencing_token = u64::from(world.crashes);
         let token = OrderAuthorization {
-            run: [1; 32],
+            run: Digest([1; 32]),
             execution: 1,
             sequence: 0,
-            plan: [2; 32],
-            policy: [3; 32],
-            limits: [4; 32],
+            plan: PlanDigest(Digest([2; 32])),
+            policy: Digest([3; 32]),
+            limits: Digest([4; 32]),
             approver: [5; 32],
-            epoch,
+            fencing_token,
             not_after: UnixNanos(10),
         };
         let standing = TokenContext {
-            run: [1; 32],
+            run: Digest([1; 32]),
             execution: 1,
-            policy: [3; 32],
-            limits: [4; 32],
+            policy: Digest([3; 32]),
+            limits: Digest([4; 32]),
             approver: [5; 32],
-            epoch,
+            fencing_token,
             now: UnixNanos(if world.lapsed { 11 } else { 10 }),
         };
         let is_decided = match order.decision {
@@ -472,7 +473,7 @@ impl Walk {
             Decision::Written(_) => self.without == Without::DurableDecision,
             Decision::None => false,
         };
-        let plan = PlanDigest([2; 32]);
+        let plan = PlanDigest(Digest([2; 32]));
         check_token(&token, &standing, is_decided.then_some(plan))
     }
 

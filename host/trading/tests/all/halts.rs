@@ -27,7 +27,7 @@ fn a_halt_fills_nothing_and_leaves_orders_that_may_rest() {
             ("95 95 90 95 1000", "", "3 expired; 1 buy 10 at 95"),
         ],
     );
-    // It ends inside a bar: nobody knows which of its prices came after.
+    // It ends inside a bar: it is unknown which of its prices came after.
     check(
         "step=48h",
         &[
@@ -95,7 +95,7 @@ fn a_halt_is_recorded_and_the_strategy_hears_of_what_it_does_alone() {
         .filter(|one| matches!(one, RunRecord::Deliveries(_)));
     assert_eq!(kept.count(), 1);
     assert_eq!(played.row("-", ""), "1 rejected instrument-halted");
-    assert_eq!(played.strategy.told.len(), 1);
+    assert_eq!(played.strategy.reported.len(), 1);
     played.row("dividend 1 / -", "");
     assert_eq!(played.strategy.actions, 1);
 }
@@ -105,18 +105,24 @@ fn a_liquidation_goes_on_when_trading_does() {
     let mut played = Played::new("maintenance=5000 margin-call=liquidate cash=1000");
     played.row(FLAT, "buy 15 market");
     played.row(FLAT, "");
-    let told = played.row("halt 5 / 60 60 60 60 1000", "");
-    assert!(told.ends_with("canceled [], [\"sell 15\"]"), "{told}");
-    let told = played.row("60 60 60 60 1000", "");
+    let reported = played.row("halt 5 / 60 60 60 60 1000", "");
     assert!(
-        told.starts_with("h0 rejected instrument-halted; margin call"),
-        "{told}"
+        reported.ends_with("canceled [], [\"sell 15\"]"),
+        "{reported}"
     );
-    let told = played.row("60 60 60 60 1000", "");
+    let reported = played.row("60 60 60 60 1000", "");
     assert!(
-        told.starts_with("h1 rejected instrument-halted; margin call"),
-        "{told}"
+        reported.starts_with("h0 rejected instrument-halted; margin call"),
+        "{reported}"
     );
-    let told = played.row("60 60 60 60 1000", "");
-    assert!(told.starts_with("h2 accepted; h2 sell 15 at 60"), "{told}");
+    let reported = played.row("60 60 60 60 1000", "");
+    assert!(
+        reported.starts_with("h1 rejected instrument-halted; margin call"),
+        "{reported}"
+    );
+    let reported = played.row("60 60 60 60 1000", "");
+    assert!(
+        reported.starts_with("h2 accepted; h2 sell 15 at 60"),
+        "{reported}"
+    );
 }

@@ -1,4 +1,4 @@
-//! The rules of `docs/reference/EXECUTION.md` as transcripts: what goes in on each slice, and what is told.
+//! The rules of `docs/reference/EXECUTION.md` as transcripts: what goes in on each slice, and what is reported.
 
 #[cfg(test)]
 mod support;

@@ -66,7 +66,7 @@ fn every_term_is_read() {
     assert_eq!(setup.costs.fees.max, None);
 }
 
-/// What stands in the manifest, what stands there instead, and the error.
+/// The text in the manifest, its replacement, and the error.
 const WRONG: [(&str, &str, &str); 16] = [
     (r#""fee-min":"1","#, "", "missing field `fee-min`"),
     (

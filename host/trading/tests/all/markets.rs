@@ -140,13 +140,13 @@ fn amounts_that_do_not_fit_end_the_order_or_the_run_and_never_wrap() {
         "1 1 1 1 9000000000000000000",
         "buy 9000000000000000000 market",
     );
-    let told = played.row("1 1 1 1 9000000000000000000", "");
-    assert_eq!(told, "1 accepted; 1 buy 9000000000000000000 at 1");
+    let reported = played.row("1 1 1 1 9000000000000000000", "");
+    assert_eq!(reported, "1 accepted; 1 buy 9000000000000000000 at 1");
     let stopped = played.try_row(bar, "").unwrap_err();
     let expect = "overflow while marking instrument InstrumentId(0)";
     assert_eq!(stopped.to_string(), expect);
     let mut played = crate::support::Played::new("");
     played.row(bar, "");
-    let told = played.row(bar, "buy 9000000000000000000 market");
-    assert_eq!(told, "gate: overflow");
+    let reported = played.row(bar, "buy 9000000000000000000 market");
+    assert_eq!(reported, "gate: overflow");
 }

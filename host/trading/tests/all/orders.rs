@@ -9,7 +9,7 @@ fn no_order_fills_on_the_bar_that_caused_it() {
     check(
         "",
         &[
-            //  bar                  sent                   told
+            //  bar                  sent                   reported
             ("100 120  80 100 1000", "buy 10 market", ""),
             (" 90 120  80 100 1000", "", "1 accepted; 1 buy 10 at 90"),
         ],
@@ -199,7 +199,7 @@ fn latency_lets_bars_of_the_instrument_pass() {
         &[
             (FLAT, "buy 10 market; buy 5 limit 90", ""),
             ("101 101 80 101 1000", "cancel 2", ""),
-            // A bar that is missing is none.
+            // A missing bar.
             ("-", "", ""),
             (
                 "102 102 95 102 1000",

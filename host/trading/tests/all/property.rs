@@ -9,7 +9,7 @@ use counterfoil_trading::bar::RawBar;
 use counterfoil_trading::corporate::{CorporateAction, CorporateActionKind};
 use counterfoil_trading::costs::LiquiditySide;
 use counterfoil_trading::execution::{AppliedAction, Delivery, Fill};
-use counterfoil_trading::instrument::{Instrument, InstrumentId};
+use counterfoil_trading::instrument::{Instrument, InstrumentGrid, InstrumentId};
 use counterfoil_trading::order::{ClientOrderId, Order, OrderType, Side, TimeInForce};
 use counterfoil_trading::record::{DecisionRecord, RiskVerdict, RunRecord};
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
@@ -251,7 +251,7 @@ impl Books {
     }
 
     fn decision(&mut self, one: &DecisionRecord) -> TestCaseResult {
-        let requests = one.requests.as_ref().expect("nobody was at fault");
+        let requests = one.requests.as_ref().expect("no guest was at fault");
         for (request, verdict) in requests.iter().zip(&one.verdicts) {
             if *verdict == RiskVerdict::Approved
                 && let Some(order) = request.intent.order()
@@ -363,7 +363,14 @@ proptest! {
         (new, old) in (1..200_u32, 1..200_u32),
         (price_scale, quantity_scale, lot) in (0..6_u8, 0..4_u8, 1..50_i64),
     ) {
-        let instrument = Instrument::new("A".to_owned(), (price_scale, 1), (quantity_scale, lot), 0);
+        let instrument = Instrument::new(
+            "A".to_owned(),
+            InstrumentGrid {
+                quantity_scale,
+                lot_size: lot,
+                ..InstrumentGrid::whole_units(price_scale)
+            },
+        );
         let instrument = instrument.unwrap();
         let mut account = Account::new(AccountKind::Margin, Money(10_i128.pow(20)), 1);
         let quantity = quantity / lot * lot;

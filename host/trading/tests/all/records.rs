@@ -1,10 +1,12 @@
 //! Each delivery and record reads back as it was written, and in no other spelling.
 
+use counterfoil_base::digest::Digest;
 use counterfoil_trading::cbor::CborError;
 use counterfoil_trading::corporate::{CorporateAction, CorporateActionKind};
 use counterfoil_trading::execution::{AppliedAction, BorrowFee, Delivery};
 use counterfoil_trading::instrument::InstrumentId;
 use counterfoil_trading::order::{ClientOrderId, Order, OrderType, Side, TimeInForce};
+use counterfoil_trading::plan::PlanDigest;
 use counterfoil_trading::record::{
     MarginCallRecord, PlanNote, RefusedInput, RunRecord, deliveries, digested_part,
 };
@@ -102,7 +104,7 @@ fn a_margin_call_reads_back_and_counts_for_the_digest() {
         canceled: vec![ClientOrderId(4)],
         orders: vec![order],
         plans: vec![PlanNote {
-            plan: [7; 32],
+            plan: PlanDigest(Digest([7; 32])),
             token: 8,
         }],
     };

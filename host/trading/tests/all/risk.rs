@@ -1,4 +1,4 @@
-//! What the gate lets through although a limit stands in its way, and what a replacement counts.
+//! What the gate lets through although a limit is exceeded, and what a replacement counts.
 
 use crate::support::{Played, check};
 

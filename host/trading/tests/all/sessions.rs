@@ -1,4 +1,4 @@
-//! The trading day of DAY orders: sessions that the venue is told of, and UTC days without them.
+//! The trading day of DAY orders: sessions that the venue knows, and UTC days without them.
 //!
 //! Bars are eight hours long unless said otherwise, so that three rows are a UTC day.
 
@@ -18,8 +18,10 @@ fn plays(order: &str, actions: [&'static str; 4], expect: [&'static str; 3]) {
     for (place, action) in actions.iter().enumerate() {
         let prices = if place == 3 { DIPS } else { FLAT };
         let order = if place == 0 { order } else { "" };
-        let told = played.row(&format!("{action}{prices}"), order);
-        let said = told.split("; ").filter(|one| !one.starts_with("session"));
+        let reported = played.row(&format!("{action}{prices}"), order);
+        let said = reported
+            .split("; ")
+            .filter(|one| !one.starts_with("session"));
         let said = said.collect::<Vec<_>>().join("; ");
         let expect = place.checked_sub(1).map_or("", |place| expect[place]);
         assert_eq!(said, expect, "row {place} of {actions:?}");
@@ -238,7 +240,7 @@ fn a_session_end_is_recorded_and_the_strategy_does_not_hear_of_it() {
     let mut played = Played::new("");
     assert_eq!(played.row("end 1260 / 100 100 100 100 1000", ""), END);
     assert_eq!(played.strategy.actions, 0);
-    assert_eq!(played.strategy.told.len(), 0);
+    assert_eq!(played.strategy.reported.len(), 0);
     let is_kept = |one: &&RunRecord| matches!(one, RunRecord::Deliveries(_));
     assert_eq!(played.journal.0.iter().filter(is_kept).count(), 1);
 }

@@ -1,18 +1,19 @@
 //! A small language for markets and orders, so that a test is a table.
 //!
 //! One row is a slice: the bar of instrument A with corporate actions before it, what the
-//! strategy sends on it, and what it was told before. Prices and quantities are whole numbers.
+//! strategy sends on it, and what was reported to it before. Prices and quantities are whole numbers.
 //! Instrument B has a bar of 50 without volume in every slice, so that A may be missing (`-`).
 
 use core::convert::Infallible;
 use core::num::NonZeroU32;
 
+use counterfoil_base::digest::Digest;
 use counterfoil_trading::account::{Account, AccountKind};
 use counterfoil_trading::bar::{ClosedBar, RawBar};
 use counterfoil_trading::corporate::{CorporateAction, CorporateActionKind};
 use counterfoil_trading::costs::{CostModel, LiquiditySide};
 use counterfoil_trading::execution::{Delivery, Fill, OrderEvent};
-use counterfoil_trading::instrument::{Instrument, InstrumentId};
+use counterfoil_trading::instrument::{Instrument, InstrumentGrid, InstrumentId};
 use counterfoil_trading::journal::{Journal, RecordBytes};
 use counterfoil_trading::manifest::RunSetup;
 use counterfoil_trading::order::{
@@ -32,7 +33,7 @@ use counterfoil_trading::units::{BasisPoints, Money, Price, Quantity, Volume};
 use counterfoil_trading::venue::matching::{LimitFillRule, MatchingRules};
 use counterfoil_trading::venue::simulated::SimulatedVenue;
 
-/// One slice: bar, orders, what was told.
+/// One slice: bar, orders, what was reported.
 pub(crate) type Row = (&'static str, &'static str, &'static str);
 
 pub(crate) fn money(text: &str) -> Money {
@@ -51,11 +52,12 @@ pub(crate) fn short(amount: Money) -> String {
 
 /// A setup with no costs and no limit that a test would meet; `settings` are `name=value` words.
 pub(crate) fn setup(settings: &str) -> RunSetup {
-    let instrument = |name: &str| Instrument::new(name.to_owned(), (0, 1), (0, 1), 0).unwrap();
+    let instrument =
+        |name: &str| Instrument::new(name.to_owned(), InstrumentGrid::whole_units(0)).unwrap();
     let wide = money("1000000000");
     let mut setup = RunSetup {
-        component: [0; 32],
-        engine: [0; 32],
+        component: Digest([0; 32]),
+        engine: Digest([0; 32]),
         timeframe: "1d".parse().unwrap(),
         instruments: vec![instrument("A"), instrument("B")],
         warm_up: 0,
@@ -132,7 +134,11 @@ fn set(setup: &mut RunSetup, name: &str, value: &str) {
         }
         "lot" => {
             let lot = value.parse().unwrap();
-            let lots = |one: &str| Instrument::new(one.to_owned(), (0, 1), (0, lot), 0).unwrap();
+            let grid = InstrumentGrid {
+                lot_size: lot,
+                ..InstrumentGrid::whole_units(0)
+            };
+            let lots = |symbol: &str| Instrument::new(symbol.to_owned(), grid).unwrap();
             setup.instruments = vec![lots("A"), lots("B")];
         }
         "step" => setup.timeframe = value.parse().unwrap(),
@@ -281,14 +287,14 @@ pub(crate) fn slice(text: &str, open_time: i64, close_time: i64) -> Slice {
     slice
 }
 
-/// Sends what the row says on the last bar of its slice, and keeps what it is told.
+/// Sends what the row says on the last bar of its slice, and keeps what is reported to it.
 #[derive(Default)]
 pub(crate) struct Scripted {
     pub(crate) next: Vec<Request>,
-    pub(crate) told: Vec<Delivery>,
+    pub(crate) reported: Vec<Delivery>,
     /// The orders that could still fill, as it saw them last.
     pub(crate) working: Vec<WorkingOrder>,
-    /// How many corporate actions it was told of.
+    /// How many corporate actions were reported to it.
     pub(crate) actions: u64,
     /// Traps in `on-bar`.
     pub(crate) traps: bool,
@@ -312,7 +318,7 @@ impl Strategy for Scripted {
     }
 
     fn on_fill(&mut self, fill: &Fill, _: &AccountView<'_>) -> Result<(), CallbackError> {
-        self.told.push(Delivery::Fill(*fill));
+        self.reported.push(Delivery::Fill(*fill));
         Ok(())
     }
 
@@ -322,7 +328,7 @@ impl Strategy for Scripted {
         _: UnixNanos,
         _: &AccountView<'_>,
     ) -> Result<(), CallbackError> {
-        self.told.push(Delivery::Event(*event));
+        self.reported.push(Delivery::Event(*event));
         Ok(())
     }
 
@@ -368,7 +374,7 @@ pub(crate) struct Played {
     pub(crate) venue: SimulatedVenue,
     pub(crate) strategy: Scripted,
     pub(crate) journal: Kept,
-    /// Nanoseconds from a bar's close to its decision, if a clock tells.
+    /// Nanoseconds from a bar's close to its decision, if there is a clock.
     pub(crate) age: Option<i64>,
     step: i64,
     slices: i64,
@@ -394,7 +400,7 @@ impl Played {
         }
     }
 
-    /// Takes one slice, and says what it delivered, in words.
+    /// Takes one slice, and returns what it delivered, in words.
     pub(crate) fn row(&mut self, bar: &str, orders: &str) -> String {
         self.try_row(bar, orders).unwrap()
     }
@@ -420,8 +426,8 @@ impl Played {
             clock: &mut clock,
         };
         let _progress = self.run.step(&slice, &mut ports)?;
-        let told = self.journal.0.iter().skip(from).flat_map(told);
-        Ok(told.collect::<Vec<_>>().join("; "))
+        let reported = self.journal.0.iter().skip(from).flat_map(reported);
+        Ok(reported.collect::<Vec<_>>().join("; "))
     }
 
     /// The host stops the run; what it recorded, in words.
@@ -438,8 +444,8 @@ impl Played {
             clock: &mut NoClock,
         };
         self.run.halt(stop, &mut ports).unwrap();
-        let told = self.journal.0.iter().skip(from).flat_map(told);
-        told.collect::<Vec<_>>().join("; ")
+        let reported = self.journal.0.iter().skip(from).flat_map(reported);
+        reported.collect::<Vec<_>>().join("; ")
     }
 
     pub(crate) fn account(&self) -> &Account {
@@ -464,7 +470,7 @@ impl Played {
 }
 
 /// A record in words: deliveries, refusals and margin calls.
-fn told(record: &RunRecord) -> Vec<String> {
+fn reported(record: &RunRecord) -> Vec<String> {
     match record {
         RunRecord::Deliveries(all) => all.deliveries.iter().map(delivery).collect(),
         RunRecord::Decision(one) => one
@@ -515,7 +521,7 @@ fn name(id: ClientOrderId) -> String {
     }
 }
 
-/// A delivery in words; what is zero is not said.
+/// A delivery in words, without what is zero.
 fn delivery(delivery: &Delivery) -> String {
     match delivery {
         Delivery::Fill(fill) => {
@@ -560,19 +566,19 @@ fn delivery(delivery: &Delivery) -> String {
     }
 }
 
-/// Plays the rows and compares what each slice told.
+/// Plays the rows and compares what each slice reported.
 #[track_caller]
 pub(crate) fn check(settings: &str, rows: &[Row]) -> Played {
     let mut played = Played::new(settings);
     for (place, (bar, orders, expect)) in rows.iter().enumerate() {
-        let told = played.row(bar, orders);
-        assert_eq!(&told, expect, "row {place} of {settings:?}");
+        let reported = played.row(bar, orders);
+        assert_eq!(&reported, expect, "row {place} of {settings:?}");
     }
     played
 }
 
 impl Played {
-    /// Takes a slice that must stop the run, and says why it did.
+    /// Takes a slice that must stop the run, and returns why it did.
     pub(crate) fn step(&mut self, slice: &Slice) -> String {
         let mut ports = RunPorts {
             strategy: &mut self.strategy,

@@ -10,17 +10,16 @@ impl VerifyReport {
     /// The report as JSON: integrity, re-run and completeness apart.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        let hash = |bytes: &[u8; 32]| format!("sha256:{}", hex::encode(bytes));
-        let bars = self.bars.iter().map(|one| {
+        let bars = self.bars.iter().map(|bars| {
             json!({
-                "symbol": one.symbol, "bars": one.bars, "promised": one.promised,
-                "first-close": one.closes.map(|(first, _)| first.rfc3339()),
-                "last-close": one.closes.map(|(_, last)| last.rfc3339()),
+                "symbol": bars.symbol, "bars": bars.bars, "promised": bars.promised,
+                "first-close": bars.closes.map(|(first, _)| first.rfc3339()),
+                "last-close": bars.closes.map(|(_, last)| last.rfc3339()),
             })
         });
         json!({
             "good": self.is_good(),
-            "run": self.run_id.as_ref().map(hash),
+            "run": self.run_id,
             "execution": self.execution,
             "origin": self.origin,
             "host": self.host,
@@ -32,7 +31,7 @@ impl VerifyReport {
             "last-checkpoint": self.last_checkpoint.as_ref().map(|last| json!({
                 "size": last.size, "root": last.root.to_string(),
             })),
-            "decision-digest": self.decision_digest.as_ref().map(hash),
+            "decision-digest": self.decision_digest,
             "closed": self.closed.as_ref().map(|close| json!({
                 "reason": close.reason.name(), "equity": close.equity.to_text(),
                 "cash": close.cash.to_text(), "fees": close.fees.to_text(),

@@ -7,8 +7,7 @@ use super::{Completeness, Integrity, Rerun, VerifyReport};
 impl fmt::Display for VerifyReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let (Some(run_id), Some(execution)) = (&self.run_id, self.execution) {
-            let run_id = hex::encode(run_id);
-            writeln!(f, "run:          sha256:{run_id}, execution {execution}")?;
+            writeln!(f, "run:          {run_id}, execution {execution}")?;
         }
         writeln!(
             f,
@@ -52,14 +51,13 @@ impl fmt::Display for VerifyReport {
             Completeness::Unknown { why } => writeln!(f, "completeness: unknown: {why}")?,
         }
         if let Some(close) = &self.closed {
-            let digest = hex::encode(close.decision_digest);
             writeln!(
                 f,
                 "closed:       {}, equity {}",
                 close.reason.name(),
                 close.equity
             )?;
-            writeln!(f, "decisions:    sha256:{digest}")?;
+            writeln!(f, "decisions:    {}", close.decision_digest)?;
         }
         Ok(())
     }

@@ -20,6 +20,8 @@ impl SliceBodies {
 
     pub(super) fn push(&mut self, index: u64, body: &[u8]) {
         self.bytes.extend_from_slice(body);
+        // One buffer for all bodies: a hostile journal of tiny records costs an index each and no
+        // allocation.
         self.ends.push((index, self.bytes.len()));
     }
 

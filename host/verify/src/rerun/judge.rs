@@ -1,4 +1,4 @@
-//! What a difference between the journal and the rules is, and at which record it stands.
+//! What differs between the journal and the rules, and at which record.
 
 use counterfoil_trading::record::RunRecord;
 

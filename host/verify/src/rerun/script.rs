@@ -43,7 +43,7 @@ impl RecordedStrategy {
         });
     }
 
-    /// Whether the last decision says that the strategy was at fault on its bar.
+    /// Whether the last decision records a fault of the strategy on its bar.
     pub(super) fn ends_in_fault(&self) -> bool {
         self.lines
             .last()
@@ -66,7 +66,7 @@ impl RecordedStrategy {
         fault.map(|(_, fault)| fault)
     }
 
-    fn told(&mut self, callback: Callback) -> Result<(), CallbackError> {
+    fn play_callback(&mut self, callback: Callback) -> Result<(), CallbackError> {
         self.fuel = self.deliveries_fuel;
         match self.fault_of(callback) {
             None => Ok(()),
@@ -107,7 +107,7 @@ impl Strategy for RecordedStrategy {
     }
 
     fn on_fill(&mut self, _fill: &Fill, _account: &AccountView<'_>) -> Result<(), CallbackError> {
-        self.told(Callback::OnFill)
+        self.play_callback(Callback::OnFill)
     }
 
     fn on_order_event(
@@ -116,7 +116,7 @@ impl Strategy for RecordedStrategy {
         _time: UnixNanos,
         _account: &AccountView<'_>,
     ) -> Result<(), CallbackError> {
-        self.told(Callback::OnOrderEvent)
+        self.play_callback(Callback::OnOrderEvent)
     }
 
     fn on_corporate_action(
@@ -124,7 +124,7 @@ impl Strategy for RecordedStrategy {
         _action: &CorporateAction,
         _account: &AccountView<'_>,
     ) -> Result<(), CallbackError> {
-        self.told(Callback::OnCorporateAction)
+        self.play_callback(Callback::OnCorporateAction)
     }
 
     fn take_fuel(&mut self) -> u64 {

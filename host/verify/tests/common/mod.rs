@@ -9,6 +9,7 @@
 
 use core::convert::Infallible;
 
+use counterfoil_base::digest::Digest;
 use counterfoil_journal::checkpoint::Checkpoint;
 use counterfoil_journal::entry::Chain;
 use counterfoil_journal::frame::{MAGIC, write_checkpoint, write_entry};
@@ -30,7 +31,7 @@ use counterfoil_trading::record::{
     DataCommitment, KIND_CLOSE, KIND_DECISION, KIND_FAULT, KIND_MARGIN_CALL, KIND_OPEN,
     KIND_REFUSED, KIND_STOP, OpenRecord, record_kind,
 };
-use counterfoil_trading::run::{NoClock, Run, RunPorts, RunProgress};
+use counterfoil_trading::run::{NoClock, Run, RunPorts, StepOutcome};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::strategy::{AccountView, BarView, CallbackError, Fault, Strategy};
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
@@ -291,9 +292,9 @@ pub fn commitments(
                 .last()
                 .map(|bar| bar.get().close_time)
                 .unwrap_or_default(),
-            bars_sha256: sha.finalize().into(),
+            bars_sha256: Digest::finish(sha),
             actions: own_actions.len() as u64,
-            actions_sha256: Sha256::digest(&encoded).into(),
+            actions_sha256: Digest::of(&encoded),
         }
     };
     let symbols = manifest.instruments.iter().map(|one| one.symbol.as_str());
@@ -362,7 +363,7 @@ pub fn run_with(
             journal: &mut journal,
             clock: &mut NoClock,
         };
-        if run.step(&slice, &mut ports).unwrap() == RunProgress::Faulted {
+        if run.step(&slice, &mut ports).unwrap() == StepOutcome::Faulted {
             break;
         }
     }
@@ -383,7 +384,7 @@ pub fn seal_as(
     signer: &Ed25519Signer,
     cadence: u32,
 ) -> Vec<u8> {
-    let run = hex::encode(manifest.run_id().unwrap());
+    let run = manifest.run_id().unwrap().hex();
     let origin = format!("counterfoil/run/{run}/3");
     let (mut chain, mut tree) = (Chain::new(), Tree::new());
     let (mut bytes, mut entry) = (MAGIC.to_vec(), Vec::new());

@@ -76,24 +76,24 @@ impl DemoChild {
         what: &str,
         mut wanted: impl FnMut(&str) -> Result<Option<T>>,
     ) -> Result<T> {
-        let mut said = String::new();
+        let mut printed = String::new();
         loop {
             match self.lines.recv_timeout(LINE_WAIT_MAX) {
                 Ok(line) => {
                     if let Some(found) = wanted(&line)? {
                         return Ok(found);
                     }
-                    said.push_str(&line);
-                    said.push('\n');
+                    printed.push_str(&line);
+                    printed.push('\n');
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     bail!(
-                        "{what}: no line for {} s; printed: {said}",
+                        "{what}: no line for {} s; printed: {printed}",
                         LINE_WAIT_MAX.as_secs()
                     )
                 }
                 Err(RecvTimeoutError::Disconnected) => {
-                    bail!("{what}: the process ended; printed: {said}")
+                    bail!("{what}: the process ended; printed: {printed}")
                 }
             }
         }

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, bail, ensure};
 use counterfoil_runner::clock::now;
 use counterfoil_runner::store::data_dir::Execution;
-use counterfoil_runner::times::show_time;
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use serde_json::{Value, json};
 
@@ -55,7 +54,7 @@ pub(super) fn operate(
 ) -> Result<OperatedRun> {
     let manifest = stage.start_manifest(tried)?;
     let file = manifest.display().to_string();
-    let until = show_time(UnixNanos(now().0.saturating_add(DAY_NANOS)));
+    let until = UnixNanos(now().0.saturating_add(DAY_NANOS)).date_or_time();
     let authorize = [
         "account",
         "authorization",
@@ -85,11 +84,14 @@ pub(super) fn operate(
 
     let (served, at) = stage.serve()?;
     let resumed = format!("run {} resumed", short_digest(run));
+    // The runner resumes by itself, without a request: after a crash there may be no operator to
+    // ask for it.
     served.find(&resumed, |line| Ok((line == resumed).then_some(())))?;
     stage.watch(&at, run, killed_at.saturating_add(BARS))?;
     stage.call("olga", 0, &["run", "stop", run, "--runner", &at])?;
     stage.watch_until(&at, run, |event| event["state"] == "stopped")?;
     let status = stage.call("olga", 0, &["run", "status", run, "--runner", &at])?;
+    // Only after the last request: the status is the runner's, and ends with its process.
     served.terminate()?;
     let started = StartedRun {
         authorization,
@@ -168,6 +170,7 @@ impl DemoStage<'_> {
                 return Ok(Some(()));
             }
             let state = event["state"].as_str().unwrap_or_default();
+            // Without this the demo would wait for bars of a run that has ended.
             if ["stopped", "faulted", "halted", "killed"].contains(&state) {
                 bail!("the run ended too early: {event}");
             }

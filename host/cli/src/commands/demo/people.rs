@@ -78,23 +78,23 @@ pub(super) fn walk(stage: &DemoStage<'_>, run: &Execution) -> Result<ApprovalCha
         .join(format!("{STRATEGY}.wasm"))
         .display()
         .to_string();
-    let one = component.as_str();
+    let component_id = component.as_str();
     let mut refused = None;
     // A second demo in the same directory must not approve again: the ledger would deny it, and the
     // chain is shown instead.
     if ledger_view::all(&ledger_view::folder(&cli.data))?.is_empty() {
         stage.begin()?;
-        refused = Some(stage.approve(one, run)?);
+        refused = Some(stage.approve(component_id, run)?);
     }
-    let shown = stage.call("", 0, &["component", "show", one])?;
+    let shown = stage.call("", 0, &["component", "show", component_id])?;
     ensure!(
         shown["stage"] == "approved",
         "an earlier demo was interrupted; delete {} and run the demo again",
         folder.display()
     );
-    let mut who = stage.call("", 0, &["ledger", "who-approved", one])?;
-    let chain = who["chain"].take();
-    let chain = chain
+    let mut who = stage.call("", 0, &["ledger", "who-approved", component_id])?;
+    let chain = who["chain"]
+        .take()
         .as_array()
         .cloned()
         .context("who-approved printed no chain")?;
@@ -138,7 +138,7 @@ impl DemoStage<'_> {
     }
 
     /// Submits, validates, approves and promotes it; returns the refusal of its author's approval.
-    fn approve(&self, one: &str, tried: &Execution) -> Result<Value> {
+    fn approve(&self, component_id: &str, tried: &Execution) -> Result<Value> {
         let manifest = tried.folder.join(MANIFEST_FILE).display().to_string();
         let run = tried.short();
         let run = run.as_str();
@@ -151,7 +151,7 @@ impl DemoStage<'_> {
             &[
                 "component",
                 "submit",
-                one,
+                component_id,
                 "--strategy",
                 STRATEGY,
                 "--lock-file",
@@ -170,7 +170,7 @@ impl DemoStage<'_> {
         let attest = [
             "component",
             "attest-tests",
-            one,
+            component_id,
             "--source",
             &folder,
             "--commit",
@@ -190,17 +190,17 @@ impl DemoStage<'_> {
         let validate = [
             "component",
             "validate",
-            one,
+            component_id,
             "--manifest",
             &manifest,
             "--thresholds",
             "research",
         ];
         self.call("carol", 0, &validate)?;
-        self.call("carol", 0, &["component", "review", one])?;
+        self.call("carol", 0, &["component", "review", component_id])?;
         // ApprovalChain under the limits of the account that it is to trade for, and started under no other.
         let start = self.start_manifest(tried)?.display().to_string();
-        let under = [one, "--manifest", &start];
+        let under = [component_id, "--manifest", &start];
         let approve = [&["component", "approve"], &under[..]].concat();
         let refused = self.call("bob", 1, &approve)?;
         self.call("dan", 0, &approve)?;

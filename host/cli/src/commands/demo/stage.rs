@@ -25,6 +25,8 @@ impl DemoStage<'_> {
             .arg(self.cli.data.root())
             .arg("--key-dir")
             .arg(self.cli.keys.path())
+            // The user's own settings must not reach the demo's people: each step would act as the
+            // user.
             .env_remove("COUNTERFOIL_AS")
             .env_remove("COUNTERFOIL_RUNNER");
         if !who.is_empty() {
@@ -44,9 +46,9 @@ impl DemoStage<'_> {
         let line = words.join(" ");
         if output.status.code() != Some(code) {
             let out = String::from_utf8_lossy(&output.stdout);
-            let said = String::from_utf8_lossy(&output.stderr);
+            let errors = String::from_utf8_lossy(&output.stderr);
             bail!(
-                "counterfoil {line} --as {who}: {}: {out}{said}",
+                "counterfoil {line} --as {who}: {}: {out}{errors}",
                 output.status
             );
         }

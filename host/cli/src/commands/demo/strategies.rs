@@ -62,6 +62,7 @@ pub(super) fn ingest_data(cli: &CliContext, folder: &Path) -> Result<String> {
     write_whole(&file, DATA)?;
     let actions = folder.join(ACTIONS_NAME);
     write_whole(&actions, ACTIONS)?;
+    // Every option is written out: a new one must be decided on here before the demo compiles.
     let ask = args::IngestArgs {
         file,
         symbol: None,
@@ -104,6 +105,8 @@ pub(super) fn show(
     if !cli.json {
         report::print_outcome(&manifest, &outcome)?;
     }
+    // Verified by the auditor's library before anything is built on the run: what follows would
+    // prove nothing about an altered journal.
     let key = verify::public_key(cli, None)?;
     let found = verify::verify(&outcome.execution.journal(), &key)?;
     if !cli.json {
@@ -116,6 +119,8 @@ pub(super) fn show(
         example.name
     );
     let name = format!("{}/{}", outcome.execution.run, outcome.execution.number);
+    // Another back end on purpose: an interpreter and a compiler that agree on every decision share
+    // no code generator's bug.
     let again = replay::execute(cli, &name, "pulley")?;
     ensure!(
         again.is_identical(),
@@ -141,6 +146,8 @@ pub(super) fn show(
     }
     let file = folder.join(format!("{}.tlog-proof", example.name));
     let (proof, _) = proof::write(cli, &ask_proof(&name, &outcome, &file)?)?;
+    // Read back from the file: the proof that a user hands on is what must verify, and not what is
+    // in memory.
     let bytes = counterfoil_os::files::read_whole(&proof)?;
     let proved = verify_proof(&bytes, &key, Some(&manifest.canonical()?))
         .context("the proof does not verify")?;
@@ -189,6 +196,7 @@ pub(super) fn sweep_it(
     let mut base = ask_backtest(&component, example, snapshot);
     base.terms
         .params
+        // A parameter that is varied and fixed as well would be a usage error.
         .retain(|text| !text.starts_with("fast=") && !text.starts_with("slow="));
     let ask = args::SweepArgs {
         base,
@@ -210,7 +218,7 @@ fn write_report(cli: &CliContext, run: String) -> Result<PathBuf> {
     Ok(page::write(cli, &ask)?.folder.join("report.html"))
 }
 
-/// The arguments that prove the decision before the first fill: the one that sent the order.
+/// The arguments that prove the decision before the first fill, which sent the order.
 fn ask_proof(name: &str, outcome: &ExecutionOutcome, file: &Path) -> Result<args::ProofArgs> {
     let fills = report::fills(&outcome.execution)?;
     let first = fills.first().context("the demo's run has no fill")?;
@@ -223,6 +231,7 @@ fn ask_proof(name: &str, outcome: &ExecutionOutcome, file: &Path) -> Result<args
     let symbol = &instrument
         .context("a fill names an instrument that the manifest does not have")?
         .symbol;
+    // An order fills on the bar after its decision at the earliest.
     let bar = first.bar.saturating_sub(1);
     Ok(args::ProofArgs {
         run: name.to_owned(),

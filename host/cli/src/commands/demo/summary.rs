@@ -44,7 +44,7 @@ pub(super) fn print(
             run.records.to_string(),
             close.fills.to_string(),
             close.equity.to_text(),
-            short_digest(&hex::encode(close.decision_digest)),
+            short_digest(&close.decision_digest.hex()),
         ]);
     }
     print_table(&rows);

@@ -243,7 +243,7 @@ impl BrokerTask {
         stream: &mut Receiver<updates::UpdateStreamReport>,
     ) -> Result<(VenueAccount, Vec<BrokerReport>), BrokerError> {
         // A fill that lands between the reads would be in the account and not in the reports, or
-        // the other way round, and reconciliation would stop the run for a difference that is none.
+        // the other way round, and reconciliation would stop the run for a difference that does not exist.
         for _ in 0..ACCOUNT_READS_MAX {
             self.apply_waiting(stream).await;
             self.poll().await?;

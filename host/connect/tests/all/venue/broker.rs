@@ -114,8 +114,8 @@ impl Books {
                     let name = format!("cf-x-{}", self.restless);
                     return Reply::of(200, json!([order(&name, 0, "new")]));
                 }
-                let is_open = |one: &&Value| {
-                    let status = one["status"].as_str().unwrap();
+                let is_open = |order: &&Value| {
+                    let status = order["status"].as_str().unwrap();
                     ["new", "partially_filled", "pending_cancel"].contains(&status)
                 };
                 let open: Vec<&Value> = self.orders.iter().filter(is_open).collect();
@@ -131,10 +131,10 @@ impl Books {
             }
             ("GET", "/v2/account/activities/FILL") => {
                 let after = asked.get("page_token");
-                let of_order = |one: &&Value| one["order_id"] == asked.get("order_id").unwrap();
+                let of_order = |fill: &&Value| fill["order_id"] == asked.get("order_id").unwrap();
                 let all: Vec<&Value> = self.fills.iter().filter(of_order).collect();
                 let skip = after.map_or(0, |after| {
-                    1 + all.iter().position(|one| one["id"] == after).unwrap()
+                    1 + all.iter().position(|fill| fill["id"] == after).unwrap()
                 });
                 let page: Vec<&&Value> = all.iter().skip(skip).take(100).collect();
                 Reply::of(200, json!(page))
@@ -178,7 +178,11 @@ impl Books {
     fn take(&mut self, body: &[u8], what: &str) -> Reply {
         let asked: Value = serde_json::from_slice(body).unwrap();
         let name = asked["client_order_id"].as_str().unwrap();
-        if self.orders.iter().any(|one| one["client_order_id"] == name) {
+        if self
+            .orders
+            .iter()
+            .any(|order| order["client_order_id"] == name)
+        {
             let words = "client_order_id must be unique";
             return Reply::of(422, json!({"code": 40_010_001, "message": words}));
         }
@@ -203,7 +207,7 @@ impl Books {
         match self
             .orders
             .iter()
-            .find(|one| one["client_order_id"] == name)
+            .find(|order| order["client_order_id"] == name)
         {
             Some(order) => Reply::of(200, order),
             None => Reply::of(
@@ -214,7 +218,7 @@ impl Books {
     }
 
     fn cancel(&mut self, id: &str) -> Reply {
-        match self.orders.iter_mut().find(|one| one["id"] == id) {
+        match self.orders.iter_mut().find(|order| order["id"] == id) {
             None => Reply::of(404, "{}"),
             Some(order) if order["status"] == "filled" => Reply::of(
                 422,

@@ -1,5 +1,5 @@
-//! A broker as Alpaca's that a test holds in its hand: orders, executions, cash and positions that
-//! agree, updates to whoever listens, and faults by script. It runs on a thread of its own.
+//! A broker like Alpaca's that a test controls: orders, executions, cash and positions that
+//! agree, updates to connected clients, and faults by script. It runs on a thread of its own.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -29,7 +29,7 @@ pub(crate) struct Order {
     pub(crate) quantity: i64,
     /// How much has filled.
     pub(crate) filled: i64,
-    /// Where it stands.
+    /// Its state.
     pub(crate) status: &'static str,
 }
 
@@ -68,7 +68,7 @@ pub(crate) struct Exchange {
     updates: broadcast::Sender<Option<String>>,
     /// The port of its requests.
     pub(crate) requests: u16,
-    /// The port of its stream; nobody listens there until [`Exchange::listen`].
+    /// The port of its stream; it is closed until [`Exchange::listen`].
     pub(crate) stream: u16,
     runtime: Option<tokio::runtime::Runtime>,
 }
@@ -91,16 +91,16 @@ impl Exchange {
             serve_on(listener, move |asked: Asked| {
                 let (state, changed) = &*answers;
                 let mut state = state.lock().unwrap();
-                let (reply, said) = state.answer(&asked);
-                if let Some(said) = said {
-                    let _nobody_listens = pushes.send(Some(said));
+                let (reply, update_sent) = state.answer(&asked);
+                if let Some(update_sent) = update_sent {
+                    let _no_listener = pushes.send(Some(update_sent));
                 }
                 changed.notify_all();
                 state.dated(reply)
             });
             port
         });
-        // A port that is nobody's.
+        // A port without a listener.
         let stream = StdListener::bind("127.0.0.1:0").unwrap();
         let stream = stream.local_addr().unwrap().port();
         Self {
@@ -122,14 +122,18 @@ impl Exchange {
             let listener = TcpListener::from_std(listener).unwrap();
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                tokio::spawn(told(stream, Arc::clone(&shared), updates.subscribe()));
+                tokio::spawn(send_updates(
+                    stream,
+                    Arc::clone(&shared),
+                    updates.subscribe(),
+                ));
             }
         });
     }
 
     /// Cuts every connection of the stream; they may come back.
     pub(crate) fn cut(&self) {
-        let _nobody_listens = self.updates.send(None);
+        let _no_listener = self.updates.send(None);
         self.wait(|state| state.listeners == 0);
     }
 
@@ -150,10 +154,10 @@ impl Exchange {
         assert!(!timeout.timed_out(), "{state:#?}");
     }
 
-    /// Executes some of an order at a price in hundredths, and tells it.
+    /// Executes some of an order at a price in hundredths, and reports it.
     pub(crate) fn fill(&self, place: usize, quantity: i64, price: i64) {
-        let said = self.with(|state| state.fill(place, quantity, price));
-        let _nobody_listens = self.updates.send(Some(said));
+        let update_sent = self.with(|state| state.fill(place, quantity, price));
+        let _no_listener = self.updates.send(Some(update_sent));
     }
 
     /// Executes some of an order; the stream does not tell.
@@ -171,7 +175,7 @@ impl Drop for Exchange {
 }
 
 /// One connection of the stream.
-async fn told(
+async fn send_updates(
     stream: TcpStream,
     shared: Arc<(Mutex<State>, Condvar)>,
     mut updates: broadcast::Receiver<Option<String>>,
@@ -289,7 +293,7 @@ impl State {
         update(event, order, Some((quantity, price)))
     }
 
-    /// The answer, and what the stream says then.
+    /// The answer, and the message on the stream.
     fn answer(&mut self, asked: &Asked) -> (Reply, Option<String>) {
         let path = asked.path.as_str();
         let reply = match (asked.method.as_str(), path) {
@@ -298,13 +302,13 @@ impl State {
             ("DELETE", _) => return self.cancel(path.rsplit('/').next().unwrap()),
             ("GET", "/v2/orders:by_client_order_id") => {
                 let name = asked.get("client_order_id").unwrap();
-                match self.orders.iter().find(|one| one.name == name) {
+                match self.orders.iter().find(|order| order.name == name) {
                     Some(order) => Reply::of(200, order.stated()),
                     None => Reply::of(404, json!({"code": 40_410_000, "message": "not found"})),
                 }
             }
             ("GET", "/v2/orders") => {
-                let open = self.orders.iter().filter(|one| one.is_open());
+                let open = self.orders.iter().filter(|order| order.is_open());
                 let open: Vec<Value> = open.map(Order::stated).collect();
                 Reply::of(200, json!(open))
             }
@@ -331,7 +335,7 @@ impl State {
             }
             ("GET", "/v2/account/activities/FILL") => {
                 let of = asked.get("order_id").unwrap();
-                let of_order = |one: &&Value| one["order_id"] == of;
+                let of_order = |fill: &&Value| fill["order_id"] == of;
                 let fills: Vec<&Value> = self.activities.iter().filter(of_order).collect();
                 Reply::of(200, json!(fills))
             }
@@ -357,7 +361,7 @@ impl State {
             Fault::Error => return (Reply::of(503, "<html>"), None),
             _ => {}
         }
-        let (reply, said) = self.take(asked);
+        let (reply, update_sent) = self.take(asked);
         let reply = match fault {
             Fault::TakenThenSilent => Reply::Hang,
             Fault::TakenThenCut => Reply::Cut,
@@ -365,13 +369,13 @@ impl State {
             Fault::TakenThenGarbage => Reply::of(200, "{"),
             _ => reply,
         };
-        (reply, said)
+        (reply, update_sent)
     }
 
     fn take(&mut self, asked: &Asked) -> (Reply, Option<String>) {
         let mut body: Value = serde_json::from_slice(&asked.body).unwrap();
         let name = body["client_order_id"].as_str().unwrap().to_owned();
-        if self.orders.iter().any(|one| one.name == name) {
+        if self.orders.iter().any(|order| order.name == name) {
             let words = json!({"code": 40_010_001, "message": "client_order_id must be unique"});
             return (Reply::of(422, words), None);
         }
@@ -384,7 +388,7 @@ impl State {
             let of = self
                 .orders
                 .iter_mut()
-                .find(|one| id == format!("id-{}", one.name));
+                .find(|order| id == format!("id-{}", order.name));
             let of = of.unwrap();
             of.status = "replaced";
             for (field, value) in of.asked.as_object().unwrap() {
@@ -402,16 +406,16 @@ impl State {
             status: "new",
         };
         let stated = Reply::of(200, order.stated());
-        let said = update("new", &order, None);
+        let update_sent = update("new", &order, None);
         self.orders.push(order);
-        (stated, Some(said))
+        (stated, Some(update_sent))
     }
 
     fn cancel(&mut self, id: &str) -> (Reply, Option<String>) {
         let found = self
             .orders
             .iter_mut()
-            .find(|one| id == format!("id-{}", one.name));
+            .find(|order| id == format!("id-{}", order.name));
         let Some(order) = found else {
             return (Reply::of(404, "{}"), None);
         };

@@ -63,7 +63,10 @@ pub(crate) async fn binance(history: Shared) -> u16 {
         let (from, to) = (number("startTime"), number("endTime"));
         assert!(from <= to, "{asked:?}");
         let name = asked.get("symbol").unwrap();
-        let symbol = SYMBOLS.iter().position(|one| *one == name).unwrap();
+        let symbol = SYMBOLS
+            .iter()
+            .position(|symbol_name| *symbol_name == name)
+            .unwrap();
         let from_minute = (from / 1_000 - START) / 60;
         history.asked.push(format!("{symbol}@{from_minute}"));
         let minutes = history.minutes(from / 1_000, to / 1_000);
@@ -91,7 +94,10 @@ pub(crate) async fn alpaca(history: Shared) -> u16 {
             text.as_second()
         };
         let name = asked.get("symbols").unwrap();
-        let symbol = SYMBOLS.iter().position(|one| *one == name).unwrap();
+        let symbol = SYMBOLS
+            .iter()
+            .position(|symbol_name| *symbol_name == name)
+            .unwrap();
         let skip = asked
             .get("page_token")
             .map_or(0, |token| token.parse().unwrap());

@@ -28,7 +28,7 @@ pub(crate) struct Asked {
 impl Asked {
     /// A value of the query.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        let found = self.query.iter().find(|(one, _)| one == name);
+        let found = self.query.iter().find(|(field, _)| field == name);
         found.map(|(_, value)| value.as_str())
     }
 }

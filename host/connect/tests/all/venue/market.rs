@@ -2,7 +2,7 @@
 
 use counterfoil_connect::feed::event::FeedEvent;
 use counterfoil_connect::feed::listing::Listings;
-use counterfoil_trading::instrument::Instrument;
+use counterfoil_trading::instrument::{Instrument, InstrumentGrid};
 use counterfoil_trading::time::UnixNanos;
 
 /// The first minute, in seconds: 2024-01-02T00:00:00Z.
@@ -28,18 +28,19 @@ fn decimal(value: i64) -> String {
 
 /// The run's instruments: the first of the symbols.
 pub(crate) fn listings(count: usize) -> Listings {
-    let one = |symbol: &&str| {
-        let instrument = Instrument::new((*symbol).to_owned(), (2, 1), (0, 1), 0).unwrap();
+    let listing = |symbol: &&str| {
+        let instrument =
+            Instrument::new((*symbol).to_owned(), InstrumentGrid::whole_units(2)).unwrap();
         (instrument, (*symbol).to_owned())
     };
-    let all = SYMBOLS.iter().take(count).map(one).collect();
+    let all = SYMBOLS.iter().take(count).map(listing).collect();
     Listings::new(all, "1m".parse().unwrap()).unwrap()
 }
 
 /// A kline of Binance's stream.
 pub(crate) fn kline(symbol: usize, minute: i64, is_closed: bool) -> String {
     let open = open_of(minute) * 1_000;
-    let told = if is_closed {
+    let event_time = if is_closed {
         open + 60_000
     } else {
         open + 2_000
@@ -47,7 +48,7 @@ pub(crate) fn kline(symbol: usize, minute: i64, is_closed: bool) -> String {
     let [o, h, l, c, v] = values(symbol, minute).map(decimal);
     let (name, v) = (SYMBOLS[symbol], v.replace('.', ""));
     format!(
-        r#"{{"stream":"x","data":{{"e":"kline","E":{told},"s":"{name}","k":{{"t":{open},"T":{},
+        r#"{{"stream":"x","data":{{"e":"kline","E":{event_time},"s":"{name}","k":{{"t":{open},"T":{},
         "s":"{name}","i":"1m","o":"{o}","h":"{h}","l":"{l}","c":"{c}","v":"{v}","x":{is_closed}}}}}}}"#,
         open + 59_999
     )

@@ -25,15 +25,15 @@ pub(crate) enum Act {
     Close(u16),
     /// Cuts the connection.
     Cut,
-    /// Reads on and says nothing.
+    /// Reads on and sends nothing.
     Hold,
-    /// Stops reading and says nothing.
+    /// Stops reading and sends nothing.
     Freeze,
     /// Lets the rest of the test know how far it is.
     Mark(Arc<Mutex<u32>>),
 }
 
-/// What Alpaca says and wants before the first bar of these instruments.
+/// What Alpaca sends and expects before the first bar of these instruments.
 pub(crate) fn alpaca_opening(symbols: &[&str]) -> Vec<Act> {
     vec![
         Act::Send(r#"[{"T":"success","msg":"connected"}]"#.to_owned()),

@@ -8,7 +8,7 @@ use super::token::SignedToken;
 
 /// One order being carried.
 pub(super) struct OrderAttempt {
-    pub(super) life: SubmissionState,
+    pub(super) state: SubmissionState,
     pub(super) not_after: UnixNanos,
     /// Why this process may not send it, although an earlier one decided it.
     pub(super) lapsed: Option<TokenRefusal>,

@@ -35,7 +35,7 @@ use orders::{BrokerOrder, BrokerOrders};
 pub struct RecordedDeliveries {
     /// The deliveries of each slice, by its close time.
     pub slices: BTreeMap<UnixNanos, Vec<Delivery>>,
-    /// The close time of the last slice of which anything is recorded: until then no new delivery
+    /// The close time of the last slice with a record: until then no new delivery
     /// is made.
     pub settled: Option<UnixNanos>,
 }
@@ -168,12 +168,12 @@ impl BrokerVenue {
                 self.pending.push(fill);
             }
             TrackerEvent::Illegal { happened, from, .. } => {
-                let said = happened.map_or_else(
+                let reported = happened.map_or_else(
                     || "its state".to_owned(),
                     |happened| format!("{happened:?}"),
                 );
                 notices.stop_for(format!(
-                    "order {name} cannot be as the broker says: {said} after {from:?}"
+                    "order {name} cannot be as the broker says: {reported} after {from:?}"
                 ));
                 return;
             }

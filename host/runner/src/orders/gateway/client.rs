@@ -11,7 +11,7 @@ use counterfoil_trading::plan::Released;
 #[derive(Clone, Copy, Debug)]
 pub struct ClearedIntent<'a> {
     pub(super) id: &'a VenueOrderId,
-    pub(super) of: Option<&'a VenueOrderId>,
+    pub(super) target: Option<&'a VenueOrderId>,
     pub(super) released: &'a Released,
     pub(super) send_guard: &'a SendGuard,
 }
@@ -25,8 +25,8 @@ impl ClearedIntent<'_> {
 
     /// The client order id of the order that a cancel or replacement is about, if this run sent it.
     #[must_use]
-    pub const fn of(&self) -> Option<&VenueOrderId> {
-        self.of
+    pub const fn target(&self) -> Option<&VenueOrderId> {
+        self.target
     }
 
     /// The intent.
@@ -50,7 +50,7 @@ impl ClearedIntent<'_> {
 /// Reply of a venue to an order, cancel or replacement.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum VenueReply {
-    /// It has it, or had it before: a refusal because the client order id is in use says this.
+    /// It has it, or had it before: also if it refuses a client order id that is in use.
     Known,
     /// The venue refuses it, with the venue's reason.
     Refused(String),

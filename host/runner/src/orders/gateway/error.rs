@@ -25,7 +25,7 @@ pub enum GatewayError {
     /// The lease file was restored to a fencing token that was given out before.
     #[error(
         "lease.behind: the lease has fencing token {found}, but the order log has seen {logged}; \
-         set the epoch in the lease file to {logged}"
+         set `epoch` in the lease file to {logged}"
     )]
     Behind {
         /// The lease's fencing token.

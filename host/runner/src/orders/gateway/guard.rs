@@ -74,8 +74,10 @@ impl RunGuard {
         // A condition that failed is not read again: a switch that is lifted, or limits that are
         // put back, must not let a run continue that has begun to wind down.
         if stopped.is_none() {
-            let found = self.kill.check();
-            let found = found.or_else(|| self.limits.check(now).err());
+            let found = self
+                .kill
+                .active_stop()
+                .or_else(|| self.limits.check(now).err());
             let permit = self.permit.as_ref();
             *stopped = found.or_else(|| permit.and_then(|permit| permit.check(now).err()));
         }

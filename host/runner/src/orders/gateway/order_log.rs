@@ -252,8 +252,8 @@ impl KnownOrders {
                 let order = self.orders.entry(outcome.sequence).or_default();
                 order.marks.push(DurableMark::Ended(outcome.end));
             }
-            OrderLogRecord::Lease { epoch, .. } => self.fencing_token = epoch,
-            OrderLogRecord::Reconciled(books) if books.occasion == ReconcileTrigger::Baseline => {
+            OrderLogRecord::Lease { fencing_token, .. } => self.fencing_token = fencing_token,
+            OrderLogRecord::Reconciled(books) if books.trigger == ReconcileTrigger::Baseline => {
                 self.baseline = Some(books);
             }
             OrderLogRecord::Open { .. }

@@ -114,7 +114,7 @@ impl<V: VenueClient + DeliverySource> Gateway<V> {
         if notices.stop.is_some() {
             return Ok(notices.stop);
         }
-        let Some(occasion) = self.watch.due(&notices, clock::now()) else {
+        let Some(trigger) = self.watch.due(&notices, clock::now()) else {
             return Ok(None);
         };
         let Some((theirs, notices)) = self.venue.read_books()? else {
@@ -123,7 +123,7 @@ impl<V: VenueClient + DeliverySource> Gateway<V> {
         if notices.stop.is_some() {
             return Ok(notices.stop);
         }
-        self.reconcile_books(occasion, account, &theirs)
+        self.reconcile_books(trigger, account, &theirs)
             .map_err(|error| VenueError {
                 reason: error.to_string(),
             })
@@ -133,7 +133,7 @@ impl<V: VenueClient + DeliverySource> Gateway<V> {
     /// returns a stop if one exceeds its tolerance.
     fn reconcile_books(
         &mut self,
-        occasion: ReconcileTrigger,
+        trigger: ReconcileTrigger,
         account: &AccountView<'_>,
         theirs: &Holdings,
     ) -> Result<Option<RunStop>, GatewayError> {
@@ -154,7 +154,7 @@ impl<V: VenueClient + DeliverySource> Gateway<V> {
             compare(&expected, theirs, baseline, tolerance, instruments).ok_or_else(overflow)?;
         // Both sides are recorded before the run is stopped for them: the stop record names one
         // difference, and an auditor needs all of them.
-        let record = record_of(occasion, theirs);
+        let record = record_of(trigger, theirs);
         let time = record.time;
         self.log.append(&OrderLogRecord::Reconciled(record))?;
         self.watch.last = Some(time);
@@ -174,9 +174,9 @@ impl<V: VenueClient + DeliverySource> Gateway<V> {
     }
 }
 
-fn record_of(occasion: ReconcileTrigger, theirs: &Holdings) -> Reconciliation {
+fn record_of(trigger: ReconcileTrigger, theirs: &Holdings) -> Reconciliation {
     Reconciliation {
-        occasion,
+        trigger,
         cash: theirs.cash,
         positions: theirs.positions.clone(),
         open_orders: u64::try_from(theirs.open.len()).unwrap_or(u64::MAX),

@@ -54,5 +54,5 @@ impl SignedToken {
 }
 
 fn text(token: &OrderAuthorization) -> String {
-    format!("{PREFIX}\n{}\n", hex::encode(token.digest()))
+    format!("{PREFIX}\n{}\n", token.digest().hex())
 }

@@ -143,8 +143,11 @@ mod tests {
         loop {
             out.push(match feed.next(&mut slice).unwrap() {
                 FeedItem::Slice => {
-                    let ids = slice.bars().iter().map(|bar| bar.get().instrument.0);
-                    let ids: Vec<u32> = ids.collect();
+                    let ids: Vec<u32> = slice
+                        .bars()
+                        .iter()
+                        .map(|bar| bar.get().instrument.0)
+                        .collect();
                     format!("{}: {ids:?}", slice.close_time().unwrap().0)
                 }
                 FeedItem::Refused(refused) => {

@@ -77,8 +77,9 @@ impl TimedLineReader {
         Builder::new().name("lines".to_owned()).spawn(move || {
             while asked.recv().is_ok() {
                 let mut line = Vec::new();
-                let read = reader.next_line(&mut line);
-                let read = read.map(|came| (came == LineRead::Line).then_some(line));
+                let read = reader
+                    .next_line(&mut line)
+                    .map(|came| (came == LineRead::Line).then_some(line));
                 if answer.send(read).is_err() {
                     return;
                 }

@@ -40,7 +40,7 @@ impl JournalFile {
         })
     }
 
-    /// The journal at `path`, cut to its first `length` bytes, for appending. With length 0 it begins anew, and
+    /// The journal at `path`, cut to its first `length` bytes, for appending. With length 0 it starts over, and
     /// the file may be missing.
     ///
     /// # Errors

@@ -1,5 +1,5 @@
 //! Turns record bodies into the journal's bytes: chain, tree, decision digest, checkpoints. It must never know
-//! what a record says.
+//! what a record means.
 
 use core::fmt;
 

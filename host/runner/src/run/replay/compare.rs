@@ -3,7 +3,7 @@
 
 use counterfoil_trading::journal::{Journal, RecordBytes};
 use counterfoil_trading::record::{RunRecord, digested_part};
-use counterfoil_trading::run::{RunError, RunProgress};
+use counterfoil_trading::run::{RunError, StepOutcome};
 
 use super::recorded_slices::RecordedSlice;
 use super::{RecordDifference, ReplayError};
@@ -48,7 +48,7 @@ impl<'a> ReplayComparer<'a> {
     /// Returns [`ReplayError`] if the step failed for another reason than a difference.
     pub(super) fn difference(
         &self,
-        outcome: Result<RunProgress, RunError<ReplayStop>>,
+        outcome: Result<StepOutcome, RunError<ReplayStop>>,
     ) -> Result<Option<RecordDifference>, ReplayError> {
         match outcome {
             // A step that went well may have made fewer records than the journal has: without this check, decisions
@@ -69,8 +69,11 @@ impl<'a> ReplayComparer<'a> {
 
     /// The index after the slice's last entry.
     fn end(&self) -> u64 {
-        let last = self.recorded.records().checked_sub(1);
-        let last = last.and_then(|last| self.recorded.record(last));
+        let last = self
+            .recorded
+            .records()
+            .checked_sub(1)
+            .and_then(|last| self.recorded.record(last));
         last.map_or(0, |(index, _)| index.saturating_add(1))
     }
 }
@@ -85,7 +88,7 @@ impl Journal for ReplayComparer<'_> {
         };
         let recorded = self.recorded.record(self.next);
         if let Some((_, body)) = recorded {
-            // Only the deterministic part counts. Fuel and times stand outside it and may differ per machine.
+            // Only the deterministic part counts. Fuel and times are outside it and may differ per machine.
             let there = digested_part(body).map_err(|error| ReplayStop::Read(error.into()))?;
             if there == Some(part) {
                 self.next = self.next.saturating_add(1);

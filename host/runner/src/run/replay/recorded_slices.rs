@@ -144,7 +144,7 @@ impl RecordedSliceReader {
             }
         }
         Ok(Some(JournalTail {
-            digest: Digest(self.digest.value()),
+            digest: self.digest.value(),
             close: self.close,
         }))
     }

@@ -1,5 +1,5 @@
 //! Which part of a journal's file is signed, and whether the rest is what a crash leaves. It must never change a
-//! byte, and never know what a record says.
+//! byte, and never know what a record means.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom};

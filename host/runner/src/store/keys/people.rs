@@ -187,7 +187,7 @@ mod tests {
         assert_eq!(
             people.signer("bob", &first).unwrap().verifying_key(),
             first,
-            "the file's name says which key it holds"
+            "the file's name states which key it holds"
         );
         let path = people.path("bob", &first).unwrap();
         let found = fs::metadata(&path).unwrap().permissions().mode();

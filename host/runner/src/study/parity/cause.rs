@@ -43,21 +43,25 @@ impl ParityCause {
     #[must_use]
     pub const fn sentence(self) -> &'static str {
         match self {
-            Self::DataRevised => "the bar is not the one that was decided live",
+            Self::DataRevised => "the live run decided on another bar",
             Self::LateBar => {
-                "live, the bar came after its slice had ended, or was decided too late for its orders"
+                "the live run received the bar after its slice had ended, or decided it too late for its orders"
             }
-            Self::FillDiffered => "an order was filled otherwise",
-            Self::LimitChanged => "the risk gate said otherwise to the same request",
+            Self::FillDiffered => "a fill differs",
+            Self::LimitChanged => "the risk gate gave another verdict on the same request",
             Self::DecisionDiffered => {
-                "the component asked for something else on the same bar and account"
+                "the component made other requests on the same bar and account"
             }
         }
     }
 
     /// The cause of a difference in `aspect`, by whether the accounts differ as well, and whether the live run had the bar
     /// too late.
-    pub(super) const fn of(aspect: DifferenceAspect, account_differs: bool, late: bool) -> Self {
+    pub(super) const fn from_difference(
+        aspect: DifferenceAspect,
+        account_differs: bool,
+        late: bool,
+    ) -> Self {
         match aspect {
             DifferenceAspect::OnlyInSecond if late => Self::LateBar,
             DifferenceAspect::OnlyInFirst
@@ -142,7 +146,11 @@ mod tests {
             ),
         ];
         for (aspect, account, late, cause) in table {
-            assert_eq!(ParityCause::of(aspect, account, late), cause, "{aspect:?}");
+            assert_eq!(
+                ParityCause::from_difference(aspect, account, late),
+                cause,
+                "{aspect:?}"
+            );
         }
     }
 }

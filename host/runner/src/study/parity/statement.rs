@@ -1,7 +1,6 @@
 //! The outcome of a parity comparison as a signed in-toto statement, which other tools can check. It must never compare
 //! anything itself.
 
-use counterfoil_base::digest::Digest;
 use counterfoil_governance::attest::{DsseEnvelope, InTotoStatement as Attested, StatementSubject};
 use counterfoil_journal::signer::Signer;
 use counterfoil_trading::manifest::{ManifestError, digest};
@@ -12,7 +11,6 @@ use serde_json::{Value, json};
 use super::{ParityCause, ParityError, ParityReport};
 use crate::store::data_dir::Execution;
 use crate::study::compare::DifferingBar;
-use crate::times::show_time;
 
 /// The type of the statement's predicate.
 pub const PARITY_TYPE: &str = "urn:counterfoil:parity:1";
@@ -38,11 +36,11 @@ pub fn parity_statement(
 ) -> Result<ParityStatement, ParityError> {
     let predicate = predicate(live, found)?;
     let subject = |name: &'static str, text: &str| {
-        Ok::<_, ManifestError>(StatementSubject::new(name, Digest(digest(name, text)?)))
+        Ok::<_, ManifestError>(StatementSubject::new(name, digest(name, text)?))
     };
     // By digest, so that the statement names these exact inputs whatever a later file of the same name holds.
     let subjects = vec![
-        StatementSubject::new("manifest", Digest(found.manifest.run_id()?)),
+        StatementSubject::new("manifest", found.manifest.run_id()?),
         subject("component", &found.manifest.component)?,
         subject("snapshot", &found.snapshot)?,
     ];
@@ -68,8 +66,8 @@ fn predicate(live: &Execution, found: &ParityReport) -> Result<Value, ManifestEr
             "again": found.decisions[1],
             "equal": found.equal,
         },
-        "first-close": show_time(from),
-        "last-close": show_time(through),
+        "first-close": from.date_or_time(),
+        "last-close": through.date_or_time(),
         "bars": if found.own_bars { "journal" } else { "snapshot" },
         "live": {
             "log": live.origin(),
@@ -78,7 +76,7 @@ fn predicate(live: &Execution, found: &ParityReport) -> Result<Value, ManifestEr
         },
         "again": {
             "log": found.again.origin(),
-            "decision-digest": Digest(found.close.decision_digest),
+            "decision-digest": found.close.decision_digest,
         },
         "first-difference": difference,
     }))
@@ -102,7 +100,7 @@ fn described(
         "cause": cause.name(),
         "why": cause.sentence(),
         "differs-in": site.aspect.name(),
-        "close-time": show_time(site.close_time),
+        "close-time": site.close_time.date_or_time(),
         "instrument": site.symbol,
         "live": decided(live),
         "again": decided(again),

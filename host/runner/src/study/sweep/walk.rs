@@ -4,8 +4,6 @@
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 
-use crate::times::show_time;
-
 /// The most splits, each of which takes a sweep.
 const SPLITS_MAX: usize = 10_000;
 
@@ -46,7 +44,7 @@ pub fn walk_splits(first: UnixNanos, end: UnixNanos, windows: WalkWindows) -> Ve
             break;
         }
         let start = if windows.is_anchored { first } else { from };
-        let date = |day: i64| show_time(UnixNanos(day.saturating_mul(DAY_NANOS)));
+        let date = |day: i64| UnixNanos(day.saturating_mul(DAY_NANOS)).date_or_time();
         let until = middle.saturating_add(test).min(end);
         all.push(WalkSplit {
             train: [date(start), date(middle)],

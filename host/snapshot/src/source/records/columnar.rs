@@ -242,14 +242,14 @@ fn without_dictionaries(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> 
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
 }
 
-/// The text of one value; empty where there is none, and for types other than text, number or
+/// The text of one value; empty for a null, and for types other than text, number or
 /// time.
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "a type that is not listed has no text, whatever Arrow adds"
 )]
 fn cell(column: &ArrayRef, row: usize) -> String {
-    // A column may be shorter than its batch says: Arrow's accessors panic beyond the end.
+    // A column may be shorter than its batch states: Arrow's accessors panic beyond the end.
     if row >= column.len() || column.is_null(row) {
         return String::new();
     }

@@ -44,17 +44,19 @@ impl BrokerOrders {
     ) -> Result<&mut BrokerOrder, String> {
         let name = super::name_of(id)?;
         self.ids.insert(name.clone(), order.client_order_id);
-        let entry = self.all.entry(order.client_order_id);
-        let entry = entry.or_insert_with(|| BrokerOrder {
-            order: *order,
-            name,
-            filled: 0,
-            is_over: false,
-            is_known: false,
-            fills: Vec::new(),
-            is_accepted: false,
-            ended: None,
-        });
+        let entry = self
+            .all
+            .entry(order.client_order_id)
+            .or_insert_with(|| BrokerOrder {
+                order: *order,
+                name,
+                filled: 0,
+                is_over: false,
+                is_known: false,
+                fills: Vec::new(),
+                is_accepted: false,
+                ended: None,
+            });
         entry.is_known |= is_known;
         Ok(entry)
     }

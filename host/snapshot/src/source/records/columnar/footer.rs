@@ -13,7 +13,7 @@ const TRAILER_BYTES: u64 = 10;
 /// Bytes of a footer: 24 a batch, so half a billion bars.
 const FOOTER_BYTES_MAX: u64 = 16 << 20;
 
-/// Whether every block that the footer names lies inside the file.
+/// Whether every block that the footer names is inside the file.
 pub(super) fn check_footer(mut file: &File) -> Result<(), ArrowError> {
     let malformed = |reason: &str| ArrowError::IpcError(reason.to_owned());
     let size = file.metadata()?.len();

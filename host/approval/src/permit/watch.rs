@@ -4,7 +4,6 @@
 use core::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{KillScope, RunEnd};
 use counterfoil_governance::id::Id;
 use counterfoil_governance::rule::{AccessDenial, Rule};
@@ -13,8 +12,9 @@ use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::{RunStop, StopCause};
 use counterfoil_trading::time::UnixNanos;
 
+use counterfoil_runner::run::permission::RunPermission;
+
 use super::may_go_on;
-use crate::run::permission::RunPermission;
 
 /// The ledger, as whoever runs asks and tells it.
 pub trait Records: Send + Sync {
@@ -71,7 +71,7 @@ impl PermitWatch {
         }
         let run = self.manifest.run_id().ok()?;
         let account = Id::parse(&self.manifest.account.name).ok()?;
-        let (_, killed) = state.killed(&Digest(run), &account)?;
+        let (_, killed) = state.killed(&run, &account)?;
         let cause = match killed.scope {
             KillScope::Run(_) => StopCause::RunKilled,
             KillScope::Account(_) => StopCause::AccountKilled,

@@ -7,7 +7,9 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use crate::run::feed::{LINE_BYTES_MAX, LineRead, LineSource, LineTreatment, SILENCE_MAX};
+use counterfoil_runner::run::feed::{
+    LINE_BYTES_MAX, LineRead, LineSource, LineTreatment, SILENCE_MAX,
+};
 
 /// Lines that wait for one run: a minute of sixteen instruments at a bar a second.
 pub const LINES_MAX: usize = 1_024;

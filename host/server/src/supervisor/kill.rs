@@ -2,14 +2,14 @@
 //! process and the next. It must never wait for a run.
 
 use counterfoil_governance::id::Id;
+use counterfoil_runner::orders::kill::{self, KillTarget};
+use counterfoil_runner::store::data_dir::{DataDir, DataDirError, Execution};
 use counterfoil_trading::record::RunStop;
 
 use super::inlet::EndCommand;
 use super::run::SupervisedRun;
 use super::status::{RunState, RunStatus};
 use super::{SuperviseError, Supervisor, run_thread};
-use crate::orders::kill::{self, KillTarget};
-use crate::store::data_dir::{DataDir, DataDirError, Execution};
 
 impl Supervisor {
     /// Kills a run: before its next slice it cancels its orders as its manifest says, records the

@@ -23,7 +23,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::Builder;
 
+use counterfoil_approval::permit::{Grant, PermitWatch};
 use counterfoil_governance::id::Id;
+use counterfoil_runner::orders::kill::KillSwitch;
+use counterfoil_runner::run::execute::{ExecuteError, LiveContext};
+use counterfoil_runner::run::live;
 use counterfoil_trading::manifest::Manifest;
 
 pub use config::{RUNS_MAX, RUNS_PER_ACCOUNT, Signers, SupervisorConfig};
@@ -39,10 +43,6 @@ use self::run::{RunParts, SupervisedRun};
 use self::run_file::{RestartIntent, RunFile};
 use self::run_thread::{ReadyRun, RunBeginning};
 use self::status::{RunState, RunStatus};
-use crate::orders::kill::KillSwitch;
-use crate::permit::{Grant, PermitWatch};
-use crate::run::execute::{ExecuteError, LiveContext};
-use crate::run::live;
 
 /// Several runs. Cloning is cheap.
 #[derive(Clone)]
@@ -246,7 +246,7 @@ impl Supervisor {
         let data = &inner.settings.data;
         let setup = manifest.setup()?;
         live::check_manifest(&manifest, &setup)?;
-        let id = hex::encode(manifest.run_id()?);
+        let id = manifest.run_id()?.hex();
         check_grant(grant, &id)?;
         // A live manifest starts once. A second start, say of a request that was sent twice after a
         // lost response, would trade the same account a second time.
@@ -314,8 +314,8 @@ impl Supervisor {
         let records = Arc::clone(&settings.records);
         let broker = settings.venues.broker(&run.manifest, &run.setup);
         Ok(LiveContext {
-            policy: grant.terms().set.policy.0,
-            told: run.stop_signal.clone(),
+            policy: grant.terms().set.policy,
+            in_process_stop: run.stop_signal.clone(),
             permit: Some(Box::new(PermitWatch::new(records, run.manifest.clone()))),
             broker: broker.map_err(Box::new).map_err(ExecuteError::from)?,
             ..live::live_context(&settings.data, &run.manifest, most)?
@@ -325,7 +325,7 @@ impl Supervisor {
     fn component_of(
         &self,
         run: &SupervisedRun,
-    ) -> Result<crate::run::component::SharedComponent, SuperviseError> {
+    ) -> Result<counterfoil_runner::run::component::SharedComponent, SuperviseError> {
         let SupervisorConfig { data, engine, .. } = &self.inner.settings;
         let components = &self.inner.components;
         Ok(components.get(data, &run.manifest, &run.setup, engine)?)
@@ -440,7 +440,7 @@ impl Supervisor {
             Some(execution) => ReadyRun {
                 conditions: {
                     let switch = KillSwitch::new(&settings.data, &run.account, Some(&execution));
-                    let stop = switch.check().map_or(Ok(()), Err);
+                    let stop = switch.active_stop().map_or(Ok(()), Err);
                     // Read before the lease is taken: a killed run stays killed over a restart of
                     // the process, until an operator lifts the switch.
                     stop.map_err(ExecuteError::NotStarted)?;
@@ -528,7 +528,7 @@ impl Supervisor {
 }
 
 fn check_grant(grant: &Grant, run: &str) -> Result<(), SuperviseError> {
-    let granted = hex::encode(grant.run());
+    let granted = grant.run().hex();
     if granted == run {
         return Ok(());
     }

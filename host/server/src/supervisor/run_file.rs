@@ -8,8 +8,9 @@ use counterfoil_base::digest::Digest;
 use counterfoil_os::files::{self, FileError};
 use serde::{Deserialize, Serialize};
 
+use counterfoil_runner::store::data_dir::DataDir;
+
 use super::feed_settings::FeedSettings;
-use crate::store::data_dir::DataDir;
 
 /// The format of the file.
 const FORMAT: &str = "counterfoil-supervised/1";

@@ -6,6 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::id::Id;
+use counterfoil_runner::clock;
+use counterfoil_runner::orders::kill::InProcessStop;
+use counterfoil_runner::run::drive::RunObserver;
 use counterfoil_sandbox::guest::{Guest, LogLevel};
 use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
 use counterfoil_trading::record::{RefusedInput, RunStop};
@@ -15,9 +18,6 @@ use super::events::{RunActivity, RunEvents};
 use super::feed_settings::FeedSettings;
 use super::inlet::{EndCommand, Inlet, LineCallback, QueueRefusal};
 use super::status::{RunFigures, RunState, RunStatus};
-use crate::clock;
-use crate::orders::kill::InProcessStop;
-use crate::run::drive::RunObserver;
 
 /// Log lines of a strategy that become events, for each slice: the others are dropped.
 const LOG_LINES_PER_SLICE: usize = 8;

@@ -7,8 +7,8 @@ use counterfoil_base::digest::Digest;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_trading::manifest::{Manifest, RunSetup};
 
-use crate::run::component::{ComponentError, SharedComponent};
-use crate::store::data_dir::DataDir;
+use counterfoil_runner::run::component::{ComponentError, SharedComponent};
+use counterfoil_runner::store::data_dir::DataDir;
 
 /// Components kept: each may be many MiB of code.
 const READY_MAX: usize = 64;
@@ -33,7 +33,7 @@ impl ComponentCache {
         engine: &EngineSettings,
     ) -> Result<SharedComponent, ComponentError> {
         let fuel = engine.clone().for_limits(&manifest.limits).fuel_max;
-        let name = (Digest::from(setup.component), fuel);
+        let name = (setup.component, fuel);
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = ready.get(&name) {
             return Ok(found.clone());

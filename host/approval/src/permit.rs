@@ -17,13 +17,13 @@ use serde_json::json;
 
 pub use watch::{PermitWatch, Records};
 
-use crate::times::show_time;
+use counterfoil_runner::times::show_time;
 
 /// The right to start, or to go on with, one run.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[must_use]
 pub struct Grant {
-    run: [u8; 32],
+    run: Digest,
     by: Id,
     authorized: u64,
     terms: RunTerms,
@@ -33,7 +33,7 @@ pub struct Grant {
 impl Grant {
     /// The run id.
     #[must_use]
-    pub const fn run(&self) -> &[u8; 32] {
+    pub const fn run(&self) -> &Digest {
         &self.run
     }
 
@@ -128,12 +128,8 @@ pub fn may_start(
     // principal with a token could start what an operator authorized.
     state.check_access(who, Access::OperateRuns, time)?;
     let run = manifest.run_id().map_err(|error| invalid(&error))?;
-    if let Some(started) = state.registry().runs().get(&Digest(run)) {
-        let why = format!(
-            "run {} was started by {}",
-            hex::encode(run),
-            started.deed.by
-        );
+    if let Some(started) = state.registry().runs().get(&run) {
+        let why = format!("run {} was started by {}", run.hex(), started.deed.by);
         let hint = "a run id starts once: use a new start nonce";
         return Err(AccessDenial::new(Rule::RunExists, why, hint));
     }
@@ -152,8 +148,8 @@ pub fn may_go_on(
     time: UnixNanos,
 ) -> Result<Grant, AccessDenial> {
     let run = manifest.run_id().map_err(|error| invalid(&error))?;
-    let Some(started) = state.registry().runs().get(&Digest(run)) else {
-        let why = format!("the ledger has no start of run {}", hex::encode(run));
+    let Some(started) = state.registry().runs().get(&run) else {
+        let why = format!("the ledger has no start of run {}", run.hex());
         return Err(AccessDenial::new(
             Rule::RunUnknown,
             why,
@@ -161,7 +157,7 @@ pub fn may_go_on(
         ));
     };
     if let Some((_, deed)) = &started.ended {
-        let why = format!("run {} ended with record {}", hex::encode(run), deed.index);
+        let why = format!("run {} ended with record {}", run.hex(), deed.index);
         return Err(AccessDenial::new(Rule::RunEnded, why, "start a new run"));
     }
     // Resumed in the name of the one who started it: a restart by a service must not become a way to run
@@ -191,7 +187,7 @@ fn grant(
     // The component is taken from the manifest that will run, everything else from what was approved: a
     // manifest cannot bring limits, policy or evidence of its own.
     let set = DigestSet {
-        component: Digest(setup.component),
+        component: setup.component,
         ..asked.terms.set
     };
     let terms = terms_of(manifest, set)?;
@@ -213,7 +209,7 @@ fn grant(
     state.registry().may_start(&terms.set)?;
     state.check_policy(&terms.set)?;
     state.check_limits_of(&terms)?;
-    state.check_killed(&Digest(run), &terms.account)?;
+    state.check_killed(&run, &terms.account)?;
     Ok(Grant {
         run,
         by: who.clone(),

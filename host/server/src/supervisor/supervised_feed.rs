@@ -4,16 +4,16 @@
 use std::io;
 
 use counterfoil_connect::feed::inbox::{EventRead, FeedInbox};
+use counterfoil_runner::orders::venues::VenuesError;
+use counterfoil_runner::run::feed::{
+    AnyFeed, BarSource, DecidedBars, EventSource, FeedSource, LineRead, LineSource, LineTreatment,
+    MarketBars,
+};
 use counterfoil_trading::manifest::{Manifest, RunSetup};
 
 use super::inlet::InletReader;
 use super::run::SupervisedRun;
 use super::status::RunState;
-use crate::orders::venues::VenuesError;
-use crate::run::feed::{
-    AnyFeed, BarSource, DecidedBars, EventSource, FeedSource, LineRead, LineSource, LineTreatment,
-    MarketBars,
-};
 
 /// The feed of a run before it is opened: the lines of its inlet, or a venue's market.
 pub(super) struct SupervisedFeed<'a> {

@@ -9,6 +9,10 @@ use std::sync::Arc;
 use std::thread::Builder;
 
 use counterfoil_connect::feed::market::MarketSource;
+use counterfoil_runner::orders::venues::{Venues, VenuesError, market_of};
+use counterfoil_runner::run::feed::{LineRead, LineSource as _, MarketBars};
+use counterfoil_runner::run::inputs::{InputsError, whole_selection};
+use counterfoil_runner::store::data_dir::DataDir;
 use counterfoil_snapshot::store::selection::BarSelection;
 use counterfoil_trading::manifest::{DataSource, Manifest, ManifestError, RunSetup};
 use counterfoil_trading::time::UnixNanos;
@@ -18,10 +22,6 @@ use super::inlet::Inlet;
 use super::replay;
 use super::run::SupervisedRun;
 use super::supervised_feed::SupervisedFeed;
-use crate::orders::venues::{Venues, VenuesError, market_of};
-use crate::run::feed::{LineRead, LineSource as _, MarketBars};
-use crate::run::inputs::{InputsError, whole_selection};
-use crate::store::data_dir::DataDir;
 
 /// Time limit of a TCP connection to a feed.
 const CONNECT_MAX: Duration = Duration::from_secs(10);

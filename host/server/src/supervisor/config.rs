@@ -6,10 +6,10 @@ use std::sync::Arc;
 use counterfoil_journal::signer::Signer;
 use counterfoil_sandbox::engine::EngineSettings;
 
-use crate::orders::lease::RUNS_PER_ACCOUNT_MAX;
-use crate::orders::venues::Venues;
-use crate::permit::Records;
-use crate::store::data_dir::DataDir;
+use counterfoil_approval::permit::Records;
+use counterfoil_runner::orders::lease::RUNS_PER_ACCOUNT_MAX;
+use counterfoil_runner::orders::venues::Venues;
+use counterfoil_runner::store::data_dir::DataDir;
 
 /// Runs of one process at once: each has threads of its own, and a machine has only so many.
 pub const RUNS_MAX: usize = 1_024;

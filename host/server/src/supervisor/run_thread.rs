@@ -5,9 +5,19 @@ use core::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::sync::{Arc, PoisonError};
 
-use counterfoil_base::digest::Digest;
 use counterfoil_journal::signer::Signer;
 use counterfoil_trading::record::{CloseReason, RunStop};
+
+use counterfoil_runner::orders::venues::Venues;
+use counterfoil_runner::run::component::{ComponentError, PreparedComponent, SharedComponent};
+use counterfoil_runner::run::end_cause::RunEndCause;
+use counterfoil_runner::run::execute::{ExecuteError, ExecutionOutcome, LiveContext};
+use counterfoil_runner::run::live::live_in_context;
+use counterfoil_runner::run::resume::{
+    self, ResumeDeps, ResumeError, ResumeEvent, ResumeOutcome, Resumption,
+};
+use counterfoil_runner::run::run_end::run_end;
+use counterfoil_runner::store::data_dir::{DataDir, Execution};
 
 use super::config::SupervisorConfig;
 use super::error::SuperviseError;
@@ -17,14 +27,6 @@ use super::run::{SupervisedObserver, SupervisedRun};
 use super::run_file::{RestartIntent, RunFile};
 use super::status::RunState;
 use super::supervised_feed::SupervisedFeed;
-use crate::orders::venues::Venues;
-use crate::run::component::{ComponentError, PreparedComponent, SharedComponent};
-use crate::run::end_cause::RunEndCause;
-use crate::run::execute::{ExecuteError, ExecutionOutcome, LiveContext};
-use crate::run::live::live_in_context;
-use crate::run::resume::{self, ResumeDeps, ResumeError, ResumeEvent, ResumeOutcome, Resumption};
-use crate::run::run_end::run_end;
-use crate::store::data_dir::{DataDir, Execution};
 
 /// A run that is ready to begin.
 pub(super) struct ReadyRun {
@@ -117,7 +119,7 @@ fn end_state(
 ) -> (RunState, Option<String>) {
     match done {
         Ok(Ok(ThreadEnd::Closed(outcome))) => {
-            run.close(Digest(outcome.close.decision_digest));
+            run.close(outcome.close.decision_digest);
             closed(outcome.close.reason, run)
         }
         Ok(Ok(ThreadEnd::ClosedBefore)) => {

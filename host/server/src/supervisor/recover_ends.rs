@@ -3,16 +3,15 @@
 
 use std::sync::Arc;
 
-use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::RunEnd;
+use counterfoil_runner::run::end_cause::RunEndCause;
+use counterfoil_runner::run::run_end::run_end;
 use counterfoil_trading::record::CloseReason;
 
 use super::error::SuperviseError;
 use super::run::SupervisedRun;
 use super::status::RunState;
 use super::{PriorRun, Supervisor, run_thread};
-use crate::run::end_cause::RunEndCause;
-use crate::run::run_end::run_end;
 
 impl Supervisor {
     /// Recovers the end of a run: from the ledger, or from its closed journal, which is then
@@ -25,7 +24,7 @@ impl Supervisor {
     pub fn recover_end(&self, prior: &PriorRun) -> Result<bool, SuperviseError> {
         let settings = &self.inner.settings;
         let state = settings.records.state()?;
-        let run = Digest(prior.manifest.run_id()?);
+        let run = prior.manifest.run_id()?;
         let started = state.registry().runs().get(&run);
         let recorded = started.and_then(|run| run.ended.as_ref());
         // The ledger first: a crash between its record and the run file leaves the end there, and a

@@ -3,17 +3,18 @@
 use counterfoil_governance::id::IdError;
 use counterfoil_trading::manifest::ManifestError;
 
+use counterfoil_governance::rule::AccessDenial;
+use counterfoil_os::files::FileError;
+use counterfoil_runner::run::component::ComponentError;
+use counterfoil_runner::run::execute::ExecuteError;
+use counterfoil_runner::run::mismatch::ManifestMismatch;
+use counterfoil_runner::run::run_end::RunEndError;
+use counterfoil_runner::store::data_dir::DataDirError;
+
 use super::config::RUNS_MAX;
 use super::feeds::FeedOpenError;
 use super::run_file::RunFileError;
 use super::status::RunState;
-use crate::run::component::ComponentError;
-use crate::run::execute::ExecuteError;
-use crate::run::mismatch::ManifestMismatch;
-use crate::run::run_end::RunEndError;
-use crate::store::data_dir::DataDirError;
-use counterfoil_governance::rule::AccessDenial;
-use counterfoil_os::files::FileError;
 
 /// Why a run could not be started, stopped, killed or resumed.
 #[derive(Debug, thiserror::Error)]
