@@ -166,78 +166,136 @@ fn small_lines(world: &World, manifest: &Manifest) -> String {
     lines.join("\n")
 }
 
-/// Cuts the journal to `length`, resumes it, and holds it against the one that nobody killed.
+/// A run that nobody interrupted, whose journal is cut.
+#[derive(Clone, Copy)]
+struct CutRun<'a> {
+    manifest: &'a Manifest,
+    journal: &'a [u8],
+    close: &'a CloseRecord,
+    /// Input of its feed.
+    lines: &'a str,
+}
+
+/// A place to cut a journal.
+#[derive(Clone, Copy, Debug)]
+struct Cut {
+    length: usize,
+    /// Length of the part that a checkpoint before the cut covers.
+    signed: usize,
+    /// Entries in that part.
+    entries: u64,
+    /// Whole entries between that part and the cut.
+    uncovered: u64,
+    /// Whether a frame begins here, or the cut leaves its first byte, its first half, or all but its last byte.
+    is_at_frame: bool,
+}
+
+/// Every place to cut `journal` so that something is missing.
+fn every_cut(journal: &[u8]) -> Vec<Cut> {
+    let mut reader = FrameReader::new();
+    let mut cuts = Vec::new();
+    let (mut start, mut signed, mut entries, mut uncovered) = (0, 0, 0, 0);
+    while start < journal.len() {
+        let parsed = reader.parse(&journal[start..]).unwrap();
+        let end = start + parsed.consumed;
+        for length in start..end {
+            cuts.push(Cut {
+                length,
+                signed,
+                entries,
+                uncovered,
+                is_at_frame: [start, start + 1, start.midpoint(end), end - 1].contains(&length),
+            });
+        }
+        match parsed.frame.unwrap() {
+            Frame::Entry(_) => uncovered += 1,
+            Frame::Checkpoint(_) => (signed, entries, uncovered) = (end, entries + uncovered, 0),
+        }
+        start = end;
+    }
+    cuts
+}
+
+/// Opens the journal that is cut there for its resumption. Everything that a resumption knows of the file comes from
+/// here: the signed part, which is the same for all cuts up to the next checkpoint, and the tail.
 #[track_caller]
-fn check_cut(
-    world: &World,
-    manifest: &Manifest,
-    (whole, close): (&[u8], &CloseRecord),
-    (length, signed): (usize, usize),
-    (lines, component): (&str, &PreparedComponent),
-) {
-    let execution = killed(world, manifest, &whole[..length]);
-    let told = resume_with(world, &execution, lines, Some(component)).unwrap();
-    let place = format!("cut to {length} of {}", whole.len());
-    let ended = told
-        .ended
-        .as_ref()
-        .unwrap_or_else(|halt| panic!("{place}: {halt}"));
-    assert_eq!(ended, close, "{place}");
-    let tail = &whole[signed..length];
-    assert_eq!(told.found.tail_bytes, tail.len() as u64, "{place}");
+fn check_opened(world: &World, run: CutRun<'_>, cut: Cut) {
+    let execution = killed(world, run.manifest, &run.journal[..cut.length]);
+    let ResumeAttempt::Ready(ready) = open(&world.data, &execution, signer()).unwrap() else {
+        panic!("{cut:?}: blocked");
+    };
+    let found = ready.resume_point();
+    assert_eq!(found.records, cut.entries, "{cut:?}");
+    assert_eq!(found.uncovered, cut.uncovered, "{cut:?}");
+    let tail = cut.length - cut.signed;
+    assert_eq!(found.tail_bytes, tail as u64, "{cut:?}");
+    drop(ready);
+    // Opening decides nothing and changes nothing.
+    let left = std::fs::read(execution.journal()).unwrap();
+    assert!(left == run.journal[..cut.length], "{cut:?}");
+    assert!(cut_files(&execution.folder).is_empty(), "{cut:?}");
+}
+
+/// Resumes the run that is cut there to its end, and compares it with the one that nobody interrupted.
+#[track_caller]
+fn check_resumed(world: &World, run: CutRun<'_>, cut: Cut, component: &PreparedComponent) {
+    let (whole, signed) = (run.journal, cut.signed);
+    let execution = killed(world, run.manifest, &whole[..cut.length]);
+    let resumed = resume_with(world, &execution, run.lines, Some(component)).unwrap();
+    match &resumed.ended {
+        Ok(close) => assert_eq!(close, run.close, "{cut:?}"),
+        Err(blocked) => panic!("{cut:?}: {blocked}"),
+    }
+    let tail = &whole[signed..cut.length];
     let kept = cut_files(&execution.folder);
     let kept: Vec<&[u8]> = kept.iter().map(|(_, bytes)| bytes.as_slice()).collect();
     let expect: &[&[u8]] = if tail.is_empty() { &[] } else { &[tail] };
-    assert_eq!(kept, expect, "{place}: what is cut is kept");
-    let cuts = told
+    assert_eq!(kept, expect, "{cut:?}: the tail is kept");
+    let reported = resumed
         .notices
         .iter()
-        .filter(|one| matches!(one, ResumeEvent::Cut(_)));
-    assert_eq!(cuts.count(), expect.len(), "{place}: and told");
+        .filter(|event| matches!(event, ResumeEvent::Cut(_)));
+    assert_eq!(reported.count(), expect.len(), "{cut:?}: and reported");
     let journal = std::fs::read(execution.journal()).unwrap();
-    assert_eq!(journal[..signed], whole[..signed], "{place}");
-    if matches!(manifest.data, DataSource::Snapshot { .. }) {
-        assert!(journal == whole, "{place}: not the same journal");
+    assert_eq!(journal[..signed], whole[..signed], "{cut:?}");
+    if matches!(run.manifest.data, DataSource::Snapshot { .. }) {
+        assert!(journal == whole, "{cut:?}: not the same journal");
         return;
     }
     let report = verified(&journal);
-    assert!(report.is_good(), "{place}: {:?}", report.findings);
+    assert!(report.is_good(), "{cut:?}: {:?}", report.findings);
     assert_eq!(
         report.decision_digest,
-        Some(close.decision_digest),
-        "{place}"
+        Some(run.close.decision_digest),
+        "{cut:?}"
     );
 }
 
-/// The slices of a run whose journal is cut at every byte: enough for two fills and a refusal. The work grows
-/// with their square, and every byte of every kind of record is cut all the same.
+/// The slices of a run whose journal is cut at every byte: enough for two fills and a refusal.
 const CUT_SLICES: u32 = 13;
 
-/// Cuts the journal at every byte, two threads at once.
-fn check_every_cut(manifest: &Manifest, whole: &[u8], close: &CloseRecord, lines: &str) {
-    let ends = signed_ends(whole);
+/// Cuts the journal at every byte, two threads at once. Each cut is opened; those at four places of each frame are
+/// resumed to the end, which costs ten times as much and depends on nothing but what was opened.
+fn check_every_cut(run: CutRun<'_>) {
+    let cuts = every_cut(run.journal);
+    assert_eq!(cuts.len(), run.journal.len());
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
         for _ in 0..2 {
-            let (ends, next) = (&ends, &next);
+            let (cuts, next) = (&cuts, &next);
             scope.spawn(move || {
                 // A run has one place in a data directory, so each thread has its own.
                 let world = World::small_in_memory(CUT_SLICES);
                 let _component = small(&world);
-                let setup = manifest.setup().unwrap();
+                let setup = run.manifest.setup().unwrap();
                 let engine = world.engine();
                 let component =
-                    PreparedComponent::new(&world.data, manifest, &setup, engine).unwrap();
-                loop {
-                    let length = next.fetch_add(1, Ordering::Relaxed);
-                    // The last checkpoint closes the run: there is nothing to resume then.
-                    if length >= whole.len() {
-                        break;
+                    PreparedComponent::new(&world.data, run.manifest, &setup, engine).unwrap();
+                while let Some(cut) = cuts.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    check_opened(&world, run, *cut);
+                    if cut.is_at_frame {
+                        check_resumed(&world, run, *cut, &component);
                     }
-                    let signed = ends.iter().rev().find(|end| **end <= length);
-                    let signed = signed.copied().unwrap_or(0);
-                    let cut = (length, signed);
-                    check_cut(&world, manifest, (whole, close), cut, (lines, &component));
                 }
             });
         }
@@ -265,7 +323,12 @@ fn a_live_run_cut_at_any_byte_goes_on_to_the_same_decisions() {
     let lines = small_lines(&world, &manifest);
     let manifest = over_a_feed(&manifest, "every byte");
     let (whole, close) = uninterrupted(&world, &manifest, &lines);
-    check_every_cut(&manifest, &whole, &close, &lines);
+    check_every_cut(CutRun {
+        manifest: &manifest,
+        journal: &whole,
+        close: &close,
+        lines: &lines,
+    });
 }
 
 #[test]
@@ -275,7 +338,12 @@ fn a_backtest_cut_at_any_byte_goes_on_to_the_same_journal() {
         let mut manifest = small(&world);
         manifest.cadence = cadence;
         let (whole, close) = uninterrupted(&world, &manifest, "");
-        check_every_cut(&manifest, &whole, &close, "");
+        check_every_cut(CutRun {
+            manifest: &manifest,
+            journal: &whole,
+            close: &close,
+            lines: "",
+        });
     }
 }
 
