@@ -17,8 +17,6 @@ use serde_json::json;
 
 pub use watch::{PermitWatch, Records};
 
-use counterfoil_runner::times::show_time;
-
 /// The right to start, or to go on with, one run.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[must_use]
@@ -198,7 +196,10 @@ fn grant(
         return Err(AccessDenial::new(Rule::StartChanged, why, hint));
     }
     if time < asked.not_before || asked.not_after <= time {
-        let (from, until) = (show_time(asked.not_before), show_time(asked.not_after));
+        let (from, until) = (
+            asked.not_before.date_or_time(),
+            asked.not_after.date_or_time(),
+        );
         let why = format!("the authorization counts from {from} until {until}");
         let hint = "start within the window, or have another authorized";
         return Err(AccessDenial::new(Rule::StartWindow, why, hint));

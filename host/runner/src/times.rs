@@ -16,9 +16,3 @@ pub fn parse_time(text: &str) -> Option<UnixNanos> {
     let time: jiff::Timestamp = text.parse().ok()?;
     i64::try_from(time.as_nanosecond()).ok().map(UnixNanos)
 }
-
-/// The moment as people read it: a date at midnight UTC, else an RFC 3339 time.
-#[must_use]
-pub fn show_time(time: UnixNanos) -> String {
-    time.date_or_time()
-}

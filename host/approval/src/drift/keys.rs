@@ -17,7 +17,6 @@ use counterfoil_runner::store::keys::{
     KeyDir, KeyDirError, PEOPLE_FOLDER, PUBLIC_FILE, PeopleKeys, PersonKey, SECRET_FILE,
     read_public,
 };
-use counterfoil_runner::times::show_time;
 
 /// What is declared of every file with a secret key.
 const OWNER_ALONE: &str = "its owner alone reads it";
@@ -102,7 +101,7 @@ fn own(
         .ended
         .map(|index| format!("ended with record {index}"));
     let over = declared.until.filter(|_| !declared.counts(now));
-    let over = over.map(|until| format!("over since {}", show_time(until)));
+    let over = over.map(|until| format!("over since {}", until.date_or_time()));
     if let Some(ended) = ended.or(over) {
         all.add("key.ended", subject, ended, "its file is there");
     }

@@ -5,7 +5,6 @@ use counterfoil_approval::ledger_view::LedgerView;
 use counterfoil_governance::role::Role;
 use counterfoil_governance::state::PrincipalRecord;
 use counterfoil_runner::clock::now;
-use counterfoil_runner::times::show_time;
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use serde_json::{Value, json};
 
@@ -40,7 +39,7 @@ pub(crate) fn run(cli: &CliContext, args: &AccessReviewArgs) -> Result<CommandAn
     let keys: Vec<Value> = key::rows(view.state());
     let findings = findings(&view, now, UnixNanos(soon));
     if cli.json {
-        let time = show_time(now);
+        let time = now.date_or_time();
         print_json(
             &json!({ "time": time, "principals": people, "keys": keys, "findings": findings }),
         );
@@ -108,7 +107,7 @@ fn findings(view: &LedgerView, now: UnixNanos, soon: UnixNanos) -> Vec<Value> {
             find(
                 "key-ends",
                 one.owner.as_str(),
-                format!("key {key} expires at {}", show_time(until)),
+                format!("key {key} expires at {}", until.date_or_time()),
             );
         }
     }

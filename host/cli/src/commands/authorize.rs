@@ -11,7 +11,6 @@ use counterfoil_governance::state::{AuthorizationRecord, LedgerState};
 use counterfoil_os::files::read_whole;
 use counterfoil_policy::verdict::PolicyVerdict;
 use counterfoil_runner::clock::now;
-use counterfoil_runner::times::show_time;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};
@@ -136,7 +135,7 @@ fn told(
         return Ok(answer);
     }
     let (from, until) = (one.authorization.not_before, one.authorization.not_after);
-    let (from, until) = (show_time(from), show_time(until));
+    let (from, until) = (from.date_or_time(), until.date_or_time());
     print_line(&format!(
         "record {index}: authorized to start from {from} until {until}"
     ));

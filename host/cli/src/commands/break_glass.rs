@@ -6,7 +6,6 @@ use counterfoil_governance::act::{self, Act};
 use counterfoil_governance::state::BreakGlassRecord;
 use counterfoil_os::files::read_whole;
 use counterfoil_runner::clock::now;
-use counterfoil_runner::times::show_time;
 use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};
 
@@ -25,7 +24,7 @@ pub(crate) fn run(cli: &CliContext, args: &BreakGlassCommand) -> Result<CommandA
                 reason: reason.clone(),
                 until: people::time("--until", until)?,
             };
-            let end = show_time(glass.until);
+            let end = glass.until.date_or_time();
             let mut client = ledger_access::open(cli)?;
             let outcome = client.act(Act::BreakGlassOpen(glass))?;
             let record = outcome.clone().index().unwrap_or_default();
@@ -101,9 +100,9 @@ fn row(index: u64, one: &BreakGlassRecord, now: UnixNanos) -> Value {
     json!({
         "record": index,
         "by": one.deed.by.as_str(),
-        "time": show_time(one.deed.time),
+        "time": one.deed.time.date_or_time(),
         "scope": one.glass.scope,
-        "until": show_time(one.glass.until),
+        "until": one.glass.until.date_or_time(),
         "open": one.open(now),
         "owed": one.retrospective.is_none(),
         "acts": acts.collect::<Vec<_>>(),

@@ -7,7 +7,6 @@ use counterfoil_governance::report::{UsageTotals, daily_usage, standing};
 use counterfoil_governance::state::{DAY_NANOS, day_of};
 use counterfoil_runner::clock::now;
 use counterfoil_runner::run::usage;
-use counterfoil_runner::times::show_time;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};
@@ -50,9 +49,9 @@ pub(crate) fn run(cli: &CliContext, args: &args::BudgetCommand) -> Result<Comman
             let (of, until) = (payer(of)?, people::time("--until", until)?);
             let facts = record_json::join(
                 record_json::payer(&of),
-                json!({ "until": show_time(until) }),
+                json!({ "until": until.date_or_time() }),
             );
-            let what = format!("{of} may exceed its budget until {}", show_time(until));
+            let what = format!("{of} may exceed its budget until {}", until.date_or_time());
             let reason = reason.clone();
             let outcome = ledger_access::open(cli)?.act(Act::BudgetExcess { of, until, reason })?;
             Ok(print_outcome(cli, outcome, &what, facts))
@@ -154,7 +153,7 @@ fn list(cli: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
         let excess = excess.filter(|one| time < one.until);
         let mut value = record_json::payer(of);
         value["over"] = json!(of_each.iter().any(|(_, used, most)| used >= most));
-        value["excess-until"] = json!(excess.map(|one| show_time(one.until)));
+        value["excess-until"] = json!(excess.map(|one| one.until.date_or_time()));
         value["by"] = record_json::text(&deed.by);
         value["record"] = json!(deed.index);
         for (name, used, most) in of_each {
@@ -186,7 +185,7 @@ fn report(cli: &CliContext, day: Option<&str>) -> Result<CommandAnswer> {
     let day = day_of(time);
     let used = daily_usage(view.state(), day);
     let start = UnixNanos(day.saturating_mul(DAY_NANOS));
-    let date = show_time(start);
+    let date = start.date_or_time();
     let date = date.split('T').next().unwrap_or_default().to_owned();
     let list = [
         ("owner", &used.owners),

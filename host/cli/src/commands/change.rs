@@ -7,7 +7,6 @@ use counterfoil_approval::ledger_view::LedgerView;
 use counterfoil_governance::act::{Act, ApprovalClass};
 use counterfoil_governance::state::{ChangeEnd, ProposedChange};
 use counterfoil_runner::clock::now;
-use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
 
 use super::{break_glass, exception};
@@ -132,8 +131,8 @@ fn row(cli: &CliContext, view: &LedgerView, index: u64, one: &ProposedChange) ->
         "class": class.map(ApprovalClass::name),
         "needs": needed,
         "by": one.deed.by.as_str(),
-        "time": show_time(one.deed.time),
-        "until": show_time(one.until()),
+        "time": one.deed.time.date_or_time(),
+        "until": one.until().date_or_time(),
         "signed": signed,
         "ended": ended,
         "about": about,

@@ -4,7 +4,6 @@ use anyhow::{Context as _, Result};
 use counterfoil_governance::act::{Act, ApprovalClass, Delegation};
 use counterfoil_governance::state::DelegationRecord;
 use counterfoil_runner::clock::now;
-use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
 
 use crate::args::DelegationCommand;
@@ -30,7 +29,7 @@ pub(crate) fn run(cli: &CliContext, args: &DelegationCommand) -> Result<CommandA
                 reason: reason.clone(),
             };
             let to = delegation.to.clone();
-            let end = show_time(delegation.until);
+            let end = delegation.until.date_or_time();
             let mut client = ledger_access::open(cli)?;
             let outcome = client.act(Act::Delegate(delegation))?;
             let what = format!(
@@ -81,8 +80,8 @@ fn row(index: u64, one: &DelegationRecord, holds: bool) -> Value {
         "class": one.delegation.class.name(),
         "from": one.deed.by.as_str(),
         "to": one.delegation.to.as_str(),
-        "time": show_time(one.deed.time),
-        "until": show_time(one.delegation.until),
+        "time": one.deed.time.date_or_time(),
+        "until": one.delegation.until.date_or_time(),
         "holds": holds,
         "reason": one.delegation.reason,
         "ended": one.ended.as_ref().map(|(why, deed)| format!("by {}: {why}", deed.by)),

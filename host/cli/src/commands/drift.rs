@@ -8,7 +8,6 @@ use counterfoil_approval::drift::{hint, is_seen_from, look};
 use counterfoil_governance::act::{Act, DriftFinding};
 use counterfoil_governance::state::LedgerState;
 use counterfoil_runner::clock::now;
-use counterfoil_runner::times::show_time;
 use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};
 
@@ -109,7 +108,7 @@ fn row(state: &LedgerState, drift: &DriftFinding) -> Value {
     let record = state.standing(drift);
     let since = record.and_then(|index| state.drifts().get(&index));
     value["record"] = json!(record);
-    value["since"] = json!(since.map(|one| show_time(one.deed.time)));
+    value["since"] = json!(since.map(|one| one.deed.time.date_or_time()));
     value["hint"] = json!(hint(&drift.rule));
     value
 }

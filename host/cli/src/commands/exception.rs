@@ -4,7 +4,6 @@ use anyhow::Result;
 use counterfoil_approval::host_checks::{check_exception_rule, policy_in_force};
 use counterfoil_governance::act::{self, Act, ActName, ExceptionSubject};
 use counterfoil_runner::clock::now;
-use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
 
 use crate::args::{ExceptionCommand, ExceptionEndArgs, ExceptionGrantArgs, ExceptionListArgs};
@@ -57,7 +56,7 @@ fn grant(cli: &CliContext, args: &ExceptionGrantArgs) -> Result<CommandAnswer> {
     let what = format!(
         "exception to {} until {}; {} answers for it",
         exception.rule,
-        show_time(exception.until),
+        exception.until.date_or_time(),
         exception.owner
     );
     let outcome = client.act(Act::ExceptionGrant(exception))?;
@@ -85,7 +84,7 @@ fn list(cli: &CliContext, args: &ExceptionListArgs) -> Result<CommandAnswer> {
             "record": index,
             "holds": one.holds(now),
             "approver": one.deed.by.as_str(),
-            "granted": show_time(one.deed.time),
+            "granted": one.deed.time.date_or_time(),
             "ended": one.ended.as_ref().map(|(reason, deed)| {
                 record_json::join(record_json::deed(deed), json!({ "reason": reason }))
             }),

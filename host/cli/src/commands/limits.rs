@@ -6,7 +6,6 @@ use counterfoil_approval::ledger_client::DeniedRequest;
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, account_digest};
 use counterfoil_policy::verdict::limits_bytes;
-use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
 
 use super::policy::eval::{self, asked_limits, said};
@@ -74,7 +73,7 @@ fn list(cli: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
             "limits": record_json::digest(&one.limits),
             "verdict": one.verdict,
             "by": one.deed.by.as_str(),
-            "time": show_time(one.deed.time),
+            "time": one.deed.time.date_or_time(),
             "record": one.deed.index,
         })
     });

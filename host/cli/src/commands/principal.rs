@@ -7,7 +7,7 @@ use counterfoil_governance::act::{Act, ApprovalClass, ApprovalClassRules};
 use counterfoil_governance::id::Id;
 use counterfoil_governance::role::PrincipalKind;
 use counterfoil_runner::clock::now;
-use counterfoil_runner::times::show_time;
+use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};
 
 use super::key;
@@ -130,9 +130,9 @@ pub(crate) fn row(view: &LedgerView, id: &Id) -> Value {
         "kind": principal.map(|one| one.kind.name()),
         "roles": principal.map(|one| record_json::roles(&one.roles)),
         "keys": state.keys().values().filter(own).filter(|one| one.counts(time)).count(),
-        "since": since.and_then(|index| view.time_of(index)).map(show_time),
+        "since": since.and_then(|index| view.time_of(index)).map(UnixNanos::date_or_time),
         "last-act": last.map(|one| one.signed.act.name()),
-        "last-time": last.map(|one| show_time(one.signed.time)),
+        "last-time": last.map(|one| one.signed.time.date_or_time()),
     })
 }
 

@@ -102,7 +102,7 @@ pub(super) fn write(folder: &Path, table: &SweepTable, json: &Value) -> Result<(
 
 /// The id of the sweep of these items, and the directory of its table.
 pub(super) fn place_of(cli: &CliContext, items: &[SweepItem]) -> Result<(String, PathBuf)> {
-    let id = hex::encode(sweep_id(items)?);
+    let id = sweep_id(items)?.hex();
     let folder = cli.data.root().join("sweeps").join(&id);
     Ok((id, folder))
 }

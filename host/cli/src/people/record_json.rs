@@ -10,7 +10,6 @@ use counterfoil_governance::record::LedgerRecord;
 use counterfoil_governance::registry::{ComponentStage, RecordRef};
 use counterfoil_governance::role::Roles;
 use counterfoil_journal::public_key::PublicKey;
-use counterfoil_runner::times::show_time;
 use counterfoil_trading::time::UnixNanos;
 use serde_json::{Map, Value, json};
 
@@ -32,7 +31,7 @@ pub(crate) fn key(key: &PublicKey) -> Value {
 
 /// A time in JSON; null for none.
 pub(crate) fn until(until: Option<UnixNanos>) -> Value {
-    json!(until.map(show_time))
+    json!(until.map(UnixNanos::date_or_time))
 }
 
 /// Roles in JSON.
@@ -45,7 +44,7 @@ pub(crate) fn deed(deed: &RecordRef) -> Value {
     json!({
         "by": deed.by.as_str(),
         "key": key(&deed.key),
-        "time": show_time(deed.time),
+        "time": deed.time.date_or_time(),
         "record": deed.index,
     })
 }
@@ -75,7 +74,7 @@ pub(crate) fn record(index: u64, record: &LedgerRecord) -> Value {
     let signed = &record.signed;
     let mut value = json!({
         "record": index,
-        "time": show_time(signed.time),
+        "time": signed.time.date_or_time(),
         "actor": signed.actor.as_str(),
         "key": key(&signed.key),
         "act": signed.act.name(),
@@ -294,7 +293,7 @@ pub(crate) fn exception(one: &PolicyException) -> Value {
         "reason": one.reason,
         "control": one.control,
         "owner": text(&one.owner),
-        "until": show_time(one.until),
+        "until": one.until.date_or_time(),
     })
 }
 

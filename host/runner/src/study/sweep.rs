@@ -11,6 +11,7 @@ use std::fs::File;
 use std::sync::mpsc::channel;
 use std::thread;
 
+use counterfoil_base::digest::Digest;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::Signer;
 use counterfoil_sandbox::engine::EngineSettings;
@@ -63,12 +64,12 @@ pub struct SweepItemRun {
 /// # Errors
 ///
 /// Returns [`ManifestError`] if a manifest cannot be written canonically.
-pub fn sweep_id(items: &[SweepItem]) -> Result<[u8; 32], ManifestError> {
+pub fn sweep_id(items: &[SweepItem]) -> Result<Digest, ManifestError> {
     let mut hasher = Sha256::new();
     for item in items {
         hasher.update(item.manifest.run_id()?.bytes());
     }
-    Ok(hasher.finalize().into())
+    Ok(Digest::finish(hasher))
 }
 
 /// Runs all items, `workers` at a time. The outcomes are in the order of the items, whatever the number of workers.

@@ -6,7 +6,6 @@ use counterfoil_approval::ledger_view::LedgerView;
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, DigestSet};
 use counterfoil_governance::registry::RegisteredComponent;
-use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
 
 use super::evidence;
@@ -84,7 +83,7 @@ fn row(digest: &Digest, one: &RegisteredComponent) -> Value {
         "strategy": one.strategy.as_str(),
         "stage": one.stage.name(),
         "author": one.submitted.by.as_str(),
-        "submitted": show_time(one.submitted.time),
+        "submitted": one.submitted.time.date_or_time(),
         "approvals": one.approvals.len(),
         "source-commit": one.provenance.source_commit,
         "lock-file": record_json::digest(&one.provenance.lock_file),
@@ -167,7 +166,8 @@ pub(super) fn runs(cli: &CliContext, args: &ComponentArg) -> Result<CommandAnswe
     let component = people::component(view.state(), &args.component)?;
     let mut all = Vec::new();
     for one in view.state().registry().runs_of(&component) {
-        let value = json!({ "started-by": one.deed.by.as_str(), "time": show_time(one.deed.time) });
+        let value =
+            json!({ "started-by": one.deed.by.as_str(), "time": one.deed.time.date_or_time() });
         all.push(record_json::join(value, record_json::run(&one.start)));
     }
     let name = component.to_string();

@@ -15,7 +15,7 @@ use counterfoil_governance::state::LedgerState;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::store::keys::PeopleKeys;
 use counterfoil_runner::study::evidence::{EvidenceCheck, EvidenceStore};
-use counterfoil_runner::times::{parse_time, show_time};
+use counterfoil_runner::times::parse_time;
 use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};
 
@@ -59,7 +59,7 @@ impl EvidenceSigner {
 
     /// Signs a finding and keeps it, passed or not.
     pub(super) fn keep(&self, kind: EvidenceKind, found: &EvidenceCheck) -> Result<NewEvidence> {
-        let time = show_time(now());
+        let time = now().date_or_time();
         let statement = statement(
             &self.origin,
             kind,

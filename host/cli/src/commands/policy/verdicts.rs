@@ -3,7 +3,6 @@
 use anyhow::{Result, bail};
 use counterfoil_approval::gates::{self, PolicyArchive};
 use counterfoil_governance::state::VerdictRecord;
-use counterfoil_runner::times::show_time;
 use serde_json::{Value, json};
 
 use super::child::evaluator;
@@ -29,7 +28,7 @@ fn row(index: u64, said: &VerdictRecord) -> Value {
     let reasons = one.reasons.iter().map(|reason| reason.code.clone());
     json!({
         "record": index,
-        "time": show_time(said.deed.time),
+        "time": said.deed.time.date_or_time(),
         "gate": one.gate.name(),
         "subject": one.subject.to_string(),
         "outcome": one.outcome.name(),
