@@ -25,23 +25,23 @@ const POLICY_END: &str = ".rego";
 /// How the name of a file with tests ends.
 const TEST_END: &str = "_test.rego";
 
-/// Why there is no bundle.
+/// Why the files are not a policy bundle.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BundleError {
-    #[error("there is no policy in {place}")]
+    #[error("no policy bundle in {place}; `counterfoil policy init` writes one")]
     Missing { place: String },
     #[error("cannot read {path}: {source}")]
     Io { path: String, source: io::Error },
-    #[error("{path} has no place in a policy bundle: {why}")]
+    #[error("{path} does not belong in a policy bundle: {why}")]
     File { path: String, why: &'static str },
     #[error("the policy bundle has more than {FILES_MAX} files")]
     Files,
     #[error("the policy bundle has {bytes} bytes or more, and {BUNDLE_BYTES_MAX} are allowed")]
     TooLarge { bytes: usize },
-    #[error("not the byte form of a policy bundle: {0}")]
+    #[error("malformed policy bundle: {0}")]
     Form(#[from] CborError),
-    #[error("not the one byte form of a policy bundle: another format, order or end")]
+    #[error("malformed policy bundle: another format, order or end")]
     Other,
 }
 

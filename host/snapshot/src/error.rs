@@ -100,7 +100,9 @@ pub enum IngestError {
         column: String,
     },
     /// No timeframe was stated, and the data does not show one.
-    #[error("{file}: cannot infer the timeframe: {reason}; state it, such as 1m, 1h, 1d or 1M")]
+    #[error(
+        "{file}: cannot infer the timeframe: {reason}; state it with --timeframe, such as 1m, 1h, 1d or 1M"
+    )]
     NoTimeframe { file: String, reason: String },
     /// Two bars of one instrument would close at the same time.
     #[error(

@@ -263,7 +263,7 @@ impl<'a> HeaderColumns<'a> {
         if !meanings.iter().any(is_known) && columns.time.is_empty() {
             return Err(IngestError::NoHeader {
                 file: context.file.to_owned(),
-                reason: format!("no known column among {:?}", context.header),
+                reason: format!("no known column among {}", context.header.join(", ")),
             });
         }
         Ok(columns)

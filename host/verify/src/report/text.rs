@@ -11,8 +11,10 @@ impl fmt::Display for VerifyReport {
         }
         writeln!(
             f,
-            "read:         {} records, {} decisions, {} checkpoints",
-            self.entries, self.decisions, self.checkpoints
+            "read:         {}, {}, {}",
+            count(self.entries, "record"),
+            count(self.decisions, "decision"),
+            count(self.checkpoints, "checkpoint")
         )?;
         match &self.integrity {
             Integrity::Intact => writeln!(f, "integrity:    intact")?,
@@ -60,5 +62,22 @@ impl fmt::Display for VerifyReport {
             writeln!(f, "decisions:    {}", close.decision_digest)?;
         }
         Ok(())
+    }
+}
+
+/// The number with its noun.
+fn count(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::count;
+
+    #[test]
+    fn one_is_singular() {
+        assert_eq!(count(1, "checkpoint"), "1 checkpoint");
+        assert_eq!(count(0, "checkpoint"), "0 checkpoints");
     }
 }

@@ -147,5 +147,5 @@ pub(super) fn set(cli: &CliContext, folder: &Path) -> Result<CommandAnswer> {
 
 /// The policy in a folder.
 pub(super) fn read(folder: &Path) -> Result<Bundle> {
-    Bundle::read(folder).with_context(|| format!("the policy {}", folder.display()))
+    Ok(Bundle::read(folder)?)
 }
