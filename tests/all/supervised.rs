@@ -55,7 +55,7 @@ fn thrown(desk: &Desk) -> usize {
     let kills = ledger.state().kills().values();
     let thrown: Vec<_> = kills.filter(|kill| kill.lifted.is_none()).collect();
     for kill in &thrown {
-        assert_eq!(kill.deed.by, id("robot"));
+        assert_eq!(kill.record_ref.by, id("robot"));
         assert!(kill.reason.starts_with("erin asked"), "{kill:?}");
     }
     thrown.len()
@@ -90,8 +90,8 @@ fn stop_of(world: &World, desk: &Desk, reply: &RunReply) -> RunStop {
     assert_eq!(reply.decision_digest, Some(digest));
     let reason = format!("{}: {}", stop.stop.cause.name(), stop.stop.message);
     assert_eq!(reply.reason.as_deref(), Some(reason.as_str()));
-    let (end, deed) = in_ledger(desk, &reply.run).ended.unwrap();
-    assert_eq!((end.reason, deed.by), (reason, id("robot")));
+    let (end, record_ref) = in_ledger(desk, &reply.run).ended.unwrap();
+    assert_eq!((end.reason, record_ref.by), (reason, id("robot")));
     assert_eq!(end.decisions, close.decision_digest);
     assert_eq!(end.tree_size, u64::try_from(all.len()).unwrap() + 2);
     stop.stop

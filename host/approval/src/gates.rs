@@ -54,7 +54,7 @@ pub fn keep(
 ) -> Result<act::GateVerdict, GateError> {
     let recorded = recorded(verdict, subject)?;
     // The archive first, the record later: a crash between them leaves bytes that nothing names. The other
-    // order would leave a verdict that nobody can evaluate again.
+    // order would leave a verdict that cannot be evaluated again.
     archive.put(&bundle.encode())?;
     archive.put(canonical_json(input)?.as_bytes())?;
     if let Some(limits) = &verdict.limits {

@@ -112,7 +112,7 @@ fn excepted_rules(bundle: &Bundle) -> Option<Vec<String>> {
     Some(rules.iter().filter_map(text).collect())
 }
 
-/// Checks that the stored bytes of a registered component are those that were registered: nobody
+/// Checks that the stored bytes of a registered component are those that were registered: no signer
 /// signs for what they cannot read. Of one that is not registered the ledger decides.
 ///
 /// # Errors

@@ -85,7 +85,7 @@ impl LedgerView {
     ///
     /// As [`LedgerView::open`].
     pub fn open_with_own_key(data: &DataDir, keys: &KeyDir) -> Result<Self, LedgerViewError> {
-        // Only for reports of drift: whoever can replace the public key's file must not choose which ledger
+        // Only for reports of drift: a process that can replace the public key's file must not choose which ledger
         // other commands trust.
         match (Self::open(data, keys), keys.secret_public()) {
             (Err(_), Ok(Some(key))) => Self::open_with_key(data, key),
@@ -144,7 +144,7 @@ pub fn folder(data: &DataDir) -> PathBuf {
 ///
 /// # Errors
 ///
-/// Returns [`LedgerViewError`] if there is none, or more than one: whoever could add a second file
+/// Returns [`LedgerViewError`] if there is none, or more than one: a process that could add a second file
 /// would otherwise choose which ledger counts.
 pub fn find(data: &DataDir) -> Result<(Id, PathBuf), LedgerViewError> {
     let folder = folder(data);

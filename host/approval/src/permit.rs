@@ -59,7 +59,7 @@ impl Grant {
         &self.terms
     }
 
-    /// From when on it no longer counts, even if nobody does anything.
+    /// From when on it no longer counts, even if no act ends it.
     #[must_use]
     pub const fn until(&self) -> UnixNanos {
         self.until
@@ -81,7 +81,7 @@ pub fn parameters_digest(manifest: &Manifest) -> Result<Digest, ManifestError> {
 ///
 /// # Errors
 ///
-/// Returns [`AccessDenial`] if the manifest does not hold, or names an account or owner that is none.
+/// Returns [`AccessDenial`] if the manifest does not hold, or names an invalid account or owner.
 pub fn terms_of(manifest: &Manifest, set: DigestSet) -> Result<RunTerms, AccessDenial> {
     let id = |what: &str, name: &str| {
         Id::parse(name).map_err(|error| {
@@ -127,14 +127,14 @@ pub fn may_start(
     state.check_access(who, Access::OperateRuns, time)?;
     let run = manifest.run_id().map_err(|error| invalid(&error))?;
     if let Some(started) = state.registry().runs().get(&run) {
-        let why = format!("run {} was started by {}", run.hex(), started.deed.by);
+        let why = format!("run {} was started by {}", run.hex(), started.record_ref.by);
         let hint = "a run id starts once: use a new start nonce";
         return Err(AccessDenial::new(Rule::RunExists, why, hint));
     }
     grant(state, manifest, authorized, who, time)
 }
 
-/// Whether a run that was started before may go on at this time. Whoever started it stays
+/// Whether a run that was started before may continue at this time. Its starter stays
 /// answerable for it.
 ///
 /// # Errors
@@ -154,15 +154,15 @@ pub fn may_go_on(
             "an operator starts it",
         ));
     };
-    if let Some((_, deed)) = &started.ended {
-        let why = format!("run {} ended with record {}", run.hex(), deed.index);
+    if let Some((_, record_ref)) = &started.ended {
+        let why = format!("run {} ended with record {}", run.hex(), record_ref.index);
         return Err(AccessDenial::new(Rule::RunEnded, why, "start a new run"));
     }
     // Resumed in the name of the one who started it: a restart by a service must not become a way to run
     // what no operator is responsible for.
     let authorized = started.start.authorized;
-    check_key(state, &started.deed.key)?;
-    grant(state, manifest, authorized, &started.deed.by, time)
+    check_key(state, &started.record_ref.key)?;
+    grant(state, manifest, authorized, &started.record_ref.by, time)
 }
 
 /// A manifest that does not hold starts nothing.
@@ -206,7 +206,7 @@ fn grant(
     }
     // Everything below may have changed since the authorization, and is checked at every start and at
     // every look of the permit watch.
-    check_key(state, &found.deed.key)?;
+    check_key(state, &found.record_ref.key)?;
     state.registry().may_start(&terms.set)?;
     state.check_policy(&terms.set)?;
     state.check_limits_of(&terms)?;
@@ -220,7 +220,7 @@ fn grant(
     })
 }
 
-/// What was signed with a key that somebody revoked since carries no run. A key that was rotated, or
+/// A signature by a key that was revoked since carries no run. A key that was rotated, or
 /// whose time is over, signed it while it counted.
 fn check_key(state: &LedgerState, key: &PublicKey) -> Result<(), AccessDenial> {
     let Some(index) = state.revoked(key) else {

@@ -276,7 +276,7 @@ impl Act {
             | Self::Usage(_)
             | Self::Drift(_)
             | Self::DriftEnd { .. }
-            // A refusal is recorded whoever was refused.
+            // A denial is recorded, whichever principal was denied.
             | Self::Refused(_) => &[],
             Self::BudgetSet(_) | Self::TeamSet { .. } => &[Role::Administrator, Role::Approver],
             Self::BreakGlassOpen(_) | Self::Emergency { .. } => {
@@ -337,7 +337,7 @@ impl ActName {
     /// The approval class whose members sign such acts; none for what one principal does alone.
     #[must_use]
     pub const fn class(self) -> Option<ApprovalClass> {
-        // No wildcard: an act that is new must be put on one side by hand. An act that fell into
+        // No wildcard: a new act must be assigned explicitly. An act that fell into
         // a default of none would take effect with a single signature.
         match self {
             Self::PrincipalAdd

@@ -129,7 +129,7 @@ impl InTotoStatement {
     ///
     /// # Errors
     ///
-    /// Returns [`AttestError`] if it is none.
+    /// Returns [`AttestError`] if it is malformed.
     pub fn parse(payload: &[u8]) -> Result<Self, AttestError> {
         let json = |source| AttestError::Json {
             what: "a statement",
@@ -263,7 +263,7 @@ impl DsseEnvelope {
     ///
     /// # Errors
     ///
-    /// Returns [`AttestError`] if it is none.
+    /// Returns [`AttestError`] if it is malformed.
     pub fn parse(bytes: &[u8]) -> Result<Self, AttestError> {
         if bytes.len() > ENVELOPE_BYTES_MAX {
             return Err(AttestError::TooLong { bytes: bytes.len() });

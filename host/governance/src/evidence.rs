@@ -1,5 +1,5 @@
 //! Pieces of evidence: attestations that one check of one component passed or did not, signed by
-//! whoever ran it. It must never know how anything is checked.
+//! the checker who ran it. It must never know how anything is checked.
 
 use serde_json::{Map, Value};
 
@@ -26,7 +26,7 @@ pub enum EvidenceError {
     /// The envelope or the statement does not hold.
     #[error(transparent)]
     Attest(#[from] AttestError),
-    /// The predicate is none of ours.
+    /// Unknown predicate.
     #[error("the statement is no piece of evidence: {what}")]
     Predicate {
         /// What is wrong with it.
@@ -129,7 +129,7 @@ impl EvidenceAttestation {
         let reason = |one: &Value| one.as_str().map(str::to_owned);
         let reasons: Option<Vec<String>> = reasons.iter().map(reason).collect();
         let reasons = reasons.ok_or(wrong("a reason is no text"))?;
-        // Said twice, so that nobody reads the one without the other.
+        // Stated twice, so that neither is read without the other.
         if predicate.get("passed") != Some(&Value::Bool(reasons.is_empty())) {
             return Err(wrong("whether it passed does not agree with its reasons"));
         }
@@ -168,7 +168,7 @@ impl EvidenceAttestation {
                 "{kind} is signed by key {key} of {by}, which no longer counts"
             ));
         }
-        // An author attests to their tests; everything else is for somebody else to find.
+        // An author attests to their tests; everything else needs another principal.
         if self.kind != EvidenceKind::UnitTests && component.submitted.by == *by {
             return Some(format!("{kind} was checked by {by}, who is the author"));
         }

@@ -55,9 +55,9 @@ pub struct ApprovalRecord {
     /// The signature in the approval's envelope.
     pub signature: [u8; 64],
     /// The class member whose vote it is: the approver, or the member who delegated to them.
-    pub voice: Id,
+    pub vote: Id,
     /// Who approved it.
-    pub deed: RecordRef,
+    pub record_ref: RecordRef,
 }
 
 /// A promotion of a component under one digest set as recorded.
@@ -67,7 +67,7 @@ pub struct PromotionRecord {
     /// The record of the verdict that passed it.
     pub verdict: u64,
     /// Who promoted it.
-    pub deed: RecordRef,
+    pub record_ref: RecordRef,
 }
 
 /// A registered component.
@@ -93,7 +93,7 @@ pub struct RegisteredComponent {
 pub struct RegisteredRun {
     pub start: RunStart,
     /// Who started it.
-    pub deed: RecordRef,
+    pub record_ref: RecordRef,
     /// How it ended.
     pub ended: Option<(RunEnd, RecordRef)>,
 }
@@ -223,14 +223,14 @@ impl ComponentRegistry {
     #[must_use]
     pub fn rollback(&self, component: &Digest) -> Option<&PromotionRecord> {
         let from = self.components.get(component)?;
-        let first = from.promotions.first()?.deed.index;
+        let first = from.promotions.first()?.record_ref.index;
         let others = self.components.iter().filter(|(digest, other)| {
             *digest != component
                 && other.strategy == from.strategy
                 && other.stage == ComponentStage::Approved
         });
         let promotions = others.flat_map(|(_, other)| &other.promotions);
-        let before = promotions.filter(|promotion| promotion.deed.index < first);
-        before.max_by_key(|promotion| promotion.deed.index)
+        let before = promotions.filter(|promotion| promotion.record_ref.index < first);
+        before.max_by_key(|promotion| promotion.record_ref.index)
     }
 }

@@ -42,8 +42,12 @@ pub fn daily_usage(state: &LedgerState, day: i64) -> DailyUsage {
         UsageSums::default(),
     );
     let books = state.books();
-    let of_day = |deed: &crate::registry::RecordRef| day_of(deed.time) == day;
-    for (usage, _) in books.usages.iter().filter(|(_, deed)| of_day(deed)) {
+    let of_day = |record_ref: &crate::registry::RecordRef| day_of(record_ref.time) == day;
+    for (usage, _) in books
+        .usages
+        .iter()
+        .filter(|(_, record_ref)| of_day(record_ref))
+    {
         owners.add(usage.owner.as_str(), usage);
         for (team, members) in &books.teams {
             if members.contains(&usage.owner) {
@@ -101,7 +105,7 @@ pub struct EvidenceHealth {
     pub exceptions: BTreeSet<u64>,
     /// Break-glass that is open, by the entry that broke it.
     pub break_glass: BTreeSet<u64>,
-    /// Break-glass that is over and whose retrospective nobody signed.
+    /// Break-glass that is over and whose retrospective is not signed.
     pub retrospectives: BTreeSet<u64>,
     /// Expired keys that were not rotated or revoked, with their owners.
     pub keys_expired: BTreeSet<String>,

@@ -44,12 +44,12 @@ mod tamper;
 
 const LOG_SEED: u8 = 200;
 
-fn hand(seed: u8) -> Ed25519Signer {
+fn signing_key(seed: u8) -> Ed25519Signer {
     Ed25519Signer::from_seed(&[seed; 32])
 }
 
 fn key(seed: u8) -> PublicKey {
-    PublicKey(hand(seed).verifying_key())
+    PublicKey(signing_key(seed).verifying_key())
 }
 
 fn id(name: &str) -> Id {
@@ -79,9 +79,16 @@ impl Desk {
         };
         let origin = ledger::origin(&name);
         let previous = counterfoil_journal::entry::GENESIS;
-        let genesis = SignedAct::sign(&origin, previous, UnixNanos(0), id("ada"), act, &hand(1));
+        let genesis = SignedAct::sign(
+            &origin,
+            previous,
+            UnixNanos(0),
+            id("ada"),
+            act,
+            &signing_key(1),
+        );
         let path = folder.path().join("ledger");
-        let log = Box::new(hand(LOG_SEED));
+        let log = Box::new(signing_key(LOG_SEED));
         let ledger = Ledger::create(&path, &name, log, &genesis.unwrap()).unwrap();
         let hands = BTreeMap::from([("ada".to_owned(), 1)]);
         Self {
@@ -202,7 +209,7 @@ impl Desk {
         let before = self.verified().records.len() as u64;
         let result = self
             .ledger
-            .act(UnixNanos(self.time), &id(who), act, &hand(seed));
+            .act(UnixNanos(self.time), &id(who), act, &signing_key(seed));
         // Done or denied, there is one record more, and the file adds up to the state.
         let verified = self.verified();
         assert_eq!(verified.records.len() as u64, before + 1);
@@ -305,7 +312,7 @@ fn set(component: &str) -> DigestSet {
 
 fn approve(who: &str, set: DigestSet, seed: u8) -> Act {
     let envelope = attest::approval("counterfoil/ledger/test", &id(who), &set).unwrap();
-    let signature = hand(seed).sign(&envelope.message()).unwrap();
+    let signature = signing_key(seed).sign(&envelope.message()).unwrap();
     Act::ComponentApprove { set, signature }
 }
 
@@ -496,7 +503,7 @@ fn one_of_each() -> Vec<Act> {
             reason: String::new(),
         },
         Act::LogHolder { id: id("a") },
-        record::log_rotation("o", &hand(1), &hand(2)).unwrap(),
+        record::log_rotation("o", &signing_key(1), &signing_key(2)).unwrap(),
         Act::SetupEnd {},
         Act::ClassSet(ApprovalClass::Risk.first()),
         Act::Delegate(Delegation {
@@ -624,7 +631,7 @@ fn every_record_has_one_form() {
         .zip([None, Some(Rule::KeyTaken)].into_iter().cycle())
     {
         let time = UnixNanos(1_700_000_000_000_000_000);
-        let signed = SignedAct::sign("o", previous, time, id("ada"), act, &hand(1)).unwrap();
+        let signed = SignedAct::sign("o", previous, time, id("ada"), act, &signing_key(1)).unwrap();
         let record = LedgerRecord { signed, denied };
         let bytes = record.encode();
         assert_eq!(LedgerRecord::decode(previous, &bytes).unwrap(), record);

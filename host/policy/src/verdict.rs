@@ -29,7 +29,7 @@ pub enum PolicyRefusal {
     TimeOut,
     /// The evaluating process was ended, or ended itself, mostly for want of memory.
     Killed,
-    /// The evaluating process could not be run, so nobody was asked.
+    /// The evaluating process could not be run, so the policy gave no answer.
     Unavailable,
     /// The policy has no answer for this input.
     Undefined,

@@ -87,7 +87,7 @@ impl Metrics {
     }
 
     pub(crate) fn answered(&self, method: &str, path: &str, status: u16) {
-        // A method of somebody's own making must not make a series of its own.
+        // An invented method must not make a series of its own.
         let known = ["GET", "POST", "HEAD", "OPTIONS", "PUT", "DELETE", "PATCH"];
         let method = if known.contains(&method) {
             method

@@ -255,7 +255,7 @@ pub struct TreatmentReply {
     pub run: Option<String>,
     /// `taken`: it will be decided. `known`: it was decided before. `mark`: it ended a slice.
     /// `refused`: recorded as refused. `waiting`: the run has not come to it yet. `queue-full`,
-    /// `too-long`, `ended`: it is in no journal. `no-run`: nobody trades it.
+    /// `too-long`, `ended`: it is in no journal. `no-run`: no run trades it.
     pub treatment: String,
     /// Why, if it was refused.
     pub reason: Option<String>,

@@ -122,7 +122,7 @@ fn log(key_dir: &KeyDir, state: &LedgerState, all: &mut Found) -> Result<(), Dri
     } else {
         compare(PUBLIC_FILE, MISSING.to_owned());
     }
-    // Whoever holds no secret key of the log is none of its holders: nothing is missing.
+    // A process without the secret key is not one of its holders: nothing is missing.
     match key_dir.secret_public() {
         Ok(None) => {}
         Err(KeyDirError::Open { mode, .. }) => {

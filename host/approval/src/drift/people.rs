@@ -1,4 +1,4 @@
-//! Roles and classes that the ledger declares and that nobody can act in, since keys end by
+//! Roles and classes that the ledger declares and that no principal can act in, since keys end by
 //! themselves. It must never know why a key ended.
 
 use counterfoil_governance::act::ApprovalClass;

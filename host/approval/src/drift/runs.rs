@@ -1,5 +1,5 @@
 //! Runs: those over feeds that lie on disk against those that the ledger started. Runs over
-//! snapshots are research and replays; nobody authorizes them.
+//! snapshots are research and replays; they need no authorization.
 
 use std::collections::BTreeSet;
 
@@ -39,7 +39,7 @@ pub(super) fn look(
     }
     for (run, started) in state.registry().runs() {
         if !there.contains(&hex::encode(run.0)) {
-            let declared = format!("started with record {}", started.deed.index);
+            let declared = format!("started with record {}", started.record_ref.index);
             all.add("run.missing", run.to_string(), declared, "no journal");
         }
     }

@@ -94,7 +94,7 @@ impl PolicyArchive {
             }
             Err(error) => return Err(FileError::at("read", &path)(error).into()),
         }
-        // The folder is not trusted: whoever can write there could give the policy other inputs than those
+        // The folder is not trusted: a process that can write there could give the policy other inputs than those
         // that the ledger names.
         let found = Digest::of(&bytes);
         if found == *digest {

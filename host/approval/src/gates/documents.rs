@@ -73,8 +73,9 @@ pub fn promotion(
         },
         people: ReviewersInput {
             author: component.submitted.by.to_string(),
-            reviewer: reviewer.map_or_else(String::new, |(_, deed)| deed.by.to_string()),
-            approvers: approved.map(|one| one.voice.to_string()).collect(),
+            reviewer: reviewer
+                .map_or_else(String::new, |(_, record_ref)| record_ref.by.to_string()),
+            approvers: approved.map(|one| one.vote.to_string()).collect(),
         },
         evidence: evidence(&pieces),
         exceptions: exceptions(state),
@@ -108,14 +109,14 @@ pub fn start(state: &LedgerState, entry: u64, now: UnixNanos) -> Result<StartInp
         parameters,
         limits,
         people: OperatorsInput {
-            operator: authorized.deed.by.to_string(),
+            operator: authorized.record_ref.by.to_string(),
             log_holder: state
                 .log_holder()
                 .map_or_else(String::new, ToString::to_string),
         },
         authorization: Some(AuthorizationInput {
             entry,
-            by: authorized.deed.by.to_string(),
+            by: authorized.record_ref.by.to_string(),
             set: set_of(&terms.set),
             owner: terms.owner.to_string(),
             account: terms.account.to_string(),
@@ -143,7 +144,7 @@ fn owed(state: &LedgerState) -> Vec<RetrospectiveInput> {
         .filter(|(_, one)| one.retrospective.is_none());
     let told = unsigned.map(|(entry, one)| RetrospectiveInput {
         entry: *entry,
-        opened_by: one.deed.by.to_string(),
+        opened_by: one.record_ref.by.to_string(),
     });
     told.collect()
 }
@@ -197,7 +198,10 @@ fn set_of(set: &DigestSet) -> DigestSetInput {
 fn exceptions(state: &LedgerState) -> Vec<ExceptionInput> {
     let one = |(entry, granted): (&u64, &counterfoil_governance::state::ExceptionRecord)| {
         let exception = &granted.exception;
-        let ended = granted.ended.as_ref().map(|(_, deed)| deed.time);
+        let ended = granted
+            .ended
+            .as_ref()
+            .map(|(_, record_ref)| record_ref.time);
         let until = ended.map_or(exception.until, |ended| ended.min(exception.until));
         let (component, account) = match &exception.subject {
             ExceptionSubject::Component(one) => (Some(*one), None),
@@ -212,7 +216,7 @@ fn exceptions(state: &LedgerState) -> Vec<ExceptionInput> {
             reason: exception.reason.clone(),
             control: exception.control.clone(),
             owner: exception.owner.to_string(),
-            approver: granted.deed.by.to_string(),
+            approver: granted.record_ref.by.to_string(),
             until: UnixSeconds::before(until),
         }
     };

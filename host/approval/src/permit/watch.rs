@@ -16,7 +16,7 @@ use counterfoil_runner::run::permission::RunPermission;
 
 use super::may_go_on;
 
-/// The ledger, as whoever runs asks and tells it.
+/// The ledger, as the process that runs strategies reads and writes it.
 pub trait Records: Send + Sync {
     /// What its records add up to now: the same value as long as no record was added.
     ///

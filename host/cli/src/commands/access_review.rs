@@ -1,4 +1,4 @@
-//! `access-review`: who holds what, since when, and what somebody should look at.
+//! `access-review`: who holds what, since when, and what needs a review.
 
 use anyhow::Result;
 use counterfoil_approval::ledger_view::LedgerView;
@@ -67,7 +67,7 @@ pub(crate) fn run(cli: &CliContext, args: &AccessReviewArgs) -> Result<CommandAn
     Ok(CommandAnswer::Yes)
 }
 
-/// What somebody should look at.
+/// What needs a review.
 fn findings(view: &LedgerView, now: UnixNanos, soon: UnixNanos) -> Vec<Value> {
     let state = view.state();
     let mut all = Vec::new();

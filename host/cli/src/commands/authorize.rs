@@ -90,7 +90,7 @@ fn start(cli: &CliContext, args: &AuthorizationGrantArgs) -> Result<CommandAnswe
     told(cli, client.state(), index, Some((&verdict, record)))
 }
 
-/// What the component was promoted under last, with these limits if it ever was. Of one that nobody
+/// What the component was promoted under last, with these limits if it ever was. Of one that was not
 /// promoted, or under other limits alone, the ledger says so by its own rule.
 fn set(state: &LedgerState, component: Digest, limits: Digest) -> DigestSet {
     let found = state.registry().components().get(&component);
@@ -204,7 +204,7 @@ fn row(state: &LedgerState, index: u64, one: &AuthorizationRecord, time: UnixNan
     let runs = runs.filter(|run| run.start.authorized == index);
     let mut value = record_json::terms(&asked.terms);
     value["record"] = json!(index);
-    value["by"] = record_json::text(&one.deed.by);
+    value["by"] = record_json::text(&one.record_ref.by);
     value["not-before"] = record_json::until(Some(asked.not_before));
     value["not-after"] = record_json::until(Some(asked.not_after));
     value["is"] = json!(is);
@@ -212,8 +212,11 @@ fn row(state: &LedgerState, index: u64, one: &AuthorizationRecord, time: UnixNan
         runs.map(|run| run.start.run.to_string())
             .collect::<Vec<_>>()
     );
-    value["withdrawn"] = json!(one.withdrawn.as_ref().map(|(reason, deed)| {
-        record_json::join(record_json::deed(deed), json!({ "reason": reason }))
+    value["withdrawn"] = json!(one.withdrawn.as_ref().map(|(reason, record_ref)| {
+        record_json::join(
+            record_json::record_ref(record_ref),
+            json!({ "reason": reason }),
+        )
     }));
     value
 }

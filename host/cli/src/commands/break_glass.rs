@@ -1,4 +1,4 @@
-//! `break-glass`: alone what takes two, for a short while, and somebody else looks back at it.
+//! `break-glass`: temporarily waives the two-person rule; another principal reviews it afterwards.
 
 use anyhow::Result;
 use counterfoil_base::digest::Digest;
@@ -99,17 +99,17 @@ fn row(index: u64, one: &BreakGlassRecord, now: UnixNanos) -> Value {
         .map(|(entry, name)| format!("{name} ({entry})"));
     json!({
         "record": index,
-        "by": one.deed.by.as_str(),
-        "time": one.deed.time.date_or_time(),
+        "by": one.record_ref.by.as_str(),
+        "time": one.record_ref.time.date_or_time(),
         "scope": one.glass.scope,
         "until": one.glass.until.date_or_time(),
         "open": one.open(now),
         "owed": one.retrospective.is_none(),
         "acts": acts.collect::<Vec<_>>(),
         "reason": one.glass.reason,
-        "closed": one.closed.as_ref().map(|(why, deed)| format!("by {}: {why}", deed.by)),
-        "retrospective": one.retrospective.as_ref().map(|(report, findings, deed)| {
-            record_json::join(record_json::deed(deed), json!({ "report": record_json::digest(report), "findings": findings }))
+        "closed": one.closed.as_ref().map(|(why, record_ref)| format!("by {}: {why}", record_ref.by)),
+        "retrospective": one.retrospective.as_ref().map(|(report, findings, record_ref)| {
+            record_json::join(record_json::record_ref(record_ref), json!({ "report": record_json::digest(report), "findings": findings }))
         }),
     })
 }

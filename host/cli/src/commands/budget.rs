@@ -141,7 +141,7 @@ fn list(cli: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
     let view = ledger_access::view(cli)?;
     let (state, time) = (view.state(), now());
     let mut all = Vec::new();
-    for (of, (budget, deed)) in &state.books().budgets {
+    for (of, (budget, record_ref)) in &state.books().budgets {
         let used = standing(state, of, time);
         let of_each = [
             ("runs", used.runs, budget.runs),
@@ -154,8 +154,8 @@ fn list(cli: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
         let mut value = record_json::payer(of);
         value["over"] = json!(of_each.iter().any(|(_, used, most)| used >= most));
         value["excess-until"] = json!(excess.map(|one| one.until.date_or_time()));
-        value["by"] = record_json::text(&deed.by);
-        value["record"] = json!(deed.index);
+        value["by"] = record_json::text(&record_ref.by);
+        value["record"] = json!(record_ref.index);
         for (name, used, most) in of_each {
             value[name] = json!(format!("{used} of {most}"));
         }

@@ -39,7 +39,7 @@ pub(crate) fn run(cli: &CliContext, args: &args::ChangeCommand) -> Result<Comman
     }
 }
 
-/// What somebody is asked to sign, field by field.
+/// The act to sign, field by field.
 fn show(cli: &CliContext, proposed: u64) -> Result<CommandAnswer> {
     let view = ledger_access::view(cli)?;
     let change = view.state().changes().get(&proposed);
@@ -108,16 +108,16 @@ fn list(cli: &CliContext, all: bool, filter: &args::RowFilter) -> Result<Command
 fn row(cli: &CliContext, view: &LedgerView, index: u64, one: &ProposedChange) -> Value {
     let class = one.act.class();
     let needed = class.map(|class| view.state().class(class).approvals);
-    let ended = one.ended.as_ref().map(|(ending, deed)| match ending {
-        ChangeEnd::Done => format!("done in record {}", deed.index),
-        ChangeEnd::Withdrawn(why) => format!("withdrawn by {}: {why}", deed.by),
+    let ended = one.ended.as_ref().map(|(ending, record_ref)| match ending {
+        ChangeEnd::Done => format!("done in record {}", record_ref.index),
+        ChangeEnd::Withdrawn(why) => format!("withdrawn by {}: {why}", record_ref.by),
     });
     let signed: Vec<&str> = one
         .signed
         .keys()
         .map(counterfoil_governance::id::Id::as_str)
         .collect();
-    // Of what is over nobody can say what it was then.
+    // The state at the end of an ended change is not kept.
     // Of an ended change the difference to that time's state is no longer known; a difference to
     // today's would mislead.
     let proposes = match &one.ended {
@@ -130,8 +130,8 @@ fn row(cli: &CliContext, view: &LedgerView, index: u64, one: &ProposedChange) ->
         "act": one.act.name(),
         "class": class.map(ApprovalClass::name),
         "needs": needed,
-        "by": one.deed.by.as_str(),
-        "time": one.deed.time.date_or_time(),
+        "by": one.record_ref.by.as_str(),
+        "time": one.record_ref.time.date_or_time(),
         "until": one.until().date_or_time(),
         "signed": signed,
         "ended": ended,

@@ -1,4 +1,4 @@
-//! `delegate`: somebody speaks for a member of an approval class, for a while.
+//! `delegate`: a principal votes for a member of an approval class until a date.
 
 use anyhow::{Context as _, Result};
 use counterfoil_governance::act::{Act, ApprovalClass, Delegation};
@@ -78,12 +78,12 @@ fn row(index: u64, one: &DelegationRecord, holds: bool) -> Value {
     json!({
         "record": index,
         "class": one.delegation.class.name(),
-        "from": one.deed.by.as_str(),
+        "from": one.record_ref.by.as_str(),
         "to": one.delegation.to.as_str(),
-        "time": one.deed.time.date_or_time(),
+        "time": one.record_ref.time.date_or_time(),
         "until": one.delegation.until.date_or_time(),
         "holds": holds,
         "reason": one.delegation.reason,
-        "ended": one.ended.as_ref().map(|(why, deed)| format!("by {}: {why}", deed.by)),
+        "ended": one.ended.as_ref().map(|(why, record_ref)| format!("by {}: {why}", record_ref.by)),
     })
 }

@@ -108,7 +108,7 @@ fn row(state: &LedgerState, drift: &DriftFinding) -> Value {
     let record = state.standing(drift);
     let since = record.and_then(|index| state.drifts().get(&index));
     value["record"] = json!(record);
-    value["since"] = json!(since.map(|one| one.deed.time.date_or_time()));
+    value["since"] = json!(since.map(|one| one.record_ref.time.date_or_time()));
     value["hint"] = json!(hint(&drift.rule));
     value
 }

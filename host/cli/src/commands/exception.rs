@@ -83,10 +83,10 @@ fn list(cli: &CliContext, args: &ExceptionListArgs) -> Result<CommandAnswer> {
         let value = json!({
             "record": index,
             "holds": one.holds(now),
-            "approver": one.deed.by.as_str(),
-            "granted": one.deed.time.date_or_time(),
-            "ended": one.ended.as_ref().map(|(reason, deed)| {
-                record_json::join(record_json::deed(deed), json!({ "reason": reason }))
+            "approver": one.record_ref.by.as_str(),
+            "granted": one.record_ref.time.date_or_time(),
+            "ended": one.ended.as_ref().map(|(reason, record_ref)| {
+                record_json::join(record_json::record_ref(record_ref), json!({ "reason": reason }))
             }),
         });
         record_json::join(value, record_json::exception(&one.exception))

@@ -92,8 +92,8 @@ fn rotate(cli: &CliContext, args: &KeyRotateArgs) -> Result<CommandAnswer> {
     // leaves an unused file; in the other sequence it would leave a principal whose only valid key
     // exists nowhere.
     let key = PublicKey(keys.make(client.actor().as_str())?);
-    // Signed by the old key, which ends with this record: whoever steals only the new file cannot
-    // make the record, and whoever stole the old key cannot rotate once it is written.
+    // Signed by the old key, which ends with this record: a thief of the new file alone cannot
+    // make the record, and a thief of the old key cannot rotate once it is written.
     let outcome = client.act(Act::KeyRotate { key, until })?;
     let actor = client.actor();
     let facts = json!({ "principal": actor.as_str(), "key": record_json::key(&key) });
@@ -126,7 +126,7 @@ fn revoke(cli: &CliContext, args: &KeyRevokeArgs) -> Result<CommandAnswer> {
         )
     })?;
     let key = PublicKey(key.0);
-    // Whose a key is that nobody has, is for the ledger to answer: it will say no.
+    // Whether the key is registered at all is the ledger's decision.
     let owner = client.state().keys().get(&key).map(|one| one.owner.clone());
     let id = owner.unwrap_or_else(|| client.actor().clone());
     let reason = args.reason.clone();

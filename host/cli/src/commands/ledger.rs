@@ -91,7 +91,7 @@ pub(crate) fn init(cli: &CliContext, args: &LedgerInitArgs) -> Result<CommandAns
     let own = own.with_context(|| {
         format!("no key of {actor} in the key folder; make one with `counterfoil people key new {actor}`")
     })?;
-    let hand = keys.signer(&own.name, &own.public)?;
+    let signer = keys.signer(&own.name, &own.public)?;
     // The log's key is named in the genesis, so that a ledger cannot be taken over later by
     // replacing the key file.
     let log = cli.keys.signer()?;
@@ -101,7 +101,7 @@ pub(crate) fn init(cli: &CliContext, args: &LedgerInitArgs) -> Result<CommandAns
         log_holder,
     };
     let origin = ledger::origin(&name);
-    let genesis = SignedAct::sign(&origin, GENESIS, now(), actor.clone(), act, hand.as_ref())?;
+    let genesis = SignedAct::sign(&origin, GENESIS, now(), actor.clone(), act, signer.as_ref())?;
     let path = ledger_view::path_of(&cli.data, &name);
     let made = ledger::Ledger::create(&path, &name, Box::new(log), &genesis);
     // `create` fails if the file exists: of two processes that begin a ledger at once, one fails.
@@ -140,7 +140,7 @@ fn search(cli: &CliContext, args: &LedgerSearchArgs) -> Result<CommandAnswer> {
 /// How much of the ledger the index knows; made anew, if that is asked for.
 fn index(cli: &CliContext, args: &LedgerIndexArgs) -> Result<CommandAnswer> {
     // The index is derived from the ledger and holds no authority. It is thrown away whole, because
-    // an index that somebody edited cannot be told from a stale one.
+    // an edited index looks like a stale one.
     let view = if args.rebuild {
         let found = search::rebuild(cli)?;
         if let AnsweredBy::Ledger(error) = found.by {

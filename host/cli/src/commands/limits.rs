@@ -72,9 +72,9 @@ fn list(cli: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
             "account": account.as_str(),
             "limits": record_json::digest(&one.limits),
             "verdict": one.verdict,
-            "by": one.deed.by.as_str(),
-            "time": one.deed.time.date_or_time(),
-            "record": one.deed.index,
+            "by": one.record_ref.by.as_str(),
+            "time": one.record_ref.time.date_or_time(),
+            "record": one.record_ref.index,
         })
     });
     let columns = ["account", "limits", "by", "time", "record", "verdict"];

@@ -63,16 +63,16 @@ pub(crate) fn run(cli: &CliContext, args: &WhoApprovedArgs) -> Result<CommandAns
     Ok(CommandAnswer::Yes)
 }
 
-/// Everybody who had a hand in it, as they are found.
+/// The people involved, in the order found.
 struct ApprovalLinks<'a> {
     state: &'a LedgerState,
     links: Vec<Value>,
 }
 
 impl ApprovalLinks<'_> {
-    fn add(&mut self, act: &str, deed: &RecordRef, about: &Value) {
+    fn add(&mut self, act: &str, record_ref: &RecordRef, about: &Value) {
         let link = record_json::join(
-            record_json::deed(deed),
+            record_json::record_ref(record_ref),
             json!({ "act": act, "about": about }),
         );
         self.links.push(link);
@@ -88,9 +88,9 @@ impl ApprovalLinks<'_> {
     ) -> bool {
         let about = format!("{} at {}", found.strategy, found.provenance.source_commit);
         self.add("component-submit", &found.submitted, &json!(about));
-        if let Some((evidence, deed)) = &found.validated {
+        if let Some((evidence, record_ref)) = &found.validated {
             let about = json!({ "evidence": record_json::digest(&evidence.digest()) });
-            self.add("component-validate", deed, &about);
+            self.add("component-validate", record_ref, &about);
         }
         let counts = |set: &DigestSet, record: u64| {
             // Only acts before the start count: an approval that came later cannot have allowed it,
@@ -99,36 +99,48 @@ impl ApprovalLinks<'_> {
         };
         let approvals = found.approvals.iter();
         let mut approved = false;
-        for one in approvals.filter(|one| counts(&one.set, one.deed.index)) {
-            self.add("component-approve", &one.deed, &record_json::set(&one.set));
+        for one in approvals.filter(|one| counts(&one.set, one.record_ref.index)) {
+            self.add(
+                "component-approve",
+                &one.record_ref,
+                &record_json::set(&one.set),
+            );
             approved = true;
         }
         let promotions = found.promotions.iter();
-        let promotions = promotions.filter(|one| counts(&one.set, one.deed.index));
+        let promotions = promotions.filter(|one| counts(&one.set, one.record_ref.index));
         // A run rests on the last promotion of its set.
         let from = under.map_or(usize::MAX, |_| 1);
         for one in promotions.rev().take(from) {
             self.verdict(one.verdict, Some(digest), None);
-            self.add("component-promote", &one.deed, &record_json::set(&one.set));
+            self.add(
+                "component-promote",
+                &one.record_ref,
+                &record_json::set(&one.set),
+            );
         }
         approved
     }
 
     /// All that let a run start.
     fn of_run(&mut self, started: &RegisteredRun) -> bool {
-        let (terms, deed) = (&started.start.terms, &started.deed);
+        let (terms, record_ref) = (&started.start.terms, &started.record_ref);
         let component = terms.set.component;
         let found = self.state.registry().components().get(&component);
-        let under = Some((terms.set, deed.index));
+        let under = Some((terms.set, record_ref.index));
         let approved = found.is_some_and(|found| self.of_component(&component, found, under));
-        self.limits(terms, deed.index);
+        self.limits(terms, record_ref.index);
         let authorized = started.start.authorized;
         if let Some(one) = self.state.authorizations().get(&authorized) {
-            self.add("start-authorize", &one.deed, &record_json::terms(terms));
+            self.add(
+                "start-authorize",
+                &one.record_ref,
+                &record_json::terms(terms),
+            );
             let subject = one.authorization.digest();
             let said = self.state.verdicts().iter().rev();
             let mut said = said.filter(|(index, said)| {
-                **index < deed.index
+                **index < record_ref.index
                     && said.verdict.gate == Gate::Start
                     && said.verdict.subject == subject
             });
@@ -136,7 +148,7 @@ impl ApprovalLinks<'_> {
                 self.verdict(*index, Some(&component), Some(terms));
             }
         }
-        self.add("run-start", deed, &record_json::run(&started.start));
+        self.add("run-start", record_ref, &record_json::run(&started.start));
         approved
     }
 
@@ -147,13 +159,13 @@ impl ApprovalLinks<'_> {
         };
         let (gate, outcome) = (said.verdict.gate.name(), said.verdict.outcome.name());
         let about = json!({ "gate": gate, "outcome": outcome });
-        self.add("verdict", &said.deed, &about);
+        self.add("verdict", &said.record_ref, &about);
         for (granted, one) in self.state.exceptions() {
-            let ended = one.ended.as_ref().map(|(_, deed)| deed.index);
+            let ended = one.ended.as_ref().map(|(_, record_ref)| record_ref.index);
             // An exception counts only if it was in force when the verdict was given, not now: it
             // may have been granted or ended since.
             let held = *granted < index
-                && said.deed.time < one.exception.until
+                && said.record_ref.time < one.exception.until
                 && ended.is_none_or(|ended| ended > index);
             let touches = match &one.exception.subject {
                 ExceptionSubject::Component(of) => Some(of) == component,
@@ -163,7 +175,7 @@ impl ApprovalLinks<'_> {
             let mut codes = said.verdict.reasons.iter().map(|reason| &reason.code);
             if held && touches && codes.any(|code| *code == one.exception.rule) {
                 let about = record_json::exception(&one.exception);
-                self.add("exception-grant", &one.deed, &about);
+                self.add("exception-grant", &one.record_ref, &about);
             }
         }
     }
@@ -174,17 +186,17 @@ impl ApprovalLinks<'_> {
         let mut set = changes.filter(|one| {
             let is_it = matches!(&one.act, Act::LimitsSet { account, limits, .. }
                 if *account == terms.account && *limits == terms.limits);
-            let done = matches!(&one.ended, Some((ChangeEnd::Done, deed)) if deed.index < before);
+            let done = matches!(&one.ended, Some((ChangeEnd::Done, record_ref)) if record_ref.index < before);
             is_it && done
         });
         let Some(change) = set.next() else {
             return;
         };
         let about = record_json::whole(&change.act);
-        self.add("change-propose", &change.deed, &about);
-        for (_, deed) in change.signed.values() {
-            if deed.index != change.deed.index {
-                self.add("change-approve", deed, &about);
+        self.add("change-propose", &change.record_ref, &about);
+        for (_, record_ref) in change.signed.values() {
+            if record_ref.index != change.record_ref.index {
+                self.add("change-approve", record_ref, &about);
             }
         }
     }

@@ -40,12 +40,12 @@ pub(crate) fn roles(roles: &Roles) -> Value {
 }
 
 /// Who did something, with which key, when, by which record.
-pub(crate) fn deed(deed: &RecordRef) -> Value {
+pub(crate) fn record_ref(record_ref: &RecordRef) -> Value {
     json!({
-        "by": deed.by.as_str(),
-        "key": key(&deed.key),
-        "time": deed.time.date_or_time(),
-        "record": deed.index,
+        "by": record_ref.by.as_str(),
+        "key": key(&record_ref.key),
+        "time": record_ref.time.date_or_time(),
+        "record": record_ref.index,
     })
 }
 

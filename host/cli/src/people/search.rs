@@ -1,4 +1,4 @@
-//! Finding records: with the index where it is at hand, in the ledger itself where not. What is told
+//! Finding records: with the index if it is there, otherwise in the ledger itself. What is told
 //! is always asked of the records; the index says only where to look.
 
 use std::collections::BTreeSet;
@@ -20,7 +20,7 @@ use crate::args::{LedgerSearchArgs, RowFilter};
 use crate::cli_context::CliContext;
 use crate::output::note;
 
-/// Fields that nobody looks for by their beginning, or that differ in every record: asked of each.
+/// Fields that are not searched by prefix, or that differ in every record: asked of each.
 const NOT_INDEXED: [&str; 4] = ["record", "time", "key", "signature"];
 
 /// What records are asked for.

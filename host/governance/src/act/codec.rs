@@ -240,7 +240,7 @@ fn put_head(out: &mut Vec<u8>, name: &str, fields: usize) {
 
 /// Something that was read but is not what may stand there; the reader stands behind it.
 fn refused(reader: &CborReader<'_>, expected: &'static str) -> CborError {
-    // The reader tells its place by failing to end; at the very end there is none to tell.
+    // The reader reports its position by failing to end; at the very end there is nothing to report.
     let offset = reader.end().err().map_or(0, |error| error.offset);
     CborError { offset, expected }
 }

@@ -94,7 +94,7 @@ impl RecordFold {
 
     fn add(&mut self, previous: Hash, index: u64, body: &[u8]) -> Result<(), LedgerError> {
         let record = self.read(previous, index, body)?;
-        // Judged again rather than believed: whoever holds the log's key could otherwise record any act
+        // Judged again rather than believed: the holder of the log's key could otherwise record any act
         // as done, or hide one as denied.
         let judged = self.state.act(index, &record.signed).err();
         let rule = judged.as_ref().map(|denial| denial.rule);

@@ -56,7 +56,7 @@ impl LedgerState {
             }
             Access::LiftUnrecordedKill => {
                 let class = ApprovalClass::Operations;
-                if !self.voices(class, by, time).is_empty() {
+                if !self.votes(class, by, time).is_empty() {
                     return Ok(());
                 }
                 let why = format!(

@@ -25,13 +25,13 @@ use counterfoil_journal::public_key::PublicKey;
 impl LedgerState {
     /// Applies the already judged act of record `index`.
     pub(crate) fn apply(&mut self, index: u64, signed: &SignedAct) {
-        let deed = RecordRef {
+        let record_ref = RecordRef {
             by: signed.actor.clone(),
             key: signed.key,
             time: signed.time,
             index,
         };
-        self.apply_act(deed, &signed.act);
+        self.apply_act(record_ref, &signed.act);
     }
 
     /// Applies an act in the name of the principal who is responsible for it.
@@ -39,8 +39,8 @@ impl LedgerState {
         clippy::too_many_lines,
         reason = "one arm for each act, and the compiler sees that none is missing"
     )]
-    fn apply_act(&mut self, deed: RecordRef, act: &Act) {
-        let index = deed.index;
+    fn apply_act(&mut self, record_ref: RecordRef, act: &Act) {
+        let index = record_ref.index;
         match act {
             Act::Genesis {
                 administrators,
@@ -71,22 +71,22 @@ impl LedgerState {
             }
             Act::KeyAdd { id, key, until } => self.add_key(index, id, *key, *until),
             Act::KeyRotate { key, until } => {
-                self.end_key(index, deed.key);
-                self.add_key(index, &deed.by, *key, *until);
+                self.end_key(index, record_ref.key);
+                self.add_key(index, &record_ref.by, *key, *until);
             }
             Act::KeyRevoke { key, .. } => self.end_key(index, *key),
             Act::LogHolder { id } => self.log_holder = Some(id.clone()),
             Act::ExceptionGrant(exception) => {
                 let granted = ExceptionRecord {
                     exception: exception.clone(),
-                    deed,
+                    record_ref,
                     ended: None,
                 };
                 self.exceptions.insert(index, granted);
             }
             Act::ExceptionEnd { granted, reason } => {
                 if let Some(found) = self.exceptions.get_mut(granted) {
-                    found.ended = Some((reason.clone(), deed));
+                    found.ended = Some((reason.clone(), record_ref));
                 }
             }
             Act::LogRotate { key, .. } => {
@@ -95,33 +95,33 @@ impl LedgerState {
                 self.log_keys.insert(self.log_key, index);
                 self.log_key = *key;
             }
-            Act::SetupEnd {} => self.setup_end = Some(deed),
+            Act::SetupEnd {} => self.setup_end = Some(record_ref),
             Act::ClassSet(set) => drop(self.classes.insert(set.class, set.clone())),
             Act::Delegate(delegation) => {
                 let delegation = delegation.clone();
                 let delegated = DelegationRecord {
                     delegation,
-                    deed,
+                    record_ref,
                     ended: None,
                 };
                 self.delegations.insert(index, delegated);
             }
             Act::DelegateEnd { delegated, reason } => {
                 if let Some(found) = self.delegations.get_mut(delegated) {
-                    found.ended = Some((reason.clone(), deed));
+                    found.ended = Some((reason.clone(), record_ref));
                 }
             }
-            Act::ChangePropose { act } => self.propose(deed, act),
-            Act::ChangeApprove { proposed } => self.sign(&deed, *proposed),
+            Act::ChangePropose { act } => self.propose(record_ref, act),
+            Act::ChangeApprove { proposed } => self.sign(&record_ref, *proposed),
             Act::ChangeWithdraw { proposed, reason } => {
                 if let Some(found) = self.changes.get_mut(proposed) {
-                    found.ended = Some((ChangeEnd::Withdrawn(reason.clone()), deed));
+                    found.ended = Some((ChangeEnd::Withdrawn(reason.clone()), record_ref));
                 }
             }
             Act::BreakGlassOpen(glass) => {
                 let broken = BreakGlassRecord {
                     glass: glass.clone(),
-                    deed,
+                    record_ref,
                     acts: Vec::new(),
                     raised: BTreeSet::new(),
                     closed: None,
@@ -134,11 +134,11 @@ impl LedgerState {
                     found.acts.push((index, act.name()));
                     found.raised.extend(raises(act).cloned());
                 }
-                self.apply_act(deed, act);
+                self.apply_act(record_ref, act);
             }
             Act::BreakGlassClose { opened, reason } => {
                 if let Some(found) = self.broken.get_mut(opened) {
-                    found.closed = Some((reason.clone(), deed));
+                    found.closed = Some((reason.clone(), record_ref));
                 }
             }
             Act::Retrospective {
@@ -147,16 +147,21 @@ impl LedgerState {
                 findings,
             } => {
                 if let Some(found) = self.broken.get_mut(opened) {
-                    found.retrospective = Some((*report, findings.clone(), deed));
+                    found.retrospective = Some((*report, findings.clone(), record_ref));
                 }
             }
-            Act::PolicySet { bundle } => self.policies.push((*bundle, deed)),
+            Act::PolicySet { bundle } => self.policies.push((*bundle, record_ref)),
             Act::Verdict(verdict) => {
                 let subject = (verdict.gate, verdict.subject);
-                self.said.entry(subject).or_default().push(deed.index);
+                self.said.entry(subject).or_default().push(record_ref.index);
                 let verdict = verdict.clone();
-                self.verdicts
-                    .insert(deed.index, VerdictRecord { verdict, deed });
+                self.verdicts.insert(
+                    record_ref.index,
+                    VerdictRecord {
+                        verdict,
+                        record_ref,
+                    },
+                );
             }
             Act::ComponentSubmit {
                 component,
@@ -166,7 +171,7 @@ impl LedgerState {
                 let submitted = RegisteredComponent {
                     strategy: strategy.clone(),
                     provenance: provenance.clone(),
-                    submitted: deed,
+                    submitted: record_ref,
                     stage: ComponentStage::Draft,
                     validated: None,
                     approvals: Vec::new(),
@@ -179,17 +184,18 @@ impl LedgerState {
                 component,
                 evidence,
             } => self.change(component, Some(ComponentStage::Validated), |one| {
-                one.validated = Some((evidence.clone(), deed));
+                one.validated = Some((evidence.clone(), record_ref));
             }),
             Act::ComponentApprove { set, signature } => {
                 let component = self.registry.components.get(&set.component);
-                let voice = component
-                    .and_then(|found| approval_voice(self, &deed.by, deed.time, found, set).ok());
+                let vote = component.and_then(|found| {
+                    approval_voice(self, &record_ref.by, record_ref.time, found, set).ok()
+                });
                 let approval = ApprovalRecord {
                     set: *set,
                     signature: *signature,
-                    voice: voice.unwrap_or_else(|| deed.by.clone()),
-                    deed,
+                    vote: vote.unwrap_or_else(|| record_ref.by.clone()),
+                    record_ref,
                 };
                 self.change(&set.component, None, |one| one.approvals.push(approval));
             }
@@ -201,7 +207,7 @@ impl LedgerState {
                 let promotion = PromotionRecord {
                     set: *set,
                     verdict,
-                    deed,
+                    record_ref,
                 };
                 self.change(&set.component, Some(ComponentStage::Approved), |one| {
                     one.promotions.push(promotion);
@@ -209,7 +215,7 @@ impl LedgerState {
             }
             Act::ComponentArchive { component, reason } => {
                 self.change(component, Some(ComponentStage::Archived), |one| {
-                    one.archived = Some((reason.clone(), deed));
+                    one.archived = Some((reason.clone(), record_ref));
                 });
             }
             Act::LimitsSet {
@@ -221,53 +227,53 @@ impl LedgerState {
                 let limits = LimitsRecord {
                     limits,
                     verdict,
-                    deed,
+                    record_ref,
                 };
                 self.limits.insert(account.clone(), limits);
             }
             Act::StartAuthorize(authorization) => {
                 let authorized = AuthorizationRecord {
                     authorization: authorization.clone(),
-                    deed,
+                    record_ref,
                     withdrawn: None,
                 };
                 self.authorizations.insert(index, authorized);
             }
             Act::StartWithdraw { authorized, reason } => {
                 if let Some(found) = self.authorizations.get_mut(authorized) {
-                    found.withdrawn = Some((reason.clone(), deed));
+                    found.withdrawn = Some((reason.clone(), record_ref));
                 }
             }
             Act::RunStart(start) => {
                 let started = RegisteredRun {
                     start: start.clone(),
-                    deed,
+                    record_ref,
                     ended: None,
                 };
                 self.registry.runs.insert(start.run, started);
             }
             Act::RunEnd(end) => {
                 if let Some(found) = self.registry.runs.get_mut(&end.run) {
-                    found.ended = Some((end.clone(), deed));
+                    found.ended = Some((end.clone(), record_ref));
                 }
             }
             Act::Kill { scope, reason } => {
                 let killed = KillRecord {
                     scope: scope.clone(),
                     reason: reason.clone(),
-                    deed,
+                    record_ref,
                     lifted: None,
                 };
                 self.kills.insert(index, killed);
             }
             Act::KillLift { killed, reason } => {
                 if let Some(found) = self.kills.get_mut(killed) {
-                    found.lifted = Some((reason.clone(), deed));
+                    found.lifted = Some((reason.clone(), record_ref));
                 }
             }
             Act::BudgetSet(budget) => {
                 let (of, budget) = (budget.of.clone(), budget.clone());
-                self.books.budgets.insert(of, (budget, deed));
+                self.books.budgets.insert(of, (budget, record_ref));
             }
             Act::TeamSet { team, members } => {
                 self.books.teams.insert(team.clone(), members.clone());
@@ -277,22 +283,22 @@ impl LedgerState {
                 let excess = ExcessRecord {
                     until,
                     reason,
-                    deed,
+                    record_ref,
                 };
                 self.books.excesses.insert(of.clone(), excess);
             }
-            Act::Usage(usage) => self.books.add(usage, deed),
+            Act::Usage(usage) => self.books.add(usage, record_ref),
             Act::Drift(drift) => {
                 let drifted = DriftRecord {
                     drift: drift.clone(),
-                    deed,
+                    record_ref,
                     ended: None,
                 };
                 self.drifts.insert(index, drifted);
             }
             Act::DriftEnd { drifted } => {
                 if let Some(found) = self.drifts.get_mut(drifted) {
-                    found.ended = Some(deed);
+                    found.ended = Some(record_ref);
                 }
             }
             Act::Refused(_) => self.deny(),
@@ -300,20 +306,21 @@ impl LedgerState {
     }
 
     /// Adds a proposal. A proposer who has a vote in the class casts it with the proposal.
-    fn propose(&mut self, deed: RecordRef, act: &Act) {
+    fn propose(&mut self, record_ref: RecordRef, act: &Act) {
         let mut signed = BTreeMap::new();
         let but = self.about(act);
-        let voice = act.class().and_then(|class| {
+        let vote = act.class().and_then(|class| {
             let none = BTreeSet::new();
-            self.voice(class, deed.time, &deed.by, &but, &none).ok()
+            self.vote(class, record_ref.time, &record_ref.by, &but, &none)
+                .ok()
         });
-        if let Some(voice) = voice {
-            signed.insert(deed.by.clone(), (voice, deed.clone()));
+        if let Some(vote) = vote {
+            signed.insert(record_ref.by.clone(), (vote, record_ref.clone()));
         }
-        let (index, act) = (deed.index, act.clone());
+        let (index, act) = (record_ref.index, act.clone());
         let change = ProposedChange {
             act,
-            deed,
+            record_ref,
             signed,
             ended: None,
         };
@@ -321,29 +328,32 @@ impl LedgerState {
     }
 
     /// Adds a signature under a proposal; the last one needed applies the act in the proposer's name.
-    fn sign(&mut self, deed: &RecordRef, proposed: u64) {
+    fn sign(&mut self, record_ref: &RecordRef, proposed: u64) {
         let found = self.changes.get(&proposed);
-        let signed = found.and_then(|one| self.sign_change(one, &deed.by, deed.time).ok());
-        let Some((voice, complete)) = signed else {
+        let signed =
+            found.and_then(|one| self.sign_change(one, &record_ref.by, record_ref.time).ok());
+        let Some((vote, complete)) = signed else {
             return;
         };
         let Some(change) = self.changes.get_mut(&proposed) else {
             return;
         };
-        change.signed.insert(deed.by.clone(), (voice, deed.clone()));
+        change
+            .signed
+            .insert(record_ref.by.clone(), (vote, record_ref.clone()));
         if !complete {
             return;
         }
         // Ended before it is applied: the act may itself change who could sign, and must not be signed
         // again.
-        change.ended = Some((ChangeEnd::Done, deed.clone()));
+        change.ended = Some((ChangeEnd::Done, record_ref.clone()));
         let act = change.act.clone();
-        let deed = RecordRef {
-            by: change.deed.by.clone(),
-            key: change.deed.key,
-            ..deed.clone()
+        let record_ref = RecordRef {
+            by: change.record_ref.by.clone(),
+            key: change.record_ref.key,
+            ..record_ref.clone()
         };
-        self.apply_act(deed, &act);
+        self.apply_act(record_ref, &act);
     }
 
     fn add_principal(&mut self, id: &Id, kind: PrincipalKind, roles: &Roles) {

@@ -33,7 +33,7 @@ pub struct ExcessRecord {
     pub until: UnixNanos,
     pub reason: String,
     /// Who approved it.
-    pub deed: RecordRef,
+    pub record_ref: RecordRef,
 }
 
 /// Budgets, teams and usage.
@@ -56,8 +56,8 @@ pub struct BudgetBooks {
 
 impl BudgetBooks {
     /// Adds a run's usage; its bytes replace the ones it reported before.
-    pub(super) fn add(&mut self, usage: &Usage, deed: RecordRef) {
-        let day = (day_of(deed.time), usage.owner.clone());
+    pub(super) fn add(&mut self, usage: &Usage, record_ref: RecordRef) {
+        let day = (day_of(record_ref.time), usage.owner.clone());
         let (fuel, wall) = self.spent.entry(day).or_default();
         *fuel = fuel.saturating_add(usage.fuel);
         *wall = wall.saturating_add(usage.wall_nanos);
@@ -70,7 +70,7 @@ impl BudgetBooks {
         }
         let bytes = self.bytes.entry(usage.owner.clone()).or_default();
         *bytes = bytes.saturating_add(usage.bytes);
-        self.usages.push((usage.clone(), deed));
+        self.usages.push((usage.clone(), record_ref));
     }
 
     /// The owner and the teams whose budgets a run of this owner counts against.

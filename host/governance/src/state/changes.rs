@@ -29,7 +29,7 @@ pub enum ChangeEnd {
 pub struct ProposedChange {
     pub act: Act,
     /// Who proposed it.
-    pub deed: RecordRef,
+    pub record_ref: RecordRef,
     /// Who signed it, and the member whose vote it was.
     pub signed: BTreeMap<Id, (Id, RecordRef)>,
     pub ended: Option<(ChangeEnd, RecordRef)>,
@@ -39,7 +39,7 @@ impl ProposedChange {
     /// When the proposal expires.
     #[must_use]
     pub const fn until(&self) -> UnixNanos {
-        UnixNanos(self.deed.time.0.saturating_add(CHANGE_NANOS_MAX))
+        UnixNanos(self.record_ref.time.0.saturating_add(CHANGE_NANOS_MAX))
     }
 
     /// Whether it waits for signatures at this time, at this point of the ledger.
@@ -58,7 +58,7 @@ impl LedgerState {
             Act::ExceptionGrant(exception) => return vec![&exception.owner],
             Act::KillLift { killed, .. } => {
                 let killed = self.kills.get(killed);
-                return killed.map(|one| &one.deed.by).into_iter().collect();
+                return killed.map(|one| &one.record_ref.by).into_iter().collect();
             }
             Act::BudgetSet(budget) => &budget.of,
             Act::BudgetExcess { of, .. } => of,
@@ -127,9 +127,11 @@ impl LedgerState {
             return Ok(change);
         }
         let what = match &change.ended {
-            Some((ChangeEnd::Done, deed)) => format!("was done in record {}", deed.index),
-            Some((ChangeEnd::Withdrawn(why), deed)) => {
-                format!("was withdrawn by {} ({why})", deed.by)
+            Some((ChangeEnd::Done, record_ref)) => {
+                format!("was done in record {}", record_ref.index)
+            }
+            Some((ChangeEnd::Withdrawn(why), record_ref)) => {
+                format!("was withdrawn by {} ({why})", record_ref.by)
             }
             None => "expired".to_owned(),
         };
@@ -145,12 +147,12 @@ impl LedgerState {
         class: ApprovalClass,
         time: UnixNanos,
     ) -> BTreeSet<Id> {
-        let counts = |(voice, deed): &&(Id, RecordRef)| {
-            let key = self.keys.get(&deed.key);
-            self.belongs(class, voice) && key.is_some_and(|key| key.counts(time))
+        let counts = |(vote, record_ref): &&(Id, RecordRef)| {
+            let key = self.keys.get(&record_ref.key);
+            self.belongs(class, vote) && key.is_some_and(|key| key.counts(time))
         };
         let all = change.signed.values().filter(counts);
-        all.map(|(voice, _)| voice.clone()).collect()
+        all.map(|(vote, _)| vote.clone()).collect()
     }
 
     /// The member whose vote a signature under a change is, and whether it completes the change.
@@ -168,19 +170,19 @@ impl LedgerState {
         // Counted at every signature: a vote whose key was revoked while the proposal waited is gone, and its
         // member may vote again with a new key.
         let used = self.tally(change, class, time);
-        let mut but = vec![&change.deed.by];
+        let mut but = vec![&change.record_ref.by];
         but.extend(self.about(&change.act));
         let mine = change.signed.get(id);
-        if mine.is_some_and(|(voice, _)| used.contains(voice)) {
+        if mine.is_some_and(|(vote, _)| used.contains(vote)) {
             let why = format!("{id} has signed this change");
             let mut not = but.clone();
             not.push(id);
             let who = self.who_signs(class, time, &not);
             return Err(Denial::new(Rule::ChangeRepeated, why, who));
         }
-        let voice = self.voice(class, time, id, &but, &used)?;
-        let voices = u64::try_from(used.len()).unwrap_or(u64::MAX);
-        let complete = voices.saturating_add(1) >= self.class(class).approvals;
-        Ok((voice, complete))
+        let vote = self.vote(class, time, id, &but, &used)?;
+        let votes = u64::try_from(used.len()).unwrap_or(u64::MAX);
+        let complete = votes.saturating_add(1) >= self.class(class).approvals;
+        Ok((vote, complete))
     }
 }

@@ -17,7 +17,7 @@ use crate::rule::{Denial, Rule};
 pub struct DelegationRecord {
     pub delegation: Delegation,
     /// Who delegated.
-    pub deed: RecordRef,
+    pub record_ref: RecordRef,
     /// Why and by whom it was ended early.
     pub ended: Option<(String, RecordRef)>,
 }
@@ -77,7 +77,7 @@ impl LedgerState {
     /// The members whose vote a principal can cast in a class: their own first, then those of members who
     /// delegated to them.
     #[must_use]
-    pub fn voices(&self, class: ApprovalClass, id: &Id, time: UnixNanos) -> Vec<Id> {
+    pub fn votes(&self, class: ApprovalClass, id: &Id, time: UnixNanos) -> Vec<Id> {
         let person = |one: &&Id| {
             self.principals
                 .get(one)
@@ -87,7 +87,7 @@ impl LedgerState {
         let delegated = self.delegations.values().filter(|one| {
             one.delegation.class == class && one.delegation.to == *id && one.holds(time)
         });
-        let from = delegated.map(|one| &one.deed.by);
+        let from = delegated.map(|one| &one.record_ref.by);
         let from = from.filter(|from| self.belongs(class, from) && *from != id);
         let all = own.into_iter().chain(from);
         if Some(id).as_ref().is_some_and(person) {
@@ -99,7 +99,7 @@ impl LedgerState {
 
     /// The member whose vote `id` casts: the first of theirs that is not used yet and not one of `but`,
     /// who have no vote in the matter.
-    pub(super) fn voice(
+    pub(super) fn vote(
         &self,
         class: ApprovalClass,
         time: UnixNanos,
@@ -107,8 +107,8 @@ impl LedgerState {
         but: &[&Id],
         used: &BTreeSet<Id>,
     ) -> Result<Id, Denial> {
-        let voices = self.voices(class, id, time);
-        if voices.is_empty() {
+        let votes = self.votes(class, id, time);
+        if votes.is_empty() {
             let why = format!(
                 "{id} does not belong to the approval class {}",
                 class.name()
@@ -118,11 +118,11 @@ impl LedgerState {
         }
         // A delegate of two members votes for the first of them that has not voted: two votes by one person
         // take two signatures, and each names its member.
-        let free = |voice: &&Id| !but.contains(voice) && !used.contains(*voice);
-        if let Some(voice) = voices.iter().find(free) {
-            return Ok(voice.clone());
+        let free = |vote: &&Id| !but.contains(vote) && !used.contains(*vote);
+        if let Some(vote) = votes.iter().find(free) {
+            return Ok(vote.clone());
         }
-        let names: Vec<_> = voices.iter().map(Id::as_str).collect();
+        let names: Vec<_> = votes.iter().map(Id::as_str).collect();
         let names = names.join(", ");
         let why = format!(
             "{id} could only vote for {names}, who has signed or has no vote in this matter"
@@ -137,8 +137,8 @@ impl LedgerState {
     /// A hint that names the principals who can sign in a class and have a key, except `but`.
     pub(super) fn who_signs(&self, class: ApprovalClass, time: UnixNanos, but: &[&Id]) -> String {
         let can = self.principals.keys().filter(|id| {
-            let voices = self.voices(class, id, time);
-            !but.contains(id) && self.has_key(id, time) && voices.iter().any(|v| !but.contains(&v))
+            let votes = self.votes(class, id, time);
+            !but.contains(id) && self.has_key(id, time) && votes.iter().any(|v| !but.contains(&v))
         });
         let can: Vec<_> = can.map(Id::as_str).collect();
         let class = class.name();

@@ -17,7 +17,7 @@ pub struct ExceptionRecord {
     /// What was granted.
     pub exception: PolicyException,
     /// Who granted it.
-    pub deed: RecordRef,
+    pub record_ref: RecordRef,
     /// Why and by whom it was ended early.
     pub ended: Option<(String, RecordRef)>,
 }
@@ -35,7 +35,7 @@ impl ExceptionRecord {
 pub struct VerdictRecord {
     pub verdict: GateVerdict,
     /// The record, by the principal who asked.
-    pub deed: RecordRef,
+    pub record_ref: RecordRef,
 }
 
 impl LedgerState {
@@ -77,10 +77,10 @@ impl LedgerState {
                 let hint = "put a policy bundle in force first: counterfoil policy set";
                 Denial::new(Rule::PolicyMissing, why, hint)
             }
-            Some((now, deed)) => {
+            Some((now, record_ref)) => {
                 let why = format!(
                     "policy was {bundle}, is {now} since record {} by {}",
-                    deed.index, deed.by
+                    record_ref.index, record_ref.by
                 );
                 let hint = "evaluate the policy in force, and have its subject approved again";
                 Denial::new(Rule::PolicyChanged, why, hint)
@@ -97,7 +97,7 @@ impl LedgerState {
         component: Option<&Digest>,
         account: Option<&Id>,
     ) -> Result<(), Denial> {
-        let Some(said) = self.verdicts.get(&index).map(|said| said.deed.time) else {
+        let Some(said) = self.verdicts.get(&index).map(|said| said.record_ref.time) else {
             return Ok(());
         };
         let touches = |subject: &ExceptionSubject| match subject {
@@ -108,7 +108,7 @@ impl LedgerState {
         // The verdict may have passed only because of the exception. Ending an exception must therefore end
         // what rests on it, not only what comes later.
         let over = self.exceptions.iter().find(|(granted, one)| {
-            let ended = one.ended.as_ref().map(|(_, deed)| deed.index);
+            let ended = one.ended.as_ref().map(|(_, record_ref)| record_ref.index);
             let held = **granted < index
                 && said < one.exception.until
                 && ended.is_none_or(|ended| ended > index);
@@ -137,7 +137,7 @@ impl LedgerState {
         let all = recorded.into_iter().flatten().rev();
         let mut all = all.filter_map(|index| Some((*index, self.verdicts.get(index)?)));
         let last = all.find(|(_, said)| {
-            Some(said.verdict.bundle) == self.policy() && Some(&said.deed.by) != not_by
+            Some(said.verdict.bundle) == self.policy() && Some(&said.record_ref.by) != not_by
         });
         let ask = match gate {
             Gate::Promotion => "counterfoil policy eval promotion COMPONENT",

@@ -11,7 +11,7 @@ use crate::registry::RecordRef;
 pub struct DriftRecord {
     pub drift: DriftFinding,
     /// Who recorded it.
-    pub deed: RecordRef,
+    pub record_ref: RecordRef,
     /// Who recorded that it is gone.
     pub ended: Option<RecordRef>,
 }

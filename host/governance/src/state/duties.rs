@@ -80,7 +80,7 @@ impl LedgerState {
         if component.submitted.by != *actor {
             return Ok(());
         }
-        let why = format!("{actor} is the author, and nobody judges what they authored");
+        let why = format!("{actor} is the author, and authors may not judge their own work");
         let who = if role == Role::Approver {
             self.who_signs(ApprovalClass::Promotion, time, &[actor])
         } else {
@@ -97,7 +97,7 @@ impl LedgerState {
         time: UnixNanos,
     ) -> Result<(), Denial> {
         let validated = component.validated.as_ref();
-        if validated.is_none_or(|(_, deed)| deed.by != *actor) {
+        if validated.is_none_or(|(_, record_ref)| record_ref.by != *actor) {
             return Ok(());
         }
         let why = format!("{actor} validated it, and another person must approve it (four-eyes)");
@@ -117,13 +117,13 @@ impl LedgerState {
         // The vote belongs to the member, the signature to the key. A member who left the class, or a key that
         // was revoked, takes the approval with it, also after it was given.
         let counts = |one: &&ApprovalRecord| {
-            let key = self.keys.get(&one.deed.key);
+            let key = self.keys.get(&one.record_ref.key);
             one.set == *set
-                && self.belongs(ApprovalClass::Promotion, &one.voice)
+                && self.belongs(ApprovalClass::Promotion, &one.vote)
                 && key.is_some_and(|key| key.counts(time))
         };
         let approvals = component.approvals.iter().filter(counts);
-        approvals.map(|one| one.voice.clone()).collect()
+        approvals.map(|one| one.vote.clone()).collect()
     }
 
     /// Checks that enough members approved exactly this set.
@@ -133,18 +133,23 @@ impl LedgerState {
         set: &DigestSet,
         time: UnixNanos,
     ) -> Result<(), Denial> {
-        let voices = self.approved_by(component, set, time);
+        let votes = self.approved_by(component, set, time);
         let needed = self.class(ApprovalClass::Promotion).approvals;
-        let found = u64::try_from(voices.len()).unwrap_or(u64::MAX);
+        let found = u64::try_from(votes.len()).unwrap_or(u64::MAX);
         if found >= needed {
             return Ok(());
         }
         let mut but = vec![&component.submitted.by];
-        but.extend(component.validated.as_ref().map(|(_, deed)| &deed.by));
-        but.extend(&voices);
+        but.extend(
+            component
+                .validated
+                .as_ref()
+                .map(|(_, record_ref)| &record_ref.by),
+        );
+        but.extend(&votes);
         let who = self.who_signs(ApprovalClass::Promotion, time, &but);
         let other = component.approvals.last().filter(|last| last.set != *set);
-        if let Some(last) = other.filter(|_| voices.is_empty()) {
+        if let Some(last) = other.filter(|_| votes.is_empty()) {
             let why = format!("the approval is for another set: {}", last.set.changes(set));
             return Err(Denial::new(Rule::ApprovalChanged, why, who));
         }

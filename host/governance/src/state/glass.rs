@@ -22,7 +22,7 @@ pub struct BreakGlassRecord {
     /// For what, why, until when.
     pub glass: BreakGlass,
     /// Who broke it.
-    pub deed: RecordRef,
+    pub record_ref: RecordRef,
     /// Every act under it: its record and its name.
     pub acts: Vec<(u64, &'static str)>,
     /// The principals whom those acts added or gave roles or keys.
@@ -71,14 +71,14 @@ impl LedgerState {
     /// The record of the break-glass whose retrospective a principal owes.
     pub(super) fn owed(&self, id: &Id) -> Option<u64> {
         let mut all = self.broken.iter();
-        let owes = |one: &BreakGlassRecord| one.deed.by == *id && one.retrospective.is_none();
+        let owes = |one: &BreakGlassRecord| one.record_ref.by == *id && one.retrospective.is_none();
         all.find(|(_, one)| owes(one)).map(|(index, _)| *index)
     }
 
     /// Whether a principal, or the key that signs, owes its role to this break-glass.
     pub(super) fn raised_by(&self, broken: &BreakGlassRecord, id: &Id, key: &PublicKey) -> bool {
         // By key as well as by id: a key added under the glass to an honest principal's name would let
-        // whoever broke it sign their own retrospective.
+        // its breaker sign their own retrospective.
         let added = self.keys.get(key).map(|key| key.added);
         broken.raised.contains(id) || broken.acts.iter().any(|(index, _)| Some(*index) == added)
     }

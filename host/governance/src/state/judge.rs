@@ -31,7 +31,7 @@ pub(super) struct ActContext<'a> {
 }
 
 pub(super) fn judge(state: &LedgerState, signed: &SignedAct) -> Judgment {
-    // The first record has no principals to be judged by: it is believed if it is consistent, and whoever
+    // The first record has no principals to be judged by: it is believed if it is consistent, and the person who
     // verifies the ledger compares its log key with one that they trust.
     if let Act::Genesis {
         administrators,
@@ -43,17 +43,17 @@ pub(super) fn judge(state: &LedgerState, signed: &SignedAct) -> Judgment {
         return people::genesis(state, signed, administrators, *log_key);
     }
     authentic(state, signed)?;
-    let doing = ActContext {
+    let context = ActContext {
         by: &signed.actor,
         key: &signed.key,
         time: signed.time,
     };
-    changes::permitted(state, doing, &signed.act)?;
-    judge_act(state, doing, &signed.act)
+    changes::permitted(state, context, &signed.act)?;
+    judge_act(state, context, &signed.act)
 }
 
 /// Judges an act by its own rule, after the actor's key and role were checked.
-fn judge_act(state: &LedgerState, doing: ActContext<'_>, act: &Act) -> Judgment {
+fn judge_act(state: &LedgerState, context: ActContext<'_>, act: &Act) -> Judgment {
     match act {
         Act::Genesis { .. } => Err(Denial::new(
             Rule::GenesisRepeated,
@@ -61,34 +61,36 @@ fn judge_act(state: &LedgerState, doing: ActContext<'_>, act: &Act) -> Judgment 
             "an administrator adds principals: counterfoil people add",
         )),
         Act::PrincipalAdd { id, roles, key, .. } => people::add(state, id, roles, key),
-        Act::RolesSet { id, roles } => people::roles_set(state, doing, id, roles),
+        Act::RolesSet { id, roles } => people::roles_set(state, context, id, roles),
         Act::KeyAdd { id, key, .. } => people::key_add(state, id, key),
-        Act::KeyRotate { key, until } => people::key_rotate(state, doing, key, *until),
-        Act::KeyRevoke { id, key, .. } => people::key_revoke(state, doing, id, *key),
+        Act::KeyRotate { key, until } => people::key_rotate(state, context, key, *until),
+        Act::KeyRevoke { id, key, .. } => people::key_revoke(state, context, id, *key),
         Act::LogHolder { id } => people::log_holder(state, id),
         Act::LogRotate {
             key,
             old_signature,
             new_signature,
         } => people::log_rotate(state, key, old_signature, new_signature),
-        Act::SetupEnd {} => changes::setup_end(state, doing),
-        Act::ClassSet(set) => changes::class_set(state, doing, set),
-        Act::Delegate(delegation) => changes::delegate(state, doing, delegation),
+        Act::SetupEnd {} => changes::setup_end(state, context),
+        Act::ClassSet(set) => changes::class_set(state, context, set),
+        Act::Delegate(delegation) => changes::delegate(state, context, delegation),
         Act::DelegateEnd { delegated, reason } => {
-            changes::delegate_end(state, doing, *delegated, reason)
+            changes::delegate_end(state, context, *delegated, reason)
         }
-        Act::ChangePropose { act } => changes::propose(state, doing, act),
-        Act::ChangeApprove { proposed } => changes::approve(state, doing, *proposed),
+        Act::ChangePropose { act } => changes::propose(state, context, act),
+        Act::ChangeApprove { proposed } => changes::approve(state, context, *proposed),
         Act::ChangeWithdraw { proposed, reason } => {
-            changes::withdraw(state, doing, *proposed, reason)
+            changes::withdraw(state, context, *proposed, reason)
         }
         Act::ComponentSubmit { component, .. } => registry::new_component(state, component),
         Act::ComponentValidate {
             component,
             evidence,
-        } => registry::validate(state, doing, component, evidence),
-        Act::ComponentApprove { set, signature } => registry::approve(state, doing, set, signature),
-        Act::ComponentPromote { set } => registry::promote(state, doing, set),
+        } => registry::validate(state, context, component, evidence),
+        Act::ComponentApprove { set, signature } => {
+            registry::approve(state, context, set, signature)
+        }
+        Act::ComponentPromote { set } => registry::promote(state, context, set),
         Act::ComponentArchive { component, .. } => {
             let found = state.registry.at(component, &[ComponentStage::Approved]);
             found.map(|_| ())
@@ -97,31 +99,31 @@ fn judge_act(state: &LedgerState, doing: ActContext<'_>, act: &Act) -> Judgment 
             account,
             limits,
             verdict,
-        } => runs::limits_set(state, doing, account, *limits, *verdict),
-        Act::StartAuthorize(asked) => runs::authorize(state, doing, asked),
+        } => runs::limits_set(state, context, account, *limits, *verdict),
+        Act::StartAuthorize(asked) => runs::authorize(state, context, asked),
         Act::StartWithdraw { authorized, reason } => runs::withdraw(state, *authorized, reason),
-        Act::RunStart(start) => runs::start(state, doing, start),
-        Act::RunEnd(end) => runs::end(state, doing, end),
-        Act::Kill { scope, reason } => runs::kill(state, doing, scope, reason),
-        Act::KillLift { killed, reason } => runs::kill_lift(state, doing, *killed, reason),
-        Act::BudgetSet(budget) => runs::budget_set(state, doing, budget),
+        Act::RunStart(start) => runs::start(state, context, start),
+        Act::RunEnd(end) => runs::end(state, context, end),
+        Act::Kill { scope, reason } => runs::kill(state, context, scope, reason),
+        Act::KillLift { killed, reason } => runs::kill_lift(state, context, *killed, reason),
+        Act::BudgetSet(budget) => runs::budget_set(state, context, budget),
         Act::TeamSet { .. } => Ok(()),
         Act::BudgetExcess { of, until, reason } => {
-            runs::budget_excess(state, doing, of, *until, reason)
+            runs::budget_excess(state, context, of, *until, reason)
         }
-        Act::Usage(usage) => runs::usage(state, doing, usage),
+        Act::Usage(usage) => runs::usage(state, context, usage),
         Act::PolicySet { bundle } => control::policy_set(state, *bundle),
         Act::Verdict(verdict) => control::verdict(state, verdict),
-        Act::ExceptionGrant(exception) => control::exception_grant(state, doing, exception),
-        Act::ExceptionEnd { granted, .. } => control::exception_end(state, doing, *granted),
-        Act::BreakGlassOpen(glass) => changes::break_glass(state, doing, glass),
-        Act::Emergency { opened, act } => changes::emergency(state, doing, *opened, act),
-        Act::BreakGlassClose { opened, reason } => changes::close(state, doing, *opened, reason),
+        Act::ExceptionGrant(exception) => control::exception_grant(state, context, exception),
+        Act::ExceptionEnd { granted, .. } => control::exception_end(state, context, *granted),
+        Act::BreakGlassOpen(glass) => changes::break_glass(state, context, glass),
+        Act::Emergency { opened, act } => changes::emergency(state, context, *opened, act),
+        Act::BreakGlassClose { opened, reason } => changes::close(state, context, *opened, reason),
         Act::Retrospective {
             opened, findings, ..
-        } => changes::retrospective(state, doing, *opened, findings),
-        Act::Drift(found) => drift::found(state, doing, found),
-        Act::DriftEnd { drifted } => drift::end(state, doing, *drifted),
+        } => changes::retrospective(state, context, *opened, findings),
+        Act::Drift(found) => drift::found(state, context, found),
+        Act::DriftEnd { drifted } => drift::end(state, context, *drifted),
         Act::Refused(refused) => drift::refused(refused),
     }
 }
@@ -141,19 +143,19 @@ fn signature(state: &LedgerState, signed: &SignedAct) -> Judgment {
 
 /// Checks that the actor is a principal with a valid key, and signed this act.
 fn authentic(state: &LedgerState, signed: &SignedAct) -> Judgment {
-    let doing = ActContext {
+    let context = ActContext {
         by: &signed.actor,
         key: &signed.key,
         time: signed.time,
     };
-    authentic_key(state, doing)?;
+    authentic_key(state, context)?;
     signature(state, signed)
 }
 
 /// Checks that the actor is a principal with a valid key.
-fn authentic_key(state: &LedgerState, doing: ActContext<'_>) -> Judgment {
-    known(state, doing.by)?;
-    let (actor, key) = (doing.by, doing.key);
+fn authentic_key(state: &LedgerState, context: ActContext<'_>) -> Judgment {
+    known(state, context.by)?;
+    let (actor, key) = (context.by, context.key);
     let deny = |rule, what: &str| {
         let why = format!("key {key} of {actor} {what}");
         Err(Denial::new(rule, why, ASK_ADMINISTRATOR))
@@ -166,7 +168,7 @@ fn authentic_key(state: &LedgerState, doing: ActContext<'_>) -> Judgment {
         let what = format!("was revoked or rotated by record {index}");
         return deny(Rule::KeyRevoked, &what);
     }
-    if !found.counts(doing.time) {
+    if !found.counts(context.time) {
         return deny(Rule::KeyExpired, "has expired");
     }
     Ok(())

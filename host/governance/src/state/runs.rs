@@ -18,7 +18,7 @@ pub struct LimitsRecord {
     /// The record of the verdict that gave them.
     pub verdict: u64,
     /// Who set them.
-    pub deed: RecordRef,
+    pub record_ref: RecordRef,
 }
 
 /// An authorization of starts as recorded.
@@ -26,7 +26,7 @@ pub struct LimitsRecord {
 pub struct AuthorizationRecord {
     pub authorization: StartAuthorization,
     /// Who authorized it.
-    pub deed: RecordRef,
+    pub record_ref: RecordRef,
     /// Why and by whom it was withdrawn.
     pub withdrawn: Option<(String, RecordRef)>,
 }
@@ -38,7 +38,7 @@ pub struct KillRecord {
     pub scope: KillScope,
     pub reason: String,
     /// Who threw it.
-    pub deed: RecordRef,
+    pub record_ref: RecordRef,
     /// Why and by whom it was lifted.
     pub lifted: Option<(String, RecordRef)>,
 }
@@ -88,7 +88,7 @@ impl LedgerState {
         let Some((index, killed)) = self.killed(run, account) else {
             return Ok(());
         };
-        let (by, reason) = (&killed.deed.by, &killed.reason);
+        let (by, reason) = (&killed.record_ref.by, &killed.reason);
         let why = format!("{by} threw the kill switch in record {index}: {reason}");
         let hint = "a member of the class operations, other than who threw it, lifts it: \
                    counterfoil kill --lift";
@@ -107,7 +107,7 @@ impl LedgerState {
         }
         let why = format!(
             "the limits of account {account} were {limits}, are {} since record {}",
-            found.limits, found.deed.index
+            found.limits, found.record_ref.index
         );
         let hint = "authorize the start under the limits in force";
         Err(Denial::new(Rule::LimitsChanged, why, hint))
@@ -144,10 +144,10 @@ impl LedgerState {
             let hint = "an operator authorizes it: counterfoil account authorization grant";
             return Err(Denial::new(Rule::StartUnknown, why, hint));
         };
-        let Some((reason, deed)) = &found.withdrawn else {
+        let Some((reason, record_ref)) = &found.withdrawn else {
             return Ok(found);
         };
-        let why = format!("{} withdrew the authorization: {reason}", deed.by);
+        let why = format!("{} withdrew the authorization: {reason}", record_ref.by);
         let hint = "an operator authorizes it again";
         Err(Denial::new(Rule::StartWithdrawn, why, hint))
     }

@@ -22,10 +22,13 @@ fn a_component_walks_from_draft_to_archived_by_three_people_and_a_fourth_starts_
     );
     let runs: Vec<_> = registry.runs_of(&digest("one")).collect();
     assert_eq!(runs.len(), 1);
-    assert_eq!(runs[0].deed.by, id("robot"));
+    assert_eq!(runs[0].record_ref.by, id("robot"));
     assert_eq!(registry.runs_of(&digest("two")).count(), 0);
     let approvals: Vec<_> = registry.who_approved(&digest("run")).collect();
-    assert_eq!((approvals.len(), &approvals[0].deed.by), (1, &id("dan")));
+    assert_eq!(
+        (approvals.len(), &approvals[0].record_ref.by),
+        (1, &id("dan"))
+    );
     // What the approver signed stands in an envelope that others can check.
     let mut envelope = attest::approval("counterfoil/ledger/test", &id("dan"), &set).unwrap();
     envelope.signatures.push(attest::EnvelopeSignature {

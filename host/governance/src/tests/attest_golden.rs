@@ -11,7 +11,7 @@ const FACTS: &str = include_str!("../../tests/golden/facts.txt");
 fn ours() -> DsseEnvelope {
     let approval = attest::approval("counterfoil/ledger/test", &id("dan"), &set("one"));
     let mut envelope = approval.unwrap();
-    envelope.sign(&hand(4)).unwrap();
+    envelope.sign(&signing_key(4)).unwrap();
     envelope
 }
 
@@ -86,7 +86,7 @@ fn what_is_no_envelope_or_no_statement_is_refused() {
     let mut envelope = ours();
     envelope.payload_type = "text/plain".to_owned();
     envelope.signatures.clear();
-    envelope.sign(&hand(4)).unwrap();
+    envelope.sign(&signing_key(4)).unwrap();
     let error = envelope.verify(&[key(4)]).unwrap_err().to_string();
     assert!(error.contains("payloadType is \"text/plain\""), "{error}");
     for (text, part) in [

@@ -98,10 +98,12 @@ fn a_change_is_done_by_the_signature_that_completes_it_and_by_no_other() {
     assert_eq!(desk.ledger.state().policy(), Some(digest("policy")));
     let done = desk.act("gus", sign.clone()).unwrap();
     assert_eq!(desk.ledger.state().policy(), Some(digest("other")));
-    let (_, deed) = desk.ledger.state().policies().last().unwrap();
-    assert_eq!((&deed.by, deed.index), (&id("ada"), done));
+    let (_, record_ref) = desk.ledger.state().policies().last().unwrap();
+    assert_eq!((&record_ref.by, record_ref.index), (&id("ada"), done));
     let change = &desk.ledger.state().changes()[&proposed];
-    assert!(matches!(&change.ended, Some((ChangeEnd::Done, deed)) if deed.by == id("gus")));
+    assert!(
+        matches!(&change.ended, Some((ChangeEnd::Done, record_ref)) if record_ref.by == id("gus"))
+    );
     let text = desk.denied("gus", sign, Rule::ChangeOver);
     assert!(
         text.contains(&format!("was done in record {done}")),

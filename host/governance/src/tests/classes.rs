@@ -28,7 +28,7 @@ fn a_delegate_approves_for_an_absent_approver_until_the_delegation_ends() {
     let one = &desk.ledger.state().registry().components()[&digest("one")];
     let approval = &one.approvals[0];
     assert_eq!(
-        (&approval.deed.by, &approval.voice),
+        (&approval.record_ref.by, &approval.vote),
         (&id("gus"), &id("dan"))
     );
     let end = |reason: &str| Act::DelegateEnd {
@@ -58,7 +58,7 @@ fn delegation_never_gets_round_the_segregation_of_duties() {
     desk.add("max", &all, 50).unwrap();
     desk.act("max", submit("one")).unwrap();
     desk.act("carol", validate("one")).unwrap();
-    // The author lends a second person their voice, or borrows another's.
+    // The author lends a second person their vote, or borrows another's.
     desk.act("max", delegate(ApprovalClass::Promotion, "gus", until))
         .unwrap();
     let text = desk.denied("gus", approve("gus", set("one"), 7), Rule::DutyDelegation);
@@ -85,7 +85,7 @@ fn two_people_with_one_voice_are_one_signature() {
     desk.act("erin", sign.clone()).unwrap();
     let text = desk.denied("dan", sign.clone(), Rule::DutyDelegation);
     assert!(text.ends_with("(risk): gus"), "{text}");
-    // The proposer's own voice is not lent to the one who signs.
+    // The proposer's own vote is not lent to the one who signs.
     desk.act("gus", sign).unwrap();
     let propose = Act::ChangePropose {
         act: Box::new(policy("third")),

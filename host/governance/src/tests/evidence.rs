@@ -20,7 +20,7 @@ fn statement(kind: EvidenceKind, about: &str) -> InTotoStatement {
 
 fn sealed(statement: &InTotoStatement, seed: u8) -> Vec<u8> {
     let mut envelope = DsseEnvelope::new(statement).unwrap();
-    envelope.sign(&hand(seed)).unwrap();
+    envelope.sign(&signing_key(seed)).unwrap();
     envelope.encode().unwrap()
 }
 
@@ -62,7 +62,7 @@ fn evidence_that_is_not_what_its_digest_says_is_named_by_a_stable_code() {
     none.subject.clear();
     let mut no_statement = DsseEnvelope::new(&statement(kind, "one")).unwrap();
     no_statement.payload = b"{}".to_vec();
-    no_statement.sign(&hand(3)).unwrap();
+    no_statement.sign(&signing_key(3)).unwrap();
     let good = sealed(&statement(kind, "one"), 3);
     let cases = [
         (EvidenceFault::Envelope, b"{}".to_vec()),

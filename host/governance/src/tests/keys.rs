@@ -67,7 +67,7 @@ fn nobody_acts_in_anothers_name_or_with_anothers_key() {
         UnixNanos(desk.time),
         id("bob"),
         submit("one"),
-        &hand(LOG_SEED),
+        &signing_key(LOG_SEED),
     )
     .unwrap();
     forged.key = key(2);
@@ -141,11 +141,11 @@ fn a_ledger_begins_once_and_with_a_first_record_that_holds() {
             UnixNanos(0),
             id("ada"),
             act,
-            &hand(actor_seed),
+            &signing_key(actor_seed),
         )
         .unwrap();
         let path = folder.path().join("ledger");
-        let result = Ledger::create(&path, &id("test"), Box::new(hand(LOG_SEED)), &signed);
+        let result = Ledger::create(&path, &id("test"), Box::new(signing_key(LOG_SEED)), &signed);
         let made = path.exists();
         match result {
             Err(LedgerError::Genesis(denial)) if !made => denial.rule,

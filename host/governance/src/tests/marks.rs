@@ -12,7 +12,7 @@ fn verifier(seed: u8) -> VerifierKey {
     VerifierKey::new("counterfoil/ledger/test", &key(seed).0).unwrap()
 }
 
-/// A ledger with deeds, denials and a rotation of the log's key in its middle; where each of its
+/// A ledger with record_refs, denials and a rotation of the log's key in its middle; where each of its
 /// records ends in the file; and its bytes.
 fn rotated() -> (Vec<usize>, Vec<u8>) {
     let mut desk = Desk::settled();
@@ -23,15 +23,21 @@ fn rotated() -> (Vec<usize>, Vec<u8>) {
     ends.push(length(&desk));
     let act = Act::ChangePropose {
         act: Box::new(
-            record::log_rotation("counterfoil/ledger/test", &hand(LOG_SEED), &hand(NEW_SEED))
-                .unwrap(),
+            record::log_rotation(
+                "counterfoil/ledger/test",
+                &signing_key(LOG_SEED),
+                &signing_key(NEW_SEED),
+            )
+            .unwrap(),
         ),
     };
     let proposed = desk.act("ada", act).unwrap();
     ends.push(length(&desk));
     desk.act("amy", Act::ChangeApprove { proposed }).unwrap();
     ends.push(length(&desk));
-    desk.ledger.set_signer(Box::new(hand(NEW_SEED))).unwrap();
+    desk.ledger
+        .set_signer(Box::new(signing_key(NEW_SEED)))
+        .unwrap();
     desk.act("bob", submit("one")).unwrap();
     ends.push(length(&desk));
     desk.denied("bob", submit("one"), Rule::ComponentExists);
@@ -130,7 +136,7 @@ fn a_mark_of_something_else_is_refused() {
         let error = refused(&changed, whole);
         assert!(matches!(error, LedgerError::Mark { .. }), "{error}");
     }
-    // What came after the mark is judged as ever: a denial turned into a deed.
+    // What came after the mark is judged as ever: a denial turned into an act.
     let mark = verify(&bytes[..ends[4]], &key).unwrap().mark();
     let code = b"component.exists";
     let at = bytes

@@ -237,42 +237,43 @@ impl Model {
     }
 
     /// For whom somebody approves a component, if they may.
-    fn voice(&self, who: usize, c: usize, policy: usize) -> Option<usize> {
+    fn vote(&self, who: usize, c: usize, policy: usize) -> Option<usize> {
         let piece = &self.pieces[c];
         let judged = [piece.author, piece.reviewer];
-        let others = piece.approvals.iter().filter(|(by, p, voice)| {
-            *by != who && *p == policy && self.live[*by] && self.may(*voice, Role::Approver)
+        let others = piece.approvals.iter().filter(|(by, p, vote)| {
+            *by != who && *p == policy && self.live[*by] && self.may(*vote, Role::Approver)
         });
-        let used: BTreeSet<usize> = others.map(|(_, _, voice)| *voice).collect();
+        let used: BTreeSet<usize> = others.map(|(_, _, vote)| *vote).collect();
         let lent = self.delegations.iter().filter(|(_, to)| *to == who);
-        let mut voices = core::iter::once(who).chain(lent.map(|(from, _)| *from));
-        let may = |voice: &usize| {
-            self.may(*voice, Role::Approver)
-                && !judged.contains(&Some(*voice))
-                && !used.contains(voice)
+        let mut votes = core::iter::once(who).chain(lent.map(|(from, _)| *from));
+        let may = |vote: &usize| {
+            self.may(*vote, Role::Approver)
+                && !judged.contains(&Some(*vote))
+                && !used.contains(vote)
         };
         if who == ROBOT || judged.contains(&Some(who)) {
             return None;
         }
-        voices.find(may)
+        votes.find(may)
     }
 
     fn approve(&mut self, who: usize, c: usize, policy: usize, right: bool) -> bool {
         let piece = &self.pieces[c];
         let ready = piece.reviewer.is_some() && !piece.archived;
-        let voice = self.voice(who, c, policy).filter(|_| right && ready);
-        let Some(voice) = voice else {
+        let vote = self.vote(who, c, policy).filter(|_| right && ready);
+        let Some(vote) = vote else {
             return false;
         };
-        self.pieces[c].approvals.push((who, policy, voice));
+        self.pieces[c].approvals.push((who, policy, vote));
         true
     }
 
     fn promote(&self, who: usize, c: usize, policy: usize) -> bool {
         let piece = &self.pieces[c];
-        let approved = piece.approvals.iter().any(|(by, p, voice)| {
-            *p == policy && self.live[*by] && self.may(*voice, Role::Approver)
-        });
+        let approved = piece
+            .approvals
+            .iter()
+            .any(|(by, p, vote)| *p == policy && self.live[*by] && self.may(*vote, Role::Approver));
         let mut others = piece.said.iter().rev();
         let last = others.find(|(by, p, _)| Some(*by) != piece.author && *p == policy);
         (self.may(who, Role::Approver) || self.may(who, Role::Operator))
@@ -479,8 +480,15 @@ impl Bench {
         let previous = counterfoil_journal::entry::GENESIS;
         let time = UnixNanos(i64::try_from(index).unwrap());
         let place = (ORIGIN, previous);
-        let signed =
-            SignedAct::sign(place.0, place.1, time, id(PEOPLE[who]), act, &hand(seed)).unwrap();
+        let signed = SignedAct::sign(
+            place.0,
+            place.1,
+            time,
+            id(PEOPLE[who]),
+            act,
+            &signing_key(seed),
+        )
+        .unwrap();
         self.state.act(index, &signed)?;
         Ok(index)
     }

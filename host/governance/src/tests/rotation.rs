@@ -10,7 +10,7 @@ fn verifier(seed: u8) -> VerifierKey {
 }
 
 fn rotate() -> Act {
-    record::log_rotation(ORIGIN, &hand(LOG_SEED), &hand(NEW_SEED)).unwrap()
+    record::log_rotation(ORIGIN, &signing_key(LOG_SEED), &signing_key(NEW_SEED)).unwrap()
 }
 
 #[test]
@@ -23,12 +23,17 @@ fn two_administrators_rotate_the_logs_key_and_readers_of_either_key_follow_it() 
         UnixNanos(desk.time + 1),
         &id("bob"),
         submit("one"),
-        &hand(2),
+        &signing_key(2),
     );
     assert!(matches!(act, Err(LedgerError::LogKey { .. })), "{act:?}");
-    let wrong = desk.ledger.set_signer(Box::new(hand(99))).unwrap_err();
+    let wrong = desk
+        .ledger
+        .set_signer(Box::new(signing_key(99)))
+        .unwrap_err();
     assert!(matches!(wrong, LedgerError::LogKey { .. }), "{wrong}");
-    desk.ledger.set_signer(Box::new(hand(NEW_SEED))).unwrap();
+    desk.ledger
+        .set_signer(Box::new(signing_key(NEW_SEED)))
+        .unwrap();
     desk.act("bob", submit("one")).unwrap();
     assert_eq!(desk.ledger.state().log_key(), key(NEW_SEED));
     for seed in [LOG_SEED, NEW_SEED] {
@@ -45,7 +50,7 @@ fn two_administrators_rotate_the_logs_key_and_readers_of_either_key_follow_it() 
     let path = desk.path();
     let Desk { folder, ledger, .. } = desk;
     drop(ledger);
-    let open = |seed| Ledger::open(&path, &id("test"), Box::new(hand(seed)));
+    let open = |seed| Ledger::open(&path, &id("test"), Box::new(signing_key(seed)));
     assert!(matches!(open(LOG_SEED), Err(LedgerError::LogKey { .. })));
     open(NEW_SEED).unwrap();
     drop(folder);
@@ -54,7 +59,8 @@ fn two_administrators_rotate_the_logs_key_and_readers_of_either_key_follow_it() 
 #[test]
 fn a_rotation_needs_the_signatures_of_both_keys_over_this_ledger() {
     let mut desk = Desk::staffed();
-    let elsewhere = record::log_rotation("o", &hand(LOG_SEED), &hand(NEW_SEED)).unwrap();
+    let elsewhere =
+        record::log_rotation("o", &signing_key(LOG_SEED), &signing_key(NEW_SEED)).unwrap();
     let text = desk.denied("ada", elsewhere, Rule::LogSignature);
     assert!(text.contains("the log's old key"), "{text}");
     let Act::LogRotate {
@@ -72,7 +78,7 @@ fn a_rotation_needs_the_signatures_of_both_keys_over_this_ledger() {
     };
     let text = desk.denied("ada", half, Rule::LogSignature);
     assert!(text.contains("the log's new key"), "{text}");
-    let taken = record::log_rotation(ORIGIN, &hand(LOG_SEED), &hand(2)).unwrap();
+    let taken = record::log_rotation(ORIGIN, &signing_key(LOG_SEED), &signing_key(2)).unwrap();
     desk.denied("ada", taken, Rule::KeyTaken);
 }
 
@@ -84,7 +90,9 @@ fn the_old_key_cannot_go_on_after_its_rotation() {
     use counterfoil_journal::tree::Tree;
     let mut desk = Desk::staffed();
     desk.act("ada", rotate()).unwrap();
-    desk.ledger.set_signer(Box::new(hand(NEW_SEED))).unwrap();
+    desk.ledger
+        .set_signer(Box::new(signing_key(NEW_SEED)))
+        .unwrap();
     desk.act("bob", submit("one")).unwrap();
     let records = desk.verified().records;
     // Whoever kept the old key seals the whole ledger with it.
@@ -98,7 +106,11 @@ fn the_old_key_cannot_go_on_after_its_rotation() {
             size: tree.size(),
             root: tree.root(),
         };
-        write_checkpoint(&checkpoint.sign(&hand(LOG_SEED)).unwrap(), &mut forged).unwrap();
+        write_checkpoint(
+            &checkpoint.sign(&signing_key(LOG_SEED)).unwrap(),
+            &mut forged,
+        )
+        .unwrap();
     }
     let error = ledger::verify(&forged, &verifier(LOG_SEED)).unwrap_err();
     assert!(matches!(error, LedgerError::Audit(_)), "{error}");

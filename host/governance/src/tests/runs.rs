@@ -233,7 +233,7 @@ fn a_kill_switch_stops_starts_until_somebody_else_lifts_it() {
         assert!(text.contains("dan threw the kill switch"), "{text}");
         desk.denied("dan", lift(killed), Rule::DutyKill);
         desk.denied("gus", lift(killed), Rule::RoleMissing);
-        // Nor by lending somebody their voice.
+        // Nor by lending somebody their vote.
         let delegation = Delegation {
             class: ApprovalClass::Operations,
             to: id("gus"),

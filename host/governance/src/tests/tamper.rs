@@ -45,7 +45,7 @@ fn reseal(bodies: &[Vec<u8>]) -> Vec<u8> {
             size: tree.size(),
             root: tree.root(),
         };
-        write_checkpoint(&checkpoint.sign(&hand(LOG_SEED)).unwrap(), &mut out).unwrap();
+        write_checkpoint(&checkpoint.sign(&signing_key(LOG_SEED)).unwrap(), &mut out).unwrap();
     }
     out
 }
@@ -104,7 +104,7 @@ fn even_with_the_logs_key_no_record_can_be_removed_moved_or_made_up() {
             "{at}: {text}"
         );
     }
-    // A denial is turned into a deed, and a deed into a denial.
+    // A denial is turned into an act, and an act into a denial.
     let last = bodies.len() - 1;
     let decode = |at: usize| LedgerRecord::decode(Chain::new().last(), &bodies[at]).unwrap();
     for (at, denied) in [
@@ -133,7 +133,7 @@ fn a_back_dated_record_is_refused_when_written_and_when_read() {
             UnixNanos(desk.time - 1),
             &id("bob"),
             submit("two"),
-            &hand(2),
+            &signing_key(2),
         )
         .unwrap_err();
     assert!(error.to_string().contains("is back-dated"), "{error}");
@@ -150,7 +150,7 @@ fn a_back_dated_record_is_refused_when_written_and_when_read() {
         time,
         id("bob"),
         submit("three"),
-        &hand(2),
+        &signing_key(2),
     )
     .unwrap();
     bodies.push(
@@ -194,7 +194,7 @@ fn a_crash_at_any_byte_of_an_append_leaves_the_record_or_none() {
         let torn = ledger::read(&path, &Desk::log_key());
         let whole = length == after.len() || length == before.len();
         assert_eq!(torn.is_ok(), whole, "{length}");
-        let ledger = Ledger::open(&path, &id("test"), Box::new(hand(LOG_SEED))).unwrap();
+        let ledger = Ledger::open(&path, &id("test"), Box::new(signing_key(LOG_SEED))).unwrap();
         let cut = if length == after.len() {
             0
         } else {
@@ -210,7 +210,8 @@ fn a_crash_at_any_byte_of_an_append_leaves_the_record_or_none() {
 #[test]
 fn a_ledger_has_one_writer_and_goes_on_after_it_was_closed() {
     let desk = walked();
-    let open = |desk: &Desk| Ledger::open(&desk.path(), &id("test"), Box::new(hand(LOG_SEED)));
+    let open =
+        |desk: &Desk| Ledger::open(&desk.path(), &id("test"), Box::new(signing_key(LOG_SEED)));
     let error = open(&desk).unwrap_err().to_string();
     assert!(error.contains("another process writes it"), "{error}");
     let Desk {
@@ -223,7 +224,7 @@ fn a_ledger_has_one_writer_and_goes_on_after_it_was_closed() {
     let before = ledger.place().1;
     drop(ledger);
     let path = folder.path().join("ledger");
-    let ledger = Ledger::open(&path, &id("test"), Box::new(hand(LOG_SEED))).unwrap();
+    let ledger = Ledger::open(&path, &id("test"), Box::new(signing_key(LOG_SEED))).unwrap();
     assert_eq!(ledger.state(), &state);
     let mut desk = Desk {
         folder,
@@ -240,13 +241,13 @@ fn a_ledger_has_one_writer_and_goes_on_after_it_was_closed() {
         UnixNanos(99),
         id("bob"),
         submit("three"),
-        &hand(2),
+        &signing_key(2),
     )
     .unwrap();
     let error = desk.ledger.append(signed).unwrap_err();
     assert!(matches!(error, LedgerError::Stale { .. }), "{error}");
     // The log of another name, or of another key, is not this one.
     drop(desk.ledger);
-    assert!(Ledger::open(&path, &id("other"), Box::new(hand(LOG_SEED))).is_err());
-    assert!(Ledger::open(&path, &id("test"), Box::new(hand(LOG_SEED - 1))).is_err());
+    assert!(Ledger::open(&path, &id("other"), Box::new(signing_key(LOG_SEED))).is_err());
+    assert!(Ledger::open(&path, &id("test"), Box::new(signing_key(LOG_SEED - 1))).is_err());
 }

@@ -42,7 +42,7 @@ pub struct StartInput {
     pub exceptions: Vec<ExceptionInput>,
 }
 
-/// Who starts a run, and who must be somebody else.
+/// The starter of a run, and the principals that the starter must differ from.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct OperatorsInput {
     /// Who authorized the start, as an operator.
@@ -80,7 +80,7 @@ pub struct AuthorizationInput {
     pub withdrawn: bool,
 }
 
-/// A break-glass whose retrospective nobody signed.
+/// A break-glass whose retrospective is not signed.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct RetrospectiveInput {
     /// The ledger's entry that opened it.

@@ -1,4 +1,4 @@
-//! What a change would change, from the bytes behind its digests: nobody signs for a digest alone.
+//! What a change would change, from the bytes behind its digests: a signer never signs for a digest alone.
 //! What cannot be read is said to be so, and never left out.
 
 use std::collections::BTreeSet;

@@ -108,13 +108,16 @@ pub(super) fn show(cli: &CliContext, args: &ComponentArg) -> Result<CommandAnswe
             let whole = pieces.iter().all(|piece| piece["is"] == json!("intact"));
             (pieces, whole)
         }
-        // Nobody rests on a draft's evidence yet, passed or not.
+        // Nothing depends on a draft's evidence yet, passed or not.
         None => (evidence::on_disk(cli, state, &component)?, true),
     };
     let good = is == "intact" && whole;
     let approvals = one.approvals.iter();
     let approval = |one: &counterfoil_governance::registry::ApprovalRecord| {
-        record_json::join(record_json::deed(&one.deed), record_json::set(&one.set))
+        record_json::join(
+            record_json::record_ref(&one.record_ref),
+            record_json::set(&one.set),
+        )
     };
     let approvals: Vec<Value> = approvals.map(approval).collect();
     let back = state.registry().rollback(&component);
@@ -123,16 +126,19 @@ pub(super) fn show(cli: &CliContext, args: &ComponentArg) -> Result<CommandAnswe
     let mut value = row(&component, one);
     value["bytes"] = json!(is);
     if cli.json {
-        value["submitted-by"] = record_json::deed(&one.submitted);
+        value["submitted-by"] = record_json::record_ref(&one.submitted);
         value["validated-by"] = json!(
             one.validated
                 .as_ref()
-                .map(|(_, deed)| record_json::deed(deed))
+                .map(|(_, record_ref)| record_json::record_ref(record_ref))
         );
         value["evidence"] = json!(pieces);
         value["approvals"] = json!(approvals);
-        value["archived"] = json!(one.archived.as_ref().map(|(reason, deed)| {
-            record_json::join(record_json::deed(deed), json!({ "reason": reason }))
+        value["archived"] = json!(one.archived.as_ref().map(|(reason, record_ref)| {
+            record_json::join(
+                record_json::record_ref(record_ref),
+                json!({ "reason": reason }),
+            )
         }));
         value["rollback"] = json!(back);
         print_json(&value);
@@ -166,8 +172,7 @@ pub(super) fn runs(cli: &CliContext, args: &ComponentArg) -> Result<CommandAnswe
     let component = people::component(view.state(), &args.component)?;
     let mut all = Vec::new();
     for one in view.state().registry().runs_of(&component) {
-        let value =
-            json!({ "started-by": one.deed.by.as_str(), "time": one.deed.time.date_or_time() });
+        let value = json!({ "started-by": one.record_ref.by.as_str(), "time": one.record_ref.time.date_or_time() });
         all.push(record_json::join(value, record_json::run(&one.start)));
     }
     let name = component.to_string();

@@ -29,7 +29,7 @@ pub(super) fn run(cli: &CliContext, args: &ComponentApproveArgs) -> Result<Comma
     let component = people::component(client.state(), &args.component)?;
     let act = ActName::ComponentApprove;
     // The set is computed from the bytes on disk and in the archive, never from what the caller
-    // types: a signature over digests that nobody opened would approve whatever is put there later.
+    // types: a signature over digests that the signer did not open would approve whatever is put there later.
     let set = set_of(cli, &mut client, act, &component, args.manifest.as_deref())?;
     let outcome = sign(&mut client, set, args.output.as_deref())?;
     let what = format!(

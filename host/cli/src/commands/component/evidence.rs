@@ -33,7 +33,7 @@ pub(super) struct NewEvidence {
     pub(super) reasons: Vec<String>,
 }
 
-/// Whoever checks a component, signs what was found, and keeps it.
+/// Checks a component, signs the finding, and keeps it.
 pub(super) struct EvidenceSigner {
     origin: String,
     component: Digest,

@@ -11,7 +11,7 @@ use crate::output::{CommandAnswer, print_fields, print_json};
 use crate::people::ledger_access;
 use crate::people::table;
 
-/// Prints every list; yes if nobody has to look at any of them.
+/// Prints every list; succeeds if all are empty.
 pub(super) fn run(cli: &CliContext) -> Result<CommandAnswer> {
     let view = ledger_access::view(cli)?;
     let found = health(view.state(), now());

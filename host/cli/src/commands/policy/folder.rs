@@ -50,7 +50,11 @@ pub(super) fn show(cli: &CliContext, folder: Option<&Path>) -> Result<CommandAns
     } else {
         let view = ledger_access::view(cli)?;
         let bundle = policy_in_force(&cli.data, view.state())?;
-        let since = view.state().policies().last().map(|(_, deed)| deed.index);
+        let since = view
+            .state()
+            .policies()
+            .last()
+            .map(|(_, record_ref)| record_ref.index);
         ("in force".to_owned(), bundle, since)
     };
     let files: Vec<(String, usize, Digest)> = bundle
@@ -119,7 +123,7 @@ fn told(suite: &TestSuite) {
 }
 
 /// Keeps the policy in the archive and puts it in force. Its own tests must pass: a policy that
-/// contradicts them is a slip of somebody's hand.
+/// contradicts them is a mistake.
 pub(super) fn set(cli: &CliContext, folder: &Path) -> Result<CommandAnswer> {
     let bundle = read(folder)?;
     let suite = evaluator()?.test(&bundle);

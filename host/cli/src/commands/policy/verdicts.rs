@@ -28,14 +28,14 @@ fn row(index: u64, said: &VerdictRecord) -> Value {
     let reasons = one.reasons.iter().map(|reason| reason.code.clone());
     json!({
         "record": index,
-        "time": said.deed.time.date_or_time(),
+        "time": said.record_ref.time.date_or_time(),
         "gate": one.gate.name(),
         "subject": one.subject.to_string(),
         "outcome": one.outcome.name(),
         "policy": one.bundle.to_string(),
         "input": one.input.to_string(),
         "limits": one.limits.map(|digest| digest.to_string()),
-        "by": said.deed.by.as_str(),
+        "by": said.record_ref.by.as_str(),
         "reasons": reasons.collect::<Vec<_>>(),
     })
 }

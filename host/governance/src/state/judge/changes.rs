@@ -11,13 +11,13 @@ use crate::state::DELEGATION_NANOS_MAX;
 use crate::state::glass::BREAK_GLASS_NANOS_MAX;
 
 /// Checks that the actor may do such acts, and do them alone.
-pub(super) fn permitted(state: &LedgerState, doing: ActContext<'_>, act: &Act) -> Judgment {
+pub(super) fn permitted(state: &LedgerState, context: ActContext<'_>, act: &Act) -> Judgment {
     let Some(class) = act.class() else {
-        return has_role(state, doing, act);
+        return has_role(state, context, act);
     };
     // During the set-up there may be only one administrator, so what administrators propose takes one
     // signature. Nothing is promoted or started until the set-up has ended.
-    let administrator = state.has_role(doing.by, Role::Administrator);
+    let administrator = state.has_role(context.by, Role::Administrator);
     let proposes = act.roles().contains(&Role::Administrator);
     if state.setup_end.is_none() && administrator && proposes {
         return Ok(());
@@ -28,51 +28,51 @@ pub(super) fn permitted(state: &LedgerState, doing: ActContext<'_>, act: &Act) -
     } else {
         state.class(class).approvals
     };
-    let member = !state.voices(class, doing.by, doing.time).is_empty();
+    let member = !state.votes(class, context.by, context.time).is_empty();
     let about = state.about(act);
     if member && needed == 1 {
         // The act's own rule denies principals whom it is about; this one denies their delegates, who
         // would vote in their name.
-        let mine = about.contains(&doing.by) || matches!(act, Act::ComponentApprove { .. });
+        let mine = about.contains(&context.by) || matches!(act, Act::ComponentApprove { .. });
         let none = BTreeSet::new();
-        let voice = state.voice(class, doing.time, doing.by, &about, &none);
-        return if mine { Ok(()) } else { voice.map(|_| ()) };
+        let vote = state.vote(class, context.time, context.by, &about, &none);
+        return if mine { Ok(()) } else { vote.map(|_| ()) };
     }
-    let (by, name) = (doing.by, act.name());
+    let (by, name) = (context.by, act.name());
     if needed == 1 {
         let why = format!(
             "{name} needs a member of the class {}, which {by} is not",
             class.name()
         );
-        let who = state.who_signs(class, doing.time, &[by]);
+        let who = state.who_signs(class, context.time, &[by]);
         return Err(Denial::new(Rule::RoleMissing, why, who));
     }
     if !member {
-        has_role(state, doing, act)?;
+        has_role(state, context, act)?;
     }
     let why = format!(
         "{name} takes {needed} signatures of the class {}",
         class.name()
     );
-    let who = state.who_signs(class, doing.time, &[by]);
+    let who = state.who_signs(class, context.time, &[by]);
     let who = format!(
         "propose it and have others sign it (counterfoil change list shows what waits); {who}"
     );
     Err(Denial::new(Rule::ApprovalsMissing, why, who))
 }
 
-fn has_role(state: &LedgerState, doing: ActContext<'_>, act: &Act) -> Judgment {
+fn has_role(state: &LedgerState, context: ActContext<'_>, act: &Act) -> Judgment {
     let needed = act.roles();
-    if needed.is_empty() || needed.iter().any(|role| state.has_role(doing.by, *role)) {
+    if needed.is_empty() || needed.iter().any(|role| state.has_role(context.by, *role)) {
         return Ok(());
     }
-    let (actor, act) = (doing.by, act.name());
+    let (actor, act) = (context.by, act.name());
     let names: Vec<_> = needed.iter().map(|role| role.name()).collect();
     let why = format!(
         "{act} needs the role {}, which {actor} has not",
         names.join(" or ")
     );
-    let who = state.who(needed, doing.time, &[actor]);
+    let who = state.who(needed, context.time, &[actor]);
     Err(Denial::new(Rule::RoleMissing, why, who))
 }
 
@@ -88,67 +88,70 @@ fn takes_more(state: &LedgerState, act: &Act) -> Result<ApprovalClass, Denial> {
 /// Checks that the actor may propose such an act for others to sign.
 fn may_propose(
     state: &LedgerState,
-    doing: ActContext<'_>,
+    context: ActContext<'_>,
     act: &Act,
     class: ApprovalClass,
 ) -> Judgment {
-    if !state.voices(class, doing.by, doing.time).is_empty() {
+    if !state.votes(class, context.by, context.time).is_empty() {
         return Ok(());
     }
-    has_role(state, doing, act)
+    has_role(state, context, act)
 }
 
-pub(super) fn propose(state: &LedgerState, doing: ActContext<'_>, act: &Act) -> Judgment {
+pub(super) fn propose(state: &LedgerState, context: ActContext<'_>, act: &Act) -> Judgment {
     let class = takes_more(state, act)?;
-    may_propose(state, doing, act, class)?;
-    judge_act(state, doing, act)
+    may_propose(state, context, act, class)?;
+    judge_act(state, context, act)
 }
 
 /// Judges a signature under a change. The last one needed applies the act, which must be allowed at that
 /// moment, and whose proposer must still be able to propose it.
-pub(super) fn approve(state: &LedgerState, doing: ActContext<'_>, proposed: u64) -> Judgment {
-    let change = state.waiting(proposed, doing.time)?;
-    let asker = &change.deed.by;
-    if asker == doing.by {
+pub(super) fn approve(state: &LedgerState, context: ActContext<'_>, proposed: u64) -> Judgment {
+    let change = state.waiting(proposed, context.time)?;
+    let asker = &change.record_ref.by;
+    if asker == context.by {
         let why = format!("{asker} proposed this change");
         let class = change.act.class().unwrap_or(ApprovalClass::Operations);
-        let who = state.who_signs(class, doing.time, &[asker]);
+        let who = state.who_signs(class, context.time, &[asker]);
         return Err(Denial::new(Rule::DutyProposer, why, who));
     }
     // Signers are counted by whose vote they cast, so a person and their delegate are one.
-    let (_, complete) = state.sign_change(change, doing.by, doing.time)?;
+    let (_, complete) = state.sign_change(change, context.by, context.time)?;
     if !complete {
         return Ok(());
     }
-    let doing = ActContext {
+    let context = ActContext {
         by: asker,
-        key: &change.deed.key,
-        time: doing.time,
+        key: &change.record_ref.key,
+        time: context.time,
     };
     // The proposer's key may have been revoked while the proposal waited. A thief's proposal must not
     // take effect through honest signatures.
-    authentic_key(state, doing)?;
+    authentic_key(state, context)?;
     if let Some(class) = change.act.class() {
-        may_propose(state, doing, &change.act, class)?;
+        may_propose(state, context, &change.act, class)?;
     }
-    judge_act(state, doing, &change.act)
+    judge_act(state, context, &change.act)
 }
 
 pub(super) fn withdraw(
     state: &LedgerState,
-    doing: ActContext<'_>,
+    context: ActContext<'_>,
     proposed: u64,
     reason: &str,
 ) -> Judgment {
-    let change = state.waiting(proposed, doing.time)?;
+    let change = state.waiting(proposed, context.time)?;
     told(reason)?;
     let class = change.act.class().unwrap_or(ApprovalClass::Operations);
-    let member = !state.voices(class, doing.by, doing.time).is_empty();
-    if member || change.deed.by == *doing.by {
+    let member = !state.votes(class, context.by, context.time).is_empty();
+    if member || change.record_ref.by == *context.by {
         return Ok(());
     }
-    let why = format!("{} neither proposed this change nor can sign it", doing.by);
-    let who = state.who_signs(class, doing.time, &[doing.by]);
+    let why = format!(
+        "{} neither proposed this change nor can sign it",
+        context.by
+    );
+    let who = state.who_signs(class, context.time, &[context.by]);
     Err(Denial::new(Rule::RoleMissing, why, who))
 }
 
@@ -161,17 +164,17 @@ pub(super) fn told(reason: &str) -> Judgment {
     Err(Denial::new(Rule::ReasonMissing, why, "give a reason"))
 }
 
-pub(super) fn setup_end(state: &LedgerState, doing: ActContext<'_>) -> Judgment {
-    if let Some(deed) = &state.setup_end {
-        let why = format!("the set-up ended with record {}", deed.index);
+pub(super) fn setup_end(state: &LedgerState, context: ActContext<'_>) -> Judgment {
+    if let Some(record_ref) = &state.setup_end {
+        let why = format!("the set-up ended with record {}", record_ref.index);
         return Err(Denial::new(Rule::SetupOver, why, "nothing is left to do"));
     }
-    state.check_classes(Rule::SetupIncomplete, doing.time, &state.principals, None)
+    state.check_classes(Rule::SetupIncomplete, context.time, &state.principals, None)
 }
 
 pub(super) fn class_set(
     state: &LedgerState,
-    doing: ActContext<'_>,
+    context: ActContext<'_>,
     set: &ApprovalClassRules,
 ) -> Judgment {
     if set.approvals < set.class.approvals_min() {
@@ -185,14 +188,14 @@ pub(super) fn class_set(
     if state.setup_end.is_none() {
         return Ok(());
     }
-    state.check_classes(Rule::ClassShort, doing.time, &state.principals, Some(set))
+    state.check_classes(Rule::ClassShort, context.time, &state.principals, Some(set))
 }
 
 /// Only a member of a class delegates, to another person and for 90 days at most. A delegate is not a
 /// member, so a delegation cannot be passed on.
 pub(super) fn delegate(
     state: &LedgerState,
-    doing: ActContext<'_>,
+    context: ActContext<'_>,
     delegation: &Delegation,
 ) -> Judgment {
     let (class, to) = (delegation.class, &delegation.to);
@@ -202,14 +205,18 @@ pub(super) fn delegate(
         .principals
         .get(to)
         .is_some_and(|one| one.kind == PrincipalKind::Person);
-    let last = doing.time.0.saturating_add(DELEGATION_NANOS_MAX);
-    let wrong = if !state.belongs(class, doing.by) {
-        format!("{} does not belong to the class {}", doing.by, class.name())
-    } else if to == doing.by {
+    let last = context.time.0.saturating_add(DELEGATION_NANOS_MAX);
+    let wrong = if !state.belongs(class, context.by) {
+        format!(
+            "{} does not belong to the class {}",
+            context.by,
+            class.name()
+        )
+    } else if to == context.by {
         format!("{to} is the one who delegates")
     } else if !person {
         format!("{to} is a service, and services do not vote")
-    } else if delegation.until <= doing.time || delegation.until.0 > last {
+    } else if delegation.until <= context.time || delegation.until.0 > last {
         "it ends before it begins, or lasts longer than 90 days".to_owned()
     } else {
         return Ok(());
@@ -221,32 +228,32 @@ pub(super) fn delegate(
 
 pub(super) fn delegate_end(
     state: &LedgerState,
-    doing: ActContext<'_>,
+    context: ActContext<'_>,
     delegated: u64,
     reason: &str,
 ) -> Judgment {
     told(reason)?;
     let found = state.delegations.get(&delegated);
-    let Some(found) = found.filter(|one| one.holds(doing.time)) else {
+    let Some(found) = found.filter(|one| one.holds(context.time)) else {
         let why = format!("record {delegated} makes no open delegation");
         let hint = "counterfoil people delegation list shows the open ones";
         return Err(Denial::new(Rule::DelegationUnknown, why, hint));
     };
-    let concerned = found.deed.by == *doing.by || found.delegation.to == *doing.by;
-    if concerned || state.has_role(doing.by, Role::Administrator) {
+    let concerned = found.record_ref.by == *context.by || found.delegation.to == *context.by;
+    if concerned || state.has_role(context.by, Role::Administrator) {
         return Ok(());
     }
     let why = format!(
         "{} is neither part of this delegation nor an administrator",
-        doing.by
+        context.by
     );
-    let who = state.who(&[Role::Administrator], doing.time, &[doing.by]);
+    let who = state.who(&[Role::Administrator], context.time, &[context.by]);
     Err(Denial::new(Rule::RoleMissing, why, who))
 }
 
 pub(super) fn break_glass(
     state: &LedgerState,
-    doing: ActContext<'_>,
+    context: ActContext<'_>,
     glass: &BreakGlass,
 ) -> Judgment {
     told(&glass.reason)?;
@@ -256,7 +263,7 @@ pub(super) fn break_glass(
             .get(id)
             .is_some_and(|one| one.kind == PrincipalKind::Person)
     };
-    let last = doing.time.0.saturating_add(BREAK_GLASS_NANOS_MAX);
+    let last = context.time.0.saturating_add(BREAK_GLASS_NANOS_MAX);
     // Unknown names and acts that one person may do anyway are refused: a scope says exactly what the
     // retrospective must account for.
     let stray = glass.scope.iter().find(|name| {
@@ -267,12 +274,12 @@ pub(super) fn break_glass(
         format!("{name} is not an act that takes two signatures")
     } else if glass.scope.is_empty() {
         "it names no act".to_owned()
-    } else if !person(doing.by) {
-        format!("{} is a service", doing.by)
-    } else if glass.until <= doing.time || glass.until.0 > last {
+    } else if !person(context.by) {
+        format!("{} is a service", context.by)
+    } else if glass.until <= context.time || glass.until.0 > last {
         "it ends before it begins, or lasts longer than four hours".to_owned()
-    } else if let Some(owed) = state.owed(doing.by) {
-        let why = format!("{} owes the retrospective of record {owed}", doing.by);
+    } else if let Some(owed) = state.owed(context.by) {
+        let why = format!("{} owes the retrospective of record {owed}", context.by);
         let hint = "close it, and have an approver or compliance sign its retrospective";
         return Err(Denial::new(Rule::BreakGlassOwed, why, hint));
     } else {
@@ -286,23 +293,23 @@ pub(super) fn break_glass(
 /// Judges an act that one person does alone, under the glass that they broke, within its scope and time.
 pub(super) fn emergency(
     state: &LedgerState,
-    doing: ActContext<'_>,
+    context: ActContext<'_>,
     opened: u64,
     act: &Act,
 ) -> Judgment {
     let broken = state.glass(opened)?;
     let name = act.name();
-    let wrong = if broken.deed.by != *doing.by {
-        format!("it is {}'s", broken.deed.by)
-    } else if !broken.open(doing.time) {
+    let wrong = if broken.record_ref.by != *context.by {
+        format!("it is {}'s", broken.record_ref.by)
+    } else if !broken.open(context.time) {
         "it is over".to_owned()
     } else if !broken.glass.scope.contains(name) {
         let scope: Vec<_> = broken.glass.scope.iter().map(String::as_str).collect();
         format!("{name} is not in its scope ({})", scope.join(", "))
     } else {
         let class = takes_more(state, act)?;
-        may_propose(state, doing, act, class)?;
-        return judge_act(state, doing, act);
+        may_propose(state, context, act, class)?;
+        return judge_act(state, context, act);
     };
     let why = format!("the break-glass of record {opened} does not cover it: {wrong}");
     let hint = "propose the change for others to sign, or break glass for this act";
@@ -311,13 +318,13 @@ pub(super) fn emergency(
 
 pub(super) fn close(
     state: &LedgerState,
-    doing: ActContext<'_>,
+    context: ActContext<'_>,
     opened: u64,
     reason: &str,
 ) -> Judgment {
     let broken = state.glass(opened)?;
     told(reason)?;
-    if broken.open(doing.time) {
+    if broken.open(context.time) {
         return Ok(());
     }
     let why = format!("the break-glass of record {opened} is over");
@@ -329,13 +336,13 @@ pub(super) fn close(
 /// or key under it.
 pub(super) fn retrospective(
     state: &LedgerState,
-    doing: ActContext<'_>,
+    context: ActContext<'_>,
     opened: u64,
     findings: &str,
 ) -> Judgment {
     let broken = state.glass(opened)?;
     told(findings)?;
-    if broken.open(doing.time) {
+    if broken.open(context.time) {
         let why = format!("the break-glass of record {opened} is open");
         let hint = "close it first, or wait for its end";
         return Err(Denial::new(Rule::BreakGlassOpen, why, hint));
@@ -348,16 +355,16 @@ pub(super) fn retrospective(
             "nothing is left to do",
         ));
     }
-    let by = &broken.deed.by;
-    if by != doing.by && !state.raised_by(broken, doing.by, doing.key) {
+    let by = &broken.record_ref.by;
+    if by != context.by && !state.raised_by(broken, context.by, context.key) {
         return Ok(());
     }
     let why = format!(
         "{} broke this glass, or got a role or key under it",
-        doing.by
+        context.by
     );
     let mut but: Vec<&Id> = broken.raised.iter().collect();
-    but.extend([by, doing.by]);
-    let who = state.who(&[Role::Approver, Role::Compliance], doing.time, &but);
+    but.extend([by, context.by]);
+    let who = state.who(&[Role::Approver, Role::Compliance], context.time, &but);
     Err(Denial::new(Rule::DutyBreakGlass, why, who))
 }

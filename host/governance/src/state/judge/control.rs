@@ -46,7 +46,7 @@ pub(super) fn verdict(state: &LedgerState, verdict: &GateVerdict) -> super::Judg
         return Err(Denial::new(Rule::VerdictIncomplete, why, hint));
     }
     // A verdict is its recorder's word until anyone evaluates the archived input again. A pass by a
-    // bundle that nobody put in force must not open a gate even until then.
+    // bundle that was not put in force must not open a gate even until then.
     if passed && state.policy() != Some(verdict.bundle) {
         return Err(state.other_policy(verdict.bundle));
     }
@@ -57,10 +57,10 @@ pub(super) fn verdict(state: &LedgerState, verdict: &GateVerdict) -> super::Judg
 /// owner.
 pub(super) fn exception_grant(
     state: &LedgerState,
-    doing: ActContext<'_>,
+    context: ActContext<'_>,
     exception: &PolicyException,
 ) -> super::Judgment {
-    let (owner, time) = (&exception.owner, doing.time);
+    let (owner, time) = (&exception.owner, context.time);
     let texts = [
         ("rule", &exception.rule),
         ("reason", &exception.reason),
@@ -80,7 +80,7 @@ pub(super) fn exception_grant(
     if let ExceptionSubject::Component(component) = &exception.subject {
         state.registry.component(component)?;
     }
-    if owner != doing.by {
+    if owner != context.by {
         return Ok(());
     }
     let why = format!("{owner} would grant an exception to themselves");
@@ -109,11 +109,11 @@ fn fit(exception: &PolicyException, time: UnixNanos) -> super::Judgment {
 /// Denies ending an exception that has ended.
 pub(super) fn exception_end(
     state: &LedgerState,
-    doing: ActContext<'_>,
+    context: ActContext<'_>,
     granted: u64,
 ) -> super::Judgment {
     let found = state.exceptions.get(&granted);
-    if found.is_some_and(|one| one.holds(doing.time)) {
+    if found.is_some_and(|one| one.holds(context.time)) {
         return Ok(());
     }
     let why = format!("record {granted} grants no open exception");

@@ -15,8 +15,12 @@ const WATCH: [Role; 5] = [
 ];
 
 /// An open difference is recorded once.
-pub(super) fn found(state: &LedgerState, doing: ActContext<'_>, drift: &DriftFinding) -> Judgment {
-    watches(state, doing)?;
+pub(super) fn found(
+    state: &LedgerState,
+    context: ActContext<'_>,
+    drift: &DriftFinding,
+) -> Judgment {
+    watches(state, context)?;
     let missing = drift.named().into_iter().find(|(_, text)| empty(text));
     let wrong = match missing {
         Some((name, _)) => Some(format!("it names no {name}")),
@@ -40,8 +44,8 @@ pub(super) fn found(state: &LedgerState, doing: ActContext<'_>, drift: &DriftFin
 }
 
 /// Denies ending a difference that is not open.
-pub(super) fn end(state: &LedgerState, doing: ActContext<'_>, drifted: u64) -> Judgment {
-    watches(state, doing)?;
+pub(super) fn end(state: &LedgerState, context: ActContext<'_>, drifted: u64) -> Judgment {
+    watches(state, context)?;
     let found = state.drifts().get(&drifted);
     if found.is_some_and(|one| one.ended.is_none()) {
         return Ok(());
@@ -71,12 +75,12 @@ fn empty(text: &str) -> bool {
     text.trim().is_empty()
 }
 
-fn watches(state: &LedgerState, doing: ActContext<'_>) -> Judgment {
-    let by = doing.by;
+fn watches(state: &LedgerState, context: ActContext<'_>) -> Judgment {
+    let by = context.by;
     if super::runs::is_service(state, by) || WATCH.iter().any(|role| state.has_role(by, *role)) {
         return Ok(());
     }
     let why = format!("{by} has no role that may record drift");
-    let who = state.who(&WATCH, doing.time, &[by]);
+    let who = state.who(&WATCH, context.time, &[by]);
     Err(Denial::new(Rule::RoleMissing, why, who))
 }

@@ -92,20 +92,20 @@ fn new_key(state: &LedgerState, key: &PublicKey) -> Judgment {
 
 pub(super) fn roles_set(
     state: &LedgerState,
-    doing: ActContext<'_>,
+    context: ActContext<'_>,
     id: &Id,
     roles: &Roles,
 ) -> Judgment {
     known(state, id)?;
     // Even an administrator: a stolen administrator key must not make its holder an approver as well.
-    if id == doing.by {
+    if id == context.by {
         let why = format!("{id} would change its own roles");
-        let who = state.who(&[Role::Administrator], doing.time, &[id]);
+        let who = state.who(&[Role::Administrator], context.time, &[id]);
         return Err(Denial::new(Rule::RolesOwn, why, who));
     }
     state.check_log_duty(id, roles)?;
     if !roles.contains(&Role::Administrator) {
-        state.administrator_left(doing.time, |owner, _| owner == id)?;
+        state.administrator_left(context.time, |owner, _| owner == id)?;
     }
     if state.setup_end.is_none() {
         return Ok(());
@@ -114,21 +114,21 @@ pub(super) fn roles_set(
     if let Some(principal) = principals.get_mut(id) {
         principal.roles.clone_from(roles);
     }
-    state.check_classes(Rule::ClassShort, doing.time, &principals, None)
+    state.check_classes(Rule::ClassShort, context.time, &principals, None)
 }
 
 pub(super) fn key_revoke(
     state: &LedgerState,
-    doing: ActContext<'_>,
+    context: ActContext<'_>,
     id: &Id,
     key: PublicKey,
 ) -> Judgment {
-    let actor = doing.by;
+    let actor = context.by;
     let principal = state.principals.get(actor);
     let administers = principal.is_some_and(|one| one.roles.contains(&Role::Administrator));
     if actor != id && !administers {
         let why = format!("{actor} is neither {id} nor an administrator");
-        let who = state.who(&[Role::Administrator], doing.time, &[actor]);
+        let who = state.who(&[Role::Administrator], context.time, &[actor]);
         return Err(Denial::new(Rule::RoleMissing, why, who));
     }
     let Some(found) = state.keys.get(&key).filter(|found| found.owner == *id) else {
@@ -141,7 +141,7 @@ pub(super) fn key_revoke(
     }
     // Without an administrator no key could ever be added again, and every other key would expire in
     // time: the ledger would be dead.
-    state.administrator_left(doing.time, |_, other| *other == key)
+    state.administrator_left(context.time, |_, other| *other == key)
 }
 
 pub(super) fn log_holder(state: &LedgerState, id: &Id) -> Judgment {
@@ -167,12 +167,12 @@ pub(super) fn key_add(state: &LedgerState, id: &Id, key: &PublicKey) -> Judgment
 
 pub(super) fn key_rotate(
     state: &LedgerState,
-    doing: ActContext<'_>,
+    context: ActContext<'_>,
     key: &PublicKey,
     until: Option<UnixNanos>,
 ) -> Judgment {
     new_key(state, key)?;
-    if until.is_none_or(|until| doing.time < until) {
+    if until.is_none_or(|until| context.time < until) {
         return Ok(());
     }
     // The old key ends with this act. A new key that has expired already would leave its owner with none,

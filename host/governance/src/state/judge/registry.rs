@@ -28,12 +28,12 @@ pub(super) fn new_component(state: &LedgerState, component: &Digest) -> Judgment
 
 pub(super) fn validate(
     state: &LedgerState,
-    doing: ActContext<'_>,
+    context: ActContext<'_>,
     component: &Digest,
     evidence: &EvidenceSet,
 ) -> Judgment {
     let found = state.registry.at(component, &[ComponentStage::Draft])?;
-    state.check_author(found, doing.by, Role::Reviewer, doing.time)?;
+    state.check_author(found, context.by, Role::Reviewer, context.time)?;
     let missing = |kind: &EvidenceKind| !evidence.0.contains_key(kind);
     let missing: Vec<_> = EvidenceKind::ALL.into_iter().filter(missing).collect();
     if missing.is_empty() {
@@ -47,13 +47,13 @@ pub(super) fn validate(
 
 pub(super) fn approve(
     state: &LedgerState,
-    doing: ActContext<'_>,
+    context: ActContext<'_>,
     set: &DigestSet,
     signature: &[u8; 64],
 ) -> Judgment {
     let stages = [ComponentStage::Validated, ComponentStage::Approved];
     let found = state.registry.at(&set.component, &stages)?;
-    let (actor, time) = (doing.by, doing.time);
+    let (actor, time) = (context.by, context.time);
     state.check_author(found, actor, Role::Approver, time)?;
     state.check_reviewer(found, actor, time)?;
     approval_voice(state, actor, time, found, set)?;
@@ -61,7 +61,7 @@ pub(super) fn approve(
     // The approval has a signature of its own beside the act's, so that an auditor can check it as a DSSE
     // envelope without the ledger. It must be by the same key, or the two could name different people.
     let envelope = attest::approval(&state.origin, actor, set);
-    if envelope.is_ok_and(|envelope| doing.key.signed(&envelope.message(), signature)) {
+    if envelope.is_ok_and(|envelope| context.key.signed(&envelope.message(), signature)) {
         return Ok(());
     }
     let why = format!("the approval's signature is not {actor}'s over this digest set");
@@ -79,14 +79,22 @@ pub(in crate::state) fn approval_voice(
     set: &DigestSet,
 ) -> Result<Id, Denial> {
     let mut but = vec![&found.submitted.by];
-    but.extend(found.validated.as_ref().map(|(_, deed)| &deed.by));
-    let others = found.approvals.iter().filter(|one| one.deed.by != *id);
+    but.extend(
+        found
+            .validated
+            .as_ref()
+            .map(|(_, record_ref)| &record_ref.by),
+    );
+    let others = found
+        .approvals
+        .iter()
+        .filter(|one| one.record_ref.by != *id);
     let others = others.filter(|one| one.set == *set);
-    let spoken: BTreeSet<Id> = others.map(|one| one.voice.clone()).collect();
+    let spoken: BTreeSet<Id> = others.map(|one| one.vote.clone()).collect();
     // Votes whose key was revoked since no longer count, so a stolen key does not use up its owner's vote.
     let counting = state.approved_by(found, set, time);
     let used = counting.intersection(&spoken).cloned().collect();
-    state.voice(ApprovalClass::Promotion, time, id, &but, &used)
+    state.vote(ApprovalClass::Promotion, time, id, &but, &used)
 }
 
 /// Checks that the evidence in the set is the evidence that was validated.
@@ -106,11 +114,11 @@ fn same_evidence(found: &RegisteredComponent, set: &DigestSet) -> Judgment {
 
 /// A component comes into use only under a set that enough members approved and the policy in force
 /// passed.
-pub(super) fn promote(state: &LedgerState, doing: ActContext<'_>, set: &DigestSet) -> Judgment {
+pub(super) fn promote(state: &LedgerState, context: ActContext<'_>, set: &DigestSet) -> Judgment {
     state.check_setup()?;
     let stages = [ComponentStage::Validated, ComponentStage::Approved];
     let found = state.registry.at(&set.component, &stages)?;
-    state.check_author(found, doing.by, Role::Operator, doing.time)?;
+    state.check_author(found, context.by, Role::Operator, context.time)?;
     same_evidence(found, set)?;
     state.check_policy(set)?;
     if found.promotions.iter().any(|one| one.set == *set) {
@@ -122,9 +130,9 @@ pub(super) fn promote(state: &LedgerState, doing: ActContext<'_>, set: &DigestSe
         return Err(Denial::new(Rule::PromotionExists, why, hint));
     }
     // Counted now, not when they were given: an approver may have lost the role or the key since.
-    state.check_approvals(found, set, doing.time)?;
+    state.check_approvals(found, set, context.time)?;
     // A verdict is its recorder's word. The author's own must not open the gate for their component.
     let author = &found.submitted.by;
     let (index, _) = state.check_verdict(Gate::Promotion, set.digest(), Some(author))?;
-    state.check_excepted(index, doing.time, Some(&set.component), None)
+    state.check_excepted(index, context.time, Some(&set.component), None)
 }

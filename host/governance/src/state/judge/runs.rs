@@ -28,7 +28,7 @@ const START_VERDICT_NANOS_MAX: i64 = 3_600 * 1_000_000_000;
 /// Limits must be those that the policy in force gave last for exactly this account.
 pub(super) fn limits_set(
     state: &LedgerState,
-    doing: ActContext<'_>,
+    context: ActContext<'_>,
     account: &Id,
     limits: Digest,
     verdict: u64,
@@ -40,7 +40,7 @@ pub(super) fn limits_set(
         return Err(Denial::new(Rule::VerdictStale, why, hint));
     }
     if said.verdict.limits == Some(limits) {
-        return state.check_excepted(index, doing.time, None, Some(account));
+        return state.check_excepted(index, context.time, None, Some(account));
     }
     let gave = said
         .verdict
@@ -53,16 +53,16 @@ pub(super) fn limits_set(
 
 pub(super) fn authorize(
     state: &LedgerState,
-    doing: ActContext<'_>,
+    context: ActContext<'_>,
     asked: &StartAuthorization,
 ) -> Judgment {
     state.check_setup()?;
     let (from, until) = (asked.not_before, asked.not_after);
     let longest = from.0.saturating_add(WINDOW_NANOS_MAX);
-    if until <= doing.time || until <= from || until.0 > longest {
+    if until <= context.time || until <= from || until.0 > longest {
         let wrong = if until <= from {
             "is empty"
-        } else if until <= doing.time {
+        } else if until <= context.time {
             "is over"
         } else {
             "is longer than 30 days"
@@ -83,8 +83,8 @@ pub(super) fn withdraw(state: &LedgerState, authorized: u64, reason: &str) -> Ju
 }
 
 /// A service starts a run, on exactly the authorized terms, while everything they rest on is still valid.
-pub(super) fn start(state: &LedgerState, doing: ActContext<'_>, start: &RunStart) -> Judgment {
-    service(state, doing)?;
+pub(super) fn start(state: &LedgerState, context: ActContext<'_>, start: &RunStart) -> Judgment {
+    service(state, context)?;
     state.check_setup()?;
     // A run id names one journal. A second start under it would fork the history that replay checks.
     if state.registry.runs.contains_key(&start.run) {
@@ -100,7 +100,7 @@ pub(super) fn start(state: &LedgerState, doing: ActContext<'_>, start: &RunStart
         let hint = "start what was authorized, or have this authorized";
         return Err(Denial::new(Rule::StartChanged, why, hint));
     }
-    check_window(asked, doing.time)?;
+    check_window(asked, context.time)?;
     // Two runners could hold the same authorization: the second start would trade the account twice.
     let mut running = state.registry.open_runs();
     if let Some(other) = running.find(|one| one.start.authorized == start.authorized) {
@@ -117,25 +117,29 @@ pub(super) fn start(state: &LedgerState, doing: ActContext<'_>, start: &RunStart
     state.check_policy(&terms.set)?;
     state.check_limits_of(terms)?;
     state.check_killed(&start.run, &terms.account)?;
-    asked_policy(state, doing, start.authorized, asked)?;
-    state.check_budget(&terms.owner, doing.time)
+    asked_policy(state, context, start.authorized, asked)?;
+    state.check_budget(&terms.owner, context.time)
 }
 
 /// Checks that the policy passed the start within the last hour, by a verdict that the component's author
 /// did not record.
 fn asked_policy(
     state: &LedgerState,
-    doing: ActContext<'_>,
+    context: ActContext<'_>,
     authorized: u64,
     asked: &StartAuthorization,
 ) -> Judgment {
     let component = state.registry.component(&asked.terms.set.component)?;
     let author = Some(&component.submitted.by);
     let (index, said) = state.check_verdict(Gate::Start, asked.digest(), author)?;
-    let over = said.deed.time.0.saturating_add(START_VERDICT_NANOS_MAX);
-    if index > authorized && doing.time.0 < over {
+    let over = said
+        .record_ref
+        .time
+        .0
+        .saturating_add(START_VERDICT_NANOS_MAX);
+    if index > authorized && context.time.0 < over {
         let (component, account) = (&asked.terms.set.component, &asked.terms.account);
-        return state.check_excepted(index, doing.time, Some(component), Some(account));
+        return state.check_excepted(index, context.time, Some(component), Some(account));
     }
     let why = format!(
         "the verdict of record {index} is older than an hour, or older than the authorization"
@@ -166,8 +170,8 @@ pub(super) fn is_service(state: &LedgerState, id: &Id) -> bool {
     principal.is_some_and(|one| one.kind == PrincipalKind::Service)
 }
 
-fn service(state: &LedgerState, doing: ActContext<'_>) -> Judgment {
-    if is_service(state, doing.by) {
+fn service(state: &LedgerState, context: ActContext<'_>) -> Judgment {
+    if is_service(state, context.by) {
         return Ok(());
     }
     let services = state
@@ -177,20 +181,20 @@ fn service(state: &LedgerState, doing: ActContext<'_>) -> Judgment {
     let names: Vec<_> = services.map(|(id, _)| id.as_str()).collect();
     let why = format!(
         "{} is a person, and only a service starts and ends runs",
-        doing.by
+        context.by
     );
     let who = format!("who could do it (service): {}", names.join(", "));
     Err(Denial::new(Rule::ServiceOnly, why, who))
 }
 
-pub(super) fn end(state: &LedgerState, doing: ActContext<'_>, end: &RunEnd) -> Judgment {
-    service(state, doing)?;
+pub(super) fn end(state: &LedgerState, context: ActContext<'_>, end: &RunEnd) -> Judgment {
+    service(state, context)?;
     told(&end.reason)?;
     let found = known_run(state, &end.run)?;
-    let Some((_, deed)) = &found.ended else {
+    let Some((_, record_ref)) = &found.ended else {
         return Ok(());
     };
-    let why = format!("run {} ended with record {}", end.run, deed.index);
+    let why = format!("run {} ended with record {}", end.run, record_ref.index);
     Err(Denial::new(Rule::RunEnded, why, "nothing is left to do"))
 }
 
@@ -211,7 +215,7 @@ fn known_run<'a>(
 /// Any role that watches over runs may stop them, and so may a service.
 pub(super) fn kill(
     state: &LedgerState,
-    doing: ActContext<'_>,
+    context: ActContext<'_>,
     scope: &KillScope,
     reason: &str,
 ) -> Judgment {
@@ -221,9 +225,9 @@ pub(super) fn kill(
         Role::Compliance,
         Role::Administrator,
     ];
-    if !is_service(state, doing.by) && !MAY.iter().any(|role| state.has_role(doing.by, *role)) {
-        let why = format!("{} has no role that may stop runs", doing.by);
-        let who = state.who(&MAY, doing.time, &[doing.by]);
+    if !is_service(state, context.by) && !MAY.iter().any(|role| state.has_role(context.by, *role)) {
+        let why = format!("{} has no role that may stop runs", context.by);
+        let who = state.who(&MAY, context.time, &[context.by]);
         return Err(Denial::new(Rule::RoleMissing, why, who));
     }
     told(reason)?;
@@ -237,7 +241,7 @@ pub(super) fn kill(
 /// The principal who threw a kill switch may not lift it.
 pub(super) fn kill_lift(
     state: &LedgerState,
-    doing: ActContext<'_>,
+    context: ActContext<'_>,
     killed: u64,
     reason: &str,
 ) -> Judgment {
@@ -248,14 +252,14 @@ pub(super) fn kill_lift(
         return Err(Denial::new(Rule::KillUnknown, why, hint));
     };
     told(reason)?;
-    if found.deed.by != *doing.by {
+    if found.record_ref.by != *context.by {
         return Ok(());
     }
-    let why = format!("{} threw this kill switch", doing.by);
+    let why = format!("{} threw this kill switch", context.by);
     let who = state.who_signs(
         crate::act::ApprovalClass::Operations,
-        doing.time,
-        &[doing.by],
+        context.time,
+        &[context.by],
     );
     Err(Denial::new(Rule::DutyKill, why, who))
 }
@@ -263,22 +267,22 @@ pub(super) fn kill_lift(
 /// A principal may not set the budget that applies to them.
 pub(super) fn budget_set(
     state: &LedgerState,
-    doing: ActContext<'_>,
+    context: ActContext<'_>,
     budget: &UsageBudget,
 ) -> Judgment {
-    own_budget(state, doing, &budget.of)
+    own_budget(state, context, &budget.of)
 }
 
 pub(super) fn budget_excess(
     state: &LedgerState,
-    doing: ActContext<'_>,
+    context: ActContext<'_>,
     of: &BudgetHolder,
     until: UnixNanos,
     reason: &str,
 ) -> Judgment {
     told(reason)?;
-    let longest = doing.time.0.saturating_add(EXCESS_NANOS_MAX);
-    if until <= doing.time || until.0 > longest {
+    let longest = context.time.0.saturating_add(EXCESS_NANOS_MAX);
+    if until <= context.time || until.0 > longest {
         let why = "the excess ends before it begins, or lasts longer than seven days";
         let hint = "approve it for seven days at most, or change the budget";
         return Err(Denial::new(Rule::BudgetUnfit, why, hint));
@@ -287,31 +291,31 @@ pub(super) fn budget_excess(
         let why = format!("{of} has no budget to exceed");
         return Err(Denial::new(Rule::BudgetUnfit, why, "nothing is needed"));
     }
-    own_budget(state, doing, of)
+    own_budget(state, context, of)
 }
 
-fn own_budget(state: &LedgerState, doing: ActContext<'_>, of: &BudgetHolder) -> Judgment {
+fn own_budget(state: &LedgerState, context: ActContext<'_>, of: &BudgetHolder) -> Judgment {
     let mine = match of {
-        BudgetHolder::Owner(owner) => owner == doing.by,
-        BudgetHolder::Team(_) => state.books.payers(doing.by).contains(of),
+        BudgetHolder::Owner(owner) => owner == context.by,
+        BudgetHolder::Team(_) => state.books.payers(context.by).contains(of),
     };
     if !mine {
         return Ok(());
     }
-    let why = format!("{} would decide on their own budget, {of}", doing.by);
+    let why = format!("{} would decide on their own budget, {of}", context.by);
     let who = state.who_signs(
         crate::act::ApprovalClass::Operations,
-        doing.time,
-        &[doing.by],
+        context.time,
+        &[context.by],
     );
     Err(Denial::new(Rule::DutyBudget, why, who))
 }
 
 /// A run's usage counts for the owner it was started for.
-pub(super) fn usage(state: &LedgerState, doing: ActContext<'_>, usage: &Usage) -> Judgment {
-    if !is_service(state, doing.by) && !state.has_role(doing.by, Role::Operator) {
-        let why = format!("{} is neither a service nor an operator", doing.by);
-        let who = state.who(&[Role::Operator], doing.time, &[doing.by]);
+pub(super) fn usage(state: &LedgerState, context: ActContext<'_>, usage: &Usage) -> Judgment {
+    if !is_service(state, context.by) && !state.has_role(context.by, Role::Operator) {
+        let why = format!("{} is neither a service nor an operator", context.by);
+        let who = state.who(&[Role::Operator], context.time, &[context.by]);
         return Err(Denial::new(Rule::RoleMissing, why, who));
     }
     let started = state.registry.runs.get(&usage.run);
