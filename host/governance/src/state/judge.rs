@@ -55,11 +55,7 @@ pub(super) fn judge(state: &LedgerState, signed: &SignedAct) -> Judgment {
 /// Judges an act by its own rule, after the actor's key and role were checked.
 fn judge_act(state: &LedgerState, context: ActContext<'_>, act: &Act) -> Judgment {
     match act {
-        Act::Genesis { .. } => Err(Denial::new(
-            Rule::GenesisRepeated,
-            "the ledger has its first record",
-            "an administrator adds principals: counterfoil people add",
-        )),
+        Act::Genesis { .. } => Err(genesis_repeated()),
         Act::PrincipalAdd { id, roles, key, .. } => people::add(state, id, roles, key),
         Act::RolesSet { id, roles } => people::roles_set(state, context, id, roles),
         Act::KeyAdd { id, key, .. } => people::key_add(state, id, key),
@@ -126,6 +122,14 @@ fn judge_act(state: &LedgerState, context: ActContext<'_>, act: &Act) -> Judgmen
         Act::DriftEnd { drifted } => drift::end(state, context, *drifted),
         Act::Refused(refused) => drift::refused(refused),
     }
+}
+
+fn genesis_repeated() -> Denial {
+    Denial::new(
+        Rule::GenesisRepeated,
+        "the ledger has its first record",
+        "an administrator adds principals: counterfoil people add",
+    )
 }
 
 fn signature(state: &LedgerState, signed: &SignedAct) -> Judgment {

@@ -12,7 +12,7 @@ fn verifier(seed: u8) -> VerifierKey {
     VerifierKey::new("counterfoil/ledger/test", &key(seed).0).unwrap()
 }
 
-/// A ledger with record_refs, denials and a rotation of the log's key in its middle; where each of its
+/// A ledger with acts, denials and a rotation of the log's key in its middle; where each of its
 /// records ends in the file; and its bytes.
 fn rotated() -> (Vec<usize>, Vec<u8>) {
     let mut desk = Desk::settled();

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use counterfoil_approval::gates::PolicyArchive;
 use counterfoil_approval::host_checks::{check_policy_tests, policy_in_force};
 use counterfoil_base::digest::Digest;
