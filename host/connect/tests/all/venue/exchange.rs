@@ -56,6 +56,8 @@ pub(crate) struct State {
     pub(crate) reads: u32,
     /// Connections of the stream that listen now.
     pub(crate) listeners: u32,
+    /// Connections of the stream that listened and have ended.
+    ended: u32,
     /// The venue's time in seconds, if it is not the machine's.
     pub(crate) time: Option<i64>,
     activities: Vec<Value>,
@@ -133,8 +135,10 @@ impl Exchange {
 
     /// Cuts every connection of the stream; they may come back.
     pub(crate) fn cut(&self) {
+        let after = self.with(|state| state.ended + state.listeners);
         let _no_listener = self.updates.send(None);
-        self.wait(|state| state.listeners == 0);
+        // Not until no connection is left: one that came back at once would never be seen gone.
+        self.wait(|state| state.ended >= after);
     }
 
     /// Changes the state.
@@ -183,10 +187,9 @@ async fn send_updates(
     let Ok(mut socket) = tokio_tungstenite::accept_async(stream).await else {
         return;
     };
-    let count = |change: i64| {
+    let count = |change: fn(&mut State)| {
         let (state, changed) = &*shared;
-        let mut state = state.lock().unwrap();
-        state.listeners = u32::try_from(i64::from(state.listeners) + change).unwrap();
+        change(&mut state.lock().unwrap());
         changed.notify_all();
     };
     let authorized = json!({"stream": "authorization", "data": {"status": "authorized"}});
@@ -200,7 +203,7 @@ async fn send_updates(
             return;
         }
     }
-    count(1);
+    count(|state| state.listeners += 1);
     loop {
         tokio::select! {
             update = updates.recv() => match update {
@@ -217,7 +220,10 @@ async fn send_updates(
             },
         }
     }
-    count(-1);
+    count(|state| {
+        state.listeners -= 1;
+        state.ended += 1;
+    });
 }
 
 fn decimal(hundredths: i64) -> String {
