@@ -619,7 +619,7 @@ fn a_run_that_ended_or_is_under_way_is_not_resumed() {
     let execution = killed(&world, &manifest, &whole[..whole.len() - 1]);
     let first = open(&world.data, &execution, signer()).unwrap();
     let why = halts(&world, &execution, "");
-    assert!(why.contains("is under way in another process"), "{why}");
+    assert!(why.contains("another process is running run"), "{why}");
     drop(first);
     assert!(resume(&world, &execution, "").unwrap().ended.is_ok());
 }
