@@ -299,12 +299,15 @@ impl Weather<'_> {
         if status == "pending_cancel" {
             self.note("a cancel crosses a fill");
         }
-        if listeners > 0 {
+        // Some come right after a cut, before the stream can be back: how long that takes depends on the machine.
+        if self.chance(4, "a fill after a cut") {
+            self.exchange.cut();
+        } else if listeners > 0 {
             self.exchange.fill(place, quantity, price);
-        } else {
-            self.note("a fill that no client receives");
-            self.exchange.fill_unheard(place, quantity, price);
+            return;
         }
+        self.note("a fill that no client receives");
+        self.exchange.fill_unheard(place, quantity, price);
     }
 }
 
