@@ -5,12 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Comments in bodies, in thousandths of the lines that are not empty. The aim is 30.
-const BODY_COMMENTS_PER_MILLE_MIN: usize = 22;
-/// Tuples as parameters. The aim is 0: an instrument's scales and steps are left.
-const TUPLE_PARAMETERS_MAX: usize = 2;
-/// Type names that stand for two things or more.
-const NAMES_USED_TWICE_MAX: usize = 12;
+/// Comments in bodies, in thousandths of the lines that are not empty. The aim is 30; one below it lets a change
+/// that only deletes comments with their code pass.
+const BODY_COMMENTS_PER_MILLE_MIN: usize = 29;
+/// Tuples as parameters.
+const TUPLE_PARAMETERS_MAX: usize = 0;
+/// Type names that stand for two things or more: names of the SDK that authors write, and their models in the host.
+const NAMES_USED_TWICE_MAX: usize = 6;
 /// Letters of the type name in the middle.
 const NAME_LETTERS_MEDIAN_MIN: usize = 10;
 /// Circles of imports in all crates of the host.
