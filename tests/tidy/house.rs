@@ -12,10 +12,6 @@ const BODY_COMMENTS_PER_MILLE_MIN: usize = 29;
 const NAMES_USED_TWICE_MAX: usize = 6;
 /// Letters of the type name in the middle.
 const NAME_LETTERS_MEDIAN_MIN: usize = 10;
-/// Circles of imports in all crates of the host.
-const CIRCLES_MAX: usize = 3;
-/// Files in one of them.
-const CIRCLE_FILES_MAX: usize = 5;
 
 /// A source file without its own tests.
 struct Source {
@@ -288,10 +284,5 @@ fn imports_go_one_way() {
                 .map(|circle| (krate, circle)),
         );
     }
-    let longest = found.iter().map(|(_, circle)| circle.len()).max();
-    assert!(
-        found.len() <= CIRCLES_MAX && longest.unwrap_or(0) <= CIRCLE_FILES_MAX,
-        "{} circles of imports: {found:#?}",
-        found.len()
-    );
+    assert!(found.is_empty(), "circles of imports: {found:#?}");
 }
