@@ -131,7 +131,7 @@ pub fn may_start(
         let hint = "a run id starts once: use a new start nonce";
         return Err(AccessDenial::new(Rule::RunExists, why, hint));
     }
-    grant(state, manifest, authorized, who, time)
+    grant(state, manifest, run, authorized, who, time)
 }
 
 /// Whether a run that was started before may continue at this time. Its starter stays
@@ -162,7 +162,14 @@ pub fn may_go_on(
     // what no operator is responsible for.
     let authorized = started.start.authorized;
     check_key(state, &started.record_ref.key)?;
-    grant(state, manifest, authorized, &started.record_ref.by, time)
+    grant(
+        state,
+        manifest,
+        run,
+        authorized,
+        &started.record_ref.by,
+        time,
+    )
 }
 
 /// A manifest that does not hold starts nothing.
@@ -174,12 +181,12 @@ fn invalid(error: &ManifestError) -> AccessDenial {
 fn grant(
     state: &LedgerState,
     manifest: &Manifest,
+    run: Digest,
     authorized: u64,
     who: &Id,
     time: UnixNanos,
 ) -> Result<Grant, AccessDenial> {
     let setup: RunSetup = manifest.setup().map_err(|error| invalid(&error))?;
-    let run = manifest.run_id().map_err(|error| invalid(&error))?;
     let found = state.authorized(authorized)?;
     let asked = &found.authorization;
     // The component is taken from the manifest that will run, everything else from what was approved: a

@@ -164,7 +164,7 @@ pub(crate) fn close_json(manifest: &Manifest, close: &CloseRecord) -> Result<Val
     let RequestCounts { approved, refused } = close.requests;
     Ok(json!({
         "ended": close.reason.name(),
-        "decision-digest": format!("sha256:{}", close.decision_digest.hex()),
+        "decision-digest": close.decision_digest.to_string(),
         "bars": close.decisions,
         "fills": close.fills,
         "requests-approved": approved,

@@ -84,7 +84,7 @@ fn as_json(execution: &Execution) -> Value {
                 value["ended"] = json!(close.reason.name());
                 value["fills"] = json!(close.fills);
                 value["final-equity"] = json!(close.equity.to_text());
-                value["decision-digest"] = json!(format!("sha256:{}", close.decision_digest.hex()));
+                value["decision-digest"] = json!(close.decision_digest.to_string());
             }
         }
     }

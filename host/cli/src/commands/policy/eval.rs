@@ -9,12 +9,12 @@ use counterfoil_base::gate::Gate;
 use counterfoil_governance::act::{Act, ActName, account_digest};
 use counterfoil_governance::id::Id;
 use counterfoil_os::files::read_whole;
+use counterfoil_policy::bundle::Bundle;
 use counterfoil_policy::input::{AccountInput, AskedLimits, GateInput, LimitsInput};
 use counterfoil_policy::verdict::PolicyVerdict;
 use serde_json::{Value, json};
 
 use super::child::evaluator;
-use super::folder::read;
 use crate::args::{
     EvalInputArgs, EvalLimitsArgs, EvalPromotionArgs, EvalStartArgs, PolicyEvalCommand,
 };
@@ -141,7 +141,7 @@ fn input(cli: &CliContext, args: &EvalInputArgs) -> Result<CommandAnswer> {
     let name = args.file.display();
     let input: Value = serde_json::from_slice(&bytes).with_context(|| format!("{name}"))?;
     let bundle = match &args.policy {
-        Some(folder) => read(folder)?,
+        Some(folder) => Bundle::read(folder)?,
         None => policy_in_force(&cli.data, ledger_access::view(cli)?.state())?,
     };
     let verdict = evaluator()?.evaluate(Ok(&bundle), gate, &input);

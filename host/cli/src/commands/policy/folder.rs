@@ -30,7 +30,7 @@ pub(super) fn init(cli: &CliContext, folder: &Path) -> Result<CommandAnswer> {
     for (name, text) in starter::FILES {
         write_whole(&folder.join(name), text.as_bytes())?;
     }
-    let bundle = read(folder)?;
+    let bundle = Bundle::read(folder)?;
     if cli.json {
         print_json(&json!({ "folder": folder, "digest": bundle.digest() }));
         return Ok(CommandAnswer::Yes);
@@ -46,7 +46,7 @@ pub(super) fn init(cli: &CliContext, folder: &Path) -> Result<CommandAnswer> {
 
 pub(super) fn show(cli: &CliContext, folder: Option<&Path>) -> Result<CommandAnswer> {
     let (place, bundle, since) = if let Some(folder) = folder {
-        (folder.display().to_string(), read(folder)?, None)
+        (folder.display().to_string(), Bundle::read(folder)?, None)
     } else {
         let view = ledger_access::view(cli)?;
         let bundle = policy_in_force(&cli.data, view.state())?;
@@ -88,7 +88,7 @@ pub(super) fn show(cli: &CliContext, folder: Option<&Path>) -> Result<CommandAns
 }
 
 pub(super) fn test(cli: &CliContext, folder: &Path) -> Result<CommandAnswer> {
-    let suite = evaluator()?.test(&read(folder)?);
+    let suite = evaluator()?.test(&Bundle::read(folder)?);
     if cli.json {
         print_json(&serde_json::to_value(&suite)?);
     } else {
@@ -125,7 +125,7 @@ fn told(suite: &TestSuite) {
 /// Keeps the policy in the archive and puts it in force. Its own tests must pass: a policy that
 /// contradicts them is a mistake.
 pub(super) fn set(cli: &CliContext, folder: &Path) -> Result<CommandAnswer> {
-    let bundle = read(folder)?;
+    let bundle = Bundle::read(folder)?;
     let suite = evaluator()?.test(&bundle);
     let mut client = ledger_access::open(cli)?;
     if let Err(denial) = check_policy_tests(&suite) {
@@ -147,9 +147,4 @@ pub(super) fn set(cli: &CliContext, folder: &Path) -> Result<CommandAnswer> {
         &what,
         json!({ "policy": digest.to_string() }),
     ))
-}
-
-/// The policy in a folder.
-pub(super) fn read(folder: &Path) -> Result<Bundle> {
-    Ok(Bundle::read(folder)?)
 }
