@@ -1,6 +1,6 @@
-//! The example in `docs/reference/JOURNAL_FORMAT.md` is what the code writes, byte for byte.
+//! The journal in `docs/reference/journal-example.txt` is what the code writes, byte for byte.
 //!
-//! To write the document's example anew: `UPDATE_DOCS=1 cargo test -p counterfoil-tests --test
+//! To write it anew: `UPDATE_DOCS=1 cargo test -p counterfoil-tests --test
 //! journal_format`.
 
 #[cfg(test)]
@@ -34,11 +34,9 @@ mod tests {
     use counterfoil_trading::units::{Money, Price, Quantity, Volume};
     use sha2::{Digest as _, Sha256};
 
-    /// The seed of the example's signing key: for this document only.
+    /// The seed of the example's signing key: for this example only.
     const SEED: [u8; 32] = [7; 32];
     const DAY: i64 = 86_400_000_000_000;
-    const START: &str = "<!-- example -->\n";
-    const END: &str = "<!-- end of example -->\n";
 
     fn bar(day: i64, prices: [i64; 4]) -> ClosedBar {
         let [open, high, low, close] = prices.map(Price);
@@ -218,7 +216,7 @@ mod tests {
         let signer = Ed25519Signer::from_seed(&SEED);
         let origin = format!("counterfoil/run/{}/1", hex::encode(Sha256::digest("{}")));
         let (mut chain, mut tree) = (Chain::new(), Tree::new());
-        let (mut out, mut notes) = (String::from("```text\n"), String::new());
+        let (mut out, mut notes) = (String::new(), String::new());
         dump(&mut out, "magic", MAGIC);
         let sign = |tree: &Tree| {
             Checkpoint {
@@ -255,36 +253,27 @@ mod tests {
                     &frame[..5],
                 );
                 writeln!(out, "  note: {} bytes of text, below", note.len()).unwrap();
-                write!(
-                    notes,
-                    "\nThe note of size {}:\n\n```text\n{note}```\n",
-                    index + 1
-                )
-                .unwrap();
+                write!(notes, "\nThe note of size {}:\n\n{note}", index + 1).unwrap();
             }
         }
-        out.push_str("```\n");
         let digest = digest_of(&list).hex();
         let key = hex::encode(signer.verifying_key());
         format!(
-            "{out}{notes}\nDecision digest: `sha256:{digest}`. Public key: `{key}`, of the seed of 32 bytes `07`.\n"
+            "{out}{notes}\nDecision digest: sha256:{digest}\nPublic key: {key}, of the seed of 32 bytes 07\n"
         )
     }
 
     #[test]
-    fn the_example_in_the_document_is_what_the_code_writes() {
+    fn the_example_beside_the_document_is_what_the_code_writes() {
         let path =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference/JOURNAL_FORMAT.md");
-        let text = std::fs::read_to_string(&path).unwrap();
-        let (before, rest) = text.split_once(START).unwrap();
-        let (found, after) = rest.split_once(END).unwrap();
-        let expected = format!("\n{}\n", example());
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference/journal-example.txt");
+        let expected = example();
         if std::env::var_os("UPDATE_DOCS").is_some() {
-            std::fs::write(&path, format!("{before}{START}{expected}{END}{after}")).unwrap();
+            std::fs::write(&path, expected).unwrap();
             return;
         }
         assert!(
-            found == expected,
+            std::fs::read_to_string(&path).unwrap() == expected,
             "run: UPDATE_DOCS=1 cargo test -p counterfoil-tests --test journal_format"
         );
     }
@@ -319,12 +308,10 @@ mod tests {
     }
 
     #[test]
-    fn the_example_manifest_in_the_document_is_one() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference/MANIFEST.md");
-        let text = std::fs::read_to_string(&path).unwrap();
-        let (_, rest) = text.split_once("```json\n").unwrap();
-        let (json, _) = rest.split_once("```").unwrap();
-        let setup = Manifest::parse(json).and_then(|manifest| manifest.setup());
+    fn the_example_manifest_beside_the_document_is_one() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference/manifest.json");
+        let json = std::fs::read_to_string(&path).unwrap();
+        let setup = Manifest::parse(&json).and_then(|manifest| manifest.setup());
         assert_eq!(setup.unwrap().cadence, 4096);
     }
 }

@@ -1,5 +1,5 @@
 //! The records of a run's journal. One encoder and one decoder side by side for each kind of record;
-//! `docs/reference/JOURNAL_FORMAT.md` shows the bytes.
+//! `docs/reference/journal.cddl` shows the form.
 //!
 //! It must never know hashes, files or signatures: a record is the body of one journal entry.
 

@@ -1,4 +1,4 @@
-//! The records of the order log. One encoder and one decoder; `docs/reference/ORDER_LOG.md` shows the form.
+//! The records of the order log. One encoder and one decoder; `docs/reference/order-log.cddl` shows the form.
 
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
