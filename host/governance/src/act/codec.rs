@@ -1,4 +1,4 @@
-//! Acts to deterministic CBOR and back, both from one table; docs/reference/GOVERNANCE.md has the schema. It
+//! Acts to deterministic CBOR and back, both from one table; docs/reference/ledger.cddl has the schema. It
 //! must never take a second form of anything.
 
 use std::collections::{BTreeMap, BTreeSet};
