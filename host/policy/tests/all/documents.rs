@@ -16,14 +16,30 @@ use crate::world::evaluator;
 
 const PAGE: &str = include_str!("../../../../docs/reference/POLICY.md");
 
+/// The examples beside the page, by the heading of their table.
+const EXAMPLES: [(&str, &str); 3] = [
+    (
+        "Promotion",
+        include_str!("../../../../docs/reference/policy-promotion.json"),
+    ),
+    (
+        "Start",
+        include_str!("../../../../docs/reference/policy-start.json"),
+    ),
+    (
+        "Limits",
+        include_str!("../../../../docs/reference/policy-limits.json"),
+    ),
+];
+
 fn section(heading: &str) -> &'static str {
     let (_, from) = PAGE.split_once(&format!("\n### {heading}\n")).unwrap();
     from.split("\n### ").next().unwrap()
 }
 
 fn example(heading: &str) -> Value {
-    let (_, from) = section(heading).split_once("```json\n").unwrap();
-    serde_json::from_str(from.split_once("```").unwrap().0).unwrap()
+    let found = EXAMPLES.iter().find(|(name, _)| *name == heading);
+    serde_json::from_str(found.unwrap().1).unwrap()
 }
 
 /// The first column of the tables in a text, without their heads.
