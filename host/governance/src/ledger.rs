@@ -115,7 +115,7 @@ pub enum LedgerError {
     /// The first record breaks a rule.
     #[error("invalid first record: {0}")]
     Genesis(Denial),
-    /// The log has another key than the given one.
+    /// The log has another key than the given key.
     #[error("the log's key is {ledger}, not {found}")]
     LogKey {
         /// The key that signs its next checkpoint.
@@ -238,7 +238,7 @@ impl Ledger {
         let verified = verify(&bytes, &key)?;
         check_signer(&verified.state, signer.as_ref())?;
         // Only the tail without a checkpoint is cut. Its writer crashed before the append returned, so
-        // no caller was told that it took effect. Anything else that fails above is damage or
+        // no caller was informed that it took effect. Anything else that fails above is damage or
         // forgery, and is never repaired here.
         let cut_bytes = verified.torn_bytes;
         if cut_bytes > 0 {
@@ -270,7 +270,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// What the records add up to.
+    /// The state after the last record.
     #[must_use]
     pub const fn state(&self) -> &LedgerState {
         &self.state

@@ -24,7 +24,7 @@ use counterfoil_journal::public_key::PublicKey;
 pub(super) trait CborItem: Sized {
     /// Appends its form.
     fn put(&self, out: &mut Vec<u8>);
-    /// The one that stands next.
+    /// Reads the next item.
     fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError>;
 }
 
@@ -70,7 +70,7 @@ macro_rules! arrays {
     )* };
 }
 
-/// Enums that are told by their names.
+/// Enums that are encoded as their names.
 macro_rules! names {
     ($($name:ident: $expected:literal;)*) => { $(
         impl CborItem for $name {
@@ -238,7 +238,7 @@ fn put_head(out: &mut Vec<u8>, name: &str, fields: usize) {
     put_text(out, name);
 }
 
-/// Something that was read but is not what may stand there; the reader stands behind it.
+/// The error for an item that was read and is not allowed there; the reader is already past it.
 fn refused(reader: &CborReader<'_>, expected: &'static str) -> CborError {
     // The reader reports its position by failing to end; at the very end there is nothing to report.
     let offset = reader.end().err().map_or(0, |error| error.offset);

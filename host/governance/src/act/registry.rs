@@ -107,8 +107,8 @@ impl DigestSet {
     pub fn changes(&self, other: &Self) -> String {
         let pairs = self.named().into_iter().zip(other.named());
         let changed = pairs.filter(|((_, old), (_, new))| old != new);
-        let told = changed.map(|((name, old), (_, new))| format!("{name} was {old}, is {new}"));
-        told.collect::<Vec<_>>().join("; ")
+        let texts = changed.map(|((name, old), (_, new))| format!("{name} was {old}, is {new}"));
+        texts.collect::<Vec<_>>().join("; ")
     }
 
     /// The digest of the set, over its CBOR form: the subject of a verdict on its promotion.

@@ -42,9 +42,9 @@ impl RunTerms {
     pub fn changes(&self, other: &Self) -> String {
         let pairs = self.named().into_iter().zip(other.named());
         let changed = pairs.filter(|((_, old), (_, new))| old != new);
-        let told = changed.map(|((name, old), (_, new))| format!("{name} was {old}, is {new}"));
-        let set = Some(self.set.changes(&other.set)).filter(|told| !told.is_empty());
-        told.chain(set).collect::<Vec<_>>().join("; ")
+        let texts = changed.map(|((name, old), (_, new))| format!("{name} was {old}, is {new}"));
+        let set = Some(self.set.changes(&other.set)).filter(|text| !text.is_empty());
+        texts.chain(set).collect::<Vec<_>>().join("; ")
     }
 }
 

@@ -100,14 +100,14 @@ impl RecordFold {
         let rule = judged.as_ref().map(|denial| denial.rule);
         // A ledger begins with an act that took effect: without one it has no principals.
         if rule != record.denied || (index == 0 && rule.is_some()) {
-            let say = |rule: Option<Rule>| match rule {
+            let outcome = |rule: Option<Rule>| match rule {
                 None => "done".to_owned(),
                 Some(rule) => format!("denied by {rule}"),
             };
             return Err(LedgerError::Verdict {
                 index,
-                recorded: say(record.denied),
-                judged: judged.map_or_else(|| say(None), |denial| denial.to_string()),
+                recorded: outcome(record.denied),
+                judged: judged.map_or_else(|| outcome(None), |denial| denial.to_string()),
             });
         }
         self.records.push(record);

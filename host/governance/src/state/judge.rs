@@ -31,7 +31,7 @@ pub(super) struct ActContext<'a> {
 }
 
 pub(super) fn judge(state: &LedgerState, signed: &SignedAct) -> Judgment {
-    // The first record has no principals to be judged by: it is believed if it is consistent, and the person who
+    // The first record has no principals to be judged by. It is accepted if it is consistent; a reader who
     // verifies the ledger compares its log key with one that they trust.
     if let Act::Genesis {
         administrators,
@@ -127,7 +127,7 @@ fn judge_act(state: &LedgerState, context: ActContext<'_>, act: &Act) -> Judgmen
 fn genesis_repeated() -> Denial {
     Denial::new(
         Rule::GenesisRepeated,
-        "the ledger has its first record",
+        "the ledger already has its first record",
         "an administrator adds principals: counterfoil people add",
     )
 }
