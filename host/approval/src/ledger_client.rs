@@ -28,7 +28,7 @@ const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(50);
 #[non_exhaustive]
 pub enum LedgerClientError {
     /// Another process held the ledger during all attempts.
-    #[error("another process writes the ledger {path}; try again")]
+    #[error("another process is writing the ledger {path}; try again")]
     Busy {
         /// The ledger's file.
         path: String,
@@ -41,7 +41,7 @@ pub enum LedgerClientError {
         source: LedgerError,
     },
     /// The act was not recorded.
-    #[error("nothing was recorded")]
+    #[error("the act was not recorded")]
     Append(#[source] LedgerError),
     /// The key folder could not be read.
     #[error(transparent)]
@@ -71,9 +71,9 @@ impl fmt::Debug for LedgerActor {
 }
 
 impl LedgerActor {
-    /// A principal with the best of its keys in the key folder: the newest that counts. Without any
-    /// that counts, the newest that the ledger knows, and without that any of its name, so that the
-    /// ledger denies the act and records the attempt.
+    /// A principal with the best of its keys in the key folder: the newest valid key. Without a valid key, the
+    /// newest that the ledger knows, and without that any key of its name, so that the ledger denies the act and
+    /// records the attempt.
     ///
     /// # Errors
     ///
@@ -106,7 +106,7 @@ impl LedgerActor {
     }
 }
 
-/// What became of an act.
+/// The outcome of an act.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[must_use]
 pub enum ActOutcome {
@@ -238,7 +238,7 @@ impl<A: Deref<Target = LedgerActor>> LedgerClient<A> {
         }
     }
 
-    /// What the ledger's records add up to.
+    /// The ledger's state after its last record.
     #[must_use]
     pub const fn state(&self) -> &LedgerState {
         self.ledger.state()
@@ -255,7 +255,7 @@ impl<A: Deref<Target = LedgerActor>> LedgerClient<A> {
         &mut self.ledger
     }
 
-    /// Who acts.
+    /// The principal who acts.
     pub fn actor(&self) -> &Id {
         &self.actor.id
     }

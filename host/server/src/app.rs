@@ -105,7 +105,7 @@ impl ApiState {
         Ok(ApiCaller { id, state })
     }
 
-    /// The caller, if they may do this now.
+    /// The caller, if the ledger allows this access now.
     pub(crate) fn permitted(
         &self,
         headers: &HeaderMap,

@@ -30,22 +30,25 @@ pub enum ClientError {
     /// The server refused.
     #[error("{0}")]
     Refused(Box<Problem>),
-    /// The server cannot be reached, or broke off.
+    /// The server cannot be reached, or the connection broke.
     #[error("cannot reach the runner at {base}: {reason}; start it with `counterfoil serve`")]
     Unreachable { base: String, reason: String },
     /// The response is not one of a runner of this version.
     #[error("{base} is not a runner of this version: {reason}")]
     Strange {
         base: String,
-        /// What is strange.
+        /// The difference.
         reason: String,
     },
     /// The server asks for a signature for another server, and could use it to log in there.
-    #[error("{base} asked for a signature for {audience}; nothing was signed")]
+    #[error(
+        "{base} asked for a login signature for {audience}; nothing was signed: use the address that the runner \
+         prints when it starts"
+    )]
     Audience {
-        /// Who was asked.
+        /// The address that the client connected to.
         base: String,
-        /// Whom it names.
+        /// The address that the server named.
         audience: String,
     },
     /// The holder of the key did not sign.
@@ -139,7 +142,7 @@ impl ApiClient {
         Ok(login)
     }
 
-    /// Uses this token from here on.
+    /// Sets the token of the requests that follow.
     pub fn set_token(&mut self, token: Option<String>) {
         self.token = token;
     }
@@ -267,7 +270,7 @@ impl ApiClient {
 }
 
 impl ServerSentEvent {
-    /// Takes one line of it, by the format of server-sent events (WHATWG HTML, section 9.2).
+    /// Adds one line of the event, in the format of server-sent events (WHATWG HTML, section 9.2).
     fn add(&mut self, line: &str) {
         let (name, value) = line.split_once(':').unwrap_or((line, ""));
         let value = value.strip_prefix(' ').unwrap_or(value);

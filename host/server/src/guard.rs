@@ -64,7 +64,7 @@ fn check_origin(app: &ApiState, headers: &HeaderMap) -> Result<(), Problem> {
         return Ok(());
     };
     let host = text(header::HOST).unwrap_or_default();
-    if hosts.iter().any(|one| one == host) {
+    if hosts.iter().any(|accepted| accepted == host) {
         return Ok(());
     }
     foreign("Host", host)

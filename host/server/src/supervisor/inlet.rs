@@ -1,5 +1,5 @@
-//! The queue between the senders of bars and the thread of one run: bounded lines, and the command
-//! to end. It must never know what a line says.
+//! The queue between the senders of bars and the thread of one run: bounded lines, and the command to end. It must
+//! never know what a line means.
 
 use core::fmt;
 use core::time::Duration;
@@ -16,7 +16,7 @@ pub const LINES_MAX: usize = 1_024;
 /// Bytes that wait for one run: a thousand runs hold at most a GiB.
 pub const BYTES_MAX: usize = 1 << 20;
 
-/// Tells a run how to end.
+/// The command that ends a run.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum EndCommand {
     /// Decide what is complete, then close the journal, as at the end of the stream.
@@ -110,7 +110,7 @@ impl InletQueue {
 }
 
 impl InletQueue {
-    /// What the command makes of the next read.
+    /// The result of the next read by the command; `None` without a command.
     fn end_signal(&mut self) -> io::Result<Option<LineRead>> {
         match self.command {
             None => Ok(None),
@@ -231,11 +231,11 @@ impl Inlet {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What an order makes of the run's next question; none if it may go on.
+    /// The result of the run's next read by the command; `None` without a command.
     ///
     /// # Errors
     ///
-    /// Returns an error if the run was told to end at once.
+    /// Returns an error if the run was commanded to end at once.
     pub fn end_signal(&self) -> io::Result<Option<LineRead>> {
         self.held().end_signal()
     }

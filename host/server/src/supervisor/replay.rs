@@ -1,5 +1,5 @@
-//! The bars of a snapshot as lines, at a multiple of their original speed. Which line is due when
-//! is a pure function of times; only the waiting is real.
+//! The bars of a snapshot as lines, at a multiple of their original speed. When a line is due is a pure function of
+//! times; it must never depend on how long earlier lines took.
 
 use core::time::Duration;
 

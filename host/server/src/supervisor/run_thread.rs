@@ -134,7 +134,7 @@ fn end_state(
             Some(EndCommand::Kill) => (
                 RunState::Killed,
                 Some(format!(
-                    "killed; journal left open, resume with `run resume`: {error}"
+                    "killed; journal left open, resume with `counterfoil run resume`: {error}"
                 )),
             ),
             Some(EndCommand::Suspend) => (
@@ -314,21 +314,21 @@ fn continue_run(
     conditions: LiveContext,
     bars: SupervisedFeed<'_>,
 ) -> Result<ThreadEnd, RunThreadError> {
-    let mut tell = |notice: &ResumeEvent| {
+    let mut on_event = |event: &ResumeEvent| {
         // Running only once every recorded decision came out the same: until then nothing may be
         // sent.
-        if let ResumeEvent::Compared { records } = notice {
+        if let ResumeEvent::Compared { records } = event {
             let reason = format!("{records} replayed records match");
             run.advance(&[RunState::Resuming], RunState::Running, Some(reason));
         }
     };
-    let around = ResumeDeps {
+    let deps = ResumeDeps {
         data,
         component,
         observer: &mut SupervisedObserver(run),
-        on_event: &mut tell,
+        on_event: &mut on_event,
     };
-    match resumption.live_in_context(conditions, bars, around)? {
+    match resumption.live_in_context(conditions, bars, deps)? {
         ResumeOutcome::Ended { outcome, .. } => Ok(ThreadEnd::Closed(outcome)),
         ResumeOutcome::Blocked(halt) => Ok(ThreadEnd::Halted(halt.to_string())),
     }
