@@ -158,6 +158,8 @@ fn expect(field: &'static str, found: &str, expected: &str) -> Result<(), Attest
 /// Source: DSSE v1.0, PAE.
 #[must_use]
 pub fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
+    // Each part has its length before it. Without them the border between type and payload could be moved, and
+    // one signature would cover two documents.
     let head = format!(
         "DSSEv1 {} {payload_type} {} ",
         payload_type.len(),
@@ -265,6 +267,7 @@ impl DsseEnvelope {
     ///
     /// Returns [`AttestError`] if it is malformed.
     pub fn parse(bytes: &[u8]) -> Result<Self, AttestError> {
+        // Before the JSON parser runs: envelopes are read from folders that other processes can write.
         if bytes.len() > ENVELOPE_BYTES_MAX {
             return Err(AttestError::TooLong { bytes: bytes.len() });
         }
@@ -300,6 +303,7 @@ impl DsseEnvelope {
         keys: &[PublicKey],
     ) -> Result<(InTotoStatement, BTreeSet<PublicKey>), AttestError> {
         let message = self.message();
+        // Each key is tried, whatever the key ids say: the writer of an envelope can put any key id there.
         let by = |key: &&PublicKey| {
             let verifies = |signed: &EnvelopeSignature| {
                 <&[u8; 64]>::try_from(signed.signature.as_slice())
@@ -312,6 +316,8 @@ impl DsseEnvelope {
             let signatures = self.signatures.len();
             return Err(AttestError::Unsigned { signatures });
         }
+        // The signature covers the type: what a key signed as another kind of document must not pass as a
+        // statement.
         expect("payloadType", &self.payload_type, PAYLOAD_TYPE)?;
         Ok((InTotoStatement::parse(&self.payload)?, signers))
     }
@@ -335,6 +341,8 @@ pub fn approval(origin: &str, approver: &Id, set: &DigestSet) -> Result<DsseEnve
     let subjects = set
         .named()
         .map(|(name, digest)| StatementSubject::new(name, digest));
+    // The ledger's origin is signed as well: an approval from a test ledger with the same ids is no approval
+    // here.
     let predicate = json!({ "approver": approver.as_str(), "ledger": origin });
     DsseEnvelope::new(&InTotoStatement::new(
         subjects.into(),

@@ -122,6 +122,7 @@ impl EvidenceAttestation {
         let kind = kind.and_then(EvidenceKind::parse);
         let predicate = &statement.predicate;
         let ledger = text(predicate, "ledger")?;
+        // The same id can be another person in another ledger, such as that of a test installation.
         if ledger != origin {
             let (found, expected) = (ledger.to_owned(), origin.to_owned());
             return Err(EvidenceError::Ledger { found, expected });
@@ -165,6 +166,8 @@ impl EvidenceAttestation {
                 self.component
             ));
         }
+        // Valid now, not when it was signed: a key that was revoked since may have been in a thief's hands
+        // before.
         if !state
             .keys()
             .get(&self.key)
@@ -185,6 +188,7 @@ impl EvidenceAttestation {
 }
 
 fn component(statement: &InTotoStatement) -> Result<Digest, EvidenceError> {
+    // With a second subject one passed check would vouch for two components, and only one was checked.
     let [subject] = statement.subject.as_slice() else {
         return Err(wrong("it must have exactly one subject"));
     };

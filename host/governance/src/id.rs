@@ -75,9 +75,12 @@ impl Id {
         if folded.is_empty() {
             return Err(IdError::Empty);
         }
+        // A UUID is written in several forms. Without this step one account or principal could be added twice,
+        // with and without hyphens, and its limits or votes would count twice.
         if let Ok(uuid) = Uuid::try_parse(&folded) {
             return Ok(Self(uuid.hyphenated().to_string()));
         }
+        // Measured after folding, which can lengthen a name: the bound holds for the id that is recorded.
         if folded.len() > ID_BYTES_MAX {
             let bytes = folded.len();
             return Err(IdError::TooLong { bytes });
@@ -98,6 +101,8 @@ impl Id {
             }
             has_base = true;
         }
+        // A Cyrillic letter in a Latin name reads like the Latin one in every list: an attacker could be added
+        // under what looks like an approver's name.
         if AugmentedScriptSet::for_str(&folded).is_empty() {
             let (name, scripts) = (name.to_owned(), scripts(&folded));
             return Err(IdError::MixedScripts { name, scripts });

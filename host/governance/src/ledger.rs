@@ -195,6 +195,8 @@ impl Ledger {
             signed: genesis.clone(),
             denied: None,
         };
+        // Signed in memory before the file exists: a signer that fails leaves no ledger without a first
+        // record.
         let mut bytes = MAGIC.to_vec();
         seal(
             &mut chain,
@@ -368,6 +370,7 @@ impl Ledger {
 
 /// Checks that the signer holds the log's current key.
 fn check_signer(state: &LedgerState, signer: &dyn Signer) -> Result<(), LedgerError> {
+    // A checkpoint by any other key could be appended, and from then on the ledger would not verify.
     let (ledger, found) = (state.log_key(), PublicKey(signer.verifying_key()));
     if ledger == found {
         return Ok(());

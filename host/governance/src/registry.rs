@@ -167,6 +167,8 @@ impl ComponentRegistry {
     /// Returns a [`Denial`] if there is none. If another set was approved, it names the difference.
     pub fn may_start(&self, set: &DigestSet) -> Result<&PromotionRecord, Denial> {
         let component = self.component(&set.component)?;
+        // The promotions of an archived component stay on record. Without this check it could start again
+        // under the last of them.
         if component.stage == ComponentStage::Archived {
             let why = format!(
                 "component {} is archived: it can be replayed, never started",
@@ -181,6 +183,7 @@ impl ComponentRegistry {
             let hint = "have this digest set approved and promoted first";
             return Err(Denial::new(Rule::ApprovalMissing, why, hint));
         };
+        // Any promoted set may start, not only the last: a rollback under the same policy needs no new approval.
         let fits = |promotion: &&PromotionRecord| promotion.set == *set;
         component.promotions.iter().rev().find(fits).ok_or_else(|| {
             let why = format!("the approval is for another set: {}", last.set.changes(set));
@@ -224,6 +227,8 @@ impl ComponentRegistry {
     #[must_use]
     pub fn rollback(&self, component: &Digest) -> Option<&PromotionRecord> {
         let from = self.components.get(component)?;
+        // Its first promotion: a second one, say under new limits, must not make a later component its
+        // predecessor.
         let first = from.promotions.first()?.record_ref.index;
         let others = self.components.iter().filter(|(digest, other)| {
             *digest != component

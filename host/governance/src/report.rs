@@ -90,6 +90,7 @@ impl UsageSums {
         used.fuel = used.fuel.saturating_add(usage.fuel);
         used.wall_nanos = used.wall_nanos.saturating_add(usage.wall_nanos);
         let run = (name.to_owned(), usage.run);
+        // Stored bytes are a level: a run's later record replaces its earlier one, while fuel and time add up.
         match self.runs.insert(run, usage.bytes) {
             None => used.runs = used.runs.saturating_add(1),
             Some(before) => used.bytes = used.bytes.saturating_sub(before),
@@ -198,6 +199,7 @@ fn verdicts_failed(state: &LedgerState) -> BTreeSet<u64> {
     let mut last = BTreeMap::new();
     for (index, record) in state.verdicts() {
         let verdict = &record.verdict;
+        // Only the last verdict on a subject: a failure that was corrected and passed needs no attention.
         last.insert((verdict.gate, verdict.subject), (*index, verdict.outcome));
     }
     let failed = last

@@ -138,6 +138,8 @@ macro_rules! acts {
             let items = reader.array()?;
             let name = reader.text()?;
             match name.as_str() {
+                // The number of items decides as well as the name: a field too many would be under the
+                // signature, and no reader would see it.
                 $($name if items == <[&str]>::len(&[$name, $(stringify!($field)),*]) => {
                     Ok(Act::$act { $($field: CborItem::read(reader)?),* })
                 })*
@@ -264,6 +266,8 @@ impl CborItem for Id {
         let text = reader.text()?;
         Self::parse(&text)
             .ok()
+            // Only the parsed form: with "Anna" for "anna" one act would have two encodings, and two
+            // signatures over different bytes would mean the same.
             .filter(|id| id.as_str() == text)
             .ok_or_else(|| refused(reader, "an id in its one form"))
     }
@@ -276,6 +280,8 @@ impl CborItem for Box<Act> {
     }
 
     fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
+        // Checked ahead of decoding: a proposal of a proposal of a proposal would use up the decoder's stack,
+        // so one record could crash every process that reads the ledger.
         let mut ahead = reader.clone();
         ahead.array()?;
         if matches!(ahead.text()?.as_str(), "change-propose" | "emergency") {
@@ -463,6 +469,8 @@ impl<T: CborItem + Ord> CborItem for BTreeSet<T> {
         let mut found = Self::new();
         for _ in 0..reader.array()? {
             let item = T::read(reader)?;
+            // Strictly ascending: with a second order or a repeated item the same set would have a second
+            // encoding and another digest.
             if found.last().is_some_and(|last| *last >= item) {
                 return Err(refused(reader, "items in their order, each once"));
             }

@@ -72,6 +72,7 @@ impl EvidenceSet {
     /// The digest of the whole set.
     #[must_use]
     pub fn digest(&self) -> Digest {
+        // The encoding of the record itself, so that an auditor computes the digest from the ledger alone.
         let mut out = Vec::new();
         self.put(&mut out);
         Digest::of(&out)
@@ -114,6 +115,8 @@ impl DigestSet {
     /// The digest of the set, over its CBOR form: the subject of a verdict on its promotion.
     #[must_use]
     pub fn digest(&self) -> Digest {
+        // Component, limits, policy and evidence together: a verdict on one set says nothing about the same
+        // component under wider limits.
         let mut out = Vec::new();
         self.put(&mut out);
         Digest::of(&out)

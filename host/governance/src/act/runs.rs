@@ -62,6 +62,7 @@ impl StartAuthorization {
     /// The digest over its CBOR form: the subject of a verdict on starts under it.
     #[must_use]
     pub fn digest(&self) -> Digest {
+        // The window is part of it: a verdict on a start this week does not pass the same terms next week.
         let mut out = Vec::new();
         self.put(&mut out);
         Digest::of(&out)

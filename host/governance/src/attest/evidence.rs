@@ -133,6 +133,7 @@ fn open_piece(
         return Err((EvidenceFault::Absent, why));
     };
     let found = Digest::of(&bytes);
+    // The folder is not trusted: the digest in the ledger decides, not the name of the file.
     if found != *digest {
         let why = format!(
             "the bytes stored under {digest} have digest {found}; restore them from a copy"

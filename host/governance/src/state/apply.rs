@@ -131,6 +131,8 @@ impl LedgerState {
             }
             Act::Emergency { opened, act } => {
                 if let Some(found) = self.broken.get_mut(opened) {
+                    // Kept with the break-glass: the retrospective accounts for each act, and a principal whom
+                    // an act raised may not sign it.
                     found.acts.push((index, act.name()));
                     found.raised.extend(raises(act).cloned());
                 }
@@ -197,6 +199,8 @@ impl LedgerState {
                 let approval = ApprovalRecord {
                     set: *set,
                     signature: *signature,
+                    // The vote was found when the act was judged, in this same state, so the signer's own id
+                    // is never used in its place.
                     vote: vote.unwrap_or_else(|| record_ref.by.clone()),
                     record_ref,
                 };
@@ -207,6 +211,8 @@ impl LedgerState {
             Act::ComponentPromote { set } => {
                 let author = self.registry.components.get(&set.component);
                 let author = author.map(|registered| registered.submitted.by.clone());
+                // The verdict that the promotion was judged by: the record keeps which one it was, whatever
+                // the policy decides later.
                 let verdict = self.check_verdict(Gate::Promotion, set.digest(), author.as_ref());
                 let verdict = verdict.map_or(0, |(index, _)| index);
                 let promotion = PromotionRecord {
@@ -318,6 +324,8 @@ impl LedgerState {
     fn propose(&mut self, record_ref: RecordRef, act: &Act) {
         let mut signed = BTreeMap::new();
         let excluded = self.about(act);
+        // A proposer outside the class casts no vote: an operator may propose limits, and the class alone puts
+        // them in force.
         let vote = act.class().and_then(|class| {
             let none = BTreeSet::new();
             self.vote(class, record_ref.time, &record_ref.by, &excluded, &none)
@@ -343,6 +351,7 @@ impl LedgerState {
             self.sign_change(change, &record_ref.by, record_ref.time)
                 .ok()
         });
+        // A signature that has no vote was denied when it was judged, so this applies nothing in doubt.
         let Some((vote, complete)) = signed else {
             return;
         };
@@ -358,6 +367,8 @@ impl LedgerState {
         // Ended before it is applied: the act may itself change who could sign, and must not be signed
         // again.
         change.ended = Some((ChangeEnd::Done, record_ref.clone()));
+        // Recorded under the proposer and their key, which were checked again for this signature; time and
+        // index are those of the signature that completed it.
         let act = change.act.clone();
         let record_ref = RecordRef {
             by: change.record_ref.by.clone(),

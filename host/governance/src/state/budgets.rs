@@ -111,6 +111,8 @@ impl LedgerState {
                 continue;
             };
             let excess = self.books.excesses.get(&payer);
+            // An approved excess lifts the whole budget, not an amount: that is why it ends after seven days
+            // at most.
             if excess.is_some_and(|excess| time < excess.until) {
                 continue;
             }
@@ -125,6 +127,7 @@ impl LedgerState {
                 ),
                 ("stored bytes", now.bytes, budget.bytes),
             ];
+            // A budget that is reached is over: one more run would exceed it at once.
             let over = used.into_iter().find(|(_, used, budget)| used >= budget);
             if let Some((what, used, budget)) = over {
                 let why = format!("{payer} has used {used} of {budget} {what}");

@@ -147,6 +147,8 @@ impl LedgerState {
         class: ApprovalClass,
         time: UnixNanos,
     ) -> BTreeSet<Id> {
+        // Both as of now: a vote whose member has left the class, or whose key was revoked, must not help to
+        // complete the change.
         let counts = |(vote, record_ref): &&(Id, RecordRef)| {
             let key = self.keys.get(&record_ref.key);
             self.belongs(class, vote) && key.is_some_and(|key| key.counts(time))
@@ -182,6 +184,8 @@ impl LedgerState {
         }
         let vote = self.vote(class, time, id, &excluded, &used)?;
         let votes = u64::try_from(used.len()).unwrap_or(u64::MAX);
+        // The number that the class takes now: if the class was set to more signatures since the proposal,
+        // more are needed.
         let complete = votes.saturating_add(1) >= self.class(class).approvals;
         Ok((vote, complete))
     }

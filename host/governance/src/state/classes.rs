@@ -80,12 +80,16 @@ impl LedgerState {
     pub fn votes(&self, class: ApprovalClass, id: &Id, time: UnixNanos) -> Vec<Id> {
         let principal = self.principals.get(id);
         let is_person = principal.is_some_and(|found| found.kind == PrincipalKind::Person);
+        // The own vote first, so that a member who is also a delegate votes for themselves with their first
+        // signature.
         let own = Some(id).filter(|id| self.belongs(class, id));
         let delegated = self.delegations.values().filter(|record| {
             let delegation = &record.delegation;
             delegation.class == class && delegation.to == *id && record.holds(time)
         });
         let from = delegated.map(|record| &record.record_ref.by);
+        // A delegation ends with its giver's membership: a former member must not keep a vote through a
+        // delegate.
         let from = from.filter(|from| self.belongs(class, from) && *from != id);
         let all = own.into_iter().chain(from);
         if is_person {
@@ -166,6 +170,8 @@ impl LedgerState {
         for class in ApprovalClass::ALL {
             let now = self.class(class);
             let now = set.filter(|set| set.class == class).unwrap_or(&now);
+            // Only members with a valid key: a class of people without keys could never sign again, not even
+            // for new keys.
             let members = principals.iter().filter(|(id, principal)| {
                 belongs(now, id, Some(principal)) && self.has_key(id, time)
             });

@@ -138,8 +138,12 @@ impl LedgerState {
         not_by: Option<&Id>,
     ) -> Result<(u64, &VerdictRecord), Denial> {
         let recorded = self.verdicts_of.get(&(gate, subject));
+        // The newest first, also if it fails: an older pass must not open the gate after the policy has
+        // refused the same subject.
         let all = recorded.into_iter().flatten().rev();
         let mut all = all.filter_map(|index| Some((*index, self.verdicts.get(index)?)));
+        // The author's own verdicts are skipped rather than denied: they must neither open the gate nor hide
+        // the verdict of another principal.
         let last = all.find(|(_, record)| {
             Some(record.verdict.bundle) == self.policy() && Some(&record.record_ref.by) != not_by
         });

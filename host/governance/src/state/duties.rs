@@ -17,6 +17,7 @@ impl LedgerState {
     pub(super) fn who(&self, roles: &[Role], time: UnixNanos, excluded: &[&Id]) -> String {
         let names: Vec<_> = roles.iter().map(|role| role.name()).collect();
         let names = names.join(" or ");
+        // Without a valid key a principal cannot act: a hint that names them would lead to a second denial.
         let can = self.principals.iter().filter(|(id, principal)| {
             !excluded.contains(id)
                 && roles.iter().any(|role| principal.roles.contains(role))
@@ -148,6 +149,7 @@ impl LedgerState {
         );
         excluded.extend(&votes);
         let who = self.who_signs(ApprovalClass::Promotion, time, &excluded);
+        // If only another set was approved, the difference explains the denial better than a count of zero.
         let other = component.approvals.last().filter(|last| last.set != *set);
         if let Some(last) = other.filter(|_| votes.is_empty()) {
             let why = format!("the approval is for another set: {}", last.set.changes(set));

@@ -71,6 +71,8 @@ impl LedgerState {
     /// The record of the break-glass whose retrospective a principal owes.
     pub(super) fn owed(&self, id: &Id) -> Option<u64> {
         let mut all = self.broken.iter();
+        // Owed from the moment it opens: with a second break-glass before the first was accounted for, one
+        // person could act alone without end.
         let owes =
             |glass: &BreakGlassRecord| glass.record_ref.by == *id && glass.retrospective.is_none();
         all.find(|(_, glass)| owes(glass)).map(|(index, _)| *index)

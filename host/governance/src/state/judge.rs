@@ -42,6 +42,8 @@ pub(super) fn judge(state: &LedgerState, signed: &SignedAct) -> Judgment {
     {
         return people::genesis(state, signed, administrators, *log_key);
     }
+    // The signature before the rules: a denial for a missing role then means that this principal tried, not
+    // that another process used its name.
     authentic(state, signed)?;
     let context = ActContext {
         by: &signed.actor,
@@ -172,6 +174,8 @@ fn authentic_key(state: &LedgerState, context: ActContext<'_>) -> Judgment {
         let what = format!("was revoked or rotated by record {index}");
         return deny(Rule::KeyRevoked, &what);
     }
+    // By the time of the act, which cannot lie before the previous record: a ledger still verifies years after
+    // its keys expired.
     if !found.counts(context.time) {
         return deny(Rule::KeyExpired, "has expired");
     }

@@ -75,6 +75,8 @@ impl LedgerState {
                 }
         };
         let mut all = self.kills.iter();
+        // One open switch is enough. The oldest is named, so that the reason of a stop does not change when
+        // another is thrown.
         let found = all.find(|(_, kill)| stops(kill));
         found.map(|(index, kill)| (*index, kill))
     }
@@ -120,6 +122,8 @@ impl LedgerState {
     ///
     /// Returns a [`Denial`] that names both.
     pub fn check_limits_of(&self, terms: &RunTerms) -> Result<(), Denial> {
+        // Two comparisons: limits that were lowered since the authorization end it, and a component that was
+        // approved under wider limits may not trade under these.
         self.check_limits(&terms.account, terms.limits)?;
         if terms.set.limits == terms.limits {
             return Ok(());

@@ -105,6 +105,7 @@ fn may_propose(
 }
 
 pub(super) fn propose(state: &LedgerState, context: ActContext<'_>, act: &Act) -> Judgment {
+    // Judged as if it were done now: a proposal that no rule allows must not collect signatures.
     let class = takes_more(state, act)?;
     may_propose(state, context, act, class)?;
     judge_act(state, context, act)
@@ -149,6 +150,8 @@ pub(super) fn withdraw(
     let change = state.waiting(proposed, context.time)?;
     check_reason(reason)?;
     let class = change.act.class().unwrap_or(ApprovalClass::Operations);
+    // Any member may withdraw it, with one signature: nothing takes effect, and a member could also refuse to
+    // sign.
     let member = !state.votes(class, context.by, context.time).is_empty();
     if member || change.record_ref.by == *context.by {
         return Ok(());
@@ -175,6 +178,8 @@ pub(super) fn setup_end(state: &LedgerState, context: ActContext<'_>) -> Judgmen
         let why = format!("the set-up ended with record {}", record_ref.index);
         return Err(Denial::new(Rule::SetupOver, why, "nothing is left to do"));
     }
+    // No act reopens the set-up. With too few people in a class, nothing that it signs for could ever change
+    // again.
     state.check_classes(Rule::SetupIncomplete, context.time, &state.principals, None)
 }
 
@@ -189,6 +194,7 @@ pub(super) fn class_set(
         let hint = format!("set {least} or more");
         return Err(Denial::new(Rule::ClassUnfit, why, hint));
     }
+    // An unknown id would become a voter as soon as a principal of that name is added.
     for member in &set.members {
         super::known(state, member)?;
     }
@@ -208,6 +214,8 @@ pub(super) fn delegate(
     let (class, to) = (delegation.class, &delegation.to);
     check_reason(&delegation.reason)?;
     super::known(state, to)?;
+    // A service's key lies on a machine: with a delegated vote every process there that reads the key could
+    // sign.
     let person = state
         .principals
         .get(to)
@@ -314,6 +322,7 @@ pub(super) fn emergency(
         let scope: Vec<_> = broken.glass.scope.iter().map(String::as_str).collect();
         format!("{name} is not in its scope ({})", scope.join(", "))
     } else {
+        // The glass waives the second signature and nothing else: the act's own rule judges it as always.
         let class = takes_more(state, act)?;
         may_propose(state, context, act, class)?;
         return judge_act(state, context, act);
@@ -349,6 +358,7 @@ pub(super) fn retrospective(
 ) -> Judgment {
     let broken = state.glass(opened)?;
     check_reason(findings)?;
+    // Not while it is open: an act after the signature would be in no retrospective.
     if broken.open(context.time) {
         let why = format!("the break-glass of record {opened} is open");
         let hint = "close it first, or wait for its end";

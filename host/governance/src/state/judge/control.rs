@@ -77,6 +77,7 @@ pub(super) fn exception_grant(
         return Err(Denial::new(Rule::ExceptionIncomplete, why, hint));
     }
     fit(exception, time)?;
+    // A mistyped digest would waive nothing, and the mistake would show only when the gate stays shut.
     if let ExceptionSubject::Component(component) = &exception.subject {
         state.registry.component(component)?;
     }
@@ -91,6 +92,8 @@ pub(super) fn exception_grant(
 /// An exception waives rules of the policy only, for 90 days at most.
 fn fit(exception: &PolicyException, time: UnixNanos) -> super::Judgment {
     let longest = time.0.saturating_add(EXCEPTION_NANOS_MAX);
+    // The rules of the ledger separate people's duties: an exception to one of them would be a way around
+    // every signature.
     let (why, hint) = if Rule::parse(&exception.rule).is_some() {
         let why = format!(
             "{} is a rule of the ledger, and no exception waives those",

@@ -32,6 +32,7 @@ pub(super) fn found(
         let hint = "record what the ledger declares and what the machine holds";
         return Err(Denial::new(Rule::DriftIncomplete, why, hint));
     }
+    // Recorded once: a check that runs every minute would otherwise fill the ledger with one difference.
     let Some(index) = state.standing(drift) else {
         return Ok(());
     };
@@ -57,6 +58,8 @@ pub(super) fn end(state: &LedgerState, context: ActContext<'_>, drifted: u64) ->
 
 /// A refusal names the act, its subject, the rule and the reason.
 pub(super) fn refused(refused: &HostRefusal) -> Judgment {
+    // Any principal may record a refusal, so its fields are all there is to check: with an empty one the audit
+    // trail would have a refusal without its reason.
     let texts = [
         ("act", &refused.act),
         ("subject", &refused.subject),

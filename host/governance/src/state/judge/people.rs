@@ -107,6 +107,8 @@ pub(super) fn roles_set(
     if !roles.contains(&Role::Administrator) {
         state.administrator_left(context.time, |owner, _| owner == id)?;
     }
+    // Before the end of the set-up the classes are still being filled, so a role may be taken away that leaves
+    // one short.
     if state.setup_end.is_none() {
         return Ok(());
     }
@@ -191,6 +193,7 @@ pub(super) fn log_rotate(
 ) -> Judgment {
     new_key(state, key)?;
     let message = rotation_message(&state.origin, &state.log_key, key);
+    // Over one message with both keys in it: neither signature can be reused for a rotation to another key.
     for (which, signer, signature) in [
         ("old", &state.log_key, old_signature),
         ("new", key, new_signature),

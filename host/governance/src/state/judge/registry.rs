@@ -34,6 +34,8 @@ pub(super) fn validate(
 ) -> Judgment {
     let found = state.registry.at(component, &[ComponentStage::Draft])?;
     state.check_author(found, context.by, Role::Reviewer, context.time)?;
+    // Only that each kind is named. The host has opened the pieces before this act, and the policy judges them
+    // at promotion.
     let missing = |kind: &EvidenceKind| !evidence.0.contains_key(kind);
     let missing: Vec<_> = EvidenceKind::ALL.into_iter().filter(missing).collect();
     if missing.is_empty() {
@@ -100,6 +102,7 @@ pub(in crate::state) fn approval_vote(
 /// Checks that the evidence in the set is the evidence that was validated.
 fn same_evidence(found: &RegisteredComponent, set: &DigestSet) -> Judgment {
     let evidence = found.validated.as_ref().map(|(set, _)| set.digest());
+    // Evidence that was exchanged after the review would be approved unread.
     if evidence != Some(set.evidence) {
         let was = evidence.map_or_else(|| "nothing".to_owned(), |digest| digest.to_string());
         let why = format!(

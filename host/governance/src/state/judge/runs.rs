@@ -34,6 +34,7 @@ pub(super) fn limits_set(
     verdict: u64,
 ) -> Judgment {
     let (index, record) = state.check_verdict(Gate::Limits, account_digest(account), None)?;
+    // Only the last verdict: an earlier one may have given wider limits than the policy gives now.
     if index != verdict {
         let why = format!("the last verdict on {account} is in record {index}, not {verdict}");
         let hint = "propose the limits of the last verdict";
@@ -59,6 +60,7 @@ pub(super) fn authorize(
     state.check_setup()?;
     let (from, until) = (asked.not_before, asked.not_after);
     let longest = from.0.saturating_add(WINDOW_NANOS_MAX);
+    // Bounded, so that a forgotten authorization cannot start a run months later.
     if until <= context.time || until <= from || until.0 > longest {
         let wrong = if until <= from {
             "is empty"
@@ -191,6 +193,7 @@ pub(super) fn end(state: &LedgerState, context: ActContext<'_>, end: &RunEnd) ->
     service(state, context)?;
     check_reason(&end.reason)?;
     let found = known_run(state, &end.run)?;
+    // One end for each run: a second one could anchor another journal under the same run id.
     let Some((_, record_ref)) = &found.ended else {
         return Ok(());
     };
@@ -322,6 +325,7 @@ pub(super) fn usage(state: &LedgerState, context: ActContext<'_>, usage: &Usage)
         let who = state.who(&[Role::Operator], context.time, &[context.by]);
         return Err(Denial::new(Rule::RoleMissing, why, who));
     }
+    // The owner of the start decides: a service must not book one owner's use on another owner's budget.
     let started = state.registry.runs.get(&usage.run);
     let owner = started.map_or(&usage.owner, |run| &run.start.terms.owner);
     if *owner == usage.owner {
