@@ -93,6 +93,8 @@ impl Bundle {
         if files.len() > FILES_MAX {
             return Err(BundleError::Files { place: place() });
         }
+        // The encoding is measured, not the files: it is what the archive stores and the evaluating process
+        // reads.
         let bundle = Self { files };
         let bytes = bundle.encode().len();
         if bytes > BUNDLE_BYTES_MAX {
@@ -152,6 +154,7 @@ impl Bundle {
     ///
     /// Returns [`BundleError`] if the bytes are not exactly what [`Bundle::encode`] writes.
     pub fn decode(bytes: &[u8]) -> Result<Self, BundleError> {
+        // Before anything is decoded: the bytes come from a folder that other processes can write.
         let place = || UNREAD.to_owned();
         if bytes.len() > BUNDLE_BYTES_MAX {
             let (place, bytes) = (place(), bytes.len());
@@ -228,6 +231,7 @@ fn check_path(path: &str) -> Result<(), BundleError> {
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
     };
+    // No empty part and no leading dot: neither an absolute path nor `..` can name a file outside the bundle.
     if !path.split('/').all(plain) {
         return wrong(
             "a name has only ASCII letters, digits and ._-, and must begin without a dot",

@@ -32,6 +32,8 @@ impl UnixSeconds {
     /// fraction of a second too long.
     #[must_use]
     pub fn before(time: UnixNanos) -> Self {
+        // A time before 1970 becomes 0, since inputs have no negative numbers. No authorization or exception
+        // begins that early.
         Self(u64::try_from(time.0.div_euclid(1_000_000_000)).unwrap_or(0))
     }
 

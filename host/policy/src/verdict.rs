@@ -259,6 +259,7 @@ pub(crate) fn bounded(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     let mut line = words.join(" ");
     if line.len() > TEXT_BYTES_MAX {
+        // Cut between characters: half a character is not UTF-8, and could not be recorded.
         let end = (0..=TEXT_BYTES_MAX)
             .rev()
             .find(|end| line.is_char_boundary(*end));
