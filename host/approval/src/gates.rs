@@ -91,6 +91,8 @@ pub fn again(
     evaluator: &Evaluator,
     original: &act::GateVerdict,
 ) -> Result<(act::GateVerdict, Vec<String>), GateError> {
+    // The archive compares both files with the recorded digests: a changed file is an error here, and never
+    // another verdict.
     let bundle = Bundle::decode(&archive.get(&original.bundle)?)?;
     let input: Value = serde_json::from_slice(&archive.get(&original.input)?)?;
     let verdict = evaluator.evaluate(Ok(&bundle), original.gate, &input);

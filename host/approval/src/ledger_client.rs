@@ -182,6 +182,7 @@ pub fn open_to_write(
 ) -> Result<Ledger, LedgerClientError> {
     let mut attempt: u32 = 1;
     loop {
+        // A new signer for each attempt, because a failed opening drops the one that it was given.
         match Ledger::open(path, name, log_signer()) {
             Ok(ledger) => return Ok(ledger),
             // The file's lock belongs to the process, so a crash of its holder frees it at once: what

@@ -161,6 +161,7 @@ pub fn may_continue(
     // Resumed in the name of the operator who started it: a restart by a service must not become a way to run
     // what no operator is responsible for.
     let authorized = started.start.authorized;
+    // The key that recorded the start. If it was revoked since, the start itself may have been a thief's.
     check_key(state, &started.record_ref.key)?;
     grant(
         state,
@@ -202,6 +203,7 @@ fn grant(
         let hint = "start what was authorized, or have this authorized";
         return Err(AccessDenial::new(Rule::StartChanged, why, hint));
     }
+    // For open runs as well: a run ends with the window that it was authorized for.
     if time < asked.not_before || asked.not_after <= time {
         let (from, until) = (
             asked.not_before.date_or_time(),

@@ -112,6 +112,8 @@ impl ApiState {
         access: Access<'_>,
     ) -> Result<ApiCaller, Problem> {
         let caller = self.caller(headers)?;
+        // Decided in the state that authenticated the caller: read a second time, the ledger could have
+        // changed between the two checks.
         let allowed = caller.state.check_access(&caller.id, access, clock::now());
         allowed.map_err(AccessDenial::from)?;
         Ok(caller)

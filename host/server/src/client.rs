@@ -86,6 +86,8 @@ impl ApiClient {
     /// A client of the server at `base`, such as `http://127.0.0.1:7878`.
     #[must_use]
     pub fn new(base: &str) -> Self {
+        // No redirects and no proxy: either would send the token to another machine than the one that was
+        // named.
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .timeout_connect(Some(CONNECT_MAX))
@@ -120,6 +122,8 @@ impl ApiClient {
         signing_key: &S,
     ) -> Result<LoginReply, ClientError> {
         let asked: LoginChallenge = self.post("/v1/challenges", &())?;
+        // A malicious server could pass on the challenge of another server, and log in there with the
+        // signature.
         if asked.audience != self.base {
             return Err(ClientError::Audience {
                 base: self.base.clone(),
@@ -208,6 +212,7 @@ impl ApiClient {
         let mut reader = BufReader::new(response.into_body().into_reader());
         let mut message = ServerSentEvent::default();
         loop {
+            // Bounded: a server that never ends its line must not fill the memory of this process.
             let mut line = String::new();
             let read = reader.by_ref().take(LINE_BYTES_MAX).read_line(&mut line);
             if read.map_err(|error| self.unreachable(&error))? == 0 {

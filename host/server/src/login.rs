@@ -203,6 +203,7 @@ impl Logins {
     ///
     /// Returns a [`Problem`] if the token is unknown or has expired.
     pub fn login(&self, token: &str, now: UnixNanos) -> Result<Login, Problem> {
+        // Looked up by digest: how long the comparison takes says nothing about the tokens that are valid.
         let name: [u8; 32] = Sha256::digest(token).into();
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let found = held.tokens.get(&name).filter(|login| now < login.until);

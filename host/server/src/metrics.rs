@@ -106,6 +106,8 @@ impl Metrics {
     pub(crate) fn text(&self, supervisor: &Supervisor, logins: usize) -> Result<String, Problem> {
         let all = supervisor.list();
         let whole = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        // Set from the list at every scrape. Gauges that runs change by themselves would be wrong for good
+        // after one panic.
         for state in RunState::ALL {
             let count = all.iter().filter(|run| run.state == state).count();
             let labels = RunStateLabels {

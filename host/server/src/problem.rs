@@ -240,6 +240,8 @@ impl From<SuperviseError> for Problem {
             E::Feed(_) => (ProblemCode::Feed, "correct the feed's settings"),
             E::Run(error) => of_run(error),
             E::Id(_) | E::OtherGrant { .. } => (ProblemCode::RunInvalid, CORRECT),
+            // An error without a code of its own is the host's failure: a client must not take it for a
+            // refusal that it can correct.
             E::RunFile(_) | E::Thread(_) | E::Switch(_) | _ => {
                 (ProblemCode::Internal, "see the server's own log")
             }
@@ -307,6 +309,7 @@ impl IntoResponse for Problem {
         let body = serde_json::to_vec(&self).unwrap_or_default();
         let json = HeaderValue::from_static("application/problem+json");
         let mut response = (status, [(header::CONTENT_TYPE, json)], body).into_response();
+        // RFC 9110 section 15.5.2 requires the header with every 401.
         if self.status == 401 {
             let bearer = HeaderValue::from_static("Bearer");
             response

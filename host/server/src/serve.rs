@@ -141,6 +141,8 @@ impl Server {
             .map_err(listen)?;
         let address = listener.local_addr()?;
         let (ending, ended) = watch::channel(false);
+        // On loopback the server has only these names: a request under any other may be DNS rebinding. A
+        // remote listener has whatever name the operator gave it.
         let hosts = match reach {
             ListenReach::AnyHost => None,
             ListenReach::Loopback => Some(vec![
@@ -174,6 +176,8 @@ impl Server {
         let supervisor = &self.app.supervisor;
         let mut all = Vec::new();
         for left in supervisor.prior_runs()? {
+            // Its end before its resumption: a run that closed its journal must not trade again, even if the
+            // crash came before its run file said so.
             let has_ended = supervisor.recover_end(&left);
             if matches!(has_ended, Ok(true)) {
                 tracing::info!(run = left.run, "run had ended; its end is recorded");
@@ -228,6 +232,8 @@ impl Server {
         runtime.block_on(async {
             let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
             let command = accept(&listener, &app, &room, until).await;
+            // No new connections from here on. Requests on open ones may still start a run; it gets the
+            // command below or is refused.
             drop(listener);
             tracing::info!(?command, "shutting down");
             ending.send_replace(true);
@@ -243,11 +249,13 @@ impl Server {
                     }
                 }
             }
+            // Every served connection holds a permit, so all permits are free when the last response was sent.
             let all = u32::try_from(CONNECTIONS_MAX).unwrap_or(u32::MAX);
             let _some_are_slow =
                 tokio::time::timeout(CONNECTIONS_END_MAX, room.acquire_many(all)).await;
         });
         let statuses = supervisor.list();
+        // Not waited for: a request that hangs in a blocking call must not keep the process from exiting.
         runtime.shutdown_background();
         Ok(statuses)
     }
@@ -305,6 +313,7 @@ async fn talk(stream: TcpStream, routes: Router, mut ending: watch::Receiver<boo
         let routes = routes.clone();
         async move { Ok::<Response<Body>, Infallible>(answer(routes, request).await) }
     });
+    // A client that sends its head slowly, or without end, would otherwise keep one of the permits for good.
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_MAX)

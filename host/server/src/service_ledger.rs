@@ -134,6 +134,7 @@ impl ServiceLedger {
         } else {
             format!("{by} asked: {why}")
         };
+        // The callers have stopped the runs by now: a ledger that is busy or broken must not delay a kill.
         if let Err(error) = self.act(Act::Kill { scope, reason }) {
             tracing::error!(%error, %by, "kill not recorded in the ledger");
         }

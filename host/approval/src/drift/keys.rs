@@ -40,6 +40,8 @@ pub(super) fn look(
     if mode_of(&people)?.is_none() {
         return Ok(());
     }
+    // Opened for its checks only. The keys are read without them below, so that an open folder does not hide
+    // the findings about its files.
     match PeopleKeys::open(key_dir, data.root()) {
         Ok(_) => {}
         Err(KeyDirError::FolderOpen { path, mode }) => {
@@ -84,6 +86,8 @@ fn check_person_key(
     let path = std::path::absolute(&path).unwrap_or(path);
     let subject = path.display().to_string();
     let public = PublicKey(key.public);
+    // Reported alone: other users may have replaced the file, so what it holds says nothing about the
+    // principal.
     if is_open_to_others(&path, &subject, "key.open", all)? {
         return Ok(());
     }

@@ -25,6 +25,7 @@ pub(super) fn look(
         there.insert(execution.run.clone());
         let text = match data.manifest_text(&execution) {
             Ok(text) => text,
+            // The changed copy is reported and not parsed: its content may be an attacker's.
             Err(DataDirError::ManifestChanged { .. }) => {
                 let declared = format!("sha256:{}", execution.run);
                 all.add("run.manifest", name(&execution), declared, "other bytes");
@@ -65,6 +66,7 @@ fn check_execution(
         let found = format!("{} is {standing}", manifest.component);
         all.add("run.component", &*name, "approved", found);
     }
+    // The finding that matters most: a process trades, or traded, an account without a start in the ledger.
     let Some(started) = state.registry().runs().get(&run) else {
         let found = format!("a run of account {}", manifest.account.name);
         all.add("run.unauthorized", name, "no start", found);

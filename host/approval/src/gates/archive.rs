@@ -71,6 +71,8 @@ impl PolicyArchive {
     pub fn put(&self, bytes: &[u8]) -> Result<Digest, PolicyArchiveError> {
         let digest = Digest::of(bytes);
         files::make_folder(&self.folder)?;
+        // Written whole under its digest: a crash leaves no part of a file under a name that the ledger
+        // records, and a second write has the same bytes.
         files::write_whole(&self.path(&digest), bytes)?;
         Ok(digest)
     }

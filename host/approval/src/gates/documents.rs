@@ -62,6 +62,8 @@ pub fn promotion(
     let component = state.registry().component(&set.component);
     let component = component.map_err(DocumentError::Unknown)?;
     let pieces = pieces(data, state, &set.component, component, now)?;
+    // The members whose votes these are, not the delegates who signed for them: a policy that counts approvers
+    // counts people with a vote.
     let approved = component
         .approvals
         .iter()
@@ -104,6 +106,8 @@ pub fn start(state: &LedgerState, entry: u64, now: UnixNanos) -> Result<StartInp
         .rev()
         .map(|promotion| promotion.set);
     let last = promoted.clone().next();
+    // The promotion of exactly this set. Without it the last one is shown, so that the policy sees and names
+    // what differs.
     let approved = promoted.find(|set| *set == terms.set).or(last);
     let (parameters, limits) = (terms.parameters, terms.limits);
     Ok(StartInput {
@@ -267,6 +271,8 @@ fn pieces(
                 source,
             })?;
         let objection = piece.objection(state, digest, component, now);
+        // A piece whose key was revoked since the review is passed on as failed, and so is one that was
+        // recorded under another kind. Left out, it would look as if the check had not been run.
         let passed = objection.is_none() && piece.kind == *kind;
         found.insert(*kind, Counted { piece, passed });
     }
@@ -286,6 +292,7 @@ fn evidence(pieces: &Pieces) -> input::EvidenceInput {
         snapshot_quality: get(EvidenceKind::SnapshotQuality).map(|counted| SnapshotQualityInput {
             snapshot: text(&counted.piece.facts, "snapshot"),
             accepted: counted.passed,
+            // Unknown counts as the most: a missing fact must not stay under a policy's bound.
             quarantined: number(&counted.piece.facts, "quarantined").unwrap_or(NUMBER_MAX),
         }),
         replay: get(EvidenceKind::Replay).map(|counted| ReplayInput {
@@ -333,6 +340,7 @@ fn number(facts: &Value, field: &str) -> Option<u64> {
         Value::String(text) => text.parse().ok()?,
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
     };
+    // Too large becomes the maximum, never a smaller number: a policy's upper bound must fail on it.
     u64::try_from(wide).ok().map_or_else(
         || (wide > 0).then_some(NUMBER_MAX),
         |number| Some(number.min(NUMBER_MAX)),

@@ -90,6 +90,7 @@ impl RunPermission for PermitWatch {
             .records
             .state()
             .map_err(|denied| not_permitted(&denied))?;
+        // A panic under this lock leaves a whole value or none, and it is only a cache of the last look.
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let known = seen.as_ref();
         // The same state as at the last look, and the window still open: nothing can have changed. This runs
@@ -101,6 +102,7 @@ impl RunPermission for PermitWatch {
             self.killed(&state, &denied)
                 .unwrap_or_else(|| not_permitted(&denied))
         })?;
+        // Only a grant is cached: while a run is not permitted, every call judges the ledger again.
         *seen = Some(Seen {
             state,
             until: grant.until(),

@@ -72,6 +72,8 @@ fn offer(
     value: &Value,
     sender: &mpsc::UnboundedSender<BarOutcome>,
 ) -> Vec<TreatmentReply> {
+    // A line without a symbol goes to every run: a mark ends the slice in each, and each records a malformed
+    // line as refused.
     let symbol = value.get("symbol").and_then(Value::as_str);
     let wanted =
         |subscriber: &&FeedSubscriber| symbol.is_none_or(|symbol| subscriber.trades(symbol));

@@ -43,6 +43,8 @@ pub(crate) async fn watch(
         .and_then(|value| value.to_str().ok())
         .map(str::to_owned);
     let start = StreamStart::of(&app, seen.or(query.after).as_deref())?;
+    // Refused at once when there is no room: a watcher that waits would hold a connection that a start or a
+    // kill may need.
     let permit = Arc::clone(&app.watchers).try_acquire_owned().map_err(|_| {
         let hint = "close another event stream, or read the runs' status instead";
         Problem::new(ProblemCode::Busy, "too many event streams are open", hint)

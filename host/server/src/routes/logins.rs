@@ -56,6 +56,8 @@ pub(crate) async fn open(
     let (ledger, audience) = (app.ledger.origin(), &app.audience);
     let message = login_message(&ledger, audience, &asked.challenge, &principal, &key);
     let key = PublicKey(key);
+    // Before the ledger is read: a caller without any key must not be able to make the server verify the whole
+    // ledger.
     if !key.signed(&message, &signature) {
         return Err(refused("the signature is not valid".to_owned()));
     }

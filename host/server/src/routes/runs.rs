@@ -57,6 +57,8 @@ pub(crate) async fn start(
         let hint = "send a manifest as `counterfoil run show RUN --manifest` prints it";
         Problem::new(ProblemCode::RunInvalid, error.to_string(), hint)
     })?;
+    // Taken before the work, and without a wait: each start may compile a component, and callers beyond the
+    // bound would pile up.
     let _turn = turn(&app)?;
     let own = Arc::clone(&app);
     let status = run_blocking(move || {
@@ -260,6 +262,8 @@ pub(crate) async fn resume(
     let own = Arc::clone(&app);
     let status = run_blocking(move || {
         let manifest = own.supervisor.manifest(&run)?;
+        // The caller may operate runs, and that is not enough: the start and its authorization must still be
+        // valid as well.
         let grant = may_continue(&caller.state, &manifest, clock::now())?;
         let status = own.supervisor.resume(&grant, &run)?;
         tracing::info!(run = status.run, by = %caller.id, "run resumed");

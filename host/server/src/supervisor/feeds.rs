@@ -109,6 +109,8 @@ pub(super) fn open(
         }
         FeedSettings::Tcp { address } => {
             let address = parse_address(address)?;
+            // For a new run this is before its execution exists: a feed that is down refuses the start, and
+            // leaves no run that waits for bars.
             let stream = TcpStream::connect_timeout(&address, CONNECT_MAX)
                 .map_err(|source| FeedOpenError::Connect { address, source })?;
             Ok(OpenedFeed::Tcp(stream))
@@ -216,6 +218,7 @@ impl OpenedFeed {
                 )
             }
         };
+        // Not joined: the thread ends when its stream is shut down or the inlet takes no more lines.
         let own = Arc::clone(inlet);
         Builder::new()
             .name("feed".to_owned())

@@ -174,6 +174,7 @@ impl Inlet {
     pub fn fail(&self, why: String) {
         let mut state = self.held();
         state.is_over = true;
+        // The first reason stays: later errors of a broken connection only follow from it.
         state.broken.get_or_insert(why);
         drop(state);
         self.changed.notify_all();
@@ -182,6 +183,8 @@ impl Inlet {
     /// Commands the run to end. A kill overrides an earlier command; no other command does.
     pub fn command(&self, command: EndCommand) {
         let mut state = self.held();
+        // A suspension after a stop would leave open a journal that an operator asked to close. A kill always
+        // counts: it must not wait for a stop that hangs.
         if command == EndCommand::Kill || state.command.is_none() {
             state.command = Some(command);
         }

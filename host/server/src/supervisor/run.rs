@@ -222,6 +222,8 @@ pub(super) struct SupervisedObserver<'a>(pub(super) &'a SupervisedRun);
 impl RunObserver<Guest> for SupervisedObserver<'_> {
     fn stepped(&mut self, strategy: &mut Guest, run: &Run) {
         let totals = run.totals();
+        // The figures before the event: a watcher that reads the status because of the event finds this slice
+        // in it.
         self.0.live().figures.update(run);
         self.0.publish(RunActivity::Slice {
             close_time: run.last_close(),

@@ -154,6 +154,8 @@ impl RunFile {
         };
         let file: Self = serde_json::from_slice(&files::read_whole(&path)?)
             .map_err(|error| malformed(error.to_string()))?;
+        // A file of another version is an error: read without its new fields, a run could resume that must
+        // not.
         if file.format == FORMAT {
             return Ok(file);
         }

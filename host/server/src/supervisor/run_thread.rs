@@ -246,6 +246,8 @@ fn write(
 ) -> Result<(), SuperviseError> {
     let manifest = run.manifest.canonical()?;
     let mut file = RunFile::new(manifest, run.feed.clone(), run.by.to_string());
+    // A halted or killed run does not resume by itself: without a person's look at the cause it could halt, or
+    // trade wrongly, at every restart.
     let resumes = state.is_active() || matches!(state, RunState::Suspended | RunState::Interrupted);
     if !resumes {
         file.intent = RestartIntent::Ended;
