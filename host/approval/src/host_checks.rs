@@ -59,7 +59,7 @@ pub fn policy_in_force(data: &DataDir, state: &LedgerState) -> Result<Bundle, Ho
         let hint = "restore the policy's file from a copy; counterfoil ledger drift names it";
         AccessDenial::new(HostRule::PolicyUnreadable, why, hint)
     };
-    // The archive holds the bytes against the digest, so a policy that someone edited in place is
+    // The archive holds the bytes against the digest, so a policy that was edited in place is
     // unreadable, and never asked.
     let bytes = match PolicyArchive::new(data).get(&digest) {
         Ok(bytes) => bytes,

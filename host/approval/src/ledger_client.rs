@@ -278,7 +278,7 @@ impl<A: Deref<Target = LedgerActor>> LedgerClient<A> {
     ///
     /// Returns [`LedgerClientError::Append`] if nothing was recorded.
     pub fn act(&mut self, act: Act) -> Result<ActOutcome, LedgerClientError> {
-        // Even an act that takes one signature goes under the glass if the caller said so: the retrospective
+        // Even an act that takes one signature goes under the glass if the caller asked for it: the retrospective
         // must show everything that was done in the emergency.
         if let Some(opened) = self.emergency {
             let act = Box::new(act);

@@ -177,7 +177,7 @@ pub fn all(folder: &Path) -> Result<Vec<(Id, PathBuf)>, LedgerViewError> {
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        // Other files are no ledgers, so a copy or a note that an operator leaves here does not stop every
+        // Other files are not ledgers, so a copy or a note that an operator leaves here does not stop every
         // command.
         let Some(name) = name.strip_suffix(ENDING) else {
             continue;

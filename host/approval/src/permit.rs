@@ -41,7 +41,7 @@ impl Grant {
         &self.terms.account
     }
 
-    /// The principal who asked to start it, or who started it.
+    /// The principal who asks to start it, or the principal that recorded its start.
     #[must_use]
     pub const fn by(&self) -> &Id {
         &self.by
@@ -134,8 +134,7 @@ pub fn may_start(
     grant(state, manifest, run, authorized, who, time)
 }
 
-/// Whether a run that was started before may continue at this time. The principal who started it stays
-/// responsible for it.
+/// Whether a run that was started before may continue at this time, under the authorization of its start.
 ///
 /// # Errors
 ///
@@ -158,8 +157,8 @@ pub fn may_continue(
         let why = format!("run {} ended with record {}", run.hex(), record_ref.index);
         return Err(AccessDenial::new(Rule::RunEnded, why, "start a new run"));
     }
-    // Resumed in the name of the operator who started it: a restart by a service must not become a way to run
-    // what no operator is responsible for.
+    // Under the authorization of its start, and in the name of the principal that recorded it: a restart must
+    // not become a way to run what no operator authorized.
     let authorized = started.start.authorized;
     // The key that recorded the start. If it was revoked since, the start itself may have been a thief's.
     check_key(state, &started.record_ref.key)?;

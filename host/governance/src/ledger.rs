@@ -75,7 +75,7 @@ pub enum LedgerError {
         /// The time before.
         last: i64,
     },
-    /// A record's outcome is not what the rules give.
+    /// A record's outcome differs from the outcome by the rules.
     #[error("record {index} is recorded as {recorded}, but the rules give {judged}")]
     Verdict {
         /// The entry.

@@ -102,7 +102,7 @@ impl UsageSums {
 /// What is open, expired or incomplete and needs attention.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct EvidenceHealth {
-    /// Exceptions that hold, by the entry that granted them.
+    /// Exceptions in force, by the entry that granted them.
     pub exceptions: BTreeSet<u64>,
     /// Break-glass that is open, by the entry that broke it.
     pub break_glass: BTreeSet<u64>,

@@ -210,7 +210,7 @@ fn question(what: &str, bundle: &Bundle, input: &str, steps: u64) -> Vec<u8> {
 /// # Errors
 ///
 /// Returns the exit code, [`EXIT_SETUP`] or [`EXIT_OUTPUT`], and the reason, which the caller
-/// writes where the answer would have stood.
+/// writes in place of the answer.
 pub fn child_main(
     limits: EvaluationLimits,
     question: &mut dyn Read,

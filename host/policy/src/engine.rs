@@ -184,7 +184,7 @@ fn load(bundle: &Bundle, steps: u64) -> Result<regorus::Engine, EngineFault> {
         limit: Duration::from_nanos(steps),
         check_interval: NonZeroU32::MIN,
     });
-    // A built-in that fails is an error, not a rule that quietly does not hold.
+    // A built-in that fails is an error, not a rule that is silently undefined.
     engine.set_strict_builtin_errors(true);
     // Tests stay out: their rules could define a value that the policy itself does not.
     for (path, content) in bundle.policies() {
@@ -233,7 +233,7 @@ pub(crate) fn test(bundle: &Bundle, steps: u64) -> TestSuite {
     let mut cases = Vec::new();
     for rule in names {
         let failure = match value_of(&mut engine, &rule) {
-            // Exactly true. Any other value, even a defined one, is a test that did not hold.
+            // Exactly true. Any other value, even a defined one, is a test that failed.
             Ok(Value::Bool(true)) => None,
             Ok(Value::Undefined) => Some(String::from("the rule is not true")),
             Ok(other) => Some(bounded(&format!("the rule is {other}, not true"))),

@@ -86,7 +86,7 @@ fn check_person_key(
     let path = std::path::absolute(&path).unwrap_or(path);
     let subject = path.display().to_string();
     let public = PublicKey(key.public);
-    // Reported alone: other users may have replaced the file, so what it holds says nothing about the
+    // Reported alone: other users may have replaced the file, so its content proves nothing about the
     // principal.
     if is_open_to_others(&path, &subject, "key.open", all)? {
         return Ok(());

@@ -25,7 +25,7 @@ pub trait Records: Send + Sync {
     /// Returns [`AccessDenial`] if it is missing or does not verify.
     fn state(&self) -> Result<Arc<LedgerState>, AccessDenial>;
 
-    /// Records how a run ended. A run whose end is recorded already is no error.
+    /// Records how a run ended. A run whose end is recorded already is not an error.
     ///
     /// # Errors
     ///
@@ -54,7 +54,7 @@ impl fmt::Debug for PermitWatch {
 }
 
 impl PermitWatch {
-    /// The permission of the run of this manifest, which the ledger says was started.
+    /// The permission of the run of this manifest, which was started according to the ledger.
     #[must_use]
     pub fn new(records: Arc<dyn Records>, manifest: Manifest) -> Self {
         Self {

@@ -53,7 +53,7 @@ macro_rules! fields {
     )* };
 }
 
-/// Structs that stand in an array of their own.
+/// Structs that are encoded as an array of their own.
 macro_rules! arrays {
     ($($name:ident: $expected:literal;)*) => { $(
         impl CborItem for $name {
@@ -273,7 +273,7 @@ impl CborItem for Id {
     }
 }
 
-/// An act within an act: never one that holds another, so that no bytes nest without end.
+/// An act within an act, which itself contains none, so that nesting has a bound.
 impl CborItem for Box<Act> {
     fn put(&self, out: &mut Vec<u8>) {
         put_act(out, self);
@@ -285,7 +285,7 @@ impl CborItem for Box<Act> {
         let mut ahead = reader.clone();
         ahead.array()?;
         if matches!(ahead.text()?.as_str(), "change-propose" | "emergency") {
-            return Err(refused(reader, "an act that holds no other"));
+            return Err(refused(reader, "an act that contains no other act"));
         }
         act(reader).map(Self::new)
     }

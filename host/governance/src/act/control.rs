@@ -68,7 +68,7 @@ pub struct DriftFinding {
     pub rule: String,
     /// What differs: a component's digest, an account, a key's file.
     pub subject: String,
-    /// What the ledger says.
+    /// What the ledger declares.
     pub declared: String,
     /// What the machine holds.
     pub found: String,

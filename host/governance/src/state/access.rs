@@ -1,5 +1,5 @@
-//! What principals may do that no act of the ledger stands for, decided in one place for the command
-//! line and the server. It must never change the state.
+//! Access that no act of the ledger covers, decided in one place for the command line and the server. It must never
+//! change the state.
 
 use counterfoil_trading::time::UnixNanos;
 

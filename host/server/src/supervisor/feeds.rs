@@ -250,7 +250,7 @@ fn copy_lines(stream: TcpStream, inlet: &Inlet) {
             // fills neither memory nor the other runs.
             Ok(LineRead::Line) if inlet.put(line) => {}
             Ok(LineRead::Line) => return,
-            // A silent sender is no error: the market may be closed.
+            // A silent sender is not an error: the market may be closed.
             Ok(LineRead::Nothing) => {}
             Ok(LineRead::End) => return inlet.finish(),
             Err(error) => return inlet.fail(error.to_string()),
