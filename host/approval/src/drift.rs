@@ -1,5 +1,5 @@
-//! What differs between what the ledger declares and what is there: bytes, keys, runs, people. It
-//! must never change anything, nor decide what becomes of a difference.
+//! Differences between what the ledger declares and what the machine holds: bytes, keys, runs, people. It must
+//! never change anything, nor decide what happens to a difference.
 
 mod bytes;
 mod keys;
@@ -18,7 +18,7 @@ use counterfoil_runner::store::data_dir::{DataDir, DataDirError};
 use counterfoil_runner::store::keys::{KeyDir, KeyDirError};
 use counterfoil_runner::study::evidence::EvidenceStoreError;
 
-/// Why it cannot be told what is there.
+/// Why the check for drift could not be completed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DriftError {
@@ -31,7 +31,7 @@ pub enum DriftError {
     /// A piece of evidence could not be read.
     #[error(transparent)]
     Evidence(#[from] EvidenceStoreError),
-    /// A manifest does not hold, though its bytes are those of its name.
+    /// A manifest is invalid, although its bytes match its digest.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
     /// The key folder could not be read.
@@ -43,36 +43,40 @@ pub enum DriftError {
 pub const KINDS: &[(&str, &str)] = &[
     (
         "component.bytes",
-        "restore the component's file from where it came from",
+        "restore the component's file from a copy",
     ),
     (
         "evidence.bytes",
-        "restore the file; what rests on evidence that is gone cannot be approved again",
+        "restore the file; a component whose evidence is missing cannot be approved again",
     ),
     (
         "policy.bytes",
         "restore the file; until then every gate is shut",
     ),
-    ("limits.bytes", "restore the file, or set the limits again"),
+    (
+        "limits.bytes",
+        "restore the file, or set the limits again (counterfoil account limits set)",
+    ),
     (
         "verdict.bytes",
-        "restore the file; until then the verdict cannot be asked for again",
+        "restore the file; until then the verdict cannot be evaluated again",
     ),
     (
         "class.short",
-        "add a member or a key (principal add, key add), or set the class otherwise",
+        "add a member or a key (counterfoil people add, counterfoil people key add), or set the class to fewer \
+         signatures (counterfoil people class set)",
     ),
     (
         "role.keyless",
-        "add a key (key add), or take the roles away (principal roles)",
+        "add a key (counterfoil people key add), or remove the roles (counterfoil people roles)",
     ),
     (
         "key.open",
-        "chmod 600 the file, and rotate the key: consider it known",
+        "chmod 600 the file, and rotate the key, which others may have read (counterfoil people key rotate)",
     ),
     (
         "key.folder-open",
-        "chmod go-w the folder, and look at what is in it",
+        "chmod go-w the folder, and check the files in it",
     ),
     (
         "key.in-data",
@@ -80,11 +84,11 @@ pub const KINDS: &[(&str, &str)] = &[
     ),
     (
         "key.undeclared",
-        "have an administrator add the key (key add), or delete the file",
+        "have an administrator add the key (counterfoil people key add), or delete the file",
     ),
     (
         "key.ended",
-        "delete the file: nothing is signed by it again",
+        "delete the file: an ended key signs nothing any more",
     ),
     (
         "key.content",
@@ -92,15 +96,15 @@ pub const KINDS: &[(&str, &str)] = &[
     ),
     (
         "log.key",
-        "restore the log's key, or give the right folder with --key-dir",
+        "restore the log's key, or name the right folder with --key-dir",
     ),
     (
         "log.open",
-        "chmod 600 the file, and rotate the log's key: consider it known",
+        "chmod 600 the file, and rotate the log's key, which others may have read",
     ),
     (
         "run.unauthorized",
-        "find out who started it; starts go through the runner (run start)",
+        "find out who started it; runs are started through the runner (counterfoil run start)",
     ),
     (
         "run.component",
@@ -112,13 +116,16 @@ pub const KINDS: &[(&str, &str)] = &[
     ),
     (
         "run.manifest",
-        "write the copy again from the journal's first record (show RUN --manifest)",
+        "write the copy again from the journal's first record (counterfoil run show RUN --manifest)",
     ),
     (
         "run.limits",
-        "stop the run, and start it under the limits in force",
+        "stop the run (counterfoil run stop), and start a new one under the limits in force",
     ),
-    ("run.going-on", "stop the run (run stop, run kill)"),
+    (
+        "run.going-on",
+        "stop the run (counterfoil run stop, counterfoil kill)",
+    ),
 ];
 
 /// What to do about drift of this kind.
@@ -128,12 +135,11 @@ pub fn hint(rule: &str) -> &'static str {
     found.map_or("compare the two and correct one", |(_, hint)| *hint)
 }
 
-/// Every difference that is there at this time, each once.
+/// Every difference at this time, each once.
 ///
 /// # Errors
 ///
-/// Returns [`DriftError`] if something could not be looked at: then nothing is said at all, so
-/// that no silence is taken for agreement.
+/// Returns [`DriftError`] if anything could not be read: an incomplete check must not look like agreement.
 pub fn look(
     data: &DataDir,
     key_dir: &KeyDir,
@@ -148,10 +154,12 @@ pub fn look(
     Ok(found.0)
 }
 
-/// Whether a difference would be seen from this key folder, if it were there: the keys of others
-/// lie elsewhere.
+/// Whether a check with this key folder can find this difference: other principals keep their keys in other
+/// folders.
 #[must_use]
 pub fn is_seen_from(key_dir: &KeyDir, drift: &DriftFinding) -> bool {
+    // A difference in a folder that this check did not read is not gone: its end must not be recorded from
+    // here.
     let of_keys = drift.rule.starts_with("key.") || drift.rule.starts_with("log.");
     !of_keys || drift.subject.starts_with(&keys::folder(key_dir))
 }
@@ -176,5 +184,5 @@ impl Found {
     }
 }
 
-/// What stands for bytes that are not there.
+/// The text of a finding for missing bytes.
 const MISSING: &str = "missing";

@@ -1,5 +1,5 @@
-//! The policy's inputs at a gate, taken from the ledger, and its verdicts: bytes in the archive, a record in
-//! the ledger, and the evaluation again years later. It must never decide anything that the policy decides.
+//! The policy's inputs at a gate, built from the ledger, and its verdicts: bytes in the archive, a record in the
+//! ledger, and the same evaluation years later. It must never decide anything that the policy decides.
 
 mod archive;
 mod documents;
@@ -20,31 +20,31 @@ pub use documents::{DocumentError, limits, promotion, start};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GateError {
-    /// The archive does not give or take the bytes.
+    /// The archive could not read or write the bytes.
     #[error(transparent)]
     PolicyArchive(#[from] PolicyArchiveError),
     /// A value has no canonical form.
     #[error(transparent)]
     Value(#[from] ManifestError),
-    /// The archive holds no input under its digest.
-    #[error("invalid input in archive: {0}")]
+    /// The archived input is not JSON.
+    #[error("invalid input in the policy archive: {0}; restore it from a copy")]
     Input(#[from] serde_json::Error),
-    /// The archive holds no bundle under its digest.
-    #[error("invalid bundle in archive: {0}")]
+    /// The archived bundle is malformed.
+    #[error("invalid bundle in the policy archive: {0}; restore it from a copy")]
     Bundle(#[from] BundleError),
-    /// There was no bundle or no input, so there is nothing that could be asked again.
+    /// The verdict has no bundle or no input, so it could not be evaluated again.
     #[error(
-        "without a policy bundle and an input with a canonical form there is nothing to record"
+        "the verdict cannot be recorded: it has no policy bundle, or its input has no canonical form"
     )]
     Nothing,
 }
 
-/// Keeps the bundle, the input and the limits of a verdict, and gives the act's content that
-/// records it. `subject` is what was asked about.
+/// Archives the bundle, the input and the limits of a verdict, and returns the content of the act that records
+/// it. `subject` is the digest of what the gate decides on.
 ///
 /// # Errors
 ///
-/// Returns [`GateError`]; what was kept by then does no harm.
+/// Returns [`GateError`]; bytes that were archived by then do no harm.
 pub fn keep(
     archive: &PolicyArchive,
     bundle: &Bundle,
@@ -80,47 +80,57 @@ fn recorded(verdict: &PolicyVerdict, subject: Digest) -> Result<act::GateVerdict
     })
 }
 
-/// Asks again what was asked for a recorded verdict, with the bytes of the archive, and names what
-/// comes out otherwise; nothing if it is the same.
+/// Evaluates the bundle and the input of a recorded verdict again, from the archive, and names what differs; the
+/// list is empty if the verdict is the same.
 ///
 /// # Errors
 ///
-/// Returns [`GateError`] if the archive does not hold what was asked.
+/// Returns [`GateError`] if the archive does not have the bundle or the input.
 pub fn again(
     archive: &PolicyArchive,
     evaluator: &Evaluator,
-    said: &act::GateVerdict,
+    original: &act::GateVerdict,
 ) -> Result<(act::GateVerdict, Vec<String>), GateError> {
-    let bundle = Bundle::decode(&archive.get(&said.bundle)?)?;
-    let input: Value = serde_json::from_slice(&archive.get(&said.input)?)?;
-    let verdict = evaluator.evaluate(Ok(&bundle), said.gate, &input);
-    let now = recorded(&verdict, said.subject)?;
-    let differences = differences(said, &now);
+    // The archive compares both files with the recorded digests: a changed file is an error here, and never
+    // another verdict.
+    let bundle = Bundle::decode(&archive.get(&original.bundle)?)?;
+    let input: Value = serde_json::from_slice(&archive.get(&original.input)?)?;
+    let verdict = evaluator.evaluate(Ok(&bundle), original.gate, &input);
+    let now = recorded(&verdict, original.subject)?;
+    let differences = differences(original, &now);
     Ok((now, differences))
 }
 
-fn differences(said: &act::GateVerdict, now: &act::GateVerdict) -> Vec<String> {
-    let reasons = |one: &act::GateVerdict| {
-        one.reasons
+fn differences(original: &act::GateVerdict, now: &act::GateVerdict) -> Vec<String> {
+    let reasons = |verdict: &act::GateVerdict| {
+        verdict
+            .reasons
             .iter()
             .map(GateReason::to_string)
             .collect::<Vec<_>>()
             .join("; ")
     };
-    let limits =
-        |one: &act::GateVerdict| one.limits.map_or("none".to_owned(), |one| one.to_string());
+    let limits = |verdict: &act::GateVerdict| {
+        verdict
+            .limits
+            .map_or("none".to_owned(), |limits| limits.to_string())
+    };
     let pairs = [
-        ("bundle", said.bundle.to_string(), now.bundle.to_string()),
-        ("input", said.input.to_string(), now.input.to_string()),
+        (
+            "bundle",
+            original.bundle.to_string(),
+            now.bundle.to_string(),
+        ),
+        ("input", original.input.to_string(), now.input.to_string()),
         (
             "outcome",
-            said.outcome.name().into(),
+            original.outcome.name().into(),
             now.outcome.name().into(),
         ),
-        ("reasons", reasons(said), reasons(now)),
-        ("limits", limits(said), limits(now)),
+        ("reasons", reasons(original), reasons(now)),
+        ("limits", limits(original), limits(now)),
     ];
-    let differ = pairs.into_iter().filter(|(_, one, other)| one != other);
-    let told = differ.map(|(name, one, other)| format!("{name} was [{one}], is now [{other}]"));
-    told.collect()
+    let differ = pairs.into_iter().filter(|(_, old, new)| old != new);
+    let texts = differ.map(|(name, old, new)| format!("{name} was [{old}], is now [{new}]"));
+    texts.collect()
 }

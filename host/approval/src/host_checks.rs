@@ -17,11 +17,11 @@ use counterfoil_runner::store::data_dir::{DataDir, DataDirError};
 use counterfoil_runner::study::evidence::{EvidenceStore, EvidenceStoreError as StoreError};
 use serde_json::Value;
 
-/// Why a check of the host did not pass.
+/// Why a check of the host failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HostCheckError {
-    /// A rule denies what was asked.
+    /// A rule denies the request.
     #[error(transparent)]
     Denied(#[from] AccessDenial),
     /// A file could not be read, which denies nothing.
@@ -59,7 +59,7 @@ pub fn policy_in_force(data: &DataDir, state: &LedgerState) -> Result<Bundle, Ho
         let hint = "restore the policy's file from a copy; counterfoil ledger drift names it";
         AccessDenial::new(HostRule::PolicyUnreadable, why, hint)
     };
-    // The archive holds the bytes against the digest, so a policy that someone edited in place is
+    // The archive holds the bytes against the digest, so a policy that was edited in place is
     // unreadable, and never asked.
     let bytes = match PolicyArchive::new(data).get(&digest) {
         Ok(bytes) => bytes,
@@ -70,7 +70,7 @@ pub fn policy_in_force(data: &DataDir, state: &LedgerState) -> Result<Bundle, Ho
         .map_err(|error| unreadable(format!("the policy in force, {digest}: {error}")).into())
 }
 
-/// Checks that a policy's own tests pass: a policy that contradicts them is a slip of its author.
+/// Checks that a policy has tests and passes them: a policy that fails its own tests is a mistake of its author.
 ///
 /// # Errors
 ///
@@ -80,12 +80,12 @@ pub fn check_policy_tests(suite: &TestSuite) -> Result<(), AccessDenial> {
         return Ok(());
     }
     let why = "its own tests do not pass, or it has none";
-    let hint = "see `counterfoil policy test`";
+    let hint = "run `counterfoil policy test` to see which tests fail";
     Err(AccessDenial::new(HostRule::PolicyTests, why, hint))
 }
 
-/// Checks that an exception to this rule could change a verdict of the policy. Of the ledger's own
-/// rules, and where the policy lists none that give way, the ledger decides.
+/// Checks that an exception to this rule could change a verdict of the policy. The ledger decides on its own rules,
+/// and where the policy does not list the rules that exceptions can waive.
 ///
 /// # Errors
 ///
@@ -99,21 +99,23 @@ pub fn check_exception_rule(policy: &Bundle, rule: &str) -> Result<(), AccessDen
         return Ok(());
     }
     let why = format!("{rule} is no rule of the policy in force that gives way to an exception");
-    let hint = format!("rules that do: {}", rules.join(", "));
+    let hint = format!("rules that exceptions can waive: {}", rules.join(", "));
     Err(AccessDenial::new(Rule::ExceptionUnfit, why, hint))
 }
 
-/// The rules that give way to exceptions, where a policy lists them as the starter policy does.
+/// The rules that exceptions can waive, if the policy lists them as the starter policy does.
 fn excepted_rules(bundle: &Bundle) -> Option<Vec<String>> {
     let data = bundle.files().get("data.json")?;
     let data: Value = serde_json::from_slice(data).ok()?;
+    // A policy that was not made from the starter may list no rules. Then nothing is refused here: the host
+    // must not guess which of its rules give way.
     let rules = data.pointer("/settings/exceptions/rules")?.as_array()?;
     let text = |rule: &Value| rule.as_str().map(str::to_owned);
     Some(rules.iter().filter_map(text).collect())
 }
 
-/// Checks that the stored bytes of a registered component are those that were registered: no signer
-/// signs for what they cannot read. Of one that is not registered the ledger decides.
+/// Checks that the stored bytes of a registered component match its digest: a signer must be able to read what they
+/// sign for. The ledger decides on a component that is not registered.
 ///
 /// # Errors
 ///
@@ -138,7 +140,7 @@ pub fn check_component_bytes(
     } else {
         return Err(error.into());
     };
-    let hint = "restore the file from where it came from; counterfoil ledger drift names it";
+    let hint = "restore the file from a copy; counterfoil ledger drift names it";
     Err(AccessDenial::new(rule, error.to_string(), hint).into())
 }
 
@@ -168,7 +170,7 @@ pub fn validated_evidence(
     component: &Digest,
 ) -> Result<BTreeMap<EvidenceKind, EvidenceAttestation>, AccessDenial> {
     let registered = state.registry().components().get(component);
-    let recorded = registered.and_then(|one| one.validated.as_ref());
+    let recorded = registered.and_then(|component| component.validated.as_ref());
     let pieces = recorded.into_iter().flat_map(|(evidence, _)| &evidence.0);
     pieces
         .map(|(kind, digest)| {

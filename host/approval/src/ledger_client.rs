@@ -28,7 +28,7 @@ const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(50);
 #[non_exhaustive]
 pub enum LedgerClientError {
     /// Another process held the ledger during all attempts.
-    #[error("another process writes the ledger {path}; try again")]
+    #[error("another process is writing the ledger {path}; try again")]
     Busy {
         /// The ledger's file.
         path: String,
@@ -41,7 +41,7 @@ pub enum LedgerClientError {
         source: LedgerError,
     },
     /// The act was not recorded.
-    #[error("nothing was recorded")]
+    #[error("the act was not recorded")]
     Append(#[source] LedgerError),
     /// The key folder could not be read.
     #[error(transparent)]
@@ -71,9 +71,9 @@ impl fmt::Debug for LedgerActor {
 }
 
 impl LedgerActor {
-    /// A principal with the best of its keys in the key folder: the newest that counts. Without any
-    /// that counts, the newest that the ledger knows, and without that any of its name, so that the
-    /// ledger denies the act and records the attempt.
+    /// A principal with the best of its keys in the key folder: the newest valid key. Without a valid key, the
+    /// newest that the ledger knows, and without that any key of its name, so that the ledger denies the act and
+    /// records the attempt.
     ///
     /// # Errors
     ///
@@ -106,7 +106,7 @@ impl LedgerActor {
     }
 }
 
-/// What became of an act.
+/// The outcome of an act.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[must_use]
 pub enum ActOutcome {
@@ -182,6 +182,7 @@ pub fn open_to_write(
 ) -> Result<Ledger, LedgerClientError> {
     let mut attempt: u32 = 1;
     loop {
+        // A new signer for each attempt, because a failed opening drops the one that it was given.
         match Ledger::open(path, name, log_signer()) {
             Ok(ledger) => return Ok(ledger),
             // The file's lock belongs to the process, so a crash of its holder frees it at once: what
@@ -238,7 +239,7 @@ impl<A: Deref<Target = LedgerActor>> LedgerClient<A> {
         }
     }
 
-    /// What the ledger's records add up to.
+    /// The ledger's state after its last record.
     #[must_use]
     pub const fn state(&self) -> &LedgerState {
         self.ledger.state()
@@ -255,7 +256,7 @@ impl<A: Deref<Target = LedgerActor>> LedgerClient<A> {
         &mut self.ledger
     }
 
-    /// Who acts.
+    /// The principal who acts.
     pub fn actor(&self) -> &Id {
         &self.actor.id
     }
@@ -277,7 +278,7 @@ impl<A: Deref<Target = LedgerActor>> LedgerClient<A> {
     ///
     /// Returns [`LedgerClientError::Append`] if nothing was recorded.
     pub fn act(&mut self, act: Act) -> Result<ActOutcome, LedgerClientError> {
-        // Even an act that takes one signature goes under the glass if the caller said so: the retrospective
+        // Even an act that takes one signature goes under the glass if the caller asked for it: the retrospective
         // must show everything that was done in the emergency.
         if let Some(opened) = self.emergency {
             let act = Box::new(act);

@@ -26,7 +26,7 @@ pub enum LedgerViewError {
     #[error(transparent)]
     File(#[from] FileError),
     /// The key folder has no public key of the log.
-    #[error("no public key of the log; give --key-dir")]
+    #[error("no public key of the log in the key folder; name the folder with --key-dir")]
     LogKey(#[source] KeyDirError),
     /// The log's public key cannot verify anything.
     #[error(transparent)]
@@ -38,7 +38,7 @@ pub enum LedgerViewError {
     #[error("more than one ledger in {folder}; a data directory has one: move the others away")]
     Several { folder: String },
     /// The name of a ledger's file is not a valid id.
-    #[error("invalid name of a ledger file {name:?}")]
+    #[error("the ledger file {name:?} has an invalid name; move it out of the ledger folder")]
     Name {
         name: String,
         /// Why it is not valid.
@@ -63,7 +63,7 @@ pub struct LedgerView {
     pub path: PathBuf,
     /// The key that verified it.
     pub key: VerifierKey,
-    /// The records, and what they add up to.
+    /// The records and the state after them.
     pub verified: VerifiedLedger,
 }
 
@@ -121,7 +121,7 @@ impl LedgerView {
         Some(self.verified.records.get(place)?.signed.time)
     }
 
-    /// What the records add up to.
+    /// The state after the last record.
     #[must_use]
     pub const fn state(&self) -> &LedgerState {
         &self.verified.state
@@ -177,6 +177,8 @@ pub fn all(folder: &Path) -> Result<Vec<(Id, PathBuf)>, LedgerViewError> {
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
+        // Other files are not ledgers, so a copy or a note that an operator leaves here does not stop every
+        // command.
         let Some(name) = name.strip_suffix(ENDING) else {
             continue;
         };

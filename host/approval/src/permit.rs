@@ -1,5 +1,5 @@
-//! The one place that says whether a run may start or go on, by what the ledger's records add up
-//! to. Everything that is missing means no; nothing else makes a [`Grant`].
+//! Decides whether a run may start or continue, by the ledger's state; nothing else makes a [`Grant`]. A missing
+//! fact must never count as permission.
 
 mod watch;
 
@@ -17,7 +17,7 @@ use serde_json::json;
 
 pub use watch::{PermitWatch, Records};
 
-/// The right to start, or to go on with, one run.
+/// The right to start or continue one run.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[must_use]
 pub struct Grant {
@@ -41,7 +41,7 @@ impl Grant {
         &self.terms.account
     }
 
-    /// Who asked.
+    /// The principal who asks to start it, or the principal that recorded its start.
     #[must_use]
     pub const fn by(&self) -> &Id {
         &self.by
@@ -53,13 +53,13 @@ impl Grant {
         self.authorized
     }
 
-    /// What runs, for whom, where, and under what.
+    /// The terms of the run.
     #[must_use]
     pub const fn terms(&self) -> &RunTerms {
         &self.terms
     }
 
-    /// From when on it no longer counts, even if no act ends it.
+    /// When it expires, even if no act ends it.
     #[must_use]
     pub const fn until(&self) -> UnixNanos {
         self.until
@@ -70,7 +70,7 @@ impl Grant {
 ///
 /// # Errors
 ///
-/// Returns [`ManifestError`] if they cannot be written, which no manifest that was parsed does.
+/// Returns [`ManifestError`] if they have no canonical form, which every parsed manifest has.
 pub fn parameters_digest(manifest: &Manifest) -> Result<Digest, ManifestError> {
     let parameters = json!(manifest.parameters);
     Ok(Digest::of(canonical_json(&parameters)?.as_bytes()))
@@ -81,12 +81,12 @@ pub fn parameters_digest(manifest: &Manifest) -> Result<Digest, ManifestError> {
 ///
 /// # Errors
 ///
-/// Returns [`AccessDenial`] if the manifest does not hold, or names an invalid account or owner.
+/// Returns [`AccessDenial`] if the manifest is invalid, or names an invalid account or owner.
 pub fn terms_of(manifest: &Manifest, set: DigestSet) -> Result<RunTerms, AccessDenial> {
     let id = |what: &str, name: &str| {
         Id::parse(name).map_err(|error| {
             let why = format!("the manifest's {what}: {error}");
-            let hint = "name an account and an owner whose names can be ids";
+            let hint = "give the manifest an account and an owner that are valid ids";
             AccessDenial::new(HostRule::ManifestInvalid, why, hint)
         })
     };
@@ -134,13 +134,12 @@ pub fn may_start(
     grant(state, manifest, run, authorized, who, time)
 }
 
-/// Whether a run that was started before may continue at this time. Its starter stays
-/// answerable for it.
+/// Whether a run that was started before may continue at this time, under the authorization of its start.
 ///
 /// # Errors
 ///
 /// Returns [`AccessDenial`] by the first rule that is broken.
-pub fn may_go_on(
+pub fn may_continue(
     state: &LedgerState,
     manifest: &Manifest,
     time: UnixNanos,
@@ -151,16 +150,17 @@ pub fn may_go_on(
         return Err(AccessDenial::new(
             Rule::RunUnknown,
             why,
-            "an operator starts it",
+            "an operator starts it: counterfoil run start",
         ));
     };
     if let Some((_, record_ref)) = &started.ended {
         let why = format!("run {} ended with record {}", run.hex(), record_ref.index);
         return Err(AccessDenial::new(Rule::RunEnded, why, "start a new run"));
     }
-    // Resumed in the name of the one who started it: a restart by a service must not become a way to run
-    // what no operator is responsible for.
+    // Under the authorization of its start, and in the name of the principal that recorded it: a restart must
+    // not become a way to run what no operator authorized.
     let authorized = started.start.authorized;
+    // The key that recorded the start. If it was revoked since, the start itself may have been a thief's.
     check_key(state, &started.record_ref.key)?;
     grant(
         state,
@@ -172,9 +172,9 @@ pub fn may_go_on(
     )
 }
 
-/// A manifest that does not hold starts nothing.
+/// The denial of an invalid manifest.
 fn invalid(error: &ManifestError) -> AccessDenial {
-    let hint = "make the manifest again from what was approved";
+    let hint = "write the manifest again from what was approved: counterfoil run manifest";
     AccessDenial::new(HostRule::ManifestInvalid, error.to_string(), hint)
 }
 
@@ -202,6 +202,7 @@ fn grant(
         let hint = "start what was authorized, or have this authorized";
         return Err(AccessDenial::new(Rule::StartChanged, why, hint));
     }
+    // For open runs as well: a run ends with the window that it was authorized for.
     if time < asked.not_before || asked.not_after <= time {
         let (from, until) = (
             asked.not_before.date_or_time(),
@@ -227,13 +228,13 @@ fn grant(
     })
 }
 
-/// A signature by a key that was revoked since carries no run. A key that was rotated, or
-/// whose time is over, signed it while it counted.
+/// Checks that a key that signed for a run was not revoked since. A key that was rotated or has expired was valid
+/// when it signed.
 fn check_key(state: &LedgerState, key: &PublicKey) -> Result<(), AccessDenial> {
     let Some(index) = state.revoked(key) else {
         return Ok(());
     };
     let why = format!("key {key} signed for this run, and was revoked by record {index}");
-    let hint = "an operator authorizes another start with a key that counts";
+    let hint = "an operator authorizes another start with a valid key: counterfoil account authorization grant";
     Err(AccessDenial::new(Rule::KeyRevoked, why, hint))
 }

@@ -1,5 +1,5 @@
-//! Attestations: in-toto Statements in DSSE envelopes, signed with Ed25519, so that other people's
-//! tools can check them. What a statement is about must never be known here, but for approvals.
+//! Attestations: in-toto Statements in DSSE envelopes, signed with Ed25519, so that third-party tools can verify
+//! them. What a statement is about must never be known here, except for approvals.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
@@ -32,36 +32,37 @@ pub const ENVELOPE_BYTES_MAX: usize = 1 << 20;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AttestError {
-    /// Larger than any envelope needs to be.
-    #[error("the envelope holds {bytes} bytes, more than {ENVELOPE_BYTES_MAX}")]
+    /// The envelope is too large to be read.
+    #[error("the envelope has {bytes} bytes, and at most {ENVELOPE_BYTES_MAX} are read")]
     TooLong {
-        /// How many it holds.
+        /// Its length.
         bytes: usize,
     },
-    /// Not the JSON that it should be.
-    #[error("not the JSON of {what}: {source}")]
+    /// Malformed JSON, or JSON without a required field.
+    #[error("invalid {what}: {source}")]
     Json {
-        /// What it should be.
+        /// The document that was expected.
         what: &'static str,
-        /// Why it is not.
         source: serde_json::Error,
     },
     /// A field is not base64.
-    #[error("the envelope's {field} is not base64")]
+    #[error("the envelope's field {field} is not base64")]
     Base64 { field: &'static str },
-    /// A field holds something else than the specification asks for.
+    /// A field does not have the value that the specification requires.
     #[error("the {field} is {found:?}, not {expected:?}")]
     Field {
         field: &'static str,
-        /// What it holds.
         found: String,
-        /// What it should hold.
+        /// The required value.
         expected: String,
     },
     /// None of the known keys signed the envelope.
-    #[error("none of the {signatures} signatures is by a known key")]
+    #[error(
+        "none of the envelope's {signatures} signatures verifies with a known key; sign it with a key that the \
+         ledger has"
+    )]
     Unsigned {
-        /// How many signatures there are.
+        /// The number of signatures.
         signatures: usize,
     },
     /// The signer did not sign.
@@ -69,7 +70,7 @@ pub enum AttestError {
     Sign(#[from] SignError),
 }
 
-/// Something a statement is about.
+/// A subject of a statement.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct StatementSubject {
     pub name: String,
@@ -92,17 +93,16 @@ impl StatementSubject {
 pub struct InTotoStatement {
     #[serde(rename = "_type")]
     kind: String,
-    /// What it is about.
     pub subject: Vec<StatementSubject>,
-    /// The type of what is said.
+    /// The type of the predicate.
     #[serde(rename = "predicateType")]
     pub predicate_type: String,
-    /// What is said.
+    /// The claim about the subjects.
     pub predicate: Value,
 }
 
 impl InTotoStatement {
-    /// A statement.
+    /// A statement of this predicate about these subjects.
     #[must_use]
     pub fn new(subject: Vec<StatementSubject>, predicate_type: &str, predicate: Value) -> Self {
         Self {
@@ -120,7 +120,7 @@ impl InTotoStatement {
     /// Returns [`AttestError::Json`] if the predicate has no canonical form.
     pub fn encode(&self) -> Result<Vec<u8>, AttestError> {
         serde_json_canonicalizer::to_vec(self).map_err(|source| AttestError::Json {
-            what: "a statement",
+            what: "in-toto statement",
             source,
         })
     }
@@ -132,7 +132,7 @@ impl InTotoStatement {
     /// Returns [`AttestError`] if it is malformed.
     pub fn parse(payload: &[u8]) -> Result<Self, AttestError> {
         let json = |source| AttestError::Json {
-            what: "a statement",
+            what: "in-toto statement",
             source,
         };
         let statement: Self = serde_json::from_slice(payload).map_err(json)?;
@@ -158,6 +158,8 @@ fn expect(field: &'static str, found: &str, expected: &str) -> Result<(), Attest
 /// Source: DSSE v1.0, PAE.
 #[must_use]
 pub fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
+    // Each part has its length before it. Without them the border between type and payload could be moved, and
+    // one signature would cover two documents.
     let head = format!(
         "DSSEv1 {} {payload_type} {} ",
         payload_type.len(),
@@ -171,7 +173,7 @@ pub fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
 /// A signature in an envelope.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct EnvelopeSignature {
-    /// Which key may have made it: a hint that nothing rests on.
+    /// The key that may have made it: a hint, which no check relies on.
     pub key_id: String,
     pub signature: Vec<u8>,
 }
@@ -225,7 +227,7 @@ impl DsseEnvelope {
         pae(&self.payload_type, &self.payload)
     }
 
-    /// Adds a signature.
+    /// Signs the payload and its type, and adds the signature.
     ///
     /// # Errors
     ///
@@ -244,9 +246,9 @@ impl DsseEnvelope {
     ///
     /// Returns [`AttestError::Json`] if it has no canonical form.
     pub fn encode(&self) -> Result<Vec<u8>, AttestError> {
-        let signature = |one: &EnvelopeSignature| SignatureJson {
-            keyid: one.key_id.clone(),
-            sig: STANDARD.encode(&one.signature),
+        let signature = |signed: &EnvelopeSignature| SignatureJson {
+            keyid: signed.key_id.clone(),
+            sig: STANDARD.encode(&signed.signature),
         };
         let json = EnvelopeJson {
             payload: STANDARD.encode(&self.payload),
@@ -254,29 +256,30 @@ impl DsseEnvelope {
             signatures: self.signatures.iter().map(signature).collect(),
         };
         serde_json_canonicalizer::to_vec(&json).map_err(|source| AttestError::Json {
-            what: "an envelope",
+            what: "DSSE envelope",
             source,
         })
     }
 
-    /// The envelope in a JSON text, of any writer.
+    /// Parses an envelope from JSON, which need not be canonical: third-party tools write it too.
     ///
     /// # Errors
     ///
     /// Returns [`AttestError`] if it is malformed.
     pub fn parse(bytes: &[u8]) -> Result<Self, AttestError> {
+        // Before the JSON parser runs: envelopes are read from folders that other processes can write.
         if bytes.len() > ENVELOPE_BYTES_MAX {
             return Err(AttestError::TooLong { bytes: bytes.len() });
         }
         let json = |source| AttestError::Json {
-            what: "an envelope",
+            what: "DSSE envelope",
             source,
         };
         let json: EnvelopeJson = serde_json::from_slice(bytes).map_err(json)?;
-        let signature = |one: SignatureJson| {
+        let signature = |signed: SignatureJson| {
             Ok(EnvelopeSignature {
-                key_id: one.keyid,
-                signature: decode("sig", &one.sig)?,
+                key_id: signed.keyid,
+                signature: decode("sig", &signed.sig)?,
             })
         };
         Ok(Self {
@@ -294,24 +297,27 @@ impl DsseEnvelope {
     ///
     /// # Errors
     ///
-    /// Returns [`AttestError`] if none did, or if the payload is no statement.
+    /// Returns [`AttestError`] if none of them did, or if the payload is not an in-toto statement.
     pub fn verify(
         &self,
         keys: &[PublicKey],
     ) -> Result<(InTotoStatement, BTreeSet<PublicKey>), AttestError> {
         let message = self.message();
+        // Each key is tried, whatever the key ids say: the writer of an envelope can put any key id there.
         let by = |key: &&PublicKey| {
-            let holds = |one: &EnvelopeSignature| {
-                <&[u8; 64]>::try_from(one.signature.as_slice())
+            let verifies = |signed: &EnvelopeSignature| {
+                <&[u8; 64]>::try_from(signed.signature.as_slice())
                     .is_ok_and(|signature| key.signed(&message, signature))
             };
-            self.signatures.iter().any(holds)
+            self.signatures.iter().any(verifies)
         };
         let signers: BTreeSet<PublicKey> = keys.iter().filter(by).copied().collect();
         if signers.is_empty() {
             let signatures = self.signatures.len();
             return Err(AttestError::Unsigned { signatures });
         }
+        // The signature covers the type: what a key signed as another kind of document must not pass as a
+        // statement.
         expect("payloadType", &self.payload_type, PAYLOAD_TYPE)?;
         Ok((InTotoStatement::parse(&self.payload)?, signers))
     }
@@ -335,6 +341,8 @@ pub fn approval(origin: &str, approver: &Id, set: &DigestSet) -> Result<DsseEnve
     let subjects = set
         .named()
         .map(|(name, digest)| StatementSubject::new(name, digest));
+    // The ledger's origin is signed as well: an approval from a test ledger with the same ids is no approval
+    // here.
     let predicate = json!({ "approver": approver.as_str(), "ledger": origin });
     DsseEnvelope::new(&InTotoStatement::new(
         subjects.into(),

@@ -1,5 +1,5 @@
-//! Pieces of evidence: attestations that one check of one component passed or did not, signed by
-//! the checker who ran it. It must never know how anything is checked.
+//! Pieces of evidence: attestations that a check of a component passed or failed, signed by the principal who ran
+//! it. It must never know how a check is done.
 
 use serde_json::{Map, Value};
 
@@ -19,29 +19,31 @@ const TYPE_VERSION: &str = ":1";
 /// The name of the component among a statement's subjects.
 const SUBJECT: &str = "component";
 
-/// Why an attestation is no evidence.
+/// Why an attestation is not valid evidence.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EvidenceError {
-    /// The envelope or the statement does not hold.
+    /// Invalid envelope or statement.
     #[error(transparent)]
     Attest(#[from] AttestError),
-    /// Unknown predicate.
-    #[error("the statement is no piece of evidence: {what}")]
+    /// Unknown or malformed predicate.
+    #[error("the statement is not evidence: {what}")]
     Predicate {
         /// What is wrong with it.
         what: &'static str,
     },
     /// It was made for another ledger, whose principals may be other people.
-    #[error("the evidence is for the ledger {found:?}, not {expected:?}")]
+    #[error(
+        "the evidence is for ledger {found:?}, not {expected:?}; run the check again for this ledger"
+    )]
     Ledger {
-        /// The one it names.
+        /// The ledger that it names.
         found: String,
         expected: String,
     },
 }
 
-/// A piece of evidence, whose signature holds.
+/// A piece of evidence whose signature was verified.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct EvidenceAttestation {
     /// What was checked.
@@ -49,13 +51,13 @@ pub struct EvidenceAttestation {
     pub component: Digest,
     /// Who ran the check.
     pub by: Id,
-    /// With which key they signed it.
+    /// The key that signed it.
     pub key: PublicKey,
-    /// When, as they say.
+    /// When it was made, by the checker's own clock.
     pub time: String,
-    /// Why it is not good enough; empty if it passed.
+    /// Why the check failed; empty if it passed.
     pub reasons: Vec<String>,
-    /// What was found.
+    /// What the check measured or found.
     pub facts: Value,
 }
 
@@ -84,17 +86,17 @@ pub fn statement(
 }
 
 impl EvidenceAttestation {
-    /// The piece in an envelope, if a key that is or was its maker's in this ledger signed it.
+    /// Opens the piece of evidence in an envelope, if a present or former key of its maker signed it.
     ///
     /// # Errors
     ///
-    /// Returns [`EvidenceError`] that names what does not hold.
+    /// Returns [`EvidenceError`] that names what is invalid.
     pub fn open(state: &LedgerState, bytes: &[u8]) -> Result<Self, EvidenceError> {
         let envelope = DsseEnvelope::parse(bytes)?;
         // Who made it is a claim until one of their keys is found to have signed it.
         let claimed = InTotoStatement::parse(&envelope.payload)?;
         let by = Id::parse(text(&claimed.predicate, "by")?);
-        let by = by.map_err(|_| wrong("who made it is no id"))?;
+        let by = by.map_err(|_| wrong("its field by is not a valid id"))?;
         // Keys that ended count here: evidence stays evidence when its maker's key expires. Whether it is
         // still good enough is judged by `objection`.
         let own = state.keys().iter().filter(|(_, key)| key.owner == by);
@@ -104,7 +106,7 @@ impl EvidenceAttestation {
         Self::parse(
             state.origin(),
             by,
-            key.ok_or(wrong("nobody signed it"))?,
+            key.ok_or(wrong("it has no valid signature"))?,
             &statement,
         )
     }
@@ -120,22 +122,25 @@ impl EvidenceAttestation {
         let kind = kind.and_then(EvidenceKind::parse);
         let predicate = &statement.predicate;
         let ledger = text(predicate, "ledger")?;
+        // The same id can be another person in another ledger, such as that of a test installation.
         if ledger != origin {
             let (found, expected) = (ledger.to_owned(), origin.to_owned());
             return Err(EvidenceError::Ledger { found, expected });
         }
         let reasons = predicate.get("reasons").and_then(Value::as_array);
-        let reasons = reasons.ok_or(wrong("it gives no list of reasons"))?;
-        let reason = |one: &Value| one.as_str().map(str::to_owned);
+        let reasons = reasons.ok_or(wrong("its field reasons is not a list"))?;
+        let reason = |value: &Value| value.as_str().map(str::to_owned);
         let reasons: Option<Vec<String>> = reasons.iter().map(reason).collect();
-        let reasons = reasons.ok_or(wrong("a reason is no text"))?;
+        let reasons = reasons.ok_or(wrong("a reason is not text"))?;
         // Stated twice, so that neither is read without the other.
         if predicate.get("passed") != Some(&Value::Bool(reasons.is_empty())) {
-            return Err(wrong("whether it passed does not agree with its reasons"));
+            return Err(wrong("its field passed contradicts its reasons"));
         }
-        let facts = predicate.get("facts").ok_or(wrong("it gives no facts"))?;
+        let facts = predicate
+            .get("facts")
+            .ok_or(wrong("it has no field facts"))?;
         Ok(Self {
-            kind: kind.ok_or(wrong("it is of no known kind"))?,
+            kind: kind.ok_or(wrong("its predicate type is unknown"))?,
             component: component(statement)?,
             time: text(predicate, "time")?.to_owned(),
             facts: facts.clone(),
@@ -145,7 +150,7 @@ impl EvidenceAttestation {
         })
     }
 
-    /// Why a reviewer cannot rest on this piece for a component now; nothing if they can.
+    /// Why a reviewer must not accept this piece for a component now; `None` if they may.
     #[must_use]
     pub fn objection(
         &self,
@@ -156,8 +161,13 @@ impl EvidenceAttestation {
     ) -> Option<String> {
         let (kind, by) = (self.kind.name(), &self.by);
         if self.component != *digest {
-            return Some(format!("{kind} is about component {}", self.component));
+            return Some(format!(
+                "{kind} is for another component, {}",
+                self.component
+            ));
         }
+        // Valid now, not when it was signed: a key that was revoked since may have been in a thief's hands
+        // before.
         if !state
             .keys()
             .get(&self.key)
@@ -165,7 +175,7 @@ impl EvidenceAttestation {
         {
             let key = self.key;
             return Some(format!(
-                "{kind} is signed by key {key} of {by}, which no longer counts"
+                "{kind} is signed by key {key} of {by}, which is no longer valid"
             ));
         }
         // An author attests to their tests; everything else needs another principal.
@@ -178,8 +188,9 @@ impl EvidenceAttestation {
 }
 
 fn component(statement: &InTotoStatement) -> Result<Digest, EvidenceError> {
+    // With a second subject one passed check would vouch for two components, and only one was checked.
     let [subject] = statement.subject.as_slice() else {
-        return Err(wrong("it is about more or less than one thing"));
+        return Err(wrong("it must have exactly one subject"));
     };
     let digits = subject
         .digest
@@ -189,13 +200,17 @@ fn component(statement: &InTotoStatement) -> Result<Digest, EvidenceError> {
     let decoded = digits.map(|digits| hex::decode_to_slice(digits, &mut digest));
     match decoded {
         Some(Ok(())) => Ok(Digest(digest)),
-        Some(Err(_)) | None => Err(wrong("it is about no component")),
+        Some(Err(_)) | None => Err(wrong(
+            "its subject is not a component with a SHA-256 digest",
+        )),
     }
 }
 
 fn text<'a>(predicate: &'a Value, field: &str) -> Result<&'a str, EvidenceError> {
     let found = predicate.get(field).and_then(Value::as_str);
-    found.ok_or(wrong("a text is missing in its predicate"))
+    found.ok_or(wrong(
+        "its predicate lacks a text; it needs by, ledger and time",
+    ))
 }
 
 const fn wrong(what: &'static str) -> EvidenceError {

@@ -29,6 +29,7 @@ impl LogFile {
         let mut options = OpenOptions::new();
         let mut file = options
             .read(true)
+            // The kernel writes at the end of the file, whatever position this process last read.
             .append(true)
             .open(path)
             .map_err(FileError::at("open", path))?;
@@ -49,9 +50,13 @@ impl LogFile {
     /// Appends bytes and makes them durable.
     pub(crate) fn append(&mut self, bytes: &[u8]) -> Result<(), FileError> {
         self.file
+            // A full disk or a crash can cut this write short. The bytes then end before their checkpoint, and
+            // the next opening cuts them off.
             .write_all(bytes)
             .map_err(FileError::at("write", &self.path))?;
         self.file
+            // Only after this sync may a caller act on the record: without it a power cut could take back the
+            // start of a run whose orders are already at a venue.
             .sync_data()
             .map_err(FileError::at("sync", &self.path))
     }

@@ -1,5 +1,5 @@
-//! Ids of principals, owners and accounts: one function makes all of them, whatever the form of
-//! the name. It must never know what an id stands for.
+//! Ids of principals, accounts, strategies and teams: one function parses all of them, in whatever form the
+//! name is typed. It must never know what an id stands for.
 
 use core::fmt;
 
@@ -13,29 +13,29 @@ use uuid::Uuid;
 /// The longest id, in bytes of UTF-8: room for an e-mail address (RFC 5321: 254).
 pub const ID_BYTES_MAX: usize = 254;
 
-/// What an id may hold beside the letters and digits that Unicode allows in identifiers.
+/// The characters of an id beside the letters and digits that Unicode allows in identifiers.
 const PUNCTUATION: &str = ".-_@+";
 
-/// Who or what is meant, in the one form that can be compared byte by byte.
+/// The id of a principal, account, strategy or team, in the form that is compared byte by byte.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Id(String);
 
-/// Why a name is no id.
+/// Why a name is not a valid id.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IdError {
-    /// Nothing is left of the name without the white space around it.
-    #[error("the name is empty")]
+    /// The name is empty, or white space only.
+    #[error("the name is empty; use letters, digits and {PUNCTUATION}")]
     Empty,
     /// The name is too long.
-    #[error("the name holds {bytes} bytes, more than {ID_BYTES_MAX}")]
+    #[error("the name has {bytes} bytes, and at most {ID_BYTES_MAX} are allowed; shorten it")]
     TooLong {
-        /// How many it holds.
+        /// Its length.
         bytes: usize,
     },
-    /// A character has no place in an id.
+    /// A character is not allowed in an id.
     #[error(
-        "the name {name:?} holds {character:?} (U+{code:04X}); allowed are letters, digits and {PUNCTUATION}"
+        "the name {name:?} contains {character:?} (U+{code:04X}); use only letters, digits and {PUNCTUATION}"
     )]
     Character {
         name: String,
@@ -43,8 +43,10 @@ pub enum IdError {
         /// Its code point.
         code: u32,
     },
-    /// Characters of scripts that no one language writes together, which look alike.
-    #[error("the name {name:?} mixes scripts, so it may look like another name: {scripts}")]
+    /// Characters of scripts that no language writes together, so that the name can imitate another.
+    #[error(
+        "the name {name:?} mixes scripts and may look like another name ({scripts}); write it in one script"
+    )]
     MixedScripts {
         name: String,
         /// Each character that has a script, with its code point and script.
@@ -53,15 +55,15 @@ pub enum IdError {
 }
 
 impl Id {
-    /// The id that a name stands for.
+    /// Parses a name into its id.
     ///
-    /// White space around it is cut; a UUID in any textual form becomes the lower-case form with
-    /// hyphens; anything else is case-folded and brought to Unicode form NFKC.
+    /// White space around the name is removed; a UUID in any textual form becomes the lower-case form with
+    /// hyphens; any other name is case-folded and normalized to Unicode form NFKC.
     ///
     /// # Errors
     ///
-    /// Returns [`IdError`] if nothing is left, or if a character is not allowed or of another
-    /// script than the others.
+    /// Returns [`IdError`] if the name is empty or too long, or if a character is not allowed or is of
+    /// another script than the rest.
     ///
     /// Source: RFC 9562 section 4; UAX #15; UTS #39 sections 3.1 and 5.1.
     pub fn parse(name: &str) -> Result<Self, IdError> {
@@ -73,9 +75,12 @@ impl Id {
         if folded.is_empty() {
             return Err(IdError::Empty);
         }
+        // A UUID is written in several forms. Without this step one account or principal could be added twice,
+        // with and without hyphens, and its limits or votes would count twice.
         if let Ok(uuid) = Uuid::try_parse(&folded) {
             return Ok(Self(uuid.hyphenated().to_string()));
         }
+        // Measured after folding, which can lengthen a name: the bound holds for the id that is recorded.
         if folded.len() > ID_BYTES_MAX {
             let bytes = folded.len();
             return Err(IdError::TooLong { bytes });
@@ -84,9 +89,9 @@ impl Id {
             |c: char| PUNCTUATION.contains(c) || (c.identifier_allowed() && c.is_alphanumeric());
         // Marks are part of many scripts' letters, but no name begins with one.
         let mark = |c: char| c.identifier_allowed() && !c.is_ascii();
-        let mut before = false;
+        let mut has_base = false;
         for character in folded.chars() {
-            if !(allowed(character) || (before && mark(character))) {
+            if !(allowed(character) || (has_base && mark(character))) {
                 let (name, code) = (name.to_owned(), u32::from(character));
                 return Err(IdError::Character {
                     name,
@@ -94,8 +99,10 @@ impl Id {
                     code,
                 });
             }
-            before = true;
+            has_base = true;
         }
+        // A Cyrillic letter in a Latin name reads like the Latin one in every list: an attacker could be added
+        // under what looks like an approver's name.
         if AugmentedScriptSet::for_str(&folded).is_empty() {
             let (name, scripts) = (name.to_owned(), scripts(&folded));
             return Err(IdError::MixedScripts { name, scripts });
@@ -109,7 +116,7 @@ impl Id {
         &self.0
     }
 
-    /// What the id looks like: two ids of one look must not stand for two principals.
+    /// The look of the id, its confusable skeleton: two principals must not have ids of the same look.
     ///
     /// Source: UTS #39 section 4.
     #[must_use]
@@ -125,8 +132,8 @@ impl fmt::Display for Id {
     }
 }
 
-/// Folds and normalizes until neither changes anything: folding can undo NFKC and NFKC can bring
-/// capitals to light. Three rounds are known to do; a fourth is room.
+/// Folds and normalizes until neither changes anything: folding can undo NFKC, and NFKC can produce capitals.
+/// Three rounds are known to be enough; the fourth is a margin.
 fn fold(name: &str) -> String {
     let mapper = CaseMapper::new();
     let mut folded = name.nfkc().collect::<String>().trim().to_owned();
@@ -149,9 +156,9 @@ fn scripts(name: &str) -> String {
             Script::Common | Script::Inherited | Script::Unknown
         )
     };
-    let tell = |c: char| format!("{c} U+{:04X} {}", u32::from(c), c.script().full_name());
-    let told: Vec<String> = name.chars().filter(has_script).map(tell).collect();
-    told.join(", ")
+    let describe = |c: char| format!("{c} U+{:04X} {}", u32::from(c), c.script().full_name());
+    let described: Vec<String> = name.chars().filter(has_script).map(describe).collect();
+    described.join(", ")
 }
 
 #[cfg(test)]

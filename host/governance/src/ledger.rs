@@ -75,7 +75,7 @@ pub enum LedgerError {
         /// The time before.
         last: i64,
     },
-    /// A record's outcome is not what the rules give.
+    /// A record's outcome differs from the outcome by the rules.
     #[error("record {index} is recorded as {recorded}, but the rules give {judged}")]
     Verdict {
         /// The entry.
@@ -115,7 +115,7 @@ pub enum LedgerError {
     /// The first record breaks a rule.
     #[error("invalid first record: {0}")]
     Genesis(Denial),
-    /// The log has another key than the given one.
+    /// The log has another key than the given key.
     #[error("the log's key is {ledger}, not {found}")]
     LogKey {
         /// The key that signs its next checkpoint.
@@ -195,6 +195,8 @@ impl Ledger {
             signed: genesis.clone(),
             denied: None,
         };
+        // Signed in memory before the file exists: a signer that fails leaves no ledger without a first
+        // record.
         let mut bytes = MAGIC.to_vec();
         seal(
             &mut chain,
@@ -238,7 +240,7 @@ impl Ledger {
         let verified = verify(&bytes, &key)?;
         check_signer(&verified.state, signer.as_ref())?;
         // Only the tail without a checkpoint is cut. Its writer crashed before the append returned, so
-        // no caller was told that it took effect. Anything else that fails above is damage or
+        // no caller was informed that it took effect. Anything else that fails above is damage or
         // forgery, and is never repaired here.
         let cut_bytes = verified.torn_bytes;
         if cut_bytes > 0 {
@@ -270,7 +272,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// What the records add up to.
+    /// The state after the last record.
     #[must_use]
     pub const fn state(&self) -> &LedgerState {
         &self.state
@@ -368,6 +370,7 @@ impl Ledger {
 
 /// Checks that the signer holds the log's current key.
 fn check_signer(state: &LedgerState, signer: &dyn Signer) -> Result<(), LedgerError> {
+    // A checkpoint by any other key could be appended, and from then on the ledger would not verify.
     let (ledger, found) = (state.log_key(), PublicKey(signer.verifying_key()));
     if ledger == found {
         return Ok(());

@@ -51,6 +51,8 @@ pub fn prove(bytes: &[u8], key: &VerifierKey, index: u64) -> Result<TlogProof, P
                 if u64::try_from(leaves.len()).is_ok_and(|place| place == index) {
                     found = Some(entry.to_vec());
                 }
+                // Entries after the requested one as well: the proof is against the last checkpoint, which
+                // covers all of them.
                 leaves.push(leaf_hash(entry));
             }
             Some(Frame::Checkpoint(note)) => last = Some(note.to_vec()),
@@ -58,8 +60,11 @@ pub fn prove(bytes: &[u8], key: &VerifierKey, index: u64) -> Result<TlogProof, P
     }
     let missing = |records| ProveError::NoRecord { index, records };
     let note = last.ok_or(missing(0))?;
+    // The log's signature is verified here, so a forged file gives an error and no proof.
     let checkpoint = Checkpoint::open_own(&note, key)?;
     let size = checkpoint.size;
+    // An entry after the checkpoint never took effect: a proof of it would show a record that the next opening
+    // cuts off.
     let entry = found.filter(|_| index < size).ok_or(missing(size))?;
     Ok(TlogProof {
         hashes: inclusion_proof(&leaves, index, size)?,

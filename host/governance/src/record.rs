@@ -44,6 +44,8 @@ pub fn log_rotation<O: Signer + ?Sized, N: Signer + ?Sized>(
 ) -> Result<Act, SignError> {
     let key = PublicKey(new.verifying_key());
     let message = rotation_message(origin, &PublicKey(old.verifying_key()), &key);
+    // Both keys sign the same message. With the old key alone the log could be handed to a key that its holder
+    // has lost; with the new key alone it could be taken over.
     Ok(Act::LogRotate {
         key,
         old_signature: old.sign(&message)?,
@@ -91,6 +93,7 @@ impl SignedAct {
             act,
             signature: [0; 64],
         };
+        // The message leaves the signature out, so it is the same before and after this line.
         signed.signature = signing_key.sign(&signed.message(origin))?;
         Ok(signed)
     }
@@ -132,6 +135,8 @@ impl LedgerRecord {
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
         put_array(&mut out, 7);
+        // The previous hash is not written: it is the entry's chain link, so a record cannot claim another
+        // history than the one it is appended to.
         put_u64(&mut out, VERSION);
         match self.denied {
             None => put_null(&mut out),
@@ -161,6 +166,8 @@ impl LedgerRecord {
             None
         } else {
             let rule = Rule::parse(&reader.text()?);
+            // An unknown code is an error, not a denial without a rule: a later version's ledger must not be
+            // read by rules that this version does not have.
             Some(rule.ok_or(unknown("the code of a rule"))?)
         };
         let signed = SignedAct {
@@ -171,6 +178,7 @@ impl LedgerRecord {
             act: Act::decode(&mut reader)?,
             signature: crate::act::signature(&mut reader)?,
         };
+        // Trailing bytes would be under the log's checkpoint and part of no act that was judged.
         reader.end()?;
         Ok(Self { signed, denied })
     }

@@ -130,7 +130,7 @@ impl ComponentRegistry {
         })
     }
 
-    /// The component, if it is at one of the stages.
+    /// The component, if it is in one of the stages.
     pub(crate) fn at(
         &self,
         digest: &Digest,
@@ -142,7 +142,8 @@ impl ComponentRegistry {
         }
         let names: Vec<_> = stages.iter().map(|stage| stage.name()).collect();
         let (found, names) = (component.stage.name(), names.join(" or "));
-        let why = format!("component {digest} is {found}, and the act needs it to be {names}");
+        let why =
+            format!("component {digest} is in stage {found}, and the act needs stage {names}");
         let hint = match component.stage {
             ComponentStage::Draft => "a reviewer validates it next: counterfoil component review",
             ComponentStage::Validated => {
@@ -166,6 +167,8 @@ impl ComponentRegistry {
     /// Returns a [`Denial`] if there is none. If another set was approved, it names the difference.
     pub fn may_start(&self, set: &DigestSet) -> Result<&PromotionRecord, Denial> {
         let component = self.component(&set.component)?;
+        // The promotions of an archived component stay on record. Without this check it could start again
+        // under the last of them.
         if component.stage == ComponentStage::Archived {
             let why = format!(
                 "component {} is archived: it can be replayed, never started",
@@ -180,7 +183,8 @@ impl ComponentRegistry {
             let hint = "have this digest set approved and promoted first";
             return Err(Denial::new(Rule::ApprovalMissing, why, hint));
         };
-        let fits = |one: &&PromotionRecord| one.set == *set;
+        // Any promoted set may start, not only the last: a rollback under the same policy needs no new approval.
+        let fits = |promotion: &&PromotionRecord| promotion.set == *set;
         component.promotions.iter().rev().find(fits).ok_or_else(|| {
             let why = format!("the approval is for another set: {}", last.set.changes(set));
             let hint = "start what was approved, or have this set approved and promoted";
@@ -197,32 +201,34 @@ impl ComponentRegistry {
         self.component(component).map(|_| ())
     }
 
-    /// Which runs used this component, by run id.
+    /// The runs that used this component, by run id.
     pub fn runs_of(&self, component: &Digest) -> impl Iterator<Item = &RegisteredRun> {
         let component = *component;
-        let used = move |one: &&RegisteredRun| one.start.terms.set.component == component;
+        let used = move |run: &&RegisteredRun| run.start.terms.set.component == component;
         self.runs.values().filter(used)
     }
 
     /// The runs that have not ended.
     pub fn open_runs(&self) -> impl Iterator<Item = &RegisteredRun> {
-        self.runs.values().filter(|one| one.ended.is_none())
+        self.runs.values().filter(|run| run.ended.is_none())
     }
 
     /// Who approved what this run was started with, the oldest approval first.
     pub fn who_approved(&self, run: &Digest) -> impl Iterator<Item = &ApprovalRecord> {
         let set = self.runs.get(run).map(|started| started.start.terms.set);
         let component = set.and_then(|set| self.components.get(&set.component));
-        let all = component.map(|one| one.approvals.as_slice());
-        let fits = move |one: &&ApprovalRecord| Some(one.set) == set;
+        let all = component.map(|registered| registered.approvals.as_slice());
+        let fits = move |approval: &&ApprovalRecord| Some(approval.set) == set;
         all.unwrap_or_default().iter().filter(fits)
     }
 
-    /// What to go back to from this component: the promotion before its first one, of another
+    /// What to roll back to from this component: the promotion before its first one, of another
     /// component of the same strategy that is still approved.
     #[must_use]
     pub fn rollback(&self, component: &Digest) -> Option<&PromotionRecord> {
         let from = self.components.get(component)?;
+        // Its first promotion: a second one, say under new limits, must not make a later component its
+        // predecessor.
         let first = from.promotions.first()?.record_ref.index;
         let others = self.components.iter().filter(|(digest, other)| {
             *digest != component

@@ -90,6 +90,7 @@ impl UsageSums {
         used.fuel = used.fuel.saturating_add(usage.fuel);
         used.wall_nanos = used.wall_nanos.saturating_add(usage.wall_nanos);
         let run = (name.to_owned(), usage.run);
+        // Stored bytes are a level: a run's later record replaces its earlier one, while fuel and time add up.
         match self.runs.insert(run, usage.bytes) {
             None => used.runs = used.runs.saturating_add(1),
             Some(before) => used.bytes = used.bytes.saturating_sub(before),
@@ -101,7 +102,7 @@ impl UsageSums {
 /// What is open, expired or incomplete and needs attention.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct EvidenceHealth {
-    /// Exceptions that hold, by the entry that granted them.
+    /// Exceptions in force, by the entry that granted them.
     pub exceptions: BTreeSet<u64>,
     /// Break-glass that is open, by the entry that broke it.
     pub break_glass: BTreeSet<u64>,
@@ -142,7 +143,7 @@ impl EvidenceHealth {
             &self.kills,
             &self.drifts,
         ];
-        let entries = entries.iter().map(|one| one.len());
+        let entries = entries.iter().map(|set| set.len());
         let others = [
             self.keys_expired.len(),
             self.keyless.len(),
@@ -158,12 +159,24 @@ impl EvidenceHealth {
 pub fn health(state: &LedgerState, time: UnixNanos) -> EvidenceHealth {
     let entries = |all: &mut dyn Iterator<Item = u64>| all.collect::<BTreeSet<u64>>();
     let broken = || state.broken().iter();
-    let open = broken().filter(|(_, one)| one.open(time));
-    let owed = broken().filter(|(_, one)| !one.open(time) && one.retrospective.is_none());
-    let held = state.exceptions().iter().filter(|(_, one)| one.holds(time));
-    let waiting = state.changes().iter().filter(|(_, one)| one.waits(time));
-    let drifted = state.drifts().iter().filter(|(_, one)| one.ended.is_none());
-    let thrown = state.kills().iter().filter(|(_, one)| one.lifted.is_none());
+    let open = broken().filter(|(_, glass)| glass.open(time));
+    let owed = broken().filter(|(_, glass)| !glass.open(time) && glass.retrospective.is_none());
+    let held = state
+        .exceptions()
+        .iter()
+        .filter(|(_, exception)| exception.holds(time));
+    let waiting = state
+        .changes()
+        .iter()
+        .filter(|(_, change)| change.waits(time));
+    let drifted = state
+        .drifts()
+        .iter()
+        .filter(|(_, drift)| drift.ended.is_none());
+    let thrown = state
+        .kills()
+        .iter()
+        .filter(|(_, kill)| kill.lifted.is_none());
     EvidenceHealth {
         exceptions: entries(&mut held.map(|(index, _)| *index)),
         break_glass: entries(&mut open.map(|(index, _)| *index)),
@@ -175,7 +188,7 @@ pub fn health(state: &LedgerState, time: UnixNanos) -> EvidenceHealth {
         runs_open: state
             .registry()
             .open_runs()
-            .map(|one| one.start.run)
+            .map(|run| run.start.run)
             .collect(),
         denials: state.denials(),
         ..people_and_components(state, time)
@@ -184,8 +197,9 @@ pub fn health(state: &LedgerState, time: UnixNanos) -> EvidenceHealth {
 
 fn verdicts_failed(state: &LedgerState) -> BTreeSet<u64> {
     let mut last = BTreeMap::new();
-    for (index, said) in state.verdicts() {
-        let verdict = &said.verdict;
+    for (index, record) in state.verdicts() {
+        let verdict = &record.verdict;
+        // Only the last verdict on a subject: a failure that was corrected and passed needs no attention.
         last.insert((verdict.gate, verdict.subject), (*index, verdict.outcome));
     }
     let failed = last
@@ -202,27 +216,30 @@ fn people_and_components(state: &LedgerState, time: UnixNanos) -> EvidenceHealth
         keys.any(|key| key.owner == *id && key.counts(time))
     };
     let people = state.principals().iter();
-    let keyless = people.filter(|(id, one)| !one.roles.is_empty() && !counts(id));
+    let keyless = people.filter(|(id, principal)| !principal.roles.is_empty() && !counts(id));
     let used = || {
         let all = state.registry().components().iter();
-        all.filter(|(_, one)| {
+        all.filter(|(_, component)| {
             matches!(
-                one.stage,
+                component.stage,
                 ComponentStage::Validated | ComponentStage::Approved
             )
         })
     };
-    let incomplete = used().filter(|(_, one)| {
-        let evidence = one.validated.as_ref().map(|(evidence, _)| evidence.0.len());
+    let incomplete = used().filter(|(_, component)| {
+        let evidence = component
+            .validated
+            .as_ref()
+            .map(|(evidence, _)| evidence.0.len());
         evidence != Some(crate::act::EvidenceKind::ALL.len())
     });
-    let old = used().filter(|(_, one)| {
-        let last = one.promotions.last();
+    let old = used().filter(|(_, component)| {
+        let last = component.promotions.last();
         last.is_some_and(|last| Some(last.set.policy) != state.policy())
     });
     EvidenceHealth {
         keys_expired: expired
-            .map(|(key, one)| format!("{} {key}", one.owner))
+            .map(|(key, record)| format!("{} {key}", record.owner))
             .collect(),
         keyless: keyless.map(|(id, _)| id.to_string()).collect(),
         evidence_missing: incomplete.map(|(digest, _)| *digest).collect(),

@@ -1,9 +1,9 @@
-//! The rules by their stable codes, and a denial: which rule, why, and a hint who could act instead.
+//! The rules by their stable codes, and a denial: which rule, why, and a hint: who can act instead, or what to do.
 //! When a rule holds must never be decided here.
 
 use core::fmt;
 
-/// Rules in their order, each with what it says and its code.
+/// Rules in order, each with its meaning and its code.
 macro_rules! rules {
     ($(#[$about:meta])* $name:ident: $($(#[doc = $doc:literal])* $rule:ident = $code:literal;)*) => {
         $(#[$about])*
@@ -129,7 +129,7 @@ rules! {
     ClassUnfit = "class.unfit";
     /// A class would have fewer members than signatures it takes.
     ClassShort = "class.short";
-    /// The act is not one that others sign.
+    /// The act does not take signatures by others.
     ChangeKind = "change.kind";
     /// The change was never proposed.
     ChangeUnknown = "change.unknown";

@@ -1,4 +1,4 @@
-//! The state that the records of a ledger add up to. It must never change except by an act that was judged,
+//! The state of a ledger after its records. It must never change except by an act that was judged,
 //! and it reads no clock: time is in the act.
 
 use std::collections::BTreeMap;
@@ -67,7 +67,7 @@ impl KeyRecord {
     }
 }
 
-/// What the records so far add up to.
+/// The state after the records so far.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct LedgerState {
     origin: String,
@@ -87,7 +87,7 @@ pub struct LedgerState {
     policies: Vec<(Digest, RecordRef)>,
     verdicts: BTreeMap<u64, VerdictRecord>,
     /// The records of the verdicts on each subject.
-    said: BTreeMap<(Gate, Digest), Vec<u64>>,
+    verdicts_of: BTreeMap<(Gate, Digest), Vec<u64>>,
     limits: BTreeMap<Id, LimitsRecord>,
     authorizations: BTreeMap<u64, AuthorizationRecord>,
     kills: BTreeMap<u64, KillRecord>,
@@ -116,7 +116,7 @@ impl LedgerState {
             exceptions: BTreeMap::new(),
             policies: Vec::new(),
             verdicts: BTreeMap::new(),
-            said: BTreeMap::new(),
+            verdicts_of: BTreeMap::new(),
             limits: BTreeMap::new(),
             authorizations: BTreeMap::new(),
             kills: BTreeMap::new(),
@@ -144,14 +144,14 @@ impl LedgerState {
         &self.keys
     }
 
-    /// The record that revoked this key; none if none did, or if its owner rotated it.
+    /// The record that revoked this key; `None` if it is not revoked, or was rotated by its owner.
     #[must_use]
     pub fn revoked(&self, key: &PublicKey) -> Option<u64> {
         let found = self.keys.get(key)?;
         let index = found.ended?;
         // The record that rotates a key also adds the next one.
         let mut all = self.keys.values();
-        let is_rotated = all.any(|one| one.owner == found.owner && one.added == index);
+        let is_rotated = all.any(|other| other.owner == found.owner && other.added == index);
         (!is_rotated).then_some(index)
     }
 
@@ -184,7 +184,7 @@ impl LedgerState {
     #[must_use]
     pub fn has_role(&self, id: &Id, role: Role) -> bool {
         let principal = self.principals.get(id);
-        principal.is_some_and(|one| one.roles.contains(&role))
+        principal.is_some_and(|principal| principal.roles.contains(&role))
     }
 
     /// Components and runs.

@@ -1,5 +1,5 @@
-//! A policy bundle: a folder of Rego files and one data file, and the one byte form that its
-//! digest is taken of. It must never know what the files say.
+//! A policy bundle: a folder of Rego files and one data file, and the canonical encoding that its digest is taken
+//! of. It must never know what the files mean.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,38 +10,57 @@ use counterfoil_trading::cbor::{self, CborError, CborReader};
 
 use counterfoil_base::digest::Digest;
 
-/// The first item of a bundle's byte form.
+/// The first item of a bundle's encoding.
 pub const FORMAT: &str = "counterfoil/policy-bundle/1";
-/// The largest bundle, in bytes of its byte form: the starter bundle has some ten thousand.
+/// The largest bundle, in bytes of its encoding: the starter bundle has some ten thousand.
 pub const BUNDLE_BYTES_MAX: usize = 1 << 20;
 /// The most files of a bundle.
 pub const FILES_MAX: usize = 256;
-/// The most folders above a file: deeper is a mistake, or a loop.
+/// The most parts of a file's path in the bundle: a deeper file is a mistake, or a loop of mounts.
 const DEPTH_MAX: usize = 8;
 /// The name of the data file, in the bundle's own folder.
 pub const DATA_FILE: &str = "data.json";
-/// How the name of a file with policy or tests ends.
+/// The ending of the name of a file with policy or tests.
 const POLICY_END: &str = ".rego";
-/// How the name of a file with tests ends.
+/// The ending of the name of a file with tests.
 const TEST_END: &str = "_test.rego";
+
+/// The place of a bundle that was not read from a folder.
+const UNREAD: &str = "the policy bundle";
 
 /// Why the files are not a policy bundle.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BundleError {
-    #[error("no policy bundle in {place}; `counterfoil policy init` writes one")]
-    Missing { place: String },
+    /// A folder without a policy file, or none at all.
+    #[error("no policy in {place}; `counterfoil policy init` writes a starter policy")]
+    Missing {
+        /// The folder, or "the policy bundle" where it was not read from a folder.
+        place: String,
+    },
     #[error("cannot read {path}: {source}")]
     Io { path: String, source: io::Error },
     #[error("{path} does not belong in a policy bundle: {why}")]
     File { path: String, why: &'static str },
-    #[error("the policy bundle has more than {FILES_MAX} files")]
-    Files,
-    #[error("the policy bundle has {bytes} bytes or more, and {BUNDLE_BYTES_MAX} are allowed")]
-    TooLarge { bytes: usize },
+    #[error(
+        "{place} has more than {FILES_MAX} files; remove what is not policy, or name another folder"
+    )]
+    Files {
+        /// As in [`BundleError::Missing`].
+        place: String,
+    },
+    #[error(
+        "{place} has {bytes} bytes of policy or more, and at most {BUNDLE_BYTES_MAX} are allowed; remove what is \
+         not policy"
+    )]
+    TooLarge {
+        /// As in [`BundleError::Missing`].
+        place: String,
+        bytes: usize,
+    },
     #[error("malformed policy bundle: {0}")]
     Form(#[from] CborError),
-    #[error("malformed policy bundle: another format, order or end")]
+    #[error("malformed policy bundle: not the canonical encoding of {FORMAT}")]
     Other,
 }
 
@@ -56,35 +75,48 @@ impl Bundle {
     ///
     /// # Errors
     ///
-    /// Returns [`BundleError`] if a file has no place in a bundle, or there are none or too many.
+    /// Returns [`BundleError`] if a file does not belong in a bundle, or there are none or too many.
     pub fn new(files: BTreeMap<String, Vec<u8>>) -> Result<Self, BundleError> {
+        Self::checked(files, UNREAD)
+    }
+
+    /// A bundle of these files, which come from `place`.
+    fn checked(files: BTreeMap<String, Vec<u8>>, place: &str) -> Result<Self, BundleError> {
+        let place = || place.to_owned();
         for path in files.keys() {
             check_path(path)?;
         }
         // A bundle without a policy would be undefined at every gate, which reads like a policy that refuses.
         if !files.keys().any(|path| is_policy(path)) {
-            let place = String::from("the bundle");
-            return Err(BundleError::Missing { place });
+            return Err(BundleError::Missing { place: place() });
         }
         if files.len() > FILES_MAX {
-            return Err(BundleError::Files);
+            return Err(BundleError::Files { place: place() });
         }
+        // The encoding is measured, not the files: it is what the archive stores and the evaluating process
+        // reads.
         let bundle = Self { files };
         let bytes = bundle.encode().len();
         if bytes > BUNDLE_BYTES_MAX {
-            return Err(BundleError::TooLarge { bytes });
+            let place = place();
+            return Err(BundleError::TooLarge { place, bytes });
         }
         Ok(bundle)
     }
 
-    /// The bundle in a folder. Hidden files are passed over; any other file that has no place in
-    /// a bundle is refused, so that nothing a policy rests on is left out by a slip of the name.
+    /// The bundle in a folder. Hidden files are skipped; any other file that does not belong in a bundle is
+    /// refused, so that a policy file with a mistyped name is not left out unnoticed.
     ///
     /// # Errors
     ///
-    /// Returns [`BundleError`] naming the file.
+    /// Returns [`BundleError`] that names the file or the folder.
     pub fn read(folder: &Path) -> Result<Self, BundleError> {
-        let mut walk = BundleWalk::default();
+        let place = folder.display().to_string();
+        let mut walk = BundleWalk {
+            place: place.clone(),
+            files: BTreeMap::new(),
+            bytes: 0,
+        };
         // Not through a link: what it points to can change between the check and the read.
         match fs::symlink_metadata(folder) {
             Ok(found) if found.is_dir() => walk.folder(folder, "", 0)?,
@@ -94,13 +126,12 @@ impl Bundle {
             Ok(_) | Err(_) => {}
         }
         if !walk.files.keys().any(|path| is_policy(path)) {
-            let place = folder.display().to_string();
             return Err(BundleError::Missing { place });
         }
-        Self::new(walk.files)
+        Self::checked(walk.files, &place)
     }
 
-    /// The one byte form: deterministic CBOR (RFC 8949, 4.2.1) of
+    /// The canonical encoding: deterministic CBOR (RFC 8949, 4.2.1) of
     /// `["counterfoil/policy-bundle/1", [+ [path: tstr, content: bstr]]]`, the files in the order
     /// of their paths' bytes, each path once.
     #[must_use]
@@ -117,22 +148,24 @@ impl Bundle {
         out
     }
 
-    /// The bundle in its byte form.
+    /// Decodes a bundle from its canonical encoding.
     ///
     /// # Errors
     ///
     /// Returns [`BundleError`] if the bytes are not exactly what [`Bundle::encode`] writes.
     pub fn decode(bytes: &[u8]) -> Result<Self, BundleError> {
+        // Before anything is decoded: the bytes come from a folder that other processes can write.
+        let place = || UNREAD.to_owned();
         if bytes.len() > BUNDLE_BYTES_MAX {
-            let bytes = bytes.len();
-            return Err(BundleError::TooLarge { bytes });
+            let (place, bytes) = (place(), bytes.len());
+            return Err(BundleError::TooLarge { place, bytes });
         }
         let mut reader = CborReader::new(bytes);
         reader.array_of(2, "a policy bundle")?;
         let format = reader.text()?;
         let count = reader.array()?;
         if count > FILES_MAX {
-            return Err(BundleError::Files);
+            return Err(BundleError::Files { place: place() });
         }
         let mut files = BTreeMap::new();
         for _ in 0..count {
@@ -141,14 +174,14 @@ impl Bundle {
             files.insert(path, reader.byte_string()?.to_vec());
         }
         let bundle = Self::new(files)?;
-        // Written again and compared: a second byte form of the same files would be a second digest of one policy.
+        // Encoded again and compared: a second encoding of the same files would be a second digest of one policy.
         if format != FORMAT || bundle.encode() != bytes {
             return Err(BundleError::Other);
         }
         Ok(bundle)
     }
 
-    /// SHA-256 of the byte form.
+    /// SHA-256 of the canonical encoding.
     #[must_use]
     pub fn digest(&self) -> Digest {
         Digest::of(&self.encode())
@@ -185,7 +218,7 @@ fn is_policy(path: &str) -> bool {
     path.ends_with(POLICY_END) && !is_test(path)
 }
 
-/// One spelling for each file on every system: lower risk than any escaping.
+/// Checks a file's path in a bundle: one spelling on every system, without escaping.
 fn check_path(path: &str) -> Result<(), BundleError> {
     let wrong = |why| {
         let path = path.to_owned();
@@ -198,11 +231,14 @@ fn check_path(path: &str) -> Result<(), BundleError> {
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
     };
+    // No empty part and no leading dot: neither an absolute path nor `..` can name a file outside the bundle.
     if !path.split('/').all(plain) {
-        return wrong("names are letters, digits and ._- of ASCII, and begin without a dot");
+        return wrong(
+            "a name has only ASCII letters, digits and ._-, and must begin without a dot",
+        );
     }
     if path.split('/').count() > DEPTH_MAX {
-        return wrong("it lies too deep");
+        return wrong("it is too deep in folders");
     }
     if path != DATA_FILE && !path.ends_with(POLICY_END) {
         return wrong("only files *.rego and one data.json belong there");
@@ -218,8 +254,9 @@ fn io_error(path: &Path) -> impl FnOnce(io::Error) -> BundleError + '_ {
 }
 
 /// The files found so far. It stops at the limits, whatever the folder holds.
-#[derive(Default)]
 struct BundleWalk {
+    /// The bundle's folder.
+    place: String,
     files: BTreeMap<String, Vec<u8>>,
     bytes: usize,
 }
@@ -243,7 +280,7 @@ impl BundleWalk {
                 check_path(&path)?;
                 self.file(&full, path)?;
             } else {
-                let why = "it is a link, no plain file, or lies too deep";
+                let why = "it is a link or a special file, or is too deep in folders";
                 return Err(BundleError::File { path, why });
             }
         }
@@ -260,13 +297,14 @@ impl BundleWalk {
             .map_err(io_error(full))?;
         self.bytes += content.len();
         if self.bytes >= BUNDLE_BYTES_MAX {
-            let bytes = self.bytes;
-            return Err(BundleError::TooLarge { bytes });
+            let (place, bytes) = (self.place.clone(), self.bytes);
+            return Err(BundleError::TooLarge { place, bytes });
         }
         self.files.insert(path, content);
         // Checked file by file: a folder with a million files must not be read to its end first.
         if self.files.len() > FILES_MAX {
-            return Err(BundleError::Files);
+            let place = self.place.clone();
+            return Err(BundleError::Files { place });
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
-//! Evaluation in a process of its own. The engine bounds its steps; a policy can still build a
-//! value that fills memory or nests beyond the stack in a few of them. So a process that has
-//! limits of its own evaluates, and its death is a verdict: refused.
+//! Evaluation in a process of its own. The engine bounds its steps; a policy can still build a value that fills
+//! memory or nests beyond the stack in a few of them. So a process with limits of its own evaluates, and if it dies
+//! the verdict is a refusal. It must never decide what a policy decides.
 
 use core::time::Duration;
 use std::ffi::OsString;
@@ -18,24 +18,24 @@ use crate::verdict::{PolicyRefusal, PolicyVerdict, VerdictDigests};
 use counterfoil_base::digest::Digest;
 use counterfoil_base::gate::Gate;
 
-/// The largest input, in bytes of canonical JSON: one of an approval has a few thousand.
+/// The largest input, in bytes of canonical JSON: the input of a promotion has a few thousand.
 pub const INPUT_BYTES_MAX: usize = 1 << 20;
-/// The most that the process may say: the tests of a large bundle, line by line.
+/// The largest answer of the process, in bytes: the tests and line coverage of a large bundle.
 pub const ANSWER_BYTES_MAX: usize = 1 << 20;
 
 /// The process answered.
 pub const EXIT_DONE: u8 = 0;
-/// The process could not lower its limits or read what it is asked.
+/// The process could not lower its limits or read the question.
 pub const EXIT_SETUP: u8 = 20;
 /// The answer is larger than it may be.
 pub const EXIT_OUTPUT: u8 = 21;
 
-/// The first item of what the process is asked.
+/// The first item of a question to the process.
 const FORMAT: &str = "counterfoil/policy-question/1";
-/// What stands for a gate where the tests are asked for.
+/// The name in place of a gate's that asks for the tests.
 const TESTS: &str = "tests";
 
-/// What one evaluation may take.
+/// What one evaluation may use.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct EvaluationLimits {
     /// Steps of the engine; of each test, where tests are run.
@@ -67,7 +67,7 @@ pub struct Evaluator {
     pub arguments: Vec<OsString>,
     /// Variables of its environment; it gets no others.
     pub environment: Vec<(OsString, OsString)>,
-    /// What it may take.
+    /// What it may use.
     pub limits: EvaluationLimits,
 }
 
@@ -85,9 +85,9 @@ impl NoAnswer {
 }
 
 impl Evaluator {
-    /// Asks the policy at the gate. There is always a verdict, and only what the policy passes
-    /// is a pass: no bundle, an unreadable one, an error, a time-out, no answer or a wrong one
-    /// are refused, each with its code.
+    /// Evaluates the policy at the gate. There is always a verdict, and it passes only if the policy passes the
+    /// input: a missing or unreadable bundle, an error, a time-out, a missing or invalid answer are refusals, each
+    /// with its code.
     #[must_use]
     pub fn evaluate(
         &self,
@@ -95,7 +95,8 @@ impl Evaluator {
         gate: Gate,
         input: &serde_json::Value,
     ) -> PolicyVerdict {
-        // The digest is of the bytes that the process gets, so a verdict can be checked against its input years later.
+        // The digest is of the bytes that the process gets, so a verdict can be checked against its input years
+        // later.
         let canonical = engine::canonical(input);
         let digests = VerdictDigests {
             bundle: bundle.ok().map(Bundle::digest),
@@ -126,8 +127,8 @@ impl Evaluator {
             Ok(answer) => answer,
             Err(NoAnswer { refusal, text }) => return refused(refusal, &text),
         };
-        // The process runs other people's rules. Its bytes count only in the one form of a verdict, for exactly this gate,
-        // bundle and input: else an answer to an easier question could open the gate.
+        // The process runs other people's rules. Its bytes count only in the one form of a verdict, for exactly
+        // this gate, bundle and input: else an answer to an easier question could open the gate.
         match PolicyVerdict::decode(&answer) {
             Ok(verdict) if verdict.gate == gate && verdict.digests() == digests => verdict,
             Ok(_) => refused(
@@ -157,8 +158,8 @@ impl Evaluator {
         let mut command = Command::new(&self.program);
         command
             .args(&self.arguments)
-            // No variable reaches the process: keys and tokens of the caller's environment stay out of an evaluation, and two
-            // machines evaluate alike.
+            // No variable reaches the process: keys and tokens of the caller's environment stay out of an
+            // evaluation, and two machines evaluate alike.
             .env_clear()
             .envs(self.environment.iter().map(|(name, value)| (name, value)));
         let bounds = ChildBounds {
@@ -203,13 +204,13 @@ fn question(what: &str, bundle: &Bundle, input: &str, steps: u64) -> Vec<u8> {
     out
 }
 
-/// The process's side: lowers its own limits, reads what it is asked from `question`, and writes
-/// the answer to `answer`. The caller exits with the code.
+/// The process's side: lowers its own limits, reads the question from `question`, and writes the answer to
+/// `answer`. The caller exits with the code.
 ///
 /// # Errors
 ///
 /// Returns the exit code, [`EXIT_SETUP`] or [`EXIT_OUTPUT`], and the reason, which the caller
-/// writes where the answer would have stood.
+/// writes in place of the answer.
 pub fn child_main(
     limits: EvaluationLimits,
     question: &mut dyn Read,
@@ -222,20 +223,21 @@ pub fn child_main(
         cpu_seconds: limits.cpu_seconds,
     })
     .map_err(|error| setup(&error))?;
-    // The question's own bounds and its frame. More is not a question of ours, and would be read into limited memory.
+    // The question's own bounds and its frame. More is not a question of ours, and would be read into limited
+    // memory.
     let most = u64::try_from(BUNDLE_BYTES_MAX + INPUT_BYTES_MAX + 1_024).unwrap_or(u64::MAX);
     let mut bytes = Vec::new();
     question
         .take(most)
         .read_to_end(&mut bytes)
         .map_err(|error| setup(&error))?;
-    let said = answer_to(&bytes).map_err(|text| (EXIT_SETUP, text))?;
+    let reply = answer_to(&bytes).map_err(|text| (EXIT_SETUP, text))?;
     // Not cut: a verdict with its last reasons missing would be another verdict.
-    if said.len() > ANSWER_BYTES_MAX {
+    if reply.len() > ANSWER_BYTES_MAX {
         return Err((EXIT_OUTPUT, String::new()));
     }
     answer
-        .write_all(&said)
+        .write_all(&reply)
         .and_then(|()| answer.flush())
         .map_err(|error| setup(&error))
 }
@@ -254,7 +256,8 @@ fn answer_to(question: &[u8]) -> Result<Vec<u8>, String> {
     let steps = reader.u64().map_err(wrong)?;
     let bundle = reader.byte_string().map_err(wrong)?;
     let input = reader.text().map_err(wrong)?;
-    // Decoded again in the process: the engine must see the bytes that the digest is of, not what the parent parsed.
+    // Decoded again in the process: the engine must see the bytes that the digest is of, not what the parent
+    // parsed.
     let bundle = Bundle::decode(bundle).map_err(|error| error.to_string())?;
     if what == TESTS {
         let suite = engine::test(&bundle, steps);

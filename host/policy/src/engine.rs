@@ -1,6 +1,6 @@
-//! The one file that names the engine: it loads a bundle, asks one rule, counts the steps, and
-//! makes a verdict of whatever comes out. It must never be asked but in a process that may die,
-//! or with a bundle that is trusted: the engine bounds its steps, not its memory or its stack.
+//! The only file that names the engine: it loads a bundle, evaluates one rule, counts the steps, and turns every
+//! outcome into a verdict. It must never run outside a process that may die, except with a trusted bundle: the
+//! engine bounds its steps, not its memory or its stack.
 
 use core::cell::Cell;
 use core::num::NonZeroU32;
@@ -19,9 +19,8 @@ use crate::verdict::{PolicyVerdict, VerdictDigests, bounded};
 use counterfoil_base::digest::Digest;
 use counterfoil_base::gate::{Gate, GateOutcome, GateReason};
 
-/// The engine asks for the time at every step of its work. This clock tells it the number of
-/// times that it was asked, in nanoseconds: so its execution timer counts steps, and whether a
-/// policy takes too long is the same on every machine.
+/// The engine reads the time at every step. This clock returns the number of times that it was read, in
+/// nanoseconds: so the engine's execution timer counts steps, and a policy times out on every machine or on none.
 struct StepCounter;
 
 thread_local! {
@@ -37,7 +36,7 @@ impl TimeSource for StepCounter {
     }
 }
 
-/// Why there is no answer.
+/// Why the policy gave no valid answer.
 struct EngineFault {
     refusal: PolicyRefusal,
     text: String,
@@ -50,7 +49,7 @@ impl EngineFault {
     }
 }
 
-/// Makes a fault of what the engine says.
+/// Turns an error of the engine into a fault.
 macro_rules! fault {
     ($refusal:expr) => {
         |error| match error.downcast_ref::<LimitError>() {
@@ -72,7 +71,7 @@ struct PolicyAnswer {
     limits: Option<RiskEntry>,
 }
 
-/// Asks the bundle at the gate. `input` is canonical JSON.
+/// Evaluates the bundle at the gate. `input` is canonical JSON.
 pub(crate) fn decide(bundle: &Bundle, gate: Gate, input: &str, steps: u64) -> PolicyVerdict {
     let digests = VerdictDigests {
         bundle: Some(bundle.digest()),
@@ -92,8 +91,8 @@ fn ask(bundle: &Bundle, gate: Gate, input: &str, steps: u64) -> Result<PolicyAns
     let input = Value::from_json_str(input).map_err(fault!(PolicyRefusal::Input))?;
     engine.set_input(input);
     let value = value_of(&mut engine, verdict_rule(gate))?;
-    // No value is not a fail of the policy but of the bundle, which does not cover this input. Both keep the gate shut,
-    // under different codes.
+    // No value is not a fail of the policy but of the bundle, which does not cover this input. Both keep the gate
+    // shut, under different codes.
     if value == Value::Undefined {
         let text = format!("{} has no value for this input", verdict_rule(gate));
         return Err(EngineFault::new(PolicyRefusal::Undefined, text));
@@ -110,16 +109,18 @@ const fn verdict_rule(gate: Gate) -> &'static str {
     }
 }
 
-/// The value of one rule, and of no other: what the other gates would say to this input is not
-/// asked. A rule that is not there has no value, as one that does not hold.
+/// The value of one rule; the rules of other gates are not evaluated. A missing rule has no value, like a rule
+/// whose conditions are not met.
 fn value_of(engine: &mut regorus::Engine, rule: &str) -> Result<Value, EngineFault> {
     match engine.eval_rule(rule.to_owned()) {
+        // The engine has no other sign of a missing rule than this text. If it ever changes, the rule is an
+        // error, and the gate stays shut either way.
         Err(error) if error.to_string() == "not a valid rule path" => Ok(Value::Undefined),
         value => value.map_err(fault!(PolicyRefusal::Error)),
     }
 }
 
-/// The answer in a value. What is not exactly an answer is refused, whatever it says.
+/// Parses a value into an answer. Any value that is not exactly an answer is refused.
 fn parse(gate: Gate, value: &Value) -> Result<PolicyAnswer, EngineFault> {
     let shape = |text: String| EngineFault::new(PolicyRefusal::Shape, text);
     let json = value.to_json_str().map_err(fault!(PolicyRefusal::Shape))?;
@@ -140,7 +141,8 @@ fn parse(gate: Gate, value: &Value) -> Result<PolicyAnswer, EngineFault> {
             let text = format!("the code {code:?} is not of a-z, 0-9, dot and hyphen");
             return Err(shape(text));
         }
-        // These codes are the host's: a policy that used one could make its own answer look like a failure of the machine.
+        // These codes are the host's: a policy that used one could make its own answer look like a failure of the
+        // machine.
         if code.starts_with("policy.") {
             return Err(shape(format!("the code {code} is one of the host's own")));
         }
@@ -154,7 +156,8 @@ fn parse(gate: Gate, value: &Value) -> Result<PolicyAnswer, EngineFault> {
     if answer.outcome == GateOutcome::Fail && answer.reasons.is_empty() {
         return Err(shape(String::from("a fail without a reason")));
     }
-    // Limits on any other answer would be recorded without being asked for, and could be mistaken for approved ones.
+    // Limits on any other answer would be recorded without being asked for, and could be mistaken for approved
+    // ones.
     let due = gate == Gate::Limits && answer.outcome == GateOutcome::Pass;
     match &answer.limits {
         Some(_) if !due => Err(shape(String::from("limits in an answer that sets none"))),
@@ -170,8 +173,8 @@ fn parse(gate: Gate, value: &Value) -> Result<PolicyAnswer, EngineFault> {
 /// An engine that holds the bundle's policies and data, and no tests.
 fn load(bundle: &Bundle, steps: u64) -> Result<regorus::Engine, EngineFault> {
     static COUNTS: OnceLock<bool> = OnceLock::new();
-    // The engine's time source is global and can be set once. If another one is in place, no steps are counted, and a
-    // policy could run for ever.
+    // The engine's time source is global and can be set once. If another one is in place, no steps are counted, and
+    // a policy could run for ever.
     if !COUNTS.get_or_init(|| set_time_source(&StepCounter).is_ok()) {
         let text = "the engine's clock is not the host's, so nothing bounds its steps";
         return Err(EngineFault::new(PolicyRefusal::Error, text));
@@ -181,7 +184,7 @@ fn load(bundle: &Bundle, steps: u64) -> Result<regorus::Engine, EngineFault> {
         limit: Duration::from_nanos(steps),
         check_interval: NonZeroU32::MIN,
     });
-    // A built-in that fails is an error, not a rule that quietly does not hold.
+    // A built-in that fails is an error, not a rule that is silently undefined.
     engine.set_strict_builtin_errors(true);
     // Tests stay out: their rules could define a value that the policy itself does not.
     for (path, content) in bundle.policies() {
@@ -197,7 +200,7 @@ fn load(bundle: &Bundle, steps: u64) -> Result<regorus::Engine, EngineFault> {
     Ok(engine)
 }
 
-/// Adds a file and tells its package, such as `data.counterfoil.start`.
+/// Adds a file and returns its package, such as `data.counterfoil.start`.
 fn add(engine: &mut regorus::Engine, path: &str, content: &[u8]) -> Result<String, EngineFault> {
     let content = text(path, content)?.to_owned();
     engine
@@ -230,10 +233,10 @@ pub(crate) fn test(bundle: &Bundle, steps: u64) -> TestSuite {
     let mut cases = Vec::new();
     for rule in names {
         let failure = match value_of(&mut engine, &rule) {
-            // Exactly true. Any other value, even a defined one, is a test that did not hold.
+            // Exactly true. Any other value, even a defined one, is a test that failed.
             Ok(Value::Bool(true)) => None,
-            Ok(Value::Undefined) => Some(String::from("it does not hold")),
-            Ok(other) => Some(bounded(&format!("it is {other}"))),
+            Ok(Value::Undefined) => Some(String::from("the rule is not true")),
+            Ok(other) => Some(bounded(&format!("the rule is {other}, not true"))),
             Err(fault) => Some(bounded(&fault.text)),
         };
         cases.push(TestCase { rule, failure });
@@ -247,7 +250,7 @@ pub(crate) fn test(bundle: &Bundle, steps: u64) -> TestSuite {
 }
 
 /// The names of the test rules of a file, in its order, each once: the first words of its lines.
-/// A name that is no rule's is a test that does not hold, so none is left out in silence.
+/// A name that is not a rule's becomes a test that fails, so no test is left out unnoticed.
 fn rules(content: &[u8]) -> impl Iterator<Item = String> {
     let content = String::from_utf8_lossy(content);
     let mut names: Vec<String> = Vec::new();
@@ -261,7 +264,7 @@ fn rules(content: &[u8]) -> impl Iterator<Item = String> {
     names.into_iter()
 }
 
-/// Which lines of the policies were reached; empty if the engine cannot tell.
+/// The lines of the policies that the tests reached; empty if the engine has no report.
 fn coverage(engine: &regorus::Engine) -> Vec<LineCoverage> {
     let files = engine
         .get_coverage_report()

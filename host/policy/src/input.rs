@@ -1,5 +1,5 @@
-//! What each gate is told: one type a gate, so that no caller can leave a field out. Numbers are
-//! integers from 0 to 2^53 - 1, times are seconds since 1970 in UTC, digests are texts.
+//! The inputs of the gates: one type per gate, so that no caller can leave a field out. Numbers are integers from 0
+//! to 2^53 - 1, times are seconds since 1970 in UTC, digests are texts.
 
 use counterfoil_trading::time::UnixNanos;
 use serde::Serialize;
@@ -28,14 +28,16 @@ pub const FORMAT: &str = "counterfoil-policy-input/1";
 pub struct UnixSeconds(u64);
 
 impl UnixSeconds {
-    /// The last whole second that is not after the moment: for "now" and for what ends, so that
-    /// nothing counts a fraction of a second too long.
+    /// The last whole second that is not after the moment: for "now" and for ends, so that nothing is valid a
+    /// fraction of a second too long.
     #[must_use]
     pub fn before(time: UnixNanos) -> Self {
+        // A time before 1970 becomes 0, since inputs have no negative numbers. No authorization or exception
+        // begins that early.
         Self(u64::try_from(time.0.div_euclid(1_000_000_000)).unwrap_or(0))
     }
 
-    /// The first whole second that is not before the moment: for what begins.
+    /// The first whole second that is not before the moment: for beginnings.
     #[must_use]
     pub fn after(time: UnixNanos) -> Self {
         Self::before(UnixNanos(time.0.saturating_add(999_999_999)))
@@ -60,23 +62,23 @@ pub struct ExceptionInput {
     pub entry: u64,
     /// The rule, by the code of its reason.
     pub rule: String,
-    /// The component that it is for; none if it is not for one.
+    /// The component that it is for, if any.
     pub component: Option<Digest>,
-    /// The account that it is for; without either it is for all.
+    /// The account that it is for, if any; with neither it is for the whole installation.
     pub account: Option<String>,
-    /// Why the rule is not kept.
+    /// Why the rule is waived.
     pub reason: String,
-    /// What is done instead.
+    /// The compensating control.
     pub control: String,
-    /// Who answers for it.
+    /// The principal responsible for it.
     pub owner: String,
-    /// Who granted it.
+    /// The principal who granted it.
     pub approver: String,
     /// When it ends.
     pub until: UnixSeconds,
 }
 
-/// What a gate is told, whichever it is.
+/// The input of a gate.
 pub trait GateInput: Serialize {
     /// The gate.
     const GATE: Gate;

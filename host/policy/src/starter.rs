@@ -1,5 +1,5 @@
-//! The policy that every installation can begin with: the rules of this product, with tests. The
-//! files lie beside this crate, where people read and change them.
+//! The starter policy: the rules of this product, with tests. Its files are in the folder `starter` of this crate.
+//! It must never have a rule that is not in them.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +27,7 @@ pub const FILES: [(&str, &str); 8] = files![
 ///
 /// # Errors
 ///
-/// Returns [`BundleError`] if the files are no bundle; a test holds that they are.
+/// Returns [`BundleError`] if the files are not a bundle; a test checks that they are.
 pub fn bundle() -> Result<Bundle, BundleError> {
     let file = |(path, text): (&str, &str)| (path.to_owned(), text.as_bytes().to_vec());
     Bundle::new(FILES.into_iter().map(file).collect::<BTreeMap<_, _>>())

@@ -1,4 +1,4 @@
-//! What came of a bundle's own tests. It must never decide anything at a gate.
+//! The results of a bundle's own tests. They must never decide anything at a gate.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,7 @@ use counterfoil_base::gate::GateReason;
 pub struct TestCase {
     /// The rule, such as `data.counterfoil.start_test.test_window`.
     pub rule: String,
-    /// Why it does not pass; none if it does.
+    /// Why it fails; `None` if it passes.
     pub failure: Option<String>,
 }
 
@@ -22,19 +22,19 @@ pub struct TestCase {
 pub struct LineCoverage {
     /// The file.
     pub path: String,
-    /// How many lines were reached.
+    /// The number of lines that were reached.
     pub covered: usize,
     /// The lines that were not, counted from 1.
     pub not_covered: Vec<u32>,
 }
 
-/// What came of all tests of a bundle.
+/// The results of all tests of a bundle.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct TestSuite {
     /// The digest of the bundle.
     pub digest: Digest,
-    /// Why no test was run; none if they were.
+    /// Why no test was run; `None` if they were run.
     pub refused: Option<GateReason>,
     /// Every test, in the order of the files and of their rules.
     pub cases: Vec<TestCase>,
@@ -43,7 +43,7 @@ pub struct TestSuite {
 }
 
 impl TestSuite {
-    /// No test was run.
+    /// The result where no test could be run.
     #[must_use]
     pub fn refused(digest: Digest, refusal: PolicyRefusal, text: &str) -> Self {
         let (code, text) = (refusal.code().to_owned(), text.to_owned());
@@ -55,7 +55,7 @@ impl TestSuite {
         }
     }
 
-    /// Whether there are tests, and all pass.
+    /// Whether the bundle has tests, and all of them pass.
     #[must_use]
     pub fn passes(&self) -> bool {
         self.refused.is_none()

@@ -1,5 +1,5 @@
-//! What a gate answers: pass or fail with every reason, bound to the digests of the bundle and the
-//! input. Who asked, and what is done with the answer, must never be known here.
+//! A gate's verdict: pass or fail with every reason, bound to the digests of the bundle and the input. Who asked,
+//! and what is done with the verdict, must never be known here.
 
 use counterfoil_trading::manifest::{ManifestError, RiskEntry, canonical_json};
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ pub const TEXT_BYTES_MAX: usize = 400;
 /// The most bytes of a reason's code.
 pub const CODE_BYTES_MAX: usize = 64;
 
-/// Why the host refuses without, or against, what a policy says. The codes never change.
+/// Why the host refuses without a valid answer of the policy. The codes never change.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum PolicyRefusal {
     /// There is no policy.
@@ -33,15 +33,15 @@ pub enum PolicyRefusal {
     Unavailable,
     /// The policy has no answer for this input.
     Undefined,
-    /// The answer has not the form of an answer.
+    /// The answer does not have the form of an answer.
     Shape,
-    /// The answer is larger than an answer may be.
+    /// The answer is too large.
     Output,
-    /// The limits in the answer do not hold.
+    /// The limits in the answer are invalid.
     Limits,
     /// The input has no canonical form: a fraction, a negative or a number of 2^53 and more.
     Input,
-    /// The input is larger than an input may be.
+    /// The input is too large.
     InputSize,
 }
 
@@ -82,26 +82,26 @@ impl PolicyRefusal {
     }
 }
 
-/// What the policy, or the host in its place, says at a gate.
+/// The verdict of the policy, or of the host in its place, at a gate.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyVerdict {
     format: String,
     pub gate: Gate,
-    /// The digest of the policy bundle; none if there was no bundle to take it of.
+    /// The digest of the policy bundle; `None` if there was no readable bundle.
     pub bundle: Option<Digest>,
-    /// The digest of the input's canonical JSON; none if it has no such form.
+    /// The digest of the input's canonical JSON; `None` if it has no such form.
     pub input: Option<Digest>,
     /// Pass or fail.
     pub outcome: GateOutcome,
     /// Every reason, in the order of code and text.
     pub reasons: Vec<GateReason>,
-    /// The typed limits: there if and only if the gate is the one of limits and the outcome is
-    /// pass. Every value was parsed and holds.
+    /// The limits: `Some` if and only if the gate is the limits gate and the outcome is pass. Every value was
+    /// parsed and checked.
     pub limits: Option<RiskEntry>,
 }
 
-/// Why bytes are no verdict.
+/// Why bytes are not a verdict.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerdictError {
@@ -125,7 +125,7 @@ pub struct VerdictDigests {
 }
 
 impl PolicyVerdict {
-    /// A verdict of the host: the policy was not asked, or its answer does not count.
+    /// A verdict of the host: the policy was not evaluated, or its answer is invalid.
     #[must_use]
     pub fn refused(
         gate: Gate,
@@ -178,7 +178,7 @@ impl PolicyVerdict {
         }
     }
 
-    /// Whether what was asked for may be done.
+    /// Whether the gate is open for the subject.
     #[must_use]
     pub fn passes(&self) -> bool {
         self.outcome == GateOutcome::Pass
@@ -193,14 +193,15 @@ impl PolicyVerdict {
         Ok(canonical_json(&serde_json::to_value(self)?)?.into_bytes())
     }
 
-    /// The verdict in its one byte form.
+    /// Decodes a verdict from its canonical JSON.
     ///
     /// # Errors
     ///
     /// Returns [`VerdictError`] if the bytes are not exactly what [`PolicyVerdict::encode`] writes.
     pub fn decode(bytes: &[u8]) -> Result<Self, VerdictError> {
         let verdict: Self = serde_json::from_slice(bytes)?;
-        // One byte form: the ledger records the digest of these bytes, and another form would not be found by it.
+        // Only the canonical form: JSON with duplicate keys or in another order could be read differently by
+        // another parser.
         if verdict.format != FORMAT || verdict.encode()? != bytes {
             return Err(VerdictError::Form);
         }
@@ -209,7 +210,7 @@ impl PolicyVerdict {
             return Err(VerdictError::Limits);
         }
         if let Some(limits) = &verdict.limits {
-            // Parsed now, not when the first run asks: limits that do not hold must never be in force.
+            // Parsed now, not when the first run needs them: invalid limits must never be in force.
             limits.limits()?;
         }
         Ok(verdict)
@@ -235,7 +236,7 @@ impl PolicyVerdict {
 ///
 /// # Errors
 ///
-/// Returns [`ManifestError`] if they do not hold.
+/// Returns [`ManifestError`] if they are invalid.
 pub fn limits_bytes(limits: &RiskEntry) -> Result<Vec<u8>, ManifestError> {
     limits.limits()?;
     let value = serde_json::to_value(limits).map_err(|error| ManifestError::Json {
@@ -248,16 +249,17 @@ pub fn limits_bytes(limits: &RiskEntry) -> Result<Vec<u8>, ManifestError> {
 ///
 /// # Errors
 ///
-/// Returns [`ManifestError`] if they do not hold.
+/// Returns [`ManifestError`] if they are invalid.
 pub fn limits_digest(limits: &RiskEntry) -> Result<Digest, ManifestError> {
     Ok(Digest::of(&limits_bytes(limits)?))
 }
 
-/// A text for people in one line, as long as a reason may be.
+/// A text in one line, cut to the length of a reason.
 pub(crate) fn bounded(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     let mut line = words.join(" ");
     if line.len() > TEXT_BYTES_MAX {
+        // Cut between characters: half a character is not UTF-8, and could not be recorded.
         let end = (0..=TEXT_BYTES_MAX)
             .rev()
             .find(|end| line.is_char_boundary(*end));

@@ -105,13 +105,15 @@ impl ApiState {
         Ok(ApiCaller { id, state })
     }
 
-    /// The caller, if they may do this now.
+    /// The caller, if the ledger allows this access now.
     pub(crate) fn permitted(
         &self,
         headers: &HeaderMap,
         access: Access<'_>,
     ) -> Result<ApiCaller, Problem> {
         let caller = self.caller(headers)?;
+        // Decided in the state that authenticated the caller: read a second time, the ledger could have
+        // changed between the two checks.
         let allowed = caller.state.check_access(&caller.id, access, clock::now());
         allowed.map_err(AccessDenial::from)?;
         Ok(caller)

@@ -30,22 +30,25 @@ pub enum ClientError {
     /// The server refused.
     #[error("{0}")]
     Refused(Box<Problem>),
-    /// The server cannot be reached, or broke off.
+    /// The server cannot be reached, or the connection broke.
     #[error("cannot reach the runner at {base}: {reason}; start it with `counterfoil serve`")]
     Unreachable { base: String, reason: String },
     /// The response is not one of a runner of this version.
     #[error("{base} is not a runner of this version: {reason}")]
     Strange {
         base: String,
-        /// What is strange.
+        /// The difference.
         reason: String,
     },
     /// The server asks for a signature for another server, and could use it to log in there.
-    #[error("{base} asked for a signature for {audience}; nothing was signed")]
+    #[error(
+        "{base} asked for a login signature for {audience}; nothing was signed: use the address that the runner \
+         prints when it starts"
+    )]
     Audience {
-        /// Who was asked.
+        /// The address that the client connected to.
         base: String,
-        /// Whom it names.
+        /// The address that the server named.
         audience: String,
     },
     /// The holder of the key did not sign.
@@ -83,6 +86,8 @@ impl ApiClient {
     /// A client of the server at `base`, such as `http://127.0.0.1:7878`.
     #[must_use]
     pub fn new(base: &str) -> Self {
+        // No redirects and no proxy: either would send the token to another machine than the one that was
+        // named.
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .timeout_connect(Some(CONNECT_MAX))
@@ -117,6 +122,8 @@ impl ApiClient {
         signing_key: &S,
     ) -> Result<LoginReply, ClientError> {
         let asked: LoginChallenge = self.post("/v1/challenges", &())?;
+        // A malicious server could pass on the challenge of another server, and log in there with the
+        // signature.
         if asked.audience != self.base {
             return Err(ClientError::Audience {
                 base: self.base.clone(),
@@ -139,7 +146,7 @@ impl ApiClient {
         Ok(login)
     }
 
-    /// Uses this token from here on.
+    /// Sets the token of the requests that follow.
     pub fn set_token(&mut self, token: Option<String>) {
         self.token = token;
     }
@@ -205,6 +212,7 @@ impl ApiClient {
         let mut reader = BufReader::new(response.into_body().into_reader());
         let mut message = ServerSentEvent::default();
         loop {
+            // Bounded: a server that never ends its line must not fill the memory of this process.
             let mut line = String::new();
             let read = reader.by_ref().take(LINE_BYTES_MAX).read_line(&mut line);
             if read.map_err(|error| self.unreachable(&error))? == 0 {
@@ -267,7 +275,7 @@ impl ApiClient {
 }
 
 impl ServerSentEvent {
-    /// Takes one line of it, by the format of server-sent events (WHATWG HTML, section 9.2).
+    /// Adds one line of the event, in the format of server-sent events (WHATWG HTML, section 9.2).
     fn add(&mut self, line: &str) {
         let (name, value) = line.split_once(':').unwrap_or((line, ""));
         let value = value.strip_prefix(' ').unwrap_or(value);

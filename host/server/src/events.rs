@@ -47,6 +47,8 @@ impl StreamStart {
             let hint = "send the id of the last event you received, or none";
             return Err(Problem::new(ProblemCode::BodyMalformed, detail, hint));
         };
+        // The numbers of an earlier process mean nothing here. The stream starts over and reports a gap
+        // instead of skipping events with small numbers.
         let is_ours = boot == app.boot && number <= last;
         Ok(Self {
             after: if is_ours { number } else { 0 },
@@ -78,6 +80,8 @@ pub(crate) fn stream(
     let woken = Arc::new(Notify::new());
     let events = Arc::clone(app.supervisor.events());
     let wake = Arc::clone(&woken);
+    // Before the first read: an event between the two then wakes the stream instead of waiting in the ring for
+    // the next event.
     let subscription = events.subscribe(Arc::new(move || wake.notify_one()));
     let mut waiting = VecDeque::new();
     if start.is_gap {
@@ -114,6 +118,8 @@ impl EventWatcher {
             if let Some(event) = self.waiting.pop_front() {
                 return Some(event);
             }
+            // Read before waiting. A wake-up that comes in between is stored by `Notify`, so no event is
+            // missed.
             self.read();
             if !self.waiting.is_empty() {
                 continue;

@@ -28,11 +28,15 @@ pub(crate) async fn guard(
 ) -> Response {
     let watch = Stopwatch::start();
     let method = request.method().clone();
+    // The route's pattern, not the path: otherwise a caller could add a series to the metrics with every
+    // request.
     let path = request.extensions().get::<MatchedPath>();
     let path = path.map_or("none", MatchedPath::as_str).to_owned();
     let response = if let Err(problem) = check_origin(&app, request.headers()) {
         problem.into_response()
     } else {
+        // The timeout ends the wait, not the work: a start that runs on its own thread may still complete, so
+        // the hint asks for the status first.
         let answered = tokio::time::timeout(REQUEST_MAX, next.run(request)).await;
         answered.unwrap_or_else(|_over| {
             let hint = "read the run's status before you send the request again";
@@ -64,7 +68,7 @@ fn check_origin(app: &ApiState, headers: &HeaderMap) -> Result<(), Problem> {
         return Ok(());
     };
     let host = text(header::HOST).unwrap_or_default();
-    if hosts.iter().any(|one| one == host) {
+    if hosts.iter().any(|accepted| accepted == host) {
         return Ok(());
     }
     foreign("Host", host)

@@ -188,7 +188,7 @@ impl Logins {
         // Only holders of valid keys get here, so this bound keeps a broken client, not a stranger, from
         // filling the memory.
         if held.tokens.len() >= TOKENS_MAX {
-            let first = held.tokens.iter().min_by_key(|(_, one)| one.until);
+            let first = held.tokens.iter().min_by_key(|(_, login)| login.until);
             if let Some(first) = first.map(|(name, _)| *name) {
                 held.tokens.remove(&first);
             }
@@ -203,9 +203,10 @@ impl Logins {
     ///
     /// Returns a [`Problem`] if the token is unknown or has expired.
     pub fn login(&self, token: &str, now: UnixNanos) -> Result<Login, Problem> {
+        // Looked up by digest: how long the comparison takes says nothing about the tokens that are valid.
         let name: [u8; 32] = Sha256::digest(token).into();
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = held.tokens.get(&name).filter(|one| now < one.until);
+        let found = held.tokens.get(&name).filter(|login| now < login.until);
         found.cloned().ok_or_else(|| {
             let detail = "unknown or expired token";
             Problem::new(ProblemCode::TokenExpired, detail, "log in again")
@@ -216,7 +217,10 @@ impl Logins {
     #[must_use]
     pub fn count(&self, now: UnixNanos) -> usize {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        held.tokens.values().filter(|one| now < one.until).count()
+        held.tokens
+            .values()
+            .filter(|login| now < login.until)
+            .count()
     }
 }
 

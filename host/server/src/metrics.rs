@@ -27,7 +27,7 @@ struct RunStateLabels {
     state: String,
 }
 
-/// The numbers.
+/// The metrics of one process.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Mutex<Registry>,
@@ -57,10 +57,10 @@ impl Metrics {
         );
         registry.register(
             "events_lost",
-            "Events that watchers were too slow for",
+            "Events lost because a watcher was too slow",
             events_lost.clone(),
         );
-        registry.register("runs", "Runs by where they stand", runs.clone());
+        registry.register("runs", "Runs by state", runs.clone());
         registry.register(
             "bars_decided",
             "Bars decided by the runs listed",
@@ -102,25 +102,27 @@ impl Metrics {
         self.answers.get_or_create(&answer).inc();
     }
 
-    /// The numbers now, in the text format.
+    /// The current values, in the text format.
     pub(crate) fn text(&self, supervisor: &Supervisor, logins: usize) -> Result<String, Problem> {
         let all = supervisor.list();
         let whole = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        // Set from the list at every scrape. Gauges that runs change by themselves would be wrong for good
+        // after one panic.
         for state in RunState::ALL {
-            let count = all.iter().filter(|one| one.state == state).count();
-            let standing = RunStateLabels {
+            let count = all.iter().filter(|run| run.state == state).count();
+            let labels = RunStateLabels {
                 state: state.name().to_owned(),
             };
-            let gauge = self.runs.get_or_create(&standing);
+            let gauge = self.runs.get_or_create(&labels);
             gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
         }
-        let figures = || all.iter().map(|one| &one.figures);
+        let figures = || all.iter().map(|run| &run.figures);
         self.decided
-            .set(whole(figures().map(|one| one.totals.decisions).sum()));
+            .set(whole(figures().map(|run| run.totals.decisions).sum()));
         self.fills
-            .set(whole(figures().map(|one| one.totals.fills).sum()));
+            .set(whole(figures().map(|run| run.totals.fills).sum()));
         self.inputs_refused
-            .set(whole(figures().map(|one| one.inputs_refused).sum()));
+            .set(whole(figures().map(|run| run.inputs_refused).sum()));
         self.logins.set(i64::try_from(logins).unwrap_or(i64::MAX));
         let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
         let mut text = String::new();

@@ -1,5 +1,5 @@
-//! Refusals as people and programs read them (RFC 9457): a stable code, the cause, and a hint. What is
-//! refused must never be decided here.
+//! Refusals for people and programs (RFC 9457): a stable code, the cause, and a hint. What is refused must never be
+//! decided here.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -162,7 +162,7 @@ pub struct Problem {
     pub code: String,
     /// The cause.
     pub detail: String,
-    /// Who could do it, or what to do instead.
+    /// Who can do it, or what to do instead.
     pub hint: String,
 }
 
@@ -201,7 +201,7 @@ impl core::fmt::Display for Problem {
 impl core::error::Error for Problem {}
 
 impl From<AccessDenial> for Problem {
-    /// What a rule denies is forbidden, whatever would have to change first.
+    /// A denial by a rule is forbidden (403), except where the rule has a status of its own.
     fn from(denied: AccessDenial) -> Self {
         let status = match denied.rule {
             RuleCode::Ledger(Rule::RunExists) => ProblemCode::RunExists.parts().1,
@@ -221,7 +221,7 @@ impl From<SuperviseError> for Problem {
         let (code, hint) = match &error {
             E::Unknown { .. } => (
                 ProblemCode::RunUnknown,
-                "list the runs, and use one of their ids",
+                "list the runs, and use a run id from the list",
             ),
             E::Ambiguous { .. } => (
                 ProblemCode::RunAmbiguous,
@@ -240,23 +240,25 @@ impl From<SuperviseError> for Problem {
             E::Feed(_) => (ProblemCode::Feed, "correct the feed's settings"),
             E::Run(error) => of_run(error),
             E::Id(_) | E::OtherGrant { .. } => (ProblemCode::RunInvalid, CORRECT),
+            // An error without a code of its own is the host's failure: a client must not take it for a
+            // refusal that it can correct.
             E::RunFile(_) | E::Thread(_) | E::Switch(_) | _ => {
                 (ProblemCode::Internal, "see the server's own log")
             }
         };
         // Some errors begin with their code, which the command line prints; here it has a field.
-        let said = error.to_string();
+        let detail = error.to_string();
         let (name, _) = code.parts();
-        let said = said
+        let detail = detail
             .strip_prefix(name)
             .and_then(|rest| rest.strip_prefix(": "))
-            .unwrap_or(&said)
+            .unwrap_or(&detail)
             .to_owned();
-        Self::new(code, said, hint)
+        Self::new(code, detail, hint)
     }
 }
 
-/// The code and the hint for what keeps a run from starting.
+/// The code and the hint of an error that keeps a run from starting.
 const fn of_run(error: &ExecuteError) -> (ProblemCode, &'static str) {
     if let ExecuteError::NotStarted(stop) = error {
         return match stop.cause {
@@ -307,6 +309,7 @@ impl IntoResponse for Problem {
         let body = serde_json::to_vec(&self).unwrap_or_default();
         let json = HeaderValue::from_static("application/problem+json");
         let mut response = (status, [(header::CONTENT_TYPE, json)], body).into_response();
+        // RFC 9110 section 15.5.2 requires the header with every 401.
         if self.status == 401 {
             let bearer = HeaderValue::from_static("Bearer");
             response

@@ -82,6 +82,7 @@ pub(crate) fn router(app: Arc<ApiState>) -> Router {
             )
         })
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        // The last layer is the outermost: a foreign origin is refused before a byte of its body is read.
         .layer(middleware::from_fn_with_state(
             Arc::clone(&app),
             guard::guard,

@@ -1,4 +1,5 @@
-//! The routes, by what they are about. Each asks who calls, asks the crates below, and answers.
+//! The routes, by subject. Each authenticates the caller, calls the crates below, and answers; it must never decide
+//! what a caller may do.
 
 pub(crate) mod about;
 pub(crate) mod bars;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response};
-use counterfoil_approval::permit::may_go_on;
+use counterfoil_approval::permit::may_continue;
 use counterfoil_runner::clock;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -51,11 +51,11 @@ connection: close\r\ncontent-length: 160\r\n\r\n";
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServeError {
-    /// The address is not of this machine alone.
+    /// Other machines can reach the address.
     #[error(
-        "{address} can be reached from other machines, and what goes over this API is not \
-         encrypted: a token could be read on the hint and used to start or stop runs; put a proxy \
-         with TLS before a loopback address, or say --allow-remote if the network is yours alone"
+        "{address} can be reached from other machines, and this API is not encrypted: a token could be \
+         read in transit and used to start or stop runs; put a TLS proxy in front of a loopback \
+         address, or pass --allow-remote if every machine on the network is trusted"
     )]
     Remote { address: SocketAddr },
     /// The address cannot be listened to.
@@ -99,7 +99,7 @@ pub struct Server {
 pub struct TakenOverRun {
     /// The run.
     pub left: PriorRun,
-    /// Why it was not resumed; none if it was.
+    /// Why it was not resumed; `None` if it was.
     pub refused: Option<Problem>,
 }
 
@@ -120,11 +120,11 @@ pub fn check_address(address: SocketAddr, reach: ListenReach) -> Result<(), Serv
 }
 
 impl Server {
-    /// Listens at `address`; port 0 takes one that is free.
+    /// Listens at `address`; port 0 takes a free port.
     ///
     /// # Errors
     ///
-    /// Returns [`ServeError`] if the address is not allowed or cannot be had.
+    /// Returns [`ServeError`] if the address is not allowed, or the listener cannot be opened there.
     pub fn bind(
         address: SocketAddr,
         reach: ListenReach,
@@ -141,6 +141,8 @@ impl Server {
             .map_err(listen)?;
         let address = listener.local_addr()?;
         let (ending, ended) = watch::channel(false);
+        // On loopback the server has only these names: a request under any other may be DNS rebinding. A
+        // remote listener has whatever name the operator gave it.
         let hosts = match reach {
             ListenReach::AnyHost => None,
             ListenReach::Loopback => Some(vec![
@@ -174,6 +176,8 @@ impl Server {
         let supervisor = &self.app.supervisor;
         let mut all = Vec::new();
         for left in supervisor.prior_runs()? {
+            // Its end before its resumption: a run that closed its journal must not trade again, even if the
+            // crash came before its run file said so.
             let has_ended = supervisor.recover_end(&left);
             if matches!(has_ended, Ok(true)) {
                 tracing::info!(run = left.run, "run had ended; its end is recorded");
@@ -187,7 +191,7 @@ impl Server {
             }
             let refused = match has_ended {
                 Err(error) => Some(error.into()),
-                Ok(_) => self.go_on(&left).err(),
+                Ok(_) => self.resume(&left).err(),
             };
             if let Some(problem) = &refused {
                 tracing::warn!(run = left.run, %problem, "run not resumed");
@@ -199,15 +203,15 @@ impl Server {
         Ok(all)
     }
 
-    fn go_on(&self, left: &PriorRun) -> Result<(), Problem> {
+    fn resume(&self, left: &PriorRun) -> Result<(), Problem> {
         let state = self.app.ledger.state()?;
-        let grant = may_go_on(&state, &left.manifest, clock::now())?;
+        let grant = may_continue(&state, &left.manifest, clock::now())?;
         let _begun = self.app.supervisor.resume(&grant, &left.run)?;
         Ok(())
     }
 
-    /// Serves until `until` gives an order, passes it to every run, waits for them, and returns their status.
-    /// A second order from `again` ends the waiting.
+    /// Serves until `until` returns a command, passes it to every run, waits for them, and returns their status. A
+    /// command from `again` ends the waiting.
     ///
     /// # Errors
     ///
@@ -227,12 +231,14 @@ impl Server {
         let supervisor = app.supervisor.clone();
         runtime.block_on(async {
             let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-            let order = accept(&listener, &app, &room, until).await;
+            let command = accept(&listener, &app, &room, until).await;
+            // No new connections from here on. Requests on open ones may still start a run; it gets the
+            // command below or is refused.
             drop(listener);
-            tracing::info!(?order, "ending");
+            tracing::info!(?command, "shutting down");
             ending.send_replace(true);
             let waiting = supervisor.clone();
-            waiting.end_all(order);
+            waiting.end_all(command);
             let ended = tokio::task::spawn_blocking(move || waiting.wait(RUNS_END_MAX));
             tokio::select! {
                 biased;
@@ -243,13 +249,15 @@ impl Server {
                     }
                 }
             }
+            // Every served connection holds a permit, so all permits are free when the last response was sent.
             let all = u32::try_from(CONNECTIONS_MAX).unwrap_or(u32::MAX);
             let _some_are_slow =
                 tokio::time::timeout(CONNECTIONS_END_MAX, room.acquire_many(all)).await;
         });
-        let standing = supervisor.list();
+        let statuses = supervisor.list();
+        // Not waited for: a request that hangs in a blocking call must not keep the process from exiting.
         runtime.shutdown_background();
-        Ok(standing)
+        Ok(statuses)
     }
 }
 
@@ -264,7 +272,7 @@ async fn accept(
     loop {
         let stream = tokio::select! {
             biased;
-            order = &mut until => return order,
+            command = &mut until => return command,
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => stream,
                 // The connection broke, or no file descriptor is left. Open connections keep working, and
@@ -295,7 +303,7 @@ async fn refuse(mut stream: TcpStream) {
     let body = r#"{"type":"urn:counterfoil:problem:server.busy","status":503,"code":"server.busy","detail":"too many connections","hint":"close one, or wait"}"#;
     text.extend(format!("{body:<160}").into_bytes());
     // A peer that does not read this is dropped when the time is over.
-    let _told = tokio::time::timeout(HEAD_MAX, stream.write_all(&text)).await;
+    let _sent = tokio::time::timeout(HEAD_MAX, stream.write_all(&text)).await;
 }
 
 async fn talk(stream: TcpStream, routes: Router, mut ending: watch::Receiver<bool>) {
@@ -305,6 +313,7 @@ async fn talk(stream: TcpStream, routes: Router, mut ending: watch::Receiver<boo
         let routes = routes.clone();
         async move { Ok::<Response<Body>, Infallible>(answer(routes, request).await) }
     });
+    // A client that sends its head slowly, or without end, would otherwise keep one of the permits for good.
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_MAX)
@@ -358,19 +367,15 @@ pub fn log(form: LogForm) {
     };
 }
 
-/// The order, once SIGTERM or SIGINT arrives.
-///
-/// # Errors
-///
-/// Returns the system's error if signals cannot be listened to.
-pub async fn signal(order: EndCommand) -> EndCommand {
+/// Waits for SIGTERM or SIGINT, and returns `command`. It never returns if the handlers cannot be installed.
+pub async fn signal(command: EndCommand) -> EndCommand {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut term), Ok(mut int)) = (
         signal(SignalKind::terminate()),
         signal(SignalKind::interrupt()),
     ) else {
         // Without signal handlers the process can only be killed, which its runs survive like a crash.
-        tracing::error!("cannot install signal handlers");
+        tracing::error!("cannot install signal handlers; the process can only be killed");
         return core::future::pending().await;
     };
     tokio::select! {
@@ -378,5 +383,5 @@ pub async fn signal(order: EndCommand) -> EndCommand {
         _ = term.recv() => {}
         _ = int.recv() => {}
     }
-    order
+    command
 }

@@ -1,5 +1,5 @@
-//! The ledger as the server uses it: read anew whenever the file changed, written only for the
-//! acts that the runner does itself: the start, the end and the kill of a run. It must never answer from a ledger that does not hold.
+//! The ledger as the server uses it: read again whenever the file changed, and written only for the runner's own
+//! acts: the start, the end and the kill of a run. It must never answer from a ledger that does not verify.
 
 use core::fmt;
 use std::fs;
@@ -82,7 +82,7 @@ impl ServiceLedger {
         origin(&self.name)
     }
 
-    /// What its records add up to now. A record whose checkpoint is not written yet does not count.
+    /// Its state now. A record whose checkpoint is not written yet does not count.
     ///
     /// # Errors
     ///
@@ -125,8 +125,8 @@ impl ServiceLedger {
         }))
     }
 
-    /// Records a kill that a principal asked for and the runner has carried out. The principal did not
-    /// sign it, so the record is the runner's word. The kill holds whether it can be recorded or not.
+    /// Records a kill that a principal requested and the runner has carried out. The runner signs the record, not
+    /// the principal. The kill stays in effect even if it cannot be recorded.
     pub fn kill(&self, by: &Id, scope: KillScope, why: &str) {
         let why = why.trim();
         let reason = if why.is_empty() {
@@ -134,6 +134,7 @@ impl ServiceLedger {
         } else {
             format!("{by} asked: {why}")
         };
+        // The callers have stopped the runs by now: a ledger that is busy or broken must not delay a kill.
         if let Err(error) = self.act(Act::Kill { scope, reason }) {
             tracing::error!(%error, %by, "kill not recorded in the ledger");
         }
@@ -155,8 +156,8 @@ impl ServiceLedger {
         match outcome {
             ActOutcome::Recorded { .. } => Ok(()),
             ActOutcome::Denied(denied) => Err(denied.denial),
-            // No act of a runner is of a class. If one ever is, the runner must not go on as if its
-            // act had taken effect.
+            // No act of a runner belongs to an approval class. If one ever does, the runner must not continue as if
+            // the act had taken effect.
             ActOutcome::Proposed { index, class } => Err(unusable(&format_args!(
                 "record {index} only proposes the act to the class {}",
                 class.name()
@@ -175,8 +176,8 @@ impl ServiceLedger {
         });
     }
 
-    /// Records that the runner refused a principal's request before the ledger was asked, and returns
-    /// the refusal. The principal did not sign it, so the record is the runner's word.
+    /// Records that the runner refused a principal's request before the ledger judged it, and returns the refusal.
+    /// The runner signs the record, not the principal.
     pub fn refuse(&self, by: &Id, act: ActName, subject: &Digest, denied: AccessDenial) -> Problem {
         let recorded = AccessDenial {
             why: format!("{by} asked: {}", denied.why),

@@ -130,6 +130,8 @@ impl fmt::Debug for ReservedRun {
 
 impl Drop for ReservedRun {
     fn drop(&mut self) {
+        // Only a run that never began gives its place back: one with a thread stays listed, with orders that
+        // may be open.
         if self.ready.is_some() {
             self.inner.runs().all.remove(&self.run.id);
         }
@@ -143,6 +145,8 @@ impl ReservedRun {
     ///
     /// Returns [`SuperviseError`] if the run file cannot be written, or no thread can be started.
     pub fn begin(mut self) -> Result<RunStatus, SuperviseError> {
+        // The run file before the thread: if the process dies after the first order, the next one finds a run
+        // to resume and not an order without a run.
         run_thread::write_intent(
             &self.inner.settings.data,
             &self.run,
@@ -363,6 +367,7 @@ impl Supervisor {
                 run.close(digest);
             }
             let mut runs = self.inner.runs();
+            // An entry that is there already is live: the state of an old file must not replace it.
             runs.all.entry(id.clone()).or_insert_with(|| Arc::new(run));
             all.push(PriorRun {
                 run: id,
@@ -420,6 +425,8 @@ impl Supervisor {
         match self.prepare_resume(&run, grant) {
             Ok(()) => Ok(run.status()),
             Err(error) => {
+                // Back to the state it had, with the reason: the operator can remove the cause and resume it
+                // again.
                 run.enter(current, Some(error.to_string()));
                 Err(error)
             }
@@ -487,6 +494,8 @@ impl Supervisor {
                 wanted: "stopped",
             });
         }
+        // The state before the command: the run's thread may end at once, and the state that it enters must be
+        // the last.
         let active = [RunState::Starting, RunState::Running, RunState::Resuming];
         run.advance(
             &active,
@@ -528,6 +537,8 @@ impl Supervisor {
 }
 
 fn check_grant(grant: &Grant, run: &str) -> Result<(), SuperviseError> {
+    // A grant carries the account and the terms of its own run: with another run's it would be a way around
+    // the ledger.
     let granted = grant.run().hex();
     if granted == run {
         return Ok(());

@@ -1,4 +1,5 @@
-//! What goes over the wire, both ways. Amounts are decimals as text, times RFC 3339, digests hex.
+//! The requests and replies of the API. Amounts are decimals as text, times RFC 3339, digests hex. It must never
+//! decide anything about a request.
 
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::time::UnixNanos;
@@ -11,17 +12,17 @@ use crate::supervisor::events::{RunActivity, RunEvent};
 use crate::supervisor::feed_settings::FeedSettings;
 use crate::supervisor::status::RunStatus;
 
-/// A challenge to be signed.
+/// A challenge to sign.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct LoginChallenge {
-    /// To be sent back.
+    /// The challenge, sent back in the login request.
     pub challenge: String,
-    /// The server's own address: refuse to sign for another than the one that you asked.
+    /// The server's own address: do not sign if it differs from the address that you connected to.
     pub audience: String,
     /// The ledger's origin.
     pub ledger: String,
-    /// Until when it can be answered.
+    /// When it expires.
     pub expires: String,
 }
 
@@ -29,11 +30,11 @@ pub struct LoginChallenge {
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct LoginRequest {
-    /// Who.
+    /// The principal who logs in.
     pub principal: String,
-    /// With which key, as 64 hex digits.
+    /// The public key that signed, as 64 hex digits.
     pub key: String,
-    /// The challenge.
+    /// The challenge, as received.
     pub challenge: String,
     /// The Ed25519 signature over the login message, as 128 hex digits.
     pub signature: String,
@@ -45,15 +46,15 @@ pub struct LoginRequest {
 pub struct LoginReply {
     /// The bearer token.
     pub token: String,
-    /// Whose it is.
+    /// The principal who logged in.
     pub principal: String,
-    /// Their roles as of now.
+    /// Their roles at login.
     pub roles: Vec<String>,
-    /// Until when it counts.
+    /// When it expires.
     pub expires: String,
 }
 
-/// A run to be started.
+/// A run to start.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct StartRequest {
@@ -62,7 +63,7 @@ pub struct StartRequest {
     /// The run's manifest.
     #[schema(value_type = Object)]
     pub manifest: Value,
-    /// How it is fed.
+    /// Where its bars come from.
     pub feed: FeedRequest,
 }
 
@@ -70,7 +71,7 @@ pub struct StartRequest {
 #[derive(Clone, Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct KillRequest {
-    /// For the record; who killed it stands there anyway.
+    /// The reason for the record; the principal who killed is always recorded.
     #[serde(default)]
     pub reason: String,
 }
@@ -82,11 +83,11 @@ pub struct KillRequest {
 pub enum FeedRequest {
     /// Bars are pushed to the feed that the manifest names.
     Push {},
-    /// The bars of a snapshot, as if they came now.
+    /// The bars of a snapshot, replayed as if live.
     Replay {
         /// The snapshot's id, or its first digits.
         snapshot: String,
-        /// How many times faster than they were; left out: as fast as the run takes them.
+        /// Speed factor; without it, as fast as the run accepts them.
         speed: Option<u32>,
     },
     /// Newline-delimited JSON from a TCP server on this machine.
@@ -115,10 +116,10 @@ impl From<FeedRequest> for FeedSettings {
 pub struct RunReply {
     /// The run id.
     pub run: String,
-    /// Where it stands: starting, running, resuming, stopping, stopped, faulted, halted, killed,
-    /// suspended or interrupted.
+    /// Its state: starting, running, resuming, stopping, stopped, faulted, halted, killed, suspended or
+    /// interrupted.
     pub state: String,
-    /// Why it stands there.
+    /// The reason of the state, if any.
     pub reason: Option<String>,
     /// The account.
     pub account: String,
@@ -138,9 +139,9 @@ pub struct RunReply {
     pub bars: u64,
     /// Fills booked.
     pub fills: u64,
-    /// Requests that the risk gate let through.
+    /// Requests that the risk gate approved.
     pub requests_approved: u64,
-    /// Requests that it refused.
+    /// Requests that the risk gate refused.
     pub requests_refused: u64,
     /// Inputs refused and recorded.
     pub inputs_refused: u64,
@@ -197,7 +198,7 @@ pub struct PositionReply {
     pub symbol: String,
     /// Long above zero, short below.
     pub quantity: String,
-    /// What it cost, fees apart.
+    /// Its cost, without fees.
     pub cost: String,
     /// Its value at the last close.
     pub value: String,
@@ -211,7 +212,7 @@ pub struct PositionReply {
 pub struct PositionsReply {
     /// The run id.
     pub run: String,
-    /// Of which slice, by its close time.
+    /// Close time of the slice that they are of.
     pub as_of: Option<String>,
     /// The positions, by instrument; none before the first slice.
     pub positions: Vec<PositionReply>,
@@ -220,12 +221,12 @@ pub struct PositionsReply {
 impl From<&RunStatus> for PositionsReply {
     fn from(status: &RunStatus) -> Self {
         let held = status.instruments.iter().zip(&status.figures.positions);
-        let positions = held.map(|(one, held): (&Instrument, _)| PositionReply {
-            symbol: one.symbol().to_owned(),
-            quantity: one.quantity_text(held.quantity),
+        let positions = held.map(|(instrument, held): (&Instrument, _)| PositionReply {
+            symbol: instrument.symbol().to_owned(),
+            quantity: instrument.quantity_text(held.quantity),
             cost: held.cost.to_text(),
             value: held.value.to_text(),
-            mark_price: held.mark_price.map(|price| one.price_text(price)),
+            mark_price: held.mark_price.map(|price| instrument.price_text(price)),
         });
         Self {
             run: status.run.clone(),
@@ -245,23 +246,23 @@ pub struct BarsRequest {
     pub bars: Vec<Value>,
 }
 
-/// What became of one bar in one run.
+/// The outcome of one bar in one run.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct TreatmentReply {
-    /// Which bar of the request, from 0.
+    /// The index of the bar in the request, from 0.
     pub bar: usize,
-    /// Which run; none if no run trades it.
+    /// The run id; null if no run trades the bar's instrument.
     pub run: Option<String>,
-    /// `taken`: it will be decided. `known`: it was decided before. `mark`: it ended a slice.
-    /// `refused`: recorded as refused. `waiting`: the run has not come to it yet. `queue-full`,
-    /// `too-long`, `ended`: it is in no journal. `no-run`: no run trades it.
+    /// `taken`: it will be decided. `known`: it was decided before. `mark`: it ended a slice. `refused`: recorded
+    /// as refused. `waiting`: the run has not read it yet. `queue-full`, `too-long`, `ended`: it is in no journal.
+    /// `no-run`: no run trades its instrument.
     pub treatment: String,
     /// Why, if it was refused.
     pub reason: Option<String>,
 }
 
-/// What became of each bar.
+/// The outcome of each bar.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct BarsReply {
@@ -269,14 +270,14 @@ pub struct BarsReply {
     pub treatments: Vec<TreatmentReply>,
 }
 
-/// Which events are wanted.
+/// Which events to stream.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct EventsQuery {
-    /// Those of one run only: the first digits of its id.
+    /// Events of one run only: the first digits of its id.
     pub run: Option<String>,
-    /// Those after this id, as the header `Last-Event-ID`, which goes before it.
+    /// Events after this id; the header `Last-Event-ID` takes precedence.
     pub after: Option<String>,
 }
 
@@ -284,7 +285,7 @@ pub struct EventsQuery {
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct EventReply {
-    /// When.
+    /// The time of the event.
     pub time: String,
     /// The run.
     pub run: String,
@@ -293,10 +294,10 @@ pub struct EventReply {
     /// The run's state.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
-    /// Why, or what the strategy said.
+    /// The reason, or the strategy's log line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// How grave what the strategy said is.
+    /// The level of the strategy's log line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub level: Option<String>,
     /// Close time of the slice.
@@ -365,12 +366,12 @@ impl From<&RunEvent> for EventReply {
     }
 }
 
-/// That the process answers.
+/// The health of the process.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct HealthReply {
     /// `ok`.
     pub status: String,
-    /// The build.
+    /// The version of the program.
     pub version: String,
 }

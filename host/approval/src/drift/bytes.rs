@@ -1,5 +1,5 @@
-//! Bytes that the ledger names by digest: components, evidence, policies, limits, inputs. What they
-//! say must never be asked here.
+//! Bytes that the ledger names by digest: components, evidence, policies, limits, inputs. It must never know what
+//! they mean.
 
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::state::LedgerState;
@@ -10,7 +10,7 @@ use counterfoil_runner::store::data_dir::{DataDir, DataDirError};
 use counterfoil_runner::study::evidence::{EvidenceStore, EvidenceStoreError};
 
 pub(super) fn look(data: &DataDir, state: &LedgerState, all: &mut Found) -> Result<(), DriftError> {
-    for (component, one) in state.registry().components() {
+    for (component, registered) in state.registry().components() {
         if let Some(found) = component_bytes(data, component)? {
             all.add(
                 "component.bytes",
@@ -20,7 +20,10 @@ pub(super) fn look(data: &DataDir, state: &LedgerState, all: &mut Found) -> Resu
             );
         }
         let store = EvidenceStore::new(data, component);
-        let pieces = one.validated.iter().flat_map(|(evidence, _)| &evidence.0);
+        let pieces = registered
+            .validated
+            .iter()
+            .flat_map(|(evidence, _)| &evidence.0);
         for (kind, digest) in pieces {
             if let Some(found) = evidence_bytes(&store, digest)? {
                 let subject = format!("{} of {component}", kind.name());
@@ -31,8 +34,7 @@ pub(super) fn look(data: &DataDir, state: &LedgerState, all: &mut Found) -> Resu
     archived(&PolicyArchive::new(data), state, all)
 }
 
-/// What people can ask for again: the policy in force, the limits in force, and what every verdict
-/// rests on.
+/// The bytes of the policy in force, of the limits in force, and of the inputs of every verdict.
 fn archived(
     archive: &PolicyArchive,
     state: &LedgerState,
@@ -50,9 +52,9 @@ fn archived(
     for (account, limits) in state.limits() {
         check("limits.bytes", account.to_string(), &limits.limits)?;
     }
-    for (index, said) in state.verdicts() {
-        let verdict = &said.verdict;
-        // The policy in force is told once, above.
+    for (index, record) in state.verdicts() {
+        let verdict = &record.verdict;
+        // The policy in force is reported once, above.
         if state.policy() != Some(verdict.bundle) {
             let subject = format!("policy of record {index}");
             check("verdict.bytes", subject, &verdict.bundle)?;
@@ -66,7 +68,7 @@ fn archived(
     Ok(())
 }
 
-/// What is there instead of the component; nothing if it is as declared.
+/// What the data directory has instead of the component; `None` if its bytes match.
 fn component_bytes(data: &DataDir, component: &Digest) -> Result<Option<String>, DriftError> {
     match data.component(component) {
         Ok(_) => Ok(None),

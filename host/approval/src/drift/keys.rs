@@ -1,5 +1,5 @@
-//! The key folder: files that others can read, keys that the ledger does not know or has ended, and
-//! the log's own key. No key may leave this file.
+//! The key folder: files that other users can read, keys that the ledger does not know or that have ended, and the
+//! log's own key. Secret keys must never leave this file.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -18,10 +18,10 @@ use counterfoil_runner::store::keys::{
     read_public,
 };
 
-/// What is declared of every file with a secret key.
+/// The declared permissions of a file with a secret key.
 const OWNER_ALONE: &str = "its owner alone reads it";
 
-/// Where the keys lie, as it stands in the findings.
+/// The key folder, as findings name it.
 pub(super) fn folder(key_dir: &KeyDir) -> String {
     let path = key_dir.path();
     let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
@@ -40,6 +40,8 @@ pub(super) fn look(
     if mode_of(&people)?.is_none() {
         return Ok(());
     }
+    // Opened for its checks only. The keys are read without them below, so that an open folder does not hide
+    // the findings about its files.
     match PeopleKeys::open(key_dir, data.root()) {
         Ok(_) => {}
         Err(KeyDirError::FolderOpen { path, mode }) => {
@@ -55,12 +57,12 @@ pub(super) fn look(
     }
     let people = PeopleKeys::unchecked(key_dir);
     for key in people.all()? {
-        own(&people, &key, state, now, all)?;
+        check_person_key(&people, &key, state, now, all)?;
     }
     Ok(())
 }
 
-/// A path of the key folder as it stands in the findings, links in it or not.
+/// A path in the key folder as findings name it, with or without links in it.
 fn inside(key_dir: &KeyDir, path: &str) -> String {
     let people = Path::new(path)
         .file_name()
@@ -72,8 +74,8 @@ fn inside(key_dir: &KeyDir, path: &str) -> String {
     folder
 }
 
-/// The key of a person.
-fn own(
+/// Checks the key file of one person.
+fn check_person_key(
     people: &PeopleKeys,
     key: &PersonKey,
     state: &LedgerState,
@@ -84,6 +86,8 @@ fn own(
     let path = std::path::absolute(&path).unwrap_or(path);
     let subject = path.display().to_string();
     let public = PublicKey(key.public);
+    // Reported alone: other users may have replaced the file, so its content proves nothing about the
+    // principal.
     if is_open_to_others(&path, &subject, "key.open", all)? {
         return Ok(());
     }
@@ -92,7 +96,7 @@ fn own(
         all.add("key.content", &*subject, public.to_string(), found);
     }
     let declared = state.keys().get(&public);
-    let Some(declared) = declared.filter(|one| one.owner.as_str() == key.name) else {
+    let Some(declared) = declared.filter(|record| record.owner.as_str() == key.name) else {
         let found = format!("key {public} of {}", key.name);
         all.add("key.undeclared", subject, "no such key", found);
         return Ok(());
@@ -108,7 +112,7 @@ fn own(
     Ok(())
 }
 
-/// The log's key: the one that the ledger names, in a file that its holder alone reads.
+/// Checks the log's key: it is the key that the ledger names, in a file that only its holder can read.
 fn log(key_dir: &KeyDir, state: &LedgerState, all: &mut Found) -> Result<(), DriftError> {
     let (folder, declared) = (folder(key_dir), state.log_key().to_string());
     let mut compare = |file: &str, found: String| {
@@ -122,7 +126,7 @@ fn log(key_dir: &KeyDir, state: &LedgerState, all: &mut Found) -> Result<(), Dri
     } else {
         compare(PUBLIC_FILE, MISSING.to_owned());
     }
-    // A process without the secret key is not one of its holders: nothing is missing.
+    // Only the holder of the log's key has its secret file: without it nothing is missing here.
     match key_dir.secret_public() {
         Ok(None) => {}
         Err(KeyDirError::Open { mode, .. }) => {
@@ -135,7 +139,7 @@ fn log(key_dir: &KeyDir, state: &LedgerState, all: &mut Found) -> Result<(), Dri
     Ok(())
 }
 
-/// A key that was found in a file, in words.
+/// The text of a finding for a key that was read from a file.
 fn text(found: Result<[u8; 32], KeyDirError>) -> Result<String, DriftError> {
     match found {
         Ok(found) => Ok(PublicKey(found).to_string()),
@@ -144,7 +148,7 @@ fn text(found: Result<[u8; 32], KeyDirError>) -> Result<String, DriftError> {
     }
 }
 
-/// Whether others can read a file; told, if they can.
+/// Whether other users can access a file; adds a finding if they can.
 fn is_open_to_others(
     path: &Path,
     subject: &str,
@@ -159,7 +163,7 @@ fn is_open_to_others(
     Ok(is_open)
 }
 
-/// The permission bits of what lies there; nothing if nothing does.
+/// The permission bits of a file or folder; `None` if it does not exist.
 fn mode_of(path: &Path) -> Result<Option<u32>, DriftError> {
     match fs::metadata(path) {
         Ok(found) => Ok(Some(found.permissions().mode() & 0o7777)),

@@ -1,5 +1,5 @@
-//! Roles and classes that the ledger declares and that no principal can act in, since keys end by
-//! themselves. It must never know why a key ended.
+//! Roles and classes that the ledger declares and that no principal can exercise, because keys expire without an
+//! act. It must never know why a key ended.
 
 use counterfoil_governance::act::ApprovalClass;
 use counterfoil_governance::id::Id;

@@ -1,5 +1,5 @@
-//! Runs: those over feeds that lie on disk against those that the ledger started. Runs over
-//! snapshots are research and replays; they need no authorization.
+//! Compares the runs over feeds on disk with those that the ledger started. Runs over snapshots are research and
+//! replays; they need no authorization.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use counterfoil_runner::store::data_dir::{DataDir, DataDirError, Execution};
 use counterfoil_runner::store::lock::is_held;
 
 use super::{DriftError, Found};
-use crate::permit::may_go_on;
+use crate::permit::may_continue;
 
 pub(super) fn look(
     data: &DataDir,
@@ -25,6 +25,7 @@ pub(super) fn look(
         there.insert(execution.run.clone());
         let text = match data.manifest_text(&execution) {
             Ok(text) => text,
+            // The changed copy is reported and not parsed: its content may be an attacker's.
             Err(DataDirError::ManifestChanged { .. }) => {
                 let declared = format!("sha256:{}", execution.run);
                 all.add("run.manifest", name(&execution), declared, "other bytes");
@@ -34,7 +35,7 @@ pub(super) fn look(
         };
         let manifest = Manifest::parse(&text)?;
         if let DataSource::Feed { .. } = manifest.data {
-            one(state, &execution, &manifest, now, all)?;
+            check_execution(state, &execution, &manifest, now, all)?;
         }
     }
     for (run, started) in state.registry().runs() {
@@ -50,8 +51,8 @@ fn name(execution: &Execution) -> String {
     format!("sha256:{}/{}", execution.run, execution.number)
 }
 
-/// One execution over a feed.
-fn one(
+/// Checks one execution over a feed.
+fn check_execution(
     state: &LedgerState,
     execution: &Execution,
     manifest: &Manifest,
@@ -65,6 +66,7 @@ fn one(
         let found = format!("{} is {standing}", manifest.component);
         all.add("run.component", &*name, "approved", found);
     }
+    // The finding that matters most: a process trades, or traded, an account without a start in the ledger.
     let Some(started) = state.registry().runs().get(&run) else {
         let found = format!("a run of account {}", manifest.account.name);
         all.add("run.unauthorized", name, "no start", found);
@@ -73,11 +75,11 @@ fn one(
     if started.ended.is_some() {
         return Ok(());
     }
-    going_on(state, execution, manifest, started, now, all)
+    check_open_run(state, execution, manifest, started, now, all)
 }
 
-/// A run that the ledger started and has not ended.
-fn going_on(
+/// Checks a run that the ledger started and has not ended.
+fn check_open_run(
     state: &LedgerState,
     execution: &Execution,
     manifest: &Manifest,
@@ -85,8 +87,9 @@ fn going_on(
     now: UnixNanos,
     all: &mut Found,
 ) -> Result<(), DriftError> {
-    // Only of what may not go on is it asked: to look at the lock is to hold it for a moment.
-    let Err(denied) = may_go_on(state, manifest, now) else {
+    // The lock is probed only where the run may not continue: the probe takes the lock for a moment, and a
+    // permitted run that starts in that moment would be refused.
+    let Err(denied) = may_continue(state, manifest, now) else {
         return limits(state, execution, manifest, started, all);
     };
     if is_held(execution)? {
@@ -97,7 +100,7 @@ fn going_on(
     limits(state, execution, manifest, started, all)
 }
 
-/// The limits that a run keeps are those of its account now.
+/// Checks that the run's limits are those in force for its account.
 fn limits(
     state: &LedgerState,
     execution: &Execution,
@@ -117,16 +120,16 @@ fn limits(
     Ok(())
 }
 
-/// Where a component stands, by its digest's text.
+/// The stage of a component, by its digest's text.
 fn standing(state: &LedgerState, component: &str) -> &'static str {
     let components = state.registry().components().iter();
     let mut of_this = components.filter(|(digest, _)| digest.to_string() == component);
-    let Some((_, one)) = of_this.next() else {
+    let Some((_, registered)) = of_this.next() else {
         return "not registered";
     };
-    // Archived without ever having been in use is no approval either.
-    if one.stage == ComponentStage::Archived && one.promotions.is_empty() {
+    // A component that was archived before its promotion was never approved for use.
+    if registered.stage == ComponentStage::Archived && registered.promotions.is_empty() {
         return "archived before it was approved";
     }
-    one.stage.name()
+    registered.stage.name()
 }

@@ -1,5 +1,5 @@
-//! The archive of what policies were asked: bundles, inputs and limits under the digest of their
-//! bytes. It must never know what the bytes say.
+//! The archive of policy evaluations: bundles, inputs and limits under the digest of their bytes. It must never
+//! know what the bytes mean.
 //!
 //! ```text
 //! DATA/policy/<sha256>
@@ -16,33 +16,35 @@ use counterfoil_policy::child::INPUT_BYTES_MAX;
 
 use counterfoil_runner::store::data_dir::DataDir;
 
-/// The most bytes of one thing in the archive: the larger of a bundle and an input.
+/// Bytes of one archived file at most: the larger of a bundle and an input.
 const BYTES_MAX: usize = if BUNDLE_BYTES_MAX > INPUT_BYTES_MAX {
     BUNDLE_BYTES_MAX
 } else {
     INPUT_BYTES_MAX
 };
 
-/// Why the archive does not give what was asked for.
+/// Why bytes could not be archived or read back.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PolicyArchiveError {
     /// A file could not be read or written.
     #[error(transparent)]
     File(#[from] FileError),
-    /// There is nothing of this digest.
+    /// The archive has no file of this digest.
     #[error("{digest} is not in the archive {folder}; restore it from a copy")]
     Missing {
         digest: Digest,
-        /// Where it was looked for.
+        /// The archive's folder.
         folder: String,
     },
-    /// The file holds something else than its name says.
-    #[error("the archive's {path} was changed: its bytes have digest {found}")]
+    /// The file's bytes do not have the digest in its name.
+    #[error(
+        "the archive's {path} was changed: its bytes have digest {found}; restore it from a copy"
+    )]
     Changed {
         /// The file.
         path: String,
-        /// What it holds now.
+        /// The digest of its bytes now.
         found: Digest,
     },
 }
@@ -54,14 +56,14 @@ pub struct PolicyArchive {
 }
 
 impl PolicyArchive {
-    /// That of this data directory.
+    /// The archive of this data directory.
     #[must_use]
     pub fn new(data: &DataDir) -> Self {
         let folder = data.root().join("policy");
         Self { folder }
     }
 
-    /// Keeps bytes, and returns their digest.
+    /// Archives bytes durably, and returns their digest.
     ///
     /// # Errors
     ///
@@ -69,6 +71,8 @@ impl PolicyArchive {
     pub fn put(&self, bytes: &[u8]) -> Result<Digest, PolicyArchiveError> {
         let digest = Digest::of(bytes);
         files::make_folder(&self.folder)?;
+        // Written whole under its digest: a crash leaves no part of a file under a name that the ledger
+        // records, and a second write has the same bytes.
         files::write_whole(&self.path(&digest), bytes)?;
         Ok(digest)
     }
@@ -80,7 +84,8 @@ impl PolicyArchive {
     /// Returns [`PolicyArchiveError`] if they are missing or were changed.
     pub fn get(&self, digest: &Digest) -> Result<Vec<u8>, PolicyArchiveError> {
         let path = self.path(digest);
-        // One byte more than it may hold is enough to see that it was changed.
+        // One byte more than allowed is enough to see that the file was changed. Without the bound a file that was
+        // replaced by a huge one would be read into memory before its digest is compared.
         let most = u64::try_from(BYTES_MAX)
             .unwrap_or(u64::MAX)
             .saturating_add(1);

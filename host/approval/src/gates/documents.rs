@@ -1,5 +1,5 @@
-//! What a gate is told, from the ledger's state and the evidence that it names. Nothing here is
-//! anybody's word but a record's or a signed attestation's.
+//! The inputs of the policy's gates, built from the ledger's state and the evidence that it names. A fact must
+//! never come from anything but a record or a signed attestation.
 
 use std::collections::BTreeMap;
 
@@ -22,31 +22,33 @@ use serde_json::Value;
 use counterfoil_runner::store::data_dir::DataDir;
 use counterfoil_runner::study::evidence::{EvidenceStore, EvidenceStoreError};
 
-/// The largest number of an input: readers of JSON agree on those below 2^53.
+/// The largest number in an input: all JSON parsers agree on integers below 2^53.
 const NUMBER_MAX: u64 = (1 << 53) - 1;
 
-/// Why a gate cannot be told what it must know.
+/// Why the input of a gate cannot be built.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DocumentError {
-    /// The ledger knows no such component.
+    /// The component is not registered.
     #[error("{}: {}", .0.rule, .0.why)]
     Unknown(Denial),
-    /// The record authorizes nothing.
-    #[error("record {entry} authorizes no start")]
+    /// The record is not an authorization.
+    #[error(
+        "record {entry} authorizes no start; `counterfoil account authorization list` has the records that do"
+    )]
     Unauthorized {
         /// The record.
         entry: u64,
     },
-    /// A piece of evidence is not there as it was recorded.
+    /// A recorded piece of evidence is missing or was changed.
     #[error(transparent)]
     Store(#[from] EvidenceStoreError),
-    /// A piece of evidence does not hold.
-    #[error("the evidence {digest} does not hold: {source}")]
+    /// Invalid evidence.
+    #[error("invalid evidence {digest}: {source}")]
     Piece { digest: Digest, source: PieceError },
 }
 
-/// What the gate of promotion is told of a component under a digest set.
+/// The input of the promotion gate for a component under a digest set.
 ///
 /// # Errors
 ///
@@ -60,7 +62,12 @@ pub fn promotion(
     let component = state.registry().component(&set.component);
     let component = component.map_err(DocumentError::Unknown)?;
     let pieces = pieces(data, state, &set.component, component, now)?;
-    let approved = component.approvals.iter().filter(|one| one.set == *set);
+    // The members whose votes these are, not the delegates who signed for them: a policy that counts approvers
+    // counts people with a vote.
+    let approved = component
+        .approvals
+        .iter()
+        .filter(|approval| approval.set == *set);
     let reviewer = component.validated.as_ref();
     Ok(PromotionInput {
         time: UnixSeconds::before(now),
@@ -75,26 +82,32 @@ pub fn promotion(
             author: component.submitted.by.to_string(),
             reviewer: reviewer
                 .map_or_else(String::new, |(_, record_ref)| record_ref.by.to_string()),
-            approvers: approved.map(|one| one.vote.to_string()).collect(),
+            approvers: approved.map(|approval| approval.vote.to_string()).collect(),
         },
         evidence: evidence(&pieces),
         exceptions: exceptions(state),
     })
 }
 
-/// What the gate of starts is told of the starts that the record `entry` authorizes.
+/// The input of the start gate for the starts that the record `entry` authorizes.
 ///
 /// # Errors
 ///
-/// Returns [`DocumentError`] if it authorizes none, or its component is not registered.
+/// Returns [`DocumentError`] if the record is not an authorization, or its component is not registered.
 pub fn start(state: &LedgerState, entry: u64, now: UnixNanos) -> Result<StartInput, DocumentError> {
     let authorized = state.authorizations().get(&entry);
     let authorized = authorized.ok_or(DocumentError::Unauthorized { entry })?;
     let (authorization, terms) = (&authorized.authorization, &authorized.authorization.terms);
     let component = state.registry().component(&terms.set.component);
     let component = component.map_err(DocumentError::Unknown)?;
-    let mut promoted = component.promotions.iter().rev().map(|one| one.set);
+    let mut promoted = component
+        .promotions
+        .iter()
+        .rev()
+        .map(|promotion| promotion.set);
     let last = promoted.clone().next();
+    // The promotion of exactly this set. Without it the last one is shown, so that the policy sees and names
+    // what differs.
     let approved = promoted.find(|set| *set == terms.set).or(last);
     let (parameters, limits) = (terms.parameters, terms.limits);
     Ok(StartInput {
@@ -128,7 +141,10 @@ pub fn start(state: &LedgerState, entry: u64, now: UnixNanos) -> Result<StartInp
             not_after: UnixSeconds::before(authorization.not_after),
             withdrawn: authorized.withdrawn.is_some(),
         }),
-        limits_in_force: state.limits().get(&terms.account).map(|one| one.limits),
+        limits_in_force: state
+            .limits()
+            .get(&terms.account)
+            .map(|record| record.limits),
         policy_in_force: state.policy(),
         retrospectives_owed: owed(state),
         kills: kills(state, &terms.account),
@@ -136,38 +152,41 @@ pub fn start(state: &LedgerState, entry: u64, now: UnixNanos) -> Result<StartInp
     })
 }
 
-/// Every break-glass without a retrospective, those that are still open too.
+/// Every break-glass without a retrospective, including those that are still open.
 fn owed(state: &LedgerState) -> Vec<RetrospectiveInput> {
     let unsigned = state
         .broken()
         .iter()
-        .filter(|(_, one)| one.retrospective.is_none());
-    let told = unsigned.map(|(entry, one)| RetrospectiveInput {
+        .filter(|(_, glass)| glass.retrospective.is_none());
+    let inputs = unsigned.map(|(entry, glass)| RetrospectiveInput {
         entry: *entry,
-        opened_by: one.record_ref.by.to_string(),
+        opened_by: glass.record_ref.by.to_string(),
     });
-    told.collect()
+    inputs.collect()
 }
 
-/// The kill switches that stop every run of an account. One on a single run stops no other.
+/// The kill switches that stop every run of an account. A kill switch on a single run stops no other run.
 fn kills(state: &LedgerState, account: &Id) -> Vec<KillInput> {
     let scope = |scope: &KillScope| match scope {
         KillScope::Run(_) => None,
         KillScope::Account(of) => (of == account).then_some("account"),
         KillScope::Installation => Some("installation"),
     };
-    let on = state.kills().iter().filter(|(_, one)| one.lifted.is_none());
-    let told = on.filter_map(|(entry, one)| {
+    let on = state
+        .kills()
+        .iter()
+        .filter(|(_, kill)| kill.lifted.is_none());
+    let inputs = on.filter_map(|(entry, kill)| {
         Some(KillInput {
             entry: *entry,
-            scope: scope(&one.scope)?.to_owned(),
-            reason: one.reason.clone(),
+            scope: scope(&kill.scope)?.to_owned(),
+            reason: kill.reason.clone(),
         })
     });
-    told.collect()
+    inputs.collect()
 }
 
-/// What the gate of limits is told of an account.
+/// The input of the limits gate for an account.
 #[must_use]
 pub fn limits(
     state: &LedgerState,
@@ -194,9 +213,9 @@ fn set_of(set: &DigestSet) -> DigestSetInput {
     }
 }
 
-/// Every exception of the ledger; one that was ended before its time ended then.
+/// Every exception of the ledger; an exception that was ended early has the time of that act as its end.
 fn exceptions(state: &LedgerState) -> Vec<ExceptionInput> {
-    let one = |(entry, granted): (&u64, &counterfoil_governance::state::ExceptionRecord)| {
+    let input = |(entry, granted): (&u64, &counterfoil_governance::state::ExceptionRecord)| {
         let exception = &granted.exception;
         let ended = granted
             .ended
@@ -204,8 +223,8 @@ fn exceptions(state: &LedgerState) -> Vec<ExceptionInput> {
             .map(|(_, record_ref)| record_ref.time);
         let until = ended.map_or(exception.until, |ended| ended.min(exception.until));
         let (component, account) = match &exception.subject {
-            ExceptionSubject::Component(one) => (Some(*one), None),
-            ExceptionSubject::Account(one) => (None, Some(one.to_string())),
+            ExceptionSubject::Component(digest) => (Some(*digest), None),
+            ExceptionSubject::Account(id) => (None, Some(id.to_string())),
             ExceptionSubject::Installation => (None, None),
         };
         ExceptionInput {
@@ -220,10 +239,10 @@ fn exceptions(state: &LedgerState) -> Vec<ExceptionInput> {
             until: UnixSeconds::before(until),
         }
     };
-    state.exceptions().iter().map(one).collect()
+    state.exceptions().iter().map(input).collect()
 }
 
-/// A piece of evidence, and whether it counts for this component now.
+/// A piece of evidence, and whether it is valid for this component now.
 struct Counted {
     piece: EvidenceAttestation,
     passed: bool,
@@ -231,7 +250,7 @@ struct Counted {
 
 type Pieces = BTreeMap<EvidenceKind, Counted>;
 
-/// The pieces that the component was validated by.
+/// The pieces of evidence that the component was validated on.
 fn pieces(
     data: &DataDir,
     state: &LedgerState,
@@ -252,6 +271,8 @@ fn pieces(
                 source,
             })?;
         let objection = piece.objection(state, digest, component, now);
+        // A piece whose key was revoked since the review is passed on as failed, and so is one that was
+        // recorded under another kind. Left out, it would look as if the check had not been run.
         let passed = objection.is_none() && piece.kind == *kind;
         found.insert(*kind, Counted { piece, passed });
     }
@@ -261,31 +282,35 @@ fn pieces(
 fn evidence(pieces: &Pieces) -> input::EvidenceInput {
     let get = |kind| pieces.get(&kind);
     input::EvidenceInput {
-        admission: get(EvidenceKind::Admission).map(|one| AdmissionInput { passed: one.passed }),
-        unit_tests: get(EvidenceKind::UnitTests).map(|one| UnitTestsInput {
-            passed: one.passed,
-            by: one.piece.by.to_string(),
+        admission: get(EvidenceKind::Admission).map(|counted| AdmissionInput {
+            passed: counted.passed,
         }),
-        snapshot_quality: get(EvidenceKind::SnapshotQuality).map(|one| SnapshotQualityInput {
-            snapshot: text(&one.piece.facts, "snapshot"),
-            accepted: one.passed,
-            quarantined: number(&one.piece.facts, "quarantined").unwrap_or(NUMBER_MAX),
+        unit_tests: get(EvidenceKind::UnitTests).map(|counted| UnitTestsInput {
+            passed: counted.passed,
+            by: counted.piece.by.to_string(),
         }),
-        replay: get(EvidenceKind::Replay).map(|one| ReplayInput {
-            run: text(&one.piece.facts, "run-id"),
-            identical: one.passed,
-            back_ends: back_ends(&one.piece.facts),
+        snapshot_quality: get(EvidenceKind::SnapshotQuality).map(|counted| SnapshotQualityInput {
+            snapshot: text(&counted.piece.facts, "snapshot"),
+            accepted: counted.passed,
+            // Unknown counts as the most: a missing fact must not stay under a policy's bound.
+            quarantined: number(&counted.piece.facts, "quarantined").unwrap_or(NUMBER_MAX),
         }),
-        no_look_ahead: get(EvidenceKind::NoLookAhead)
-            .map(|one| LookAheadInput { passed: one.passed }),
+        replay: get(EvidenceKind::Replay).map(|counted| ReplayInput {
+            run: text(&counted.piece.facts, "run-id"),
+            identical: counted.passed,
+            back_ends: back_ends(&counted.piece.facts),
+        }),
+        no_look_ahead: get(EvidenceKind::NoLookAhead).map(|counted| LookAheadInput {
+            passed: counted.passed,
+        }),
         thresholds: get(EvidenceKind::Thresholds).and_then(thresholds),
     }
 }
 
-/// What was measured, whatever the checker's own thresholds were; nothing if it does not count.
-fn thresholds(one: &Counted) -> Option<ThresholdsInput> {
-    let facts = &one.piece.facts;
-    one.passed.then_some(())?;
+/// The measured values, whatever the checker's own thresholds were; `None` if the evidence is not valid.
+fn thresholds(counted: &Counted) -> Option<ThresholdsInput> {
+    let facts = &counted.piece.facts;
+    counted.passed.then_some(())?;
     Some(ThresholdsInput {
         drawdown_bps: number(facts, "drawdown-bps")?,
         slippage_loss_bps: number(facts, "slippage-loss-bps")?,
@@ -293,12 +318,12 @@ fn thresholds(one: &Counted) -> Option<ThresholdsInput> {
     })
 }
 
-/// The back ends on which the run came out as recorded.
+/// The back ends on which the replay matched the journal.
 fn back_ends(facts: &Value) -> Vec<String> {
     let all = facts.get("back-ends").and_then(Value::as_array);
-    let identical = |one: &&Value| one.get("identical") == Some(&Value::Bool(true));
+    let identical = |back_end: &&Value| back_end.get("identical") == Some(&Value::Bool(true));
     let names = all.into_iter().flatten().filter(identical);
-    names.map(|one| text(one, "back-end")).collect()
+    names.map(|back_end| text(back_end, "back-end")).collect()
 }
 
 fn text(facts: &Value, field: &str) -> String {
@@ -306,8 +331,8 @@ fn text(facts: &Value, field: &str) -> String {
     found.unwrap_or_default().to_owned()
 }
 
-/// A number of the facts, which hold large ones as texts; one that is too large for an input is
-/// the largest there is, and none below zero.
+/// A number in the facts, where large numbers are texts. A number too large for an input becomes [`NUMBER_MAX`]; a
+/// negative number is missing.
 fn number(facts: &Value, field: &str) -> Option<u64> {
     let found = facts.get(field)?;
     let wide: i128 = match found {
@@ -315,6 +340,7 @@ fn number(facts: &Value, field: &str) -> Option<u64> {
         Value::String(text) => text.parse().ok()?,
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
     };
+    // Too large becomes the maximum, never a smaller number: a policy's upper bound must fail on it.
     u64::try_from(wide).ok().map_or_else(
         || (wide > 0).then_some(NUMBER_MAX),
         |number| Some(number.min(NUMBER_MAX)),

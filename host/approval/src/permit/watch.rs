@@ -1,5 +1,5 @@
-//! Whether a run that goes on still may, asked again whenever the ledger changed or a window ended.
-//! It must never decide that itself.
+//! Checks whether an open run is still permitted, whenever the ledger changed or a window ended. It must never
+//! decide that itself.
 
 use core::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,18 +14,18 @@ use counterfoil_trading::time::UnixNanos;
 
 use counterfoil_runner::run::permission::RunPermission;
 
-use super::may_go_on;
+use super::may_continue;
 
 /// The ledger, as the process that runs strategies reads and writes it.
 pub trait Records: Send + Sync {
-    /// What its records add up to now: the same value as long as no record was added.
+    /// Its state now: the same value as long as no record was added.
     ///
     /// # Errors
     ///
-    /// Returns [`AccessDenial`] if it is missing or does not hold.
+    /// Returns [`AccessDenial`] if it is missing or does not verify.
     fn state(&self) -> Result<Arc<LedgerState>, AccessDenial>;
 
-    /// Records how a run ended. A run whose end is recorded already is no error.
+    /// Records how a run ended. A run whose end is recorded already is not an error.
     ///
     /// # Errors
     ///
@@ -40,10 +40,10 @@ pub struct PermitWatch {
     seen: Mutex<Option<Seen>>,
 }
 
-/// With what the run was last found to be permitted.
+/// The state in which the run was last found to be permitted.
 struct Seen {
     state: Arc<LedgerState>,
-    /// From when on time alone may have changed the answer.
+    /// When the permission expires without any new record.
     until: UnixNanos,
 }
 
@@ -54,7 +54,7 @@ impl fmt::Debug for PermitWatch {
 }
 
 impl PermitWatch {
-    /// The permission of the run of this manifest, which the ledger says was started.
+    /// The permission of the run of this manifest, which was started according to the ledger.
     #[must_use]
     pub fn new(records: Arc<dyn Records>, manifest: Manifest) -> Self {
         Self {
@@ -64,7 +64,7 @@ impl PermitWatch {
         }
     }
 
-    /// The stop of a kill switch that people threw in the ledger: the same as by its file.
+    /// The stop by a kill switch in the ledger; it has the same cause as a kill by the switch's file.
     fn killed(&self, state: &LedgerState, denied: &AccessDenial) -> Option<RunStop> {
         if !denied.is_by(Rule::KillOn) {
             return None;
@@ -86,7 +86,11 @@ impl RunPermission for PermitWatch {
     fn check(&self, now: UnixNanos) -> Result<(), RunStop> {
         // A ledger that cannot be read stops the run: an attacker who cannot forge a record could still
         // delete the file to hide a kill.
-        let state = self.records.state().map_err(|denied| not(&denied))?;
+        let state = self
+            .records
+            .state()
+            .map_err(|denied| not_permitted(&denied))?;
+        // A panic under this lock leaves a whole value or none, and it is only a cache of the last look.
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let known = seen.as_ref();
         // The same state as at the last look, and the window still open: nothing can have changed. This runs
@@ -94,8 +98,11 @@ impl RunPermission for PermitWatch {
         if known.is_some_and(|seen| Arc::ptr_eq(&seen.state, &state) && now < seen.until) {
             return Ok(());
         }
-        let grant = may_go_on(&state, &self.manifest, now)
-            .map_err(|denied| self.killed(&state, &denied).unwrap_or_else(|| not(&denied)))?;
+        let grant = may_continue(&state, &self.manifest, now).map_err(|denied| {
+            self.killed(&state, &denied)
+                .unwrap_or_else(|| not_permitted(&denied))
+        })?;
+        // Only a grant is cached: while a run is not permitted, every call judges the ledger again.
         *seen = Some(Seen {
             state,
             until: grant.until(),
@@ -104,7 +111,7 @@ impl RunPermission for PermitWatch {
     }
 }
 
-fn not(denied: &AccessDenial) -> RunStop {
+fn not_permitted(denied: &AccessDenial) -> RunStop {
     RunStop {
         cause: StopCause::NotPermitted,
         message: format!("{}: {}", denied.rule, denied.why),

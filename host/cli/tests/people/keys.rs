@@ -121,7 +121,10 @@ fn whoever_acts_says_who_they_are_and_holds_the_key() {
     desk.denied("mallory", "principal.unknown", &["ledger", "end-setup"]);
     // Every form of the name is one name.
     let said = desk.json(" BOB", 1, &["ledger", "end-setup"]);
-    assert!(text(&said, "why").contains("which bob has not"), "{said}");
+    assert!(
+        text(&said, "why").contains("which bob does not have"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -24,7 +24,7 @@ use counterfoil_journal::public_key::PublicKey;
 pub(super) trait CborItem: Sized {
     /// Appends its form.
     fn put(&self, out: &mut Vec<u8>);
-    /// The one that stands next.
+    /// Reads the next item.
     fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError>;
 }
 
@@ -53,7 +53,7 @@ macro_rules! fields {
     )* };
 }
 
-/// Structs that stand in an array of their own.
+/// Structs that are encoded as an array of their own.
 macro_rules! arrays {
     ($($name:ident: $expected:literal;)*) => { $(
         impl CborItem for $name {
@@ -70,7 +70,7 @@ macro_rules! arrays {
     )* };
 }
 
-/// Enums that are told by their names.
+/// Enums that are encoded as their names.
 macro_rules! names {
     ($($name:ident: $expected:literal;)*) => { $(
         impl CborItem for $name {
@@ -138,6 +138,8 @@ macro_rules! acts {
             let items = reader.array()?;
             let name = reader.text()?;
             match name.as_str() {
+                // The number of items decides as well as the name: a field too many would be under the
+                // signature, and no reader would see it.
                 $($name if items == <[&str]>::len(&[$name, $(stringify!($field)),*]) => {
                     Ok(Act::$act { $($field: CborItem::read(reader)?),* })
                 })*
@@ -238,7 +240,7 @@ fn put_head(out: &mut Vec<u8>, name: &str, fields: usize) {
     put_text(out, name);
 }
 
-/// Something that was read but is not what may stand there; the reader stands behind it.
+/// The error for an item that was read and is not allowed there; the reader is already past it.
 fn refused(reader: &CborReader<'_>, expected: &'static str) -> CborError {
     // The reader reports its position by failing to end; at the very end there is nothing to report.
     let offset = reader.end().err().map_or(0, |error| error.offset);
@@ -264,22 +266,26 @@ impl CborItem for Id {
         let text = reader.text()?;
         Self::parse(&text)
             .ok()
+            // Only the parsed form: with "Anna" for "anna" one act would have two encodings, and two
+            // signatures over different bytes would mean the same.
             .filter(|id| id.as_str() == text)
             .ok_or_else(|| refused(reader, "an id in its one form"))
     }
 }
 
-/// An act within an act: never one that holds another, so that no bytes nest without end.
+/// An act within an act, which itself contains none, so that nesting has a bound.
 impl CborItem for Box<Act> {
     fn put(&self, out: &mut Vec<u8>) {
         put_act(out, self);
     }
 
     fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
+        // Checked ahead of decoding: a proposal of a proposal of a proposal would use up the decoder's stack,
+        // so one record could crash every process that reads the ledger.
         let mut ahead = reader.clone();
         ahead.array()?;
         if matches!(ahead.text()?.as_str(), "change-propose" | "emergency") {
-            return Err(refused(reader, "an act that holds no other"));
+            return Err(refused(reader, "an act that contains no other act"));
         }
         act(reader).map(Self::new)
     }
@@ -463,6 +469,8 @@ impl<T: CborItem + Ord> CborItem for BTreeSet<T> {
         let mut found = Self::new();
         for _ in 0..reader.array()? {
             let item = T::read(reader)?;
+            // Strictly ascending: with a second order or a repeated item the same set would have a second
+            // encoding and another digest.
             if found.last().is_some_and(|last| *last >= item) {
                 return Err(refused(reader, "items in their order, each once"));
             }

@@ -1,5 +1,5 @@
 //! Contents of acts of control: exceptions, verdicts, break-glass, drift, refusals. Whether a verdict is
-//! right must never be decided here: anyone can evaluate the policy again.
+//! right must never be decided here: the policy can be evaluated again at any time.
 
 use std::collections::BTreeSet;
 
@@ -68,7 +68,7 @@ pub struct DriftFinding {
     pub rule: String,
     /// What differs: a component's digest, an account, a key's file.
     pub subject: String,
-    /// What the ledger says.
+    /// What the ledger declares.
     pub declared: String,
     /// What the machine holds.
     pub found: String,

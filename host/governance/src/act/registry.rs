@@ -72,6 +72,7 @@ impl EvidenceSet {
     /// The digest of the whole set.
     #[must_use]
     pub fn digest(&self) -> Digest {
+        // The encoding of the record itself, so that an auditor computes the digest from the ledger alone.
         let mut out = Vec::new();
         self.put(&mut out);
         Digest::of(&out)
@@ -107,13 +108,15 @@ impl DigestSet {
     pub fn changes(&self, other: &Self) -> String {
         let pairs = self.named().into_iter().zip(other.named());
         let changed = pairs.filter(|((_, old), (_, new))| old != new);
-        let told = changed.map(|((name, old), (_, new))| format!("{name} was {old}, is {new}"));
-        told.collect::<Vec<_>>().join("; ")
+        let texts = changed.map(|((name, old), (_, new))| format!("{name} was {old}, is {new}"));
+        texts.collect::<Vec<_>>().join("; ")
     }
 
     /// The digest of the set, over its CBOR form: the subject of a verdict on its promotion.
     #[must_use]
     pub fn digest(&self) -> Digest {
+        // Component, limits, policy and evidence together: a verdict on one set says nothing about the same
+        // component under wider limits.
         let mut out = Vec::new();
         self.put(&mut out);
         Digest::of(&out)

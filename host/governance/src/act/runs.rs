@@ -42,9 +42,9 @@ impl RunTerms {
     pub fn changes(&self, other: &Self) -> String {
         let pairs = self.named().into_iter().zip(other.named());
         let changed = pairs.filter(|((_, old), (_, new))| old != new);
-        let told = changed.map(|((name, old), (_, new))| format!("{name} was {old}, is {new}"));
-        let set = Some(self.set.changes(&other.set)).filter(|told| !told.is_empty());
-        told.chain(set).collect::<Vec<_>>().join("; ")
+        let texts = changed.map(|((name, old), (_, new))| format!("{name} was {old}, is {new}"));
+        let set = Some(self.set.changes(&other.set)).filter(|text| !text.is_empty());
+        texts.chain(set).collect::<Vec<_>>().join("; ")
     }
 }
 
@@ -62,6 +62,7 @@ impl StartAuthorization {
     /// The digest over its CBOR form: the subject of a verdict on starts under it.
     #[must_use]
     pub fn digest(&self) -> Digest {
+        // The window is part of it: a verdict on a start this week does not pass the same terms next week.
         let mut out = Vec::new();
         self.put(&mut out);
         Digest::of(&out)

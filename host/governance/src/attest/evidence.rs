@@ -1,6 +1,5 @@
-//! Whether the pieces of evidence for a component are what their digests say: envelopes that known
-//! keys signed, about this component, of the right kind. What an attestation says of the component
-//! must never be judged here: that is the policy's.
+//! Checks that the pieces of evidence for a component match their digests: envelopes signed by known keys, about
+//! this component, of the right kind. What an attestation claims must never be judged here: the policy does that.
 
 use std::collections::BTreeSet;
 
@@ -16,15 +15,15 @@ pub enum EvidenceFault {
     Missing,
     /// Nothing is stored under the digest.
     Absent,
-    /// What is stored has another digest.
+    /// The stored bytes have another digest.
     Digest,
-    /// What is stored is no DSSE envelope.
+    /// The stored bytes are not a DSSE envelope.
     Envelope,
     /// No known key signed it.
     Unsigned,
-    /// Its payload is no in-toto Statement.
+    /// Its payload is not an in-toto Statement.
     Statement,
-    /// It is not about this component, or about something else as well.
+    /// Its subject is not this component alone.
     Subject,
     /// It is evidence of another kind.
     Predicate,
@@ -59,13 +58,13 @@ impl EvidenceFault {
     }
 }
 
-/// A piece of evidence that does not hold.
+/// An invalid piece of evidence.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{}: evidence {}: {why}", fault.code(), kind.name())]
 pub struct EvidenceError {
     /// Which piece.
     pub kind: EvidenceKind,
-    /// What is wrong.
+    /// Its fault.
     pub fault: EvidenceFault,
     /// The facts.
     pub why: String,
@@ -79,21 +78,21 @@ impl EvidenceKind {
     }
 }
 
-/// One piece of evidence that holds, and who signed it.
+/// A valid piece of evidence, and the keys that signed it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct OpenedEvidence {
     /// Which piece.
     pub kind: EvidenceKind,
-    /// What it says.
+    /// Its verified content.
     pub statement: InTotoStatement,
     /// The known keys that signed it.
     pub signers: BTreeSet<PublicKey>,
 }
 
-/// Opens every piece of evidence for a component and checks that it is what its digest says.
+/// Opens every piece of evidence for a component and checks it against its digest.
 ///
-/// `open` gives the bytes stored under a digest, if any; `keys` are those that count now. The answer
-/// is every kind in its order.
+/// `open` returns the bytes stored under a digest, if any; `keys` are the keys that are valid now. The result has
+/// every kind, in order.
 ///
 /// # Errors
 ///
@@ -107,7 +106,7 @@ pub fn open_evidence(
     let (mut opened, mut errors) = (Vec::new(), Vec::new());
     for kind in EvidenceKind::ALL {
         match open_piece(component, kind, evidence.0.get(&kind), keys, &mut open) {
-            Ok(one) => opened.push(one),
+            Ok(piece) => opened.push(piece),
             Err((fault, why)) => errors.push(EvidenceError { kind, fault, why }),
         }
     }
@@ -126,15 +125,19 @@ fn open_piece(
     open: &mut impl FnMut(&Digest) -> Option<Vec<u8>>,
 ) -> Result<OpenedEvidence, (EvidenceFault, String)> {
     let Some(digest) = digest else {
-        return Err((EvidenceFault::Missing, "there is none".to_owned()));
+        let why = "the evidence set has no digest of this kind".to_owned();
+        return Err((EvidenceFault::Missing, why));
     };
     let Some(bytes) = open(digest) else {
-        let why = format!("nothing is stored under {digest}");
+        let why = format!("no bytes are stored under {digest}; restore them from a copy");
         return Err((EvidenceFault::Absent, why));
     };
     let found = Digest::of(&bytes);
+    // The folder is not trusted: the digest in the ledger decides, not the name of the file.
     if found != *digest {
-        let why = format!("what is stored under {digest} has the digest {found}");
+        let why = format!(
+            "the bytes stored under {digest} have digest {found}; restore them from a copy"
+        );
         return Err((EvidenceFault::Digest, why));
     }
     let envelope = DsseEnvelope::parse(&bytes);
@@ -155,15 +158,16 @@ fn open_piece(
         let names: Vec<_> = statement
             .subject
             .iter()
-            .map(|one| one.name.as_str())
+            .map(|subject| subject.name.as_str())
             .collect();
-        let why = format!("it is about {names:?}, not about {component} alone");
+        let why =
+            format!("its subjects are {names:?}, and the only one must be component {component}");
         return Err((EvidenceFault::Subject, why));
     }
     let expected = kind.predicate_type();
     if statement.predicate_type != expected {
         let why = format!(
-            "its predicate is {:?}, not {expected:?}",
+            "its predicate type is {:?}, not {expected:?}",
             statement.predicate_type
         );
         return Err((EvidenceFault::Predicate, why));

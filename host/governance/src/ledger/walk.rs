@@ -75,6 +75,8 @@ impl RecordFold {
     /// Applies a record that was judged before, by its own outcome.
     fn take(&mut self, previous: Hash, index: u64, body: &[u8]) -> Result<(), LedgerError> {
         let record = self.read(previous, index, body)?;
+        // Not judged again: these bytes were judged when the mark was made, and the digest of the mark shows
+        // that they have not changed.
         if record.denied.is_none() {
             self.state.apply(index, &record.signed);
         } else {
@@ -100,14 +102,14 @@ impl RecordFold {
         let rule = judged.as_ref().map(|denial| denial.rule);
         // A ledger begins with an act that took effect: without one it has no principals.
         if rule != record.denied || (index == 0 && rule.is_some()) {
-            let say = |rule: Option<Rule>| match rule {
+            let outcome = |rule: Option<Rule>| match rule {
                 None => "done".to_owned(),
                 Some(rule) => format!("denied by {rule}"),
             };
             return Err(LedgerError::Verdict {
                 index,
-                recorded: say(record.denied),
-                judged: judged.map_or_else(|| say(None), |denial| denial.to_string()),
+                recorded: outcome(record.denied),
+                judged: judged.map_or_else(|| outcome(None), |denial| denial.to_string()),
             });
         }
         self.records.push(record);
@@ -120,6 +122,8 @@ pub(super) fn check_time(
     time: UnixNanos,
     last: Option<UnixNanos>,
 ) -> Result<(), LedgerError> {
+    // An actor signs the time of its own act. If times could run backwards, an expired key could sign for the
+    // day on which it was still valid.
     match last.filter(|last| time < *last) {
         None => Ok(()),
         Some(last) => Err(LedgerError::BackDated {
@@ -156,6 +160,8 @@ pub fn verify_after(
 ) -> Result<VerifiedLedger, LedgerError> {
     let known = usize::try_from(mark.length).ok();
     let known = known.and_then(|length| bytes.get(..length));
+    // The digest covers what the tree does not, such as the checkpoints between the entries, which are not
+    // verified again up to the mark.
     if known.map(Digest::of) != Some(mark.bytes) {
         return Err(LedgerError::Mark { size: mark.size });
     }
@@ -181,6 +187,8 @@ impl<'a> LedgerWalk<'a> {
     fn begin(bytes: &'a [u8], key: &VerifierKey) -> Result<Self, LedgerError> {
         let first = first_key(bytes)?.unwrap_or(PublicKey(*key.public_key()));
         let mut auditor = Auditor::new(VerifierKey::new(key.name(), &first.0)?);
+        // A checkpoint after every record: an entry between two checkpoints would be in the tree and would
+        // never have been judged.
         auditor.set_cadence(NonZeroU64::MIN);
         Ok(Self {
             frames: FrameReader::new(),
@@ -223,6 +231,7 @@ impl<'a> LedgerWalk<'a> {
                 }
             }
         }
+        // An empty mark proves nothing, and another root means that the mark belongs to another ledger.
         if mark.size == 0 || tree.root() != mark.root {
             return Err(other);
         }
@@ -232,6 +241,7 @@ impl<'a> LedgerWalk<'a> {
         self.set_key(sealing)?;
         self.auditor.go_on_from(chain, tree, note)?;
         self.seal();
+        // The mark must end where this checkpoint ends: records beyond it have to be judged.
         if self.sealed != mark.length {
             return Err(other);
         }
@@ -268,6 +278,8 @@ impl<'a> LedgerWalk<'a> {
                         self.fold.add(previous, index, body)?;
                         let now = self.fold.state.log_key();
                         if now != before {
+                            // From the next checkpoint on only the new key verifies. The old key may have been
+                            // rotated because it was stolen.
                             self.set_key(now)?;
                         }
                     }
@@ -307,6 +319,7 @@ fn first_key(bytes: &[u8]) -> Result<Option<PublicKey>, LedgerError> {
     let Some(Frame::Entry(entry)) = parsed.frame else {
         return Ok(None);
     };
+    // A malformed first entry gives no key here; the walk that follows names what is wrong with it.
     let first = split(entry, 0).ok();
     let record = first.and_then(|(previous, body)| LedgerRecord::decode(previous, body).ok());
     Ok(record.and_then(|record| {

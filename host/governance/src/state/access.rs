@@ -1,5 +1,5 @@
-//! What principals may do that no act of the ledger stands for, decided in one place for the command
-//! line and the server. It must never change the state.
+//! Access that no act of the ledger covers, decided in one place for the command line and the server. It must never
+//! change the state.
 
 use counterfoil_trading::time::UnixNanos;
 
@@ -32,6 +32,7 @@ impl LedgerState {
     pub fn check_access(&self, by: &Id, access: Access<'_>, time: UnixNanos) -> Result<(), Denial> {
         match access {
             Access::OperateRuns => {
+                // Stopping needs the role as well: an auditor's token must not be able to end every run.
                 if self.has_role(by, Role::Operator) {
                     return Ok(());
                 }
@@ -40,6 +41,8 @@ impl LedgerState {
                 Err(Denial::new(Rule::RoleMissing, why, hint))
             }
             Access::SendBars => {
+                // The sender of bars decides what strategies trade on: false bars do as much harm as false
+                // orders.
                 let roles = [Role::Operator, Role::DataEngineer];
                 if roles.iter().any(|role| self.has_role(by, *role)) {
                     return Ok(());
@@ -55,6 +58,8 @@ impl LedgerState {
                 self.check_author(found, by, Role::Reviewer, time)
             }
             Access::LiftUnrecordedKill => {
+                // The class that lifts recorded switches. Otherwise a switch whose record could not be written
+                // would be easier to lift than one that was recorded.
                 let class = ApprovalClass::Operations;
                 if !self.votes(class, by, time).is_empty() {
                     return Ok(());

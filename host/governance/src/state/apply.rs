@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use counterfoil_trading::time::UnixNanos;
 
 use super::glass::raises;
-use super::judge::registry::approval_voice;
+use super::judge::registry::approval_vote;
 use super::{
     AuthorizationRecord, BreakGlassRecord, ChangeEnd, DelegationRecord, DriftRecord,
     ExceptionRecord, ExcessRecord, KeyRecord, KillRecord, LedgerState, LimitsRecord,
@@ -34,7 +34,7 @@ impl LedgerState {
         self.apply_act(record_ref, &signed.act);
     }
 
-    /// Applies an act in the name of the principal who is responsible for it.
+    /// Applies an act, recorded under the principal who is responsible for it.
     #[expect(
         clippy::too_many_lines,
         reason = "one arm for each act, and the compiler sees that none is missing"
@@ -131,6 +131,8 @@ impl LedgerState {
             }
             Act::Emergency { opened, act } => {
                 if let Some(found) = self.broken.get_mut(opened) {
+                    // Kept with the break-glass: the retrospective accounts for each act, and a principal whom
+                    // an act raised may not sign it.
                     found.acts.push((index, act.name()));
                     found.raised.extend(raises(act).cloned());
                 }
@@ -153,7 +155,10 @@ impl LedgerState {
             Act::PolicySet { bundle } => self.policies.push((*bundle, record_ref)),
             Act::Verdict(verdict) => {
                 let subject = (verdict.gate, verdict.subject);
-                self.said.entry(subject).or_default().push(record_ref.index);
+                self.verdicts_of
+                    .entry(subject)
+                    .or_default()
+                    .push(record_ref.index);
                 let verdict = verdict.clone();
                 self.verdicts.insert(
                     record_ref.index,
@@ -183,25 +188,31 @@ impl LedgerState {
             Act::ComponentValidate {
                 component,
                 evidence,
-            } => self.change(component, Some(ComponentStage::Validated), |one| {
-                one.validated = Some((evidence.clone(), record_ref));
+            } => self.change(component, Some(ComponentStage::Validated), |registered| {
+                registered.validated = Some((evidence.clone(), record_ref));
             }),
             Act::ComponentApprove { set, signature } => {
                 let component = self.registry.components.get(&set.component);
                 let vote = component.and_then(|found| {
-                    approval_voice(self, &record_ref.by, record_ref.time, found, set).ok()
+                    approval_vote(self, &record_ref.by, record_ref.time, found, set).ok()
                 });
                 let approval = ApprovalRecord {
                     set: *set,
                     signature: *signature,
+                    // The vote was found when the act was judged, in this same state, so the signer's own id
+                    // is never used in its place.
                     vote: vote.unwrap_or_else(|| record_ref.by.clone()),
                     record_ref,
                 };
-                self.change(&set.component, None, |one| one.approvals.push(approval));
+                self.change(&set.component, None, |registered| {
+                    registered.approvals.push(approval);
+                });
             }
             Act::ComponentPromote { set } => {
                 let author = self.registry.components.get(&set.component);
-                let author = author.map(|one| one.submitted.by.clone());
+                let author = author.map(|registered| registered.submitted.by.clone());
+                // The verdict that the promotion was judged by: the record keeps which one it was, whatever
+                // the policy decides later.
                 let verdict = self.check_verdict(Gate::Promotion, set.digest(), author.as_ref());
                 let verdict = verdict.map_or(0, |(index, _)| index);
                 let promotion = PromotionRecord {
@@ -209,13 +220,17 @@ impl LedgerState {
                     verdict,
                     record_ref,
                 };
-                self.change(&set.component, Some(ComponentStage::Approved), |one| {
-                    one.promotions.push(promotion);
-                });
+                self.change(
+                    &set.component,
+                    Some(ComponentStage::Approved),
+                    |registered| {
+                        registered.promotions.push(promotion);
+                    },
+                );
             }
             Act::ComponentArchive { component, reason } => {
-                self.change(component, Some(ComponentStage::Archived), |one| {
-                    one.archived = Some((reason.clone(), record_ref));
+                self.change(component, Some(ComponentStage::Archived), |registered| {
+                    registered.archived = Some((reason.clone(), record_ref));
                 });
             }
             Act::LimitsSet {
@@ -308,10 +323,12 @@ impl LedgerState {
     /// Adds a proposal. A proposer who has a vote in the class casts it with the proposal.
     fn propose(&mut self, record_ref: RecordRef, act: &Act) {
         let mut signed = BTreeMap::new();
-        let but = self.about(act);
+        let excluded = self.about(act);
+        // A proposer outside the class casts no vote: an operator may propose limits, and the class alone puts
+        // them in force.
         let vote = act.class().and_then(|class| {
             let none = BTreeSet::new();
-            self.vote(class, record_ref.time, &record_ref.by, &but, &none)
+            self.vote(class, record_ref.time, &record_ref.by, &excluded, &none)
                 .ok()
         });
         if let Some(vote) = vote {
@@ -327,11 +344,14 @@ impl LedgerState {
         self.changes.insert(index, change);
     }
 
-    /// Adds a signature under a proposal; the last one needed applies the act in the proposer's name.
+    /// Adds a signature to a proposal; the last one needed applies the act, recorded under the proposer.
     fn sign(&mut self, record_ref: &RecordRef, proposed: u64) {
         let found = self.changes.get(&proposed);
-        let signed =
-            found.and_then(|one| self.sign_change(one, &record_ref.by, record_ref.time).ok());
+        let signed = found.and_then(|change| {
+            self.sign_change(change, &record_ref.by, record_ref.time)
+                .ok()
+        });
+        // A signature that has no vote was denied when it was judged, so this applies nothing in doubt.
         let Some((vote, complete)) = signed else {
             return;
         };
@@ -347,6 +367,8 @@ impl LedgerState {
         // Ended before it is applied: the act may itself change who could sign, and must not be signed
         // again.
         change.ended = Some((ChangeEnd::Done, record_ref.clone()));
+        // Recorded under the proposer and their key, which were checked again for this signature; time and
+        // index are those of the signature that completed it.
         let act = change.act.clone();
         let record_ref = RecordRef {
             by: change.record_ref.by.clone(),

@@ -62,8 +62,8 @@ impl BudgetBooks {
         *fuel = fuel.saturating_add(usage.fuel);
         *wall = wall.saturating_add(usage.wall_nanos);
         let now = (usage.owner.clone(), usage.bytes);
-        // Bytes are a level, not a flow: each report replaces the run's last one, or a run that reports often
-        // would use up its owner's budget by talking.
+        // Bytes are a level, not a flow: each report replaces the run's last one. Summed, the same stored bytes
+        // would use up the owner's budget report by report.
         if let Some((owner, before)) = self.stored.insert(usage.run, now) {
             let bytes = self.bytes.entry(owner).or_default();
             *bytes = bytes.saturating_sub(before);
@@ -111,6 +111,8 @@ impl LedgerState {
                 continue;
             };
             let excess = self.books.excesses.get(&payer);
+            // An approved excess lifts the whole budget, not an amount: that is why it ends after seven days
+            // at most.
             if excess.is_some_and(|excess| time < excess.until) {
                 continue;
             }
@@ -125,6 +127,7 @@ impl LedgerState {
                 ),
                 ("stored bytes", now.bytes, budget.bytes),
             ];
+            // A budget that is reached is over: one more run would exceed it at once.
             let over = used.into_iter().find(|(_, used, budget)| used >= budget);
             if let Some((what, used, budget)) = over {
                 let why = format!("{payer} has used {used} of {budget} {what}");
@@ -136,8 +139,7 @@ impl LedgerState {
         Ok(())
     }
 
-    /// What is used of a budget at a time: runs that go on, fuel and wall time of the day, bytes that
-    /// are stored.
+    /// What is used of a budget at a time: open runs, fuel and wall time of the day, stored bytes.
     pub(crate) fn standing_use(&self, payer: &BudgetHolder, time: UnixNanos) -> UsageTotals {
         let owners = self.books.owners(payer);
         let sum = |of: &dyn Fn(&Id) -> u64| {
@@ -149,7 +151,7 @@ impl LedgerState {
             self.books.spent.get(&day).copied().unwrap_or_default()
         };
         let running = self.registry.open_runs();
-        let running = running.filter(|one| owners.contains(&one.start.terms.owner));
+        let running = running.filter(|run| owners.contains(&run.start.terms.owner));
         UsageTotals {
             runs: u64::try_from(running.count()).unwrap_or(u64::MAX),
             fuel: sum(&|owner| spent(owner).0),

@@ -50,15 +50,15 @@ impl ProposedChange {
 }
 
 impl LedgerState {
-    /// The principals whom an act is about, who may not speak in the matter.
+    /// The principals whom an act is about, who may not vote on it.
     pub(super) fn about<'a>(&'a self, act: &'a Act) -> Vec<&'a Id> {
-        // No wildcard: an act that is new must say whom it is about, or its beneficiary could sign it.
+        // No wildcard: a new act must name the principals whom it is about, or its beneficiary could sign it.
         let payer = match act {
             Act::RolesSet { id, .. } => return vec![id],
             Act::ExceptionGrant(exception) => return vec![&exception.owner],
             Act::KillLift { killed, .. } => {
                 let killed = self.kills.get(killed);
-                return killed.map(|one| &one.record_ref.by).into_iter().collect();
+                return killed.map(|kill| &kill.record_ref.by).into_iter().collect();
             }
             Act::BudgetSet(budget) => &budget.of,
             Act::BudgetExcess { of, .. } => of,
@@ -119,7 +119,7 @@ impl LedgerState {
         time: UnixNanos,
     ) -> Result<&ProposedChange, Denial> {
         let Some(change) = self.changes.get(&proposed) else {
-            let why = format!("record {proposed} proposes no change");
+            let why = format!("record {proposed} is not a proposed change");
             let hint = "counterfoil change list shows the open ones";
             return Err(Denial::new(Rule::ChangeUnknown, why, hint));
         };
@@ -147,6 +147,8 @@ impl LedgerState {
         class: ApprovalClass,
         time: UnixNanos,
     ) -> BTreeSet<Id> {
+        // Both as of now: a vote whose member has left the class, or whose key was revoked, must not help to
+        // complete the change.
         let counts = |(vote, record_ref): &&(Id, RecordRef)| {
             let key = self.keys.get(&record_ref.key);
             self.belongs(class, vote) && key.is_some_and(|key| key.counts(time))
@@ -164,24 +166,26 @@ impl LedgerState {
     ) -> Result<(Id, bool), Denial> {
         let name = change.act.name();
         let Some(class) = change.act.class() else {
-            let why = format!("{name} is not a change that others sign");
-            return Err(Denial::new(Rule::ChangeKind, why, "act directly"));
+            let why = format!("{name} does not take signatures by others");
+            let hint = "do it directly, without a proposal";
+            return Err(Denial::new(Rule::ChangeKind, why, hint));
         };
         // Counted at every signature: a vote whose key was revoked while the proposal waited is gone, and its
         // member may vote again with a new key.
         let used = self.tally(change, class, time);
-        let mut but = vec![&change.record_ref.by];
-        but.extend(self.about(&change.act));
-        let mine = change.signed.get(id);
-        if mine.is_some_and(|(vote, _)| used.contains(vote)) {
-            let why = format!("{id} has signed this change");
-            let mut not = but.clone();
-            not.push(id);
-            let who = self.who_signs(class, time, &not);
+        let mut excluded = vec![&change.record_ref.by];
+        excluded.extend(self.about(&change.act));
+        let own = change.signed.get(id);
+        if own.is_some_and(|(vote, _)| used.contains(vote)) {
+            let why = format!("{id} has already signed this change");
+            excluded.push(id);
+            let who = self.who_signs(class, time, &excluded);
             return Err(Denial::new(Rule::ChangeRepeated, why, who));
         }
-        let vote = self.vote(class, time, id, &but, &used)?;
+        let vote = self.vote(class, time, id, &excluded, &used)?;
         let votes = u64::try_from(used.len()).unwrap_or(u64::MAX);
+        // The number that the class takes now: if the class was set to more signatures since the proposal,
+        // more are needed.
         let complete = votes.saturating_add(1) >= self.class(class).approvals;
         Ok((vote, complete))
     }

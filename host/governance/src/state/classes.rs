@@ -1,5 +1,5 @@
-//! Members of approval classes, their delegates, and how many must sign. It must never count one person
-//! twice, nor a vote of someone whom the matter is about.
+//! Members of approval classes, their delegates, and how many must sign. It must never count a person twice, nor a
+//! vote of a principal whom the act is about.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,9 +32,9 @@ impl DelegationRecord {
 
 /// Whether a principal is a member of a class. Only people are: a service never votes.
 fn belongs(class: &ApprovalClassRules, id: &Id, principal: Option<&PrincipalRecord>) -> bool {
-    principal.is_some_and(|one| {
-        one.kind == PrincipalKind::Person
-            && (class.members.contains(id) || !class.roles.is_disjoint(&one.roles))
+    principal.is_some_and(|principal| {
+        principal.kind == PrincipalKind::Person
+            && (class.members.contains(id) || !class.roles.is_disjoint(&principal.roles))
     })
 }
 
@@ -78,33 +78,35 @@ impl LedgerState {
     /// delegated to them.
     #[must_use]
     pub fn votes(&self, class: ApprovalClass, id: &Id, time: UnixNanos) -> Vec<Id> {
-        let person = |one: &&Id| {
-            self.principals
-                .get(one)
-                .is_some_and(|p| p.kind == PrincipalKind::Person)
-        };
+        let principal = self.principals.get(id);
+        let is_person = principal.is_some_and(|found| found.kind == PrincipalKind::Person);
+        // The own vote first, so that a member who is also a delegate votes for themselves with their first
+        // signature.
         let own = Some(id).filter(|id| self.belongs(class, id));
-        let delegated = self.delegations.values().filter(|one| {
-            one.delegation.class == class && one.delegation.to == *id && one.holds(time)
+        let delegated = self.delegations.values().filter(|record| {
+            let delegation = &record.delegation;
+            delegation.class == class && delegation.to == *id && record.holds(time)
         });
-        let from = delegated.map(|one| &one.record_ref.by);
+        let from = delegated.map(|record| &record.record_ref.by);
+        // A delegation ends with its giver's membership: a former member must not keep a vote through a
+        // delegate.
         let from = from.filter(|from| self.belongs(class, from) && *from != id);
         let all = own.into_iter().chain(from);
-        if Some(id).as_ref().is_some_and(person) {
+        if is_person {
             all.cloned().collect()
         } else {
             Vec::new()
         }
     }
 
-    /// The member whose vote `id` casts: the first of theirs that is not used yet and not one of `but`,
-    /// who have no vote in the matter.
+    /// The member whose vote `id` casts: the first of theirs that is not used yet and not among `excluded`, who
+    /// may not vote on the act.
     pub(super) fn vote(
         &self,
         class: ApprovalClass,
         time: UnixNanos,
         id: &Id,
-        but: &[&Id],
+        excluded: &[&Id],
         used: &BTreeSet<Id>,
     ) -> Result<Id, Denial> {
         let votes = self.votes(class, id, time);
@@ -113,38 +115,45 @@ impl LedgerState {
                 "{id} does not belong to the approval class {}",
                 class.name()
             );
-            let who = self.who_signs(class, time, but);
+            let who = self.who_signs(class, time, excluded);
             return Err(Denial::new(Rule::RoleMissing, why, who));
         }
         // A delegate of two members votes for the first of them that has not voted: two votes by one person
         // take two signatures, and each names its member.
-        let free = |vote: &&Id| !but.contains(vote) && !used.contains(*vote);
+        let free = |vote: &&Id| !excluded.contains(vote) && !used.contains(*vote);
         if let Some(vote) = votes.iter().find(free) {
             return Ok(vote.clone());
         }
         let names: Vec<_> = votes.iter().map(Id::as_str).collect();
         let names = names.join(", ");
         let why = format!(
-            "{id} could only vote for {names}, who has signed or has no vote in this matter"
+            "{id} can vote only for {names}, who has signed already or may not vote on this act"
         );
-        let mut not: Vec<_> = but.to_vec();
-        not.push(id);
-        not.extend(used);
-        let who = self.who_signs(class, time, &not);
+        let mut excluded = excluded.to_vec();
+        excluded.push(id);
+        excluded.extend(used);
+        let who = self.who_signs(class, time, &excluded);
         Err(Denial::new(Rule::DutyDelegation, why, who))
     }
 
-    /// A hint that names the principals who can sign in a class and have a key, except `but`.
-    pub(super) fn who_signs(&self, class: ApprovalClass, time: UnixNanos, but: &[&Id]) -> String {
+    /// A hint that names the principals who can sign in a class and have a key, except `excluded`.
+    pub(super) fn who_signs(
+        &self,
+        class: ApprovalClass,
+        time: UnixNanos,
+        excluded: &[&Id],
+    ) -> String {
         let can = self.principals.keys().filter(|id| {
             let votes = self.votes(class, id, time);
-            !but.contains(id) && self.has_key(id, time) && votes.iter().any(|v| !but.contains(&v))
+            let has_vote = votes.iter().any(|vote| !excluded.contains(&vote));
+            !excluded.contains(id) && self.has_key(id, time) && has_vote
         });
         let can: Vec<_> = can.map(Id::as_str).collect();
         let class = class.name();
         if can.is_empty() {
             return format!(
-                "no other member of the class {class} has a key: a member can delegate"
+                "no other member of the class {class} has a key; a member can delegate: \
+                 counterfoil people delegation add"
             );
         }
         format!("who could do it ({class}): {}", can.join(", "))
@@ -160,7 +169,9 @@ impl LedgerState {
     ) -> Result<(), Denial> {
         for class in ApprovalClass::ALL {
             let now = self.class(class);
-            let now = set.filter(|one| one.class == class).unwrap_or(&now);
+            let now = set.filter(|set| set.class == class).unwrap_or(&now);
+            // Only members with a valid key: a class of people without keys could never sign again, not even
+            // for new keys.
             let members = principals.iter().filter(|(id, principal)| {
                 belongs(now, id, Some(principal)) && self.has_key(id, time)
             });

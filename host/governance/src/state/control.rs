@@ -97,29 +97,33 @@ impl LedgerState {
         component: Option<&Digest>,
         account: Option<&Id>,
     ) -> Result<(), Denial> {
-        let Some(said) = self.verdicts.get(&index).map(|said| said.record_ref.time) else {
+        let Some(verdict) = self.verdicts.get(&index) else {
             return Ok(());
         };
+        let verdict_time = verdict.record_ref.time;
         let touches = |subject: &ExceptionSubject| match subject {
-            ExceptionSubject::Component(one) => Some(one) == component,
-            ExceptionSubject::Account(one) => Some(one) == account,
+            ExceptionSubject::Component(digest) => Some(digest) == component,
+            ExceptionSubject::Account(id) => Some(id) == account,
             ExceptionSubject::Installation => true,
         };
         // The verdict may have passed only because of the exception. Ending an exception must therefore end
         // what rests on it, not only what comes later.
-        let over = self.exceptions.iter().find(|(granted, one)| {
-            let ended = one.ended.as_ref().map(|(_, record_ref)| record_ref.index);
+        let over = self.exceptions.iter().find(|(granted, record)| {
+            let ended = record
+                .ended
+                .as_ref()
+                .map(|(_, record_ref)| record_ref.index);
             let held = **granted < index
-                && said < one.exception.until
+                && verdict_time < record.exception.until
                 && ended.is_none_or(|ended| ended > index);
-            held && touches(&one.exception.subject) && !one.holds(time)
+            held && touches(&record.exception.subject) && !record.holds(time)
         });
-        let Some((granted, one)) = over else {
+        let Some((granted, record)) = over else {
             return Ok(());
         };
         let why = format!(
             "the exception of record {granted} to {} was open at the verdict of record {index}, and has ended",
-            one.exception.rule
+            record.exception.rule
         );
         let hint = "evaluate the policy again and record its verdict";
         Err(Denial::new(Rule::VerdictStale, why, hint))
@@ -133,11 +137,15 @@ impl LedgerState {
         subject: Digest,
         not_by: Option<&Id>,
     ) -> Result<(u64, &VerdictRecord), Denial> {
-        let recorded = self.said.get(&(gate, subject));
+        let recorded = self.verdicts_of.get(&(gate, subject));
+        // The newest first, also if it fails: an older pass must not open the gate after the policy has
+        // refused the same subject.
         let all = recorded.into_iter().flatten().rev();
         let mut all = all.filter_map(|index| Some((*index, self.verdicts.get(index)?)));
-        let last = all.find(|(_, said)| {
-            Some(said.verdict.bundle) == self.policy() && Some(&said.record_ref.by) != not_by
+        // The author's own verdicts are skipped rather than denied: they must neither open the gate nor hide
+        // the verdict of another principal.
+        let last = all.find(|(_, record)| {
+            Some(record.verdict.bundle) == self.policy() && Some(&record.record_ref.by) != not_by
         });
         let ask = match gate {
             Gate::Promotion => "counterfoil policy eval promotion COMPONENT",
@@ -145,18 +153,20 @@ impl LedgerState {
             Gate::Limits => "counterfoil account limits set ACCOUNT",
         };
         let gate = gate.name();
-        let Some((index, said)) = last else {
-            let other = not_by.map_or_else(String::new, |id| format!(" by anyone but {id}"));
+        let Some((index, record)) = last else {
+            let other = not_by.map_or_else(String::new, |id| {
+                format!(" recorded by a principal other than {id}")
+            });
             let why = format!(
                 "the policy in force has no verdict at the gate {gate} for {subject}{other}"
             );
             let hint = format!("evaluate the policy and record its verdict first: {ask}");
             return Err(Denial::new(Rule::VerdictMissing, why, hint));
         };
-        if said.verdict.outcome == GateOutcome::Pass {
-            return Ok((index, said));
+        if record.verdict.outcome == GateOutcome::Pass {
+            return Ok((index, record));
         }
-        let reasons = said.verdict.reasons.iter();
+        let reasons = record.verdict.reasons.iter();
         let reasons: Vec<_> = reasons
             .map(|reason| format!("{} ({})", reason.code, reason.text))
             .collect();

@@ -1,4 +1,4 @@
-//! Recorded drift, and which of it is open. It must never look at the machine.
+//! Recorded drift, and which differences are open. It must never look at the machine.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +27,8 @@ impl LedgerState {
     #[must_use]
     pub fn standing(&self, drift: &DriftFinding) -> Option<u64> {
         let mut all = self.drifts.iter();
-        let same = |one: &DriftRecord| one.ended.is_none() && one.drift == *drift;
-        all.find(|(_, one)| same(one)).map(|(index, _)| *index)
+        let same = |record: &DriftRecord| record.ended.is_none() && record.drift == *drift;
+        all.find(|(_, record)| same(record))
+            .map(|(index, _)| *index)
     }
 }

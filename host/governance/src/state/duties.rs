@@ -1,4 +1,4 @@
-//! Separation of duties: which two things one principal may not both do, and who could do them instead.
+//! Separation of duties: which pairs of acts one principal may not do, and who can do them instead.
 //! It must never change the state.
 
 use std::collections::BTreeSet;
@@ -13,12 +13,13 @@ use crate::role::{Role, Roles};
 use crate::rule::{Denial, Rule};
 
 impl LedgerState {
-    /// A hint that names the principals with one of these roles and a valid key, except `but`.
-    pub(super) fn who(&self, roles: &[Role], time: UnixNanos, but: &[&Id]) -> String {
+    /// A hint that names the principals with one of these roles and a valid key, except `excluded`.
+    pub(super) fn who(&self, roles: &[Role], time: UnixNanos, excluded: &[&Id]) -> String {
         let names: Vec<_> = roles.iter().map(|role| role.name()).collect();
         let names = names.join(" or ");
+        // Without a valid key a principal cannot act: a hint that names them would lead to a second denial.
         let can = self.principals.iter().filter(|(id, principal)| {
-            !but.contains(id)
+            !excluded.contains(id)
                 && roles.iter().any(|role| principal.roles.contains(role))
                 && self.has_key(id, time)
         });
@@ -45,11 +46,11 @@ impl LedgerState {
     ) -> Result<(), Denial> {
         let is_administrator = |id: &Id| {
             let principal = self.principals.get(id);
-            principal.is_some_and(|one| one.roles.contains(&Role::Administrator))
+            principal.is_some_and(|found| found.roles.contains(&Role::Administrator))
         };
         let mut keys = self.keys.iter();
-        if keys.any(|(key, one)| {
-            one.counts(time) && is_administrator(&one.owner) && !goes(&one.owner, key)
+        if keys.any(|(key, record)| {
+            record.counts(time) && is_administrator(&record.owner) && !goes(&record.owner, key)
         }) {
             return Ok(());
         }
@@ -60,7 +61,7 @@ impl LedgerState {
 
     /// No principal both starts runs and holds the log's signing key.
     pub(super) fn check_log_duty(&self, id: &Id, roles: &Roles) -> Result<(), Denial> {
-        // Who starts runs and signs the log could deploy a strategy and rewrite the record of it.
+        // An operator who also signs the log could deploy a strategy and then rewrite the record of it.
         if self.log_holder.as_ref() != Some(id) || !roles.contains(&Role::Operator) {
             return Ok(());
         }
@@ -101,8 +102,8 @@ impl LedgerState {
             return Ok(());
         }
         let why = format!("{actor} validated it, and another person must approve it (four-eyes)");
-        let but = [actor, &component.submitted.by];
-        let who = self.who_signs(ApprovalClass::Promotion, time, &but);
+        let excluded = [actor, &component.submitted.by];
+        let who = self.who_signs(ApprovalClass::Promotion, time, &excluded);
         Err(Denial::new(Rule::DutyReviewer, why, who))
     }
 
@@ -116,14 +117,14 @@ impl LedgerState {
     ) -> BTreeSet<Id> {
         // The vote belongs to the member, the signature to the key. A member who left the class, or a key that
         // was revoked, takes the approval with it, also after it was given.
-        let counts = |one: &&ApprovalRecord| {
-            let key = self.keys.get(&one.record_ref.key);
-            one.set == *set
-                && self.belongs(ApprovalClass::Promotion, &one.vote)
+        let counts = |approval: &&ApprovalRecord| {
+            let key = self.keys.get(&approval.record_ref.key);
+            approval.set == *set
+                && self.belongs(ApprovalClass::Promotion, &approval.vote)
                 && key.is_some_and(|key| key.counts(time))
         };
         let approvals = component.approvals.iter().filter(counts);
-        approvals.map(|one| one.vote.clone()).collect()
+        approvals.map(|approval| approval.vote.clone()).collect()
     }
 
     /// Checks that enough members approved exactly this set.
@@ -139,15 +140,16 @@ impl LedgerState {
         if found >= needed {
             return Ok(());
         }
-        let mut but = vec![&component.submitted.by];
-        but.extend(
+        let mut excluded = vec![&component.submitted.by];
+        excluded.extend(
             component
                 .validated
                 .as_ref()
                 .map(|(_, record_ref)| &record_ref.by),
         );
-        but.extend(&votes);
-        let who = self.who_signs(ApprovalClass::Promotion, time, &but);
+        excluded.extend(&votes);
+        let who = self.who_signs(ApprovalClass::Promotion, time, &excluded);
+        // If only another set was approved, the difference explains the denial better than a count of zero.
         let other = component.approvals.last().filter(|last| last.set != *set);
         if let Some(last) = other.filter(|_| votes.is_empty()) {
             let why = format!("the approval is for another set: {}", last.set.changes(set));

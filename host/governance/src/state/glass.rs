@@ -1,4 +1,4 @@
-//! Break-glass: one person does acts that take two signatures, for a few hours, and another signs the
+//! Break-glass: one person does acts that take two signatures, for a few hours, and another person signs the
 //! retrospective. It must never let the same person break glass again before that.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -71,8 +71,11 @@ impl LedgerState {
     /// The record of the break-glass whose retrospective a principal owes.
     pub(super) fn owed(&self, id: &Id) -> Option<u64> {
         let mut all = self.broken.iter();
-        let owes = |one: &BreakGlassRecord| one.record_ref.by == *id && one.retrospective.is_none();
-        all.find(|(_, one)| owes(one)).map(|(index, _)| *index)
+        // Owed from the moment it opens: with a second break-glass before the first was accounted for, one
+        // person could act alone without end.
+        let owes =
+            |glass: &BreakGlassRecord| glass.record_ref.by == *id && glass.retrospective.is_none();
+        all.find(|(_, glass)| owes(glass)).map(|(index, _)| *index)
     }
 
     /// Whether a principal, or the key that signs, owes its role to this break-glass.

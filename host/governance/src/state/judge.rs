@@ -31,7 +31,7 @@ pub(super) struct ActContext<'a> {
 }
 
 pub(super) fn judge(state: &LedgerState, signed: &SignedAct) -> Judgment {
-    // The first record has no principals to be judged by: it is believed if it is consistent, and the person who
+    // The first record has no principals to be judged by. It is accepted if it is consistent; a reader who
     // verifies the ledger compares its log key with one that they trust.
     if let Act::Genesis {
         administrators,
@@ -42,6 +42,8 @@ pub(super) fn judge(state: &LedgerState, signed: &SignedAct) -> Judgment {
     {
         return people::genesis(state, signed, administrators, *log_key);
     }
+    // The signature before the rules: a denial for a missing role then means that this principal tried, not
+    // that another process used its name.
     authentic(state, signed)?;
     let context = ActContext {
         by: &signed.actor,
@@ -127,7 +129,7 @@ fn judge_act(state: &LedgerState, context: ActContext<'_>, act: &Act) -> Judgmen
 fn genesis_repeated() -> Denial {
     Denial::new(
         Rule::GenesisRepeated,
-        "the ledger has its first record",
+        "the ledger already has its first record",
         "an administrator adds principals: counterfoil people add",
     )
 }
@@ -172,6 +174,8 @@ fn authentic_key(state: &LedgerState, context: ActContext<'_>) -> Judgment {
         let what = format!("was revoked or rotated by record {index}");
         return deny(Rule::KeyRevoked, &what);
     }
+    // By the time of the act, which cannot lie before the previous record: a ledger still verifies years after
+    // its keys expired.
     if !found.counts(context.time) {
         return deny(Rule::KeyExpired, "has expired");
     }

@@ -1,5 +1,5 @@
-//! Limits, authorizations and kill switches in the state. It must never stop a run itself: the runner
-//! asks.
+//! Limits, authorizations and kill switches in the state. It must never stop a run itself: the runner queries
+//! the state and stops its runs.
 
 use std::collections::BTreeMap;
 
@@ -66,17 +66,19 @@ impl LedgerState {
     /// and keeps asking while the run is open.
     #[must_use]
     pub fn killed(&self, run: &Digest, account: &Id) -> Option<(u64, &KillRecord)> {
-        let stops = |one: &KillRecord| {
-            one.lifted.is_none()
-                && match &one.scope {
+        let stops = |kill: &KillRecord| {
+            kill.lifted.is_none()
+                && match &kill.scope {
                     KillScope::Run(of) => of == run,
                     KillScope::Account(of) => of == account,
                     KillScope::Installation => true,
                 }
         };
         let mut all = self.kills.iter();
-        let found = all.find(|(_, one)| stops(one));
-        found.map(|(index, one)| (*index, one))
+        // One open switch is enough. The oldest is named, so that the reason of a stop does not change when
+        // another is thrown.
+        let found = all.find(|(_, kill)| stops(kill));
+        found.map(|(index, kill)| (*index, kill))
     }
 
     /// Checks that no kill switch stops this run of this account.
@@ -90,7 +92,7 @@ impl LedgerState {
         };
         let (by, reason) = (&killed.record_ref.by, &killed.reason);
         let why = format!("{by} threw the kill switch in record {index}: {reason}");
-        let hint = "a member of the class operations, other than who threw it, lifts it: \
+        let hint = "a member of the class operations who did not throw it can lift it: \
                    counterfoil kill --lift";
         Err(Denial::new(Rule::KillOn, why, hint))
     }
@@ -120,6 +122,8 @@ impl LedgerState {
     ///
     /// Returns a [`Denial`] that names both.
     pub fn check_limits_of(&self, terms: &RunTerms) -> Result<(), Denial> {
+        // Two comparisons: limits that were lowered since the authorization end it, and a component that was
+        // approved under wider limits may not trade under these.
         self.check_limits(&terms.account, terms.limits)?;
         if terms.set.limits == terms.limits {
             return Ok(());

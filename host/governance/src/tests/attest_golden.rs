@@ -90,7 +90,7 @@ fn what_is_no_envelope_or_no_statement_is_refused() {
     let error = envelope.verify(&[key(4)]).unwrap_err().to_string();
     assert!(error.contains("payloadType is \"text/plain\""), "{error}");
     for (text, part) in [
-        ("{}", "an envelope"),
+        ("{}", "invalid DSSE envelope"),
         (
             r#"{"payload":"!","payloadType":"","signatures":[]}"#,
             "payload is not base64",

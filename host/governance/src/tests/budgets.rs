@@ -148,7 +148,7 @@ fn use_is_recorded_by_services_and_operators_for_the_runs_own_owner() {
         Rule::RoleMissing,
     );
     let text = desk.denied("robot", usage("run", "bob", [1; 3], &[]), Rule::UsageOwner);
-    assert!(text.contains("is team-lead's, not bob's"), "{text}");
+    assert!(text.contains("belongs to team-lead, not to bob"), "{text}");
     // A backtest was never started here, and is whose its record says.
     desk.act("erin", usage("backtest", "bob", [1; 3], &[]))
         .unwrap();

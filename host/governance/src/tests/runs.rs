@@ -115,7 +115,7 @@ fn an_authorization_has_a_window_and_can_be_withdrawn() {
     assert!(text.contains("not open yet"), "{text}");
     desk.time = now + 59;
     let text = desk.denied("robot", start("run", authorized, set), Rule::StartWindow);
-    assert!(text.contains("over since"), "{text}");
+    assert!(text.contains("its window ended"), "{text}");
     asked.not_before = asked.not_after;
     desk.denied(
         "erin",

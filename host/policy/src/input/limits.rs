@@ -1,5 +1,5 @@
-//! What the gate of an account's limits is told. It must never hold a limit as anything but an
-//! integer: a policy compares exactly or not at all.
+//! The input of the limits gate. It must never hold a limit as anything but an integer: a policy compares exactly
+//! or not at all.
 
 use serde::Serialize;
 
@@ -9,13 +9,13 @@ use super::{ExceptionInput, UnixSeconds};
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct LimitsInput {
     pub time: UnixSeconds,
-    /// Who asks.
+    /// The principal who asks for the limits.
     pub asked_by: String,
-    /// Whose limits.
+    /// The account that the limits are for.
     pub account: AccountInput,
-    /// What is asked for.
+    /// The requested limits.
     pub asked: AskedLimits,
-    /// The exceptions that the ledger holds, ended ones too.
+    /// The exceptions in the ledger, including ended ones.
     pub exceptions: Vec<ExceptionInput>,
 }
 
@@ -31,8 +31,8 @@ pub struct AccountInput {
     pub currency: String,
 }
 
-/// What is asked for; nothing in place of a limit asks for as much as the account may have.
-/// Amounts are whole units of the settlement currency.
+/// The requested limits; `None` asks for as much as the account may have. Amounts are whole units of the settlement
+/// currency.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
 pub struct AskedLimits {
     /// Orders let through on one bar.

@@ -1,5 +1,4 @@
-//! What the gate of promotion is told. It must never be filled from anything but records and
-//! attestations that were checked.
+//! The input of the promotion gate. It must never be filled from anything but records and verified attestations.
 
 use serde::Serialize;
 
@@ -11,17 +10,17 @@ pub struct PromotionInput {
     pub time: UnixSeconds,
     /// What is promoted.
     pub set: DigestSetInput,
-    /// What the component is.
+    /// Where the component comes from.
     pub component: ComponentInput,
     /// Who wrote, reviewed and approved it.
     pub people: ReviewersInput,
-    /// What was shown of it.
+    /// The evidence for it.
     pub evidence: EvidenceInput,
-    /// The exceptions that the ledger holds, ended ones too.
+    /// The exceptions in the ledger, including ended ones.
     pub exceptions: Vec<ExceptionInput>,
 }
 
-/// Where a component comes from.
+/// The strategy and the provenance of a component.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct ComponentInput {
     /// The strategy that it is a version of.
@@ -44,27 +43,27 @@ pub struct ReviewersInput {
     pub approvers: Vec<String>,
 }
 
-/// What was shown; nothing in place of a piece is a piece that is missing.
+/// The evidence; `None` is a missing piece.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct EvidenceInput {
-    /// The sandbox's answer.
+    /// The result of admission.
     pub admission: Option<AdmissionInput>,
-    /// What the author attests of the unit tests.
+    /// The attestation of the unit tests.
     pub unit_tests: Option<UnitTestsInput>,
-    /// What was said of the snapshot.
+    /// The quality of the backtest's snapshot.
     pub snapshot_quality: Option<SnapshotQualityInput>,
     /// The replays of the backtest.
     pub replay: Option<ReplayInput>,
     /// The audit for look-ahead.
     pub no_look_ahead: Option<LookAheadInput>,
-    /// What was measured.
+    /// The measured values.
     pub thresholds: Option<ThresholdsInput>,
 }
 
-/// The sandbox's answer.
+/// The result of admission.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct AdmissionInput {
-    /// Whether it admits the component.
+    /// Whether the component was admitted.
     pub passed: bool,
 }
 
@@ -93,7 +92,7 @@ pub struct SnapshotQualityInput {
 pub struct ReplayInput {
     /// The run, as `sha256:` and hex.
     pub run: String,
-    /// Whether all gave the decisions of the journal.
+    /// Whether every replay matched the decisions of the journal.
     pub identical: bool,
     /// The back ends, each once.
     pub back_ends: Vec<String>,
@@ -102,17 +101,17 @@ pub struct ReplayInput {
 /// The audit for look-ahead.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct LookAheadInput {
-    /// Whether no decision rests on what came after it.
+    /// Whether no decision depends on later data.
     pub passed: bool,
 }
 
-/// What was measured of the backtest.
+/// The measured values of the backtest.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct ThresholdsInput {
     /// The largest fall of equity from its peak, in basis points, rounded up.
     pub drawdown_bps: u64,
-    /// How much less equity the same run ends with when slippage is dearer, in basis points of its
-    /// starting cash, rounded up; 0 if not less.
+    /// The equity that the same run loses with higher slippage, in basis points of its starting cash, rounded up; 0
+    /// if it loses none.
     pub slippage_loss_bps: u64,
     /// The fuel that 99 of 100 decisions stay within, in basis points of the limit, rounded up.
     pub fuel_p99_bps: u64,

@@ -1,5 +1,5 @@
-//! What the gate of a start is told. It must never be filled from anything but the ledger and the
-//! manifest of the run that starts.
+//! The input of the start gate. It must never be filled from anything but the ledger and the manifest of the run
+//! that starts.
 
 use serde::Serialize;
 
@@ -24,7 +24,7 @@ pub struct StartInput {
     /// The length of a bar, such as `1d`.
     pub timeframe: String,
     pub parameters: Digest,
-    /// The digest of the account's limits that it keeps.
+    /// The digest of the limits that the run is started under.
     pub limits: Digest,
     /// Who starts it, and who holds the log's key.
     pub people: OperatorsInput,
@@ -36,9 +36,9 @@ pub struct StartInput {
     pub policy_in_force: Option<Digest>,
     /// Break-glass without a signed retrospective.
     pub retrospectives_owed: Vec<RetrospectiveInput>,
-    /// Kills that hold for this run, its account or the installation, and were not lifted.
+    /// Kill switches on the account or the installation that were not lifted.
     pub kills: Vec<KillInput>,
-    /// The exceptions that the ledger holds, ended ones too.
+    /// The exceptions in the ledger, including ended ones.
     pub exceptions: Vec<ExceptionInput>,
 }
 
@@ -56,25 +56,20 @@ pub struct OperatorsInput {
 pub struct AuthorizationInput {
     /// The ledger's entry.
     pub entry: u64,
-    /// Who gave it.
+    /// The operator who gave it.
     pub by: String,
-    /// For what.
+    /// The digest set that may start.
     pub set: DigestSetInput,
-    /// For which owner.
     pub owner: String,
-    /// For which account.
     pub account: String,
-    /// For which market.
     pub market: String,
-    /// For which timeframe.
     pub timeframe: String,
-    /// For which parameters.
     pub parameters: Digest,
-    /// For which limits of the account.
+    /// The account's limits.
     pub limits: Digest,
-    /// From when on.
+    /// Start of the window, inclusive.
     pub not_before: UnixSeconds,
-    /// Until before when.
+    /// End of the window, exclusive.
     pub not_after: UnixSeconds,
     /// Whether it was withdrawn.
     pub withdrawn: bool,
@@ -88,12 +83,12 @@ pub struct RetrospectiveInput {
     pub opened_by: String,
 }
 
-/// A kill that was not lifted.
+/// A kill switch that was not lifted.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct KillInput {
     /// The ledger's entry.
     pub entry: u64,
-    /// What it stops: `run`, `account` or `installation`.
+    /// What it stops: `account` or `installation`.
     pub scope: String,
     pub reason: String,
 }

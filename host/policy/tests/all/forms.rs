@@ -102,7 +102,7 @@ fn a_bundle_has_a_size() {
     let many = (0..=FILES_MAX).map(|one| (format!("f{one}.rego"), Vec::new()));
     assert!(matches!(
         Bundle::new(many.collect()),
-        Err(BundleError::Files)
+        Err(BundleError::Files { .. })
     ));
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("a.rego"), vec![b' '; BUNDLE_BYTES_MAX]).unwrap();

@@ -77,9 +77,15 @@ fn a_test_that_fails_is_named() {
         .collect();
     assert_eq!(found.len(), 5);
     assert_eq!(found[0], ("data.a_test.test_good", ""));
-    assert_eq!(found[1], ("data.a_test.test_bad", "it does not hold"));
-    assert_eq!(found[2], ("data.a_test.test_number", "it is 7"));
-    assert_eq!(found[3], ("data.a_test.test_false", "it is false"));
+    assert_eq!(found[1], ("data.a_test.test_bad", "the rule is not true"));
+    assert_eq!(
+        found[2],
+        ("data.a_test.test_number", "the rule is 7, not true")
+    );
+    assert_eq!(
+        found[3],
+        ("data.a_test.test_false", "the rule is false, not true")
+    );
     assert!(found[4].1.contains("divide by zero"), "{}", found[4].1);
     assert!(!suite.passes());
     assert_eq!(suite.coverage[0].not_covered, [5, 7]);

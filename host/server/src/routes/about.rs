@@ -1,4 +1,4 @@
-//! What the server says of itself to anybody. It names no principal, account or run.
+//! Routes that take no login: health and metrics. They must never name a principal, account or run.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::app::ApiState;
 use crate::problem::Problem;
 use crate::types::HealthReply;
 
-/// That the process answers
+/// Check that the process answers
 #[utoipa::path(get, path = "/healthz", tag = "about",
     responses((status = 200, body = HealthReply)))]
 pub(crate) async fn healthz() -> Json<HealthReply> {
@@ -22,7 +22,7 @@ pub(crate) async fn healthz() -> Json<HealthReply> {
     })
 }
 
-/// Numbers for Prometheus
+/// Metrics for Prometheus
 #[utoipa::path(get, path = "/metrics", tag = "about",
     responses((status = 200, body = String, content_type = "text/plain")))]
 pub(crate) async fn metrics(State(app): State<Arc<ApiState>>) -> Result<Response, Problem> {

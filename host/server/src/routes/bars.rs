@@ -1,4 +1,4 @@
-//! Bars pushed to a feed, and what became of each.
+//! Bars pushed to a feed, and the outcome of each. It must never wait for a run longer than a request may take.
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -50,26 +50,30 @@ pub(crate) async fn push(
         let hint = "start a run whose manifest names this feed, with the feed kind push";
         return Err(Problem::new(ProblemCode::FeedUnknown, detail, hint));
     }
-    let (tell, told) = mpsc::unbounded_channel();
+    let (sender, outcomes) = mpsc::unbounded_channel();
     let mut treatments = Vec::new();
     for (bar, value) in asked.bars.iter().enumerate() {
-        treatments.extend(offer(&subscribers, bar, value, &tell));
+        treatments.extend(offer(&subscribers, bar, value, &sender));
     }
-    drop(tell);
-    let deadline = tokio::time::timeout(TREATED_MAX, hear(told, &mut treatments));
+    // The last sender of this request: with it gone, the receiver ends once every run has reported.
+    drop(sender);
+    let deadline = tokio::time::timeout(TREATED_MAX, collect(outcomes, &mut treatments));
     let _some_wait_still = deadline.await;
     Ok(Json(BarsReply { treatments }))
 }
 
-type Heard = (usize, Arc<str>, LineOutcome);
+/// The index of a bar, the run, and what the run did with the bar.
+type BarOutcome = (usize, Arc<str>, LineOutcome);
 
 /// Queues a bar for every run that trades its symbol, and an end of slice for every run.
 fn offer(
     subscribers: &[FeedSubscriber],
     bar: usize,
     value: &Value,
-    tell: &mpsc::UnboundedSender<Heard>,
+    sender: &mpsc::UnboundedSender<BarOutcome>,
 ) -> Vec<TreatmentReply> {
+    // A line without a symbol goes to every run: a mark ends the slice in each, and each records a malformed
+    // line as refused.
     let symbol = value.get("symbol").and_then(Value::as_str);
     let wanted =
         |subscriber: &&FeedSubscriber| symbol.is_none_or(|symbol| subscriber.trades(symbol));
@@ -82,12 +86,12 @@ fn offer(
     };
     let mut all = Vec::new();
     for subscriber in subscribers.iter().filter(wanted) {
-        let (tell, run): (_, Arc<str>) = (tell.clone(), Arc::from(subscriber.run()));
-        let hear = Box::new(move |told| {
+        let (sender, run): (_, Arc<str>) = (sender.clone(), Arc::from(subscriber.run()));
+        let report = Box::new(move |outcome| {
             // The receiver is gone once the response was sent.
-            let _given = tell.send((bar, run, told));
+            let _sent = sender.send((bar, run, outcome));
         });
-        let treatment = match subscriber.offer(line.clone(), hear) {
+        let treatment = match subscriber.offer(line.clone(), report) {
             Ok(()) => "waiting",
             Err(QueueRefusal::Full) => "queue-full",
             Err(QueueRefusal::Ended) => "ended",
@@ -102,20 +106,24 @@ fn offer(
 }
 
 /// Updates the treatments until every run has reported.
-async fn hear(mut told: mpsc::UnboundedReceiver<Heard>, treatments: &mut [TreatmentReply]) {
-    while let Some((bar, run, told)) = told.recv().await {
-        let is_it = |one: &&mut TreatmentReply| one.bar == bar && one.run.as_deref() == Some(&*run);
-        let Some(one) = treatments.iter_mut().find(is_it) else {
+async fn collect(
+    mut outcomes: mpsc::UnboundedReceiver<BarOutcome>,
+    treatments: &mut [TreatmentReply],
+) {
+    while let Some((bar, run, outcome)) = outcomes.recv().await {
+        let is_it =
+            |reply: &&mut TreatmentReply| reply.bar == bar && reply.run.as_deref() == Some(&*run);
+        let Some(reply) = treatments.iter_mut().find(is_it) else {
             continue;
         };
-        let (treatment, reason) = match told {
+        let (treatment, reason) = match outcome {
             LineOutcome::Treated(LineTreatment::Taken) => ("taken", None),
             LineOutcome::Treated(LineTreatment::Mark) => ("mark", None),
             LineOutcome::Treated(LineTreatment::Known) => ("known", None),
             LineOutcome::Treated(LineTreatment::Refused(reason)) => ("refused", Some(reason)),
             LineOutcome::NotTaken => ("ended", None),
         };
-        treatment.clone_into(&mut one.treatment);
-        one.reason = reason;
+        treatment.clone_into(&mut reply.treatment);
+        reply.reason = reason;
     }
 }

@@ -1,4 +1,4 @@
-//! Events of the runs, as a stream that can be taken up again by id.
+//! Events of the runs, as a stream that a watcher can resume by id. It must never make a run wait.
 
 use std::sync::Arc;
 
@@ -14,9 +14,9 @@ use crate::types::EventsQuery;
 
 /// Watch the runs
 ///
-/// Server-sent events: their name is the kind, their data an `EventReply`. An event `lost` says how
-/// many this watcher was too slow for; its data is `{"lost": n}`, or `{"lost": null}` where it is
-/// not known, because the server was started again since.
+/// Server-sent events: the name is the kind, the data an `EventReply`. An event `lost` has the number of events
+/// that this watcher was too slow for; its data is `{"lost": n}`, or `{"lost": null}` where the number is unknown
+/// because the server was restarted.
 #[utoipa::path(get, path = "/v1/events", tag = "events", security(("session" = [])),
     params(EventsQuery, ("Last-Event-ID" = Option<String>, Header, description = "The last event seen")),
     responses((status = 200, body = String, content_type = "text/event-stream"),
@@ -31,7 +31,7 @@ pub(crate) async fn watch(
         Problem::new(
             ProblemCode::BodyMalformed,
             error.body_text(),
-            "correct the query",
+            "send only `run` and `after`, each once",
         )
     })?;
     let run = match &query.run {
@@ -43,9 +43,11 @@ pub(crate) async fn watch(
         .and_then(|value| value.to_str().ok())
         .map(str::to_owned);
     let start = StreamStart::of(&app, seen.or(query.after).as_deref())?;
+    // Refused at once when there is no room: a watcher that waits would hold a connection that a start or a
+    // kill may need.
     let permit = Arc::clone(&app.watchers).try_acquire_owned().map_err(|_| {
-        let hint = "close another watcher, or ask for the status instead";
-        Problem::new(ProblemCode::Busy, "as many watch as may at once", hint)
+        let hint = "close another event stream, or read the runs' status instead";
+        Problem::new(ProblemCode::Busy, "too many event streams are open", hint)
     })?;
     Ok(stream(app, &caller.id, start, run, permit))
 }

@@ -1,4 +1,5 @@
-//! Challenges and logins: a principal proves that it holds one of its keys.
+//! Challenges and logins: a principal proves that it holds one of its keys. What it may do with the token must
+//! never be decided here.
 
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use crate::login::login_message;
 use crate::problem::{Problem, ProblemCode};
 use crate::types::{LoginChallenge, LoginReply, LoginRequest};
 
-/// A challenge to be signed
+/// Get a challenge to sign
 #[utoipa::path(post, path = "/v1/challenges", tag = "sessions",
     responses((status = 200, body = LoginChallenge), (status = "default", body = Problem)))]
 pub(crate) async fn challenge(
@@ -32,7 +33,7 @@ pub(crate) async fn challenge(
     }))
 }
 
-/// A token for a challenge that a principal's key signed
+/// Log in: exchange a signed challenge for a token
 #[utoipa::path(post, path = "/v1/sessions", tag = "sessions", request_body = LoginRequest,
     responses((status = 200, body = LoginReply), (status = "default", body = Problem)))]
 pub(crate) async fn open(
@@ -55,6 +56,8 @@ pub(crate) async fn open(
     let (ledger, audience) = (app.ledger.origin(), &app.audience);
     let message = login_message(&ledger, audience, &asked.challenge, &principal, &key);
     let key = PublicKey(key);
+    // Before the ledger is read: a caller without any key must not be able to make the server verify the whole
+    // ledger.
     if !key.signed(&message, &signature) {
         return Err(refused("the signature is not valid".to_owned()));
     }
@@ -70,8 +73,9 @@ pub(crate) async fn open(
     // Marked as answered last: only holders of valid keys can fill the table of answered challenges.
     app.logins.answer(&asked.challenge, now)?;
     let roles = state.principals().get(&principal);
-    let roles = roles.map(|one| {
-        one.roles
+    let roles = roles.map(|record| {
+        record
+            .roles
             .iter()
             .map(|role| role.name().to_owned())
             .collect()

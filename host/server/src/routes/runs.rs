@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
-use counterfoil_approval::permit::{may_go_on, may_start};
+use counterfoil_approval::permit::{may_continue, may_start};
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{ActName, KillScope};
 use counterfoil_governance::id::Id;
@@ -29,7 +29,7 @@ async fn run_blocking<T: Send + 'static>(
     done.map_err(|error| Problem::internal(&error))?
 }
 
-/// Every run
+/// List the runs
 #[utoipa::path(get, path = "/v1/runs", tag = "runs", security(("session" = [])),
     responses((status = 200, body = RunsReply), (status = "default", body = Problem)))]
 pub(crate) async fn list(
@@ -57,6 +57,8 @@ pub(crate) async fn start(
         let hint = "send a manifest as `counterfoil run show RUN --manifest` prints it";
         Problem::new(ProblemCode::RunInvalid, error.to_string(), hint)
     })?;
+    // Taken before the work, and without a wait: each start may compile a component, and callers beyond the
+    // bound would pile up.
     let _turn = turn(&app)?;
     let own = Arc::clone(&app);
     let status = run_blocking(move || {
@@ -93,12 +95,12 @@ fn turn(app: &ApiState) -> Result<tokio::sync::SemaphorePermit<'_>, Problem> {
         Problem::new(
             ProblemCode::Busy,
             detail,
-            "try again when they have started",
+            "try again when those runs have started",
         )
     })
 }
 
-/// One run
+/// Get a run
 #[utoipa::path(get, path = "/v1/runs/{run}", tag = "runs", security(("session" = [])),
     params(("run" = String, Path, description = "The first digits of a run id")),
     responses((status = 200, body = RunReply), (status = "default", body = Problem)))]
@@ -111,7 +113,7 @@ pub(crate) async fn get(
     Ok(Json(RunReply::from(&app.supervisor.status(&run)?)))
 }
 
-/// The positions of a run
+/// Get a run's positions
 #[utoipa::path(get, path = "/v1/runs/{run}/positions", tag = "runs", security(("session" = [])),
     params(("run" = String, Path, description = "The first digits of a run id")),
     responses((status = 200, body = PositionsReply), (status = "default", body = Problem)))]
@@ -200,7 +202,7 @@ pub(crate) async fn kill_account(
 
 /// Kill every run of the installation
 ///
-/// As every account.
+/// As for an account, but for every account.
 #[utoipa::path(post, path = "/v1/kill", tag = "runs", security(("session" = [])),
     request_body = Option<KillRequest>,
     responses((status = 202, body = RunsReply), (status = "default", body = Problem)))]
@@ -235,7 +237,7 @@ async fn kill_all(
     Ok((StatusCode::ACCEPTED, Json(RunsReply { runs })))
 }
 
-/// The reason in the body; a kill needs none, and no body either.
+/// The reason in the body; a kill needs neither a reason nor a body.
 fn reason(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<String, Problem> {
     if body.as_ref().is_ok_and(Bytes::is_empty) {
         return Ok(String::new());
@@ -244,7 +246,7 @@ fn reason(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<St
     Ok(asked.unwrap_or_default().reason)
 }
 
-/// Resume a run that was left or halted, or killed before it closed its journal
+/// Resume a run that was left open, halted, or killed before it closed its journal
 ///
 /// Its journal is verified, replayed and compared first; the run's state has the result.
 #[utoipa::path(post, path = "/v1/runs/{run}/resume", tag = "runs", security(("session" = [])),
@@ -260,7 +262,9 @@ pub(crate) async fn resume(
     let own = Arc::clone(&app);
     let status = run_blocking(move || {
         let manifest = own.supervisor.manifest(&run)?;
-        let grant = may_go_on(&caller.state, &manifest, clock::now())?;
+        // The caller may operate runs, and that is not enough: the start and its authorization must still be
+        // valid as well.
+        let grant = may_continue(&caller.state, &manifest, clock::now())?;
         let status = own.supervisor.resume(&grant, &run)?;
         tracing::info!(run = status.run, by = %caller.id, "run resumed");
         Ok(status)

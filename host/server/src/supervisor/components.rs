@@ -1,4 +1,5 @@
-//! Compiled components, shared so that a thousand runs of one strategy compile it once.
+//! Compiled components, shared so that a thousand runs of one strategy compile it once. It must never keep more of
+//! them than its bound.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};

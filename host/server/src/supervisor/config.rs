@@ -1,4 +1,4 @@
-//! What a supervisor is made from, and the bounds it keeps.
+//! The configuration of a supervisor, and its bounds. It must never hold a secret key, only what makes signers.
 
 use core::fmt;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ pub const RUNS_PER_ACCOUNT: usize = RUNS_PER_ACCOUNT_MAX;
 /// Makes signers for journals.
 pub type Signers = Arc<dyn Fn() -> Box<dyn Signer + Send> + Send + Sync>;
 
-/// What a supervisor is made from.
+/// The configuration of a supervisor.
 #[derive(Clone)]
 pub struct SupervisorConfig {
     /// The folder of components, snapshots and journals.

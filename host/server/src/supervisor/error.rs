@@ -1,4 +1,4 @@
-//! Why a run could not be started, stopped, killed or resumed.
+//! Why a run could not be started, stopped, killed or resumed. It must never name a route or a status code.
 
 use counterfoil_governance::id::IdError;
 use counterfoil_trading::manifest::ManifestError;
@@ -21,7 +21,7 @@ use super::status::RunState;
 #[non_exhaustive]
 pub enum SuperviseError {
     /// No supervised run has this name.
-    #[error("unknown run {name:?}; list the runs with `run status`")]
+    #[error("unknown run {name:?}; list the runs with `counterfoil run status`")]
     Unknown {
         /// The name asked for.
         name: String,
@@ -35,10 +35,10 @@ pub enum SuperviseError {
         second: String,
     },
     /// The manifest was started before.
-    #[error("run {run} was started before: a live manifest starts once; change its nonce")]
+    #[error("run {run} was started before: a live manifest starts once; use a new start nonce")]
     StartedBefore { run: String },
-    /// The process holds as many runs as it may.
-    #[error("too many runs: {count} are active, and one process holds at most {RUNS_MAX}")]
+    /// The process has its maximum of active runs.
+    #[error("too many runs: {count} are active, and a process may have at most {RUNS_MAX}")]
     Full { count: usize },
     /// The run's state does not allow this.
     #[error("run {run} is {} and cannot be {wanted}", .state.name())]
@@ -63,7 +63,9 @@ pub enum SuperviseError {
     #[error(transparent)]
     RunFile(#[from] RunFileError),
     /// The kill switch could not be made durable.
-    #[error("the kill switch may not be durable: {0}")]
+    #[error(
+        "the kill switch may not survive a restart: {0}; kill again once the disk can be written"
+    )]
     Switch(#[from] FileError),
     #[error(transparent)]
     Ledger(#[from] AccessDenial),

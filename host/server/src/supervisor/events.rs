@@ -126,6 +126,8 @@ impl RunEvents {
             what,
         };
         if ring.kept.len() >= EVENTS_KEPT {
+            // The oldest goes: a watcher that falls behind learns how many events it missed, and no run waits
+            // for it.
             ring.kept.pop_front();
         }
         ring.kept.push_back(Arc::new(event));
@@ -153,6 +155,8 @@ impl RunEvents {
         let from = after.saturating_add(1).max(first);
         let lost = from.saturating_sub(after.saturating_add(1));
         let skip = usize::try_from(from.saturating_sub(first)).unwrap_or(usize::MAX);
+        // Bounded, because the ring is locked meanwhile: a watcher that reads from the start must not hold up
+        // every run.
         let events: Vec<_> = ring.kept.iter().skip(skip).take(most).cloned().collect();
         EventBatch {
             lost,

@@ -31,7 +31,7 @@ const CONNECT_MAX: Duration = Duration::from_secs(10);
 #[non_exhaustive]
 pub enum FeedOpenError {
     /// A setting is invalid.
-    #[error("invalid {field} of the feed {value:?}: {expected}")]
+    #[error("invalid feed {field} {value:?}: {expected}")]
     Setting {
         field: &'static str,
         value: String,
@@ -109,6 +109,8 @@ pub(super) fn open(
         }
         FeedSettings::Tcp { address } => {
             let address = parse_address(address)?;
+            // For a new run this is before its execution exists: a feed that is down refuses the start, and
+            // leaves no run that waits for bars.
             let stream = TcpStream::connect_timeout(&address, CONNECT_MAX)
                 .map_err(|source| FeedOpenError::Connect { address, source })?;
             Ok(OpenedFeed::Tcp(stream))
@@ -216,6 +218,7 @@ impl OpenedFeed {
                 )
             }
         };
+        // Not joined: the thread ends when its stream is shut down or the inlet takes no more lines.
         let own = Arc::clone(inlet);
         Builder::new()
             .name("feed".to_owned())
@@ -231,8 +234,8 @@ pub(super) struct FeedThreadGuard(Option<TcpStream>);
 impl Drop for FeedThreadGuard {
     fn drop(&mut self) {
         if let Some(stream) = &self.0 {
-            // Fails only if the sender has closed it. Without it the thread would wait in `read`
-            // for a sender that may never speak again, once for each run that ended.
+            // Fails only if the sender has closed it. Without it the thread of every ended run would wait in `read`
+            // for a sender that may never send again.
             let _closed = stream.shutdown(Shutdown::Both);
         }
     }
@@ -247,7 +250,7 @@ fn copy_lines(stream: TcpStream, inlet: &Inlet) {
             // fills neither memory nor the other runs.
             Ok(LineRead::Line) if inlet.put(line) => {}
             Ok(LineRead::Line) => return,
-            // A stream is silent for as long as its sender is.
+            // A silent sender is not an error: the market may be closed.
             Ok(LineRead::Nothing) => {}
             Ok(LineRead::End) => return inlet.finish(),
             Err(error) => return inlet.fail(error.to_string()),

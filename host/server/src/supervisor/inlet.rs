@@ -1,5 +1,5 @@
-//! The queue between the senders of bars and the thread of one run: bounded lines, and the command
-//! to end. It must never know what a line says.
+//! The queue between the senders of bars and the thread of one run: bounded lines, and the command to end. It must
+//! never know what a line means.
 
 use core::fmt;
 use core::time::Duration;
@@ -16,7 +16,7 @@ pub const LINES_MAX: usize = 1_024;
 /// Bytes that wait for one run: a thousand runs hold at most a GiB.
 pub const BYTES_MAX: usize = 1 << 20;
 
-/// Tells a run how to end.
+/// The command that ends a run.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum EndCommand {
     /// Decide what is complete, then close the journal, as at the end of the stream.
@@ -110,7 +110,7 @@ impl InletQueue {
 }
 
 impl InletQueue {
-    /// What the command makes of the next read.
+    /// The result of the next read by the command; `None` without a command.
     fn end_signal(&mut self) -> io::Result<Option<LineRead>> {
         match self.command {
             None => Ok(None),
@@ -174,6 +174,7 @@ impl Inlet {
     pub fn fail(&self, why: String) {
         let mut state = self.held();
         state.is_over = true;
+        // The first reason stays: later errors of a broken connection only follow from it.
         state.broken.get_or_insert(why);
         drop(state);
         self.changed.notify_all();
@@ -182,6 +183,8 @@ impl Inlet {
     /// Commands the run to end. A kill overrides an earlier command; no other command does.
     pub fn command(&self, command: EndCommand) {
         let mut state = self.held();
+        // A suspension after a stop would leave open a journal that an operator asked to close. A kill always
+        // counts: it must not wait for a stop that hangs.
         if command == EndCommand::Kill || state.command.is_none() {
             state.command = Some(command);
         }
@@ -231,11 +234,11 @@ impl Inlet {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What an order makes of the run's next question; none if it may go on.
+    /// The result of the run's next read by the command; `None` without a command.
     ///
     /// # Errors
     ///
-    /// Returns an error if the run was told to end at once.
+    /// Returns an error if the run was commanded to end at once.
     pub fn end_signal(&self) -> io::Result<Option<LineRead>> {
         self.held().end_signal()
     }

@@ -104,6 +104,8 @@ fn stop_now(run: &SupervisedRun, target: &KillTarget, reason: &str) {
 
 /// The last execution of a run, which is active or would be resumed.
 fn last_execution(data: &DataDir, run: &SupervisedRun) -> Result<Execution, DataDirError> {
+    // A run without an execution is killed under the number of its first: the guard of that execution finds
+    // the switch before the first slice.
     let last = data.executions_of(&run.id)?.pop();
     Ok(last.unwrap_or_else(|| Execution {
         run: run.id.clone(),

@@ -1,5 +1,5 @@
-//! The bars of a snapshot as lines, at a multiple of their original speed. Which line is due when
-//! is a pure function of times; only the waiting is real.
+//! The bars of a snapshot as lines, at a multiple of their original speed. When a line is due is a pure function of
+//! times; it must never depend on how long earlier lines took.
 
 use core::time::Duration;
 
@@ -32,9 +32,11 @@ pub(super) fn feed(
         let Some(close) = slice.close_time() else {
             continue;
         };
+        // Bars that the journal has are sent without a wait: a resumed run catches up before the pace begins.
         if let Some(speed) = speed.filter(|_| decided.is_none_or(|decided| close > decided)) {
             let (first, watch) = begun.get_or_insert_with(|| (close, Stopwatch::start()));
             let wait = due_after(*first, close, speed).saturating_sub(watch.elapsed());
+            // Waits in the inlet instead of sleeping: a stop must not wait for the next bar of a daily feed.
             if !wait.is_zero() && !inlet.pause(wait) {
                 return;
             }

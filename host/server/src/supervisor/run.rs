@@ -1,5 +1,4 @@
-//! One supervised run: its parts, its inlet, and what an observer learns while it decides. It must
-//! never wait for another run.
+//! One supervised run: its parts, its inlet, and its observer. It must never wait for another run.
 
 use core::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,7 +21,7 @@ use super::status::{RunFigures, RunState, RunStatus};
 /// Log lines of a strategy that become events, for each slice: the others are dropped.
 const LOG_LINES_PER_SLICE: usize = 8;
 
-/// One run.
+/// A run of this process, or one that an earlier process left.
 pub(super) struct SupervisedRun {
     pub(super) id: String,
     pub(super) account: Id,
@@ -217,12 +216,14 @@ impl FeedSubscriber {
     }
 }
 
-/// Notes the figures of a run and publishes its events.
+/// Updates the figures of a run and publishes its events.
 pub(super) struct SupervisedObserver<'a>(pub(super) &'a SupervisedRun);
 
 impl RunObserver<Guest> for SupervisedObserver<'_> {
     fn stepped(&mut self, strategy: &mut Guest, run: &Run) {
         let totals = run.totals();
+        // The figures before the event: a watcher that reads the status because of the event finds this slice
+        // in it.
         self.0.live().figures.update(run);
         self.0.publish(RunActivity::Slice {
             close_time: run.last_close(),

@@ -1,5 +1,5 @@
-//! What a process needs of a supervised run when it starts again: how the run is fed, and whether
-//! it resumes. Everything else is in the journal.
+//! What a process needs to know of a supervised run after a restart: how the run is fed, and whether it resumes. It
+//! must never repeat what the journal records.
 
 use std::fs;
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ const FORMAT: &str = "counterfoil-supervised/1";
 /// The folder in the data directory.
 const FOLDER: &str = "supervised";
 
-/// What becomes of a run when the process starts again.
+/// Whether a run resumes after a restart of the process.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RestartIntent {
@@ -38,7 +38,7 @@ pub struct RunFile {
     pub feed: FeedSettings,
     /// The principal who started it.
     pub by: String,
-    /// What becomes of it at the next start.
+    /// Whether it resumes after a restart.
     #[serde(rename = "meant")]
     pub intent: RestartIntent,
     /// The name of the state it ended in.
@@ -81,7 +81,7 @@ mod hex_digest {
 pub enum RunFileError {
     #[error(transparent)]
     File(#[from] FileError),
-    /// It holds something else.
+    /// Its content is not a run file.
     #[error("invalid run file {path}: {reason}; move it away to start without this run")]
     Malformed { path: String, reason: String },
 }
@@ -154,6 +154,8 @@ impl RunFile {
         };
         let file: Self = serde_json::from_slice(&files::read_whole(&path)?)
             .map_err(|error| malformed(error.to_string()))?;
+        // A file of another version is an error: read without its new fields, a run could resume that must
+        // not.
         if file.format == FORMAT {
             return Ok(file);
         }

@@ -134,7 +134,7 @@ fn end_state(
             Some(EndCommand::Kill) => (
                 RunState::Killed,
                 Some(format!(
-                    "killed; journal left open, resume with `run resume`: {error}"
+                    "killed; journal left open, resume with `counterfoil run resume`: {error}"
                 )),
             ),
             Some(EndCommand::Suspend) => (
@@ -246,6 +246,8 @@ fn write(
 ) -> Result<(), SuperviseError> {
     let manifest = run.manifest.canonical()?;
     let mut file = RunFile::new(manifest, run.feed.clone(), run.by.to_string());
+    // A halted or killed run does not resume by itself: without a person's look at the cause it could halt, or
+    // trade wrongly, at every restart.
     let resumes = state.is_active() || matches!(state, RunState::Suspended | RunState::Interrupted);
     if !resumes {
         file.intent = RestartIntent::Ended;
@@ -314,21 +316,21 @@ fn continue_run(
     conditions: LiveContext,
     bars: SupervisedFeed<'_>,
 ) -> Result<ThreadEnd, RunThreadError> {
-    let mut tell = |notice: &ResumeEvent| {
+    let mut on_event = |event: &ResumeEvent| {
         // Running only once every recorded decision came out the same: until then nothing may be
         // sent.
-        if let ResumeEvent::Compared { records } = notice {
+        if let ResumeEvent::Compared { records } = event {
             let reason = format!("{records} replayed records match");
             run.advance(&[RunState::Resuming], RunState::Running, Some(reason));
         }
     };
-    let around = ResumeDeps {
+    let deps = ResumeDeps {
         data,
         component,
         observer: &mut SupervisedObserver(run),
-        on_event: &mut tell,
+        on_event: &mut on_event,
     };
-    match resumption.live_in_context(conditions, bars, around)? {
+    match resumption.live_in_context(conditions, bars, deps)? {
         ResumeOutcome::Ended { outcome, .. } => Ok(ThreadEnd::Closed(outcome)),
         ResumeOutcome::Blocked(halt) => Ok(ThreadEnd::Halted(halt.to_string())),
     }

@@ -10,13 +10,13 @@ use counterfoil_trading::units::Money;
 /// The state of a supervised run.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum RunState {
-    /// Its component is compiled, and its feed opened.
+    /// Its component is being compiled and its feed opened.
     Starting,
     /// It waits for bars or decides.
     Running,
     /// Its recorded decisions are replayed and compared.
     Resuming,
-    /// It was told to stop.
+    /// It was commanded to stop.
     Stopping,
     /// Its journal has its closing record.
     Stopped,

@@ -1,5 +1,5 @@
 //! The feed of a supervised run, as its own thread reads it: it ends when the run is commanded to
-//! end. It must never know what a bar says.
+//! end. It must never know what a bar means.
 
 use std::io;
 

@@ -33,10 +33,15 @@ pub(super) fn permitted(state: &LedgerState, context: ActContext<'_>, act: &Act)
     if member && needed == 1 {
         // The act's own rule denies principals whom it is about; this one denies their delegates, who
         // would vote in their name.
-        let mine = about.contains(&context.by) || matches!(act, Act::ComponentApprove { .. });
+        let is_own_rule =
+            about.contains(&context.by) || matches!(act, Act::ComponentApprove { .. });
         let none = BTreeSet::new();
         let vote = state.vote(class, context.time, context.by, &about, &none);
-        return if mine { Ok(()) } else { vote.map(|_| ()) };
+        return if is_own_rule {
+            Ok(())
+        } else {
+            vote.map(|_| ())
+        };
     }
     let (by, name) = (context.by, act.name());
     if needed == 1 {
@@ -69,7 +74,7 @@ fn has_role(state: &LedgerState, context: ActContext<'_>, act: &Act) -> Judgment
     let (actor, act) = (context.by, act.name());
     let names: Vec<_> = needed.iter().map(|role| role.name()).collect();
     let why = format!(
-        "{act} needs the role {}, which {actor} has not",
+        "{act} needs the role {}, which {actor} does not have",
         names.join(" or ")
     );
     let who = state.who(needed, context.time, &[actor]);
@@ -81,8 +86,9 @@ fn takes_more(state: &LedgerState, act: &Act) -> Result<ApprovalClass, Denial> {
     if let Some(class) = state.multi_signature_class(act) {
         return Ok(class);
     }
-    let why = format!("{} takes one signature only", act.name());
-    Err(Denial::new(Rule::ChangeKind, why, "act directly"))
+    let why = format!("{} takes only one signature", act.name());
+    let hint = "do it directly, without a proposal";
+    Err(Denial::new(Rule::ChangeKind, why, hint))
 }
 
 /// Checks that the actor may propose such an act for others to sign.
@@ -99,6 +105,7 @@ fn may_propose(
 }
 
 pub(super) fn propose(state: &LedgerState, context: ActContext<'_>, act: &Act) -> Judgment {
+    // Judged as if it were done now: a proposal that no rule allows must not collect signatures.
     let class = takes_more(state, act)?;
     may_propose(state, context, act, class)?;
     judge_act(state, context, act)
@@ -108,11 +115,11 @@ pub(super) fn propose(state: &LedgerState, context: ActContext<'_>, act: &Act) -
 /// moment, and whose proposer must still be able to propose it.
 pub(super) fn approve(state: &LedgerState, context: ActContext<'_>, proposed: u64) -> Judgment {
     let change = state.waiting(proposed, context.time)?;
-    let asker = &change.record_ref.by;
-    if asker == context.by {
-        let why = format!("{asker} proposed this change");
+    let maker = &change.record_ref.by;
+    if maker == context.by {
+        let why = format!("{maker} proposed this change, and others must sign it");
         let class = change.act.class().unwrap_or(ApprovalClass::Operations);
-        let who = state.who_signs(class, context.time, &[asker]);
+        let who = state.who_signs(class, context.time, &[maker]);
         return Err(Denial::new(Rule::DutyProposer, why, who));
     }
     // Signers are counted by whose vote they cast, so a person and their delegate are one.
@@ -121,7 +128,7 @@ pub(super) fn approve(state: &LedgerState, context: ActContext<'_>, proposed: u6
         return Ok(());
     }
     let context = ActContext {
-        by: asker,
+        by: maker,
         key: &change.record_ref.key,
         time: context.time,
     };
@@ -141,8 +148,10 @@ pub(super) fn withdraw(
     reason: &str,
 ) -> Judgment {
     let change = state.waiting(proposed, context.time)?;
-    told(reason)?;
+    check_reason(reason)?;
     let class = change.act.class().unwrap_or(ApprovalClass::Operations);
+    // Any member may withdraw it, with one signature: nothing takes effect, and a member could also refuse to
+    // sign.
     let member = !state.votes(class, context.by, context.time).is_empty();
     if member || change.record_ref.by == *context.by {
         return Ok(());
@@ -156,7 +165,7 @@ pub(super) fn withdraw(
 }
 
 /// Checks that a reason is more than white space.
-pub(super) fn told(reason: &str) -> Judgment {
+pub(super) fn check_reason(reason: &str) -> Judgment {
     if !reason.trim().is_empty() {
         return Ok(());
     }
@@ -169,6 +178,8 @@ pub(super) fn setup_end(state: &LedgerState, context: ActContext<'_>) -> Judgmen
         let why = format!("the set-up ended with record {}", record_ref.index);
         return Err(Denial::new(Rule::SetupOver, why, "nothing is left to do"));
     }
+    // No act reopens the set-up. With too few people in a class, nothing that it signs for could ever change
+    // again.
     state.check_classes(Rule::SetupIncomplete, context.time, &state.principals, None)
 }
 
@@ -180,8 +191,10 @@ pub(super) fn class_set(
     if set.approvals < set.class.approvals_min() {
         let (class, least) = (set.class.name(), set.class.approvals_min());
         let why = format!("the class {class} takes at least {least} signatures");
-        return Err(Denial::new(Rule::ClassUnfit, why, "set as many or more"));
+        let hint = format!("set {least} or more");
+        return Err(Denial::new(Rule::ClassUnfit, why, hint));
     }
+    // An unknown id would become a voter as soon as a principal of that name is added.
     for member in &set.members {
         super::known(state, member)?;
     }
@@ -199,12 +212,14 @@ pub(super) fn delegate(
     delegation: &Delegation,
 ) -> Judgment {
     let (class, to) = (delegation.class, &delegation.to);
-    told(&delegation.reason)?;
+    check_reason(&delegation.reason)?;
     super::known(state, to)?;
+    // A service's key lies on a machine: with a delegated vote every process there that reads the key could
+    // sign.
     let person = state
         .principals
         .get(to)
-        .is_some_and(|one| one.kind == PrincipalKind::Person);
+        .is_some_and(|principal| principal.kind == PrincipalKind::Person);
     let last = context.time.0.saturating_add(DELEGATION_NANOS_MAX);
     let wrong = if !state.belongs(class, context.by) {
         format!(
@@ -213,7 +228,7 @@ pub(super) fn delegate(
             class.name()
         )
     } else if to == context.by {
-        format!("{to} is the one who delegates")
+        format!("{to} cannot delegate to themselves")
     } else if !person {
         format!("{to} is a service, and services do not vote")
     } else if delegation.until <= context.time || delegation.until.0 > last {
@@ -222,7 +237,7 @@ pub(super) fn delegate(
         return Ok(());
     };
     let why = format!("invalid delegation: {wrong}");
-    let hint = "a member of the class delegates it to another person, for 90 days at most";
+    let hint = "a member of the class delegates to another person, for 90 days at most";
     Err(Denial::new(Rule::DelegationUnfit, why, hint))
 }
 
@@ -232,10 +247,10 @@ pub(super) fn delegate_end(
     delegated: u64,
     reason: &str,
 ) -> Judgment {
-    told(reason)?;
+    check_reason(reason)?;
     let found = state.delegations.get(&delegated);
-    let Some(found) = found.filter(|one| one.holds(context.time)) else {
-        let why = format!("record {delegated} makes no open delegation");
+    let Some(found) = found.filter(|record| record.holds(context.time)) else {
+        let why = format!("record {delegated} is not an open delegation");
         let hint = "counterfoil people delegation list shows the open ones";
         return Err(Denial::new(Rule::DelegationUnknown, why, hint));
     };
@@ -256,12 +271,12 @@ pub(super) fn break_glass(
     context: ActContext<'_>,
     glass: &BreakGlass,
 ) -> Judgment {
-    told(&glass.reason)?;
+    check_reason(&glass.reason)?;
     let person = |id: &Id| {
         state
             .principals
             .get(id)
-            .is_some_and(|one| one.kind == PrincipalKind::Person)
+            .is_some_and(|principal| principal.kind == PrincipalKind::Person)
     };
     let last = context.time.0.saturating_add(BREAK_GLASS_NANOS_MAX);
     // Unknown names and acts that one person may do anyway are refused: a scope says exactly what the
@@ -300,13 +315,14 @@ pub(super) fn emergency(
     let broken = state.glass(opened)?;
     let name = act.name();
     let wrong = if broken.record_ref.by != *context.by {
-        format!("it is {}'s", broken.record_ref.by)
+        format!("{} opened it", broken.record_ref.by)
     } else if !broken.open(context.time) {
         "it is over".to_owned()
     } else if !broken.glass.scope.contains(name) {
         let scope: Vec<_> = broken.glass.scope.iter().map(String::as_str).collect();
         format!("{name} is not in its scope ({})", scope.join(", "))
     } else {
+        // The glass waives the second signature and nothing else: the act's own rule judges it as always.
         let class = takes_more(state, act)?;
         may_propose(state, context, act, class)?;
         return judge_act(state, context, act);
@@ -323,7 +339,7 @@ pub(super) fn close(
     reason: &str,
 ) -> Judgment {
     let broken = state.glass(opened)?;
-    told(reason)?;
+    check_reason(reason)?;
     if broken.open(context.time) {
         return Ok(());
     }
@@ -332,8 +348,8 @@ pub(super) fn close(
     Err(Denial::new(Rule::BreakGlassClosed, why, hint))
 }
 
-/// Another person signs the retrospective: neither the one who broke the glass, nor anyone who got a role
-/// or key under it.
+/// Another person signs the retrospective: neither the person who broke the glass, nor a principal who received a
+/// role or key under it.
 pub(super) fn retrospective(
     state: &LedgerState,
     context: ActContext<'_>,
@@ -341,7 +357,8 @@ pub(super) fn retrospective(
     findings: &str,
 ) -> Judgment {
     let broken = state.glass(opened)?;
-    told(findings)?;
+    check_reason(findings)?;
+    // Not while it is open: an act after the signature would be in no retrospective.
     if broken.open(context.time) {
         let why = format!("the break-glass of record {opened} is open");
         let hint = "close it first, or wait for its end";
@@ -360,11 +377,11 @@ pub(super) fn retrospective(
         return Ok(());
     }
     let why = format!(
-        "{} broke this glass, or got a role or key under it",
+        "{} opened this break-glass, or received a role or key under it",
         context.by
     );
-    let mut but: Vec<&Id> = broken.raised.iter().collect();
-    but.extend([by, context.by]);
-    let who = state.who(&[Role::Approver, Role::Compliance], context.time, &but);
+    let mut excluded: Vec<&Id> = broken.raised.iter().collect();
+    excluded.extend([by, context.by]);
+    let who = state.who(&[Role::Approver, Role::Compliance], context.time, &excluded);
     Err(Denial::new(Rule::DutyBreakGlass, why, who))
 }

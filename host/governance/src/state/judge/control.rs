@@ -30,8 +30,8 @@ pub(super) fn policy_set(state: &LedgerState, bundle: Digest) -> super::Judgment
 pub(super) fn verdict(state: &LedgerState, verdict: &GateVerdict) -> super::Judgment {
     let passed = verdict.outcome == GateOutcome::Pass;
     let limits = passed && verdict.gate == Gate::Limits;
-    let told = |one: &GateReason| !one.code.trim().is_empty();
-    let wrong = if !verdict.reasons.iter().all(told) {
+    let has_code = |reason: &GateReason| !reason.code.trim().is_empty();
+    let wrong = if !verdict.reasons.iter().all(has_code) {
         Some("a reason has no code")
     } else if !passed && verdict.reasons.is_empty() {
         Some("it fails without a reason")
@@ -45,15 +45,15 @@ pub(super) fn verdict(state: &LedgerState, verdict: &GateVerdict) -> super::Judg
         let hint = "evaluate the policy again and record its verdict";
         return Err(Denial::new(Rule::VerdictIncomplete, why, hint));
     }
-    // A verdict is its recorder's word until anyone evaluates the archived input again. A pass by a
-    // bundle that was not put in force must not open a gate even until then.
+    // A verdict is its recorder's claim until the archived input is evaluated again. A pass by a bundle that
+    // was not put in force must not open a gate even until then.
     if passed && state.policy() != Some(verdict.bundle) {
         return Err(state.other_policy(verdict.bundle));
     }
     Ok(())
 }
 
-/// An exception names its rule, reason, control, owner and end, and is granted by someone other than its
+/// An exception names its rule, reason, control, owner and end, and is granted by another principal than its
 /// owner.
 pub(super) fn exception_grant(
     state: &LedgerState,
@@ -77,13 +77,14 @@ pub(super) fn exception_grant(
         return Err(Denial::new(Rule::ExceptionIncomplete, why, hint));
     }
     fit(exception, time)?;
+    // A mistyped digest would waive nothing, and the mistake would show only when the gate stays shut.
     if let ExceptionSubject::Component(component) = &exception.subject {
         state.registry.component(component)?;
     }
     if owner != context.by {
         return Ok(());
     }
-    let why = format!("{owner} would grant an exception to themselves");
+    let why = format!("{owner} owns the exception and may not grant it");
     let who = state.who(&[Role::Approver], time, &[owner]);
     Err(Denial::new(Rule::DutyException, why, who))
 }
@@ -91,6 +92,8 @@ pub(super) fn exception_grant(
 /// An exception waives rules of the policy only, for 90 days at most.
 fn fit(exception: &PolicyException, time: UnixNanos) -> super::Judgment {
     let longest = time.0.saturating_add(EXCEPTION_NANOS_MAX);
+    // The rules of the ledger separate people's duties: an exception to one of them would be a way around
+    // every signature.
     let (why, hint) = if Rule::parse(&exception.rule).is_some() {
         let why = format!(
             "{} is a rule of the ledger, and no exception waives those",
@@ -113,10 +116,10 @@ pub(super) fn exception_end(
     granted: u64,
 ) -> super::Judgment {
     let found = state.exceptions.get(&granted);
-    if found.is_some_and(|one| one.holds(context.time)) {
+    if found.is_some_and(|exception| exception.holds(context.time)) {
         return Ok(());
     }
-    let why = format!("record {granted} grants no open exception");
+    let why = format!("record {granted} is not an open exception");
     let hint = "counterfoil change exception list shows the open ones";
     Err(Denial::new(Rule::ExceptionUnknown, why, hint))
 }

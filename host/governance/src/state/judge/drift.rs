@@ -24,7 +24,7 @@ pub(super) fn found(
     let missing = drift.named().into_iter().find(|(_, text)| empty(text));
     let wrong = match missing {
         Some((name, _)) => Some(format!("it names no {name}")),
-        None if drift.declared == drift.found => Some("nothing differs".to_owned()),
+        None if drift.declared == drift.found => Some("declared and found are the same".to_owned()),
         None => None,
     };
     if let Some(wrong) = wrong {
@@ -32,10 +32,11 @@ pub(super) fn found(
         let hint = "record what the ledger declares and what the machine holds";
         return Err(Denial::new(Rule::DriftIncomplete, why, hint));
     }
+    // Recorded once: a check that runs every minute would otherwise fill the ledger with one difference.
     let Some(index) = state.standing(drift) else {
         return Ok(());
     };
-    let why = format!("record {index} has this difference, and it is open");
+    let why = format!("record {index} already has this difference, and it is open");
     Err(Denial::new(
         Rule::DriftRepeated,
         why,
@@ -47,16 +48,18 @@ pub(super) fn found(
 pub(super) fn end(state: &LedgerState, context: ActContext<'_>, drifted: u64) -> Judgment {
     watches(state, context)?;
     let found = state.drifts().get(&drifted);
-    if found.is_some_and(|one| one.ended.is_none()) {
+    if found.is_some_and(|drift| drift.ended.is_none()) {
         return Ok(());
     }
-    let why = format!("record {drifted} has no open drift");
+    let why = format!("record {drifted} is not an open drift");
     let hint = "counterfoil ledger search --act drift lists all drift";
     Err(Denial::new(Rule::DriftUnknown, why, hint))
 }
 
 /// A refusal names the act, its subject, the rule and the reason.
 pub(super) fn refused(refused: &HostRefusal) -> Judgment {
+    // Any principal may record a refusal, so its fields are all there is to check: with an empty one the audit
+    // trail would have a refusal without its reason.
     let texts = [
         ("act", &refused.act),
         ("subject", &refused.subject),

@@ -24,7 +24,7 @@ pub(super) fn genesis(
     if log_key != state.log_key {
         return deny(
             Rule::KeyUnknown,
-            "the first record names another log key than the signer's",
+            "the first record names another log key than the key of the log's signer",
         );
     }
     // One key for two principals would let one person sign as two, and a key that is also the log's
@@ -99,7 +99,7 @@ pub(super) fn roles_set(
     known(state, id)?;
     // Even an administrator: a stolen administrator key must not make its holder an approver as well.
     if id == context.by {
-        let why = format!("{id} would change its own roles");
+        let why = format!("{id} may not change its own roles");
         let who = state.who(&[Role::Administrator], context.time, &[id]);
         return Err(Denial::new(Rule::RolesOwn, why, who));
     }
@@ -107,6 +107,8 @@ pub(super) fn roles_set(
     if !roles.contains(&Role::Administrator) {
         state.administrator_left(context.time, |owner, _| owner == id)?;
     }
+    // Before the end of the set-up the classes are still being filled, so a role may be taken away that leaves
+    // one short.
     if state.setup_end.is_none() {
         return Ok(());
     }
@@ -125,14 +127,15 @@ pub(super) fn key_revoke(
 ) -> Judgment {
     let actor = context.by;
     let principal = state.principals.get(actor);
-    let administers = principal.is_some_and(|one| one.roles.contains(&Role::Administrator));
+    let administers =
+        principal.is_some_and(|principal| principal.roles.contains(&Role::Administrator));
     if actor != id && !administers {
         let why = format!("{actor} is neither {id} nor an administrator");
         let who = state.who(&[Role::Administrator], context.time, &[actor]);
         return Err(Denial::new(Rule::RoleMissing, why, who));
     }
     let Some(found) = state.keys.get(&key).filter(|found| found.owner == *id) else {
-        let why = format!("key {key} is not one of {id}'s");
+        let why = format!("key {key} is not a key of {id}");
         return Err(Denial::new(Rule::KeyUnknown, why, ASK_ADMINISTRATOR));
     };
     if found.ended.is_some() {
@@ -146,7 +149,7 @@ pub(super) fn key_revoke(
 
 pub(super) fn log_holder(state: &LedgerState, id: &Id) -> Judgment {
     let principal = state.principals.get(id);
-    if principal.is_none_or(|one| !one.roles.contains(&Role::Operator)) {
+    if principal.is_none_or(|principal| !principal.roles.contains(&Role::Operator)) {
         return Ok(());
     }
     let why = format!("{id} is an operator, and may not hold the log's signing key");
@@ -181,7 +184,7 @@ pub(super) fn key_rotate(
     Err(Denial::new(Rule::KeyExpired, why, ASK_ADMINISTRATOR))
 }
 
-/// The old key names its successor, and the new key proves that someone holds it.
+/// The old key names its successor, and the new key's signature proves that its secret key exists.
 pub(super) fn log_rotate(
     state: &LedgerState,
     key: &PublicKey,
@@ -190,6 +193,7 @@ pub(super) fn log_rotate(
 ) -> Judgment {
     new_key(state, key)?;
     let message = rotation_message(&state.origin, &state.log_key, key);
+    // Over one message with both keys in it: neither signature can be reused for a rotation to another key.
     for (which, signer, signature) in [
         ("old", &state.log_key, old_signature),
         ("new", key, new_signature),

@@ -34,6 +34,8 @@ pub(super) fn validate(
 ) -> Judgment {
     let found = state.registry.at(component, &[ComponentStage::Draft])?;
     state.check_author(found, context.by, Role::Reviewer, context.time)?;
+    // Only that each kind is named. The host has opened the pieces before this act, and the policy judges them
+    // at promotion.
     let missing = |kind: &EvidenceKind| !evidence.0.contains_key(kind);
     let missing: Vec<_> = EvidenceKind::ALL.into_iter().filter(missing).collect();
     if missing.is_empty() {
@@ -56,7 +58,7 @@ pub(super) fn approve(
     let (actor, time) = (context.by, context.time);
     state.check_author(found, actor, Role::Approver, time)?;
     state.check_reviewer(found, actor, time)?;
-    approval_voice(state, actor, time, found, set)?;
+    approval_vote(state, actor, time, found, set)?;
     same_evidence(found, set)?;
     // The approval has a signature of its own beside the act's, so that an auditor can check it as a DSSE
     // envelope without the ledger. It must be by the same key, or the two could name different people.
@@ -64,22 +66,22 @@ pub(super) fn approve(
     if envelope.is_ok_and(|envelope| context.key.signed(&envelope.message(), signature)) {
         return Ok(());
     }
-    let why = format!("the approval's signature is not {actor}'s over this digest set");
+    let why = format!("the approval is not signed by {actor} over this digest set");
     let hint = "sign the approval of exactly this set with the key that signs the act";
     Err(Denial::new(Rule::ApprovalSignature, why, hint))
 }
 
 /// The class member whose vote an approval is. The author and the reviewer have no vote, not even through
 /// a delegate, and each member's vote counts once.
-pub(in crate::state) fn approval_voice(
+pub(in crate::state) fn approval_vote(
     state: &LedgerState,
     id: &Id,
     time: UnixNanos,
     found: &RegisteredComponent,
     set: &DigestSet,
 ) -> Result<Id, Denial> {
-    let mut but = vec![&found.submitted.by];
-    but.extend(
+    let mut excluded = vec![&found.submitted.by];
+    excluded.extend(
         found
             .validated
             .as_ref()
@@ -88,18 +90,19 @@ pub(in crate::state) fn approval_voice(
     let others = found
         .approvals
         .iter()
-        .filter(|one| one.record_ref.by != *id);
-    let others = others.filter(|one| one.set == *set);
-    let spoken: BTreeSet<Id> = others.map(|one| one.vote.clone()).collect();
+        .filter(|approval| approval.record_ref.by != *id);
+    let others = others.filter(|approval| approval.set == *set);
+    let cast: BTreeSet<Id> = others.map(|approval| approval.vote.clone()).collect();
     // Votes whose key was revoked since no longer count, so a stolen key does not use up its owner's vote.
     let counting = state.approved_by(found, set, time);
-    let used = counting.intersection(&spoken).cloned().collect();
-    state.vote(ApprovalClass::Promotion, time, id, &but, &used)
+    let used = counting.intersection(&cast).cloned().collect();
+    state.vote(ApprovalClass::Promotion, time, id, &excluded, &used)
 }
 
 /// Checks that the evidence in the set is the evidence that was validated.
 fn same_evidence(found: &RegisteredComponent, set: &DigestSet) -> Judgment {
-    let evidence = found.validated.as_ref().map(|(one, _)| one.digest());
+    let evidence = found.validated.as_ref().map(|(set, _)| set.digest());
+    // Evidence that was exchanged after the review would be approved unread.
     if evidence != Some(set.evidence) {
         let was = evidence.map_or_else(|| "nothing".to_owned(), |digest| digest.to_string());
         let why = format!(
@@ -121,7 +124,11 @@ pub(super) fn promote(state: &LedgerState, context: ActContext<'_>, set: &Digest
     state.check_author(found, context.by, Role::Operator, context.time)?;
     same_evidence(found, set)?;
     state.check_policy(set)?;
-    if found.promotions.iter().any(|one| one.set == *set) {
+    if found
+        .promotions
+        .iter()
+        .any(|promotion| promotion.set == *set)
+    {
         let why = format!(
             "component {} is already approved under this set",
             set.component
@@ -131,7 +138,7 @@ pub(super) fn promote(state: &LedgerState, context: ActContext<'_>, set: &Digest
     }
     // Counted now, not when they were given: an approver may have lost the role or the key since.
     state.check_approvals(found, set, context.time)?;
-    // A verdict is its recorder's word. The author's own must not open the gate for their component.
+    // A verdict is its recorder's claim. The author's own must not open the gate for their component.
     let author = &found.submitted.by;
     let (index, _) = state.check_verdict(Gate::Promotion, set.digest(), Some(author))?;
     state.check_excepted(index, context.time, Some(&set.component), None)

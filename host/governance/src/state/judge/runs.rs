@@ -2,7 +2,7 @@
 
 use counterfoil_trading::time::UnixNanos;
 
-use super::changes::told;
+use super::changes::check_reason;
 use super::{ActContext, Judgment, LedgerState};
 use crate::act::{
     BudgetHolder, KillScope, RunEnd, RunStart, StartAuthorization, Usage, UsageBudget,
@@ -33,16 +33,17 @@ pub(super) fn limits_set(
     limits: Digest,
     verdict: u64,
 ) -> Judgment {
-    let (index, said) = state.check_verdict(Gate::Limits, account_digest(account), None)?;
+    let (index, record) = state.check_verdict(Gate::Limits, account_digest(account), None)?;
+    // Only the last verdict: an earlier one may have given wider limits than the policy gives now.
     if index != verdict {
         let why = format!("the last verdict on {account} is in record {index}, not {verdict}");
         let hint = "propose the limits of the last verdict";
         return Err(Denial::new(Rule::VerdictStale, why, hint));
     }
-    if said.verdict.limits == Some(limits) {
+    if record.verdict.limits == Some(limits) {
         return state.check_excepted(index, context.time, None, Some(account));
     }
-    let gave = said
+    let gave = record
         .verdict
         .limits
         .map_or_else(String::new, |digest| digest.to_string());
@@ -59,6 +60,7 @@ pub(super) fn authorize(
     state.check_setup()?;
     let (from, until) = (asked.not_before, asked.not_after);
     let longest = from.0.saturating_add(WINDOW_NANOS_MAX);
+    // Bounded, so that a forgotten authorization cannot start a run months later.
     if until <= context.time || until <= from || until.0 > longest {
         let wrong = if until <= from {
             "is empty"
@@ -79,7 +81,7 @@ pub(super) fn authorize(
 
 pub(super) fn withdraw(state: &LedgerState, authorized: u64, reason: &str) -> Judgment {
     state.authorized(authorized)?;
-    told(reason)
+    check_reason(reason)
 }
 
 /// A service starts a run, on exactly the authorized terms, while everything they rest on is still valid.
@@ -103,7 +105,7 @@ pub(super) fn start(state: &LedgerState, context: ActContext<'_>, start: &RunSta
     check_window(asked, context.time)?;
     // Two runners could hold the same authorization: the second start would trade the account twice.
     let mut running = state.registry.open_runs();
-    if let Some(other) = running.find(|one| one.start.authorized == start.authorized) {
+    if let Some(other) = running.find(|run| run.start.authorized == start.authorized) {
         let why = format!(
             "run {} of this authorization has not ended",
             other.start.run
@@ -131,8 +133,8 @@ fn asked_policy(
 ) -> Judgment {
     let component = state.registry.component(&asked.terms.set.component)?;
     let author = Some(&component.submitted.by);
-    let (index, said) = state.check_verdict(Gate::Start, asked.digest(), author)?;
-    let over = said
+    let (index, record) = state.check_verdict(Gate::Start, asked.digest(), author)?;
+    let over = record
         .record_ref
         .time
         .0
@@ -159,7 +161,7 @@ fn check_window(found: &StartAuthorization, time: UnixNanos) -> Judgment {
         let left = seconds(time, from);
         format!("its window is not open yet: it opens in {left} s")
     } else {
-        format!("its window is over since {} s", seconds(until, time))
+        format!("its window ended {} s ago", seconds(until, time))
     };
     let hint = "start within the window, or authorize another";
     Err(Denial::new(Rule::StartWindow, why, hint))
@@ -167,7 +169,7 @@ fn check_window(found: &StartAuthorization, time: UnixNanos) -> Judgment {
 
 pub(super) fn is_service(state: &LedgerState, id: &Id) -> bool {
     let principal = state.principals.get(id);
-    principal.is_some_and(|one| one.kind == PrincipalKind::Service)
+    principal.is_some_and(|principal| principal.kind == PrincipalKind::Service)
 }
 
 fn service(state: &LedgerState, context: ActContext<'_>) -> Judgment {
@@ -177,7 +179,7 @@ fn service(state: &LedgerState, context: ActContext<'_>) -> Judgment {
     let services = state
         .principals
         .iter()
-        .filter(|(_, one)| one.kind == PrincipalKind::Service);
+        .filter(|(_, principal)| principal.kind == PrincipalKind::Service);
     let names: Vec<_> = services.map(|(id, _)| id.as_str()).collect();
     let why = format!(
         "{} is a person, and only a service starts and ends runs",
@@ -189,8 +191,9 @@ fn service(state: &LedgerState, context: ActContext<'_>) -> Judgment {
 
 pub(super) fn end(state: &LedgerState, context: ActContext<'_>, end: &RunEnd) -> Judgment {
     service(state, context)?;
-    told(&end.reason)?;
+    check_reason(&end.reason)?;
     let found = known_run(state, &end.run)?;
+    // One end for each run: a second one could anchor another journal under the same run id.
     let Some((_, record_ref)) = &found.ended else {
         return Ok(());
     };
@@ -230,7 +233,7 @@ pub(super) fn kill(
         let who = state.who(&MAY, context.time, &[context.by]);
         return Err(Denial::new(Rule::RoleMissing, why, who));
     }
-    told(reason)?;
+    check_reason(reason)?;
     // A kill needs no second signature: it only stops, and a wrong one costs less than a late one.
     if let KillScope::Run(run) = scope {
         known_run(state, run)?;
@@ -245,13 +248,16 @@ pub(super) fn kill_lift(
     killed: u64,
     reason: &str,
 ) -> Judgment {
-    let found = state.kills.get(&killed).filter(|one| one.lifted.is_none());
+    let found = state
+        .kills
+        .get(&killed)
+        .filter(|kill| kill.lifted.is_none());
     let Some(found) = found else {
-        let why = format!("record {killed} throws no kill switch that is still on");
+        let why = format!("record {killed} is not a kill switch that is on");
         let hint = "counterfoil ledger search --act kill lists them";
         return Err(Denial::new(Rule::KillUnknown, why, hint));
     };
-    told(reason)?;
+    check_reason(reason)?;
     if found.record_ref.by != *context.by {
         return Ok(());
     }
@@ -280,7 +286,7 @@ pub(super) fn budget_excess(
     until: UnixNanos,
     reason: &str,
 ) -> Judgment {
-    told(reason)?;
+    check_reason(reason)?;
     let longest = context.time.0.saturating_add(EXCESS_NANOS_MAX);
     if until <= context.time || until.0 > longest {
         let why = "the excess ends before it begins, or lasts longer than seven days";
@@ -289,20 +295,21 @@ pub(super) fn budget_excess(
     }
     if !state.books.budgets.contains_key(of) {
         let why = format!("{of} has no budget to exceed");
-        return Err(Denial::new(Rule::BudgetUnfit, why, "nothing is needed"));
+        let hint = "no excess is needed: without a budget nothing is limited";
+        return Err(Denial::new(Rule::BudgetUnfit, why, hint));
     }
     own_budget(state, context, of)
 }
 
 fn own_budget(state: &LedgerState, context: ActContext<'_>, of: &BudgetHolder) -> Judgment {
-    let mine = match of {
+    let is_own = match of {
         BudgetHolder::Owner(owner) => owner == context.by,
         BudgetHolder::Team(_) => state.books.payers(context.by).contains(of),
     };
-    if !mine {
+    if !is_own {
         return Ok(());
     }
-    let why = format!("{} would decide on their own budget, {of}", context.by);
+    let why = format!("{} may not decide on their own budget, {of}", context.by);
     let who = state.who_signs(
         crate::act::ApprovalClass::Operations,
         context.time,
@@ -318,12 +325,16 @@ pub(super) fn usage(state: &LedgerState, context: ActContext<'_>, usage: &Usage)
         let who = state.who(&[Role::Operator], context.time, &[context.by]);
         return Err(Denial::new(Rule::RoleMissing, why, who));
     }
+    // The owner of the start decides: a service must not book one owner's use on another owner's budget.
     let started = state.registry.runs.get(&usage.run);
-    let owner = started.map_or(&usage.owner, |one| &one.start.terms.owner);
+    let owner = started.map_or(&usage.owner, |run| &run.start.terms.owner);
     if *owner == usage.owner {
         return Ok(());
     }
-    let why = format!("run {} is {owner}'s, not {}'s", usage.run, usage.owner);
+    let why = format!(
+        "run {} belongs to {owner}, not to {}",
+        usage.run, usage.owner
+    );
     let hint = "record its usage under its owner";
     Err(Denial::new(Rule::UsageOwner, why, hint))
 }
