@@ -489,7 +489,10 @@ fn an_account_has_so_many_runs_and_a_kill_leaves_the_others_alone() {
     let fourth = asked(&desk, &small(&world, "fourth"), FeedRequest::Push {});
     let fourth = start(&erin, &fourth).unwrap().run;
     let standing = here.end(EndCommand::Suspend);
-    let left = standing.iter().find(|status| status.run == fourth).unwrap();
+    let left = standing
+        .iter()
+        .find(|status| status.run.hex() == fourth)
+        .unwrap();
     assert_eq!(left.state.name(), "suspended");
 }
 

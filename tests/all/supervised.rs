@@ -44,9 +44,8 @@ fn silent(client: &ApiClient, desk: &Desk, manifest: &Manifest) -> String {
 /// What the ledger knows of a run.
 fn in_ledger(desk: &Desk, run: &str) -> RegisteredRun {
     let ledger = desk.open();
-    let mut digest = [0; 32];
-    hex::decode_to_slice(run, &mut digest).unwrap();
-    ledger.state().registry().runs()[&Digest(digest)].clone()
+    let run = Digest::from_hex(run).unwrap();
+    ledger.state().registry().runs()[&run].clone()
 }
 
 /// How many kill switches are thrown in the ledger, each by the runner on a principal's request.

@@ -158,7 +158,7 @@ impl From<&RunStatus> for RunReply {
     fn from(status: &RunStatus) -> Self {
         let figures = &status.figures;
         Self {
-            run: status.run.clone(),
+            run: status.run.hex(),
             state: status.state.name().to_owned(),
             reason: status.reason.clone(),
             account: status.account.clone(),
@@ -228,7 +228,7 @@ impl From<&RunStatus> for PositionsReply {
             mark_price: held.mark_price.map(|price| one.price_text(price)),
         });
         Self {
-            run: status.run.clone(),
+            run: status.run.hex(),
             as_of: status.figures.last_close.map(UnixNanos::date_or_time),
             positions: positions.collect(),
         }
@@ -320,7 +320,7 @@ impl From<&RunEvent> for EventReply {
     fn from(event: &RunEvent) -> Self {
         let mut reply = Self {
             time: event.time.date_or_time(),
-            run: event.run.clone(),
+            run: event.run.hex(),
             kind: String::new(),
             state: None,
             text: None,

@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 
 use cap_std::fs::Dir;
+use counterfoil_base::digest::Digest;
 
 use crate::error::IngestError;
 use crate::layers::derive::{DerivedActions, derive_actions};
@@ -182,9 +183,7 @@ impl SnapshotStore {
         for entry in entries {
             let name = entry.map_err(ReadError::io(folder))?.file_name();
             // Temporary directories and foreign files have other names.
-            let id = name
-                .to_str()
-                .and_then(|name| format!("sha256:{name}").parse::<SnapshotId>().ok());
+            let id = name.to_str().and_then(Digest::from_hex).map(SnapshotId);
             ids.extend(id);
         }
         // The file system returns names in any order; a list must not differ between two machines.

@@ -61,7 +61,7 @@ pub(crate) async fn push(
     Ok(Json(BarsReply { treatments }))
 }
 
-type Heard = (usize, Arc<str>, LineOutcome);
+type Heard = (usize, String, LineOutcome);
 
 /// Queues a bar for every run that trades its symbol, and an end of slice for every run.
 fn offer(
@@ -74,15 +74,16 @@ fn offer(
     let wanted =
         |subscriber: &&FeedSubscriber| symbol.is_none_or(|symbol| subscriber.trades(symbol));
     let line = value.to_string().into_bytes();
-    let reply = |run: Option<&str>, treatment: &str| TreatmentReply {
+    let reply = |run: Option<String>, treatment: &str| TreatmentReply {
         bar,
-        run: run.map(str::to_owned),
+        run,
         treatment: treatment.to_owned(),
         reason: None,
     };
     let mut all = Vec::new();
     for subscriber in subscribers.iter().filter(wanted) {
-        let (tell, run): (_, Arc<str>) = (tell.clone(), Arc::from(subscriber.run()));
+        let (tell, run) = (tell.clone(), subscriber.run().hex());
+        let of_run = run.clone();
         let hear = Box::new(move |told| {
             // The receiver is gone once the response was sent.
             let _given = tell.send((bar, run, told));
@@ -93,7 +94,7 @@ fn offer(
             Err(QueueRefusal::Ended) => "ended",
             Err(QueueRefusal::TooLong) => "too-long",
         };
-        all.push(reply(Some(subscriber.run()), treatment));
+        all.push(reply(Some(of_run), treatment));
     }
     if all.is_empty() {
         all.push(reply(None, "no-run"));
@@ -104,7 +105,7 @@ fn offer(
 /// Updates the treatments until every run has reported.
 async fn hear(mut told: mpsc::UnboundedReceiver<Heard>, treatments: &mut [TreatmentReply]) {
     while let Some((bar, run, told)) = told.recv().await {
-        let is_it = |one: &&mut TreatmentReply| one.bar == bar && one.run.as_deref() == Some(&*run);
+        let is_it = |one: &&mut TreatmentReply| one.bar == bar && one.run.as_ref() == Some(&run);
         let Some(one) = treatments.iter_mut().find(is_it) else {
             continue;
         };

@@ -180,9 +180,8 @@ pub(super) fn runs(cli: &CliContext, args: &ComponentArg) -> Result<CommandAnswe
         let manifest =
             counterfoil_trading::manifest::Manifest::parse(&cli.data.manifest_text(&one)?)?;
         if manifest.component == name {
-            let run = format!("sha256:{}", one.run);
             let account = manifest.account.name;
-            all.push(json!({ "run": run, "execution": one.number, "account": account, "timeframe": manifest.timeframe }));
+            all.push(json!({ "run": one.run, "execution": one.number, "account": account, "timeframe": manifest.timeframe }));
         }
     }
     let columns = [
