@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use counterfoil_base::digest::Digest;
 use counterfoil_os::files::{self, FileError};
+use counterfoil_sandbox::admission::COMPONENT_BYTES_MAX;
 
 use crate::store::content::{ContentError, read_content};
 
@@ -29,22 +30,21 @@ pub enum DataDirError {
     #[error(transparent)]
     File(#[from] FileError),
     #[error(
-        "no component sha256:{digest} in {folder}; run `counterfoil backtest --component FILE` once, or copy the file there"
+        "no component {digest} in {folder}; run `counterfoil backtest --component FILE` once, or copy the file there"
     )]
-    NoComponent {
-        /// 64 hex digits.
-        digest: String,
-        folder: String,
-    },
+    NoComponent { digest: Digest, folder: String },
     /// The component's bytes do not have the digest in its name.
     #[error(
-        "{path} was changed: its bytes have digest sha256:{found}; restore it from where it came from"
+        "{path} was changed: its bytes have digest {found}; restore it from where it came from"
     )]
     ComponentChanged {
         path: String,
-        /// The digest of its bytes now, as 64 hex digits.
-        found: String,
+        /// The digest of its bytes now.
+        found: Digest,
     },
+    /// No component that long is admitted.
+    #[error("component {path} has {bytes} bytes, more than {COMPONENT_BYTES_MAX}")]
+    ComponentTooLong { path: String, bytes: u64 },
     #[error("no run {name:?} in {folder}; `counterfoil run list` lists them")]
     NoRun { name: String, folder: String },
     /// Several runs have ids with this beginning.
@@ -156,19 +156,22 @@ impl DataDir {
     ///
     /// # Errors
     ///
-    /// Returns [`DataDirError`] if it is missing or was changed.
+    /// Returns [`DataDirError`] if it is missing, too long, or was changed.
     pub fn component(&self, digest: &Digest) -> Result<Vec<u8>, DataDirError> {
         let path = self.component_path(digest);
-        read_content(&path, digest).map_err(|error| match error {
-            ContentError::File(error) => error.into(),
-            ContentError::Missing => DataDirError::NoComponent {
-                digest: digest.hex(),
-                folder: self.root.join("components").display().to_string(),
-            },
-            ContentError::Changed { found } => DataDirError::ComponentChanged {
-                path: path.display().to_string(),
-                found: found.hex(),
-            },
+        read_content(&path, digest, COMPONENT_BYTES_MAX).map_err(|error| {
+            let path = path.display().to_string();
+            match error {
+                ContentError::File(error) => error.into(),
+                ContentError::Missing => DataDirError::NoComponent {
+                    digest: *digest,
+                    folder: self.root.join("components").display().to_string(),
+                },
+                ContentError::Changed { found } => DataDirError::ComponentChanged { path, found },
+                ContentError::TooLong { bytes, .. } => {
+                    DataDirError::ComponentTooLong { path, bytes }
+                }
+            }
         })
     }
 
