@@ -5,16 +5,16 @@ mod verify;
 
 pub(super) use verify::verify;
 
-use counterfoil_approval::ledger_client::ActOutcome;
-use counterfoil_approval::ledger_view;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
+use counterfoil_approval::ledger_client::ActOutcome;
+use counterfoil_approval::record_search::{self, RecordQuery, SearchPlace};
+use counterfoil_approval::{ledger_view, record_json, value_text};
 use counterfoil_governance::act::Act;
 use counterfoil_governance::ledger::{self, LedgerError};
 use counterfoil_governance::proof::prove;
 use counterfoil_governance::record::SignedAct;
-use counterfoil_index::AnsweredBy;
 use counterfoil_journal::entry::GENESIS;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::Signer as _;
@@ -29,10 +29,10 @@ use crate::args::{
     LedgerShowArgs, LedgerTailArgs,
 };
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, print_fields, print_json, print_line};
+use crate::output::{CommandAnswer, note, print_fields, print_json, print_line};
 use crate::people::ledger_access;
 use crate::people::outcome::print_outcome;
-use crate::people::{self, record_json, search, table};
+use crate::people::{self, table};
 
 /// What a list of records shows.
 const COLUMNS: [&str; 6] = ["record", "time", "actor", "act", "denied", "about"];
@@ -133,7 +133,26 @@ fn tail(cli: &CliContext, args: &LedgerTailArgs) -> Result<CommandAnswer> {
 }
 
 fn search(cli: &CliContext, args: &LedgerSearchArgs) -> Result<CommandAnswer> {
-    tell_records(cli, search::find(cli, args)?);
+    let actor = args.actor.as_deref();
+    let query = RecordQuery {
+        actor: actor.map(|name| people::id("--actor", name)).transpose()?,
+        act: args.act.clone(),
+        rule: args.rule.clone(),
+        is_denied: args.denied,
+        from: people::time_if("--from", args.from.as_deref())?,
+        to: people::time_if("--to", args.to.as_deref())?,
+        fields: table::conditions(&args.filter)?,
+        place: if args.no_index {
+            SearchPlace::WholeLedger
+        } else {
+            SearchPlace::Index
+        },
+    };
+    let found = record_search::find(&cli.data, &cli.keys, &query)?;
+    if let Some(error) = found.index_failure {
+        note(&format!("found without the index: {error}"));
+    }
+    tell_records(cli, found.records);
     Ok(CommandAnswer::Yes)
 }
 
@@ -142,15 +161,11 @@ fn index(cli: &CliContext, args: &LedgerIndexArgs) -> Result<CommandAnswer> {
     // The index is derived from the ledger and holds no authority. It is thrown away whole, because
     // an edited index looks like a stale one.
     let view = if args.rebuild {
-        let found = search::rebuild(cli)?;
-        if let AnsweredBy::Ledger(error) = found.by {
-            return Err(error).context("the index could not be made");
-        }
-        found.verified
+        record_search::rebuild_index(&cli.data, &cli.keys)?
     } else {
         ledger_access::view(cli)?.verified
     };
-    let (known, records) = (search::indexed_records(cli), view.mark().size);
+    let (known, records) = (record_search::indexed_records(&cli.data), view.mark().size);
     if cli.json {
         print_json(&json!({ "records": records, "indexed": known }));
         return Ok(CommandAnswer::Yes);
@@ -177,7 +192,7 @@ fn show(cli: &CliContext, args: &LedgerShowArgs) -> Result<CommandAnswer> {
     let fields = value.as_object().into_iter().flatten();
     let told: Vec<(&str, String)> = fields
         .filter(|(_, field)| !field.is_null())
-        .map(|(name, field)| (name.as_str(), table::plain(field)))
+        .map(|(name, field)| (name.as_str(), value_text::plain(field)))
         .collect();
     print_fields(&told);
     Ok(CommandAnswer::Yes)
