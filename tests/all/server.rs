@@ -33,7 +33,8 @@ use counterfoil_server::types::{
     BarsReply, BarsRequest, FeedRequest, LoginChallenge, LoginReply, LoginRequest, PositionsReply,
     RunReply, RunsReply, StartRequest,
 };
-use counterfoil_tests::desk::{Desk, hand, id};
+use counterfoil_tests::acts::id;
+use counterfoil_tests::desk::{Desk, hand};
 use counterfoil_tests::world::{World, over_a_feed, signer};
 use counterfoil_trading::manifest::Manifest;
 use serde_json::{Value, json};

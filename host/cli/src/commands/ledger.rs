@@ -12,12 +12,8 @@ use counterfoil_approval::ledger_client::ActOutcome;
 use counterfoil_approval::record_search::{self, RecordQuery, SearchPlace};
 use counterfoil_approval::{ledger_view, record_json, value_text};
 use counterfoil_governance::act::Act;
-use counterfoil_governance::ledger::{self, LedgerError};
+use counterfoil_governance::ledger::{self, Ledger, LedgerError, LedgerFounder};
 use counterfoil_governance::proof::prove;
-use counterfoil_governance::record::SignedAct;
-use counterfoil_journal::entry::GENESIS;
-use counterfoil_journal::public_key::PublicKey;
-use counterfoil_journal::signer::Signer as _;
 use counterfoil_os::files::{make_folder, read_whole, write_whole};
 use counterfoil_runner::clock::now;
 use counterfoil_runner::store::keys::PeopleKeys;
@@ -92,26 +88,23 @@ pub(crate) fn init(cli: &CliContext, args: &LedgerInitArgs) -> Result<CommandAns
         format!("no key of {actor} in the key folder; make one with `counterfoil people key new {actor}`")
     })?;
     let signer = keys.signer(&own.name, &own.public)?;
-    // The log's key is named in the genesis, so that a ledger cannot be taken over later by
-    // replacing the key file.
-    let log = cli.keys.signer()?;
-    let act = Act::Genesis {
-        administrators: vec![(actor.clone(), PublicKey(own.public))],
-        log_key: PublicKey(log.verifying_key()),
+    let log = Box::new(cli.keys.signer()?);
+    let founder = LedgerFounder {
+        administrator: actor.clone(),
         log_holder,
+        time: now(),
     };
-    let origin = ledger::origin(&name);
-    let genesis = SignedAct::sign(&origin, GENESIS, now(), actor.clone(), act, signer.as_ref())?;
     let path = ledger_view::path_of(&cli.data, &name);
-    let made = ledger::Ledger::create(&path, &name, Box::new(log), &genesis);
-    // `create` fails if the file exists: of two processes that begin a ledger at once, one fails.
+    let made = Ledger::begin(&path, &name, log, founder, signer.as_ref());
+    // `begin` fails if the file exists: of two processes that begin a ledger at once, one fails.
     let outcome = match made {
         Ok(_) => ActOutcome::Recorded { index: 0 },
         Err(LedgerError::Genesis(denial)) => ActOutcome::Denied(denial.into()),
         Err(error) => return Err(error.into()),
     };
     let what = format!("the ledger {name} begins, and {actor} is its administrator");
-    let facts = json!({ "ledger": origin, "path": path, "administrator": actor.as_str() });
+    let facts =
+        json!({ "ledger": ledger::origin(&name), "path": path, "administrator": actor.as_str() });
     Ok(print_outcome(cli, outcome, &what, facts))
 }
 
