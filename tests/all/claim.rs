@@ -141,7 +141,10 @@ fn a_live_manifest_starts_once() {
         ),
         "{error}"
     );
-    assert!(error.to_string().contains(&first.execution.run), "{error}");
+    assert!(
+        error.to_string().contains(&first.execution.run.hex()),
+        "{error}"
+    );
     assert_eq!(std::fs::read(first.execution.journal()).unwrap(), journal);
     let again = world
         .live(&over_a_feed(&manifest, "second"), &lines)

@@ -405,8 +405,7 @@ fn gateway(world: &World, manifest: &Manifest, server: &Server) -> (Gateway<Clie
     let limits = LimitsWatch::start(&world.data, &account, manifest, need, now).unwrap();
     let run = manifest.run_id().unwrap();
     let text = manifest.canonical().unwrap();
-    let name = run.hex();
-    let execution = world.data.executions_of(&name).unwrap().pop();
+    let execution = world.data.executions_of(&run).unwrap().pop();
     let execution =
         execution.unwrap_or_else(|| world.data.new_execution(&run, &text, true).unwrap());
     let kill = KillSwitch::new(&world.data, &account, Some(&execution));

@@ -105,19 +105,15 @@ fn resume_with(
 
 /// An execution in `world` of which a kill left these bytes.
 pub(crate) fn killed(world: &World, manifest: &Manifest, journal: &[u8]) -> Execution {
-    let run = manifest.run_id().unwrap().hex();
-    let folder = world.path().join("runs").join(&run).join("1");
+    let execution = world.data.first_execution(&manifest.run_id().unwrap());
+    let folder = &execution.folder;
     // Nothing of the time before is left.
-    let _not_there = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(&folder).unwrap();
+    let _not_there = std::fs::remove_dir_all(folder);
+    std::fs::create_dir_all(folder).unwrap();
     let text = manifest.canonical().unwrap();
     std::fs::write(folder.join("manifest.json"), text).unwrap();
     std::fs::write(folder.join("journal"), journal).unwrap();
-    Execution {
-        run,
-        number: 1,
-        folder,
-    }
+    execution
 }
 
 /// Where each checkpoint's frame ends.

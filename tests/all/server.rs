@@ -33,7 +33,8 @@ use counterfoil_server::types::{
     BarsReply, BarsRequest, FeedRequest, LoginChallenge, LoginReply, LoginRequest, PositionsReply,
     RunReply, RunsReply, StartRequest,
 };
-use counterfoil_tests::desk::{Desk, hand, id};
+use counterfoil_tests::acts::id;
+use counterfoil_tests::desk::{Desk, hand};
 use counterfoil_tests::world::{World, over_a_feed, signer};
 use counterfoil_trading::manifest::Manifest;
 use serde_json::{Value, json};
@@ -489,7 +490,10 @@ fn an_account_has_so_many_runs_and_a_kill_leaves_the_others_alone() {
     let fourth = asked(&desk, &small(&world, "fourth"), FeedRequest::Push {});
     let fourth = start(&erin, &fourth).unwrap().run;
     let standing = here.end(EndCommand::Suspend);
-    let left = standing.iter().find(|status| status.run == fourth).unwrap();
+    let left = standing
+        .iter()
+        .find(|status| status.run.hex() == fourth)
+        .unwrap();
     assert_eq!(left.state.name(), "suspended");
 }
 

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 
+use counterfoil_base::digest::Digest;
 use counterfoil_base::draws::Random;
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_runner::orders::gateway::order_log;
@@ -100,7 +101,7 @@ fn run_process(world: &World, journal: &Path, lines: Vec<String>, length: u64) {
 }
 
 /// Bars that are decided and signed; 0 before the execution is there.
-fn decided(world: &World, run: &str) -> usize {
+fn decided(world: &World, run: &Digest) -> usize {
     let Some(execution) = world.data.executions_of(run).unwrap().pop() else {
         return 0;
     };
@@ -152,8 +153,8 @@ fn a_month_with_faults_loses_and_doubles_nothing() {
 
     let manifest = over_a_feed(&manifest, "soak");
     std::fs::write(world.path().join(MANIFEST), manifest.canonical().unwrap()).unwrap();
-    let run = manifest.run_id().unwrap().hex();
-    let journal = world.path().join(format!("runs/{run}/1/journal"));
+    let run = manifest.run_id().unwrap();
+    let journal = world.data.first_execution(&run).journal();
     let step = usize::try_from(whole).unwrap() / LIVES;
     for _ in 0..LIVES {
         let from = decided(&world, &run);
@@ -164,7 +165,7 @@ fn a_month_with_faults_loses_and_doubles_nothing() {
         let length = (length + u64::try_from(grows).unwrap()).min(whole - 4096);
         run_process(&world, &journal, faulty(&lines, from, &mut draw), length);
     }
-    let execution = world.data.find(&run).unwrap();
+    let execution = world.data.find(&run.hex()).unwrap();
     let resumed = resume(&world, &execution, &text).unwrap();
     let close = resumed.ended.unwrap();
     assert_eq!(

@@ -15,7 +15,8 @@ use counterfoil_runner::orders::lease::Lease;
 use counterfoil_server::client::ApiClient;
 use counterfoil_server::supervisor::inlet::EndCommand;
 use counterfoil_server::types::{FeedRequest, KillRequest, RunReply, RunsReply};
-use counterfoil_tests::desk::{Desk, hand, id};
+use counterfoil_tests::acts::id;
+use counterfoil_tests::desk::{Desk, hand};
 use counterfoil_tests::journals::{records, verified};
 use counterfoil_tests::world::World;
 use counterfoil_trading::gateway::OrderLogRecord;
@@ -44,9 +45,8 @@ fn silent(client: &ApiClient, desk: &Desk, manifest: &Manifest) -> String {
 /// What the ledger knows of a run.
 fn in_ledger(desk: &Desk, run: &str) -> RegisteredRun {
     let ledger = desk.open();
-    let mut digest = [0; 32];
-    hex::decode_to_slice(run, &mut digest).unwrap();
-    ledger.state().registry().runs()[&Digest(digest)].clone()
+    let run = Digest::from_hex(run).unwrap();
+    ledger.state().registry().runs()[&run].clone()
 }
 
 /// How many kill switches are thrown in the ledger, each by the runner on a principal's request.

@@ -29,7 +29,8 @@ use counterfoil_server::service_ledger::ServiceLedger;
 use counterfoil_server::supervisor::inlet::EndCommand;
 use counterfoil_server::supervisor::{Supervisor, SupervisorConfig};
 use counterfoil_server::types::{BarsReply, BarsRequest, FeedRequest, RunReply, StartRequest};
-use counterfoil_tests::desk::{Desk, hand, id};
+use counterfoil_tests::acts::id;
+use counterfoil_tests::desk::{Desk, hand};
 use counterfoil_tests::world::{World, over_a_feed, signer};
 use counterfoil_trading::manifest::Manifest;
 

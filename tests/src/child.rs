@@ -32,7 +32,7 @@ pub fn place(variable: &str, manifest: &str) -> Option<Place> {
 /// Starts the live run of the manifest, or resumes it if it was started.
 pub fn live_or_resume<B: BarSource>(place: Place, source: B, broker: Option<BrokerBridge>) {
     let (data, manifest, engine) = place;
-    let run = manifest.run_id().unwrap().hex();
+    let run = manifest.run_id().unwrap();
     let Some(execution) = data.executions_of(&run).unwrap().pop() else {
         live(
             &data,

@@ -7,20 +7,18 @@ use counterfoil_approval::permit::terms_of;
 use counterfoil_base::digest::Digest;
 use counterfoil_base::gate::{Gate, GateOutcome};
 use counterfoil_governance::act::{
-    Act, DigestSet, EvidenceKind, EvidenceSet, GateVerdict, Provenance, StartAuthorization,
-    account_digest,
+    Act, DigestSet, GateVerdict, StartAuthorization, account_digest,
 };
-use counterfoil_governance::attest;
 use counterfoil_governance::id::Id;
-use counterfoil_governance::ledger::{self, Ledger};
-use counterfoil_governance::record::SignedAct;
-use counterfoil_governance::role::{PrincipalKind, Role};
+use counterfoil_governance::ledger::{self, Ledger, LedgerFounder};
+use counterfoil_governance::role::Role;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::{Ed25519Signer, Signer};
 use counterfoil_runner::clock::now;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::time::UnixNanos;
 
+use crate::acts::{approval, digest, digest_set, evidence, id, principal, provenance, verdict};
 use crate::world::{World, signer};
 
 /// An hour, in nanoseconds.
@@ -45,11 +43,6 @@ pub struct Desk {
     pub path: PathBuf,
 }
 
-/// The id of this name.
-pub fn id(name: &str) -> Id {
-    Id::parse(name).unwrap()
-}
-
 /// Signs for a principal of the desk; for a stranger, with a key that nobody knows.
 pub fn hand(name: &str) -> Ed25519Signer {
     let place = STAFF.iter().position(|(staff_name, _)| *staff_name == name);
@@ -68,31 +61,17 @@ impl Desk {
         let folder = world.path().join("ledger");
         std::fs::create_dir_all(&folder).unwrap();
         let path = folder.join("test.ledger");
-        let log_key = PublicKey(signer().verifying_key());
-        let genesis = Act::Genesis {
-            administrators: vec![(id("ada"), key("ada"))],
-            log_key,
+        let founder = LedgerFounder {
+            administrator: id("ada"),
             log_holder: id("host"),
+            time: now(),
         };
-        let origin = ledger::origin(&id("test"));
-        let previous = counterfoil_journal::entry::GENESIS;
-        let place = (origin.as_str(), previous);
-        let genesis =
-            SignedAct::sign(place.0, place.1, now(), id("ada"), genesis, &hand("ada")).unwrap();
-        drop(Ledger::create(&path, &id("test"), signer(), &genesis).unwrap());
+        drop(Ledger::begin(&path, &id("test"), signer(), founder, &hand("ada")).unwrap());
         let desk = Self { path };
         for (name, role) in STAFF.into_iter().skip(1) {
-            let kind = role.map_or(PrincipalKind::Service, |_| PrincipalKind::Person);
-            let add = Act::PrincipalAdd {
-                id: id(name),
-                kind,
-                roles: role.into_iter().collect(),
-                key: key(name),
-                until: None,
-            };
-            desk.act("ada", add);
+            desk.act("ada", principal(name, role.as_slice(), key(name)));
         }
-        let bundle = Digest::of(b"policy");
+        let bundle = digest("policy");
         desk.act("ada", Act::PolicySet { bundle });
         desk.act("ada", Act::SetupEnd {});
         desk.promote(*component);
@@ -116,58 +95,25 @@ impl Desk {
         act_in(&mut self.open(), who, act)
     }
 
-    fn evidence() -> EvidenceSet {
-        let all = EvidenceKind::ALL;
-        EvidenceSet(
-            all.map(|kind| (kind, Digest::of(kind.name().as_bytes())))
-                .into(),
-        )
-    }
-
-    fn set(component: Digest, limits: Digest) -> DigestSet {
-        DigestSet {
-            component,
-            limits,
-            policy: Digest::of(b"policy"),
-            evidence: Self::evidence().digest(),
-        }
-    }
-
     fn passed(gate: Gate, subject: Digest, limits: Option<Digest>) -> Act {
-        Act::Verdict(GateVerdict {
-            gate,
-            subject,
-            bundle: Digest::of(b"policy"),
-            input: Digest::of(b"input"),
-            outcome: GateOutcome::Pass,
-            reasons: vec![],
-            limits,
-        })
+        let verdict = verdict(gate, subject, GateOutcome::Pass);
+        Act::Verdict(GateVerdict { limits, ..verdict })
     }
 
     /// Walks a component to approved.
     pub fn promote(&self, component: Digest) {
-        let provenance = Provenance {
-            source_commit: "0f1e2d".to_owned(),
-            lock_file: Digest::of(b"lock"),
-            toolchain: "rustc".to_owned(),
-            wit_world: "counterfoil:strategy@0.1.0".to_owned(),
-        };
         let submit = Act::ComponentSubmit {
             component,
             strategy: id("cross"),
-            provenance,
+            provenance: provenance("counterfoil:strategy@0.1.0"),
         };
         self.act("bob", submit);
-        let evidence = Self::evidence();
-        self.act(
-            "carol",
-            Act::ComponentValidate {
-                component,
-                evidence,
-            },
-        );
-        let set = Self::set(component, Digest::of(b"limits"));
+        let validate = Act::ComponentValidate {
+            component,
+            evidence: evidence(),
+        };
+        self.act("carol", validate);
+        let set = digest_set(component, digest("limits"));
         Self::promote_in(&mut self.open(), set);
     }
 
@@ -181,9 +127,7 @@ impl Desk {
             return;
         }
         let origin = ledger::origin(&id("test"));
-        let envelope = attest::approval(&origin, &id("dan"), &set).unwrap();
-        let signature = hand("dan").sign(&envelope.message()).unwrap();
-        act_in(ledger, "dan", Act::ComponentApprove { set, signature });
+        act_in(ledger, "dan", approval(&origin, set, &hand("dan")));
         let passed = Self::passed(Gate::Promotion, set.digest(), None);
         act_in(ledger, "carol", passed);
         act_in(ledger, "dan", Act::ComponentPromote { set });
@@ -232,7 +176,7 @@ impl Desk {
 
     fn authorize_in(ledger: &mut Ledger, (manifest, nanos): (&Manifest, i64)) -> u64 {
         let component = manifest.setup().unwrap().component;
-        let set = Self::set(component, manifest.limits_digest().unwrap());
+        let set = digest_set(component, manifest.limits_digest().unwrap());
         Self::promote_in(ledger, set);
         let terms = terms_of(manifest, set).unwrap();
         if !ledger.state().limits().contains_key(&terms.account) {

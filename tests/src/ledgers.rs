@@ -1,27 +1,24 @@
 //! A small ledger with one act of almost every kind. It must never be taken for an example of how
 //! to run an installation.
 
-use counterfoil_base::gate::{Gate, GateOutcome, GateReason};
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use counterfoil_base::digest::Digest;
+use counterfoil_base::gate::{Gate, GateOutcome, GateReason};
 use counterfoil_fuzz::{LEDGER_KEYS, LEDGER_ORIGIN};
 use counterfoil_governance::act::{
     Act, ApprovalClass, BreakGlass, BudgetHolder, Delegation, DigestSet, DriftFinding,
-    EvidenceKind, EvidenceSet, ExceptionSubject, GateVerdict, HostRefusal, KillScope,
-    PolicyException, Provenance, RunEnd, RunStart, RunTerms, StartAuthorization, Usage,
-    UsageBudget, account_digest,
+    ExceptionSubject, GateVerdict, HostRefusal, KillScope, PolicyException, RunEnd, RunStart,
+    RunTerms, StartAuthorization, Usage, UsageBudget, account_digest,
 };
-use counterfoil_governance::attest;
-use counterfoil_governance::id::Id;
-use counterfoil_governance::ledger::{Ledger, LedgerError};
-use counterfoil_governance::record::SignedAct;
-use counterfoil_governance::role::{PrincipalKind, Role};
-use counterfoil_journal::entry::GENESIS;
+use counterfoil_governance::ledger::{Ledger, LedgerError, LedgerFounder};
+use counterfoil_governance::role::Role;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
 use counterfoil_trading::time::UnixNanos;
+
+use crate::acts::{approval, digest, digest_set, evidence, id, principal, provenance, verdict};
 
 /// Who acts, in the order of their keys; the last key is the log's.
 const PEOPLE: [(&str, &[Role]); 8] = [
@@ -41,14 +38,6 @@ fn hand(seed: u8) -> Ed25519Signer {
 
 fn key(seed: u8) -> PublicKey {
     PublicKey(hand(seed).verifying_key())
-}
-
-fn id(name: &str) -> Id {
-    Id::parse(name).unwrap()
-}
-
-fn digest(name: &str) -> Digest {
-    Digest::of(name.as_bytes())
 }
 
 /// A ledger that is being written.
@@ -76,24 +65,20 @@ impl Desk {
     }
 
     fn passed(&mut self, gate: Gate, subject: Digest, limits: Option<Digest>) -> u64 {
-        let verdict = verdict(gate, subject, GateOutcome::Pass);
+        let verdict = reasoned(gate, subject, GateOutcome::Pass);
         self.act("robot", Act::Verdict(GateVerdict { limits, ..verdict }))
     }
 }
 
-fn verdict(gate: Gate, subject: Digest, outcome: GateOutcome) -> GateVerdict {
+/// A verdict with a reason.
+fn reasoned(gate: Gate, subject: Digest, outcome: GateOutcome) -> GateVerdict {
     let reason = GateReason {
         code: "drawdown.max".to_owned(),
         text: "more than it may be".to_owned(),
     };
     GateVerdict {
-        gate,
-        subject,
-        bundle: digest("policy"),
-        input: digest("input"),
-        outcome,
         reasons: vec![reason],
-        limits: None,
+        ..verdict(gate, subject, outcome)
     }
 }
 
@@ -104,31 +89,16 @@ fn verdict(gate: Gate, subject: Digest, outcome: GateOutcome) -> GateVerdict {
 /// As a test would, if a file cannot be written.
 pub fn write(path: &Path) {
     let name = id(LEDGER_ORIGIN.rsplit('/').next().unwrap());
-    let genesis = Act::Genesis {
-        administrators: vec![(id("ada"), key(1))],
-        log_key: key(LEDGER_KEYS),
+    let founder = LedgerFounder {
+        administrator: id("ada"),
         log_holder: id("host"),
+        time: UnixNanos(0),
     };
-    let place = (LEDGER_ORIGIN, GENESIS);
-    let genesis =
-        SignedAct::sign(place.0, place.1, UnixNanos(0), id("ada"), genesis, &hand(1)).unwrap();
     let log = Box::new(hand(LEDGER_KEYS));
-    let ledger = Ledger::create(path, &name, log, &genesis).unwrap();
+    let ledger = Ledger::begin(path, &name, log, founder, &hand(1)).unwrap();
     let mut desk = Desk { ledger, time: 0 };
     for ((name, roles), seed) in PEOPLE.iter().zip(1..).skip(1) {
-        let kind = if roles.is_empty() {
-            PrincipalKind::Service
-        } else {
-            PrincipalKind::Person
-        };
-        let act = Act::PrincipalAdd {
-            id: id(name),
-            kind,
-            roles: roles.iter().copied().collect(),
-            key: key(seed),
-            until: None,
-        };
-        desk.act("ada", act);
+        desk.act("ada", principal(name, roles, key(seed)));
     }
     let bundle = digest("policy");
     desk.act("ada", Act::PolicySet { bundle });
@@ -151,35 +121,18 @@ fn component(desk: &mut Desk) -> DigestSet {
         Act::ComponentSubmit {
             component,
             strategy: id("trend"),
-            provenance: Provenance {
-                source_commit: "0f1e2d".to_owned(),
-                lock_file: digest("lock"),
-                toolchain: "rustc".to_owned(),
-                wit_world: "strategy".to_owned(),
-            },
+            provenance: provenance("strategy"),
         },
     );
-    let evidence = EvidenceSet(
-        EvidenceKind::ALL
-            .map(|kind| (kind, digest(kind.name())))
-            .into(),
-    );
-    let set = DigestSet {
-        component,
-        limits: digest("account limits"),
-        policy: digest("policy"),
-        evidence: evidence.digest(),
-    };
+    let set = digest_set(component, digest("account limits"));
     let act = Act::ComponentValidate {
         component,
-        evidence,
+        evidence: evidence(),
     };
     desk.act("bob", act.clone());
     desk.act("carol", act);
-    let envelope = attest::approval(LEDGER_ORIGIN, &id("dan"), &set).unwrap();
-    let signature = hand(5).sign(&envelope.message()).unwrap();
-    desk.act("dan", Act::ComponentApprove { set, signature });
-    let failed = verdict(Gate::Promotion, set.digest(), GateOutcome::Fail);
+    desk.act("dan", approval(LEDGER_ORIGIN, set, &hand(5)));
+    let failed = reasoned(Gate::Promotion, set.digest(), GateOutcome::Fail);
     desk.act("carol", Act::Verdict(failed));
     desk.act("dan", Act::ComponentPromote { set });
     desk.passed(Gate::Promotion, set.digest(), None);

@@ -9,6 +9,7 @@
     reason = "helpers of tests: a panic is how a test fails"
 )]
 
+pub mod acts;
 pub mod child;
 pub mod desk;
 pub mod journals;

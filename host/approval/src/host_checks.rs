@@ -135,7 +135,11 @@ pub fn check_component_bytes(
     };
     let rule = if matches!(error, DataDirError::NoComponent { .. }) {
         HostRule::ComponentMissing
-    } else if matches!(error, DataDirError::ComponentChanged { .. }) {
+    // One that is too long was changed: the ledger registers no component above the bound.
+    } else if matches!(
+        error,
+        DataDirError::ComponentChanged { .. } | DataDirError::ComponentTooLong { .. }
+    ) {
         HostRule::ComponentChanged
     } else {
         return Err(error.into());

@@ -74,8 +74,7 @@ impl LedgerView {
     ///
     /// Returns [`LedgerViewError`] if there is no ledger, no key, or the ledger does not verify.
     pub fn open(data: &DataDir, keys: &KeyDir) -> Result<Self, LedgerViewError> {
-        let key = keys.public_key().map_err(LedgerViewError::LogKey)?;
-        Self::open_with_key(data, key)
+        UnverifiedLedger::open(data, keys)?.verified()
     }
 
     /// The same, for a check that reports a changed public key instead of trusting it: where the
@@ -99,19 +98,7 @@ impl LedgerView {
     ///
     /// As [`LedgerView::open`].
     pub fn open_with_key(data: &DataDir, key: [u8; 32]) -> Result<Self, LedgerViewError> {
-        let (name, path) = find(data)?;
-        let key = VerifierKey::new(&origin(&name), &key)?;
-        let verified =
-            verify(&read_whole(&path)?, &key).map_err(|source| LedgerViewError::Verify {
-                path: path.display().to_string(),
-                source,
-            })?;
-        Ok(Self {
-            name,
-            path,
-            key,
-            verified,
-        })
+        UnverifiedLedger::open_with_key(data, &key)?.verified()
     }
 
     /// When the record of this index was made.
@@ -125,6 +112,53 @@ impl LedgerView {
     #[must_use]
     pub const fn state(&self) -> &LedgerState {
         &self.verified.state
+    }
+}
+
+/// A ledger's bytes as they were read, and the key that is to verify them.
+#[derive(Debug)]
+pub(crate) struct UnverifiedLedger {
+    name: Id,
+    path: PathBuf,
+    pub(crate) key: VerifierKey,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl UnverifiedLedger {
+    /// The ledger of a data directory, under the log's public key in the key folder.
+    pub(crate) fn open(data: &DataDir, keys: &KeyDir) -> Result<Self, LedgerViewError> {
+        let key = keys.public_key().map_err(LedgerViewError::LogKey)?;
+        Self::open_with_key(data, &key)
+    }
+
+    fn open_with_key(data: &DataDir, key: &[u8; 32]) -> Result<Self, LedgerViewError> {
+        let (name, path) = find(data)?;
+        let key = VerifierKey::new(&origin(&name), key)?;
+        Ok(Self {
+            bytes: read_whole(&path)?,
+            name,
+            path,
+            key,
+        })
+    }
+
+    fn verified(self) -> Result<LedgerView, LedgerViewError> {
+        let Self {
+            name,
+            path,
+            key,
+            bytes,
+        } = self;
+        let verified = verify(&bytes, &key).map_err(|source| LedgerViewError::Verify {
+            path: path.display().to_string(),
+            source,
+        })?;
+        Ok(LedgerView {
+            name,
+            path,
+            key,
+            verified,
+        })
     }
 }
 

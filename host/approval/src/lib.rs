@@ -2,8 +2,12 @@
 //! write and read it. It must never know which of them asks, nor name an engine or a socket.
 
 pub mod drift;
+pub mod field_condition;
 pub mod gates;
 pub mod host_checks;
 pub mod ledger_client;
 pub mod ledger_view;
 pub mod permit;
+pub mod record_json;
+pub mod record_search;
+pub mod value_text;

@@ -41,6 +41,18 @@ impl Digest {
         hex::encode(self.0)
     }
 
+    /// The digest with these 64 lower-case hexadecimal digits, without `sha256:`; `None` for any other text.
+    #[must_use]
+    pub fn from_hex(digits: &str) -> Option<Self> {
+        // One spelling only: two texts that name one digest would make two records of one thing.
+        if digits.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return None;
+        }
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(digits, &mut bytes).ok()?;
+        Some(Self(bytes))
+    }
+
     /// The digest of everything that was hashed into `hash`.
     #[must_use]
     pub fn finish(hash: Sha256) -> Self {
@@ -74,18 +86,11 @@ impl FromStr for Digest {
     type Err = DigestError;
 
     fn from_str(text: &str) -> Result<Self, DigestError> {
-        let error = || DigestError {
-            text: text.to_owned(),
-        };
         // The prefix is required: a bare hash does not name the function that made it.
-        let digits = text.strip_prefix(PREFIX).ok_or_else(error)?;
-        // One spelling only: two texts that name one digest would make two records of one thing.
-        if digits.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            return Err(error());
-        }
-        let mut bytes = [0; 32];
-        hex::decode_to_slice(digits, &mut bytes).map_err(|_| error())?;
-        Ok(Self(bytes))
+        let digits = text.strip_prefix(PREFIX);
+        digits.and_then(Self::from_hex).ok_or_else(|| DigestError {
+            text: text.to_owned(),
+        })
     }
 }
 
@@ -116,6 +121,8 @@ mod tests {
             "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         );
         assert_eq!(digest.to_string().parse(), Ok(digest));
+        assert_eq!(Digest::from_hex(&digest.hex()), Some(digest));
+        assert_eq!(Digest::from_hex(&digest.hex().to_uppercase()), None);
         for text in [
             "",
             "sha256:",

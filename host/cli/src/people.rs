@@ -1,10 +1,8 @@
 //! What the commands about people share: parsing what was typed, opening the ledger, and printing
-//! records and denials. It must never decide what is allowed: the ledger does.
+//! rows and denials. It must never decide what is allowed: the ledger does.
 
 pub(crate) mod ledger_access;
 pub(crate) mod outcome;
-pub(crate) mod record_json;
-pub(crate) mod search;
 pub(crate) mod table;
 
 use std::path::Path;

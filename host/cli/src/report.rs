@@ -182,7 +182,7 @@ pub(crate) fn close_json(manifest: &Manifest, close: &CloseRecord) -> Result<Val
 
 pub(crate) fn outcome_json(manifest: &Manifest, outcome: &ExecutionOutcome) -> Result<Value> {
     let mut value = close_json(manifest, &outcome.close)?;
-    value["run-id"] = json!(format!("sha256:{}", outcome.execution.run));
+    value["run-id"] = json!(outcome.execution.run);
     value["execution"] = json!(outcome.execution.number);
     value["component"] = json!(manifest.component);
     value["journal"] = json!(outcome.execution.journal());
@@ -258,7 +258,8 @@ pub(crate) fn print_outcome(manifest: &Manifest, outcome: &ExecutionOutcome) -> 
             "run",
             format!(
                 "{} (execution {})",
-                outcome.execution.run, outcome.execution.number
+                outcome.execution.run.hex(),
+                outcome.execution.number
             ),
         ),
         ("decision digest", close.decision_digest.hex()),

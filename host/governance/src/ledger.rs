@@ -7,7 +7,7 @@ use std::path::Path;
 
 use counterfoil_journal::audit::AuditError;
 use counterfoil_journal::checkpoint::Checkpoint;
-use counterfoil_journal::entry::{Chain, EntryError};
+use counterfoil_journal::entry::{Chain, EntryError, GENESIS};
 use counterfoil_journal::frame::{FrameError, MAGIC, write_checkpoint, write_entry};
 use counterfoil_journal::hash::Hash;
 use counterfoil_journal::key::{VerifierKey, VerifierKeyError};
@@ -170,7 +170,46 @@ impl fmt::Debug for Ledger {
     }
 }
 
+/// Who begins a ledger, and when.
+#[derive(Clone, Debug)]
+pub struct LedgerFounder {
+    /// The first administrator, who signs the first record.
+    pub administrator: Id,
+    /// The holder of the log's key, who can never be an operator.
+    pub log_holder: Id,
+    pub time: UnixNanos,
+}
+
 impl Ledger {
+    /// Begins a ledger at `path`, which must not exist, with a first record that its founder signs.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ledger::create`], and if the founder's key does not sign.
+    pub fn begin<S: Signer + ?Sized>(
+        path: &Path,
+        name: &Id,
+        log: Box<dyn Signer + Send>,
+        founder: LedgerFounder,
+        signing_key: &S,
+    ) -> Result<Self, LedgerError> {
+        let LedgerFounder {
+            administrator,
+            log_holder,
+            time,
+        } = founder;
+        let key = PublicKey(signing_key.verifying_key());
+        let act = Act::Genesis {
+            administrators: vec![(administrator.clone(), key)],
+            // Named in the first record, so that a ledger cannot be taken over later by replacing the key file.
+            log_key: PublicKey(log.verifying_key()),
+            log_holder,
+        };
+        let origin = origin(name);
+        let genesis = SignedAct::sign(&origin, GENESIS, time, administrator, act, signing_key)?;
+        Self::create(path, name, log, &genesis)
+    }
+
     /// Creates a ledger with its first record at `path`, which must not exist.
     ///
     /// # Errors

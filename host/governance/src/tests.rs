@@ -15,7 +15,7 @@ use crate::act::{
 };
 use crate::attest;
 use crate::id::Id;
-use crate::ledger::{self, Ledger, LedgerError, VerifiedLedger};
+use crate::ledger::{self, Ledger, LedgerError, LedgerFounder, VerifiedLedger};
 use crate::record::{self, LedgerRecord, SignedAct};
 use crate::role::{PrincipalKind, Role, Roles};
 use crate::rule::{Denial, Rule};
@@ -71,25 +71,14 @@ struct Desk {
 impl Desk {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let name = id("test");
-        let act = Act::Genesis {
-            administrators: vec![(id("ada"), key(1))],
-            log_key: key(LOG_SEED),
+        let founder = LedgerFounder {
+            administrator: id("ada"),
             log_holder: id("host"),
+            time: UnixNanos(0),
         };
-        let origin = ledger::origin(&name);
-        let previous = counterfoil_journal::entry::GENESIS;
-        let genesis = SignedAct::sign(
-            &origin,
-            previous,
-            UnixNanos(0),
-            id("ada"),
-            act,
-            &signing_key(1),
-        );
         let path = folder.path().join("ledger");
         let log = Box::new(signing_key(LOG_SEED));
-        let ledger = Ledger::create(&path, &name, log, &genesis.unwrap()).unwrap();
+        let ledger = Ledger::begin(&path, &id("test"), log, founder, &signing_key(1)).unwrap();
         let hands = BTreeMap::from([("ada".to_owned(), 1)]);
         Self {
             folder,

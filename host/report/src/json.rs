@@ -36,10 +36,10 @@ pub(crate) fn value(render: &RunReport<'_>) -> Result<Value, ReportError> {
     // Amounts are texts: a reader that takes JSON numbers as floats would round them at 2^53.
     Ok(json!({
         "format": FORMAT,
-        "run-id": format!("sha256:{}", subject.run),
+        "run-id": subject.run,
         "execution": subject.execution,
         "component": render.manifest.component,
-        "decision-digest": subject.decision_digest.as_ref().map(|hex| format!("sha256:{hex}")),
+        "decision-digest": subject.decision_digest,
         "host": facts.host,
         "manifest": serde_json::to_value(render.manifest)?,
         "verification": { "good": subject.verdict.good, "text": subject.verdict.text },

@@ -2,6 +2,7 @@
 //! shown.
 
 use arrow_schema::ArrowError;
+use counterfoil_base::digest::Digest;
 use counterfoil_trading::manifest::{Manifest, ManifestError};
 
 use crate::chart::ChartError;
@@ -31,14 +32,14 @@ pub struct DataFinding {
 /// Facts about the run that are not in its records.
 #[derive(Clone, Debug)]
 pub struct ReportSubject {
-    /// The run id, as 64 hex digits.
-    pub run: String,
+    /// The run id.
+    pub run: Digest,
     /// Which execution of it.
     pub execution: u64,
     /// The short name that people give to commands.
     pub short: String,
-    /// The decision digest as hex digits, where the verifier reached the end.
-    pub decision_digest: Option<String>,
+    /// The decision digest, where the verifier reached the end.
+    pub decision_digest: Option<Digest>,
     /// The verifier's answer.
     pub verdict: VerifierReport,
     /// Findings of ingestion about the data; `None` where the snapshot is not available.

@@ -213,10 +213,10 @@ fn facts(records: &[RunRecord]) -> RunFacts {
 
 fn subject(good: bool) -> ReportSubject {
     ReportSubject {
-        run: "cd".repeat(32),
+        run: Digest([0xcd; 32]),
         execution: 1,
         short: "cdcdcdcdcdcd/1".to_owned(),
-        decision_digest: Some("ef".repeat(32)),
+        decision_digest: Some(Digest([0xef; 32])),
         verdict: VerifierReport {
             good,
             text: format!("integrity: intact\n{HOSTILE}\n"),

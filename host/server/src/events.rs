@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use axum::response::sse::{Event, KeepAlive, Sse};
+use counterfoil_base::digest::Digest;
 use counterfoil_governance::id::Id;
 use futures_util::stream::{Stream, unfold};
 use serde_json::json;
@@ -63,7 +64,7 @@ struct EventWatcher {
     woken: Arc<Notify>,
     ending: watch::Receiver<bool>,
     after: u64,
-    run: Option<String>,
+    run: Option<Digest>,
     waiting: VecDeque<Event>,
     _subscription: EventSubscription,
     _permit: OwnedSemaphorePermit,
@@ -74,7 +75,7 @@ pub(crate) fn stream(
     app: Arc<ApiState>,
     who: &Id,
     start: StreamStart,
-    run: Option<String>,
+    run: Option<Digest>,
     permit: OwnedSemaphorePermit,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>> + use<>> {
     let woken = Arc::new(Notify::new());

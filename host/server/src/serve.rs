@@ -180,12 +180,12 @@ impl Server {
             // crash came before its run file said so.
             let has_ended = supervisor.recover_end(&left);
             if matches!(has_ended, Ok(true)) {
-                tracing::info!(run = left.run, "run had ended; its end is recorded");
+                tracing::info!(run = left.run.hex(), "run had ended; its end is recorded");
                 continue;
             }
             if left.intent != RestartIntent::Running {
                 if let Err(error) = has_ended {
-                    tracing::warn!(run = left.run, %error, "the run's end could not be recorded in the ledger");
+                    tracing::warn!(run = left.run.hex(), %error, "the run's end could not be recorded in the ledger");
                 }
                 continue;
             }
@@ -194,9 +194,9 @@ impl Server {
                 Ok(_) => self.resume(&left).err(),
             };
             if let Some(problem) = &refused {
-                tracing::warn!(run = left.run, %problem, "run not resumed");
+                tracing::warn!(run = left.run.hex(), %problem, "run not resumed");
             } else {
-                tracing::info!(run = left.run, "run resumed");
+                tracing::info!(run = left.run.hex(), "run resumed");
             }
             all.push(TakenOverRun { left, refused });
         }
@@ -206,7 +206,7 @@ impl Server {
     fn resume(&self, left: &PriorRun) -> Result<(), Problem> {
         let state = self.app.ledger.state()?;
         let grant = may_continue(&state, &left.manifest, clock::now())?;
-        let _begun = self.app.supervisor.resume(&grant, &left.run)?;
+        let _begun = self.app.supervisor.resume(&grant, &left.run.hex())?;
         Ok(())
     }
 

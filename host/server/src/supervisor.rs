@@ -24,6 +24,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::Builder;
 
 use counterfoil_approval::permit::{Grant, PermitWatch};
+use counterfoil_base::digest::Digest;
 use counterfoil_governance::id::Id;
 use counterfoil_runner::orders::kill::KillSwitch;
 use counterfoil_runner::run::execute::{ExecuteError, LiveContext};
@@ -62,7 +63,7 @@ struct SupervisorInner {
 /// The runs of this process, and how many have a thread.
 #[derive(Default)]
 struct RunTable {
-    all: BTreeMap<String, Arc<SupervisedRun>>,
+    all: BTreeMap<Digest, Arc<SupervisedRun>>,
     /// Threads of runs that have not ended.
     threads: usize,
     is_ending: bool,
@@ -84,10 +85,8 @@ impl RunTable {
 
     fn find(&self, name: &str) -> Result<Arc<SupervisedRun>, SuperviseError> {
         let prefix = name.strip_prefix("sha256:").unwrap_or(name);
-        let mut fits = self.all.range(prefix.to_owned()..).filter(|(id, _)| {
-            // Names are in order: the first that does not match ends the search.
-            !prefix.is_empty() && id.starts_with(prefix)
-        });
+        let fits = |id: &Digest| !prefix.is_empty() && id.hex().starts_with(prefix);
+        let mut fits = self.all.iter().filter(|(id, _)| fits(id));
         let Some((first, run)) = fits.next() else {
             let name = name.to_owned();
             return Err(SuperviseError::Unknown { name });
@@ -96,8 +95,8 @@ impl RunTable {
             None => Ok(Arc::clone(run)),
             Some((second, _)) => Err(SuperviseError::Ambiguous {
                 name: name.to_owned(),
-                first: first.clone(),
-                second: second.clone(),
+                first: first.hex(),
+                second: second.hex(),
             }),
         }
     }
@@ -163,7 +162,7 @@ impl ReservedRun {
 /// A run of an earlier process.
 #[derive(Clone, Debug)]
 pub struct PriorRun {
-    pub run: String,
+    pub run: Digest,
     pub manifest: Manifest,
     /// Whether it is to resume.
     pub intent: RestartIntent,
@@ -250,16 +249,16 @@ impl Supervisor {
         let data = &inner.settings.data;
         let setup = manifest.setup()?;
         live::check_manifest(&manifest, &setup)?;
-        let id = manifest.run_id()?.hex();
+        let id = manifest.run_id()?;
         check_grant(grant, &id)?;
         // A live manifest starts once. A second start, say of a request that was sent twice after a
         // lost response, would trade the same account a second time.
         if !data.executions_of(&id)?.is_empty() {
-            return Err(SuperviseError::StartedBefore { run: id });
+            return Err(SuperviseError::StartedBefore { run: id.hex() });
         }
         let run = Arc::new(SupervisedRun::new(
             RunParts {
-                id: id.clone(),
+                id,
                 account: grant.account().clone(),
                 manifest,
                 setup,
@@ -271,12 +270,12 @@ impl Supervisor {
         ));
         let mut runs = inner.runs();
         if runs.all.contains_key(&id) {
-            return Err(SuperviseError::StartedBefore { run: id });
+            return Err(SuperviseError::StartedBefore { run: id.hex() });
         }
         runs.check_room()?;
         // Inserted before the slow part, which the lock does not cover: two requests for one run at
         // once find each other here, and the second is refused.
-        runs.all.insert(id.clone(), Arc::clone(&run));
+        runs.all.insert(id, Arc::clone(&run));
         drop(runs);
         match self.make_ready(&run, grant) {
             Ok(ready) => Ok(ReservedRun {
@@ -345,7 +344,7 @@ impl Supervisor {
         for (id, file) in RunFile::all(&self.inner.settings.data)? {
             let manifest = Manifest::parse(&file.manifest)?;
             let parts = RunParts {
-                id: id.clone(),
+                id,
                 account: Id::parse(&manifest.account.name)?,
                 setup: manifest.setup()?,
                 manifest: manifest.clone(),
@@ -368,7 +367,7 @@ impl Supervisor {
             }
             let mut runs = self.inner.runs();
             // An entry that is there already is live: the state of an old file must not replace it.
-            runs.all.entry(id.clone()).or_insert_with(|| Arc::new(run));
+            runs.all.entry(id).or_insert_with(|| Arc::new(run));
             all.push(PriorRun {
                 run: id,
                 manifest,
@@ -399,7 +398,7 @@ impl Supervisor {
         check_grant(grant, &old.id)?;
         let run = Arc::new(SupervisedRun::new(
             RunParts {
-                id: old.id.clone(),
+                id: old.id,
                 account: old.account.clone(),
                 manifest: old.manifest.clone(),
                 setup: old.setup.clone(),
@@ -414,13 +413,13 @@ impl Supervisor {
         // Read again under the lock: another request may have resumed the run since it was found.
         if !current.is_resumable() || old.is_closed() {
             return Err(SuperviseError::State {
-                run: old.id.clone(),
+                run: old.id.hex(),
                 state: current,
                 wanted: "resumed",
             });
         }
         runs.check_room()?;
-        runs.all.insert(run.id.clone(), Arc::clone(&run));
+        runs.all.insert(run.id, Arc::clone(&run));
         drop(runs);
         match self.prepare_resume(&run, grant) {
             Ok(()) => Ok(run.status()),
@@ -489,7 +488,7 @@ impl Supervisor {
         let state = run.state();
         if !state.is_active() {
             return Err(SuperviseError::State {
-                run: run.id.clone(),
+                run: run.id.hex(),
                 state,
                 wanted: "stopped",
             });
@@ -536,15 +535,14 @@ impl Supervisor {
     }
 }
 
-fn check_grant(grant: &Grant, run: &str) -> Result<(), SuperviseError> {
+fn check_grant(grant: &Grant, run: &Digest) -> Result<(), SuperviseError> {
     // A grant carries the account and the terms of its own run: with another run's it would be a way around
     // the ledger.
-    let granted = grant.run().hex();
-    if granted == run {
+    if grant.run() == run {
         return Ok(());
     }
     Err(SuperviseError::OtherGrant {
-        granted,
-        run: run.to_owned(),
+        granted: grant.run().hex(),
+        run: run.hex(),
     })
 }

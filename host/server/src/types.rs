@@ -159,7 +159,7 @@ impl From<&RunStatus> for RunReply {
     fn from(status: &RunStatus) -> Self {
         let figures = &status.figures;
         Self {
-            run: status.run.clone(),
+            run: status.run.hex(),
             state: status.state.name().to_owned(),
             reason: status.reason.clone(),
             account: status.account.clone(),
@@ -229,7 +229,7 @@ impl From<&RunStatus> for PositionsReply {
             mark_price: held.mark_price.map(|price| instrument.price_text(price)),
         });
         Self {
-            run: status.run.clone(),
+            run: status.run.hex(),
             as_of: status.figures.last_close.map(UnixNanos::date_or_time),
             positions: positions.collect(),
         }
@@ -321,7 +321,7 @@ impl From<&RunEvent> for EventReply {
     fn from(event: &RunEvent) -> Self {
         let mut reply = Self {
             time: event.time.date_or_time(),
-            run: event.run.clone(),
+            run: event.run.hex(),
             kind: String::new(),
             state: None,
             text: None,

@@ -1,12 +1,10 @@
-//! Checks of bars, and what they find, accept and quarantine. It must never change a value.
+//! Checks of bars, and what they find and accept. It must never change a value.
 
-pub mod accept;
 pub mod actions;
 pub mod findings;
-pub mod quarantine;
 
+pub(crate) mod accept;
 pub(crate) mod calendar;
 pub(crate) mod checks;
-pub(crate) mod deferred;
 pub(crate) mod findings_file;
 pub(crate) mod sessions;

@@ -3,15 +3,16 @@
 use std::io::{self, Read};
 
 use cap_std::fs::Dir;
+use counterfoil_base::digest::Digest;
 
 use crate::error::IngestError;
 use crate::layers::derive::{DerivedActions, derive_actions};
 use crate::layers::ingest::{IngestOutcome, accept, ingest};
 use crate::layers::lineage::{SnapshotLineage, lineage};
 use crate::layout::DataLayer;
-use crate::quality::accept::FindingAcceptance;
 use crate::source::options::IngestOptions;
 use crate::source::progress::IngestProgress;
+use crate::store::acceptance::FindingAcceptance;
 use crate::store::load::load;
 use crate::store::manifest::LayerManifest;
 use crate::store::read_error::ReadError;
@@ -182,9 +183,7 @@ impl SnapshotStore {
         for entry in entries {
             let name = entry.map_err(ReadError::io(folder))?.file_name();
             // Temporary directories and foreign files have other names.
-            let id = name
-                .to_str()
-                .and_then(|name| format!("sha256:{name}").parse::<SnapshotId>().ok());
+            let id = name.to_str().and_then(Digest::from_hex).map(SnapshotId);
             ids.extend(id);
         }
         // The file system returns names in any order; a list must not differ between two machines.

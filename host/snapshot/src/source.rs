@@ -5,6 +5,7 @@ pub mod options;
 pub mod progress;
 
 pub(crate) mod columns;
+pub(crate) mod deferred;
 pub(crate) mod fields;
 pub(crate) mod interval;
 pub(crate) mod lines;

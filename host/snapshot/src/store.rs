@@ -1,6 +1,8 @@
 //! Snapshots on disk, read and written with every byte checked. It must never know how one was made.
 
+pub mod acceptance;
 pub mod manifest;
+pub mod quarantine;
 pub mod read_error;
 pub mod recipe;
 pub mod selection;

@@ -147,7 +147,7 @@ impl Desk {
 
     /// Resumes the run, over all bars again.
     pub(crate) fn resume(&self, world: &World, act: impl FnOnce(&mut Steps)) -> ExecutionOutcome {
-        let run = self.manifest.run_id().unwrap().hex();
+        let run = self.manifest.run_id().unwrap();
         let execution = world.data.executions_of(&run).unwrap().pop().unwrap();
         let bridge = self.bridge();
         stepped(world, &self.manifest, usize::MAX, act, |lines| {

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 
+use counterfoil_base::digest::Digest;
 use counterfoil_base::draws::Random;
 use counterfoil_connect::broker::bridge::{BridgeConfig, BrokerBridge, BrokerConnection};
 use counterfoil_connect::broker::{client, updates};
@@ -327,7 +328,7 @@ fn price(exchange: &Exchange, place: usize, better: i64) -> i64 {
 }
 
 /// Bars that are decided and signed; 0 before the execution is there.
-fn decided(world: &World, run: &str) -> usize {
+fn decided(world: &World, run: &Digest) -> usize {
     let Some(execution) = world.data.executions_of(run).unwrap().pop() else {
         return 0;
     };
@@ -341,7 +342,7 @@ fn decided(world: &World, run: &str) -> usize {
 struct Month<'a> {
     world: &'a World,
     exchange: &'a Exchange,
-    run: String,
+    run: Digest,
     lines: Vec<String>,
 }
 
@@ -423,7 +424,7 @@ impl Month<'_> {
     }
 
     fn outcome(&self) -> ExecutionOutcome {
-        let execution = self.world.data.find(&self.run).unwrap();
+        let execution = self.world.data.find(&self.run.hex()).unwrap();
         let mut all = records(&execution.journal(), &execution.origin());
         let Some(RunRecord::Close(close)) = all.pop() else {
             panic!("the journal is open: {}", self.output());
@@ -452,7 +453,7 @@ fn month(seed: u64, lives: usize, meddle: impl Fn(&Exchange)) -> Gone {
     let month = Month {
         world: &world,
         exchange: &desk.exchange,
-        run: desk.manifest.run_id().unwrap().hex(),
+        run: desk.manifest.run_id().unwrap(),
         lines: text.lines().map(str::to_owned).collect(),
     };
     let mut weather = Weather {

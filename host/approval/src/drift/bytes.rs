@@ -73,7 +73,8 @@ fn component_bytes(data: &DataDir, component: &Digest) -> Result<Option<String>,
     match data.component(component) {
         Ok(_) => Ok(None),
         Err(DataDirError::NoComponent { .. }) => Ok(Some(MISSING.to_owned())),
-        Err(DataDirError::ComponentChanged { found, .. }) => Ok(Some(format!("sha256:{found}"))),
+        Err(DataDirError::ComponentChanged { found, .. }) => Ok(Some(found.to_string())),
+        Err(DataDirError::ComponentTooLong { bytes, .. }) => Ok(Some(format!("{bytes} bytes"))),
         Err(error) => Err(error.into()),
     }
 }
@@ -82,7 +83,7 @@ fn evidence_bytes(store: &EvidenceStore, digest: &Digest) -> Result<Option<Strin
     match store.get(digest) {
         Ok(_) => Ok(None),
         Err(EvidenceStoreError::Missing { .. }) => Ok(Some(MISSING.to_owned())),
-        Err(EvidenceStoreError::Changed { found, .. }) => Ok(Some(format!("sha256:{found}"))),
+        Err(EvidenceStoreError::Changed { found, .. }) => Ok(Some(found.to_string())),
         Err(EvidenceStoreError::TooLong { bytes, .. }) => Ok(Some(format!("{bytes} bytes"))),
         Err(error) => Err(error.into()),
     }
@@ -93,6 +94,7 @@ fn archive_bytes(archive: &PolicyArchive, digest: &Digest) -> Result<Option<Stri
         Ok(_) => Ok(None),
         Err(PolicyArchiveError::Missing { .. }) => Ok(Some(MISSING.to_owned())),
         Err(PolicyArchiveError::Changed { found, .. }) => Ok(Some(found.to_string())),
+        Err(PolicyArchiveError::TooLong { bytes, .. }) => Ok(Some(format!("{bytes} bytes"))),
         Err(PolicyArchiveError::File(error)) => Err(error.into()),
     }
 }

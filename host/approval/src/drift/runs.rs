@@ -22,12 +22,12 @@ pub(super) fn look(
 ) -> Result<(), DriftError> {
     let mut there = BTreeSet::new();
     for execution in data.executions()? {
-        there.insert(execution.run.clone());
+        there.insert(execution.run);
         let text = match data.manifest_text(&execution) {
             Ok(text) => text,
             // The changed copy is reported and not parsed: its content may be an attacker's.
             Err(DataDirError::ManifestChanged { .. }) => {
-                let declared = format!("sha256:{}", execution.run);
+                let declared = execution.run.to_string();
                 all.add("run.manifest", name(&execution), declared, "other bytes");
                 continue;
             }
@@ -39,7 +39,7 @@ pub(super) fn look(
         }
     }
     for (run, started) in state.registry().runs() {
-        if !there.contains(&hex::encode(run.0)) {
+        if !there.contains(run) {
             let declared = format!("started with record {}", started.record_ref.index);
             all.add("run.missing", run.to_string(), declared, "no journal");
         }
@@ -48,7 +48,7 @@ pub(super) fn look(
 }
 
 fn name(execution: &Execution) -> String {
-    format!("sha256:{}/{}", execution.run, execution.number)
+    format!("{}/{}", execution.run, execution.number)
 }
 
 /// Checks one execution over a feed.

@@ -5,8 +5,6 @@
 //! DATA/policy/<sha256>
 //! ```
 
-use std::fs;
-use std::io::{ErrorKind, Read as _};
 use std::path::PathBuf;
 
 use counterfoil_base::digest::Digest;
@@ -14,6 +12,7 @@ use counterfoil_os::files::{self, FileError};
 use counterfoil_policy::bundle::BUNDLE_BYTES_MAX;
 use counterfoil_policy::child::INPUT_BYTES_MAX;
 
+use counterfoil_runner::store::content::{ContentError, read_content};
 use counterfoil_runner::store::data_dir::DataDir;
 
 /// Bytes of one archived file at most: the larger of a bundle and an input.
@@ -47,6 +46,9 @@ pub enum PolicyArchiveError {
         /// The digest of its bytes now.
         found: Digest,
     },
+    /// Neither a bundle nor an input is that long.
+    #[error("the archive's {path} has {bytes} bytes, more than {BYTES_MAX}")]
+    TooLong { path: String, bytes: u64 },
 }
 
 /// The archive of a data directory.
@@ -81,41 +83,36 @@ impl PolicyArchive {
     ///
     /// # Errors
     ///
-    /// Returns [`PolicyArchiveError`] if they are missing or were changed.
+    /// Returns [`PolicyArchiveError`] if they are missing, too long, or were changed.
     pub fn get(&self, digest: &Digest) -> Result<Vec<u8>, PolicyArchiveError> {
         let path = self.path(digest);
-        // One byte more than allowed is enough to see that the file was changed. Without the bound a file that was
-        // replaced by a huge one would be read into memory before its digest is compared.
-        let most = u64::try_from(BYTES_MAX)
-            .unwrap_or(u64::MAX)
-            .saturating_add(1);
-        let mut bytes = Vec::new();
-        let read = fs::File::open(&path).and_then(|file| file.take(most).read_to_end(&mut bytes));
-        match read {
-            Ok(_) => {}
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                let (digest, folder) = (*digest, self.folder.display().to_string());
-                return Err(PolicyArchiveError::Missing { digest, folder });
-            }
-            Err(error) => return Err(FileError::at("read", &path)(error).into()),
-        }
+        // The bound of what was stored: a file that was replaced by a huge one is not read into memory.
+        let bytes_max = u64::try_from(BYTES_MAX).unwrap_or(u64::MAX);
         // The folder is not trusted: a process that can write there could give the policy other inputs than those
         // that the ledger names.
-        let found = Digest::of(&bytes);
-        if found == *digest {
-            return Ok(bytes);
-        }
-        let path = path.display().to_string();
-        Err(PolicyArchiveError::Changed { path, found })
+        read_content(&path, digest, bytes_max).map_err(|error| {
+            let path = path.display().to_string();
+            match error {
+                ContentError::File(error) => error.into(),
+                ContentError::Missing => PolicyArchiveError::Missing {
+                    digest: *digest,
+                    folder: self.folder.display().to_string(),
+                },
+                ContentError::Changed { found } => PolicyArchiveError::Changed { path, found },
+                ContentError::TooLong { bytes, .. } => PolicyArchiveError::TooLong { path, bytes },
+            }
+        })
     }
 
     fn path(&self, digest: &Digest) -> PathBuf {
-        self.folder.join(hex::encode(digest.0))
+        self.folder.join(digest.hex())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -129,6 +126,9 @@ mod tests {
         fs::write(archive.path(&digest), b"two").unwrap();
         let error = archive.get(&digest).unwrap_err().to_string();
         assert!(error.contains("was changed"), "{error}");
+        fs::write(archive.path(&digest), vec![b' '; BYTES_MAX + 1]).unwrap();
+        let error = archive.get(&digest).unwrap_err().to_string();
+        assert!(error.contains("more than"), "{error}");
         fs::remove_file(archive.path(&digest)).unwrap();
         let error = archive.get(&digest).unwrap_err().to_string();
         assert!(error.contains("is not in the archive"), "{error}");

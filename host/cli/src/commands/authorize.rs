@@ -4,6 +4,7 @@
 use anyhow::{Context as _, Result};
 use counterfoil_approval::gates;
 use counterfoil_approval::permit::terms_of;
+use counterfoil_approval::record_json;
 use counterfoil_base::digest::Digest;
 use counterfoil_base::gate::GateReason;
 use counterfoil_governance::act::{Act, ActName, DigestSet, StartAuthorization};
@@ -21,7 +22,7 @@ use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_json, print_line};
 use crate::people::ledger_access;
 use crate::people::outcome::print_outcome;
-use crate::people::{self, record_json, table};
+use crate::people::{self, table};
 
 /// A second.
 const SECOND_NANOS: i64 = 1_000_000_000;

@@ -1,6 +1,7 @@
 //! `break-glass`: temporarily waives the two-person rule; another principal reviews it afterwards.
 
 use anyhow::Result;
+use counterfoil_approval::record_json;
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{self, Act};
 use counterfoil_governance::state::BreakGlassRecord;
@@ -14,7 +15,7 @@ use crate::cli_context::CliContext;
 use crate::output::CommandAnswer;
 use crate::people::ledger_access;
 use crate::people::outcome::print_outcome;
-use crate::people::{self, record_json, table};
+use crate::people::{self, table};
 
 pub(crate) fn run(cli: &CliContext, args: &BreakGlassCommand) -> Result<CommandAnswer> {
     match args {

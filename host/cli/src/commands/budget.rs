@@ -1,6 +1,7 @@
 //! `budget`: what owners and teams may use, and what they used.
 
 use anyhow::{Context as _, Result, bail};
+use counterfoil_approval::{record_json, value_text};
 use counterfoil_governance::act::{Act, BudgetHolder, Usage, UsageBudget};
 use counterfoil_governance::id::Id;
 use counterfoil_governance::report::{UsageTotals, daily_usage, standing};
@@ -16,7 +17,7 @@ use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_json, print_line};
 use crate::people::ledger_access;
 use crate::people::outcome::print_outcome;
-use crate::people::{self, record_json, table};
+use crate::people::{self, table};
 
 /// Nanoseconds in a second.
 const SECOND_NANOS: u64 = 1_000_000_000;
@@ -36,7 +37,7 @@ pub(crate) fn run(cli: &CliContext, args: &args::BudgetCommand) -> Result<Comman
             let outcome = ledger_access::open(cli)?.act(act)?;
             let what = format!(
                 "team {team} has the members {}",
-                table::plain(&json!(names))
+                value_text::plain(&json!(names))
             );
             let facts = json!({ "team": team.as_str(), "members": names });
             Ok(print_outcome(cli, outcome, &what, facts))

@@ -4,6 +4,7 @@ mod proposal;
 
 use anyhow::{Context as _, Result};
 use counterfoil_approval::ledger_view::LedgerView;
+use counterfoil_approval::{record_json, value_text};
 use counterfoil_governance::act::{Act, ApprovalClass};
 use counterfoil_governance::state::{ChangeEnd, ProposedChange};
 use counterfoil_runner::clock::now;
@@ -15,7 +16,7 @@ use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_fields, print_json, print_line};
 use crate::people::ledger_access;
 use crate::people::outcome::print_outcome;
-use crate::people::{record_json, table};
+use crate::people::table;
 
 pub(crate) fn run(cli: &CliContext, args: &args::ChangeCommand) -> Result<CommandAnswer> {
     match args {
@@ -55,7 +56,7 @@ fn show(cli: &CliContext, proposed: u64) -> Result<CommandAnswer> {
     let fields = value.as_object().into_iter().flatten();
     let told = fields.filter(|(name, field)| !field.is_null() && *name != "about");
     let told: Vec<(&str, String)> = told
-        .map(|(name, field)| (name.as_str(), table::plain(field)))
+        .map(|(name, field)| (name.as_str(), value_text::plain(field)))
         .collect();
     print_fields(&told);
     print_line("");

@@ -11,6 +11,7 @@ mod tests;
 pub(crate) use approve::set_of;
 
 use anyhow::Result;
+use counterfoil_approval::record_json;
 use counterfoil_governance::act::Act;
 use serde_json::json;
 
@@ -20,7 +21,6 @@ use crate::output::CommandAnswer;
 use crate::people;
 use crate::people::ledger_access;
 use crate::people::outcome::print_outcome;
-use crate::people::record_json;
 
 pub(crate) fn run(cli: &CliContext, args: &ComponentCommand) -> Result<CommandAnswer> {
     match args {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result};
 use counterfoil_approval::drift::{hint, is_seen_from, look};
+use counterfoil_approval::{record_json, value_text};
 use counterfoil_governance::act::{Act, DriftFinding};
 use counterfoil_governance::state::LedgerState;
 use counterfoil_runner::clock::now;
@@ -15,7 +16,7 @@ use crate::args;
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_error, print_json, print_line};
 use crate::people::ledger_access;
-use crate::people::{record_json, table};
+use crate::people::table;
 
 /// What a list of differences shows.
 const COLUMNS: [&str; 5] = ["rule", "subject", "declared", "found", "record"];
@@ -123,8 +124,8 @@ fn tell(cli: &CliContext, all: Vec<Value>, recorded: &DriftRecords) -> CommandAn
     for row in &all {
         let hint = format!(
             "{}: {}",
-            table::plain(&row["rule"]),
-            table::plain(&row["hint"])
+            value_text::plain(&row["rule"]),
+            value_text::plain(&row["hint"])
         );
         if !hints.contains(&hint) {
             hints.push(hint);

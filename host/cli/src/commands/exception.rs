@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use counterfoil_approval::host_checks::{check_exception_rule, policy_in_force};
+use counterfoil_approval::record_json;
 use counterfoil_governance::act::{self, Act, ActName, ExceptionSubject};
 use counterfoil_runner::clock::now;
 use serde_json::{Value, json};
@@ -11,7 +12,7 @@ use crate::cli_context::CliContext;
 use crate::output::CommandAnswer;
 use crate::people::ledger_access;
 use crate::people::outcome::print_outcome;
-use crate::people::{self, record_json, table};
+use crate::people::{self, table};
 
 pub(crate) fn run(cli: &CliContext, args: &ExceptionCommand) -> Result<CommandAnswer> {
     match args {

@@ -9,11 +9,11 @@ use counterfoil_runner::clock::now;
 use counterfoil_runner::run::inputs::snapshot_store;
 use counterfoil_snapshot::error::IngestError;
 use counterfoil_snapshot::layers::ingest::IngestOutcome;
-use counterfoil_snapshot::quality::accept::FindingAcceptance;
 use counterfoil_snapshot::quality::findings::{LayerFindings, RuleCount, Severity};
 use counterfoil_snapshot::source::choices::SourceKind;
 use counterfoil_snapshot::source::options::{IngestOptions, SideFile};
 use counterfoil_snapshot::source::progress::IngestProgress;
+use counterfoil_snapshot::store::acceptance::FindingAcceptance;
 use serde_json::{Value, json};
 
 use super::findings::print_findings;

@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use counterfoil_approval::ledger_view::LedgerView;
+use counterfoil_approval::record_json;
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::Act;
 use counterfoil_governance::state::LedgerState;
@@ -15,7 +16,7 @@ use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, note, print_json, print_line};
 use crate::people::ledger_access;
 use crate::people::outcome::print_outcome;
-use crate::people::{self, record_json, table};
+use crate::people::{self, table};
 
 /// What a list of keys shows.
 pub(crate) const COLUMNS: [&str; 6] = [

@@ -4,7 +4,6 @@
 use anyhow::{Context as _, Result};
 use counterfoil_approval::ledger_client::ActOutcome;
 use counterfoil_approval::ledger_view;
-use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, ActName, KillScope};
 use counterfoil_governance::id::Id;
 use counterfoil_governance::rule::AccessDenial;
@@ -86,11 +85,10 @@ impl KillPlan {
     fn new(cli: &CliContext, args: &KillArgs) -> Result<Self> {
         if let Some(run) = &args.run {
             let execution = execution(cli, run)?;
-            let digest = people::digest(&execution.run).context("a run id is a digest")?;
             return Ok(Self {
                 name: format!("run {}", execution.short()),
+                scope: KillScope::Run(execution.run),
                 target: KillTarget::Run(execution),
-                scope: KillScope::Run(digest),
             });
         }
         if let Some(account) = &args.account {
@@ -213,16 +211,8 @@ fn execution(cli: &CliContext, name: &str) -> Result<Execution> {
     match cli.data.find(name) {
         Ok(found) => Ok(found),
         Err(error @ DataDirError::NoRun { .. }) => {
-            let Some(Digest(run)) = people::digest(name) else {
-                return Err(error.into());
-            };
-            let run = hex::encode(run);
-            let folder = cli.data.root().join("runs").join(&run).join("1");
-            Ok(Execution {
-                run,
-                number: 1,
-                folder,
-            })
+            let run = people::digest(name).ok_or(error)?;
+            Ok(cli.data.first_execution(&run))
         }
         Err(error) => Err(error.into()),
     }

@@ -5,19 +5,15 @@ mod verify;
 
 pub(super) use verify::verify;
 
-use counterfoil_approval::ledger_client::ActOutcome;
-use counterfoil_approval::ledger_view;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
+use counterfoil_approval::ledger_client::ActOutcome;
+use counterfoil_approval::record_search::{self, RecordQuery, SearchPlace};
+use counterfoil_approval::{ledger_view, record_json, value_text};
 use counterfoil_governance::act::Act;
-use counterfoil_governance::ledger::{self, LedgerError};
+use counterfoil_governance::ledger::{self, Ledger, LedgerError, LedgerFounder};
 use counterfoil_governance::proof::prove;
-use counterfoil_governance::record::SignedAct;
-use counterfoil_index::AnsweredBy;
-use counterfoil_journal::entry::GENESIS;
-use counterfoil_journal::public_key::PublicKey;
-use counterfoil_journal::signer::Signer as _;
 use counterfoil_os::files::{make_folder, read_whole, write_whole};
 use counterfoil_runner::clock::now;
 use counterfoil_runner::store::keys::PeopleKeys;
@@ -29,10 +25,10 @@ use crate::args::{
     LedgerShowArgs, LedgerTailArgs,
 };
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, print_fields, print_json, print_line};
+use crate::output::{CommandAnswer, note, print_fields, print_json, print_line};
 use crate::people::ledger_access;
 use crate::people::outcome::print_outcome;
-use crate::people::{self, record_json, search, table};
+use crate::people::{self, table};
 
 /// What a list of records shows.
 const COLUMNS: [&str; 6] = ["record", "time", "actor", "act", "denied", "about"];
@@ -92,26 +88,23 @@ pub(crate) fn init(cli: &CliContext, args: &LedgerInitArgs) -> Result<CommandAns
         format!("no key of {actor} in the key folder; make one with `counterfoil people key new {actor}`")
     })?;
     let signer = keys.signer(&own.name, &own.public)?;
-    // The log's key is named in the genesis, so that a ledger cannot be taken over later by
-    // replacing the key file.
-    let log = cli.keys.signer()?;
-    let act = Act::Genesis {
-        administrators: vec![(actor.clone(), PublicKey(own.public))],
-        log_key: PublicKey(log.verifying_key()),
+    let log = Box::new(cli.keys.signer()?);
+    let founder = LedgerFounder {
+        administrator: actor.clone(),
         log_holder,
+        time: now(),
     };
-    let origin = ledger::origin(&name);
-    let genesis = SignedAct::sign(&origin, GENESIS, now(), actor.clone(), act, signer.as_ref())?;
     let path = ledger_view::path_of(&cli.data, &name);
-    let made = ledger::Ledger::create(&path, &name, Box::new(log), &genesis);
-    // `create` fails if the file exists: of two processes that begin a ledger at once, one fails.
+    let made = Ledger::begin(&path, &name, log, founder, signer.as_ref());
+    // `begin` fails if the file exists: of two processes that begin a ledger at once, one fails.
     let outcome = match made {
         Ok(_) => ActOutcome::Recorded { index: 0 },
         Err(LedgerError::Genesis(denial)) => ActOutcome::Denied(denial.into()),
         Err(error) => return Err(error.into()),
     };
     let what = format!("the ledger {name} begins, and {actor} is its administrator");
-    let facts = json!({ "ledger": origin, "path": path, "administrator": actor.as_str() });
+    let facts =
+        json!({ "ledger": ledger::origin(&name), "path": path, "administrator": actor.as_str() });
     Ok(print_outcome(cli, outcome, &what, facts))
 }
 
@@ -133,7 +126,26 @@ fn tail(cli: &CliContext, args: &LedgerTailArgs) -> Result<CommandAnswer> {
 }
 
 fn search(cli: &CliContext, args: &LedgerSearchArgs) -> Result<CommandAnswer> {
-    tell_records(cli, search::find(cli, args)?);
+    let actor = args.actor.as_deref();
+    let query = RecordQuery {
+        actor: actor.map(|name| people::id("--actor", name)).transpose()?,
+        act: args.act.clone(),
+        rule: args.rule.clone(),
+        is_denied: args.denied,
+        from: people::time_if("--from", args.from.as_deref())?,
+        to: people::time_if("--to", args.to.as_deref())?,
+        fields: table::conditions(&args.filter)?,
+        place: if args.no_index {
+            SearchPlace::WholeLedger
+        } else {
+            SearchPlace::Index
+        },
+    };
+    let found = record_search::find(&cli.data, &cli.keys, &query)?;
+    if let Some(error) = found.index_failure {
+        note(&format!("found without the index: {error}"));
+    }
+    tell_records(cli, found.records);
     Ok(CommandAnswer::Yes)
 }
 
@@ -142,15 +154,11 @@ fn index(cli: &CliContext, args: &LedgerIndexArgs) -> Result<CommandAnswer> {
     // The index is derived from the ledger and holds no authority. It is thrown away whole, because
     // an edited index looks like a stale one.
     let view = if args.rebuild {
-        let found = search::rebuild(cli)?;
-        if let AnsweredBy::Ledger(error) = found.by {
-            return Err(error).context("the index could not be made");
-        }
-        found.verified
+        record_search::rebuild_index(&cli.data, &cli.keys)?
     } else {
         ledger_access::view(cli)?.verified
     };
-    let (known, records) = (search::indexed_records(cli), view.mark().size);
+    let (known, records) = (record_search::indexed_records(&cli.data), view.mark().size);
     if cli.json {
         print_json(&json!({ "records": records, "indexed": known }));
         return Ok(CommandAnswer::Yes);
@@ -177,7 +185,7 @@ fn show(cli: &CliContext, args: &LedgerShowArgs) -> Result<CommandAnswer> {
     let fields = value.as_object().into_iter().flatten();
     let told: Vec<(&str, String)> = fields
         .filter(|(_, field)| !field.is_null())
-        .map(|(name, field)| (name.as_str(), table::plain(field)))
+        .map(|(name, field)| (name.as_str(), value_text::plain(field)))
         .collect();
     print_fields(&told);
     Ok(CommandAnswer::Yes)

@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result};
 use counterfoil_approval::gates::PolicyArchive;
 use counterfoil_approval::ledger_client::DeniedRequest;
+use counterfoil_approval::record_json;
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, account_digest};
 use counterfoil_policy::verdict::limits_bytes;
@@ -14,7 +15,7 @@ use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_json};
 use crate::people::ledger_access;
 use crate::people::outcome::print_outcome;
-use crate::people::{self, record_json, table};
+use crate::people::{self, table};
 
 pub(crate) fn run(cli: &CliContext, args: &LimitsCommand) -> Result<CommandAnswer> {
     match args {

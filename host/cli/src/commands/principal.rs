@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result};
 use counterfoil_approval::ledger_client::DeniedRequest;
 use counterfoil_approval::ledger_view::LedgerView;
+use counterfoil_approval::{record_json, value_text};
 use counterfoil_governance::act::{Act, ApprovalClass, ApprovalClassRules};
 use counterfoil_governance::id::Id;
 use counterfoil_governance::role::PrincipalKind;
@@ -16,7 +17,7 @@ use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_fields, print_json};
 use crate::people::ledger_access;
 use crate::people::outcome::print_outcome;
-use crate::people::{self, record_json, table};
+use crate::people::{self, table};
 
 pub(super) fn add(cli: &CliContext, args: &PrincipalAddArgs) -> Result<CommandAnswer> {
     let id = people::id("the name", &args.name)?;
@@ -107,7 +108,7 @@ pub(super) fn show(cli: &CliContext, args: &PrincipalArg) -> Result<CommandAnswe
     let pair = |name: &&'static str| {
         (
             *name,
-            table::plain(value.get(*name).unwrap_or(&Value::Null)),
+            value_text::plain(value.get(*name).unwrap_or(&Value::Null)),
         )
     };
     print_fields(&fields.iter().map(pair).collect::<Vec<_>>());

@@ -41,7 +41,7 @@ pub(crate) fn show(
                 .map(|record| RecordDescriber::new(&instruments).record(record))
         };
         print_json(&json!({
-            "run-id": format!("sha256:{}", execution.run),
+            "run-id": execution.run,
             "execution": execution.number,
             "identical": good,
             "decisions": found.decisions,

@@ -81,12 +81,11 @@ pub(crate) fn write(cli: &CliContext, args: &ReportArgs) -> Result<WrittenReport
     let found = verify::verify(&execution.journal(), &key)?;
     let good = found.is_good();
     let (manifest, facts) = gather(&execution, good)?;
-    let digest = found.decision_digest.map(|digest| digest.hex());
     let subject = ReportSubject {
-        run: execution.run.clone(),
+        run: execution.run,
         execution: execution.number,
         short: execution.short(),
-        decision_digest: digest,
+        decision_digest: found.decision_digest,
         verdict: VerifierReport {
             good,
             text: found.to_string(),
@@ -117,7 +116,7 @@ pub(crate) fn write(cli: &CliContext, args: &ReportArgs) -> Result<WrittenReport
 fn default_folder(cli: &CliContext, execution: &Execution) -> PathBuf {
     let number = execution.number.to_string();
     let reports = cli.data.root().join("reports");
-    reports.join(&execution.run).join(number)
+    reports.join(execution.run.hex()).join(number)
 }
 
 /// The facts of a journal. One that does not verify is read as far as it can be.

@@ -1,6 +1,7 @@
 //! `monte-carlo --bars`: resamples a run's bars and runs the component on each sample.
 
 use anyhow::{Context as _, Result, bail};
+use counterfoil_base::digest::Digest;
 use counterfoil_report::{PERCENTILES, SweepOutcome, SweepTable};
 use counterfoil_runner::store::data_dir::Execution;
 use counterfoil_runner::study::sweep::{SweepItem, sample_items};
@@ -123,7 +124,7 @@ fn losses(table: &SweepTable) -> usize {
     lost.count()
 }
 
-fn as_json(args: &MonteCarloArgs, id: &str, table: &SweepTable, actual: &SweepOutcome) -> Value {
+fn as_json(args: &MonteCarloArgs, id: &Digest, table: &SweepTable, actual: &SweepOutcome) -> Value {
     let keys = PERCENTILES.map(|percent| format!("p{percent}"));
     let named = |values: [Value; PERCENTILES.len()]| {
         let pairs = keys.iter().cloned().zip(values);
@@ -140,7 +141,7 @@ fn as_json(args: &MonteCarloArgs, id: &str, table: &SweepTable, actual: &SweepOu
         made.insert(name.to_owned(), json!(actual.statistic(name)));
     }
     json!({
-        "sweep": format!("sha256:{id}"),
+        "sweep": id,
         "draw": block_draw(args).name(),
         "block": args.block,
         "seed": args.seed,

@@ -80,7 +80,7 @@ pub(crate) fn run(cli: &CliContext, args: &ServeArgs) -> Result<CommandAnswer> {
         server.address()
     ));
     for taken in server.take_over()? {
-        let run = short_digest(&taken.left.run);
+        let run = short_digest(&taken.left.run.hex());
         match taken.refused {
             None => note(&format!("run {run} resumed")),
             Some(problem) => note(&format!("run {run} not resumed: {problem}")),
@@ -108,7 +108,7 @@ fn print_states(cli: &CliContext, standing: &[RunStatus]) {
     if cli.json {
         let runs = standing
             .iter()
-            .map(|status| json!({ "run": status.run, "state": status.state.name(), "reason": status.reason }));
+            .map(|status| json!({ "run": status.run.hex(), "state": status.state.name(), "reason": status.reason }));
         print_json(&json!({ "runs": runs.collect::<Vec<_>>() }));
         return;
     }
@@ -122,7 +122,7 @@ fn print_states(cli: &CliContext, standing: &[RunStatus]) {
         };
         print_line(&format!(
             "run {} {}: {journal}",
-            short_digest(&status.run),
+            short_digest(&status.run.hex()),
             status.state.name()
         ));
     }

@@ -63,7 +63,7 @@ fn summary(
         }
         None if cli.json => {
             print_json(&json!({
-                "run-id": format!("sha256:{}", execution.run),
+                "run-id": execution.run,
                 "execution": execution.number,
                 "ended": null,
                 "bars": extent.decisions,
@@ -74,7 +74,7 @@ fn summary(
             print_fields(&[
                 (
                     "run",
-                    format!("{} (execution {})", execution.run, execution.number),
+                    format!("{} (execution {})", execution.run.hex(), execution.number),
                 ),
                 (
                     "ended",

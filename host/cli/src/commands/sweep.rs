@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 
 use anyhow::{Context as _, Result, bail};
+use counterfoil_base::digest::Digest;
 use counterfoil_journal::signer::Signer;
 use counterfoil_os::files::{make_folder, read_whole, write_whole};
 use counterfoil_report::{SweepOutcome, SweepRow, SweepTable};
@@ -41,7 +42,7 @@ pub(crate) fn run(cli: &CliContext, args: &SweepArgs) -> Result<CommandAnswer> {
 
 /// A finished sweep, with its table written.
 pub(super) struct EndedSweep {
-    id: String,
+    id: Digest,
     folder: PathBuf,
     table: SweepTable,
     reused: usize,
@@ -101,15 +102,15 @@ pub(super) fn write(folder: &Path, table: &SweepTable, json: &Value) -> Result<(
 }
 
 /// The id of the sweep of these items, and the directory of its table.
-pub(super) fn place_of(cli: &CliContext, items: &[SweepItem]) -> Result<(String, PathBuf)> {
-    let id = sweep_id(items)?.hex();
-    let folder = cli.data.root().join("sweeps").join(&id);
+pub(super) fn place_of(cli: &CliContext, items: &[SweepItem]) -> Result<(Digest, PathBuf)> {
+    let id = sweep_id(items)?;
+    let folder = cli.data.root().join("sweeps").join(id.hex());
     Ok((id, folder))
 }
 
 impl EndedSweep {
     pub(super) fn json(&self) -> Value {
-        json!({ "sweep": format!("sha256:{}", self.id), "rows": self.table.json() })
+        json!({ "sweep": self.id, "rows": self.table.json() })
     }
 
     /// Prints the best first, and runs that ended with a fault or an error last.
@@ -133,7 +134,7 @@ impl EndedSweep {
         print_line("");
         print_line(&format!(
             "sweep {}: {} runs, {} of them reused, {} failed",
-            short_digest(&self.id),
+            short_digest(&self.id.hex()),
             self.table.rows.len(),
             self.reused,
             self.failed

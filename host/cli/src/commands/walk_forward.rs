@@ -1,6 +1,7 @@
 //! `walk-forward`: chooses parameters in-sample and tests them out-of-sample, window by window.
 
 use anyhow::{Context as _, Result, bail};
+use counterfoil_base::digest::Digest;
 use counterfoil_report::{SweepRow, SweepTable};
 use counterfoil_runner::run::execute::ExecuteError;
 use counterfoil_runner::run::inputs::{selection_of, snapshot_store};
@@ -180,7 +181,7 @@ fn test_profit(row: &SweepRow) -> Money {
         .map_or(Money::ZERO, |ended| ended.profit)
 }
 
-fn as_json(id: &str, fields: &[String], walked: &[ChosenSplit], table: &SweepTable) -> Value {
+fn as_json(id: &Digest, fields: &[String], walked: &[ChosenSplit], table: &SweepTable) -> Value {
     let rows = table.json();
     let rows = rows.as_array().cloned().unwrap_or_default();
     let splits = walked
@@ -208,7 +209,7 @@ fn as_json(id: &str, fields: &[String], walked: &[ChosenSplit], table: &SweepTab
             whole
         });
     json!({
-        "sweep": format!("sha256:{id}"),
+        "sweep": id,
         "splits": splits.collect::<Vec<_>>(),
         "test-profit": total(table).to_text(),
     })

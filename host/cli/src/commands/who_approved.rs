@@ -3,6 +3,7 @@
 
 use anyhow::Result;
 use counterfoil_approval::ledger_client::DeniedRequest;
+use counterfoil_approval::record_json;
 use counterfoil_base::digest::Digest;
 use counterfoil_base::gate::Gate;
 use counterfoil_governance::act::{Act, DigestSet, ExceptionSubject, RunTerms};
@@ -16,7 +17,7 @@ use crate::args::WhoApprovedArgs;
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_json, print_line};
 use crate::people::ledger_access;
-use crate::people::{self, record_json, table};
+use crate::people::{self, table};
 
 pub(crate) fn run(cli: &CliContext, args: &WhoApprovedArgs) -> Result<CommandAnswer> {
     let view = ledger_access::view(cli)?;

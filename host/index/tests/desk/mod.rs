@@ -5,12 +5,10 @@ use std::fs;
 
 use counterfoil_governance::act::{Act, ExceptionSubject, PolicyException};
 use counterfoil_governance::id::Id;
-use counterfoil_governance::ledger::{Ledger, origin};
+use counterfoil_governance::ledger::{Ledger, LedgerFounder, origin};
 pub(crate) use counterfoil_governance::record::LedgerRecord;
-use counterfoil_governance::record::SignedAct;
 use counterfoil_governance::role::{PrincipalKind, Role};
 use counterfoil_index::SearchTerm;
-use counterfoil_journal::entry::GENESIS;
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
@@ -47,16 +45,13 @@ pub(crate) fn made(records: usize) -> Made {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger");
     let public = |seed: u8| PublicKey(hand(seed).verifying_key());
-    let act = Act::Genesis {
-        administrators: vec![(id("ada"), public(1))],
-        log_key: public(9),
+    let founder = LedgerFounder {
+        administrator: id("ada"),
         log_holder: id("host"),
+        time: UnixNanos(0),
     };
-    let origin = origin(&id("made"));
-    let place = (origin.as_str(), GENESIS);
-    let genesis =
-        SignedAct::sign(place.0, place.1, UnixNanos(0), id("ada"), act, &hand(1)).unwrap();
-    let mut ledger = Ledger::create(&path, &id("made"), Box::new(hand(9)), &genesis).unwrap();
+    let log = Box::new(hand(9));
+    let mut ledger = Ledger::begin(&path, &id("made"), log, founder, &hand(1)).unwrap();
     let mut ends = Vec::new();
     let mut time = 0;
     while ends.len() < records {

@@ -20,7 +20,7 @@ fn digest(page: &mut HtmlPage, name: &str, value: &str) {
 pub(super) fn what_ran(page: &mut HtmlPage, render: &RunReport<'_>) -> Result<(), ReportError> {
     let (subject, manifest, facts) = (render.subject, render.manifest, render.facts);
     page.raw("<h2>What ran</h2>\n<table class=\"facts\"><tbody>\n");
-    digest(page, "Run", &format!("sha256:{}", subject.run));
+    digest(page, "Run", &subject.run.to_string());
     row(page, "Execution", &subject.execution.to_string());
     digest(page, "Component", &manifest.component);
     match &manifest.data {
@@ -40,8 +40,8 @@ pub(super) fn what_ran(page: &mut HtmlPage, render: &RunReport<'_>) -> Result<()
         }
     }
     // Missing where the verifier did not reach the end: a digest of half a run proves nothing.
-    if let Some(hex) = &subject.decision_digest {
-        digest(page, "Decision digest", &format!("sha256:{hex}"));
+    if let Some(decisions) = subject.decision_digest {
+        digest(page, "Decision digest", &decisions.to_string());
     }
     let bars = count_text(facts.decisions());
     let bars = match facts.ends() {

@@ -134,7 +134,7 @@ impl<V: VenueClient> Gateway<V> {
             policy,
             books,
         } = terms;
-        let run = run_of(execution)?;
+        let run = execution.run;
         let approver = signer.verifying_key();
         let origin = order_log::origin(execution);
         let key = VerifierKey::new(&origin, &approver)?;
@@ -569,13 +569,4 @@ fn clock_record(time: UnixNanos) -> OrderLogRecord {
             offset_estimate_nanos: report.offset_estimate_nanos,
         });
     OrderLogRecord::Clock { report, time }
-}
-
-/// The run id of an execution.
-fn run_of(execution: &Execution) -> Result<Digest, GatewayError> {
-    let mut run = [0; 32];
-    hex::decode_to_slice(&execution.run, &mut run).map_err(|_| GatewayError::Run {
-        run: execution.run.clone(),
-    })?;
-    Ok(Digest(run))
 }

@@ -36,7 +36,7 @@ pub enum KillTarget {
 impl KillTarget {
     fn path(&self, data: &DataDir) -> PathBuf {
         let name = match self {
-            Self::Run(execution) => format!("run-{}-{}", execution.run, execution.number),
+            Self::Run(execution) => format!("run-{}-{}", execution.run.hex(), execution.number),
             Self::Account(id) => format!("account-{id}"),
             Self::Installation => "installation".to_owned(),
         };

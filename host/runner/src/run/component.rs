@@ -207,18 +207,17 @@ impl PreparedComponent {
         })
     }
 
-    /// Checks that the component was prepared for `run`, given as 64 hex digits.
-    pub(crate) fn check_run(&self, run: &str) -> Result<(), ManifestMismatch> {
+    /// Checks that the component was prepared for `run`.
+    pub(crate) fn check_run(&self, run: &Digest) -> Result<(), ManifestMismatch> {
         // Parameters are part of the prepared setup: another run's would be decided and journaled under this run's id.
-        let ready_for = self.run.hex();
-        if ready_for == run {
+        if self.run == *run {
             return Ok(());
         }
         Err(ManifestMismatch {
             subject: "the run",
             place: "the prepared component",
-            found: ready_for,
-            stated: run.to_owned(),
+            found: self.run.hex(),
+            stated: run.hex(),
             hint: "prepare the component for this run",
         })
     }

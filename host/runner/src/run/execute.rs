@@ -251,7 +251,7 @@ where
 {
     let (data, manifest, setup) = (start.data, start.manifest, start.setup);
     let run_id = manifest.run_id()?;
-    guest.check_run(&run_id.hex())?;
+    guest.check_run(&run_id)?;
     let canonical = manifest.canonical()?;
     // A crash after this line leaves a folder without a journal. A resumption finds no signed entry in it and
     // begins the run there, so a live manifest that starts once is not used up by it.

@@ -53,14 +53,9 @@ pub fn run_end(execution: &Execution, key: &[u8; 32]) -> Result<Option<RunEnd>, 
     let (Some(close), Some(signed)) = (close, signed) else {
         return Ok(None);
     };
-    // A folder whose name is not a run id is not a run of this program; the ledger must not get an end for it.
-    let mut run = [0; 32];
-    if hex::decode_to_slice(&execution.run, &mut run).is_err() {
-        return Ok(None);
-    }
     let cause = stop.map_or(RunEndCause::Closed(close.reason), RunEndCause::Stopped);
     Ok(Some(RunEnd {
-        run: Digest(run),
+        run: execution.run,
         execution: execution.number,
         tree_size: signed.size,
         root: Digest(signed.root.0),

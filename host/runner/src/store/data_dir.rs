@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use counterfoil_base::digest::Digest;
 use counterfoil_os::files::{self, FileError};
+use counterfoil_sandbox::admission::COMPONENT_BYTES_MAX;
 
 use crate::store::content::{ContentError, read_content};
 
@@ -29,22 +30,21 @@ pub enum DataDirError {
     #[error(transparent)]
     File(#[from] FileError),
     #[error(
-        "no component sha256:{digest} in {folder}; run `counterfoil backtest --component FILE` once, or copy the file there"
+        "no component {digest} in {folder}; run `counterfoil backtest --component FILE` once, or copy the file there"
     )]
-    NoComponent {
-        /// 64 hex digits.
-        digest: String,
-        folder: String,
-    },
+    NoComponent { digest: Digest, folder: String },
     /// The component's bytes do not have the digest in its name.
     #[error(
-        "{path} was changed: its bytes have digest sha256:{found}; restore it from where it came from"
+        "{path} was changed: its bytes have digest {found}; restore it from where it came from"
     )]
     ComponentChanged {
         path: String,
-        /// The digest of its bytes now, as 64 hex digits.
-        found: String,
+        /// The digest of its bytes now.
+        found: Digest,
     },
+    /// No component that long is admitted.
+    #[error("component {path} has {bytes} bytes, more than {COMPONENT_BYTES_MAX}")]
+    ComponentTooLong { path: String, bytes: u64 },
     #[error("no run {name:?} in {folder}; `counterfoil run list` lists them")]
     NoRun { name: String, folder: String },
     /// Several runs have ids with this beginning.
@@ -73,8 +73,8 @@ pub struct DataDir {
 /// One execution of one manifest.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Execution {
-    /// The run id, as 64 hex digits.
-    pub run: String,
+    /// The run id.
+    pub run: Digest,
     /// The number of the execution, from 1.
     pub number: u64,
     pub folder: PathBuf,
@@ -84,7 +84,7 @@ impl Execution {
     /// The log's origin, which is also the name of its key.
     #[must_use]
     pub fn origin(&self) -> String {
-        format!("counterfoil/run/{}/{}", self.run, self.number)
+        format!("counterfoil/run/{}/{}", self.run.hex(), self.number)
     }
 
     /// The journal's path.
@@ -96,11 +96,8 @@ impl Execution {
     /// The short name in messages and commands: the first 12 digits of the run id, a slash and the number.
     #[must_use]
     pub fn short(&self) -> String {
-        format!(
-            "{}/{}",
-            self.run.get(..12).unwrap_or(&self.run),
-            self.number
-        )
+        let run = self.run.hex();
+        format!("{}/{}", run.get(..12).unwrap_or(&run), self.number)
     }
 }
 
@@ -159,19 +156,22 @@ impl DataDir {
     ///
     /// # Errors
     ///
-    /// Returns [`DataDirError`] if it is missing or was changed.
+    /// Returns [`DataDirError`] if it is missing, too long, or was changed.
     pub fn component(&self, digest: &Digest) -> Result<Vec<u8>, DataDirError> {
         let path = self.component_path(digest);
-        read_content(&path, digest).map_err(|error| match error {
-            ContentError::File(error) => error.into(),
-            ContentError::Missing => DataDirError::NoComponent {
-                digest: digest.hex(),
-                folder: self.root.join("components").display().to_string(),
-            },
-            ContentError::Changed { found } => DataDirError::ComponentChanged {
-                path: path.display().to_string(),
-                found: found.hex(),
-            },
+        read_content(&path, digest, COMPONENT_BYTES_MAX).map_err(|error| {
+            let path = path.display().to_string();
+            match error {
+                ContentError::File(error) => error.into(),
+                ContentError::Missing => DataDirError::NoComponent {
+                    digest: *digest,
+                    folder: self.root.join("components").display().to_string(),
+                },
+                ContentError::Changed { found } => DataDirError::ComponentChanged { path, found },
+                ContentError::TooLong { bytes, .. } => {
+                    DataDirError::ComponentTooLong { path, bytes }
+                }
+            }
         })
     }
 
@@ -187,8 +187,7 @@ impl DataDir {
         manifest: &str,
         once: bool,
     ) -> Result<Execution, DataDirError> {
-        let run = run.hex();
-        let folder = self.root.join("runs").join(&run);
+        let folder = self.run_folder(run);
         files::make_folder(&folder)?;
         let mut number: u64 = 1;
         loop {
@@ -200,7 +199,7 @@ impl DataDir {
                     files::write_whole(&path.join(MANIFEST_FILE), manifest.as_bytes())?;
                     files::sync_folder(&folder)?;
                     return Ok(Execution {
-                        run,
+                        run: *run,
                         number,
                         folder: path,
                     });
@@ -209,7 +208,7 @@ impl DataDir {
                     // `create_dir` is atomic: of two processes that start one live manifest, exactly one gets past
                     // this line, without a lock.
                     if once {
-                        return Err(DataDirError::StartedBefore { run });
+                        return Err(DataDirError::StartedBefore { run: run.hex() });
                     }
                     number = number.saturating_add(1);
                 }
@@ -225,35 +224,43 @@ impl DataDir {
     /// Returns [`DataDirError`] if a folder cannot be read.
     pub fn executions(&self) -> Result<Vec<Execution>, DataDirError> {
         let mut all = Vec::new();
-        for run in names(&self.root.join("runs"))? {
-            all.extend(self.executions_of(&run)?);
+        for name in names(&self.root.join("runs"))? {
+            // A folder with another name is not a run's: a run's id is the digest of its manifest.
+            if let Some(run) = Digest::from_hex(&name) {
+                all.extend(self.executions_of(&run)?);
+            }
         }
         all.sort();
         Ok(all)
     }
 
-    /// Every execution of the run with this id (64 hex digits), by number.
+    /// Every execution of the run with this id, by number.
     ///
     /// # Errors
     ///
     /// Returns [`DataDirError`] if its folder cannot be read.
-    pub fn executions_of(&self, run: &str) -> Result<Vec<Execution>, DataDirError> {
-        let folder = self.root.join("runs").join(run);
-        let mut all = Vec::new();
-        if !folder.is_dir() {
-            return Ok(all);
+    pub fn executions_of(&self, run: &Digest) -> Result<Vec<Execution>, DataDirError> {
+        let folders = numbered_folders(&self.run_folder(run))?.into_iter();
+        let execution = |(number, folder)| Execution {
+            run: *run,
+            number,
+            folder,
+        };
+        Ok(folders.map(execution).collect())
+    }
+
+    /// The first execution of a run that may not have started yet.
+    #[must_use]
+    pub fn first_execution(&self, run: &Digest) -> Execution {
+        Execution {
+            run: *run,
+            number: 1,
+            folder: self.run_folder(run).join("1"),
         }
-        for name in names(&folder)? {
-            if let Ok(number) = name.parse() {
-                all.push(Execution {
-                    run: run.to_owned(),
-                    number,
-                    folder: folder.join(&name),
-                });
-            }
-        }
-        all.sort();
-        Ok(all)
+    }
+
+    fn run_folder(&self, run: &Digest) -> PathBuf {
+        self.root.join("runs").join(run.hex())
     }
 
     /// A signed log in the data directory: a ledger or a run's journal. `None` if there is none.
@@ -270,11 +277,16 @@ impl DataDir {
                 return Ok(Some(folder.join(name)));
             }
         }
-        Ok(self
-            .executions()?
-            .into_iter()
-            .map(|execution| execution.journal())
-            .find(|journal| journal.exists()))
+        // Every folder counts, whatever its name: a new key beside a journal would not be the key that signed it.
+        let runs = self.root.join("runs");
+        for name in names(&runs)? {
+            let folders = numbered_folders(&runs.join(name))?.into_iter();
+            let mut journals = folders.map(|(_, folder)| folder.join(JOURNAL_FILE));
+            if let Some(journal) = journals.find(|journal| journal.exists()) {
+                return Ok(Some(journal));
+            }
+        }
+        Ok(None)
     }
 
     /// The execution named by the first digits of a run id, with `/` and a number unless it is the last one.
@@ -296,7 +308,7 @@ impl DataDir {
         for execution in self.executions()? {
             let fits = number.is_none_or(|number| number == execution.number.to_string());
             // An empty prefix would match the only run there is, and kill or resume it by accident.
-            if prefix.is_empty() || !execution.run.starts_with(prefix) || !fits {
+            if prefix.is_empty() || !execution.run.hex().starts_with(prefix) || !fits {
                 continue;
             }
             if let Some(first) = found.as_ref().filter(|first| first.run != execution.run) {
@@ -322,12 +334,23 @@ impl DataDir {
         // The run's id is the digest of its manifest, so the name of the folder authenticates the file in it. A changed
         // copy could otherwise resume the run with other limits.
         let bytes = files::read_whole(&path)?;
-        if Digest::of(&bytes).hex() != execution.run {
-            let (path, run) = (path.display().to_string(), execution.run.clone());
+        if Digest::of(&bytes) != execution.run {
+            let (path, run) = (path.display().to_string(), execution.run.hex());
             return Err(DataDirError::ManifestChanged { path, run });
         }
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
+}
+
+/// The entries of a folder that are named by a number, sorted by it; none if the folder is missing.
+fn numbered_folders(folder: &Path) -> Result<Vec<(u64, PathBuf)>, DataDirError> {
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let numbered = |name: &String| Some((name.parse().ok()?, folder.join(name)));
+    let mut all: Vec<_> = names(folder)?.iter().filter_map(numbered).collect();
+    all.sort();
+    Ok(all)
 }
 
 /// The names in a folder, sorted.
@@ -358,5 +381,8 @@ mod tests {
         // Two executions of one manifest get two numbers; one that starts once gets none.
         assert_eq!(data.new_execution(&run, "{}", false).unwrap().number, 2);
         assert!(data.new_execution(&run, "{}", true).is_err());
+        // A folder that is not named by a digest is not a run's.
+        fs::create_dir_all(folder.path().join("runs/other/1")).unwrap();
+        assert_eq!(data.executions().unwrap().len(), 2);
     }
 }

@@ -162,7 +162,7 @@ pub fn check_look_ahead(
 
 fn run_facts(execution: &Execution) -> Value {
     json!({
-        "run-id": format!("sha256:{}", execution.run),
+        "run-id": execution.run,
         "execution": execution.number,
     })
 }

@@ -121,7 +121,7 @@ fn next_item<'a>(next: &AtomicUsize, items: &'a [SweepItem]) -> Option<(usize, &
 
 /// Finds or executes the run of one item.
 fn run_item(config: &SweepConfig<'_>, item: &SweepItem) -> Result<SweepItemRun, ExecuteError> {
-    let run = item.manifest.run_id()?.hex();
+    let run = item.manifest.run_id()?;
     let signer = (config.signer)();
     for execution in config.data.executions_of(&run)?.into_iter().rev() {
         if let Some(close) = verified_close(&execution, signer.as_ref()) {

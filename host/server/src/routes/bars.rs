@@ -63,7 +63,7 @@ pub(crate) async fn push(
 }
 
 /// The index of a bar, the run, and what the run did with the bar.
-type BarOutcome = (usize, Arc<str>, LineOutcome);
+type BarOutcome = (usize, String, LineOutcome);
 
 /// Queues a bar for every run that trades its symbol, and an end of slice for every run.
 fn offer(
@@ -78,15 +78,16 @@ fn offer(
     let wanted =
         |subscriber: &&FeedSubscriber| symbol.is_none_or(|symbol| subscriber.trades(symbol));
     let line = value.to_string().into_bytes();
-    let reply = |run: Option<&str>, treatment: &str| TreatmentReply {
+    let reply = |run: Option<String>, treatment: &str| TreatmentReply {
         bar,
-        run: run.map(str::to_owned),
+        run,
         treatment: treatment.to_owned(),
         reason: None,
     };
     let mut all = Vec::new();
     for subscriber in subscribers.iter().filter(wanted) {
-        let (sender, run): (_, Arc<str>) = (sender.clone(), Arc::from(subscriber.run()));
+        let (sender, run) = (sender.clone(), subscriber.run().hex());
+        let of_run = run.clone();
         let report = Box::new(move |outcome| {
             // The receiver is gone once the response was sent.
             let _sent = sender.send((bar, run, outcome));
@@ -97,7 +98,7 @@ fn offer(
             Err(QueueRefusal::Ended) => "ended",
             Err(QueueRefusal::TooLong) => "too-long",
         };
-        all.push(reply(Some(subscriber.run()), treatment));
+        all.push(reply(Some(of_run), treatment));
     }
     if all.is_empty() {
         all.push(reply(None, "no-run"));
@@ -112,7 +113,7 @@ async fn collect(
 ) {
     while let Some((bar, run, outcome)) = outcomes.recv().await {
         let is_it =
-            |reply: &&mut TreatmentReply| reply.bar == bar && reply.run.as_deref() == Some(&*run);
+            |reply: &&mut TreatmentReply| reply.bar == bar && reply.run.as_ref() == Some(&run);
         let Some(reply) = treatments.iter_mut().find(is_it) else {
             continue;
         };

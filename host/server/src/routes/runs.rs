@@ -8,7 +8,6 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use counterfoil_approval::permit::{may_continue, may_start};
-use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{ActName, KillScope};
 use counterfoil_governance::id::Id;
 use counterfoil_governance::state::Access;
@@ -82,7 +81,7 @@ pub(crate) async fn start(
             .reserve(&grant, manifest, asked.feed.into())?;
         own.ledger.start(&grant)?;
         let status = reserved.begin()?;
-        tracing::info!(run = status.run, by = %caller.id, "run started");
+        tracing::info!(run = status.run.hex(), by = %caller.id, "run started");
         Ok(status)
     })
     .await?;
@@ -139,7 +138,7 @@ pub(crate) async fn stop(
 ) -> Result<(StatusCode, Json<RunReply>), Problem> {
     let caller = app.permitted(&headers, Access::OperateRuns)?;
     let status = app.supervisor.stop(&run, &caller.id)?;
-    tracing::info!(run = status.run, by = %caller.id, "stop requested");
+    tracing::info!(run = status.run.hex(), by = %caller.id, "stop requested");
     Ok((StatusCode::ACCEPTED, Json(RunReply::from(&status))))
 }
 
@@ -162,12 +161,9 @@ pub(crate) async fn kill(
     let own = Arc::clone(&app);
     let status = run_blocking(move || {
         let status = own.supervisor.kill(&run, &caller.id, &reason)?;
-        let mut digest = [0; 32];
-        if hex::decode_to_slice(&status.run, &mut digest).is_ok() {
-            let scope = KillScope::Run(Digest(digest));
-            own.ledger.kill(&caller.id, scope, &reason);
-        }
-        tracing::warn!(run = status.run, by = %caller.id, "run killed");
+        let scope = KillScope::Run(status.run);
+        own.ledger.kill(&caller.id, scope, &reason);
+        tracing::warn!(run = status.run.hex(), by = %caller.id, "run killed");
         Ok(status)
     })
     .await?;
@@ -266,7 +262,7 @@ pub(crate) async fn resume(
         // valid as well.
         let grant = may_continue(&caller.state, &manifest, clock::now())?;
         let status = own.supervisor.resume(&grant, &run)?;
-        tracing::info!(run = status.run, by = %caller.id, "run resumed");
+        tracing::info!(run = status.run.hex(), by = %caller.id, "run resumed");
         Ok(status)
     })
     .await?;

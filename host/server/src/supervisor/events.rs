@@ -5,6 +5,7 @@ use core::fmt;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use counterfoil_base::digest::Digest;
 use counterfoil_trading::time::UnixNanos;
 
 use super::status::RunState;
@@ -44,7 +45,7 @@ pub struct RunEvent {
     /// Its number, from 1, without gaps.
     pub id: u64,
     pub time: UnixNanos,
-    pub run: String,
+    pub run: Digest,
     pub what: RunActivity,
 }
 
@@ -116,13 +117,13 @@ impl Drop for EventSubscription {
 
 impl RunEvents {
     /// Adds an event, and drops the oldest if the ring is full.
-    pub fn publish(&self, time: UnixNanos, run: &str, what: RunActivity) {
+    pub fn publish(&self, time: UnixNanos, run: &Digest, what: RunActivity) {
         let mut ring = held(&self.ring);
         ring.last = ring.last.saturating_add(1);
         let event = RunEvent {
             id: ring.last,
             time,
-            run: run.to_owned(),
+            run: *run,
             what,
         };
         if ring.kept.len() >= EVENTS_KEPT {
@@ -186,7 +187,8 @@ mod tests {
     fn log(events: &RunEvents, text: &str) {
         let text = text.to_owned();
         let level = "info";
-        events.publish(UnixNanos(1), "run", RunActivity::Log { level, text });
+        let run = Digest::default();
+        events.publish(UnixNanos(1), &run, RunActivity::Log { level, text });
     }
 
     #[test]

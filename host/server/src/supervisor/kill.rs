@@ -26,7 +26,7 @@ impl Supervisor {
         let state = run.state();
         if run.is_closed() || !(state.is_active() || state.is_resumable()) {
             return Err(SuperviseError::State {
-                run: run.id.clone(),
+                run: run.id.hex(),
                 state,
                 wanted: "killed",
             });
@@ -107,9 +107,5 @@ fn last_execution(data: &DataDir, run: &SupervisedRun) -> Result<Execution, Data
     // A run without an execution is killed under the number of its first: the guard of that execution finds
     // the switch before the first slice.
     let last = data.executions_of(&run.id)?.pop();
-    Ok(last.unwrap_or_else(|| Execution {
-        run: run.id.clone(),
-        number: 1,
-        folder: data.root().join("runs").join(&run.id).join("1"),
-    }))
+    Ok(last.unwrap_or_else(|| data.first_execution(&run.id)))
 }

@@ -57,7 +57,7 @@ impl Supervisor {
 
     /// Enters how a run ended, unless that is known.
     fn enter_end(&self, prior: &PriorRun, end: &RunEnd) -> Result<(), SuperviseError> {
-        let run: Arc<SupervisedRun> = self.inner.runs().find(&prior.run)?;
+        let run: Arc<SupervisedRun> = self.inner.runs().find(&prior.run.hex())?;
         if run.is_closed() {
             return Ok(());
         }

@@ -23,7 +23,7 @@ const LOG_LINES_PER_SLICE: usize = 8;
 
 /// A run of this process, or one that an earlier process left.
 pub(super) struct SupervisedRun {
-    pub(super) id: String,
+    pub(super) id: Digest,
     pub(super) account: Id,
     pub(super) manifest: Manifest,
     pub(super) setup: RunSetup,
@@ -57,7 +57,7 @@ impl fmt::Debug for SupervisedRun {
 
 /// What a run is made from.
 pub(super) struct RunParts {
-    pub(super) id: String,
+    pub(super) id: Digest,
     pub(super) account: Id,
     pub(super) manifest: Manifest,
     pub(super) setup: RunSetup,
@@ -173,7 +173,7 @@ impl SupervisedRun {
     pub(super) fn status(&self) -> RunStatus {
         let live = self.live();
         RunStatus {
-            run: self.id.clone(),
+            run: self.id,
             state: live.state,
             reason: live.reason.clone(),
             account: self.account.to_string(),
@@ -196,7 +196,7 @@ pub struct FeedSubscriber(pub(super) Arc<SupervisedRun>);
 impl FeedSubscriber {
     /// The run id.
     #[must_use]
-    pub fn run(&self) -> &str {
+    pub fn run(&self) -> &Digest {
         &self.0.id
     }
 

@@ -107,7 +107,7 @@ impl RunFile {
     /// # Errors
     ///
     /// Returns [`RunFileError`] if it cannot be written; the old file is unchanged then.
-    pub fn write(&self, data: &DataDir, run: &str) -> Result<(), RunFileError> {
+    pub fn write(&self, data: &DataDir, run: &Digest) -> Result<(), RunFileError> {
         let path = path(data, run);
         let mut text =
             serde_json::to_vec_pretty(self).map_err(|error| RunFileError::Malformed {
@@ -128,7 +128,7 @@ impl RunFile {
     /// # Errors
     ///
     /// Returns [`RunFileError`] if a file cannot be read or is invalid.
-    pub fn all(data: &DataDir) -> Result<Vec<(String, Self)>, RunFileError> {
+    pub fn all(data: &DataDir) -> Result<Vec<(Digest, Self)>, RunFileError> {
         let folder = data.root().join(FOLDER);
         let mut all = Vec::new();
         if !folder.is_dir() {
@@ -138,15 +138,15 @@ impl RunFile {
             let entry = entry.map_err(FileError::at("read folder", &folder))?;
             let name = entry.file_name().to_string_lossy().into_owned();
             // Half-written files of a crash have another name, and are skipped.
-            if let Some(run) = name.strip_suffix(".json").filter(|run| run.len() == 64) {
-                all.push((run.to_owned(), Self::read(data, run)?));
+            if let Some(run) = name.strip_suffix(".json").and_then(Digest::from_hex) {
+                all.push((run, Self::read(data, &run)?));
             }
         }
-        all.sort_by(|(first, _), (second, _)| first.cmp(second));
+        all.sort_by_key(|(run, _)| *run);
         Ok(all)
     }
 
-    fn read(data: &DataDir, run: &str) -> Result<Self, RunFileError> {
+    fn read(data: &DataDir, run: &Digest) -> Result<Self, RunFileError> {
         let path = path(data, run);
         let malformed = |reason: String| RunFileError::Malformed {
             path: path.display().to_string(),
@@ -166,8 +166,8 @@ impl RunFile {
     }
 }
 
-fn path(data: &DataDir, run: &str) -> PathBuf {
-    data.root().join(FOLDER).join(format!("{run}.json"))
+fn path(data: &DataDir, run: &Digest) -> PathBuf {
+    data.root().join(FOLDER).join(format!("{}.json", run.hex()))
 }
 
 #[cfg(test)]
@@ -178,7 +178,7 @@ mod tests {
     fn a_file_reads_back_and_a_malformed_digest_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let data = DataDir::open(folder.path()).unwrap();
-        let run = "0a".repeat(32);
+        let run = Digest([10; 32]);
         let mut file = RunFile::new("{}".to_owned(), FeedSettings::Push {}, "alice".to_owned());
         file.write(&data, &run).unwrap();
         assert_eq!(RunFile::read(&data, &run).unwrap(), file);

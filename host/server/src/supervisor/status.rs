@@ -124,8 +124,8 @@ impl RunFigures {
 /// What the API shows of a run.
 #[derive(Clone, Debug)]
 pub struct RunStatus {
-    /// The run id, as 64 hex digits.
-    pub run: String,
+    /// The run id.
+    pub run: Digest,
     pub state: RunState,
     /// The reason of the state, if any.
     pub reason: Option<String>,

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use counterfoil_trading::time::Timeframe;
 
 use crate::quality::findings::LayerFindings;
-use crate::quality::quarantine::QuarantinedRow;
 use crate::store::manifest::LayerManifest;
+use crate::store::quarantine::QuarantinedRow;
 use crate::store::read_error::ReadError;
 use crate::store::snapshot::Snapshot;
 

@@ -2,12 +2,10 @@
 //! never decide what becomes of a bar.
 
 use core::fmt;
-use core::str::FromStr;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::source::choices::WordError;
 use crate::store::text::as_text;
 use counterfoil_base::digest::Digest;
 
@@ -21,41 +19,6 @@ pub enum Severity {
     Warning,
     /// Good to know.
     Note,
-}
-
-/// What happens to data with an error that is not accepted.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ErrorPolicy {
-    /// The row or bar is quarantined, the others are used.
-    #[default]
-    Quarantine,
-    /// No snapshot is made.
-    Refuse,
-}
-
-impl FromStr for ErrorPolicy {
-    type Err = WordError;
-
-    fn from_str(text: &str) -> Result<Self, WordError> {
-        match text {
-            "quarantine" => Ok(Self::Quarantine),
-            "refuse" => Ok(Self::Refuse),
-            _ => Err(WordError {
-                text: text.to_owned(),
-                words: "quarantine, refuse",
-            }),
-        }
-    }
-}
-
-impl fmt::Display for ErrorPolicy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Quarantine => "quarantine",
-            Self::Refuse => "refuse",
-        })
-    }
 }
 
 impl fmt::Display for Severity {

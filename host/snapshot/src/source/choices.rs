@@ -1,5 +1,5 @@
-//! Choices that a caller makes by a word: the meaning and unit of times, the kind of rows. It must never know
-//! a file.
+//! Choices that a caller makes by a word: the meaning and unit of times, the kind of rows, what becomes of errors.
+//! It must never know a file.
 
 use core::fmt;
 use core::str::FromStr;
@@ -39,6 +39,41 @@ pub struct WordError {
     pub text: String,
     /// The known words.
     pub words: &'static str,
+}
+
+/// What happens to data with an error that is not accepted.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ErrorPolicy {
+    /// The row or bar is quarantined, the others are used.
+    #[default]
+    Quarantine,
+    /// No snapshot is made.
+    Refuse,
+}
+
+impl FromStr for ErrorPolicy {
+    type Err = WordError;
+
+    fn from_str(text: &str) -> Result<Self, WordError> {
+        match text {
+            "quarantine" => Ok(Self::Quarantine),
+            "refuse" => Ok(Self::Refuse),
+            _ => Err(WordError {
+                text: text.to_owned(),
+                words: "quarantine, refuse",
+            }),
+        }
+    }
+}
+
+impl fmt::Display for ErrorPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Quarantine => "quarantine",
+            Self::Refuse => "refuse",
+        })
+    }
 }
 
 /// The kind of rows in a source.

@@ -2,9 +2,8 @@
 
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 
-use crate::quality::accept::FindingAcceptance;
-use crate::quality::findings::ErrorPolicy;
-use crate::source::choices::{EpochUnit, SourceKind, TimeMeaning};
+use crate::source::choices::{EpochUnit, ErrorPolicy, SourceKind, TimeMeaning};
+use crate::store::acceptance::FindingAcceptance;
 use crate::store::snapshot_id::SnapshotId;
 
 /// Rows of one source: at some 30 bytes each, twice, 30 GB of disk while they are sorted.

@@ -2,7 +2,7 @@
 //! cannot be used are deferred, the others are handed on. It must never know what a row holds.
 
 use crate::error::IngestError;
-use crate::quality::deferred::DeferredRows;
+use crate::source::deferred::DeferredRows;
 use crate::source::mapping::ColumnMapping;
 use crate::source::options::{INSTRUMENTS_MAX, IngestOptions};
 use crate::source::progress::IngestProgress;

@@ -4,9 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::IngestError;
-use crate::quality::deferred::{DeferredRows, RepeatedRow};
-use crate::quality::quarantine::QuarantineWriter;
 use crate::source::columns::{BarColumns, HeaderContext};
+use crate::source::deferred::{DeferredRows, RepeatedRow};
 use crate::source::precision::MaxPrecision;
 use crate::source::progress::IngestProgress;
 use crate::source::reading::{RowCounts, RowOutcome, SourceContext, read_rows};
@@ -16,6 +15,7 @@ use crate::source::symbols::{RowArrival, SymbolTable, by_number};
 use crate::source::times::TimeParser;
 use crate::spool::series::{SeriesFile, SeriesWriter};
 use crate::spool::sort::ExternalSorter;
+use crate::store::quarantine::QuarantineWriter;
 
 /// All rows of a source, before scales and timeframe are known.
 pub(crate) struct SourceTable<'a> {

@@ -11,10 +11,9 @@ use counterfoil_trading::units::{Price, Volume};
 use serde::{Deserialize, Serialize};
 
 use crate::error::IngestError;
-use crate::quality::deferred::{DeferredRows, RepeatedRow, quarantine_row};
-use crate::quality::quarantine::QuarantineWriter;
 use crate::source::choices::TimeMeaning;
 use crate::source::columns::{HeaderContext, NumberColumn, TradeColumns, field};
+use crate::source::deferred::{DeferredRows, RepeatedRow, quarantine_row};
 use crate::source::precision::{MaxPrecision, Precision};
 use crate::source::progress::IngestProgress;
 use crate::source::reading::{RowOutcome, SourceContext, read_rows};
@@ -27,6 +26,7 @@ use crate::source::table::SourceTable;
 use crate::source::times::{TimeKey, TimeParser};
 use crate::spool::series::SeriesWriter;
 use crate::spool::sort::{ExternalSorter, SortedRows};
+use crate::store::quarantine::QuarantineWriter;
 
 /// One trade of the source, at scales of its own.
 #[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]

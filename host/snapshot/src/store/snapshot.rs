@@ -11,11 +11,11 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 
 use crate::quality::findings::QualityFinding;
-use crate::quality::quarantine::QuarantinedRow;
 use crate::store::batches::{BarReader, TimeRange};
 use crate::store::contents::SnapshotContents;
 use crate::store::hashing::HashingReader;
 use crate::store::manifest::{LayerInstrument, LayerManifest};
+use crate::store::quarantine::QuarantinedRow;
 use crate::store::read_error::ReadError;
 use crate::store::selection::BarSelection;
 use crate::store::snapshot_id::SnapshotId;

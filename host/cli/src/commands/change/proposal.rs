@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result};
 use counterfoil_approval::gates::PolicyArchive;
+use counterfoil_approval::{record_json, value_text};
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::Act;
 use counterfoil_governance::state::LedgerState;
@@ -12,7 +13,6 @@ use counterfoil_policy::bundle::Bundle;
 use serde_json::{Map, Value, json};
 
 use crate::cli_context::CliContext;
-use crate::people::{record_json, table};
 
 /// One line a difference: a field or file with what it is now and what it would be.
 pub(super) fn differences(cli: &CliContext, state: &LedgerState, act: &Act) -> Vec<Value> {
@@ -38,7 +38,7 @@ pub(super) fn differences(cli: &CliContext, state: &LedgerState, act: &Act) -> V
 /// The differences in one line.
 pub(super) fn line(differences: &[Value]) -> String {
     let told = differences.iter().map(|one| {
-        let part = |name: &str| one.get(name).map(table::short).unwrap_or_default();
+        let part = |name: &str| one.get(name).map(value_text::short).unwrap_or_default();
         match (part("now"), part("then")) {
             (now, then) if now.is_empty() => format!("{} {then}", part("what")),
             (now, then) => format!("{} {now} -> {then}", part("what")),

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use counterfoil_approval::ledger_client::DeniedRequest;
 use counterfoil_approval::ledger_view::LedgerView;
+use counterfoil_approval::{record_json, value_text};
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, DigestSet};
 use counterfoil_governance::registry::RegisteredComponent;
@@ -14,7 +15,7 @@ use crate::cli_context::CliContext;
 use crate::commands::ledger::tell_records;
 use crate::output::{CommandAnswer, print_fields, print_json, print_line};
 use crate::people::ledger_access;
-use crate::people::{self, record_json, table};
+use crate::people::{self, table};
 
 /// Every record about a component, denied ones too.
 pub(super) fn history(cli: &CliContext, args: &ComponentArg) -> Result<CommandAnswer> {
@@ -111,7 +112,7 @@ pub(super) fn show(cli: &CliContext, args: &ComponentArg) -> Result<CommandAnswe
         // Nothing depends on a draft's evidence yet, passed or not.
         None => (evidence::on_disk(cli, state, &component)?, true),
     };
-    let good = is == "intact" && whole;
+    let answer = CommandAnswer::yes_if(is == "intact" && whole);
     let approvals = one.approvals.iter();
     let approval = |one: &counterfoil_governance::registry::ApprovalRecord| {
         record_json::join(
@@ -122,7 +123,6 @@ pub(super) fn show(cli: &CliContext, args: &ComponentArg) -> Result<CommandAnswe
     let approvals: Vec<Value> = approvals.map(approval).collect();
     let back = state.registry().rollback(&component);
     let back = back.map(|approval| record_json::set(&approval.set));
-    let answer = CommandAnswer::yes_if(good);
     let mut value = row(&component, one);
     value["bytes"] = json!(is);
     if cli.json {
@@ -146,7 +146,7 @@ pub(super) fn show(cli: &CliContext, args: &ComponentArg) -> Result<CommandAnswe
     }
     let fields = value.as_object().into_iter().flatten();
     let fields: Vec<(&str, String)> = fields
-        .map(|(name, field)| (name.as_str(), table::plain(field)))
+        .map(|(name, field)| (name.as_str(), value_text::plain(field)))
         .collect();
     print_fields(&fields);
     print_line("");
@@ -161,7 +161,8 @@ pub(super) fn show(cli: &CliContext, args: &ComponentArg) -> Result<CommandAnswe
     table::print(cli, approvals, &columns, "no approvals");
     if let Some(back) = back {
         print_line("");
-        print_line(&format!("last approved before: {}", table::short(&back)));
+        let back = value_text::short(&back);
+        print_line(&format!("last approved before: {back}"));
     }
     Ok(answer)
 }
@@ -180,9 +181,8 @@ pub(super) fn runs(cli: &CliContext, args: &ComponentArg) -> Result<CommandAnswe
         let manifest =
             counterfoil_trading::manifest::Manifest::parse(&cli.data.manifest_text(&one)?)?;
         if manifest.component == name {
-            let run = format!("sha256:{}", one.run);
             let account = manifest.account.name;
-            all.push(json!({ "run": run, "execution": one.number, "account": account, "timeframe": manifest.timeframe }));
+            all.push(json!({ "run": one.run, "execution": one.number, "account": account, "timeframe": manifest.timeframe }));
         }
     }
     let columns = [

@@ -6,6 +6,7 @@ use counterfoil_approval::host_checks::policy_in_force;
 use counterfoil_approval::host_checks::validated_evidence;
 use counterfoil_approval::ledger_client::ActOutcome;
 use counterfoil_approval::ledger_client::LedgerClient;
+use counterfoil_approval::record_json;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -13,9 +14,9 @@ use super::evidence;
 use crate::args::ComponentApproveArgs;
 use crate::cli_context::CliContext;
 use crate::output::CommandAnswer;
+use crate::people;
 use crate::people::ledger_access;
 use crate::people::outcome::print_outcome;
-use crate::people::{self, record_json};
 use anyhow::{Context as _, Result};
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, ActName, DigestSet, EvidenceKind};

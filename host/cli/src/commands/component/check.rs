@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use counterfoil_approval::host_checks::{HostCheckError, check_component_bytes};
 use counterfoil_approval::ledger_view::LedgerView;
+use counterfoil_approval::record_json;
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{ActName, EvidenceKind};
 use counterfoil_governance::rule::AccessDenial;
@@ -24,7 +25,7 @@ use crate::cli_context::CliContext;
 use crate::commands::{admit, backtest};
 use crate::output::{CommandAnswer, print_json, print_line};
 use crate::people::ledger_access;
-use crate::people::{self, record_json, table};
+use crate::people::{self, table};
 use crate::progress::bar;
 
 /// What is to be checked, and against what.

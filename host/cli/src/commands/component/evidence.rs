@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 use counterfoil_approval::host_checks::{check_component_bytes, open_piece};
 use counterfoil_approval::ledger_client::{ActOutcome, LedgerActor};
 use counterfoil_approval::ledger_view::LedgerView;
+use counterfoil_approval::record_json;
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, ActName, EvidenceKind, EvidenceSet};
 use counterfoil_governance::attest::DsseEnvelope;
@@ -22,9 +23,9 @@ use serde_json::{Value, json};
 use crate::args::ComponentArg;
 use crate::cli_context::CliContext;
 use crate::output::CommandAnswer;
+use crate::people;
 use crate::people::ledger_access;
 use crate::people::outcome::{print_denied, print_outcome};
-use crate::people::{self, record_json};
 
 /// A piece that was made: its kind, its digest, and why it is not good enough, if it is not.
 pub(super) struct NewEvidence {

@@ -1,15 +1,16 @@
 //! `component promote`: what was approved, and passed by the policy, comes into use.
 
 use anyhow::Result;
+use counterfoil_approval::record_json;
 use counterfoil_governance::act::{Act, ActName};
 
 use super::approve::set_of;
 use crate::args::ComponentPromoteArgs;
 use crate::cli_context::CliContext;
 use crate::output::CommandAnswer;
+use crate::people;
 use crate::people::ledger_access;
 use crate::people::outcome::print_outcome;
-use crate::people::{self, record_json};
 
 pub(super) fn run(cli: &CliContext, args: &ComponentPromoteArgs) -> Result<CommandAnswer> {
     let mut client = ledger_access::open(cli)?;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
+use counterfoil_approval::record_json;
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, Provenance};
 use counterfoil_os::files::read_whole;
@@ -15,9 +16,9 @@ use crate::args::ComponentSubmitArgs;
 use crate::cli_context::CliContext;
 use crate::commands::admit;
 use crate::output::CommandAnswer;
+use crate::people;
 use crate::people::ledger_access;
 use crate::people::outcome::print_outcome;
-use crate::people::{self, record_json};
 
 pub(super) fn run(cli: &CliContext, args: &ComponentSubmitArgs) -> Result<CommandAnswer> {
     let strategy = people::id("--strategy", &args.strategy)?;

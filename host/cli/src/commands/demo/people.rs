@@ -2,7 +2,7 @@
 //! process, as that person would run it.
 
 use anyhow::{Context as _, Result, ensure};
-use counterfoil_approval::ledger_view;
+use counterfoil_approval::{ledger_view, value_text};
 use counterfoil_os::files::write_whole;
 use counterfoil_runner::store::data_dir::{Execution, MANIFEST_FILE};
 use serde_json::{Value, json};
@@ -45,21 +45,12 @@ impl ApprovalChain {
         let head = ["step", "by", "with key", "record"];
         let mut lines = vec![head.map(String::from).to_vec()];
         for link in &self.chain {
-            let cell = |name: &str| {
-                link.get(name)
-                    .map(crate::people::table::short)
-                    .unwrap_or_default()
-            };
+            let cell = |name: &str| link.get(name).map(value_text::short).unwrap_or_default();
             lines.push(vec![cell("act"), cell("by"), cell("key"), cell("record")]);
         }
         print_table(&lines);
         if let Some(refused) = &self.refused {
-            let text = |name: &str| {
-                refused
-                    .get(name)
-                    .map(crate::people::table::plain)
-                    .unwrap_or_default()
-            };
+            let text = |name: &str| refused.get(name).map(value_text::plain).unwrap_or_default();
             print_line(&format!(
                 "denied, in record {}: {} ({}); {}",
                 text("record"),

@@ -118,7 +118,8 @@ pub(super) fn show(
         "the journal of {} does not verify",
         example.name
     );
-    let name = format!("{}/{}", outcome.execution.run, outcome.execution.number);
+    let execution = &outcome.execution;
+    let name = format!("{}/{}", execution.run.hex(), execution.number);
     // Another back end on purpose: an interpreter and a compiler that agree on every decision share
     // no code generator's bug.
     let again = replay::execute(cli, &name, "pulley")?;

@@ -2,6 +2,7 @@
 //! that is.
 
 use anyhow::Result;
+use counterfoil_approval::value_text;
 use counterfoil_governance::report::{EvidenceHealth, health};
 use counterfoil_runner::clock::now;
 use serde_json::{Value, json};
@@ -9,7 +10,6 @@ use serde_json::{Value, json};
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_fields, print_json};
 use crate::people::ledger_access;
-use crate::people::table;
 
 /// Prints every list; succeeds if all are empty.
 pub(super) fn run(cli: &CliContext) -> Result<CommandAnswer> {
@@ -26,7 +26,7 @@ pub(super) fn run(cli: &CliContext) -> Result<CommandAnswer> {
     } else {
         let mut told = vec![("open items", open.to_string())];
         let some = lists.iter().filter(|(_, list)| *list != json!([]));
-        told.extend(some.map(|(name, list)| (*name, table::short(list))));
+        told.extend(some.map(|(name, list)| (*name, value_text::short(list))));
         told.push(("denials, ever", found.denials.to_string()));
         print_fields(&told);
     }

@@ -2,6 +2,7 @@
 
 use anyhow::{Result, bail};
 use counterfoil_approval::gates::{self, PolicyArchive};
+use counterfoil_approval::value_text;
 use counterfoil_governance::state::VerdictRecord;
 use serde_json::{Value, json};
 
@@ -72,12 +73,12 @@ pub(super) fn again(cli: &CliContext, args: &ReEvaluateArgs) -> Result<CommandAn
         for one in &all {
             let record = &one["record"];
             if one["identical"] == json!(true) {
-                let outcome = table::plain(&one["outcome"]);
+                let outcome = value_text::plain(&one["outcome"]);
                 print_line(&format!("record {record}: {outcome}, identical"));
             } else {
                 print_line(&format!("record {record}: different"));
                 for difference in one["differences"].as_array().into_iter().flatten() {
-                    print_line(&format!("  {}", table::plain(difference)));
+                    print_line(&format!("  {}", value_text::plain(difference)));
                 }
             }
         }

@@ -36,9 +36,6 @@ pub enum GatewayError {
     /// The state of the order does not allow the step.
     #[error(transparent)]
     Order(#[from] TokenRefusal),
-    /// The run id is not a digest.
-    #[error("invalid run id {run:?}: expected 64 hex digits")]
-    Run { run: String },
     /// The venue's books cannot be read, or the run cannot begin on them.
     #[error("cannot reconcile with the venue: {reason}")]
     Books { reason: String },

@@ -90,7 +90,11 @@ pub fn path(execution: &Execution) -> PathBuf {
 /// The log's origin, which is also the name of its key.
 #[must_use]
 pub fn origin(execution: &Execution) -> String {
-    format!("counterfoil/orders/{}/{}", execution.run, execution.number)
+    format!(
+        "counterfoil/orders/{}/{}",
+        execution.run.hex(),
+        execution.number
+    )
 }
 
 impl OrderLog {

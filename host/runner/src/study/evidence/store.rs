@@ -24,18 +24,14 @@ pub(super) const DOCUMENT_BYTES_MAX: u64 = 1 << 20;
 pub enum EvidenceStoreError {
     #[error(transparent)]
     File(#[from] FileError),
-    #[error("evidence sha256:{digest} is not in {folder}; restore it, or validate again")]
-    Missing {
-        /// 64 hex digits.
-        digest: String,
-        folder: String,
-    },
+    #[error("evidence {digest} is not in {folder}; restore it, or validate again")]
+    Missing { digest: Digest, folder: String },
     /// The bytes do not have the digest in the file's name.
-    #[error("evidence {path} was changed: its bytes have digest sha256:{found}")]
+    #[error("evidence {path} was changed: its bytes have digest {found}")]
     Changed {
         path: String,
-        /// The digest of its bytes now, as 64 hex digits.
-        found: String,
+        /// The digest of its bytes now.
+        found: Digest,
     },
     #[error("evidence {path} has {bytes} bytes, more than {DOCUMENT_BYTES_MAX}")]
     TooLong { path: String, bytes: u64 },
@@ -76,25 +72,16 @@ impl EvidenceStore {
     /// Returns [`EvidenceStoreError`] if it is missing, too long, or was changed.
     pub fn get(&self, digest: &Digest) -> Result<Vec<u8>, EvidenceStoreError> {
         let path = self.path(digest);
-        // The size first: another user of the data folder could otherwise fill this process's memory. A file that is
-        // missing here is missing below.
-        let bytes = fs::metadata(&path).map_or(0, |found| found.len());
-        if bytes > DOCUMENT_BYTES_MAX {
-            let path = path.display().to_string();
-            return Err(EvidenceStoreError::TooLong { path, bytes });
-        }
-        read_content(&path, digest).map_err(|error| {
+        read_content(&path, digest, DOCUMENT_BYTES_MAX).map_err(|error| {
             let path = path.display().to_string();
             match error {
                 ContentError::File(error) => error.into(),
                 ContentError::Missing => EvidenceStoreError::Missing {
-                    digest: digest.hex(),
+                    digest: *digest,
                     folder: self.folder.display().to_string(),
                 },
-                ContentError::Changed { found } => EvidenceStoreError::Changed {
-                    path,
-                    found: found.hex(),
-                },
+                ContentError::Changed { found } => EvidenceStoreError::Changed { path, found },
+                ContentError::TooLong { bytes, .. } => EvidenceStoreError::TooLong { path, bytes },
             }
         })
     }
@@ -114,12 +101,8 @@ impl EvidenceStore {
         for entry in entries {
             let entry = entry.map_err(FileError::at("read folder", &self.folder))?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            let mut digest = [0; 32];
             // Other files in the folder, such as temporary ones of a crash, are not evidence.
-            let digits = name.strip_suffix(".json");
-            if digits.is_some_and(|digits| hex::decode_to_slice(digits, &mut digest).is_ok()) {
-                all.push(Digest(digest));
-            }
+            all.extend(name.strip_suffix(".json").and_then(Digest::from_hex));
         }
         all.sort_unstable();
         Ok(all)

@@ -135,7 +135,7 @@ pub fn check_thresholds(
         }
     }
     let mut facts = run_facts(run);
-    facts["dearer-run-id"] = json!(format!("sha256:{}", dearer.run));
+    facts["dearer-run-id"] = json!(dearer.run);
     facts["limits"] = json!(manifest.limits_digest()?);
     facts["drawdown-bps"] = json!(whole(figures.drawdown_bps));
     facts["slippage-loss-bps"] = json!(whole(slippage_loss));

@@ -1,6 +1,5 @@
 //! Records in JSON and in words. It must never leave out a field of an act.
 
-use counterfoil_approval::ledger_view::LedgerView;
 use counterfoil_base::digest::Digest;
 use counterfoil_base::gate::GateReason;
 use counterfoil_governance::act::{
@@ -13,34 +12,40 @@ use counterfoil_journal::public_key::PublicKey;
 use counterfoil_trading::time::UnixNanos;
 use serde_json::{Map, Value, json};
 
-use super::table;
+use crate::ledger_view::LedgerView;
+use crate::value_text::short;
 
 mod runs;
 
-pub(crate) use runs::{payer, start as run, terms};
+pub use runs::{payer, start as run, terms};
 
 /// A digest in JSON.
-pub(crate) fn digest(digest: &Digest) -> Value {
+#[must_use]
+pub fn digest(digest: &Digest) -> Value {
     json!(digest.to_string())
 }
 
 /// A key in JSON.
-pub(crate) fn key(key: &PublicKey) -> Value {
+#[must_use]
+pub fn key(key: &PublicKey) -> Value {
     json!(key.to_string())
 }
 
 /// A time in JSON; null for none.
-pub(crate) fn until(until: Option<UnixNanos>) -> Value {
+#[must_use]
+pub fn until(until: Option<UnixNanos>) -> Value {
     json!(until.map(UnixNanos::date_or_time))
 }
 
 /// Roles in JSON.
-pub(crate) fn roles(roles: &Roles) -> Value {
+#[must_use]
+pub fn roles(roles: &Roles) -> Value {
     json!(roles.iter().map(|role| role.name()).collect::<Vec<_>>())
 }
 
 /// Who did something, with which key, when, by which record.
-pub(crate) fn record_ref(record_ref: &RecordRef) -> Value {
+#[must_use]
+pub fn record_ref(record_ref: &RecordRef) -> Value {
     json!({
         "by": record_ref.by.as_str(),
         "key": key(&record_ref.key),
@@ -50,7 +55,8 @@ pub(crate) fn record_ref(record_ref: &RecordRef) -> Value {
 }
 
 /// Pieces of evidence by kind.
-pub(crate) fn evidence(evidence: &EvidenceSet) -> Value {
+#[must_use]
+pub fn evidence(evidence: &EvidenceSet) -> Value {
     let pair = |(kind, one): (&counterfoil_governance::act::EvidenceKind, &Digest)| {
         (kind.name().to_owned(), digest(one))
     };
@@ -58,19 +64,22 @@ pub(crate) fn evidence(evidence: &EvidenceSet) -> Value {
 }
 
 /// The four digests of a set.
-pub(crate) fn set(set: &DigestSet) -> Value {
+#[must_use]
+pub fn set(set: &DigestSet) -> Value {
     let pair = |(name, one): (&str, Digest)| (name.to_owned(), digest(&one));
     Value::Object(set.named().into_iter().map(pair).collect())
 }
 
 /// Every record of a ledger in JSON, the oldest first.
-pub(crate) fn all(view: &LedgerView) -> Vec<Value> {
+#[must_use]
+pub fn all(view: &LedgerView) -> Vec<Value> {
     let records = view.verified.records.iter().zip(0..);
     records.map(|(one, index)| record(index, one)).collect()
 }
 
 /// A record in JSON: who, when, what, and the rule that denied it, if one did.
-pub(crate) fn record(index: u64, record: &LedgerRecord) -> Value {
+#[must_use]
+pub fn record(index: u64, record: &LedgerRecord) -> Value {
     let signed = &record.signed;
     let mut value = json!({
         "record": index,
@@ -126,11 +135,12 @@ fn stage(record: &LedgerRecord) -> Option<ComponentStage> {
 }
 
 /// What a record is about, in one line.
-pub(crate) fn about(value: &Value) -> String {
+#[must_use]
+pub fn about(value: &Value) -> String {
     const COMMON: [&str; 6] = ["record", "time", "actor", "key", "act", "denied"];
     let fields = value.as_object().into_iter().flatten();
     let own = fields.filter(|(name, field)| !COMMON.contains(&name.as_str()) && !field.is_null());
-    let told = own.map(|(name, field)| format!("{name} {}", table::short(field)));
+    let told = own.map(|(name, field)| format!("{name} {}", short(field)));
     told.collect::<Vec<_>>().join(", ")
 }
 
@@ -262,7 +272,8 @@ fn act(act: &Act) -> Value {
 }
 
 /// An act in an act: its name and its fields.
-pub(crate) fn whole(one: &Act) -> Value {
+#[must_use]
+pub fn whole(one: &Act) -> Value {
     join(json!({ "act": one.name() }), act(one))
 }
 
@@ -281,7 +292,8 @@ fn verdict(one: &GateVerdict) -> Value {
 }
 
 /// An exception's fields.
-pub(crate) fn exception(one: &PolicyException) -> Value {
+#[must_use]
+pub fn exception(one: &PolicyException) -> Value {
     let subject = match &one.subject {
         ExceptionSubject::Component(component) => digest(component),
         ExceptionSubject::Account(account) => json!(format!("account {account}")),
@@ -298,17 +310,21 @@ pub(crate) fn exception(one: &PolicyException) -> Value {
 }
 
 /// A difference's fields.
-pub(crate) fn drift(one: &DriftFinding) -> Value {
+#[must_use]
+pub fn drift(one: &DriftFinding) -> Value {
     let pair = |(name, text): (&str, &str)| (name.to_owned(), json!(text));
     Value::Object(one.named().into_iter().map(pair).collect())
 }
 
-pub(crate) fn text(id: &counterfoil_governance::id::Id) -> Value {
+/// An id in JSON.
+#[must_use]
+pub fn text(id: &counterfoil_governance::id::Id) -> Value {
     json!(id.as_str())
 }
 
 /// One object of the fields of two.
-pub(crate) fn join(mut first: Value, second: Value) -> Value {
+#[must_use]
+pub fn join(mut first: Value, second: Value) -> Value {
     let (all, more) = (first.as_object_mut(), second);
     if let (Some(all), Value::Object(more)) = (all, more) {
         let more: Map<String, Value> = more;

@@ -76,13 +76,15 @@ pub(super) fn act(act: &Act) -> Value {
 }
 
 /// What a run was started as.
-pub(crate) fn start(one: &RunStart) -> Value {
+#[must_use]
+pub fn start(one: &RunStart) -> Value {
     let head = json!({ "run": digest(&one.run), "authorized-by": one.authorized });
     join(terms(&one.terms), head)
 }
 
 /// The terms of a start.
-pub(crate) fn terms(terms: &RunTerms) -> Value {
+#[must_use]
+pub fn terms(terms: &RunTerms) -> Value {
     let mut value = set(&terms.set);
     value["owner"] = text(&terms.owner);
     value["account"] = text(&terms.account);
@@ -94,7 +96,8 @@ pub(crate) fn terms(terms: &RunTerms) -> Value {
 }
 
 /// Whose budget.
-pub(crate) fn payer(of: &BudgetHolder) -> Value {
+#[must_use]
+pub fn payer(of: &BudgetHolder) -> Value {
     match of {
         BudgetHolder::Owner(id) => json!({ "owner": text(id) }),
         BudgetHolder::Team(id) => json!({ "team": text(id) }),

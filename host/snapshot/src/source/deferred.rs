@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::IngestError;
 use crate::layout::QUARANTINE;
-use crate::quality::quarantine::{QuarantineWriter, QuarantinedRow};
 use crate::source::row_error::{RowError, RowErrorCode};
 use crate::spool::sort::ExternalSorter;
 use crate::spool::spool_file::{SpoolReader, SpoolWriter};
 use crate::spool::staging::StagingDir;
+use crate::store::quarantine::{QuarantineWriter, QuarantinedRow};
 
 /// One line of the source, unchanged.
 #[derive(Deserialize, Serialize)]
