@@ -6,7 +6,7 @@ use counterfoil_runner::run::execute::{ExecutionConfig, ExecutionOutcome, execut
 use counterfoil_runner::run::feed::{FeedError, FeedItem, SliceFeed};
 use counterfoil_runner::run::journal::Sealing;
 use counterfoil_sandbox::engine::EngineSettings;
-use counterfoil_tests::journals::{records, verified};
+use counterfoil_tests::journals::{fault_of, records, verified};
 use counterfoil_tests::world::{Ignore, World, over_a_feed, signer};
 use counterfoil_trading::bar::{ClosedBar, RawBar};
 use counterfoil_trading::corporate::{CorporateAction, CorporateActionKind};
@@ -191,7 +191,7 @@ fn a_guest_is_told_of_every_action_and_the_journal_alone_repeats_them() {
         (0, cash("1330")),
     ];
     assert_eq!(found, expect);
-    assert_eq!(outcome.close.positions, [Quantity(0), Quantity(0)]);
+    assert_eq!(outcome.positions, [Quantity(0), Quantity(0)]);
     assert_eq!(outcome.close.dividends.to_text(), cash("8.75"));
     assert_eq!(outcome.close.cash.to_text(), cash("999938.75"));
 }
@@ -206,10 +206,7 @@ fn a_fault_in_on_corporate_action_ends_the_run() {
     let outcome = run(&world, &manifest, feed);
     assert_eq!(outcome.close.reason, CloseReason::Fault);
     let records = checked(&world, &outcome);
-    let fault = records.iter().rev().nth(1);
-    let Some(RunRecord::Fault(fault)) = fault else {
-        panic!("no fault record, but {fault:?}");
-    };
+    let fault = fault_of(&records);
     assert_eq!(fault.callback, Callback::OnCorporateAction);
     assert_eq!(fault.fault.name(), "unreachable");
 }
@@ -234,7 +231,7 @@ fn a_margin_call_and_borrow_fees_verify_and_replay() {
         .filter(|delivery| matches!(delivery, Delivery::Borrow(_)));
     assert!(borrowed.count() >= 2, "a fee for each day short");
     assert!(outcome.close.borrow > Money::ZERO);
-    assert_eq!(outcome.close.positions, [Quantity(0), Quantity(0)]);
+    assert_eq!(outcome.positions, [Quantity(0), Quantity(0)]);
     let mut calls = Vec::new();
     for record in &records {
         if let RunRecord::MarginCall(call) = record {

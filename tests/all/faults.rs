@@ -3,10 +3,10 @@
 
 use counterfoil_guests::component;
 use counterfoil_sandbox::engine::{Backend, EngineSettings, OptLevel};
-use counterfoil_tests::journals::{decisions, fills, records, verified};
+use counterfoil_tests::journals::{decisions, fault_of, fills, records, verified, wind_down};
 use counterfoil_tests::world::World;
 use counterfoil_trading::order::ClientOrderId;
-use counterfoil_trading::record::{Callback, CloseReason, FaultAction, FaultRecord, RunRecord};
+use counterfoil_trading::record::{Callback, CloseReason, FaultAction, RunRecord};
 use counterfoil_verify::Completeness;
 
 /// What is expected of a run that ends with a fault.
@@ -76,11 +76,17 @@ const ON_EVENT: &str = r#"(func (export "on-order-event") (param i32 i64 i32 i32
 const INIT: &str = r#"(func (export "init") (param i32 i32 i32 i32 i64) (result i32)"#;
 const FOR_EVER: &str = "(loop $again (br $again))";
 
-fn fault_of(records: &[RunRecord]) -> &FaultRecord {
-    match records.iter().rev().nth(1) {
-        Some(RunRecord::Fault(fault)) => fault,
-        other => panic!("no fault record before the closing one, but {other:?}"),
-    }
+#[track_caller]
+fn check_wind_down(records: &[RunRecord], name: &str, expect: &Expect) {
+    let canceled: Vec<_> = expect.canceled.iter().copied().map(ClientOrderId).collect();
+    let wind_down = wind_down(records);
+    assert_eq!(wind_down.canceled, canceled, "{name}");
+    let flattened: Vec<_> = wind_down
+        .flattened
+        .iter()
+        .map(|sent| sent.quantity.0)
+        .collect();
+    assert_eq!(flattened, expect.flattened, "{name}");
 }
 
 #[track_caller]
@@ -102,10 +108,7 @@ fn check(world: &World, name: &str, body: &str, on_fault: &str, expect: &Expect)
     assert_eq!(fault.fault.name(), expect.fault, "{name}");
     assert_eq!(fault.callback, expect.callback, "{name}");
     assert_eq!(fault.message, expect.message, "{name}");
-    let canceled: Vec<_> = expect.canceled.iter().copied().map(ClientOrderId).collect();
-    assert_eq!(fault.canceled, canceled, "{name}");
-    let flattened: Vec<_> = fault.flattened.iter().map(|sent| sent.quantity.0).collect();
-    assert_eq!(flattened, expect.flattened, "{name}");
+    check_wind_down(&records, name, expect);
     let mut actions = FaultAction::ALL.into_iter();
     let action = actions.find(|action| action.name() == on_fault);
     assert_eq!(Some(fault.action), action, "{name}");

@@ -51,4 +51,6 @@ mod sweep;
 #[cfg(test)]
 mod tamper;
 #[cfg(test)]
+mod universe;
+#[cfg(test)]
 mod venues;

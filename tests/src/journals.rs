@@ -4,11 +4,12 @@
 use std::path::Path;
 
 use counterfoil_journal::checkpoint::Checkpoint;
-use counterfoil_journal::entry::LINK_BYTES;
+use counterfoil_journal::entry::HEAD_BYTES;
 use counterfoil_journal::frame::{Frame, FrameReader};
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_trading::execution::{Delivery, Fill};
-use counterfoil_trading::record::{DecisionRecord, RunRecord};
+use counterfoil_trading::record::{DecisionRecord, FaultRecord, RunRecord, WindDownRecord};
+use counterfoil_trading::units::Quantity;
 use counterfoil_verify::{VerifyOptions, VerifyReport, verify_journal};
 
 use crate::world::{public_key, signer};
@@ -35,7 +36,7 @@ pub fn items(path: &Path, origin: &str) -> Vec<Item> {
         items.push(match parsed.frame {
             None => return items,
             Some(Frame::Entry(entry)) => {
-                Item::Record(RunRecord::decode(entry.get(LINK_BYTES..).unwrap()).unwrap())
+                Item::Record(RunRecord::decode(entry.get(HEAD_BYTES..).unwrap()).unwrap())
             }
             Some(Frame::Checkpoint(note)) => {
                 Item::Checkpoint(Checkpoint::open_own(note, &key).unwrap())
@@ -53,6 +54,45 @@ pub fn records(path: &Path, origin: &str) -> Vec<RunRecord> {
             Item::Checkpoint(_) => None,
         });
     records.collect()
+}
+
+/// The positions in the records before a closing record.
+pub fn closing_positions(records: &[RunRecord]) -> Vec<Quantity> {
+    let mut positions = Vec::new();
+    for record in records {
+        if let RunRecord::Positions(part) = record {
+            positions.extend(&part.positions);
+        }
+    }
+    positions
+}
+
+/// The fault that ended a run.
+///
+/// # Panics
+///
+/// As a test would, if there is none.
+pub fn fault_of(records: &[RunRecord]) -> &FaultRecord {
+    let mut faults = records.iter().filter_map(|record| {
+        if let RunRecord::Fault(fault) = record {
+            return Some(fault);
+        }
+        None
+    });
+    faults.next().unwrap()
+}
+
+/// The cancels and flattening orders with which the host wound a run down.
+pub fn wind_down(records: &[RunRecord]) -> WindDownRecord {
+    let mut whole = WindDownRecord::default();
+    for record in records {
+        if let RunRecord::WindDown(part) = record {
+            whole.canceled.extend(&part.canceled);
+            whole.flattened.extend(&part.flattened);
+            whole.plans.extend(&part.plans);
+        }
+    }
+    whole
 }
 
 /// The decisions among records.

@@ -10,8 +10,9 @@ mod tests {
 
     use counterfoil_base::digest::Digest;
     use counterfoil_journal::checkpoint::Checkpoint;
-    use counterfoil_journal::entry::Chain;
+    use counterfoil_journal::entry::{Chain, HEAD_BYTES};
     use counterfoil_journal::frame::{MAGIC, write_checkpoint, write_entry};
+    use counterfoil_journal::salt::LogSalts;
     use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
     use counterfoil_journal::tree::Tree;
     use counterfoil_trading::bar::{ClosedBar, RawBar};
@@ -26,8 +27,9 @@ mod tests {
     use counterfoil_trading::plan::PlanDigest;
     use counterfoil_trading::record::{
         Callback, CloseReason, CloseRecord, DataCommitment, DecisionCircumstances, DecisionRecord,
-        FaultAction, FaultRecord, OpenRecord, PlanNote, RefusedInput, RequestCounts, RiskVerdict,
-        RunRecord, deliveries, digested_part, encode_plan,
+        FaultAction, FaultRecord, HostBuild, Opening, PlanNote, PositionsRecord, RefusedInput,
+        RequestCounts, RiskVerdict, RunRecord, RunStarter, deliveries, digested_part, encode_plan,
+        positions_digest,
     };
     use counterfoil_trading::strategy::Fault;
     use counterfoil_trading::time::UnixNanos;
@@ -137,11 +139,15 @@ mod tests {
         let bars_sha256 = Sha256::new()
             .chain_update(first.canonical())
             .chain_update(second.canonical());
-        let (mut open, mut closing) = (Vec::new(), Vec::new());
-        OpenRecord {
+        let mut closing = Vec::new();
+        let opening = Opening {
             manifest: "{}".to_owned(),
             execution: 1,
-            host: "counterfoil 0.1.0".to_owned(),
+            host: HostBuild {
+                version: "counterfoil 0.1.0".to_owned(),
+                ..HostBuild::default()
+            },
+            start: RunStarter::default(),
             commitments: Some(vec![DataCommitment {
                 symbol: "ABC".to_owned(),
                 bars: 2,
@@ -151,8 +157,7 @@ mod tests {
                 actions: 0,
                 actions_sha256: Digest::of(&[]),
             }]),
-        }
-        .encode(&mut open);
+        };
         let request = Request {
             intent: Intent::Submit(order()),
             reason: Some("up".to_owned()),
@@ -161,15 +166,20 @@ mod tests {
         let told = told(second.get().close_time);
         // 10 at 50.60 cost 506, and one basis point of it is the fee.
         let (cash, equity) = (493_949_400_000, 1_008_949_400_000);
-        let mut list = vec![
-            ("open", open),
+        let names = ["open", "manifest", "commitments"];
+        let mut list: Vec<_> = names.into_iter().zip(opening.bodies()).collect();
+        assert_eq!(list.len(), names.len());
+        list.extend([
             (
                 "decision",
                 decision(first, 0, Some(request), (starting, starting, 0)),
             ),
             ("deliveries", told),
             ("decision", decision(second, 1, None, (cash, equity, 10))),
-        ];
+        ]);
+        let held = [Quantity(10)];
+        let mut positions = Vec::new();
+        PositionsRecord::encode(&held, &mut positions);
         CloseRecord {
             reason: CloseReason::EndOfData,
             decisions: 2,
@@ -186,9 +196,10 @@ mod tests {
             realized: Money(0),
             borrow: Money(0),
             dividends: Money(0),
-            positions: vec![Quantity(10)],
+            positions_sha256: positions_digest(held.into_iter()),
         }
         .encode(&mut closing);
+        list.push(("positions", positions));
         list.push(("close", closing));
         list
     }
@@ -215,6 +226,7 @@ mod tests {
         let list = bodies();
         let signer = Ed25519Signer::from_seed(&SEED);
         let origin = format!("counterfoil/run/{}/1", hex::encode(Sha256::digest("{}")));
+        let salts = LogSalts::new(&SEED, &origin);
         let (mut chain, mut tree) = (Chain::new(), Tree::new());
         let (mut out, mut notes) = (String::new(), String::new());
         dump(&mut out, "magic", MAGIC);
@@ -229,21 +241,27 @@ mod tests {
         };
         for (index, (name, body)) in list.iter().enumerate() {
             let (mut entry, mut frame) = (Vec::new(), Vec::new());
-            tree.push(chain.link(body, &mut entry).unwrap());
+            tree.push(
+                chain
+                    .link(salts.at(chain.size()), body, &mut entry)
+                    .unwrap(),
+            );
             write_entry(&entry, &mut frame).unwrap();
-            assert_eq!(&entry[32..], body);
+            assert_eq!(&entry[HEAD_BYTES..], body);
             RunRecord::decode(body).unwrap();
             let (head, rest) = frame.split_at(5);
-            let (link, body) = rest.split_at(32);
+            let (link, rest) = rest.split_at(32);
+            let (salt, body) = rest.split_at(16);
             dump(
                 &mut out,
                 &format!("entry {index}, {name}: frame head"),
                 head,
             );
             dump(&mut out, "  chain link", link);
+            dump(&mut out, "  salt", salt);
             dump(&mut out, "  body", body);
             let is_last = index + 1 == list.len();
-            if is_last || index == 0 {
+            if is_last || index == 2 {
                 let note = sign(&tree);
                 let mut frame = Vec::new();
                 write_checkpoint(&note, &mut frame).unwrap();
@@ -286,8 +304,6 @@ mod tests {
             fault: Fault::OutOfFuel,
             message: String::new(),
             action: FaultAction::Cancel,
-            canceled: vec![ClientOrderId(1)],
-            flattened: vec![order()],
             trace: String::new(),
         };
         let (mut digested, mut body) = (Vec::new(), Vec::new());

@@ -29,6 +29,9 @@ const EXIT_ERROR: u8 = 2;
 const EXIT_USAGE: u8 = 64;
 
 fn main() -> ExitCode {
+    if let Some(commit) = option_env!("COUNTERFOIL_COMMIT") {
+        counterfoil_runner::build::set_commit(commit);
+    }
     clap_complete::CompleteEnv::with_factory(args::command).complete();
     // Before parsing, so that help and usage errors of an old spelling show today's.
     let (arguments, replaced) = args::modernize(std::env::args_os().collect());

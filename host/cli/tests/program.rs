@@ -165,6 +165,11 @@ fn the_name_alone_shows_the_commands_in_groups() {
     let [version, _] = printed(&place, 0, &["version"]);
     assert!(version.contains(env!("CARGO_PKG_VERSION")), "{version}");
     let version = place.json(0, &["version"]);
+    let program = std::fs::read(env!("CARGO_BIN_EXE_counterfoil")).unwrap();
+    assert_eq!(
+        version["binary"],
+        counterfoil_base::digest::Digest::of(&program).to_string()
+    );
     assert_eq!(version["manifest"], "counterfoil-manifest/1");
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let [script, _] = printed(&place, 0, &["completions", shell]);

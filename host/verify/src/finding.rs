@@ -48,6 +48,8 @@ impl fmt::Display for Finding {
 pub enum FindingCause {
     #[error("the journal contains no complete record")]
     Empty,
+    #[error("the journal ends within its opening: its first checkpoint was never written")]
+    OpeningTorn,
     #[error("no checkpoint follows: nothing in this journal is signed")]
     NothingSigned,
     #[error("{0}")]
@@ -67,9 +69,9 @@ pub enum FindingCause {
     CheckpointMissing,
     #[error("a checkpoint follows this record where the cadence has none")]
     CheckpointExtra,
-    #[error("the first record must be the open record")]
+    #[error("a journal begins with an open record and all parts of its manifest and commitments")]
     NotOpen,
-    #[error("a second open record")]
+    #[error("a second opening")]
     OpenAgain,
     #[error("a record after the one that ended the run")]
     AfterEnd,

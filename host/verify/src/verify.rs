@@ -6,13 +6,15 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
+use counterfoil_journal::entry;
+use counterfoil_journal::hash::leaf_hash;
 use counterfoil_trading::record::RunRecord;
 
-use crate::chain::{ChainCheck, CheckedChain, first_body};
+use crate::chain::{ChainCheck, CheckedChain};
 use crate::chunk::{ChunkReader, JournalChunk, JournalEnd, body_of};
 use crate::completeness::BarTally;
 use crate::finding::{Finding, FindingCause};
-use crate::opened::{OpenedJournal, origin};
+use crate::opened::{OpenedJournal, OpeningBodies, origin};
 use crate::report::{Completeness, Integrity, Rerun, VerifyReport};
 use crate::rerun::Rerunner;
 use counterfoil_journal::public_key::PublicKey;
@@ -72,16 +74,10 @@ pub fn verify_journal<R: Read>(
     options: VerifyOptions<'_>,
 ) -> Result<VerifyReport, VerifyError> {
     let mut chunks = ChunkReader::new(reader);
-    // The first record names the run, the key's name and the cadence; nothing behind it can be checked without them.
-    let first = chunks.next()?;
-    let opened = match first.as_ref().and_then(first_body) {
-        Some(body) => OpenedJournal::parse(body, key),
-        None => Err(nothing(chunks.end())),
-    };
-    let (opened, first) = match (opened, first) {
-        (Ok(opened), Some(first)) => (opened, first),
-        (Err(finding), _) => return Ok(VerifyReport::unopened(*finding)),
-        (Ok(_), None) => return Ok(VerifyReport::unopened(*nothing(chunks.end()))),
+    // The opening names the run, the key's name and the cadence; nothing behind it can be checked without them.
+    let (opened, first) = match open_journal(&mut chunks, key)? {
+        Ok(opened) => opened,
+        Err(finding) => return Ok(VerifyReport::unopened(*finding)),
     };
     let chain = ChainCheck::new(&opened);
     let (send, receive) = sync_channel(CHUNKS_WAITING_MAX);
@@ -103,18 +99,86 @@ pub fn verify_journal<R: Read>(
     Ok(walked.report(&opened, chained, chunks.end()))
 }
 
-/// The finding that there is no first record.
-fn nothing(end: JournalEnd) -> Box<Finding> {
-    Box::new(Finding {
+/// More entries than any opening has: parts of the longest manifest, and commitments of the most instruments.
+const OPENING_ENTRIES_MAX: u64 = 1_024;
+
+/// What a journal begins with, and the chunks that were read for it.
+type OpenedChunks = (OpenedJournal, Vec<JournalChunk>);
+
+/// Reads chunks until the opening is whole.
+fn open_journal<R: Read>(
+    chunks: &mut ChunkReader<R>,
+    key: &PublicKey,
+) -> io::Result<Result<OpenedChunks, Box<Finding>>> {
+    let (mut bodies, mut read) = (OpeningBodies::default(), Vec::new());
+    while let Some(chunk) = chunks.next()? {
+        let taken = take_opening(&mut bodies, &chunk);
+        read.push(chunk);
+        let opened = match taken {
+            Ok(false) => continue,
+            Ok(true) => bodies.open(key),
+            Err(finding) => Err(finding),
+        };
+        return Ok(match opened {
+            Ok(opened) => Ok((opened, read)),
+            Err(finding) => Err(changed_entry(&read, &finding).unwrap_or(finding)),
+        });
+    }
+    let cause = match chunks.end() {
+        JournalEnd::Bad(error) => FindingCause::Frame(error),
+        JournalEnd::Torn(_) if bodies.is_empty() => FindingCause::Empty,
+        JournalEnd::Torn(_) => FindingCause::OpeningTorn,
+    };
+    Ok(Err(Box::new(Finding {
         index: 0,
         kind: None,
         instrument: None,
         close_time: None,
-        cause: match end {
-            JournalEnd::Bad(error) => FindingCause::Frame(error),
-            JournalEnd::Torn(_) => FindingCause::Empty,
-        },
-    })
+        cause,
+    })))
+}
+
+/// Takes the opening's entries of a chunk; whether it is whole now.
+fn take_opening(bodies: &mut OpeningBodies, chunk: &JournalChunk) -> Result<bool, Box<Finding>> {
+    for (index, entry) in chunk.entries() {
+        // An entry too short for its link ends the chunk here, and is the other thread's finding where there is one.
+        let Some(body) = body_of(entry, index) else {
+            return Ok(false);
+        };
+        bodies.add(body)?;
+        if bodies.is_whole() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The entry whose bytes changed, where that is why the opening does not hold: the parts only agree with each other, so
+/// the part that disagrees need not be the one that changed.
+fn changed_entry(read: &[JournalChunk], finding: &Finding) -> Option<Box<Finding>> {
+    let mut links = Vec::new();
+    let entries = read.iter().flat_map(JournalChunk::entries);
+    for (index, entry) in entries.take_while(|(index, _)| *index < OPENING_ENTRIES_MAX) {
+        let (link, _) = entry::split(entry, index).ok()?;
+        links.push((link, leaf_hash(entry)));
+    }
+    let fits = |place: usize| Some(links.get(place)?.1 == links.get(place.checked_add(1)?)?.0);
+    let broken = (0..links.len()).find(|place| fits(*place) == Some(false))?;
+    let after = broken.checked_add(1)?;
+    // The next entry links to the second of the two as it is: then the first one changed.
+    let place = if fits(after) == Some(false) {
+        after
+    } else {
+        broken
+    };
+    let index = u64::try_from(place).ok()?;
+    Some(Box::new(Finding {
+        index,
+        kind: finding.kind.filter(|_| finding.index == index),
+        instrument: None,
+        close_time: None,
+        cause: FindingCause::Changed,
+    }))
 }
 
 /// What this thread does: reads, and runs again.
@@ -140,12 +204,15 @@ impl<'a> JournalWalk<'a> {
     /// Goes through all chunks, or until the other thread has seen enough.
     fn all<R: Read>(
         &mut self,
-        first: JournalChunk,
+        first: Vec<JournalChunk>,
         chunks: &mut ChunkReader<R>,
         send: &SyncSender<Arc<JournalChunk>>,
     ) -> io::Result<()> {
-        let mut next = Some(first);
-        while let Some(chunk) = next {
+        let mut first = first.into_iter();
+        while let Some(chunk) = first
+            .next()
+            .map_or_else(|| chunks.next(), |chunk| Ok(Some(chunk)))?
+        {
             if let Some(progress) = &mut self.options.progress {
                 progress(VerifyProgress {
                     read: chunks.bytes_read(),
@@ -160,7 +227,6 @@ impl<'a> JournalWalk<'a> {
             if !self.options.integrity_only {
                 self.chunk(&chunk);
             }
-            next = chunks.next()?;
         }
         if self.finding.is_none() && !self.options.integrity_only {
             self.finding = self.rerunner.finish().err();
@@ -170,8 +236,8 @@ impl<'a> JournalWalk<'a> {
 
     fn chunk(&mut self, chunk: &JournalChunk) {
         for (index, entry) in chunk.entries() {
-            // The first record was taken apart before the walk began.
-            if index == 0 {
+            // The opening was taken apart before the walk began.
+            if index < self.opened.entries {
                 continue;
             }
             // An entry too short for its link is the other thread's finding.
@@ -248,7 +314,7 @@ impl<'a> JournalWalk<'a> {
         VerifyReport {
             run_id: Some(opened.run_id),
             execution: Some(opened.open.execution),
-            host: Some(opened.open.host.clone()),
+            host: Some(opened.open.host.version.clone()),
             manifest: Some(opened.manifest.clone()),
             origin: Some(origin(&opened.run_id, opened.open.execution)),
             entries: chained.entries,

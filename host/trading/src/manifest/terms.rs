@@ -130,6 +130,9 @@ impl RiskEntry {
     }
 }
 
+/// The most working orders of a run: two for each of the most instruments.
+const WORKING_ORDERS_MAX: u32 = 20_000;
+
 /// Ten years in milliseconds: as nanoseconds they are far from the end of time.
 const AGE_MAX_MS: u64 = 315_360_000_000;
 
@@ -142,9 +145,9 @@ fn nanos(millis: u64) -> i64 {
 
 fn risk(entry: &RiskEntry) -> Result<RiskLimits, ManifestError> {
     // A fault or a stop cancels all of them in one record, which must fit in an entry.
-    if entry.working_orders_max > 1_000 {
+    if entry.working_orders_max > WORKING_ORDERS_MAX {
         let value = entry.working_orders_max.to_string();
-        return Err(invalid("risk.working-orders-max", &value, "at most 1,000"));
+        return Err(invalid("risk.working-orders-max", &value, "at most 20,000"));
     }
     if let Some(age) = entry.bar_age_max_ms.filter(|age| *age > AGE_MAX_MS) {
         let expected = "at most 315,360,000,000: ten years";
