@@ -2,6 +2,7 @@
 //! take for a formula gets an apostrophe in front; the Arrow files hold texts as they are.
 
 use counterfoil_trading::decimal;
+use serde_json::Value;
 
 use crate::facts::RunFacts;
 use crate::figures::ReportFigures;
@@ -80,6 +81,23 @@ pub(crate) fn equity(facts: &RunFacts, figures: &ReportFigures) -> String {
             float(*drawdown),
         ];
         out.push_str(&row.join(","));
+        out.push('\n');
+    }
+    out
+}
+
+/// One row a figure; an undefined one has an empty value. What is more than a value is left to
+/// `report.json`.
+pub(crate) fn figures(statistics: &Value) -> String {
+    let mut out = "figure,value\n".to_owned();
+    for (name, value) in statistics.as_object().into_iter().flatten() {
+        let text = match value {
+            Value::Null => String::new(),
+            Value::String(text) => foreign(text),
+            Value::Bool(_) | Value::Number(_) => value.to_string(),
+            Value::Array(_) | Value::Object(_) => continue,
+        };
+        out.push_str(&[name.as_str(), text.as_str()].join(","));
         out.push('\n');
     }
     out

@@ -22,6 +22,8 @@ pub(crate) struct SliceFacts {
     pub(crate) equity: Money,
     /// The sum of the absolute values of all positions, at the last closes.
     pub(crate) exposure: Money,
+    /// Whether it has a bar of an instrument that the run traded. Without any trade every slice counts.
+    pub(crate) counts: bool,
 }
 
 /// Trading costs, by kind. Every amount is a cost where it is positive.
@@ -78,6 +80,8 @@ pub(crate) struct InstrumentFacts {
     pub(crate) traded: Money,
     /// Bars decided.
     pub(crate) bars: u64,
+    /// The place in [`RunFacts::slices`] of each bar; empty once the facts are gathered.
+    pub(crate) slices: Vec<u32>,
 }
 
 /// The fault that ended a run.
@@ -159,6 +163,30 @@ pub struct RunFacts {
 }
 
 impl RunFacts {
+    /// Marks the slices that make periods: those with a bar of an instrument that the run traded.
+    ///
+    /// Returns, years and exposure are of these alone. An instrument that a strategy only watches has
+    /// bars on other days, at which the account cannot move: each would be a return of zero, and the
+    /// same account would have another Sharpe ratio.
+    pub(crate) fn count_slices(&mut self) {
+        let is_traded = |lines: &InstrumentFacts| !lines.marks.is_empty();
+        let any = self.lines.iter().any(is_traded);
+        for lines in &mut self.lines {
+            let places = core::mem::take(&mut lines.slices);
+            if any && !is_traded(lines) {
+                continue;
+            }
+            for place in places {
+                let slice = usize::try_from(place)
+                    .ok()
+                    .and_then(|place| self.slices.get_mut(place));
+                if let Some(slice) = slice {
+                    slice.counts = true;
+                }
+            }
+        }
+    }
+
     /// Bars decided.
     #[must_use]
     pub(crate) fn decisions(&self) -> u64 {

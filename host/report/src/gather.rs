@@ -75,6 +75,7 @@ impl FactsGatherer {
             marks: Vec::new(),
             traded: Money::ZERO,
             bars: 0,
+            slices: Vec::new(),
         };
         Ok(Self {
             held: setup
@@ -174,6 +175,7 @@ impl FactsGatherer {
             self.facts.trades.extend(open);
         }
         self.facts.fuel.sort_unstable();
+        self.facts.count_slices();
         self.facts
     }
 
@@ -335,18 +337,23 @@ impl FactsGatherer {
         lines.position.push((time, units));
         lines.bars += 1;
         self.facts.fuel.push(decision.circumstances.fuel);
-        self.requests(entry, decision);
         let slice = SliceFacts {
             time: bar.close_time,
             cash: decision.cash,
             equity: decision.equity,
             exposure: self.exposure,
+            counts: false,
         };
         // All decisions of a slice show one account; the last one knows every position.
         match self.facts.slices.last_mut() {
             Some(last) if last.time == slice.time => *last = slice,
             _ => self.facts.slices.push(slice),
         }
+        let slice = self.facts.slices.len().saturating_sub(1);
+        lines
+            .slices
+            .push(u32::try_from(slice).map_err(|_| overflow())?);
+        self.requests(entry, decision);
         Ok(())
     }
 

@@ -107,13 +107,15 @@ fn orders(facts: &RunFacts) -> Value {
     })
 }
 
-fn statistics(figures: &ReportFigures) -> Value {
+/// The figures of the account, by name.
+pub(crate) fn statistics(figures: &ReportFigures) -> Value {
     let returns = &figures.returns;
     let falls = &figures.falls;
     json!({
-        "periods-per-year": figures.periods.number(),
-        "periods-per-year-because": figures.periods.reason(),
-        "periods": figures.days.len(),
+        "years": figures.basis.years,
+        "periods-per-year": figures.basis.periods.number(),
+        "periods-per-year-source": figures.basis.periods.source(),
+        "periods": figures.periods,
         "total-return": returns.total,
         "annual-return": returns.annual,
         "volatility": returns.volatility,

@@ -6,8 +6,7 @@
 //! ```
 //!
 //! The same run gives the same bytes on every machine: sums go in sequence, and only
-//! `+ - * /`, square roots and `libm` are used on floats. `docs/reference/REPORT.md` explains each figure
-//! means.
+//! `+ - * /`, square roots and `libm` are used on floats. `docs/reference/REPORT.md` explains each figure.
 
 mod arrow_file;
 mod book;
@@ -32,7 +31,6 @@ mod thin;
 mod ticks;
 mod trade;
 
-pub use calendar::PeriodsPerYear;
 pub use chart::ChartError;
 pub use facts::RunFacts;
 pub use figures::ReportFigures;
@@ -42,8 +40,9 @@ pub use render::{DataFinding, ReportError, ReportSubject, RunReport, VerifierRep
 pub use sweep::{STATISTICS, Statistics, SweepOutcome, SweepRow, SweepTable};
 
 /// The files of a report, in the sequence in which they are written.
-pub const FILES: [&str; 6] = [
+pub const FILES: [&str; 7] = [
     "report.json",
+    "figures.csv",
     "trades.csv",
     "trades.arrow",
     "equity.csv",

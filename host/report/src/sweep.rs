@@ -16,7 +16,7 @@ use crate::figures::ReportFigures;
 use crate::monte_carlo::{PERCENTILES, nearest_ranks};
 
 /// Columns of statistics, in sequence. `docs/reference/REPORT.md` explains each.
-pub const STATISTICS: [&str; 12] = [
+pub const STATISTICS: [&str; 14] = [
     "total-return",
     "annual-return",
     "volatility",
@@ -29,6 +29,8 @@ pub const STATISTICS: [&str; 12] = [
     "trades",
     "hit-rate",
     "profit-factor",
+    "years",
+    "periods-per-year",
 ];
 
 /// The statistics of one run, in the sequence of [`STATISTICS`]; `None` where one is not defined.
@@ -93,6 +95,8 @@ impl ReportFigures {
             Some(crate::number::count(self.trades.closed)),
             self.trades.hit_rate,
             self.trades.profit_factor,
+            Some(self.basis.years),
+            self.basis.periods.number(),
         ]
     }
 }

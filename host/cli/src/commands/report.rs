@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use counterfoil_os::files::{make_folder, sync_folder, write_whole};
 use counterfoil_report::{
-    DataFinding, FILES, FactsGatherer, PeriodsPerYear, ReportFigures, ReportSubject, RunFacts,
-    RunReport, VerifierReport,
+    DataFinding, FILES, FactsGatherer, ReportFigures, ReportSubject, RunFacts, RunReport,
+    VerifierReport,
 };
 use counterfoil_runner::run::inputs::snapshot_store;
 use counterfoil_runner::run::journal::{JournalReader, ReadJournalError};
@@ -58,7 +58,9 @@ pub(crate) fn run(cli: &CliContext, args: &ReportArgs) -> Result<CommandAnswer> 
         let rows: Vec<(&str, String)> = written.headline;
         print_fields(&rows);
         print_line("");
-        let beside = FILES.get(..5).unwrap_or_default().join(", ");
+        let beside = FILES
+            .split_last()
+            .map_or(String::new(), |(_, others)| others.join(", "));
         print_line(&format!("beside it: {beside}"));
         print_line("next: open the report in a browser; it ends with the commands that check it");
     }
@@ -93,9 +95,7 @@ pub(crate) fn write(cli: &CliContext, args: &ReportArgs) -> Result<WrittenReport
         },
         data: data_findings(cli, &manifest),
     };
-    let periods = args
-        .periods_per_year
-        .map(|number| PeriodsPerYear::Given(f64::from(number)));
+    let periods = args.periods_per_year.map(f64::from);
     let figures = ReportFigures::from_facts(&facts, periods)
         .context("an amount of the report does not fit")?;
     let render = RunReport {

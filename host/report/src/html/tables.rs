@@ -104,6 +104,11 @@ pub(super) fn figures(page: &mut HtmlPage, render: &RunReport<'_>) {
         Some(fall) => fall.recovered.map_or("not by the end".to_owned(), when),
     };
     let turnover = ratio(figures.turnover);
+    let [best, worst, up] = if sentences::is_daily(render.facts.timeframe) {
+        ["Best day", "Worst day", "Days up, of days that moved"]
+    } else {
+        ["Best bar", "Worst bar", "Bars up, of bars that moved"]
+    };
     for (name, value) in [
         ("Total return", signed_percent(returns.total)),
         ("Annual return", signed_percent(returns.annual)),
@@ -111,9 +116,9 @@ pub(super) fn figures(page: &mut HtmlPage, render: &RunReport<'_>) {
         ("Sharpe ratio", ratio(returns.sharpe)),
         ("Sortino ratio", ratio(returns.sortino)),
         ("Calmar ratio", ratio(figures.calmar)),
-        ("Best day", signed_percent(returns.best)),
-        ("Worst day", signed_percent(returns.worst)),
-        ("Days up, of days that moved", percent(returns.positive)),
+        (best, signed_percent(returns.best)),
+        (worst, signed_percent(returns.worst)),
+        (up, percent(returns.positive)),
         (
             "Max drawdown",
             percent(Some(fall.map_or(0.0, |fall| fall.depth))),
