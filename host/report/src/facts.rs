@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::order::Side;
+use counterfoil_trading::record::StopCause;
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 use counterfoil_trading::units::Money;
 
@@ -162,6 +163,27 @@ pub struct RunFacts {
     pub(crate) stop: Option<(&'static str, String)>,
 }
 
+/// Letters of a message that stay in one line of a table.
+const MESSAGE_LETTERS_MAX: usize = 200;
+
+/// A cause with its message, on one line: a message is the strategy's text, and a line end in it would begin
+/// another row in a table that is read line by line.
+fn with_message(cause: String, message: &str) -> String {
+    if message.is_empty() {
+        return cause;
+    }
+    let plain = |letter: char| if letter.is_control() { ' ' } else { letter };
+    let mut line: String = message
+        .chars()
+        .take(MESSAGE_LETTERS_MAX)
+        .map(plain)
+        .collect();
+    if line.len() < message.len() {
+        line.push('\u{2026}');
+    }
+    format!("{cause}: {line}")
+}
+
 impl RunFacts {
     /// Marks the slices that make periods: those with a bar of an instrument that the run traded.
     ///
@@ -208,6 +230,34 @@ impl RunFacts {
         self.slices
             .last()
             .map_or(self.starting_cash, |slice| slice.cash)
+    }
+
+    /// What ended the run before its data or its feed did, on one line; `None` for a run that went to its
+    /// end.
+    #[must_use]
+    pub fn early_end(&self) -> Option<String> {
+        match self.ending {
+            RunEnding::EndOfData => None,
+            RunEnding::NotClosed => Some("the run is not closed".to_owned()),
+            RunEnding::Fault => Some(self.fault.as_ref().map_or_else(
+                || RunEnding::Fault.name().to_owned(),
+                |fault| {
+                    let mut text = format!("{} in {}", fault.name, fault.callback);
+                    // A fault in `init` has no slice yet.
+                    if fault.time.0 != 0 {
+                        let time = fault.time.date_or_time();
+                        text.push_str(&[", slice closing ", &time].concat());
+                    }
+                    with_message(text, &fault.message)
+                },
+            )),
+            RunEnding::Stopped => match &self.stop {
+                // A feed that ended stopped the run as planned.
+                Some((cause, _)) if *cause == StopCause::FeedEnded.name() => None,
+                Some((cause, message)) => Some(with_message((*cause).to_owned(), message)),
+                None => Some(RunEnding::Stopped.name().to_owned()),
+            },
+        }
     }
 
     /// Close times of the first and the last slice.

@@ -37,7 +37,9 @@ pub use figures::ReportFigures;
 pub use gather::{FactsGatherer, GatherError};
 pub use monte_carlo::{PERCENTILES, SAMPLES_MAX, TradeDraw, TradeSample, TradeSimulation};
 pub use render::{DataFinding, ReportError, ReportSubject, RunReport, VerifierReport};
-pub use sweep::{STATISTICS, Statistics, SweepOutcome, SweepRow, SweepTable};
+pub use sweep::{
+    CutShortRun, RowOutcome, STATISTICS, Statistics, SweepOutcome, SweepRow, SweepTable,
+};
 
 /// The files of a report, in the sequence in which they are written.
 pub const FILES: [&str; 7] = [

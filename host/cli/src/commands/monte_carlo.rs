@@ -35,6 +35,9 @@ pub(crate) fn run(cli: &CliContext, args: &MonteCarloArgs) -> Result<CommandAnsw
         bail!("--samples {samples}: expected 1 to {SAMPLES_MAX}");
     }
     let (facts, _) = report::figures(&execution)?;
+    if let Some(cause) = facts.early_end() {
+        return Err(samples::ended_early(&execution, &cause));
+    }
     let draw = if args.shuffle {
         TradeDraw::Shuffle
     } else {
