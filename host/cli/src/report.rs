@@ -17,6 +17,7 @@ use counterfoil_trading::record::{
 use serde_json::{Value, json};
 
 use crate::output::{CommandAnswer, print_fields, print_line, print_table};
+use crate::run_facts;
 
 /// One fill with the index of its bar.
 pub(crate) struct FillRow {
@@ -187,6 +188,7 @@ pub(crate) fn outcome_json(manifest: &Manifest, outcome: &ExecutionOutcome) -> R
     value["component"] = json!(manifest.component);
     value["journal"] = json!(outcome.execution.journal());
     value["manifest"] = json!(outcome.execution.folder.join("manifest.json"));
+    value["orders"] = run_facts::facts(&outcome.execution)?.orders_json();
     // Read again from the journal: the closing record states that there was a fault, and not which.
     if let Some((fault, _)) = fault(&outcome.execution)? {
         value["fault"] = json!({
@@ -252,8 +254,7 @@ pub(crate) fn print_outcome(manifest: &Manifest, outcome: &ExecutionOutcome) -> 
     } else {
         held.join(", ")
     };
-    let RequestCounts { approved, refused } = close.requests;
-    let rows = [
+    let mut rows = vec![
         (
             "run",
             format!(
@@ -263,13 +264,9 @@ pub(crate) fn print_outcome(manifest: &Manifest, outcome: &ExecutionOutcome) -> 
         ),
         ("decision digest", close.decision_digest.hex()),
         ("bars decided", close.decisions.to_string()),
-        (
-            "orders",
-            format!(
-                "{approved} approved, {refused} refused, {} fills",
-                close.fills
-            ),
-        ),
+    ];
+    rows.extend(run_facts::facts(&outcome.execution)?.order_lines());
+    rows.extend([
         ("final cash", close.cash.to_text()),
         ("final position", held),
         ("final equity", close.equity.to_text()),
@@ -278,7 +275,7 @@ pub(crate) fn print_outcome(manifest: &Manifest, outcome: &ExecutionOutcome) -> 
         ("borrow fees", close.borrow.to_text()),
         ("dividends", close.dividends.to_text()),
         ("journal", outcome.execution.journal().display().to_string()),
-    ];
+    ]);
     print_fields(&rows);
     if close.reason == CloseReason::Fault
         && let Some((fault, at)) = fault(&outcome.execution)?

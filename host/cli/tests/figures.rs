@@ -172,3 +172,82 @@ fn a_faulted_run_has_a_cause_and_no_figures_in_any_table() {
         format!("{early} in-sample runs ended early, by a fault or a stop, and were not compared");
     assert!(printed.contains(&line), "{printed}");
 }
+
+/// Rows of one share that stays at 100 until a close of 101 lets the cross buy, with the volume of each day.
+fn rising(volume: u32) -> String {
+    let mut rows = String::new();
+    for day in 0_u32..40 {
+        let close = 100 + day.saturating_sub(19);
+        let date = format!("2001-{:02}-{:02}", day / 20 + 1, day % 20 + 1);
+        writeln!(rows, "{date},{close},{close},{close},{close},{volume}").unwrap();
+    }
+    rows
+}
+
+/// Orders once never filled and nothing said why: on FX files, whose volumes are all zero, and where the
+/// volume cap left less than a lot.
+#[test]
+fn an_order_that_never_fills_says_what_stood_in_its_way() {
+    //       volume  what stood in the way
+    let table = [
+        (0, "no-volume", "the bar had no volume on"),
+        (
+            9,
+            "volume-cap-below-lot",
+            "the volume cap left less than one lot on",
+        ),
+    ];
+    for (volume, obstacle, sentence) in table {
+        let desk = Desk::with_rows(&rising(volume));
+        let terms = desk.cross();
+        let run = desk.json(0, &with(&["backtest"], &terms, &[]));
+        let orders = &run["orders"];
+        assert_eq!(orders["working-at-end"], 1, "{orders}");
+        let unfilled = &orders["never-filled"];
+        assert_eq!(unfilled["obstacles"][0]["obstacle"], obstacle, "{unfilled}");
+        let first = &unfilled["first"][0];
+        assert!(first["bars"].as_u64().unwrap() > 10, "{first}");
+        assert_eq!(
+            first["bars"], first["obstacles"][obstacle],
+            "every bar has its reason"
+        );
+        let id = run["run-id"]
+            .as_str()
+            .unwrap()
+            .trim_start_matches("sha256:");
+        let shown = desk.text(0, &["run", "show", id]);
+        assert!(shown.contains("1 approved, 0 refused, 0 rejected, 0 fills, 1 still working"));
+        assert!(shown.contains(sentence), "{shown}");
+        let report = desk.json(0, &["report", id]);
+        assert_eq!(&report["orders"]["never-filled"], unfilled);
+        let page = Path::new(report["folder"].as_str().unwrap()).join("report.html");
+        let page = std::fs::read_to_string(page).unwrap();
+        assert!(page.contains("<strong>Never filled:</strong>") && page.contains(sentence));
+        let listed = desk.json(0, &["run", "list"]);
+        assert_eq!(listed[0]["orders"]["working-at-end"], 1);
+        let head = desk.text(0, &["run", "list"]);
+        assert!(
+            head.lines()
+                .next()
+                .unwrap()
+                .contains("working  refused  rejected"),
+            "{head}"
+        );
+    }
+}
+
+/// An order that was approved at one close and cannot be paid at the next open is rejected at its fill.
+#[test]
+fn an_order_that_is_rejected_at_its_fill_is_counted_by_code() {
+    let mut rows = rising(100_000);
+    rows = rows.replace(",102,102,102,102,", ",900,900,900,900,");
+    let desk = Desk::with_rows(&rows);
+    let run = desk.json(0, &with(&["backtest"], &desk.cross(), &["--cash", "11000"]));
+    let orders = &run["orders"];
+    assert_eq!(orders["rejected-by-code"]["no-buying-power"], 1, "{orders}");
+    let outcome = &orders["never-filled"]["outcomes"][0];
+    assert_eq!(
+        (&outcome["outcome"], &outcome["code"]),
+        (&"rejected".into(), &"no-buying-power".into())
+    );
+}

@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 
 use counterfoil_trading::instrument::Instrument;
-use counterfoil_trading::order::Side;
+use counterfoil_trading::order::{OrderStatus, Side};
 use counterfoil_trading::record::StopCause;
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 use counterfoil_trading::units::Money;
 
+use crate::order_watch::UnfilledOrders;
 use crate::thin::ThinnedLine;
 use crate::trade::RoundTrip;
 
@@ -47,6 +48,12 @@ pub(crate) struct OrderFacts {
     pub(crate) approved: u64,
     /// Requests that the risk gate refused, by code.
     pub(crate) refused: BTreeMap<&'static str, u64>,
+    /// Orders that had not ended when the run did.
+    pub(crate) working: u64,
+    /// Whether the host canceled those when the run ended.
+    pub(crate) canceled_at_end: bool,
+    /// Orders without a fill.
+    pub(crate) unfilled: UnfilledOrders,
     /// Order events of the venue, by status and code.
     pub(crate) events: BTreeMap<(&'static str, &'static str), u64>,
     /// Fills.
@@ -111,6 +118,18 @@ pub(crate) enum RunEnding {
     Stopped,
     /// No closing record: the run is still running, or its process was stopped.
     NotClosed,
+}
+
+impl OrderFacts {
+    /// Orders that the venue rejected, by code.
+    pub(crate) fn rejected(&self) -> BTreeMap<&'static str, u64> {
+        let rejected = OrderStatus::Rejected.name();
+        let events = self.events.iter();
+        let rejections = events.filter(|((status, _), _)| *status == rejected);
+        rejections
+            .map(|((_, code), count)| (*code, *count))
+            .collect()
+    }
 }
 
 impl RunEnding {

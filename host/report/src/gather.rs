@@ -7,7 +7,9 @@ use counterfoil_trading::corporate::CorporateActionKind;
 use counterfoil_trading::execution::{AppliedAction, BorrowFee, Delivery, Fill, OrderEvent};
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::{Manifest, ManifestError, RunSetup};
-use counterfoil_trading::record::{CloseReason, DecisionRecord, RiskVerdict, RunRecord};
+use counterfoil_trading::record::{
+    CloseReason, DecisionRecord, FaultAction, RiskVerdict, RunRecord,
+};
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::{Money, Price};
 
@@ -17,6 +19,7 @@ use crate::facts::{
     TradingCosts,
 };
 use crate::number;
+use crate::order_watch::{OrderOrigin, OrderWatch};
 use crate::thin::{BUCKETS_WIDE, ThinnedLine};
 use crate::trade::{RoundTrip, TradeEnd};
 
@@ -35,13 +38,6 @@ pub enum GatherError {
     Overflow { entry: u64 },
 }
 
-/// The decision that requested an order.
-#[derive(Clone, Debug)]
-struct OrderOrigin {
-    entry: u64,
-    reason: Option<String>,
-}
-
 /// One instrument while records come in.
 #[derive(Debug, Default)]
 struct HeldInstrument {
@@ -57,8 +53,7 @@ pub struct FactsGatherer {
     facts: RunFacts,
     held: Vec<HeldInstrument>,
     exposure: Money,
-    /// Working orders, by client order id.
-    asked: BTreeMap<u64, OrderOrigin>,
+    orders: OrderWatch,
 }
 
 impl FactsGatherer {
@@ -84,7 +79,7 @@ impl FactsGatherer {
                 .map(|_| HeldInstrument::default())
                 .collect(),
             exposure: Money::ZERO,
-            asked: BTreeMap::new(),
+            orders: OrderWatch::new(&setup),
             facts: RunFacts {
                 starting_cash: setup.cash,
                 timeframe: setup.timeframe,
@@ -128,6 +123,7 @@ impl FactsGatherer {
             }
             RunRecord::Decision(decision) => self.decision(entry, decision)?,
             RunRecord::Fault(fault) => {
+                self.facts.orders.canceled_at_end = fault.action != FaultAction::Leave;
                 self.facts.fault = Some(FaultFacts {
                     name: fault.fault.name(),
                     callback: fault.callback.name(),
@@ -138,6 +134,7 @@ impl FactsGatherer {
             }
             RunRecord::Stop(stop) => {
                 let why = &stop.stop;
+                self.facts.orders.canceled_at_end = stop.action != FaultAction::Leave;
                 self.facts.stop = Some((why.cause.name(), why.message.clone()));
             }
             RunRecord::Close(close) => {
@@ -153,8 +150,7 @@ impl FactsGatherer {
                 // strategy had kept it to itself.
                 for order in &call.orders {
                     let reason = Some("margin call: the host's own order".to_owned());
-                    let asked = OrderOrigin { entry, reason };
-                    self.asked.insert(order.client_order_id.0, asked);
+                    self.orders.sent(*order, OrderOrigin { entry, reason });
                 }
             }
             RunRecord::Refused(input) => {
@@ -174,6 +170,8 @@ impl FactsGatherer {
             let open: Option<RoundTrip> = held.book.finish(instrument, held.mark);
             self.facts.trades.extend(open);
         }
+        let orders = &mut self.facts.orders;
+        (orders.working, orders.unfilled) = self.orders.finish();
         self.facts.fuel.sort_unstable();
         self.facts.count_slices();
         self.facts
@@ -194,12 +192,7 @@ impl FactsGatherer {
         let value = instrument
             .notional(fill.price, fill.quantity)
             .ok_or_else(overflow)?;
-        let id = fill.client_order_id.0;
-        let asked = self.asked.get(&id).cloned();
-        // Forgotten once it is filled, or a run of years would keep every order it ever had.
-        if fill.leaves_quantity.0 == 0 {
-            self.asked.remove(&id);
-        }
+        let asked = self.orders.filled(fill);
         let done = BookedFill {
             side: fill.side,
             quantity: fill.quantity,
@@ -255,6 +248,9 @@ impl FactsGatherer {
         else {
             return Err(unknown(entry, id.0));
         };
+        if let Some(instrument) = self.facts.instruments.get(place) {
+            self.orders.action(&applied.action, instrument);
+        }
         let overflow = || GatherError::Overflow { entry };
         let end = || TradeEnd {
             time,
@@ -291,9 +287,7 @@ impl FactsGatherer {
     fn event(&mut self, event: &OrderEvent) {
         let key = (event.status.name(), event.code.name());
         *self.facts.orders.events.entry(key).or_default() += 1;
-        if event.status.is_final() {
-            self.asked.remove(&event.client_order_id.0);
-        }
+        self.orders.event(event);
     }
 
     fn decision(&mut self, entry: u64, decision: &DecisionRecord) -> Result<(), GatherError> {
@@ -315,6 +309,7 @@ impl FactsGatherer {
         });
         self.facts.trades.extend(ended);
         held.mark = Some(bar.close);
+        self.orders.bar(bar, instrument);
         let overflow = || GatherError::Overflow { entry };
         // Gross: a long and a short position of one size are twice the risk and not none.
         let value = instrument
@@ -370,8 +365,7 @@ impl FactsGatherer {
                     self.facts.orders.approved += 1;
                     if let Some(order) = request.intent.order() {
                         let reason = request.reason.clone();
-                        let asked = OrderOrigin { entry, reason };
-                        self.asked.insert(order.client_order_id.0, asked);
+                        self.orders.sent(*order, OrderOrigin { entry, reason });
                     }
                 }
                 RiskVerdict::Refused(code) => {

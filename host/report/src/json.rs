@@ -62,7 +62,7 @@ pub(crate) fn value(render: &RunReport<'_>) -> Result<Value, ReportError> {
             "borrow": facts.costs.borrow.to_text(),
         },
         "dividends": facts.costs.dividends.to_text(),
-        "orders": orders(facts),
+        "orders": facts.orders_json(),
         "refused-inputs": facts.refused_inputs,
         "statistics": statistics(figures),
         "trades": trades(facts, figures),
@@ -86,25 +86,6 @@ fn fault(facts: &RunFacts) -> Value {
         })
     });
     json!(fault)
-}
-
-fn orders(facts: &RunFacts) -> Value {
-    let orders = &facts.orders;
-    let events: Vec<Value> = orders
-        .events
-        .iter()
-        .map(|((status, code), count)| json!({ "status": status, "code": code, "count": count }))
-        .collect();
-    json!({
-        "approved": orders.approved,
-        "refused": orders.refused.values().sum::<u64>(),
-        "refused-by-code": orders.refused,
-        "events": events,
-        "margin-calls": orders.margin_calls,
-        "fills": orders.fills,
-        "fills-clamped": orders.clamped,
-        "traded": facts.traded.to_text(),
-    })
 }
 
 /// The figures of the account, by name.

@@ -22,6 +22,8 @@ mod json;
 mod moment;
 mod monte_carlo;
 mod number;
+mod order_texts;
+mod order_watch;
 mod render;
 mod report;
 mod returns;

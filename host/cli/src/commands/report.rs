@@ -6,14 +6,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use counterfoil_os::files::{make_folder, sync_folder, write_whole};
 use counterfoil_report::{
-    DataFinding, FILES, FactsGatherer, ReportFigures, ReportSubject, RunFacts, RunReport,
-    VerifierReport,
+    DataFinding, FILES, ReportFigures, ReportSubject, RunFacts, RunReport, VerifierReport,
 };
 use counterfoil_runner::run::inputs::snapshot_store;
-use counterfoil_runner::run::journal::{JournalReader, ReadJournalError};
 use counterfoil_runner::store::data_dir::Execution;
 use counterfoil_trading::manifest::{DataSource, Manifest};
-use counterfoil_trading::record::{OpenRecord, RunRecord};
 use serde_json::json;
 
 use super::verify;
@@ -21,9 +18,7 @@ use crate::args::ReportArgs;
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_fields, print_json, print_line};
 use crate::progress::bar;
-
-/// Records between two looks at the progress bar.
-const RECORDS_PER_LOOK: u64 = 4096;
+use crate::run_facts;
 
 /// Findings read for their sentences; the counts are in the snapshot's manifest.
 const FINDINGS_READ: usize = 10_000;
@@ -122,9 +117,9 @@ fn default_folder(cli: &CliContext, execution: &Execution) -> PathBuf {
 
 /// The facts of a journal. One that does not verify is read as far as it can be.
 fn gather(execution: &Execution, good: bool) -> Result<(Manifest, RunFacts)> {
-    let (mut reader, manifest, mut gather) = begin(execution)?;
+    let (mut reader, manifest, mut gather) = run_facts::begin(execution)?;
     let bar = bar("reading", 0);
-    let outcome = gather_all(&mut reader, &mut gather, |records| {
+    let outcome = run_facts::gather_all(&mut reader, &mut gather, |records| {
         bar.set_position(records);
     });
     bar.finish_and_clear();
@@ -132,44 +127,6 @@ fn gather(execution: &Execution, good: bool) -> Result<(Manifest, RunFacts)> {
         outcome?;
     }
     Ok((manifest, gather.finish()))
-}
-
-/// Facts and figures of a journal that verified.
-pub(super) fn figures(execution: &Execution) -> Result<(RunFacts, ReportFigures)> {
-    let (mut reader, _, mut gather) = begin(execution)?;
-    gather_all(&mut reader, &mut gather, |_| {})?;
-    let facts = gather.finish();
-    let figures =
-        ReportFigures::from_facts(&facts, None).context("an amount of the run does not fit")?;
-    Ok((facts, figures))
-}
-
-/// A journal at its first record, the manifest in that record, and what gathers the facts.
-fn begin(execution: &Execution) -> Result<(JournalReader, Manifest, FactsGatherer)> {
-    let mut reader = JournalReader::open(&execution.journal())?;
-    let first = reader.peek_body()?.ok_or(ReadJournalError::NotOpened)?;
-    let open = OpenRecord::decode(first).map_err(ReadJournalError::from)?;
-    let manifest = Manifest::parse(&open.manifest)?;
-    let gather = FactsGatherer::new(&manifest)?;
-    Ok((reader, manifest, gather))
-}
-
-fn gather_all(
-    reader: &mut JournalReader,
-    gather: &mut FactsGatherer,
-    mut look: impl FnMut(u64),
-) -> Result<()> {
-    loop {
-        let index = reader.index();
-        let Some(body) = reader.next_body()? else {
-            return Ok(());
-        };
-        let record = RunRecord::decode(body).map_err(ReadJournalError::from)?;
-        gather.record(index, &record)?;
-        if index.is_multiple_of(RECORDS_PER_LOOK) {
-            look(index);
-        }
-    }
 }
 
 /// What ingestion noted of the run's data; `None` where the snapshot is not here.

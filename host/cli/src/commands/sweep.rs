@@ -17,11 +17,12 @@ use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::CloseRecord;
 use serde_json::{Value, json};
 
-use super::{backtest, report};
+use super::backtest;
 use crate::args::SweepArgs;
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_json, print_line, print_table, short_digest};
 use crate::progress::bar;
+use crate::run_facts;
 
 pub(crate) fn run(cli: &CliContext, args: &SweepArgs) -> Result<CommandAnswer> {
     let made = make(cli, args)?;
@@ -243,6 +244,6 @@ pub(super) fn table_row(
 
 /// The outcome of a run that verified and ended with `close`.
 pub(super) fn outcome_of(execution: &Execution, close: CloseRecord) -> Result<RowOutcome> {
-    let (facts, figures) = report::figures(execution)?;
+    let (facts, figures) = run_facts::figures(execution)?;
     RowOutcome::of_run(close, &facts, &figures).context("an amount of the run does not fit")
 }

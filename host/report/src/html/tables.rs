@@ -14,7 +14,7 @@ use crate::number::{
 };
 use crate::render::{ReportError, RunReport};
 use crate::sentences::{
-    self, FigureTone, amount, percent, plural, ratio, signed_percent, tone_of, tone_of_money,
+    self, FigureTone, amount, percent, ratio, signed_percent, tone_of, tone_of_money,
 };
 use crate::trade::RoundTrip;
 
@@ -305,51 +305,6 @@ fn cost_row(page: &mut HtmlPage, name: &str, cost: Money, traded: f64, how: &'st
     page.element("<td class=\"n\">", &money_text(cost), "</td>");
     page.element("<td class=\"n\">", &float_text(bps, 2), "</td>");
     page.element("<td class=\"why\">", how, "</td></tr>\n");
-}
-
-pub(super) fn orders(page: &mut HtmlPage, render: &RunReport<'_>) {
-    let orders = &render.facts.orders;
-    page.raw("<h2>Orders</h2>\n<p>The risk gate approved ");
-    page.text(&count_text(orders.approved));
-    page.raw(" of the strategy\u{2019}s requests and refused ");
-    page.text(&count_text(orders.refused.values().sum()));
-    page.raw("; there were ");
-    page.text(&count_text(orders.fills));
-    page.raw(plural(orders.fills, " fill", " fills"));
-    if orders.clamped > 0 {
-        page.raw(", ");
-        page.text(&count_text(orders.clamped));
-        page.raw(" of them with slippage capped at the bar\u{2019}s range");
-    }
-    if orders.margin_calls > 0 {
-        page.raw(". <strong>Margin calls: ");
-        page.text(&count_text(orders.margin_calls));
-        page.raw("</strong>");
-    }
-    page.raw(".</p>\n");
-    // Accepted, filled and the like are the normal course; what went wrong is listed.
-    let rejected = orders
-        .events
-        .iter()
-        .filter(|((status, _), _)| ["rejected", "canceled", "expired"].contains(status));
-    let refused = orders
-        .refused
-        .iter()
-        .map(|(code, count)| ("refused", *code, *count));
-    let rows: Vec<(&str, &str, u64)> = refused
-        .chain(rejected.map(|((status, code), count)| (*status, *code, *count)))
-        .collect();
-    if rows.is_empty() {
-        return;
-    }
-    page.raw("<div class=\"scroll\"><table><thead><tr><th>Outcome</th><th>Code</th>");
-    page.raw("<th class=\"n\">Count</th></tr></thead><tbody>\n");
-    for (outcome, code, count) in rows {
-        page.element("<tr><td>", outcome, "</td>");
-        page.element("<td>", code, "</td>");
-        page.element("<td class=\"n\">", &count_text(count), "</td></tr>\n");
-    }
-    page.raw("</tbody></table></div>\n");
 }
 
 pub(super) fn fuel(page: &mut HtmlPage, render: &RunReport<'_>) {
