@@ -4,6 +4,7 @@ use core::fmt::Write as _;
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
+use counterfoil_report::RunFacts;
 use counterfoil_runner::run::execute::ExecutionOutcome;
 use counterfoil_runner::run::journal::{JournalReader, ReadJournalError};
 use counterfoil_runner::store::data_dir::Execution;
@@ -14,6 +15,7 @@ use counterfoil_trading::record::{
     CloseReason, CloseRecord, DecisionRecord, DeliveriesRecord, FaultRecord, KIND_DECISION,
     KIND_DELIVERIES, KIND_FAULT, KIND_STOP, RequestCounts, StopCause, StopRecord, record_kind,
 };
+use counterfoil_trading::units::Money;
 use serde_json::{Value, json};
 
 use crate::output::{CommandAnswer, print_fields, print_line, print_table};
@@ -94,7 +96,11 @@ fn stop(execution: &Execution) -> Result<Option<StopRecord>> {
     Ok(None)
 }
 
-pub(crate) fn fill_json(row: &FillRow, instruments: &[Instrument]) -> Result<Value> {
+pub(crate) fn fill_json(
+    row: &FillRow,
+    instruments: &[Instrument],
+    facts: &RunFacts,
+) -> Result<Value> {
     let fill = &row.fill;
     let instrument = instruments
         .get(fill.instrument.index())
@@ -103,6 +109,7 @@ pub(crate) fn fill_json(row: &FillRow, instruments: &[Instrument]) -> Result<Val
         .context("a fill names an instrument that the manifest does not have")?;
     Ok(json!({
         "instrument": instrument.symbol(),
+        "ticker": facts.ticker(fill.instrument, fill.time),
         "bar": row.bar,
         "time": fill.time.date_or_time(),
         "side": fill.side.name(),
@@ -118,7 +125,11 @@ pub(crate) fn fill_json(row: &FillRow, instruments: &[Instrument]) -> Result<Val
     }))
 }
 
-pub(crate) fn print_fills(rows: &[FillRow], instruments: &[Instrument]) -> Result<()> {
+pub(crate) fn print_fills(
+    rows: &[FillRow],
+    instruments: &[Instrument],
+    facts: &RunFacts,
+) -> Result<()> {
     let head = [
         "instrument",
         "bar",
@@ -135,7 +146,7 @@ pub(crate) fn print_fills(rows: &[FillRow], instruments: &[Instrument]) -> Resul
         let instrument =
             instrument.context("a fill names an instrument that the manifest does not have")?;
         lines.push(vec![
-            instrument.symbol().to_owned(),
+            facts.ticker(fill.instrument, fill.time).to_owned(),
             row.bar.to_string(),
             fill.time.date_or_time(),
             fill.side.name().to_owned(),
@@ -270,9 +281,19 @@ pub(crate) fn print_outcome(manifest: &Manifest, outcome: &ExecutionOutcome) -> 
         ("final cash", close.cash.to_text()),
         ("final position", held),
         ("final equity", close.equity.to_text()),
-        ("fees", close.fees.to_text()),
-        ("slippage", close.slippage.to_text()),
-        ("borrow fees", close.borrow.to_text()),
+    ]);
+    let costs = [
+        ("fees", close.fees),
+        ("slippage", close.slippage),
+        ("borrow fees", close.borrow),
+    ];
+    // Three lines of zeros hide what they have in common: the result is before costs.
+    if costs.iter().all(|(_, cost)| *cost == Money::ZERO) {
+        rows.push(("costs", "no fees, slippage or borrow fees".to_owned()));
+    } else {
+        rows.extend(costs.map(|(name, cost)| (name, cost.to_text())));
+    }
+    rows.extend([
         ("dividends", close.dividends.to_text()),
         ("journal", outcome.execution.journal().display().to_string()),
     ]);

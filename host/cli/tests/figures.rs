@@ -30,6 +30,11 @@ impl Desk {
     }
 
     fn with_rows(rows: &str) -> Self {
+        Self::with_actions(rows, "")
+    }
+
+    /// A desk with these bars and corporate actions.
+    fn with_actions(rows: &str, actions: &str) -> Self {
         let place = tempfile::tempdir().unwrap();
         let mut desk = Self {
             place,
@@ -39,7 +44,11 @@ impl Desk {
         let text = format!("date,open,high,low,close,volume\n{rows}");
         std::fs::write(&file, text).unwrap();
         let file = file.display().to_string();
-        let flags = ["--symbol", "ABC", "--timeframe", "1d"];
+        let beside = desk.place.path().join("actions.csv");
+        let text = format!("instrument,ex_date,action,value\n{actions}");
+        std::fs::write(&beside, text).unwrap();
+        let beside = beside.display().to_string();
+        let flags = ["--symbol", "ABC", "--timeframe", "1d", "--actions", &beside];
         let made = desk.json(0, &[&["data", "ingest", &file], flags.as_slice()].concat());
         made["snapshot"]
             .as_str()
@@ -250,4 +259,99 @@ fn an_order_that_is_rejected_at_its_fill_is_counted_by_code() {
         (&outcome["outcome"], &outcome["code"]),
         (&"rejected".into(), &"no-buying-power".into())
     );
+}
+
+/// The page of a report once had neither the strategy's name nor the parameters that the manifest leaves to
+/// their defaults, and listed costs that were all zero one by one.
+#[test]
+fn a_report_names_the_strategy_its_parameters_and_that_nothing_was_charged() {
+    let desk = Desk::new();
+    let terms = desk.terms(
+        "moving-average-cross",
+        &["--param", "fast=5", "--param", "slow=12"],
+    );
+    let run = desk.text(0, &with(&["backtest"], &terms, &[]));
+    assert!(
+        run.contains("costs            no fees, slippage or borrow fees"),
+        "{run}"
+    );
+    assert!(!run.contains("borrow fees      "), "{run}");
+    let id = run
+        .split_whitespace()
+        .find(|word| word.len() == 64)
+        .unwrap();
+    let report = desk.json(0, &["report", id]);
+    let strategy = &report["strategy"];
+    assert_eq!(strategy["name"], "moving-average-cross");
+    let parameters = strategy["parameters"].as_array().unwrap();
+    let stated = |name: &str| {
+        let found = parameters
+            .iter()
+            .find(|parameter| parameter["name"] == name)
+            .unwrap();
+        (
+            found["value"].as_str().unwrap().to_owned(),
+            found["default"] == true,
+        )
+    };
+    assert_eq!(stated("fast"), ("5".to_owned(), false));
+    assert_eq!(stated("quantity"), ("100".to_owned(), true));
+    let page = Path::new(report["folder"].as_str().unwrap()).join("report.html");
+    let page = std::fs::read_to_string(page).unwrap();
+    let quantity = format!("quantity = {} (default)", stated("quantity").0);
+    for text in [
+        "<p class=\"lead\">moving-average-cross ",
+        quantity.as_str(),
+        "The manifest charges no fee, slippage or borrow",
+    ] {
+        assert!(page.contains(text), "{text}");
+    }
+    assert!(!page.contains("<tr><th>Slippage</th>"));
+    // With a fee the table is there.
+    let run = desk.json(
+        0,
+        &with(&["backtest"], &terms, &["--set", "costs.fee-bps=5"]),
+    );
+    let report = desk.json(0, &["report", run["run-id"].as_str().unwrap()]);
+    let page = Path::new(report["folder"].as_str().unwrap()).join("report.html");
+    assert!(
+        std::fs::read_to_string(page)
+            .unwrap()
+            .contains("<tr><th>Slippage</th>")
+    );
+}
+
+/// After a symbol change reports once showed the manifest's ticker for every trade and fill.
+#[test]
+fn each_trade_has_the_ticker_of_its_day() {
+    // The cross buys on the bar of 2 February.
+    //       the change    the ticker of that bar
+    let table = [("2001-02-02", "XYZ"), ("2001-02-03", "ABC")];
+    for (date, ticker) in table {
+        let actions = format!("ABC,{date},symbol,XYZ\n");
+        let desk = Desk::with_actions(&rising(100_000), &actions);
+        let run = desk.json(0, &with(&["backtest"], &desk.cross(), &[]));
+        let run = run["run-id"].as_str().unwrap();
+        let fills = desk.json(0, &["run", "show", run, "--fills"]);
+        assert_eq!(fills[0]["ticker"], ticker, "{fills}");
+        assert_eq!(fills[0]["instrument"], "ABC");
+        let table = desk.text(0, &["run", "show", run, "--fills"]);
+        assert!(table.lines().nth(1).unwrap().starts_with(ticker), "{table}");
+        let report = desk.json(0, &["report", run]);
+        let change = &report["instruments"][0]["ticker-changes"][0];
+        assert_eq!(
+            (&change["ticker"], &change["from"]),
+            (&"XYZ".into(), &date.into())
+        );
+        let folder = Path::new(report["folder"].as_str().unwrap());
+        let trades = std::fs::read_to_string(folder.join("trades.csv")).unwrap();
+        let start = format!("1,ABC,{ticker},long,");
+        assert!(
+            trades.lines().nth(1).unwrap().starts_with(&start),
+            "{trades}"
+        );
+        let page = std::fs::read_to_string(folder.join("report.html")).unwrap();
+        assert!(page.contains(&format!("<td class=\"sym\">{ticker}</td>")));
+        assert!(page.contains(&format!("<h3>ABC, from {date} XYZ</h3>")));
+    }
 }

@@ -8,7 +8,7 @@ use crate::facts::RunFacts;
 use crate::figures::ReportFigures;
 use crate::trade::{RoundTrip, TradeEnd};
 
-const TRADES: &str = "number,instrument,direction,opened,closed,bars,entered,exited,entry_price,\
+const TRADES: &str = "number,instrument,ticker,direction,opened,closed,bars,entered,exited,entry_price,\
 exit_price,entry_value,exit_value,open_value,action_cash,gross,fees,borrow,slippage,net,return,fills,opened_by_entry,\
 closed_by_entry,open_reason,close_reason";
 
@@ -39,6 +39,7 @@ fn trade_cells(facts: &RunFacts, place: usize, trade: &RoundTrip) -> Option<Vec<
     Some(vec![
         place.saturating_add(1).to_string(),
         foreign(instrument.symbol()),
+        foreign(facts.ticker(trade.instrument, trade.opened.time)),
         trade.direction.name().to_owned(),
         trade.opened.time.rfc3339(),
         closed.map(|end| end.time.rfc3339()).unwrap_or_default(),

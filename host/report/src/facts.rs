@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use counterfoil_trading::instrument::Instrument;
+use counterfoil_trading::instrument::{Instrument, InstrumentId};
 use counterfoil_trading::order::{OrderStatus, Side};
 use counterfoil_trading::record::StopCause;
 use counterfoil_trading::time::{Timeframe, UnixNanos};
@@ -39,6 +39,14 @@ pub(crate) struct TradingCosts {
     pub(crate) borrow: Money,
     /// Dividends received less those paid; no cost, but beside them.
     pub(crate) dividends: Money,
+}
+
+impl TradingCosts {
+    /// Whether trading cost nothing.
+    #[must_use]
+    pub(crate) fn is_zero(&self) -> bool {
+        [self.fees, self.slippage, self.borrow] == [Money::ZERO; 3]
+    }
 }
 
 /// Outcomes of the strategy's requests.
@@ -91,6 +99,9 @@ pub(crate) struct InstrumentFacts {
     /// The place in [`RunFacts::slices`] of each bar; empty once the facts are gathered.
     pub(crate) slices: Vec<u32>,
 }
+
+/// Tickers that one instrument got during the run, with their first moments, in sequence.
+pub(crate) type TickerChanges = Vec<(UnixNanos, String)>;
 
 /// The fault that ended a run.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -158,6 +169,8 @@ pub struct RunFacts {
     pub(crate) host: String,
     /// The account after each slice, in sequence.
     pub(crate) slices: Vec<SliceFacts>,
+    /// Tickers that instruments got during the run, by instrument id, with their first moments.
+    pub(crate) tickers: Vec<TickerChanges>,
     /// One an instrument, by instrument id.
     pub(crate) lines: Vec<InstrumentFacts>,
     /// Round trips in the sequence in which they ended, then the open ones by instrument.
@@ -276,6 +289,22 @@ impl RunFacts {
                 Some((cause, message)) => Some(with_message((*cause).to_owned(), message)),
                 None => Some(RunEnding::Stopped.name().to_owned()),
             },
+        }
+    }
+
+    /// The ticker of an instrument on the bar that closes at `close`; the manifest's before any change.
+    #[must_use]
+    pub fn ticker(&self, instrument: InstrumentId, close: UnixNanos) -> &str {
+        let changes = self.tickers.get(instrument.index());
+        let changes = changes.map_or(&[] as &[_], Vec::as_slice);
+        // A close is the first moment after its bar: a change at that moment is of the next bar.
+        let last = changes.iter().rfind(|(from, _)| *from < close);
+        match last {
+            Some((_, ticker)) => ticker,
+            None => self
+                .instruments
+                .get(instrument.index())
+                .map_or("", Instrument::symbol),
         }
     }
 

@@ -85,6 +85,7 @@ impl FactsGatherer {
                 timeframe: setup.timeframe,
                 host: String::new(),
                 slices: Vec::new(),
+                tickers: vec![Vec::new(); setup.instruments.len()],
                 lines: setup.instruments.iter().map(lines).collect(),
                 instruments: setup.instruments,
                 trades: Vec::new(),
@@ -250,6 +251,11 @@ impl FactsGatherer {
         };
         if let Some(instrument) = self.facts.instruments.get(place) {
             self.orders.action(&applied.action, instrument);
+        }
+        if let CorporateActionKind::SymbolChange { symbol } = &applied.action.kind
+            && let Some(tickers) = self.facts.tickers.get_mut(place)
+        {
+            tickers.push((applied.action.ex_time, symbol.clone()));
         }
         let overflow = || GatherError::Overflow { entry };
         let end = || TradeEnd {

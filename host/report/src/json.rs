@@ -39,6 +39,7 @@ pub(crate) fn value(render: &RunReport<'_>) -> Result<Value, ReportError> {
         "run-id": format!("sha256:{}", subject.run),
         "execution": subject.execution,
         "component": render.manifest.component,
+        "strategy": strategy(render),
         "decision-digest": subject.decision_digest.as_ref().map(|hex| format!("sha256:{hex}")),
         "host": facts.host,
         "manifest": serde_json::to_value(render.manifest)?,
@@ -73,6 +74,24 @@ pub(crate) fn value(render: &RunReport<'_>) -> Result<Value, ReportError> {
             "median": fuel.median, "p99": fuel.p99, "max": fuel.most,
         })),
     }))
+}
+
+fn strategy(render: &RunReport<'_>) -> Value {
+    let strategy = render.subject.strategy.as_ref().map(|strategy| {
+        let parameters = strategy.parameters.iter().map(|parameter| {
+            json!({
+                "name": parameter.name,
+                "value": parameter.value,
+                "default": parameter.is_default,
+            })
+        });
+        json!({
+            "name": strategy.name,
+            "version": strategy.version,
+            "parameters": parameters.collect::<Vec<_>>(),
+        })
+    });
+    json!(strategy)
 }
 
 fn fault(facts: &RunFacts) -> Value {
@@ -175,9 +194,14 @@ fn instruments(facts: &RunFacts) -> Value {
         .instruments
         .iter()
         .zip(&facts.lines)
-        .map(|(instrument, lines)| {
+        .zip(&facts.tickers)
+        .map(|((instrument, lines), tickers)| {
             let mut row = Map::new();
             row.insert("symbol".to_owned(), json!(instrument.symbol()));
+            let tickers = tickers
+                .iter()
+                .map(|(from, ticker)| json!({ "ticker": ticker, "from": from.date_or_time() }));
+            row.insert("ticker-changes".to_owned(), tickers.collect());
             row.insert("bars".to_owned(), json!(lines.bars));
             row.insert("fills".to_owned(), json!(lines.marks.len()));
             row.insert("traded".to_owned(), json!(lines.traded.to_text()));

@@ -38,7 +38,10 @@ pub use facts::RunFacts;
 pub use figures::ReportFigures;
 pub use gather::{FactsGatherer, GatherError};
 pub use monte_carlo::{PERCENTILES, SAMPLES_MAX, TradeDraw, TradeSample, TradeSimulation};
-pub use render::{DataFinding, ReportError, ReportSubject, RunReport, VerifierReport};
+pub use render::{
+    DataFinding, EffectiveParameter, ReportError, ReportSubject, RunReport, StrategySummary,
+    VerifierReport,
+};
 pub use sweep::{
     CutShortRun, RowOutcome, STATISTICS, Statistics, SweepOutcome, SweepRow, SweepTable,
 };

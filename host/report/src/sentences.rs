@@ -1,6 +1,6 @@
 //! Figures in words. It must never compute one.
 
-use counterfoil_trading::manifest::DataSource;
+use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::time::{DAY_NANOS, Timeframe};
 use counterfoil_trading::units::Money;
 
@@ -176,6 +176,23 @@ pub(crate) const fn kind(source: &DataSource) -> &'static str {
         DataSource::Snapshot { .. } => "Backtest",
         DataSource::Feed { .. } => "Live run",
     }
+}
+
+/// Whether the manifest's costs are all zero.
+pub(crate) fn charges_nothing(manifest: &Manifest) -> bool {
+    let costs = &manifest.costs;
+    let rates = [
+        &costs.fee_bps,
+        &costs.maker_fee_bps,
+        &costs.fee_per_share,
+        &costs.fee_fixed,
+        &costs.fee_min,
+        &costs.slippage_bps,
+        &costs.slippage_volume_bps,
+        &costs.borrow_bps,
+    ];
+    let is_zero = |text: &&String| text.bytes().all(|byte| b"0.".contains(&byte));
+    costs.slippage_ticks == 0 && rates.iter().all(is_zero)
 }
 
 /// Whether returns are of days. A bar longer than a day has a return of its own.

@@ -6,10 +6,16 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use counterfoil_os::files::{make_folder, sync_folder, write_whole};
 use counterfoil_report::{
-    DataFinding, FILES, ReportFigures, ReportSubject, RunFacts, RunReport, VerifierReport,
+    DataFinding, EffectiveParameter, FILES, ReportFigures, ReportSubject, RunFacts, RunReport,
+    StrategySummary, VerifierReport,
 };
+use counterfoil_runner::run::component::compile_component;
 use counterfoil_runner::run::inputs::snapshot_store;
 use counterfoil_runner::store::data_dir::Execution;
+use counterfoil_sandbox::arguments::parse_arguments;
+use counterfoil_sandbox::describe::ParameterType;
+use counterfoil_sandbox::setup::ArgumentValue;
+use counterfoil_trading::decimal;
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use serde_json::json;
 
@@ -29,6 +35,8 @@ pub(crate) struct WrittenReport {
     pub(crate) good: bool,
     json: serde_json::Value,
     headline: Vec<(&'static str, String)>,
+    /// The strategy's name and version.
+    strategy: Option<String>,
     /// The first line of what is wrong.
     why: Option<String>,
 }
@@ -49,7 +57,9 @@ pub(crate) fn run(cli: &CliContext, args: &ReportArgs) -> Result<CommandAnswer> 
             print_line(&written.why.unwrap_or_default());
             print_line("");
         }
-        print_fields(&[("report", page.display().to_string())]);
+        let mut rows = vec![("report", page.display().to_string())];
+        rows.extend(written.strategy.map(|name| ("strategy", name)));
+        print_fields(&rows);
         let rows: Vec<(&str, String)> = written.headline;
         print_fields(&rows);
         print_line("");
@@ -88,6 +98,8 @@ pub(crate) fn write(cli: &CliContext, args: &ReportArgs) -> Result<WrittenReport
             good,
             text: found.to_string(),
         },
+        // A forged manifest must not choose a component that this command runs.
+        strategy: good.then(|| strategy_of(cli, &manifest)).flatten(),
         data: data_findings(cli, &manifest),
     };
     let periods = args.periods_per_year.map(f64::from);
@@ -105,6 +117,10 @@ pub(crate) fn write(cli: &CliContext, args: &ReportArgs) -> Result<WrittenReport
         good,
         json: render.json()?,
         headline: render.headline(),
+        strategy: subject
+            .strategy
+            .as_ref()
+            .map(|strategy| format!("{} {}", strategy.name, strategy.version)),
         why: found.findings.first().map(ToString::to_string),
     })
 }
@@ -127,6 +143,51 @@ fn gather(execution: &Execution, good: bool) -> Result<(Manifest, RunFacts)> {
         outcome?;
     }
     Ok((manifest, gather.finish()))
+}
+
+/// What the component says of itself, and the parameters that the run used; `None` where the component is
+/// not here, or this host's sandbox does not run it.
+fn strategy_of(cli: &CliContext, manifest: &Manifest) -> Option<StrategySummary> {
+    let component = manifest.setup().ok()?.component;
+    let bytes = cli.data.component(&component).ok()?;
+    let engine = cli.engine("cranelift").ok()?;
+    let description = compile_component(&bytes, &manifest.limits, engine)
+        .ok()?
+        .description;
+    let arguments = parse_arguments(&description, &manifest.parameters).ok()?;
+    let parameters = description.parameters.iter().zip(arguments);
+    let parameters = parameters.map(|(parameter, argument)| {
+        let value = match (&argument.value, &parameter.of) {
+            (ArgumentValue::Number { value, scale }, _) => number_text(*value, *scale),
+            (ArgumentValue::Boolean(value), _) => value.to_string(),
+            (ArgumentValue::Choice(index), ParameterType::Choice(choices)) => {
+                let index = usize::try_from(*index).ok()?;
+                choices.get(index)?.clone()
+            }
+            (ArgumentValue::Choice(_), ParameterType::Number { .. } | ParameterType::Boolean) => {
+                return None;
+            }
+        };
+        Some(EffectiveParameter {
+            is_default: !manifest.parameters.contains_key(&parameter.name),
+            name: argument.name,
+            value,
+        })
+    });
+    Some(StrategySummary {
+        parameters: parameters.collect::<Option<_>>()?,
+        name: description.name,
+        version: description.version,
+    })
+}
+
+/// A number without the zeros that only show its scale.
+fn number_text(value: i64, scale: u8) -> String {
+    let text = decimal::format(i128::from(value), scale);
+    if !text.contains('.') {
+        return text;
+    }
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// What ingestion noted of the run's data; `None` where the snapshot is not here.

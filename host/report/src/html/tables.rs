@@ -216,7 +216,8 @@ fn trade_row(
     let (entry, exit) = trade.average_prices(instrument);
     page.raw("<tr><td class=\"n\">");
     page.number(place.saturating_add(1));
-    page.element("</td><td class=\"sym\">", instrument.symbol(), "</td>");
+    let ticker = render.facts.ticker(trade.instrument, trade.opened.time);
+    page.element("</td><td class=\"sym\">", ticker, "</td>");
     page.element("<td>", trade.direction.name(), "</td>");
     let opened = trade.opened.time.date_or_time();
     page.element("<td class=\"nowrap\">", &opened, "</td>");
@@ -255,14 +256,22 @@ fn price(instrument: &Instrument, price: Option<i128>) -> String {
 pub(super) fn costs(page: &mut HtmlPage, render: &RunReport<'_>) -> Result<(), ReportError> {
     let facts = render.facts;
     let costs = &facts.costs;
-    page.raw("<h2>Trading costs</h2>\n<div class=\"scroll\"><table><thead><tr><th>Kind</th>");
+    page.raw("<h2>Trading costs</h2>\n");
+    if sentences::charges_nothing(render.manifest) && facts.costs.is_zero() {
+        page.raw(
+            "<p>The manifest charges no fee, slippage or borrow: a real account pays them.</p>\n",
+        );
+        traded(page, render);
+        return Ok(());
+    }
+    page.raw("<div class=\"scroll\"><table><thead><tr><th>Kind</th>");
     page.element(
         "<th class=\"n\">",
         &render.manifest.account.currency,
         "</th>",
     );
     page.raw("<th class=\"n\">of turnover, bps</th><th>How it is charged</th></tr></thead><tbody>");
-    let traded = number::money(facts.traded);
+    let turnover = number::money(facts.traded);
     let mut total = Money::ZERO;
     for (name, cost, how) in [
         ("Fees", costs.fees, "on top of the price, for each fill"),
@@ -274,33 +283,41 @@ pub(super) fn costs(page: &mut HtmlPage, render: &RunReport<'_>) -> Result<(), R
         ("Borrow", costs.borrow, "for short positions, by time"),
     ] {
         total = total.plus(cost).ok_or(ReportError::Overflow)?;
-        cost_row(page, name, cost, traded, how);
+        cost_row(page, name, cost, turnover, how);
     }
-    cost_row(page, "Total", total, traded, "");
+    cost_row(page, "Total", total, turnover, "");
     page.raw("</tbody></table></div>\n");
-    page.element(
-        "<p class=\"note\">Bought and sold: ",
-        &money_text(facts.traded),
-        " ",
-    );
-    page.element("", &render.manifest.account.currency, " in total. ");
-    if costs.dividends != Money::ZERO {
-        let dividends = signed_money_text(costs.dividends);
-        page.element("Dividends received less those paid: ", &dividends, ". ");
-    }
+    traded(page, render);
     let before = facts
         .final_equity()
         .minus(facts.starting_cash)
         .and_then(|gain| gain.plus(total))
         .ok_or(ReportError::Overflow)?;
     let before = signed_money_text(before);
-    page.element("Profit and loss before these costs: ", &before, ".</p>\n");
+    page.element(
+        "<p class=\"note\">Profit and loss before these costs: ",
+        &before,
+        ".</p>\n",
+    );
     Ok(())
 }
 
-fn cost_row(page: &mut HtmlPage, name: &str, cost: Money, traded: f64, how: &'static str) {
+/// What was bought and sold, and the dividends.
+fn traded(page: &mut HtmlPage, render: &RunReport<'_>) {
+    let facts = render.facts;
+    let traded = money_text(facts.traded);
+    page.element("<p class=\"note\">Bought and sold: ", &traded, " ");
+    page.element("", &render.manifest.account.currency, " in total.");
+    if facts.costs.dividends != Money::ZERO {
+        let dividends = signed_money_text(facts.costs.dividends);
+        page.element(" Dividends received less those paid: ", &dividends, ".");
+    }
+    page.raw("</p>\n");
+}
+
+fn cost_row(page: &mut HtmlPage, name: &str, cost: Money, turnover: f64, how: &'static str) {
     // Without any fill this is 0 / 0, which is shown as a dash.
-    let bps = number::money(cost) / traded * 10_000.0;
+    let bps = number::money(cost) / turnover * 10_000.0;
     page.element("<tr><th>", name, "</th>");
     page.element("<td class=\"n\">", &money_text(cost), "</td>");
     page.element("<td class=\"n\">", &float_text(bps, 2), "</td>");
