@@ -49,6 +49,78 @@ def cases():
     yield "a few cents", 252.0, 7, [8, 9, 7, 6, 11]
 
 
+HOURS_PER_DAY = 24
+MONDAY = 11_323 * HOURS_PER_DAY  # 2001-01-01T00:00, in hours since 1970
+SATURDAY, SUNDAY = 5, 6
+
+
+def weekday(day):
+    """0 for Monday; day 0 was a Thursday."""
+    return (day + 3) % 7
+
+
+def daily(days, is_session):
+    """The closes of daily bars: the midnight after each session."""
+    first = MONDAY // HOURS_PER_DAY
+    return [(day + 1) * HOURS_PER_DAY for day in range(first, first + days) if is_session(day)]
+
+
+def fx_hours(weeks):
+    """The closes of hourly bars from Sunday 22:00 to Friday 22:00."""
+    begins = (MONDAY - 2 + week * 7 * HOURS_PER_DAY for week in range(weeks))
+    return [begin + hour for begin in begins for hour in range(1, 5 * HOURS_PER_DAY + 1)]
+
+
+def calendars():
+    """Closes in hours since 1970 and what the calendar is."""
+    yield "Monday to Friday", daily(730, lambda day: weekday(day) < SATURDAY)
+    yield "Sunday to Thursday", daily(730, lambda day: weekday(day) not in (4, SATURDAY))
+    yield "seven days", daily(365, lambda day: True)
+    yield "every fourth day", daily(1_461, lambda day: day % 4 == 0)
+    yield "hourly FX, Sunday evening to Friday evening", fx_hours(8)
+    yield "weekly", daily(1_100, lambda day: weekday(day) == 4)
+
+
+def calendar_values(start, hours, closes):
+    """What empyrical says of the returns by UTC day, with the periods a year counted from the index."""
+    index = pd.to_datetime(np.array(hours, dtype=np.int64) * 3600, unit="s")
+    equity = pd.Series(np.array(closes, dtype=np.float64) / 100.0, index=index)
+    # A close is the first moment after its bar.
+    by_day = equity.groupby((index - pd.Timedelta(1, "ns")).floor("D")).last()
+    # The first close is the base of the series. Here it holds the starting cash, as in a run: only a day
+    # that has more bars than this one has a return.
+    if (index - pd.Timedelta(1, "ns")).floor("D").value_counts()[by_day.index[0]] == 1:
+        returns = by_day.pct_change().dropna()
+    else:
+        returns = pd.concat([pd.Series([start / 100.0]), by_day]).pct_change().dropna()
+    years = (index[-1] - index[0]) / pd.Timedelta(365.25, "D")
+    periods = len(returns) / years
+    year = {"period": None, "annualization": periods}
+    return {
+        "periods": len(returns),
+        "years": years,
+        "periods-per-year": periods,
+        "total-return": finite(empyrical.cum_returns_final(returns)),
+        "annual-return": finite(empyrical.annual_return(returns, **year)),
+        "volatility": finite(empyrical.annual_volatility(returns, **year)),
+        "sharpe": finite(empyrical.sharpe_ratio(returns, **year)),
+        "sortino": finite(empyrical.sortino_ratio(returns, **year)),
+    }
+
+
+def calendar_case(seed, name, hours):
+    start = 10_000_000
+    # The first close still holds the cash.
+    closes = [start, *walk(seed, len(hours) - 1, start, 120_000, 4_000)]
+    return {
+        "name": name,
+        "start": text(start),
+        "values": calendar_values(start, hours, closes),
+        "hours": " ".join(map(str, hours)),
+        "equity": " ".join(text(cents) for cents in closes),
+    }
+
+
 def finite(value):
     value = float(value)
     return value if math.isfinite(value) else None
@@ -88,6 +160,7 @@ def document():
             }
             for name, periods, start, closes in cases()
         ],
+        "calendars": [calendar_case(seed, *one) for seed, one in enumerate(calendars(), 11)],
     }
 
 

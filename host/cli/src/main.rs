@@ -8,6 +8,7 @@ mod output;
 mod people;
 mod progress;
 mod report;
+mod run_facts;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

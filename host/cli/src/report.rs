@@ -4,6 +4,7 @@ use core::fmt::Write as _;
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
+use counterfoil_report::RunFacts;
 use counterfoil_runner::run::execute::ExecutionOutcome;
 use counterfoil_runner::run::journal::{JournalReader, ReadJournalError};
 use counterfoil_runner::store::data_dir::Execution;
@@ -15,10 +16,11 @@ use counterfoil_trading::record::{
     KIND_DELIVERIES, KIND_FAULT, KIND_STOP, KIND_WIND_DOWN, RequestCounts, StopCause, StopRecord,
     WindDownRecord, record_kind,
 };
-use counterfoil_trading::units::Quantity;
+use counterfoil_trading::units::{Money, Quantity};
 use serde_json::{Value, json};
 
 use crate::output::{CommandAnswer, print_fields, print_line, print_table};
+use crate::run_facts;
 
 /// One fill with the index of its bar.
 pub(crate) struct FillRow {
@@ -116,7 +118,11 @@ fn stop(execution: &Execution) -> Result<Option<HostStop>> {
     Ok(found)
 }
 
-pub(crate) fn fill_json(row: &FillRow, instruments: &[Instrument]) -> Result<Value> {
+pub(crate) fn fill_json(
+    row: &FillRow,
+    instruments: &[Instrument],
+    facts: &RunFacts,
+) -> Result<Value> {
     let fill = &row.fill;
     let instrument = instruments
         .get(fill.instrument.index())
@@ -125,6 +131,7 @@ pub(crate) fn fill_json(row: &FillRow, instruments: &[Instrument]) -> Result<Val
         .context("a fill names an instrument that the manifest does not have")?;
     Ok(json!({
         "instrument": instrument.symbol(),
+        "ticker": facts.ticker(fill.instrument, fill.time),
         "bar": row.bar,
         "time": fill.time.date_or_time(),
         "side": fill.side.name(),
@@ -140,7 +147,11 @@ pub(crate) fn fill_json(row: &FillRow, instruments: &[Instrument]) -> Result<Val
     }))
 }
 
-pub(crate) fn print_fills(rows: &[FillRow], instruments: &[Instrument]) -> Result<()> {
+pub(crate) fn print_fills(
+    rows: &[FillRow],
+    instruments: &[Instrument],
+    facts: &RunFacts,
+) -> Result<()> {
     let head = [
         "instrument",
         "bar",
@@ -157,7 +168,7 @@ pub(crate) fn print_fills(rows: &[FillRow], instruments: &[Instrument]) -> Resul
         let instrument =
             instrument.context("a fill names an instrument that the manifest does not have")?;
         lines.push(vec![
-            instrument.symbol().to_owned(),
+            facts.ticker(fill.instrument, fill.time).to_owned(),
             row.bar.to_string(),
             fill.time.date_or_time(),
             fill.side.name().to_owned(),
@@ -210,6 +221,7 @@ pub(crate) fn outcome_json(manifest: &Manifest, outcome: &ExecutionOutcome) -> R
     value["component"] = json!(manifest.component);
     value["journal"] = json!(outcome.execution.journal());
     value["manifest"] = json!(outcome.execution.folder.join("manifest.json"));
+    value["orders"] = run_facts::facts(&outcome.execution)?.orders_json();
     // Read again from the journal: the closing record states that there was a fault, and not which.
     if let Some((fault, _)) = fault(&outcome.execution)? {
         value["fault"] = json!({
@@ -277,8 +289,7 @@ pub(crate) fn print_outcome(manifest: &Manifest, outcome: &ExecutionOutcome) -> 
     } else {
         held.join(", ")
     };
-    let RequestCounts { approved, refused } = close.requests;
-    let rows = [
+    let mut rows = vec![
         (
             "run",
             format!(
@@ -289,22 +300,28 @@ pub(crate) fn print_outcome(manifest: &Manifest, outcome: &ExecutionOutcome) -> 
         ),
         ("decision digest", close.decision_digest.hex()),
         ("bars decided", close.decisions.to_string()),
-        (
-            "orders",
-            format!(
-                "{approved} approved, {refused} refused, {} fills",
-                close.fills
-            ),
-        ),
+    ];
+    rows.extend(run_facts::facts(&outcome.execution)?.order_lines());
+    rows.extend([
         ("final cash", close.cash.to_text()),
         ("final position", held),
         ("final equity", close.equity.to_text()),
-        ("fees", close.fees.to_text()),
-        ("slippage", close.slippage.to_text()),
-        ("borrow fees", close.borrow.to_text()),
+    ]);
+    let costs = [
+        ("fees", close.fees),
+        ("slippage", close.slippage),
+        ("borrow fees", close.borrow),
+    ];
+    // Three lines of zeros hide what they have in common: the result is before costs.
+    if costs.iter().all(|(_, cost)| *cost == Money::ZERO) {
+        rows.push(("costs", "no fees, slippage or borrow fees".to_owned()));
+    } else {
+        rows.extend(costs.map(|(name, cost)| (name, cost.to_text())));
+    }
+    rows.extend([
         ("dividends", close.dividends.to_text()),
         ("journal", outcome.execution.journal().display().to_string()),
-    ];
+    ]);
     print_fields(&rows);
     if close.reason == CloseReason::Fault
         && let Some((fault, at)) = fault(&outcome.execution)?

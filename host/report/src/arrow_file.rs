@@ -40,10 +40,11 @@ pub(crate) fn trades(facts: &RunFacts) -> Option<Result<Vec<u8>, ArrowError>> {
         .map(|row| row.0.gross())
         .collect::<Option<_>>()?;
     let net: Vec<Money> = rows.iter().map(|row| row.0.net()).collect::<Option<_>>()?;
-    Some(trade_columns(&rows, &gross, &net).and_then(|columns| file(&columns)))
+    Some(trade_columns(facts, &rows, &gross, &net).and_then(|columns| file(&columns)))
 }
 
 fn trade_columns(
+    facts: &RunFacts,
     rows: &[(&RoundTrip, &Instrument)],
     gross: &[Money],
     net: &[Money],
@@ -58,10 +59,16 @@ fn trade_columns(
     let units =
         |of: fn(&RoundTrip) -> Quantity| quantities(rows.iter().map(|row| (of(row.0), row.1)));
     let returns = rows.iter().map(|row| row.0.return_on_entry());
+    let ticker = |trade: &RoundTrip| facts.ticker(trade.instrument, trade.opened.time).to_owned();
+    let tickers: Vec<String> = rows.iter().map(|row| ticker(row.0)).collect();
     Ok(vec![
         (
             "instrument",
             texts(rows.iter().map(|row| Some(row.1.symbol()))),
+        ),
+        (
+            "ticker",
+            texts(tickers.iter().map(|ticker| Some(ticker.as_str()))),
         ),
         (
             "direction",

@@ -2,12 +2,13 @@
 //! take for a formula gets an apostrophe in front; the Arrow files hold texts as they are.
 
 use counterfoil_trading::decimal;
+use serde_json::Value;
 
 use crate::facts::RunFacts;
 use crate::figures::ReportFigures;
 use crate::trade::{RoundTrip, TradeEnd};
 
-const TRADES: &str = "number,instrument,direction,opened,closed,bars,entered,exited,entry_price,\
+const TRADES: &str = "number,instrument,ticker,direction,opened,closed,bars,entered,exited,entry_price,\
 exit_price,entry_value,exit_value,open_value,action_cash,gross,fees,borrow,slippage,net,return,fills,opened_by_entry,\
 closed_by_entry,open_reason,close_reason";
 
@@ -38,6 +39,7 @@ fn trade_cells(facts: &RunFacts, place: usize, trade: &RoundTrip) -> Option<Vec<
     Some(vec![
         place.saturating_add(1).to_string(),
         foreign(instrument.symbol()),
+        foreign(facts.ticker(trade.instrument, trade.opened.time)),
         trade.direction.name().to_owned(),
         trade.opened.time.rfc3339(),
         closed.map(|end| end.time.rfc3339()).unwrap_or_default(),
@@ -80,6 +82,23 @@ pub(crate) fn equity(facts: &RunFacts, figures: &ReportFigures) -> String {
             float(*drawdown),
         ];
         out.push_str(&row.join(","));
+        out.push('\n');
+    }
+    out
+}
+
+/// One row a figure; an undefined one has an empty value. What is more than a value is left to
+/// `report.json`.
+pub(crate) fn figures(statistics: &Value) -> String {
+    let mut out = "figure,value\n".to_owned();
+    for (name, value) in statistics.as_object().into_iter().flatten() {
+        let text = match value {
+            Value::Null => String::new(),
+            Value::String(text) => foreign(text),
+            Value::Bool(_) | Value::Number(_) => value.to_string(),
+            Value::Array(_) | Value::Object(_) => continue,
+        };
+        out.push_str(&[name.as_str(), text.as_str()].join(","));
         out.push('\n');
     }
     out

@@ -3,11 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use counterfoil_trading::instrument::Instrument;
-use counterfoil_trading::order::Side;
+use counterfoil_trading::instrument::{Instrument, InstrumentId};
+use counterfoil_trading::order::{OrderStatus, Side};
+use counterfoil_trading::record::StopCause;
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 use counterfoil_trading::units::Money;
 
+use crate::order_watch::UnfilledOrders;
 use crate::thin::ThinnedLine;
 use crate::trade::RoundTrip;
 
@@ -22,6 +24,8 @@ pub(crate) struct SliceFacts {
     pub(crate) equity: Money,
     /// The sum of the absolute values of all positions, at the last closes.
     pub(crate) exposure: Money,
+    /// Whether it has a bar of an instrument that the run traded. Without any trade every slice counts.
+    pub(crate) counts: bool,
 }
 
 /// Trading costs, by kind. Every amount is a cost where it is positive.
@@ -37,6 +41,14 @@ pub(crate) struct TradingCosts {
     pub(crate) dividends: Money,
 }
 
+impl TradingCosts {
+    /// Whether trading cost nothing.
+    #[must_use]
+    pub(crate) fn is_zero(&self) -> bool {
+        [self.fees, self.slippage, self.borrow] == [Money::ZERO; 3]
+    }
+}
+
 /// Outcomes of the strategy's requests.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct OrderFacts {
@@ -44,6 +56,12 @@ pub(crate) struct OrderFacts {
     pub(crate) approved: u64,
     /// Requests that the risk gate refused, by code.
     pub(crate) refused: BTreeMap<&'static str, u64>,
+    /// Orders that had not ended when the run did.
+    pub(crate) working: u64,
+    /// Whether the host canceled those when the run ended.
+    pub(crate) canceled_at_end: bool,
+    /// Orders without a fill.
+    pub(crate) unfilled: UnfilledOrders,
     /// Order events of the venue, by status and code.
     pub(crate) events: BTreeMap<(&'static str, &'static str), u64>,
     /// Fills.
@@ -78,7 +96,12 @@ pub(crate) struct InstrumentFacts {
     pub(crate) traded: Money,
     /// Bars decided.
     pub(crate) bars: u64,
+    /// The place in [`RunFacts::slices`] of each bar; empty once the facts are gathered.
+    pub(crate) slices: Vec<u32>,
 }
+
+/// Tickers that one instrument got during the run, with their first moments, in sequence.
+pub(crate) type TickerChanges = Vec<(UnixNanos, String)>;
 
 /// The fault that ended a run.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -108,6 +131,18 @@ pub(crate) enum RunEnding {
     NotClosed,
 }
 
+impl OrderFacts {
+    /// Orders that the venue rejected, by code.
+    pub(crate) fn rejected(&self) -> BTreeMap<&'static str, u64> {
+        let rejected = OrderStatus::Rejected.name();
+        let events = self.events.iter();
+        let rejections = events.filter(|((status, _), _)| *status == rejected);
+        rejections
+            .map(|((_, code), count)| (*code, *count))
+            .collect()
+    }
+}
+
 impl RunEnding {
     /// Its name in `report.json`.
     #[must_use]
@@ -134,6 +169,8 @@ pub struct RunFacts {
     pub(crate) host: String,
     /// The account after each slice, in sequence.
     pub(crate) slices: Vec<SliceFacts>,
+    /// Tickers that instruments got during the run, by instrument id, with their first moments.
+    pub(crate) tickers: Vec<TickerChanges>,
     /// One an instrument, by instrument id.
     pub(crate) lines: Vec<InstrumentFacts>,
     /// Round trips in the sequence in which they ended, then the open ones by instrument.
@@ -158,7 +195,52 @@ pub struct RunFacts {
     pub(crate) stop: Option<(&'static str, String)>,
 }
 
+/// Letters of a message that stay in one line of a table.
+const MESSAGE_LETTERS_MAX: usize = 200;
+
+/// A cause with its message, on one line: a message is the strategy's text, and a line end in it would begin
+/// another row in a table that is read line by line.
+fn with_message(cause: String, message: &str) -> String {
+    if message.is_empty() {
+        return cause;
+    }
+    let plain = |letter: char| if letter.is_control() { ' ' } else { letter };
+    let mut line: String = message
+        .chars()
+        .take(MESSAGE_LETTERS_MAX)
+        .map(plain)
+        .collect();
+    if line.len() < message.len() {
+        line.push('\u{2026}');
+    }
+    format!("{cause}: {line}")
+}
+
 impl RunFacts {
+    /// Marks the slices that make periods: those with a bar of an instrument that the run traded.
+    ///
+    /// Returns, years and exposure are of these alone. An instrument that a strategy only watches has
+    /// bars on other days, at which the account cannot move: each would be a return of zero, and the
+    /// same account would have another Sharpe ratio.
+    pub(crate) fn count_slices(&mut self) {
+        let is_traded = |lines: &InstrumentFacts| !lines.marks.is_empty();
+        let any = self.lines.iter().any(is_traded);
+        for lines in &mut self.lines {
+            let places = core::mem::take(&mut lines.slices);
+            if any && !is_traded(lines) {
+                continue;
+            }
+            for place in places {
+                let slice = usize::try_from(place)
+                    .ok()
+                    .and_then(|place| self.slices.get_mut(place));
+                if let Some(slice) = slice {
+                    slice.counts = true;
+                }
+            }
+        }
+    }
+
     /// Bars decided.
     #[must_use]
     pub(crate) fn decisions(&self) -> u64 {
@@ -180,6 +262,50 @@ impl RunFacts {
         self.slices
             .last()
             .map_or(self.starting_cash, |slice| slice.cash)
+    }
+
+    /// What ended the run before its data or its feed did, on one line; `None` for a run that went to its
+    /// end.
+    #[must_use]
+    pub fn early_end(&self) -> Option<String> {
+        match self.ending {
+            RunEnding::EndOfData => None,
+            RunEnding::NotClosed => Some("the run is not closed".to_owned()),
+            RunEnding::Fault => Some(self.fault.as_ref().map_or_else(
+                || RunEnding::Fault.name().to_owned(),
+                |fault| {
+                    let mut text = format!("{} in {}", fault.name, fault.callback);
+                    // A fault in `init` has no slice yet.
+                    if fault.time.0 != 0 {
+                        let time = fault.time.date_or_time();
+                        text.push_str(&[", slice closing ", &time].concat());
+                    }
+                    with_message(text, &fault.message)
+                },
+            )),
+            RunEnding::Stopped => match &self.stop {
+                // A feed that ended stopped the run as planned.
+                Some((cause, _)) if *cause == StopCause::FeedEnded.name() => None,
+                Some((cause, message)) => Some(with_message((*cause).to_owned(), message)),
+                None => Some(RunEnding::Stopped.name().to_owned()),
+            },
+        }
+    }
+
+    /// The ticker of an instrument on the bar that closes at `close`; the manifest's before any change.
+    #[must_use]
+    pub fn ticker(&self, instrument: InstrumentId, close: UnixNanos) -> &str {
+        let changes = self.tickers.get(instrument.index());
+        let changes = changes.map_or(&[] as &[_], Vec::as_slice);
+        // A close is the first moment after its bar: a change at that moment is of the next bar.
+        let last = changes.iter().rfind(|(from, _)| *from < close);
+        match last {
+            Some((_, ticker)) => ticker,
+            None => self
+                .instruments
+                .get(instrument.index())
+                .map_or("", Instrument::symbol),
+        }
     }
 
     /// Close times of the first and the last slice.

@@ -4,7 +4,7 @@ use counterfoil_trading::decimal::divide_half_even;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::Money;
 
-use crate::calendar::PeriodsPerYear;
+use crate::calendar::YearBasis;
 use crate::drawdown::{self, DrawdownSummary};
 use crate::facts::{RunFacts, SliceFacts};
 use crate::moment;
@@ -12,7 +12,7 @@ use crate::number;
 use crate::returns::{ReturnFigures, sum};
 use crate::trade::{RoundTrip, TradeDirection};
 
-/// Equity at the end of one UTC day that had a slice.
+/// Equity at the end of one UTC day that had a slice that counts.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct DayEquity {
     /// The day, counted from 1970-01-01.
@@ -92,10 +92,10 @@ pub(crate) struct FuelFigures {
 /// Every figure of a report.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReportFigures {
-    /// How many returns make a year.
-    pub(crate) periods: PeriodsPerYear,
-    /// Equity by UTC day.
-    pub(crate) days: Vec<DayEquity>,
+    /// The run's years, and how many returns make one.
+    pub(crate) basis: YearBasis,
+    /// How many returns there are.
+    pub(crate) periods: usize,
     /// Figures of the daily returns.
     pub(crate) returns: ReturnFigures,
     /// Equity over its running peak, less one, for each slice.
@@ -119,47 +119,84 @@ pub struct ReportFigures {
 }
 
 impl ReportFigures {
-    /// The figures of a run, with the periods of a year that follow from its bars, unless `periods` is
-    /// given; `None` when an amount does not fit.
+    /// The figures of a run. `periods_per_year` replaces the number that is counted in the data; `None`
+    /// when an amount does not fit.
     #[must_use]
-    pub fn from_facts(facts: &RunFacts, periods: Option<PeriodsPerYear>) -> Option<Self> {
+    pub fn from_facts(facts: &RunFacts, periods_per_year: Option<f64>) -> Option<Self> {
         let start = number::money(facts.starting_cash);
-        let equity: Vec<f64> = facts
-            .slices
-            .iter()
-            .map(|slice| number::money(slice.equity))
-            .collect();
-        let times: Vec<UnixNanos> = facts.slices.iter().map(|slice| slice.time).collect();
-        let days = by_day(&times, &equity);
-        let of_bars = || PeriodsPerYear::from_bars(facts.timeframe, days.iter().map(|day| day.day));
-        let periods = periods.unwrap_or_else(of_bars);
+        let series = CountedSeries::of(facts);
+        let (times, equity) = (&series.times, &series.equity);
+        let days = by_day(times, equity);
         let closes: Vec<f64> = days.iter().map(|day| day.equity).collect();
-        let returns = ReturnFigures::from_equity(start, &closes, periods.number());
-        let drawdowns = drawdown::series(start, &equity);
-        let falls = drawdown::falls(&times, &drawdowns);
-        // Days with a bar and not of the calendar: a run of one stock over a holiday week traded on
-        // fewer days.
-        let years = number::length(days.len()) / periods.number();
+        let closes = closes.get(series.unfilled(start)..).unwrap_or_default();
+        let ends = times.first().zip(times.last());
+        let basis = ends.map_or(YearBasis::NONE, |(first, last)| {
+            YearBasis::counted(*first, *last, closes.len())
+        });
+        let basis = basis.with_given(periods_per_year);
+        let returns = ReturnFigures::from_equity(start, closes, basis);
+        let falls = drawdown::falls(times, &drawdown::series(start, equity));
         let mean = sum(equity.iter().copied()) / number::length(equity.len());
-        let turnover = number::money(facts.traded) / mean / years;
+        let turnover = number::money(facts.traded) / mean / basis.years;
         Some(Self {
             calmar: falls
                 .deepest
                 .and_then(|fall| Some(returns.annual? / -fall.depth)),
             months: by_month(start, &days),
             years: by_year(start, &days),
-            exposure: exposure(&facts.slices, &equity),
+            exposure: exposure(&facts.slices, equity),
             // Without bars this is 0 / 0, with an equity around zero anything: a dash is clearer.
             turnover: (mean > 0.0 && turnover.is_finite()).then_some(turnover),
             trades: trades(&facts.trades)?,
             fuel: fuel(&facts.fuel),
-            periods,
-            days,
+            basis,
+            periods: closes.len(),
             returns,
-            drawdowns,
+            drawdowns: drawdowns(facts),
             falls,
         })
     }
+}
+
+/// Close time and equity of each slice that counts.
+struct CountedSeries {
+    times: Vec<UnixNanos>,
+    equity: Vec<f64>,
+}
+
+impl CountedSeries {
+    fn of(facts: &RunFacts) -> Self {
+        let counted = || facts.slices.iter().filter(|slice| slice.counts);
+        let mut series = Self {
+            times: counted().map(|slice| slice.time).collect(),
+            equity: counted().map(|slice| number::money(slice.equity)).collect(),
+        };
+        // A borrow fee can come with a later slice that does not count. The returns must compound to the
+        // final equity all the same.
+        if let Some(last) = series.equity.last_mut() {
+            *last = number::money(facts.final_equity());
+        }
+        series
+    }
+
+    /// How many periods at the start have no return: one if only the first close is in it. No order can
+    /// fill before that close, and years are counted from it.
+    fn unfilled(&self, start: f64) -> usize {
+        let day = |place: usize| self.times.get(place).copied().map(moment::day_of_close);
+        let is_alone = self.times.len() > 1 && day(0) != day(1);
+        let is_start = self
+            .equity
+            .first()
+            .is_some_and(|equity| equity.to_bits() == start.to_bits());
+        usize::from(is_alone && is_start)
+    }
+}
+
+/// Equity over its running peak, less one, for every slice.
+fn drawdowns(facts: &RunFacts) -> Vec<f64> {
+    let equity = facts.slices.iter().map(|slice| number::money(slice.equity));
+    let equity: Vec<f64> = equity.collect();
+    drawdown::series(number::money(facts.starting_cash), &equity)
 }
 
 /// The last equity of each UTC day.
@@ -217,20 +254,21 @@ fn changes<S: Copy + Eq>(
     ends.into_iter().map(change).collect()
 }
 
+/// The exposure of the slices that count, whose equity is given.
 fn exposure(slices: &[SliceFacts], equity: &[f64]) -> ExposureFigures {
-    if slices.is_empty() {
+    if equity.is_empty() {
         return ExposureFigures::default();
     }
-    let open = slices.iter().filter(|slice| slice.exposure != Money::ZERO);
-    let shares: Vec<f64> = slices
-        .iter()
+    let counted = || slices.iter().filter(|slice| slice.counts);
+    let open = counted().filter(|slice| slice.exposure != Money::ZERO);
+    let shares: Vec<f64> = counted()
         .zip(equity)
         .filter(|(_, equity)| **equity > 0.0)
         .map(|(slice, equity)| number::money(slice.exposure) / equity)
         .collect();
     let mean = sum(shares.iter().copied()) / number::length(shares.len());
     ExposureFigures {
-        time: Some(number::length(open.count()) / number::length(slices.len())),
+        time: Some(number::length(open.count()) / number::length(equity.len())),
         average: (!shares.is_empty()).then_some(mean),
         most: shares.iter().copied().reduce(f64::max),
     }

@@ -7,7 +7,9 @@ use counterfoil_trading::corporate::CorporateActionKind;
 use counterfoil_trading::execution::{AppliedAction, BorrowFee, Delivery, Fill, OrderEvent};
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::{Manifest, ManifestError, RunSetup};
-use counterfoil_trading::record::{CloseReason, DecisionRecord, RiskVerdict, RunRecord};
+use counterfoil_trading::record::{
+    CloseReason, DecisionRecord, FaultAction, RiskVerdict, RunRecord,
+};
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::{Money, Price};
 
@@ -17,6 +19,7 @@ use crate::facts::{
     TradingCosts,
 };
 use crate::number;
+use crate::order_watch::{OrderOrigin, OrderWatch};
 use crate::thin::{BUCKETS_WIDE, ThinnedLine};
 use crate::trade::{RoundTrip, TradeEnd};
 
@@ -35,13 +38,6 @@ pub enum GatherError {
     Overflow { entry: u64 },
 }
 
-/// The decision that requested an order.
-#[derive(Clone, Debug)]
-struct OrderOrigin {
-    entry: u64,
-    reason: Option<String>,
-}
-
 /// One instrument while records come in.
 #[derive(Debug, Default)]
 struct HeldInstrument {
@@ -57,8 +53,7 @@ pub struct FactsGatherer {
     facts: RunFacts,
     held: Vec<HeldInstrument>,
     exposure: Money,
-    /// Working orders, by client order id.
-    asked: BTreeMap<u64, OrderOrigin>,
+    orders: OrderWatch,
 }
 
 impl FactsGatherer {
@@ -75,6 +70,7 @@ impl FactsGatherer {
             marks: Vec::new(),
             traded: Money::ZERO,
             bars: 0,
+            slices: Vec::new(),
         };
         Ok(Self {
             held: setup
@@ -83,12 +79,13 @@ impl FactsGatherer {
                 .map(|_| HeldInstrument::default())
                 .collect(),
             exposure: Money::ZERO,
-            asked: BTreeMap::new(),
+            orders: OrderWatch::new(&setup),
             facts: RunFacts {
                 starting_cash: setup.cash,
                 timeframe: setup.timeframe,
                 host: String::new(),
                 slices: Vec::new(),
+                tickers: vec![Vec::new(); setup.instruments.len()],
                 lines: setup.instruments.iter().map(lines).collect(),
                 instruments: setup.instruments,
                 trades: Vec::new(),
@@ -127,6 +124,7 @@ impl FactsGatherer {
             }
             RunRecord::Decision(decision) => self.decision(entry, decision)?,
             RunRecord::Fault(fault) => {
+                self.facts.orders.canceled_at_end = fault.action != FaultAction::Leave;
                 self.facts.fault = Some(FaultFacts {
                     name: fault.fault.name(),
                     callback: fault.callback.name(),
@@ -137,6 +135,7 @@ impl FactsGatherer {
             }
             RunRecord::Stop(stop) => {
                 let why = &stop.stop;
+                self.facts.orders.canceled_at_end = stop.action != FaultAction::Leave;
                 self.facts.stop = Some((why.cause.name(), why.message.clone()));
             }
             RunRecord::Close(close) => {
@@ -152,8 +151,7 @@ impl FactsGatherer {
                 // strategy had kept it to itself.
                 for order in &call.orders {
                     let reason = Some("margin call: the host's own order".to_owned());
-                    let asked = OrderOrigin { entry, reason };
-                    self.asked.insert(order.client_order_id.0, asked);
+                    self.orders.sent(*order, OrderOrigin { entry, reason });
                 }
             }
             // The manifest was read before, and positions follow from the fills.
@@ -178,7 +176,10 @@ impl FactsGatherer {
             let open: Option<RoundTrip> = held.book.finish(instrument, held.mark);
             self.facts.trades.extend(open);
         }
+        let orders = &mut self.facts.orders;
+        (orders.working, orders.unfilled) = self.orders.finish();
         self.facts.fuel.sort_unstable();
+        self.facts.count_slices();
         self.facts
     }
 
@@ -197,12 +198,7 @@ impl FactsGatherer {
         let value = instrument
             .notional(fill.price, fill.quantity)
             .ok_or_else(overflow)?;
-        let id = fill.client_order_id.0;
-        let asked = self.asked.get(&id).cloned();
-        // Forgotten once it is filled, or a run of years would keep every order it ever had.
-        if fill.leaves_quantity.0 == 0 {
-            self.asked.remove(&id);
-        }
+        let asked = self.orders.filled(fill);
         let done = BookedFill {
             side: fill.side,
             quantity: fill.quantity,
@@ -258,6 +254,14 @@ impl FactsGatherer {
         else {
             return Err(unknown(entry, id.0));
         };
+        if let Some(instrument) = self.facts.instruments.get(place) {
+            self.orders.action(&applied.action, instrument);
+        }
+        if let CorporateActionKind::SymbolChange { symbol } = &applied.action.kind
+            && let Some(tickers) = self.facts.tickers.get_mut(place)
+        {
+            tickers.push((applied.action.ex_time, symbol.clone()));
+        }
         let overflow = || GatherError::Overflow { entry };
         let end = || TradeEnd {
             time,
@@ -294,9 +298,7 @@ impl FactsGatherer {
     fn event(&mut self, event: &OrderEvent) {
         let key = (event.status.name(), event.code.name());
         *self.facts.orders.events.entry(key).or_default() += 1;
-        if event.status.is_final() {
-            self.asked.remove(&event.client_order_id.0);
-        }
+        self.orders.event(event);
     }
 
     fn decision(&mut self, entry: u64, decision: &DecisionRecord) -> Result<(), GatherError> {
@@ -318,6 +320,7 @@ impl FactsGatherer {
         });
         self.facts.trades.extend(ended);
         held.mark = Some(bar.close);
+        self.orders.bar(bar, instrument);
         let overflow = || GatherError::Overflow { entry };
         // Gross: a long and a short position of one size are twice the risk and not none.
         let value = instrument
@@ -340,18 +343,23 @@ impl FactsGatherer {
         lines.position.push((time, units));
         lines.bars += 1;
         self.facts.fuel.push(decision.circumstances.fuel);
-        self.requests(entry, decision);
         let slice = SliceFacts {
             time: bar.close_time,
             cash: decision.cash,
             equity: decision.equity,
             exposure: self.exposure,
+            counts: false,
         };
         // All decisions of a slice show one account; the last one knows every position.
         match self.facts.slices.last_mut() {
             Some(last) if last.time == slice.time => *last = slice,
             _ => self.facts.slices.push(slice),
         }
+        let slice = self.facts.slices.len().saturating_sub(1);
+        lines
+            .slices
+            .push(u32::try_from(slice).map_err(|_| overflow())?);
+        self.requests(entry, decision);
         Ok(())
     }
 
@@ -368,8 +376,7 @@ impl FactsGatherer {
                     self.facts.orders.approved += 1;
                     if let Some(order) = request.intent.order() {
                         let reason = request.reason.clone();
-                        let asked = OrderOrigin { entry, reason };
-                        self.asked.insert(order.client_order_id.0, asked);
+                        self.orders.sent(*order, OrderOrigin { entry, reason });
                     }
                 }
                 RiskVerdict::Refused(code) => {

@@ -2,6 +2,7 @@
 //! anything but text.
 
 mod charts;
+mod orders;
 mod proof;
 mod summary;
 mod tables;
@@ -95,7 +96,7 @@ pub(crate) fn page(render: &RunReport<'_>) -> Result<String, ReportError> {
     charts::instruments(&mut page, render)?;
     tables::trades(&mut page, render)?;
     tables::costs(&mut page, render)?;
-    tables::orders(&mut page, render);
+    orders::orders(&mut page, render);
     tables::fuel(&mut page, render);
     tables::data(&mut page, render);
     proof::what_ran(&mut page, render)?;

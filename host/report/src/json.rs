@@ -39,6 +39,7 @@ pub(crate) fn value(render: &RunReport<'_>) -> Result<Value, ReportError> {
         "run-id": subject.run,
         "execution": subject.execution,
         "component": render.manifest.component,
+        "strategy": strategy(render),
         "decision-digest": subject.decision_digest,
         "host": facts.host,
         "manifest": serde_json::to_value(render.manifest)?,
@@ -62,7 +63,7 @@ pub(crate) fn value(render: &RunReport<'_>) -> Result<Value, ReportError> {
             "borrow": facts.costs.borrow.to_text(),
         },
         "dividends": facts.costs.dividends.to_text(),
-        "orders": orders(facts),
+        "orders": facts.orders_json(),
         "refused-inputs": facts.refused_inputs,
         "statistics": statistics(figures),
         "trades": trades(facts, figures),
@@ -73,6 +74,24 @@ pub(crate) fn value(render: &RunReport<'_>) -> Result<Value, ReportError> {
             "median": fuel.median, "p99": fuel.p99, "max": fuel.most,
         })),
     }))
+}
+
+fn strategy(render: &RunReport<'_>) -> Value {
+    let strategy = render.subject.strategy.as_ref().map(|strategy| {
+        let parameters = strategy.parameters.iter().map(|parameter| {
+            json!({
+                "name": parameter.name,
+                "value": parameter.value,
+                "default": parameter.is_default,
+            })
+        });
+        json!({
+            "name": strategy.name,
+            "version": strategy.version,
+            "parameters": parameters.collect::<Vec<_>>(),
+        })
+    });
+    json!(strategy)
 }
 
 fn fault(facts: &RunFacts) -> Value {
@@ -88,32 +107,15 @@ fn fault(facts: &RunFacts) -> Value {
     json!(fault)
 }
 
-fn orders(facts: &RunFacts) -> Value {
-    let orders = &facts.orders;
-    let events: Vec<Value> = orders
-        .events
-        .iter()
-        .map(|((status, code), count)| json!({ "status": status, "code": code, "count": count }))
-        .collect();
-    json!({
-        "approved": orders.approved,
-        "refused": orders.refused.values().sum::<u64>(),
-        "refused-by-code": orders.refused,
-        "events": events,
-        "margin-calls": orders.margin_calls,
-        "fills": orders.fills,
-        "fills-clamped": orders.clamped,
-        "traded": facts.traded.to_text(),
-    })
-}
-
-fn statistics(figures: &ReportFigures) -> Value {
+/// The figures of the account, by name.
+pub(crate) fn statistics(figures: &ReportFigures) -> Value {
     let returns = &figures.returns;
     let falls = &figures.falls;
     json!({
-        "periods-per-year": figures.periods.number(),
-        "periods-per-year-because": figures.periods.reason(),
-        "periods": figures.days.len(),
+        "years": figures.basis.years,
+        "periods-per-year": figures.basis.periods.number(),
+        "periods-per-year-source": figures.basis.periods.source(),
+        "periods": figures.periods,
         "total-return": returns.total,
         "annual-return": returns.annual,
         "volatility": returns.volatility,
@@ -192,9 +194,14 @@ fn instruments(facts: &RunFacts) -> Value {
         .instruments
         .iter()
         .zip(&facts.lines)
-        .map(|(instrument, lines)| {
+        .zip(&facts.tickers)
+        .map(|((instrument, lines), tickers)| {
             let mut row = Map::new();
             row.insert("symbol".to_owned(), json!(instrument.symbol()));
+            let tickers = tickers
+                .iter()
+                .map(|(from, ticker)| json!({ "ticker": ticker, "from": from.date_or_time() }));
+            row.insert("ticker-changes".to_owned(), tickers.collect());
             row.insert("bars".to_owned(), json!(lines.bars));
             row.insert("fills".to_owned(), json!(lines.marks.len()));
             row.insert("traded".to_owned(), json!(lines.traded.to_text()));

@@ -6,8 +6,7 @@
 //! ```
 //!
 //! The same run gives the same bytes on every machine: sums go in sequence, and only
-//! `+ - * /`, square roots and `libm` are used on floats. `docs/reference/REPORT.md` explains each figure
-//! means.
+//! `+ - * /`, square roots and `libm` are used on floats. `docs/reference/REPORT.md` explains each figure.
 
 mod arrow_file;
 mod book;
@@ -23,6 +22,8 @@ mod json;
 mod moment;
 mod monte_carlo;
 mod number;
+mod order_texts;
+mod order_watch;
 mod render;
 mod report;
 mod returns;
@@ -32,18 +33,23 @@ mod thin;
 mod ticks;
 mod trade;
 
-pub use calendar::PeriodsPerYear;
 pub use chart::ChartError;
 pub use facts::RunFacts;
 pub use figures::ReportFigures;
 pub use gather::{FactsGatherer, GatherError};
 pub use monte_carlo::{PERCENTILES, SAMPLES_MAX, TradeDraw, TradeSample, TradeSimulation};
-pub use render::{DataFinding, ReportError, ReportSubject, RunReport, VerifierReport};
-pub use sweep::{STATISTICS, Statistics, SweepOutcome, SweepRow, SweepTable};
+pub use render::{
+    DataFinding, EffectiveParameter, ReportError, ReportSubject, RunReport, StrategySummary,
+    VerifierReport,
+};
+pub use sweep::{
+    CutShortRun, RowOutcome, STATISTICS, Statistics, SweepOutcome, SweepRow, SweepTable,
+};
 
 /// The files of a report, in the sequence in which they are written.
-pub const FILES: [&str; 6] = [
+pub const FILES: [&str; 7] = [
     "report.json",
+    "figures.csv",
     "trades.csv",
     "trades.arrow",
     "equity.csv",

@@ -46,11 +46,6 @@ pub(crate) fn date_of_day(day: i64) -> Date {
     civil(UnixNanos(day.saturating_mul(DAY_NANOS))).date()
 }
 
-/// Whether a day counted from 1970-01-01, a Thursday, is a Saturday or a Sunday.
-pub(crate) const fn is_weekend(day: i64) -> bool {
-    matches!(day.rem_euclid(7), 2 | 3)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,17 +56,16 @@ mod tests {
             let stamp: Timestamp = text.parse().unwrap();
             UnixNanos(i64::try_from(stamp.as_nanosecond()).unwrap())
         };
-        //  close                    day           weekend
+        //  close                    day
         let table = [
-            ("2000-01-01T00:00:00Z", "1999-12-31", false),
-            ("2000-01-01T00:00:01Z", "2000-01-01", true),
-            ("2000-01-03T00:00:00Z", "2000-01-02", true),
-            ("1969-12-31T12:00:00Z", "1969-12-31", false),
+            ("2000-01-01T00:00:00Z", "1999-12-31"),
+            ("2000-01-01T00:00:01Z", "2000-01-01"),
+            ("2000-01-03T00:00:00Z", "2000-01-02"),
+            ("1969-12-31T12:00:00Z", "1969-12-31"),
         ];
-        for (close, day, weekend) in table {
+        for (close, day) in table {
             let got = day_of_close(at(close));
             assert_eq!(date_of_day(got).to_string(), day, "{close}");
-            assert_eq!(is_weekend(got), weekend, "{close}");
         }
         assert_eq!(midnight(date_of_day(11)), Some(UnixNanos(11 * DAY_NANOS)));
         assert_eq!(civil(UnixNanos(i64::MIN)).date().year(), 1677);

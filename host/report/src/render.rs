@@ -29,6 +29,28 @@ pub struct DataFinding {
     pub message: String,
 }
 
+/// What the component says of itself, with the parameters that the run used.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct StrategySummary {
+    /// The strategy's name.
+    pub name: String,
+    /// The author's version.
+    pub version: String,
+    /// Every parameter of the strategy, in its own sequence.
+    pub parameters: Vec<EffectiveParameter>,
+}
+
+/// The value of one parameter in a run.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct EffectiveParameter {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+    /// Whether the manifest leaves it to the strategy's default.
+    pub is_default: bool,
+}
+
 /// Facts about the run that are not in its records.
 #[derive(Clone, Debug)]
 pub struct ReportSubject {
@@ -42,6 +64,8 @@ pub struct ReportSubject {
     pub decision_digest: Option<Digest>,
     /// The verifier's answer.
     pub verdict: VerifierReport,
+    /// The strategy's own description; `None` where the component is not available.
+    pub strategy: Option<StrategySummary>,
     /// Findings of ingestion about the data; `None` where the snapshot is not available.
     pub data: Option<Vec<DataFinding>>,
 }

@@ -16,6 +16,10 @@ impl RunReport<'_> {
         let trades_arrow = arrow_file::trades(self.facts).ok_or(ReportError::Overflow)??;
         Ok(vec![
             ("report.json", json::report(self)?),
+            (
+                "figures.csv",
+                csv::figures(&json::statistics(self.figures)).into_bytes(),
+            ),
             ("trades.csv", trades.into_bytes()),
             ("trades.arrow", trades_arrow),
             (

@@ -1,6 +1,8 @@
 //! Figures of a series of returns. Formulas are those of `empyrical`, and golden values made with
 //! it are compared in the tests; `docs/reference/REPORT.md` writes them out. It must never know money.
 
+use crate::calendar::YearBasis;
+
 /// Figures of a series of returns; `None` where a figure is not defined.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct ReturnFigures {
@@ -45,7 +47,7 @@ impl ReturnFigures {
     /// Sources: W. F. Sharpe, "The Sharpe Ratio", 1994, with a risk-free rate of zero; F. A.
     /// Sortino and L. N. Price, "Performance Measurement in a Downside Risk Framework", 1994,
     /// with a target of zero; both as `empyrical` computes them.
-    pub(crate) fn from_equity(start: f64, equity: &[f64], periods_per_year: f64) -> Self {
+    pub(crate) fn from_equity(start: f64, equity: &[f64], basis: YearBasis) -> Self {
         let Some(returns) = returns(start, equity) else {
             return Self::default();
         };
@@ -56,25 +58,31 @@ impl ReturnFigures {
         let growth = last / start;
         // `libm` and no `powf`: the standard library's may differ in the last bit from machine to
         // machine, and the report's bytes are compared.
-        let annual = (growth > 0.0).then(|| libm::pow(growth, periods_per_year / count) - 1.0);
+        let annual = (growth > 0.0 && basis.years > 0.0)
+            .then(|| libm::pow(growth, 1.0 / basis.years) - 1.0)
+            .filter(|annual| annual.is_finite());
+        let periods = basis.periods.number();
         let mean = sum(returns.iter().copied()) / count;
         let spread = spread(&returns, mean, count);
-        let year = libm::sqrt(periods_per_year);
+        let year = periods.map(libm::sqrt);
         let below = sum(returns.iter().map(|value| value.min(0.0) * value.min(0.0)));
-        let downside = libm::sqrt(below / count) * year;
+        let downside = year.map(|year| libm::sqrt(below / count) * year);
         let above = returns.iter().filter(|value| **value > 0.0).count();
         let under = returns.iter().filter(|value| **value < 0.0).count();
         let moved = crate::number::length(above.saturating_add(under));
         Self {
             total: Some(growth - 1.0),
             annual,
-            volatility: spread.map(|spread| spread * year),
+            volatility: spread.zip(year).map(|(spread, year)| spread * year),
             // Without any spread the ratio would be infinite, or 0 / 0.
             sharpe: spread
                 .filter(|spread| *spread > 0.0)
-                .map(|spread| mean / spread * year),
-            sortino: (returns.len() > 1 && downside > 0.0)
-                .then(|| mean * periods_per_year / downside),
+                .zip(year)
+                .map(|(spread, year)| mean / spread * year),
+            sortino: periods
+                .zip(downside)
+                .filter(|(_, downside)| returns.len() > 1 && *downside > 0.0)
+                .map(|(periods, downside)| mean * periods / downside),
             positive: (moved > 0.0).then(|| crate::number::length(above) / moved),
             worst: returns.iter().copied().reduce(f64::min),
             best: returns.iter().copied().reduce(f64::max),

@@ -1,8 +1,10 @@
 //! Figures in words. It must never compute one.
 
-use counterfoil_trading::manifest::DataSource;
+use counterfoil_trading::manifest::{DataSource, Manifest};
+use counterfoil_trading::time::{DAY_NANOS, Timeframe};
 use counterfoil_trading::units::Money;
 
+use crate::calendar::PeriodsPerYear;
 use crate::moment;
 use crate::number::{count_text, float_text, money_text, percent_text, signed_percent_text};
 use crate::render::RunReport;
@@ -176,16 +178,56 @@ pub(crate) const fn kind(source: &DataSource) -> &'static str {
     }
 }
 
+/// Whether the manifest's costs are all zero.
+pub(crate) fn charges_nothing(manifest: &Manifest) -> bool {
+    let costs = &manifest.costs;
+    let rates = [
+        &costs.fee_bps,
+        &costs.maker_fee_bps,
+        &costs.fee_per_share,
+        &costs.fee_fixed,
+        &costs.fee_min,
+        &costs.slippage_bps,
+        &costs.slippage_volume_bps,
+        &costs.borrow_bps,
+    ];
+    let is_zero = |text: &&String| text.bytes().all(|byte| b"0.".contains(&byte));
+    costs.slippage_ticks == 0 && rates.iter().all(is_zero)
+}
+
+/// Whether returns are of days. A bar longer than a day has a return of its own.
+pub(crate) const fn is_daily(timeframe: Timeframe) -> bool {
+    match timeframe {
+        Timeframe::Fixed(nanos) => nanos <= DAY_NANOS,
+        Timeframe::Months(_) => false,
+    }
+}
+
 /// How annual figures are made.
 pub(crate) fn method(render: &RunReport<'_>) -> String {
     let figures = render.figures;
-    let days = u64::try_from(figures.days.len()).unwrap_or(u64::MAX);
-    format!(
-        "Annual figures use {} {} of equity at the end of each UTC day with a bar, and {} of them \
-         a year: {}.",
-        count_text(days),
-        plural(days, "return", "returns"),
-        float_text(figures.periods.number(), 0),
-        figures.periods.reason(),
-    )
+    let returns = u64::try_from(figures.periods).unwrap_or(u64::MAX);
+    let count = count_text(returns);
+    let word = plural(returns, "return", "returns");
+    let years = float_text(figures.basis.years, 2);
+    let each = if is_daily(render.facts.timeframe) {
+        "one for each UTC day with a bar of a traded instrument"
+    } else {
+        "one for each bar of a traded instrument"
+    };
+    match figures.basis.periods {
+        PeriodsPerYear::Counted(number) => format!(
+            "From the first close to the last there are {years} years and {count} {word}, {each}: annual \
+             figures use {} returns a year.",
+            float_text(number, 2),
+        ),
+        PeriodsPerYear::Given(number) => format!(
+            "From the first close to the last there are {years} years and {count} {word}, {each}; annual \
+             figures use {} returns a year, as given.",
+            float_text(number, 2),
+        ),
+        PeriodsPerYear::Unknown => {
+            "There are no annual figures: the run has no two closes at different times.".to_owned()
+        }
+    }
 }

@@ -6,17 +6,18 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, Float64Array, UInt64Array};
 use arrow_schema::ArrowError;
 use counterfoil_trading::decimal::decimals_of;
-use counterfoil_trading::record::{CloseReason, CloseRecord};
+use counterfoil_trading::record::CloseRecord;
 use counterfoil_trading::units::Money;
 use serde_json::{Map, Value, json};
 
 use crate::arrow_file::{self, NamedColumn};
 use crate::csv;
+use crate::facts::RunFacts;
 use crate::figures::ReportFigures;
 use crate::monte_carlo::{PERCENTILES, nearest_ranks};
 
 /// Columns of statistics, in sequence. `docs/reference/REPORT.md` explains each.
-pub const STATISTICS: [&str; 12] = [
+pub const STATISTICS: [&str; 14] = [
     "total-return",
     "annual-return",
     "volatility",
@@ -29,6 +30,8 @@ pub const STATISTICS: [&str; 12] = [
     "trades",
     "hit-rate",
     "profit-factor",
+    "years",
+    "periods-per-year",
 ];
 
 /// The statistics of one run, in the sequence of [`STATISTICS`]; `None` where one is not defined.
@@ -51,8 +54,29 @@ pub struct SweepRow {
     pub values: Vec<String>,
     /// The run id, as 64 hex digits.
     pub run: String,
-    /// Its result, or why it failed.
-    pub outcome: Result<SweepOutcome, String>,
+    /// How it ended.
+    pub outcome: RowOutcome,
+}
+
+/// How an item of a sweep ended. Only a run over all its bars has figures: those of a run that was cut
+/// short are of fewer bars, and would be compared with the others.
+#[derive(Clone, Debug)]
+pub enum RowOutcome {
+    /// The run reached the end of its data.
+    Ended(Box<SweepOutcome>),
+    /// A fault or the host ended the run early.
+    CutShort(Box<CutShortRun>),
+    /// There is no run: it could not start, or its process failed.
+    Failed(String),
+}
+
+/// A run that ended before its data did.
+#[derive(Clone, Debug)]
+pub struct CutShortRun {
+    /// Its closing record.
+    pub close: CloseRecord,
+    /// What ended it, in a sentence.
+    pub cause: String,
 }
 
 /// The result of a run.
@@ -93,6 +117,8 @@ impl ReportFigures {
             Some(crate::number::count(self.trades.closed)),
             self.trades.hit_rate,
             self.trades.profit_factor,
+            Some(self.basis.years),
+            self.basis.periods.number(),
         ]
     }
 }
@@ -116,33 +142,87 @@ impl SweepOutcome {
             close.dividends,
         ]
     }
+}
 
-    const fn counts(&self) -> [u64; COUNTS.len()] {
-        let close = &self.close;
-        [close.decisions, close.fills, close.requests.refused]
+impl RowOutcome {
+    /// The outcome of a run that closed, from its facts; `None` when an amount does not fit.
+    #[must_use]
+    pub fn of_run(close: CloseRecord, facts: &RunFacts, figures: &ReportFigures) -> Option<Self> {
+        Some(match facts.early_end() {
+            Some(cause) => Self::CutShort(Box::new(CutShortRun { close, cause })),
+            None => Self::Ended(Box::new(SweepOutcome {
+                profit: close.equity.minus(facts.starting_cash)?,
+                statistics: figures.statistics(),
+                close,
+            })),
+        })
     }
 
-    fn digest(&self) -> String {
-        self.close.decision_digest.hex()
+    /// The figures, where the run has any.
+    #[must_use]
+    pub const fn figures(&self) -> Option<&SweepOutcome> {
+        match self {
+            Self::Ended(outcome) => Some(outcome),
+            Self::CutShort(_) | Self::Failed(_) => None,
+        }
+    }
+
+    /// What kept the run from its end, if anything did.
+    #[must_use]
+    pub fn cause(&self) -> Option<&str> {
+        match self {
+            Self::Ended(_) => None,
+            Self::CutShort(run) => Some(&run.cause),
+            Self::Failed(cause) => Some(cause),
+        }
+    }
+
+    const fn close(&self) -> Option<&CloseRecord> {
+        match self {
+            Self::Ended(outcome) => Some(&outcome.close),
+            Self::CutShort(run) => Some(&run.close),
+            Self::Failed(_) => None,
+        }
+    }
+
+    /// Counts of [`COUNTS`]: how far the run went.
+    fn counts(&self) -> Option<[u64; COUNTS.len()]> {
+        let close = self.close()?;
+        Some([close.decisions, close.fills, close.requests.refused])
+    }
+
+    fn digest(&self) -> Option<String> {
+        Some(self.close()?.decision_digest.hex())
     }
 }
 
 impl SweepRow {
-    /// How it ended: `end-of-data`, `fault` or `error`.
+    /// How it ended: `end-of-data`, `fault`, `stopped` or `error`.
     #[must_use]
     pub fn ended(&self) -> &'static str {
-        let outcome = self.outcome.as_ref();
-        outcome.map_or("error", |outcome| outcome.close.reason.name())
+        let close = self.outcome.close();
+        close.map_or("error", |close| close.reason.name())
     }
 }
 
 impl SweepTable {
     /// The results of the runs that reached the end of their data.
     pub fn ended(&self) -> impl Iterator<Item = &SweepOutcome> {
-        let all = self.rows.iter().filter_map(|row| row.outcome.as_ref().ok());
-        // A run that a fault or a limit ended early has a profit too, of fewer bars: among the others
-        // it would only be noise.
-        all.filter(|outcome| outcome.close.reason == CloseReason::EndOfData)
+        self.rows.iter().filter_map(|row| row.outcome.figures())
+    }
+
+    /// How many runs a fault or the host ended early.
+    #[must_use]
+    pub fn cut_short(&self) -> usize {
+        let is_cut = |row: &&SweepRow| matches!(row.outcome, RowOutcome::CutShort(_));
+        self.rows.iter().filter(is_cut).count()
+    }
+
+    /// How many items have no run.
+    #[must_use]
+    pub fn failed(&self) -> usize {
+        let is_failed = |row: &&SweepRow| matches!(row.outcome, RowOutcome::Failed(_));
+        self.rows.iter().filter(is_failed).count()
     }
 
     /// The profits of those runs at [`PERCENTILES`], by nearest rank, the lowest first.
@@ -174,7 +254,7 @@ impl SweepTable {
             .chain(COUNTS)
             .chain(AMOUNTS)
             .chain(STATISTICS)
-            .chain(["decision-digest", "error"]);
+            .chain(["decision-digest", "cause"]);
         let head: Vec<String> = self
             .fields
             .iter()
@@ -204,10 +284,7 @@ impl SweepTable {
             object.insert("values".to_owned(), values.into());
             object.insert("run".to_owned(), json!(row.run));
             object.insert("ended".to_owned(), json!(row.ended()));
-            match &row.outcome {
-                Err(error) => drop(object.insert("error".to_owned(), json!(error))),
-                Ok(outcome) => fill(&mut object, outcome),
-            }
+            fill(&mut object, &row.outcome);
             Value::from(object)
         });
         rows.collect()
@@ -219,7 +296,8 @@ impl SweepTable {
     ///
     /// Returns [`ArrowError`] if an amount does not fit.
     pub fn arrow(&self) -> Result<Vec<u8>, ArrowError> {
-        let outcomes = || self.rows.iter().map(|row| row.outcome.as_ref().ok());
+        let outcomes = || self.rows.iter().map(|row| row.outcome.figures());
+        let rows = || self.rows.iter().map(|row| &row.outcome);
         let mut columns: Vec<NamedColumn<'_>> = Vec::new();
         for (place, field) in self.fields.iter().enumerate() {
             let values = self
@@ -233,7 +311,7 @@ impl SweepTable {
         let ended = self.rows.iter().map(|row| Some(row.ended()));
         columns.push(("ended", arrow_file::texts(ended)));
         for (place, name) in COUNTS.into_iter().enumerate() {
-            let counts = outcomes().map(|outcome| outcome?.counts().get(place).copied());
+            let counts = rows().map(|outcome| outcome.counts()?.get(place).copied());
             columns.push((name, Arc::new(counts.collect::<UInt64Array>())));
         }
         for (place, name) in AMOUNTS.into_iter().enumerate() {
@@ -248,15 +326,10 @@ impl SweepTable {
             let array: ArrayRef = Arc::new(values.collect::<Float64Array>());
             columns.push((name, array));
         }
-        let digests: Vec<Option<String>> =
-            outcomes().map(|outcome| Some(outcome?.digest())).collect();
+        let digests: Vec<Option<String>> = rows().map(RowOutcome::digest).collect();
         let digests = digests.iter().map(Option::as_deref);
         columns.push(("decision-digest", arrow_file::texts(digests)));
-        let errors = self
-            .rows
-            .iter()
-            .map(|row| row.outcome.as_ref().err().map(String::as_str));
-        columns.push(("error", arrow_file::texts(errors)));
+        columns.push(("cause", arrow_file::texts(rows().map(RowOutcome::cause))));
         arrow_file::file_of_optional(&columns)
     }
 }
@@ -269,33 +342,42 @@ fn csv_cells(row: &SweepRow) -> Vec<String> {
     };
     let mut cells: Vec<String> = row.values.iter().map(cell).collect();
     cells.extend([row.run.clone(), row.ended().to_owned()]);
-    match &row.outcome {
-        Err(error) => {
-            // Every row has as many cells as the header, or a reader shifts the rest.
-            let empty = COUNTS.len() + AMOUNTS.len() + STATISTICS.len() + 1;
-            cells.extend(core::iter::repeat_n(String::new(), empty));
-            cells.push(csv::foreign(error));
-        }
-        Ok(outcome) => {
-            cells.extend(outcome.counts().map(|count| count.to_string()));
-            cells.extend(outcome.amounts().map(Money::to_text));
-            let texts = outcome.statistics.map(|value| value.map(csv::float));
-            cells.extend(texts.map(Option::unwrap_or_default));
-            cells.extend([outcome.digest(), String::new()]);
-        }
-    }
+    // Every row has as many cells as the header, or a reader shifts the rest.
+    let outcome = &row.outcome;
+    let counts = outcome
+        .counts()
+        .map_or([const { String::new() }; COUNTS.len()], |counts| {
+            counts.map(|count| count.to_string())
+        });
+    cells.extend(counts);
+    let (amounts, statistics) = match outcome.figures() {
+        Some(figures) => (figures.amounts().map(Some), figures.statistics),
+        None => ([None; AMOUNTS.len()], [None; STATISTICS.len()]),
+    };
+    cells.extend(amounts.map(|amount| amount.map(Money::to_text).unwrap_or_default()));
+    cells.extend(statistics.map(|value| value.map(csv::float).unwrap_or_default()));
+    cells.push(outcome.digest().unwrap_or_default());
+    cells.push(outcome.cause().map(csv::foreign).unwrap_or_default());
     cells
 }
 
-fn fill(object: &mut Map<String, Value>, outcome: &SweepOutcome) {
-    for (name, count) in COUNTS.into_iter().zip(outcome.counts()) {
+/// The columns of an outcome, null where the run has no such value.
+fn fill(object: &mut Map<String, Value>, outcome: &RowOutcome) {
+    let figures = outcome.figures();
+    for (place, name) in COUNTS.into_iter().enumerate() {
+        let count = outcome
+            .counts()
+            .and_then(|counts| counts.get(place).copied());
         object.insert(name.to_owned(), json!(count));
     }
-    for (name, amount) in AMOUNTS.into_iter().zip(outcome.amounts()) {
-        object.insert(name.to_owned(), json!(amount.to_text()));
+    for (place, name) in AMOUNTS.into_iter().enumerate() {
+        let amount = figures.and_then(|figures| figures.amounts().get(place).copied());
+        object.insert(name.to_owned(), json!(amount.map(Money::to_text)));
     }
-    for (name, value) in STATISTICS.into_iter().zip(outcome.statistics) {
+    for name in STATISTICS {
+        let value = figures.and_then(|figures| figures.statistic(name));
         object.insert(name.to_owned(), json!(value));
     }
     object.insert("decision-digest".to_owned(), json!(outcome.digest()));
+    object.insert("cause".to_owned(), json!(outcome.cause()));
 }

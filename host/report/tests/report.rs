@@ -6,8 +6,8 @@
 
 use counterfoil_base::digest::Digest;
 use counterfoil_report::{
-    DataFinding, FILES, FactsGatherer, ReportFigures, ReportSubject, RunFacts, RunReport,
-    VerifierReport,
+    DataFinding, EffectiveParameter, FILES, FactsGatherer, ReportFigures, ReportSubject, RunFacts,
+    RunReport, StrategySummary, VerifierReport,
 };
 use counterfoil_trading::bar::{ClosedBar, RawBar};
 use counterfoil_trading::costs::LiquiditySide;
@@ -226,6 +226,15 @@ fn subject(good: bool) -> ReportSubject {
             good,
             text: format!("integrity: intact\n{HOSTILE}\n"),
         },
+        strategy: Some(StrategySummary {
+            name: HOSTILE.to_owned(),
+            version: HOSTILE.to_owned(),
+            parameters: vec![EffectiveParameter {
+                name: HOSTILE.to_owned(),
+                value: HOSTILE.to_owned(),
+                is_default: true,
+            }],
+        }),
         data: Some(vec![DataFinding {
             code: HOSTILE.to_owned(),
             count: 3,

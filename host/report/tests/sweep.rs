@@ -5,7 +5,7 @@ use std::io::Cursor;
 use arrow_array::{Array as _, Decimal128Array, Float64Array, StringArray, UInt64Array};
 use arrow_ipc::reader::FileReader;
 use counterfoil_base::digest::Digest;
-use counterfoil_report::{STATISTICS, SweepOutcome, SweepRow, SweepTable};
+use counterfoil_report::{CutShortRun, RowOutcome, STATISTICS, SweepOutcome, SweepRow, SweepTable};
 use counterfoil_trading::record::{CloseReason, CloseRecord, RequestCounts};
 use counterfoil_trading::units::Money;
 
@@ -45,8 +45,21 @@ fn table() -> SweepTable {
     SweepTable {
         fields: vec!["fast".to_owned()],
         rows: vec![
-            row("-1", Ok(outcome())),
-            row("=cmd()", Err("no, \"fast\" is a number".to_owned())),
+            row("-1", RowOutcome::Ended(Box::new(outcome()))),
+            row(
+                "=cmd()",
+                RowOutcome::Failed("no, \"fast\" is a number".to_owned()),
+            ),
+            row(
+                "3",
+                RowOutcome::CutShort(Box::new(CutShortRun {
+                    close: CloseRecord {
+                        reason: CloseReason::Fault,
+                        ..outcome().close
+                    },
+                    cause: "panic in on-bar: index out of bounds".to_owned(),
+                })),
+            ),
         ],
     }
 }
@@ -61,6 +74,14 @@ fn csv_has_a_cell_for_each_column_and_no_formula() {
     assert!(lines[1].contains(",1.500000000,-0.500000000,"));
     assert!(lines[2].starts_with("\"'=cmd()\","), "{}", lines[2]);
     assert!(lines[2].ends_with(",\"no, \"\"fast\"\" is a number\""));
+    // A run that a fault ended once showed the profit and the Sharpe ratio of the bars before it.
+    assert!(
+        lines[3].contains(",fault,9,4,1,,,,,,,"),
+        "how far it went and no figure: {}",
+        lines[3]
+    );
+    assert!(lines[3].ends_with(",panic in on-bar: index out of bounds"));
+    assert_eq!(lines[3].split(',').count(), columns);
 }
 
 #[test]
@@ -86,8 +107,10 @@ fn arrow_and_json_hold_what_csv_holds() {
         (sharpe.value(0).to_bits(), sharpe.is_null(1)),
         (0.25_f64.to_bits(), true)
     );
-    let error = column("error").downcast_ref::<StringArray>().unwrap();
-    assert!(error.is_null(0) && error.value(1).starts_with("no, "));
+    assert!(profit.is_null(2) && sharpe.is_null(2) && fills.value(2) == 4);
+    let cause = column("cause").downcast_ref::<StringArray>().unwrap();
+    assert!(cause.is_null(0) && cause.value(1).starts_with("no, "));
+    assert!(cause.value(2).starts_with("panic"));
 
     let json = table.json();
     assert_eq!(json[0]["profit"], "-0.500000000");
@@ -97,5 +120,14 @@ fn arrow_and_json_hold_what_csv_holds() {
     assert_eq!(json[1]["values"]["fast"], "=cmd()");
     let first = json[0].as_object().unwrap();
     let missing = names.iter().filter(|name| !first.contains_key(**name));
-    assert_eq!(missing.collect::<Vec<_>>(), [&"fast", &"error"]);
+    assert_eq!(missing.collect::<Vec<_>>(), [&"fast"]);
+    assert_eq!(json[2]["ended"], "fault");
+    for name in STATISTICS.iter().chain(&["profit", "final-equity", "fees"]) {
+        assert!(json[2][name].is_null(), "{name}");
+    }
+    assert_eq!(json[2]["decisions"], 9);
+    assert_eq!(
+        (table.ended().count(), table.cut_short(), table.failed()),
+        (1, 1, 1)
+    );
 }

@@ -20,7 +20,7 @@ pub(crate) struct ReportArgs {
     /// The directory to write [default: reports/RUN/EXECUTION in the data directory]
     #[arg(long, short, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) out: Option<PathBuf>,
-    /// Returns per year, to annualize figures [default: 252, or 365 if weekends have bars]
+    /// Returns per year, to annualize figures [default: counted in the data]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=366))]
     pub(crate) periods_per_year: Option<u32>,
     // Given by the caller because a forged journal would bring a key of its own.

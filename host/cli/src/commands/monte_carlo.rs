@@ -5,10 +5,11 @@ use counterfoil_report::{PERCENTILES, SAMPLES_MAX, TradeDraw, TradeSimulation};
 use counterfoil_trading::units::Money;
 use serde_json::{Map, Value, json};
 
-use super::{report, samples, verify};
+use super::{samples, verify};
 use crate::args::MonteCarloArgs;
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_json, print_line, print_table};
+use crate::run_facts;
 
 /// The default number of samples of trades.
 const SAMPLES: u32 = 10_000;
@@ -34,7 +35,10 @@ pub(crate) fn run(cli: &CliContext, args: &MonteCarloArgs) -> Result<CommandAnsw
     if samples == 0 || samples > SAMPLES_MAX {
         bail!("--samples {samples}: expected 1 to {SAMPLES_MAX}");
     }
-    let (facts, _) = report::figures(&execution)?;
+    let (facts, _) = run_facts::figures(&execution)?;
+    if let Some(cause) = facts.early_end() {
+        return Err(samples::ended_early(&execution, &cause));
+    }
     let draw = if args.shuffle {
         TradeDraw::Shuffle
     } else {

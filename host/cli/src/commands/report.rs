@@ -6,14 +6,17 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use counterfoil_os::files::{make_folder, sync_folder, write_whole};
 use counterfoil_report::{
-    DataFinding, FILES, FactsGatherer, PeriodsPerYear, ReportFigures, ReportSubject, RunFacts,
-    RunReport, VerifierReport,
+    DataFinding, EffectiveParameter, FILES, ReportFigures, ReportSubject, RunFacts, RunReport,
+    StrategySummary, VerifierReport,
 };
+use counterfoil_runner::run::component::compile_component;
 use counterfoil_runner::run::inputs::snapshot_store;
-use counterfoil_runner::run::journal::{JournalReader, ReadJournalError};
 use counterfoil_runner::store::data_dir::Execution;
+use counterfoil_sandbox::arguments::parse_arguments;
+use counterfoil_sandbox::describe::ParameterType;
+use counterfoil_sandbox::setup::ArgumentValue;
+use counterfoil_trading::decimal;
 use counterfoil_trading::manifest::{DataSource, Manifest};
-use counterfoil_trading::record::RunRecord;
 use serde_json::json;
 
 use super::verify;
@@ -21,9 +24,7 @@ use crate::args::ReportArgs;
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_fields, print_json, print_line};
 use crate::progress::bar;
-
-/// Records between two looks at the progress bar.
-const RECORDS_PER_LOOK: u64 = 4096;
+use crate::run_facts;
 
 /// Findings read for their sentences; the counts are in the snapshot's manifest.
 const FINDINGS_READ: usize = 10_000;
@@ -34,6 +35,8 @@ pub(crate) struct WrittenReport {
     pub(crate) good: bool,
     json: serde_json::Value,
     headline: Vec<(&'static str, String)>,
+    /// The strategy's name and version.
+    strategy: Option<String>,
     /// The first line of what is wrong.
     why: Option<String>,
 }
@@ -54,11 +57,15 @@ pub(crate) fn run(cli: &CliContext, args: &ReportArgs) -> Result<CommandAnswer> 
             print_line(&written.why.unwrap_or_default());
             print_line("");
         }
-        print_fields(&[("report", page.display().to_string())]);
+        let mut rows = vec![("report", page.display().to_string())];
+        rows.extend(written.strategy.map(|name| ("strategy", name)));
+        print_fields(&rows);
         let rows: Vec<(&str, String)> = written.headline;
         print_fields(&rows);
         print_line("");
-        let beside = FILES.get(..5).unwrap_or_default().join(", ");
+        let beside = FILES
+            .split_last()
+            .map_or(String::new(), |(_, others)| others.join(", "));
         print_line(&format!("beside it: {beside}"));
         print_line("next: open the report in a browser; it ends with the commands that check it");
     }
@@ -90,11 +97,11 @@ pub(crate) fn write(cli: &CliContext, args: &ReportArgs) -> Result<WrittenReport
             good,
             text: found.to_string(),
         },
+        // A forged manifest must not choose a component that this command runs.
+        strategy: good.then(|| strategy_of(cli, &manifest)).flatten(),
         data: data_findings(cli, &manifest),
     };
-    let periods = args
-        .periods_per_year
-        .map(|number| PeriodsPerYear::Given(f64::from(number)));
+    let periods = args.periods_per_year.map(f64::from);
     let figures = ReportFigures::from_facts(&facts, periods)
         .context("an amount of the report does not fit")?;
     let render = RunReport {
@@ -109,6 +116,10 @@ pub(crate) fn write(cli: &CliContext, args: &ReportArgs) -> Result<WrittenReport
         good,
         json: render.json()?,
         headline: render.headline(),
+        strategy: subject
+            .strategy
+            .as_ref()
+            .map(|strategy| format!("{} {}", strategy.name, strategy.version)),
         why: found.findings.first().map(ToString::to_string),
     })
 }
@@ -121,9 +132,9 @@ fn default_folder(cli: &CliContext, execution: &Execution) -> PathBuf {
 
 /// The facts of a journal. One that does not verify is read as far as it can be.
 fn gather(execution: &Execution, good: bool) -> Result<(Manifest, RunFacts)> {
-    let (mut reader, manifest, mut gather) = begin(execution)?;
+    let (mut reader, manifest, mut gather) = run_facts::begin(execution)?;
     let bar = bar("reading", 0);
-    let outcome = gather_all(&mut reader, &mut gather, |records| {
+    let outcome = run_facts::gather_all(&mut reader, &mut gather, |records| {
         bar.set_position(records);
     });
     bar.finish_and_clear();
@@ -133,40 +144,49 @@ fn gather(execution: &Execution, good: bool) -> Result<(Manifest, RunFacts)> {
     Ok((manifest, gather.finish()))
 }
 
-/// Facts and figures of a journal that verified.
-pub(super) fn figures(execution: &Execution) -> Result<(RunFacts, ReportFigures)> {
-    let (mut reader, _, mut gather) = begin(execution)?;
-    gather_all(&mut reader, &mut gather, |_| {})?;
-    let facts = gather.finish();
-    let figures =
-        ReportFigures::from_facts(&facts, None).context("an amount of the run does not fit")?;
-    Ok((facts, figures))
-}
-
-/// A journal at its first record, its manifest, and what gathers the facts.
-fn begin(execution: &Execution) -> Result<(JournalReader, Manifest, FactsGatherer)> {
-    let path = execution.journal();
-    let manifest = Manifest::parse(&JournalReader::open(&path)?.opening()?.manifest)?;
-    let gather = FactsGatherer::new(&manifest)?;
-    Ok((JournalReader::open(&path)?, manifest, gather))
-}
-
-fn gather_all(
-    reader: &mut JournalReader,
-    gather: &mut FactsGatherer,
-    mut look: impl FnMut(u64),
-) -> Result<()> {
-    loop {
-        let index = reader.index();
-        let Some(body) = reader.next_body()? else {
-            return Ok(());
+/// What the component says of itself, and the parameters that the run used; `None` where the component is
+/// not here, or this host's sandbox does not run it.
+fn strategy_of(cli: &CliContext, manifest: &Manifest) -> Option<StrategySummary> {
+    let component = manifest.setup().ok()?.component;
+    let bytes = cli.data.component(&component).ok()?;
+    let engine = cli.engine("cranelift").ok()?;
+    let description = compile_component(&bytes, &manifest.limits, engine)
+        .ok()?
+        .description;
+    let arguments = parse_arguments(&description, &manifest.parameters).ok()?;
+    let parameters = description.parameters.iter().zip(arguments);
+    let parameters = parameters.map(|(parameter, argument)| {
+        let value = match (&argument.value, &parameter.of) {
+            (ArgumentValue::Number { value, scale }, _) => number_text(*value, *scale),
+            (ArgumentValue::Boolean(value), _) => value.to_string(),
+            (ArgumentValue::Choice(index), ParameterType::Choice(choices)) => {
+                let index = usize::try_from(*index).ok()?;
+                choices.get(index)?.clone()
+            }
+            (ArgumentValue::Choice(_), ParameterType::Number { .. } | ParameterType::Boolean) => {
+                return None;
+            }
         };
-        let record = RunRecord::decode(body).map_err(ReadJournalError::from)?;
-        gather.record(index, &record)?;
-        if index.is_multiple_of(RECORDS_PER_LOOK) {
-            look(index);
-        }
+        Some(EffectiveParameter {
+            is_default: !manifest.parameters.contains_key(&parameter.name),
+            name: argument.name,
+            value,
+        })
+    });
+    Some(StrategySummary {
+        parameters: parameters.collect::<Option<_>>()?,
+        name: description.name,
+        version: description.version,
+    })
+}
+
+/// A number without the zeros that only show its scale.
+fn number_text(value: i64, scale: u8) -> String {
+    let text = decimal::format(i128::from(value), scale);
+    if !text.contains('.') {
+        return text;
     }
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// What ingestion noted of the run's data; `None` where the snapshot is not here.

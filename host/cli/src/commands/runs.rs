@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_json, print_line, print_table, short_digest};
+use crate::run_facts;
 
 pub(crate) fn run(cli: &CliContext) -> Result<CommandAnswer> {
     let all = cli.data.executions()?;
@@ -26,6 +27,9 @@ pub(crate) fn run(cli: &CliContext) -> Result<CommandAnswer> {
         "component",
         "decisions",
         "fills",
+        "working",
+        "refused",
+        "rejected",
         "equity",
         "ended",
         "decision digest",
@@ -58,14 +62,26 @@ fn run_row(execution: &Execution) -> Vec<String> {
             decisions,
             nothing(),
             nothing(),
+            nothing(),
+            nothing(),
+            nothing(),
             "not closed".to_owned(),
         ];
+    };
+    // A journal whose records do not fit its manifest still has its row, without these counts.
+    let orders = run_facts::facts(execution).map(|facts| facts.orders_json());
+    let count = |name: &str| {
+        let orders = orders.as_ref().ok();
+        orders.map_or(String::new(), |orders| orders[name].to_string())
     };
     vec![
         execution.short(),
         component,
         decisions,
         close.fills.to_string(),
+        count("working-at-end"),
+        count("refused"),
+        count("rejected"),
         close.equity.to_text(),
         close.reason.name().to_owned(),
         short_digest(&close.decision_digest.hex()),
@@ -80,6 +96,9 @@ fn as_json(execution: &Execution) -> Value {
             value["decisions"] = json!(extent.decisions);
             value["closed"] = json!(extent.close.is_some());
             if let Some(close) = extent.close {
+                if let Ok(facts) = run_facts::facts(execution) {
+                    value["orders"] = facts.orders_json();
+                }
                 value["ended"] = json!(close.reason.name());
                 value["fills"] = json!(close.fills);
                 value["final-equity"] = json!(close.equity.to_text());

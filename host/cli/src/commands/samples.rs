@@ -1,8 +1,8 @@
 //! `monte-carlo --bars`: resamples a run's bars and runs the component on each sample.
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use counterfoil_base::digest::Digest;
-use counterfoil_report::{PERCENTILES, SweepOutcome, SweepTable};
+use counterfoil_report::{PERCENTILES, RowOutcome, SweepOutcome, SweepTable};
 use counterfoil_runner::store::data_dir::Execution;
 use counterfoil_runner::study::sweep::{SweepItem, sample_items};
 use counterfoil_snapshot::synthetic::resample::{BlockDraw, SampleSpec};
@@ -11,7 +11,7 @@ use counterfoil_trading::record::CloseRecord;
 use counterfoil_trading::units::Money;
 use serde_json::{Map, Value, json};
 
-use super::{report, sweep};
+use super::sweep;
 use crate::args::MonteCarloArgs;
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_json, print_line, print_table};
@@ -49,7 +49,7 @@ pub(super) fn run(
             execution.short()
         );
     }
-    let actual = actual(execution, &manifest, close)?;
+    let actual = actual(execution, close)?;
     // All samples are drawn before the first runs: the table's id is the digest of their manifests,
     // and an interrupted command finds it again.
     let items = draw(cli, args, &manifest, count)?;
@@ -75,19 +75,23 @@ pub(super) fn run(
 }
 
 /// The outcome of the run itself.
-fn actual(
-    execution: &Execution,
-    manifest: &Manifest,
-    close: Option<CloseRecord>,
-) -> Result<SweepOutcome> {
+fn actual(execution: &Execution, close: Option<CloseRecord>) -> Result<SweepOutcome> {
     let close = close.with_context(|| format!("{} has not ended", execution.short()))?;
-    let (_, figures) = report::figures(execution)?;
-    let cash = manifest.setup()?.cash;
-    Ok(SweepOutcome {
-        profit: Money(close.equity.0.saturating_sub(cash.0)),
-        close,
-        statistics: figures.statistics(),
-    })
+    match sweep::outcome_of(execution, close)? {
+        RowOutcome::Ended(outcome) => Ok(*outcome),
+        // Its own figures would be of fewer bars than those of the samples beside them.
+        RowOutcome::CutShort(run) => Err(ended_early(execution, &run.cause)),
+        RowOutcome::Failed(cause) => Err(ended_early(execution, &cause)),
+    }
+}
+
+/// Why a run that a fault or the host ended is not resampled: percentiles of its results would look like
+/// those of a run that went to its end.
+pub(super) fn ended_early(execution: &Execution, cause: &str) -> anyhow::Error {
+    anyhow!(
+        "{} ended early ({cause}), so its results are of a part of its bars; resample a run that reached the end",
+        execution.short()
+    )
 }
 
 fn draw(
@@ -147,6 +151,7 @@ fn as_json(args: &MonteCarloArgs, id: &Digest, table: &SweepTable, actual: &Swee
         "seed": args.seed,
         "samples": table.rows.len(),
         "samples-that-ended": table.ended().count(),
+        "samples-that-ended-early": table.cut_short(),
         "samples-that-lost": losses(table),
         "actual": made,
         "percentiles": percentiles,
@@ -184,8 +189,10 @@ fn print(args: &MonteCarloArgs, whole: &SweepTable, actual: &SweepOutcome) {
     print_line(&format!("{} of {ended} samples lost money", losses(whole)));
     if ended < count {
         print_line(&format!(
-            "{} samples ended with a fault and are in no percentile",
-            count.saturating_sub(ended)
+            "of {count} samples {}, and are in no percentile",
+            sweep::without_figures(whole)
         ));
+        let first = whole.rows.iter().find_map(|row| row.outcome.cause());
+        print_line(&format!("the first: {}", first.unwrap_or_default()));
     }
 }

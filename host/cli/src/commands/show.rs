@@ -15,6 +15,7 @@ use crate::args::RunShowArgs;
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_fields, print_json, print_line};
 use crate::report;
+use crate::run_facts;
 
 pub(crate) fn run(cli: &CliContext, args: &RunShowArgs) -> Result<CommandAnswer> {
     let execution = cli.data.find(&args.run)?;
@@ -28,13 +29,14 @@ pub(crate) fn run(cli: &CliContext, args: &RunShowArgs) -> Result<CommandAnswer>
         print_json(&value);
     } else if args.fills {
         let fills = report::fills(&execution)?;
+        let facts = run_facts::facts(&execution)?;
         if cli.json {
             let list = fills
                 .iter()
-                .map(|row| report::fill_json(row, &setup.instruments));
+                .map(|row| report::fill_json(row, &setup.instruments, &facts));
             print_json(&Value::from(list.collect::<Result<Vec<_>>>()?));
         } else {
-            report::print_fills(&fills, &setup.instruments)?;
+            report::print_fills(&fills, &setup.instruments, &facts)?;
         }
     } else if args.decisions {
         decisions(cli, &execution, &setup.instruments)?;

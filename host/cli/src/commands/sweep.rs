@@ -7,22 +7,23 @@ use anyhow::{Context as _, Result, bail};
 use counterfoil_base::digest::Digest;
 use counterfoil_journal::salt::LogSigner;
 use counterfoil_os::files::{make_folder, read_whole, write_whole};
-use counterfoil_report::{SweepOutcome, SweepRow, SweepTable};
+use counterfoil_report::{RowOutcome, SweepRow, SweepTable};
 use counterfoil_runner::run::execute::ExecuteError;
+use counterfoil_runner::store::data_dir::Execution;
 use counterfoil_runner::study::sweep::{
     SweepAxis, SweepConfig, SweepItem, SweepItemRun, items_from_grid, items_from_rows, sweep,
     sweep_id,
 };
 use counterfoil_trading::manifest::Manifest;
-use counterfoil_trading::record::CloseReason;
-use counterfoil_trading::units::Money;
+use counterfoil_trading::record::CloseRecord;
 use serde_json::{Value, json};
 
-use super::{backtest, report};
+use super::backtest;
 use crate::args::SweepArgs;
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_json, print_line, print_table, short_digest};
 use crate::progress::bar;
+use crate::run_facts;
 
 pub(crate) fn run(cli: &CliContext, args: &SweepArgs) -> Result<CommandAnswer> {
     let made = make(cli, args)?;
@@ -34,7 +35,7 @@ pub(crate) fn run(cli: &CliContext, args: &SweepArgs) -> Result<CommandAnswer> {
     match made.failure {
         None => Ok(CommandAnswer::Yes),
         Some(error) => {
-            let (failed, all) = (made.failed, made.table.rows.len());
+            let (failed, all) = (made.table.failed(), made.table.rows.len());
             Err(error).with_context(|| format!("{failed} of {all} runs failed, the first with"))
         }
     }
@@ -46,7 +47,6 @@ pub(super) struct EndedSweep {
     folder: PathBuf,
     table: SweepTable,
     reused: usize,
-    failed: usize,
     failure: Option<ExecuteError>,
 }
 
@@ -67,7 +67,6 @@ pub(super) fn make(cli: &CliContext, args: &SweepArgs) -> Result<EndedSweep> {
         folder,
         table,
         reused: done.iter().filter(found).count(),
-        failed: done.iter().filter(|done| done.is_err()).count(),
         failure: done.into_iter().find_map(Result::err),
     };
     write(&made.folder, &made.table, &made.json())?;
@@ -116,16 +115,11 @@ impl EndedSweep {
     /// Prints the best first, and runs that ended with a fault or an error last.
     pub(super) fn print(&self, top: usize) {
         let mut rows: Vec<&SweepRow> = self.table.rows.iter().collect();
-        let profit = |row: &SweepRow| {
-            let outcome = row.outcome.as_ref().ok();
-            let whole = outcome.filter(|ended| ended.close.reason == CloseReason::EndOfData);
-            whole.map(|ended| ended.profit.0)
-        };
-        // Runs that ended early sort last, whatever they had earned by then: a fault after a lucky
-        // start is not a good result.
+        let profit = |row: &SweepRow| row.outcome.figures().map(|ended| ended.profit.0);
+        // Runs without figures sort last: a fault after a lucky start is not a good result.
         rows.sort_by_key(|row| core::cmp::Reverse(profit(row)));
         let shown = [
-            "run", "ended", "trades", "profit", "annual", "sharpe", "drawdown",
+            "run", "ended", "trades", "profit", "annual", "sharpe", "drawdown", "cause",
         ];
         let head = self.table.fields.iter().cloned();
         let mut lines = vec![head.chain(shown.map(str::to_owned)).collect::<Vec<_>>()];
@@ -133,14 +127,23 @@ impl EndedSweep {
         print_table(&lines);
         print_line("");
         print_line(&format!(
-            "sweep {}: {} runs, {} of them reused, {} failed",
+            "sweep {}: {} runs, {} of them reused; {}",
             short_digest(&self.id.hex()),
             self.table.rows.len(),
             self.reused,
-            self.failed
+            without_figures(&self.table),
         ));
         print_line(&format!("full table: {}", self.folder.display()));
     }
+}
+
+/// How many runs of a table ended early or failed, and have no figures.
+pub(super) fn without_figures(table: &SweepTable) -> String {
+    let (cut, failed) = (table.cut_short(), table.failed());
+    if cut.saturating_add(failed) == 0 {
+        return "all reached the end of their data".to_owned();
+    }
+    format!("{cut} ended early by a fault or a stop and {failed} failed; these have no figures")
 }
 
 fn table_line(row: &SweepRow) -> Vec<String> {
@@ -148,7 +151,12 @@ fn table_line(row: &SweepRow) -> Vec<String> {
     line.extend([short_digest(&row.run), row.ended().to_owned()]);
     // A failed run keeps its row, with the values that failed: a missing row would look like a
     // combination that was never tried.
-    let Ok(ended) = &row.outcome else { return line };
+    let Some(ended) = row.outcome.figures() else {
+        // Five empty cells, so that the cause is in its own column.
+        line.extend([const { String::new() }; 5]);
+        line.extend(row.outcome.cause().map(str::to_owned));
+        return line;
+    };
     let [_, annual, _, sharpe, _, _, drawdown, _, _, trades, ..] = ended.statistics;
     let percent = |value: Option<f64>| value.map(|value| format!("{:.2} %", value * 100.0));
     let cells = [
@@ -225,20 +233,18 @@ pub(super) fn table_row(
     done: &Result<SweepItemRun, ExecuteError>,
 ) -> Result<SweepRow> {
     let outcome = match done {
-        Err(error) => Err(error.to_string()),
-        Ok(done) => {
-            let cash = item.manifest.setup()?.cash;
-            let (_, figures) = report::figures(&done.execution)?;
-            Ok(SweepOutcome {
-                close: done.close.clone(),
-                profit: Money(done.close.equity.0.saturating_sub(cash.0)),
-                statistics: figures.statistics(),
-            })
-        }
+        Err(error) => RowOutcome::Failed(error.to_string()),
+        Ok(done) => outcome_of(&done.execution, done.close.clone())?,
     };
     Ok(SweepRow {
         values: item.values.clone(),
         run: item.manifest.run_id()?.hex(),
         outcome,
     })
+}
+
+/// The outcome of a run that verified and ended with `close`.
+pub(super) fn outcome_of(execution: &Execution, close: CloseRecord) -> Result<RowOutcome> {
+    let (facts, figures) = run_facts::figures(execution)?;
+    RowOutcome::of_run(close, &facts, &figures).context("an amount of the run does not fit")
 }

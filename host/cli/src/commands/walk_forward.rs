@@ -25,6 +25,15 @@ struct ChosenSplit {
     split: WalkSplit,
     values: Vec<String>,
     train_profit: Money,
+    /// In-sample runs that a fault or a stop ended early: they were not compared.
+    train_cut_short: usize,
+}
+
+/// The choice of one in-sample window.
+struct ChosenItem<'a> {
+    item: &'a SweepItem,
+    profit: Money,
+    cut_short: usize,
 }
 
 /// The table's columns beside the varied fields.
@@ -63,12 +72,12 @@ pub(crate) fn run(cli: &CliContext, args: &WalkForwardArgs) -> Result<CommandAns
     {
         // The choice sees the in-sample window only. The manifest that is tested ends up with
         // another data range and nothing else, so no out-of-sample bar can influence it.
-        let (item, profit) = best(items, done)?;
+        let best = best(items, done)?;
         tests.push(SweepItem {
-            values: item.values.clone(),
-            manifest: with_window(&item.manifest, &split.test),
+            values: best.item.values.clone(),
+            manifest: with_window(&best.item.manifest, &split.test),
         });
-        chosen.push(profit);
+        chosen.push((best.profit, best.cut_short));
     }
     let judged = sweep::execute(cli, workers, backend, &tests)?;
     let mut table = sweep::table_of(columns(&fields), &tests, &judged)?;
@@ -78,17 +87,18 @@ pub(crate) fn run(cli: &CliContext, args: &WalkForwardArgs) -> Result<CommandAns
         return Err(error).context("an out-of-sample run failed");
     }
     let mut walked = Vec::new();
-    for (((split, item), train), row) in splits
+    for (((split, item), (train_profit, train_cut_short)), row) in splits
         .into_iter()
         .zip(&tests)
         .zip(chosen)
         .zip(&mut table.rows)
     {
-        row.values = cells(&split, &item.values, train);
+        row.values = cells(&split, &item.values, train_profit);
         walked.push(ChosenSplit {
             split,
             values: item.values.clone(),
-            train_profit: train,
+            train_profit,
+            train_cut_short,
         });
     }
     trains.extend(tests);
@@ -139,19 +149,21 @@ fn range(cli: &CliContext, base: &Manifest) -> Result<(UnixNanos, UnixNanos)> {
     ))
 }
 
-/// The item with the most profit, of equals the first. Runs that ended with a fault do not count.
+/// The item with the most profit, of equals the first. Runs that ended early do not count.
 fn best<'a>(
     items: &'a [SweepItem],
     done: &[Result<SweepItemRun, ExecuteError>],
-) -> Result<(&'a SweepItem, Money)> {
+) -> Result<ChosenItem<'a>> {
     let mut best: Option<(&SweepItem, Money)> = None;
+    let mut cut_short = 0_usize;
     for (item, done) in items.iter().zip(done) {
         let done = match done {
             Ok(done) => done,
             Err(error) => bail!("{}: {error}", item.values.join(" ")),
         };
-        // A fault cuts a run short, and a short run can look profitable.
-        if done.close.reason == CloseReason::Fault {
+        // A fault or a stop cuts a run short, and a short run can look profitable.
+        if done.close.reason != CloseReason::EndOfData {
+            cut_short = cut_short.saturating_add(1);
             continue;
         }
         let profit = profit(item, done)?;
@@ -159,7 +171,13 @@ fn best<'a>(
             best = Some((item, profit));
         }
     }
-    best.context("every run of an in-sample window ended with a fault")
+    let (item, profit) =
+        best.context("every run of an in-sample window ended early, by a fault or a stop")?;
+    Ok(ChosenItem {
+        item,
+        profit,
+        cut_short,
+    })
 }
 
 fn profit(item: &SweepItem, done: &SweepItemRun) -> Result<Money> {
@@ -167,18 +185,21 @@ fn profit(item: &SweepItem, done: &SweepItemRun) -> Result<Money> {
     Ok(Money(done.close.equity.0.saturating_sub(cash.0)))
 }
 
-/// The sum of the out-of-sample profits.
-fn total(table: &SweepTable) -> Money {
-    let profits = table.rows.iter().map(test_profit);
-    let sum = profits.fold(0_i128, |sum, profit| sum.saturating_add(profit.0));
-    Money(sum)
+/// The sum of the out-of-sample profits; `None` where one is missing.
+fn total(table: &SweepTable) -> Option<Money> {
+    let mut profits = table.rows.iter().map(test_profit);
+    // The total is over all windows: without the one whose run faulted it would be of another strategy.
+    profits.try_fold(Money::ZERO, |sum, profit| sum.plus(profit?))
 }
 
-/// Every row has an outcome: an error ends the command.
-fn test_profit(row: &SweepRow) -> Money {
-    row.outcome
-        .as_ref()
-        .map_or(Money::ZERO, |ended| ended.profit)
+/// The profit of a window whose run went to its end.
+fn test_profit(row: &SweepRow) -> Option<Money> {
+    row.outcome.figures().map(|ended| ended.profit)
+}
+
+/// In-sample runs of all windows that were not compared.
+fn train_cut_short(walked: &[ChosenSplit]) -> usize {
+    walked.iter().map(|chosen| chosen.train_cut_short).sum()
 }
 
 fn as_json(id: &Digest, fields: &[String], walked: &[ChosenSplit], table: &SweepTable) -> Value {
@@ -199,7 +220,8 @@ fn as_json(id: &Digest, fields: &[String], walked: &[ChosenSplit], table: &Sweep
                 "test": chosen.split.test,
                 "chosen": values,
                 "train-profit": chosen.train_profit.to_text(),
-                "test-profit": test_profit(row).to_text(),
+                "train-runs-that-ended-early": chosen.train_cut_short,
+                "test-profit": test_profit(row).map(Money::to_text),
                 "test-run": row.run,
             });
             if let (Some(whole), Value::Object(own)) = (whole.as_object_mut(), own) {
@@ -211,32 +233,48 @@ fn as_json(id: &Digest, fields: &[String], walked: &[ChosenSplit], table: &Sweep
     json!({
         "sweep": id,
         "splits": splits.collect::<Vec<_>>(),
-        "test-profit": total(table).to_text(),
+        "test-profit": total(table).map(Money::to_text),
+        "train-runs-that-ended-early": train_cut_short(walked),
+        "test-runs-that-ended-early": table.cut_short(),
     })
 }
 
 fn print(fields: &[String], walked: &[ChosenSplit], whole: &SweepTable) {
     let head = ["in-sample", "out-of-sample"].map(str::to_owned).to_vec();
     let mut head: Vec<String> = head.into_iter().chain(fields.to_vec()).collect();
-    head.extend(["profit in", "profit out", "sharpe out", "run"].map(str::to_owned));
+    head.extend(["profit in", "profit out", "sharpe out", "run", "cause"].map(str::to_owned));
     let mut lines = vec![head];
     for (chosen, row) in walked.iter().zip(&whole.rows) {
         let mut line = vec![chosen.split.train.join(".."), chosen.split.test.join("..")];
         line.extend(chosen.values.clone());
-        let outcome = row.outcome.as_ref().ok();
-        let sharpe = outcome.and_then(|ended| ended.statistic("sharpe"));
+        let sharpe = row.outcome.figures();
+        let sharpe = sharpe.and_then(|ended| ended.statistic("sharpe"));
         line.extend([
             chosen.train_profit.to_text(),
-            test_profit(row).to_text(),
+            test_profit(row).map(Money::to_text).unwrap_or_default(),
             sharpe.map_or(String::new(), |value| format!("{value:.2}")),
             short_digest(&row.run),
+            row.outcome.cause().unwrap_or_default().to_owned(),
         ]);
         lines.push(line);
     }
     print_table(&lines);
     print_line("");
-    print_line(&format!(
-        "out-of-sample profit: {}, each window starting with the full cash",
-        total(whole).to_text()
-    ));
+    print_line(&match total(whole) {
+        Some(total) => format!(
+            "out-of-sample profit: {}, each window starting with the full cash",
+            total.to_text()
+        ),
+        None => format!(
+            "no out-of-sample profit over all windows: {} of {} runs ended early, by a fault or a stop",
+            whole.cut_short(),
+            whole.rows.len()
+        ),
+    });
+    let cut_short = train_cut_short(walked);
+    if cut_short > 0 {
+        print_line(&format!(
+            "{cut_short} in-sample runs ended early, by a fault or a stop, and were not compared"
+        ));
+    }
 }

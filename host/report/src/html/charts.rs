@@ -6,7 +6,7 @@ use counterfoil_trading::order::Side;
 
 use super::HtmlPage;
 use crate::chart::{Chart, ChartAxis, ChartInk, ChartLayer, ChartShape, ChartWidth};
-use crate::facts::{FillMark, InstrumentFacts};
+use crate::facts::{FillMark, InstrumentFacts, TickerChanges};
 use crate::number::{self, count_text};
 use crate::render::{ReportError, RunReport};
 use crate::sentences::plural;
@@ -99,13 +99,17 @@ pub(super) fn equity(page: &mut HtmlPage, render: &RunReport<'_>) -> Result<(), 
 pub(super) fn instruments(page: &mut HtmlPage, render: &RunReport<'_>) -> Result<(), ReportError> {
     page.raw("<h2>Prices, entries, exits and positions</h2>\n");
     let facts = render.facts;
-    let mut all: Vec<(&Instrument, &InstrumentFacts)> =
-        facts.instruments.iter().zip(&facts.lines).collect();
+    let mut all: Vec<((&Instrument, &InstrumentFacts), &TickerChanges)> = facts
+        .instruments
+        .iter()
+        .zip(&facts.lines)
+        .zip(&facts.tickers)
+        .collect();
     // A stable sort: equal ones stay in sequence of their ids.
-    all.sort_by_key(|(_, lines)| core::cmp::Reverse(lines.traded));
+    all.sort_by_key(|((_, lines), _)| core::cmp::Reverse(lines.traded));
     let traded = all
         .iter()
-        .filter(|(_, lines)| !lines.marks.is_empty())
+        .filter(|((_, lines), _)| !lines.marks.is_empty())
         .count();
     if traded == 0 {
         page.raw("<p class=\"note\">Nothing was bought or sold.</p>\n");
@@ -119,8 +123,8 @@ pub(super) fn instruments(page: &mut HtmlPage, render: &RunReport<'_>) -> Result
         return Ok(());
     };
     let shown = traded.min(INSTRUMENTS_SHOWN);
-    for (instrument, lines) in all.into_iter().take(shown) {
-        instrument_charts(page, span, instrument, lines)?;
+    for ((instrument, lines), tickers) in all.into_iter().take(shown) {
+        instrument_charts(page, span, instrument, lines, tickers)?;
     }
     if traded > shown {
         page.raw("<p class=\"note\">The ");
@@ -137,8 +141,14 @@ fn instrument_charts(
     span: TimeSpan,
     instrument: &Instrument,
     lines: &InstrumentFacts,
+    tickers: &TickerChanges,
 ) -> Result<(), ReportError> {
-    page.element("<h3>", instrument.symbol(), "</h3>\n<figure>\n");
+    page.element("<h3>", instrument.symbol(), "");
+    for (from, ticker) in tickers {
+        page.element(", from ", &from.date_or_time(), " ");
+        page.element("", ticker, "");
+    }
+    page.raw("</h3>\n<figure>\n");
     let price = ChartFigure {
         label: "Close over time with buys and sells",
         span,

@@ -1,11 +1,12 @@
 //! The run, the proofs about it, and the commands that check it. It must never claim more than
 //! the verifier's result.
 
-use counterfoil_trading::manifest::DataSource;
+use counterfoil_trading::manifest::{DataSource, Manifest};
 
 use super::HtmlPage;
 use crate::number::count_text;
 use crate::render::{ReportError, RunReport};
+use crate::sentences;
 
 fn row(page: &mut HtmlPage, name: &str, value: &str) {
     page.element("<tr><th>", name, "</th>");
@@ -22,6 +23,10 @@ pub(super) fn what_ran(page: &mut HtmlPage, render: &RunReport<'_>) -> Result<()
     page.raw("<h2>What ran</h2>\n<table class=\"facts\"><tbody>\n");
     digest(page, "Run", &subject.run.to_string());
     row(page, "Execution", &subject.execution.to_string());
+    if let Some(strategy) = &subject.strategy {
+        let strategy = format!("{} {}", strategy.name, strategy.version);
+        row(page, "Strategy", &strategy);
+    }
     digest(page, "Component", &manifest.component);
     match &manifest.data {
         DataSource::Snapshot { id, from, to } => {
@@ -53,29 +58,14 @@ pub(super) fn what_ran(page: &mut HtmlPage, render: &RunReport<'_>) -> Result<()
         None => bars,
     };
     row(page, "Bars decided", &bars);
-    let parameters: Vec<String> = manifest
-        .parameters
-        .iter()
-        .map(|(name, value)| format!("{name} = {value}"))
-        .collect();
-    let parameters = if parameters.is_empty() {
-        "the component\u{2019}s defaults".to_owned()
-    } else {
-        parameters.join(", ")
-    };
-    row(page, "Parameters", &parameters);
+    row(page, "Parameters", &parameters(render));
     let account = &manifest.account;
     let account = format!(
         "{} of {}: {} account, {} {}",
         account.name, account.owner, account.kind, account.cash, account.currency
     );
     row(page, "Account", &account);
-    let costs = &manifest.costs;
-    let costs = format!(
-        "fee {} bps, slippage {} bps, volume cap {} bps, borrow {} bps a year; all in the manifest",
-        costs.fee_bps, costs.slippage_bps, costs.volume_cap_bps, costs.borrow_bps
-    );
-    row(page, "Costs", &costs);
+    row(page, "Costs", &costs(manifest));
     row(page, "Host", &facts.host);
     page.raw("</tbody></table>\n<details><summary>The manifest, with every limit</summary>\n");
     // By way of a value, whose keys are sorted: the page's bytes follow from the manifest alone.
@@ -83,6 +73,42 @@ pub(super) fn what_ran(page: &mut HtmlPage, render: &RunReport<'_>) -> Result<()
     let text = serde_json::to_string_pretty(&value)?;
     page.element("<pre>", &text, "</pre></details>\n");
     Ok(())
+}
+
+/// The parameters that the run used: all of them where the component's description is here.
+fn parameters(render: &RunReport<'_>) -> String {
+    let Some(strategy) = &render.subject.strategy else {
+        let stated = render.manifest.parameters.iter();
+        let stated = stated.map(|(name, value)| format!("{name} = {value}"));
+        let others = "others as the component\u{2019}s defaults".to_owned();
+        return stated.chain([others]).collect::<Vec<_>>().join(", ");
+    };
+    let texts = strategy.parameters.iter().map(|parameter| {
+        let default = if parameter.is_default {
+            " (default)"
+        } else {
+            ""
+        };
+        format!("{} = {}{default}", parameter.name, parameter.value)
+    });
+    let texts: Vec<String> = texts.collect();
+    if texts.is_empty() {
+        return "none".to_owned();
+    }
+    texts.join(", ")
+}
+
+/// The rates of costs, or that there are none.
+fn costs(manifest: &Manifest) -> String {
+    let costs = &manifest.costs;
+    let cap = &costs.volume_cap_bps;
+    if sentences::charges_nothing(manifest) {
+        return format!("no fees, slippage or borrow fees; volume cap {cap} bps");
+    }
+    format!(
+        "fee {} bps, slippage {} bps, volume cap {cap} bps, borrow {} bps a year; all in the manifest",
+        costs.fee_bps, costs.slippage_bps, costs.borrow_bps
+    )
 }
 
 fn command(page: &mut HtmlPage, what: &str, command: &str) {

@@ -11,6 +11,10 @@ pub(super) fn head(page: &mut HtmlPage, render: &RunReport<'_>) {
     let kind = sentences::kind(&render.manifest.data);
     page.element("<header>\n<p class=\"over\">", kind, " report</p>\n");
     page.element("<h1>Run ", &render.subject.short, "</h1>\n");
+    if let Some(strategy) = &render.subject.strategy {
+        page.element("<p class=\"lead\">", &strategy.name, " ");
+        page.element("", &strategy.version, "</p>\n");
+    }
     let subject = sentences::subject(render);
     page.element("<p class=\"lead\">", &subject, "</p>\n</header>\n");
     verdict(page, render);

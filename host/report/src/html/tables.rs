@@ -14,7 +14,7 @@ use crate::number::{
 };
 use crate::render::{ReportError, RunReport};
 use crate::sentences::{
-    self, FigureTone, amount, percent, plural, ratio, signed_percent, tone_of, tone_of_money,
+    self, FigureTone, amount, percent, ratio, signed_percent, tone_of, tone_of_money,
 };
 use crate::trade::RoundTrip;
 
@@ -104,6 +104,11 @@ pub(super) fn figures(page: &mut HtmlPage, render: &RunReport<'_>) {
         Some(fall) => fall.recovered.map_or("not by the end".to_owned(), when),
     };
     let turnover = ratio(figures.turnover);
+    let [best, worst, up] = if sentences::is_daily(render.facts.timeframe) {
+        ["Best day", "Worst day", "Days up, of days that moved"]
+    } else {
+        ["Best bar", "Worst bar", "Bars up, of bars that moved"]
+    };
     for (name, value) in [
         ("Total return", signed_percent(returns.total)),
         ("Annual return", signed_percent(returns.annual)),
@@ -111,9 +116,9 @@ pub(super) fn figures(page: &mut HtmlPage, render: &RunReport<'_>) {
         ("Sharpe ratio", ratio(returns.sharpe)),
         ("Sortino ratio", ratio(returns.sortino)),
         ("Calmar ratio", ratio(figures.calmar)),
-        ("Best day", signed_percent(returns.best)),
-        ("Worst day", signed_percent(returns.worst)),
-        ("Days up, of days that moved", percent(returns.positive)),
+        (best, signed_percent(returns.best)),
+        (worst, signed_percent(returns.worst)),
+        (up, percent(returns.positive)),
         (
             "Max drawdown",
             percent(Some(fall.map_or(0.0, |fall| fall.depth))),
@@ -211,7 +216,8 @@ fn trade_row(
     let (entry, exit) = trade.average_prices(instrument);
     page.raw("<tr><td class=\"n\">");
     page.number(place.saturating_add(1));
-    page.element("</td><td class=\"sym\">", instrument.symbol(), "</td>");
+    let ticker = render.facts.ticker(trade.instrument, trade.opened.time);
+    page.element("</td><td class=\"sym\">", ticker, "</td>");
     page.element("<td>", trade.direction.name(), "</td>");
     let opened = trade.opened.time.date_or_time();
     page.element("<td class=\"nowrap\">", &opened, "</td>");
@@ -250,14 +256,22 @@ fn price(instrument: &Instrument, price: Option<i128>) -> String {
 pub(super) fn costs(page: &mut HtmlPage, render: &RunReport<'_>) -> Result<(), ReportError> {
     let facts = render.facts;
     let costs = &facts.costs;
-    page.raw("<h2>Trading costs</h2>\n<div class=\"scroll\"><table><thead><tr><th>Kind</th>");
+    page.raw("<h2>Trading costs</h2>\n");
+    if sentences::charges_nothing(render.manifest) && facts.costs.is_zero() {
+        page.raw(
+            "<p>The manifest charges no fee, slippage or borrow: a real account pays them.</p>\n",
+        );
+        traded(page, render);
+        return Ok(());
+    }
+    page.raw("<div class=\"scroll\"><table><thead><tr><th>Kind</th>");
     page.element(
         "<th class=\"n\">",
         &render.manifest.account.currency,
         "</th>",
     );
     page.raw("<th class=\"n\">of turnover, bps</th><th>How it is charged</th></tr></thead><tbody>");
-    let traded = number::money(facts.traded);
+    let turnover = number::money(facts.traded);
     let mut total = Money::ZERO;
     for (name, cost, how) in [
         ("Fees", costs.fees, "on top of the price, for each fill"),
@@ -269,82 +283,45 @@ pub(super) fn costs(page: &mut HtmlPage, render: &RunReport<'_>) -> Result<(), R
         ("Borrow", costs.borrow, "for short positions, by time"),
     ] {
         total = total.plus(cost).ok_or(ReportError::Overflow)?;
-        cost_row(page, name, cost, traded, how);
+        cost_row(page, name, cost, turnover, how);
     }
-    cost_row(page, "Total", total, traded, "");
+    cost_row(page, "Total", total, turnover, "");
     page.raw("</tbody></table></div>\n");
-    page.element(
-        "<p class=\"note\">Bought and sold: ",
-        &money_text(facts.traded),
-        " ",
-    );
-    page.element("", &render.manifest.account.currency, " in total. ");
-    if costs.dividends != Money::ZERO {
-        let dividends = signed_money_text(costs.dividends);
-        page.element("Dividends received less those paid: ", &dividends, ". ");
-    }
+    traded(page, render);
     let before = facts
         .final_equity()
         .minus(facts.starting_cash)
         .and_then(|gain| gain.plus(total))
         .ok_or(ReportError::Overflow)?;
     let before = signed_money_text(before);
-    page.element("Profit and loss before these costs: ", &before, ".</p>\n");
+    page.element(
+        "<p class=\"note\">Profit and loss before these costs: ",
+        &before,
+        ".</p>\n",
+    );
     Ok(())
 }
 
-fn cost_row(page: &mut HtmlPage, name: &str, cost: Money, traded: f64, how: &'static str) {
+/// What was bought and sold, and the dividends.
+fn traded(page: &mut HtmlPage, render: &RunReport<'_>) {
+    let facts = render.facts;
+    let traded = money_text(facts.traded);
+    page.element("<p class=\"note\">Bought and sold: ", &traded, " ");
+    page.element("", &render.manifest.account.currency, " in total.");
+    if facts.costs.dividends != Money::ZERO {
+        let dividends = signed_money_text(facts.costs.dividends);
+        page.element(" Dividends received less those paid: ", &dividends, ".");
+    }
+    page.raw("</p>\n");
+}
+
+fn cost_row(page: &mut HtmlPage, name: &str, cost: Money, turnover: f64, how: &'static str) {
     // Without any fill this is 0 / 0, which is shown as a dash.
-    let bps = number::money(cost) / traded * 10_000.0;
+    let bps = number::money(cost) / turnover * 10_000.0;
     page.element("<tr><th>", name, "</th>");
     page.element("<td class=\"n\">", &money_text(cost), "</td>");
     page.element("<td class=\"n\">", &float_text(bps, 2), "</td>");
     page.element("<td class=\"why\">", how, "</td></tr>\n");
-}
-
-pub(super) fn orders(page: &mut HtmlPage, render: &RunReport<'_>) {
-    let orders = &render.facts.orders;
-    page.raw("<h2>Orders</h2>\n<p>The risk gate approved ");
-    page.text(&count_text(orders.approved));
-    page.raw(" of the strategy\u{2019}s requests and refused ");
-    page.text(&count_text(orders.refused.values().sum()));
-    page.raw("; there were ");
-    page.text(&count_text(orders.fills));
-    page.raw(plural(orders.fills, " fill", " fills"));
-    if orders.clamped > 0 {
-        page.raw(", ");
-        page.text(&count_text(orders.clamped));
-        page.raw(" of them with slippage capped at the bar\u{2019}s range");
-    }
-    if orders.margin_calls > 0 {
-        page.raw(". <strong>Margin calls: ");
-        page.text(&count_text(orders.margin_calls));
-        page.raw("</strong>");
-    }
-    page.raw(".</p>\n");
-    // Accepted, filled and the like are the normal course; what went wrong is listed.
-    let rejected = orders
-        .events
-        .iter()
-        .filter(|((status, _), _)| ["rejected", "canceled", "expired"].contains(status));
-    let refused = orders
-        .refused
-        .iter()
-        .map(|(code, count)| ("refused", *code, *count));
-    let rows: Vec<(&str, &str, u64)> = refused
-        .chain(rejected.map(|((status, code), count)| (*status, *code, *count)))
-        .collect();
-    if rows.is_empty() {
-        return;
-    }
-    page.raw("<div class=\"scroll\"><table><thead><tr><th>Outcome</th><th>Code</th>");
-    page.raw("<th class=\"n\">Count</th></tr></thead><tbody>\n");
-    for (outcome, code, count) in rows {
-        page.element("<tr><td>", outcome, "</td>");
-        page.element("<td>", code, "</td>");
-        page.element("<td class=\"n\">", &count_text(count), "</td></tr>\n");
-    }
-    page.raw("</tbody></table></div>\n");
 }
 
 pub(super) fn fuel(page: &mut HtmlPage, render: &RunReport<'_>) {

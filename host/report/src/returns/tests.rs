@@ -4,6 +4,7 @@ use counterfoil_trading::units::Money;
 use serde_json::Value;
 
 use super::*;
+use crate::calendar::PeriodsPerYear;
 use crate::drawdown;
 use crate::number;
 
@@ -11,6 +12,14 @@ const GOLDEN: &str = include_str!("../../../../tests/golden/statistics.json");
 
 fn money(text: &str) -> f64 {
     number::money(Money::parse(text).unwrap())
+}
+
+/// So many returns, of which so many make a year.
+fn basis(returns: usize, periods: f64) -> YearBasis {
+    YearBasis {
+        years: number::length(returns) / periods,
+        periods: PeriodsPerYear::Counted(periods),
+    }
 }
 
 /// Equal to a few parts in a thousand million, or both not defined.
@@ -35,7 +44,7 @@ fn figures_are_those_of_an_independent_library() {
         let text = case["equity"].as_str().unwrap();
         let equity: Vec<f64> = text.split_whitespace().map(money).collect();
         let periods = case["periods-per-year"].as_f64().unwrap();
-        let got = ReturnFigures::from_equity(start, &equity, periods);
+        let got = ReturnFigures::from_equity(start, &equity, basis(equity.len(), periods));
         let falls = drawdown::series(start, &equity);
         let depth = falls.iter().copied().fold(0.0, f64::min);
         let calmar = got
@@ -71,12 +80,12 @@ fn figures_of_what_is_no_series_of_returns_are_not_defined() {
     ];
     for (start, equity) in table {
         assert_eq!(
-            ReturnFigures::from_equity(start, equity, 252.0),
+            ReturnFigures::from_equity(start, equity, basis(equity.len(), 252.0)),
             nothing,
             "{equity:?}"
         );
     }
     // The last equity may be below zero: what was lost is defined, a yearly rate is not.
-    let ruined = ReturnFigures::from_equity(100.0, &[90.0, -10.0], 252.0);
+    let ruined = ReturnFigures::from_equity(100.0, &[90.0, -10.0], basis(2, 252.0));
     assert_eq!((ruined.total, ruined.annual), (Some(-1.1), None));
 }
