@@ -9,4 +9,5 @@ pub(crate) mod calendar;
 pub(crate) mod checks;
 pub(crate) mod deferred;
 pub(crate) mod findings_file;
+pub(crate) mod grid;
 pub(crate) mod sessions;

@@ -13,6 +13,15 @@ pub(crate) struct NumberColumn {
     pub(crate) place: usize,
     /// Its name, for messages.
     pub(crate) name: &'static str,
+    /// Whether its values are numbers in the file, not text: no sign in them is the source's.
+    pub(crate) is_typed: bool,
+}
+
+impl NumberColumn {
+    /// Whether it is a volume, which may be abbreviated; other numbers are prices.
+    pub(crate) fn is_volume(self) -> bool {
+        matches!(self.name, "volume" | "size")
+    }
 }
 
 /// The columns of the time: one, or date and clock in two.
@@ -106,6 +115,8 @@ pub(crate) struct HeaderContext<'a> {
     /// be there.
     pub(crate) symbol: Option<&'a str>,
     pub(crate) mapping: &'a ColumnMapping,
+    /// By place, whether a column's values are numbers in the file; empty for text files.
+    pub(crate) typed: &'a [bool],
 }
 
 impl BarColumns {
@@ -326,6 +337,7 @@ impl<'a> HeaderColumns<'a> {
         Ok(NumberColumn {
             place,
             name: meaning,
+            is_typed: self.context.typed.get(place).copied().unwrap_or(false),
         })
     }
 
@@ -394,6 +406,7 @@ mod tests {
             header: &header,
             symbol,
             mapping: &mapping,
+            typed: &[],
         };
         let got = match BarColumns::find(context) {
             Ok(columns) => format!(
