@@ -14,6 +14,7 @@ pub(crate) mod mapping;
 pub(crate) mod notes;
 pub(crate) mod number;
 pub(crate) mod number_grid;
+pub(crate) mod number_rules;
 pub(crate) mod precision;
 pub(crate) mod reading;
 pub(crate) mod records;

@@ -2,27 +2,10 @@
 
 use crate::error::IngestError;
 use crate::source::mapping::ColumnMapping;
+use crate::source::number::NumberColumn;
 use crate::source::row_error::{RowError, RowErrorCode};
 use crate::source::symbols::check_row_symbol;
 use crate::source::times::{TimeKey, TimeParser};
-
-/// A number column.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct NumberColumn {
-    /// Its place in the row.
-    pub(crate) place: usize,
-    /// Its name, for messages.
-    pub(crate) name: &'static str,
-    /// Whether its values are numbers in the file, not text: no sign in them is the source's.
-    pub(crate) is_typed: bool,
-}
-
-impl NumberColumn {
-    /// Whether it is a volume, which may be abbreviated; other numbers are prices.
-    pub(crate) fn is_volume(self) -> bool {
-        matches!(self.name, "volume" | "size")
-    }
-}
 
 /// The columns of the time: one, or date and clock in two.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -10,14 +10,13 @@
 
 use std::collections::BTreeMap;
 
-use jiff::tz::{TimeZone, TimeZoneDatabase};
 use serde::Deserialize;
 
 use crate::error::IngestError;
 use crate::source::choices::{EpochUnit, RepeatRule, TextEncoding, TimeMeaning};
+use crate::source::number_rules::NumberRules;
 use crate::source::options::{IngestOptions, SideFile};
-use crate::source::row::NumberRules;
-use crate::source::times::{TimeFormat, TimeReader, directives};
+use crate::source::times::{TimeFormat, TimeReader, directives, zone};
 
 /// The meanings of columns.
 const MEANINGS: [&str; 10] = [
@@ -210,13 +209,4 @@ pub(crate) fn delimiter(options: &IngestOptions) -> Result<u8, IngestError> {
             }),
         },
     }
-}
-
-/// A time zone of the database that is compiled in.
-pub(crate) fn zone(name: &str) -> Result<TimeZone, String> {
-    // The bundled database and not the machine's: rules of past years differ between machines, and
-    // the same file would give two snapshots.
-    TimeZoneDatabase::bundled().get(name).map_err(|_| {
-        format!("unknown time zone {name:?}; use an IANA name such as America/New_York, or UTC")
-    })
 }

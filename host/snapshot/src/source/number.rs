@@ -6,7 +6,6 @@ use std::borrow::Cow;
 use counterfoil_trading::decimal;
 
 use crate::error::IngestError;
-use crate::source::columns::NumberColumn;
 use crate::source::options::IngestOptions;
 use crate::source::row_error::{RowError, RowErrorCode};
 
@@ -24,6 +23,24 @@ const CURRENCIES: [char; 12] = ['$', '€', '£', '¥', '₹', '₩', '₽', '�
 const GROUP_SIGNS: [char; 9] = [
     '.', ',', '_', '\'', '\u{2019}', ' ', '\u{a0}', '\u{202f}', '\u{2009}',
 ];
+
+/// A number column.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct NumberColumn {
+    /// Its place in the row.
+    pub(crate) place: usize,
+    /// Its name, for messages.
+    pub(crate) name: &'static str,
+    /// Whether its values are numbers in the file, not text: no sign in them is the source's.
+    pub(crate) is_typed: bool,
+}
+
+impl NumberColumn {
+    /// Whether it is a volume, which may be abbreviated; other numbers are prices.
+    pub(crate) fn is_volume(self) -> bool {
+        matches!(self.name, "volume" | "size")
+    }
+}
 
 /// The signs in the numbers of a source.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

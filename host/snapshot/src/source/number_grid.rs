@@ -4,8 +4,7 @@
 use counterfoil_trading::decimal::{self, SCALE_MAX};
 
 use crate::error::IngestError;
-use crate::source::columns::NumberColumn;
-use crate::source::number::ExactNumber;
+use crate::source::number::{ExactNumber, NumberColumn};
 use crate::source::options::IngestOptions;
 use crate::source::row_error::{RowError, RowErrorCode};
 

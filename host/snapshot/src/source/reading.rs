@@ -4,10 +4,10 @@
 use crate::error::IngestError;
 use crate::quality::deferred::DeferredRows;
 use crate::source::mapping::ColumnMapping;
+use crate::source::number_rules::NumberRules;
 use crate::source::options::{INSTRUMENTS_MAX, IngestOptions};
 use crate::source::progress::IngestProgress;
 use crate::source::records::{SourceRecord, SourceRecords};
-use crate::source::row::NumberRules;
 use crate::source::row_error::RowError;
 use crate::spool::staging::StagingDir;
 

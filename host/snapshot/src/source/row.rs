@@ -7,12 +7,10 @@ use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::{Price, Volume};
 use serde::{Deserialize, Serialize};
 
-use crate::error::IngestError;
-use crate::source::columns::{BarColumns, NumberColumn, field};
-use crate::source::notes::{RowNumber, RowNumbers};
-use crate::source::number::{ExactNumber, NumberSigns};
-use crate::source::number_grid::NumberGrid;
-use crate::source::options::IngestOptions;
+use crate::source::columns::{BarColumns, field};
+use crate::source::notes::RowNumbers;
+use crate::source::number::NumberColumn;
+use crate::source::number_rules::NumberRules;
 use crate::source::row_error::{RowError, RowErrorCode};
 use crate::source::times::{TimeKey, TimeParser};
 
@@ -35,45 +33,6 @@ pub(crate) struct ParsedRow<'a> {
     pub(crate) time: TimeKey,
     pub(crate) row: SourceRow,
     pub(crate) numbers: RowNumbers,
-}
-
-/// How the numbers of a source are written, and the grids they must be on.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct NumberRules {
-    pub(crate) signs: NumberSigns,
-    pub(crate) prices: NumberGrid,
-    pub(crate) volumes: NumberGrid,
-}
-
-impl NumberRules {
-    /// The rules that the caller asks for, or what is wrong with them.
-    pub(crate) fn of(options: &IngestOptions) -> Result<Self, IngestError> {
-        Ok(Self {
-            signs: NumberSigns::of(options)?,
-            prices: NumberGrid::of_prices(options)?,
-            volumes: NumberGrid::of_volumes(options)?,
-        })
-    }
-
-    /// The number in a column, on its grid.
-    pub(crate) fn read(
-        &self,
-        text: &str,
-        column: NumberColumn,
-    ) -> Result<(ExactNumber, RowNumber), RowError> {
-        let grid = if column.is_volume() {
-            &self.volumes
-        } else {
-            &self.prices
-        };
-        let written = self.signs.read(text, column)?;
-        let on_grid = grid.fit(written.number, column, text)?;
-        let seen = RowNumber {
-            written,
-            away: on_grid.away,
-        };
-        Ok((on_grid.number, seen))
-    }
 }
 
 /// The row of the fields of line `line`; `symbol` is that of every row, for a source
@@ -169,6 +128,7 @@ mod tests {
     use crate::source::columns::HeaderContext;
     use crate::source::fields::FieldSplitter;
     use crate::source::mapping::ColumnMapping;
+    use crate::source::options::IngestOptions;
     use crate::source::times::TimeReader;
 
     #[track_caller]

@@ -6,11 +6,10 @@ use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::fmt::strtime::{self, BrokenDownTime};
-use jiff::tz::TimeZone;
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 
 use crate::error::IngestError;
 use crate::source::choices::{EpochUnit, TimeMeaning};
-use crate::source::mapping::zone;
 
 /// The longest text of a time: ISO 8601 with nanoseconds and offset has 35 characters.
 const TIME_BYTES_MAX: usize = 40;
@@ -349,6 +348,15 @@ impl TimeReader {
     fn at_zone(&self, civil: DateTime, text: &str) -> Result<i64, String> {
         local_time(self.zone.as_ref().unwrap_or(&TimeZone::UTC), civil, text)
     }
+}
+
+/// A time zone of the database that is compiled in.
+pub(crate) fn zone(name: &str) -> Result<TimeZone, String> {
+    // The bundled database and not the machine's: rules of past years differ between machines, and
+    // the same file would give two snapshots.
+    TimeZoneDatabase::bundled().get(name).map_err(|_| {
+        format!("unknown time zone {name:?}; use an IANA name such as America/New_York, or UTC")
+    })
 }
 
 /// A local time of a zone. One that the clocks showed twice or never is an error and not guessed.
