@@ -271,24 +271,7 @@ pub(crate) fn answer_of(outcome: &ExecutionOutcome) -> Result<CommandAnswer> {
 pub(crate) fn print_outcome(manifest: &Manifest, outcome: &ExecutionOutcome) -> Result<()> {
     let setup = manifest.setup()?;
     let close = &outcome.close;
-    let held: Vec<String> = setup
-        .instruments
-        .iter()
-        .zip(&outcome.positions)
-        .filter(|(_, held)| held.0 != 0)
-        .map(|(instrument, held)| {
-            format!(
-                "{} {}",
-                instrument.symbol(),
-                instrument.quantity_text(*held)
-            )
-        })
-        .collect();
-    let held = if held.is_empty() {
-        "flat".to_owned()
-    } else {
-        held.join(", ")
-    };
+    let held = held_text(&setup.instruments, &outcome.positions);
     let mut rows = vec![
         (
             "run",
@@ -342,6 +325,26 @@ pub(crate) fn print_outcome(manifest: &Manifest, outcome: &ExecutionOutcome) -> 
          counterfoil run show {short} --fills"
     ));
     Ok(())
+}
+
+/// The positions that are not flat, by instrument.
+fn held_text(instruments: &[Instrument], positions: &[Quantity]) -> String {
+    let held: Vec<String> = instruments
+        .iter()
+        .zip(positions)
+        .filter(|(_, held)| held.0 != 0)
+        .map(|(instrument, held)| {
+            format!(
+                "{} {}",
+                instrument.symbol(),
+                instrument.quantity_text(*held)
+            )
+        })
+        .collect();
+    if held.is_empty() {
+        return "flat".to_owned();
+    }
+    held.join(", ")
 }
 
 /// The fault as text: which, where, and the guest's own message and trace.

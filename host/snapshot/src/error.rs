@@ -44,6 +44,15 @@ pub enum IngestError {
         "{file}, line 1: no header: {reason}; the first line must name the columns, such as time,open,high,low,close,volume"
     )]
     NoHeader { file: String, reason: String },
+    /// The first line is cut at the wrong sign.
+    #[error(
+        "{file}, line 1: its fields are separated by {found}, not by {stated}: state --delimiter {found}"
+    )]
+    OtherDelimiter {
+        file: String,
+        found: String,
+        stated: String,
+    },
     /// The header lacks a column.
     #[error(
         "{file}, line 1: no column for {column}: name it {accepted}; the header has {found}{hint}"
@@ -70,7 +79,7 @@ pub enum IngestError {
     SymbolTwice { file: String, column: String },
     /// The unit of numeric times is ambiguous.
     #[error(
-        "{file}, line {line}, column {column}: {text} could be s, ms, us or ns since 1970; state the unit, or write the time as YYYY-MM-DD or ISO 8601"
+        "{file}, line {line}, column {column}: {text} could be s, ms, us or ns since 1970; state the unit, or write the time as YYYY-MM-DD or ISO 8601; dates of eight digits are \"time\": {{\"format\": \"%Y%m%d\"}} in a mapping"
     )]
     AmbiguousEpoch {
         file: String,
@@ -115,9 +124,23 @@ pub enum IngestError {
         second_line: u64,
         timeframe: Timeframe,
     },
+    /// Two rows of one instrument and time, or of one trade id, differ.
+    #[error(
+        "{file}, line {line}: {what} is in line {first_line} already, with other values: {difference}; {hint}"
+    )]
+    Repeats {
+        file: String,
+        line: u64,
+        /// The bar or the trade.
+        what: String,
+        first_line: u64,
+        /// The first column that differs, and both values.
+        difference: String,
+        hint: String,
+    },
     /// A price or volume does not fit at the scale of the file.
     #[error(
-        "{file}, line {line}, {column}: too large for {scale} decimals, which line {finest_line} has; correct that line, or state a smaller scale"
+        "{file}, line {line}, {column}: too large for {scale} decimals, which line {finest_line} has; correct that line, or round to fewer with --price-scale and --round-prices (of volumes: --volume-scale and --round-volumes)"
     )]
     NumberTooLarge {
         file: String,

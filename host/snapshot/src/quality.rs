@@ -7,4 +7,5 @@ pub(crate) mod accept;
 pub(crate) mod calendar;
 pub(crate) mod checks;
 pub(crate) mod findings_file;
+pub(crate) mod grid;
 pub(crate) mod sessions;

@@ -37,7 +37,7 @@ pub(crate) struct IngestArgs {
     pub(crate) symbol: Option<String>,
     // Text here and not a parsed type: the snapshot's own parser names the accepted values, and a
     // second list would go stale.
-    /// Length of a bar, such as 1m, 1h, 1d or 1M (one month) [default: the smallest gap]
+    /// Length of a bar, such as 1m, 1h, 1d or 1M (one month) [default: the commonest gap]
     #[arg(long, value_name = "LENGTH")]
     pub(crate) timeframe: Option<String>,
     /// Whether the time column is the bar's open or close
@@ -52,6 +52,30 @@ pub(crate) struct IngestArgs {
     /// Tick size, such as 0.01 [default: the smallest step at the price scale]
     #[arg(long, value_name = "PRICE")]
     pub(crate) tick: Option<String>,
+    /// Round prices to --price-scale or --tick, half to even, where that changes them by at most this much, such
+    /// as 0.000001
+    #[arg(long, value_name = "AMOUNT")]
+    pub(crate) round_prices: Option<String>,
+    /// Round volumes to --volume-scale where that changes them by at most this much
+    #[arg(long, value_name = "AMOUNT")]
+    pub(crate) round_volumes: Option<String>,
+    /// Sign between the fields of a CSV file, such as ";" or tab [default: ,]
+    #[arg(long, value_name = "SIGN")]
+    pub(crate) delimiter: Option<String>,
+    /// Decimal sign, . or , [default: .]
+    #[arg(long, value_name = "SIGN")]
+    pub(crate) decimal: Option<String>,
+    /// Sign that groups digits in thousands, such as . or , or a space [default: none]
+    #[arg(long, value_name = "SIGN")]
+    pub(crate) thousands: Option<String>,
+    /// Encoding of a CSV file: utf-8, utf-16le, utf-16be, latin-1 or windows-1252 [default: UTF-8, or UTF-16 by
+    /// its byte order mark]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) encoding: Option<String>,
+    /// Which of several rows of one time, or trades of one id, is used if they differ: first, last or refuse
+    /// [default: refuse]
+    #[arg(long, value_name = "RULE")]
+    pub(crate) repeats: Option<String>,
     /// Decimals of a volume [default: the most in the file]
     #[arg(long, value_name = "DECIMALS")]
     pub(crate) volume_scale: Option<u8>,
@@ -80,7 +104,7 @@ pub(crate) struct IngestArgs {
     /// Accept findings listed in this file, written by `data accept --json`; repeatable
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) accept: Vec<PathBuf>,
-    // Trades have no smallest gap to infer a length from, so it is never guessed.
+    // Trades have no gap to infer a length from, so it is never guessed.
     /// Rows are trades (time, price, size) to build bars from; needs --timeframe
     #[arg(long, requires = "timeframe")]
     pub(crate) trades: bool,

@@ -87,6 +87,13 @@ fn options(cli: &CliContext, args: &IngestArgs) -> Result<IngestOptions> {
         volume_scale: args.volume_scale,
         quantity_scale: args.quantity_scale,
         lot: args.lot.clone(),
+        round_prices: args.round_prices.clone(),
+        round_volumes: args.round_volumes.clone(),
+        delimiter: args.delimiter.clone(),
+        decimal: args.decimal.clone(),
+        thousands: args.thousands.clone(),
+        encoding: args.encoding.as_deref().map(str::parse).transpose()?,
+        repeats: args.repeats.as_deref().map(str::parse).transpose()?,
         vendor: args.vendor.clone(),
         // The time of receipt is stored with the raw file, not in the snapshot: the same bytes and
         // settings give the same snapshot id whenever they are ingested.
@@ -147,6 +154,7 @@ fn as_json(done: &IngestOutcome) -> Value {
         "findings": report.findings.rules,
         "data": done.manifest.data_sha256.to_string(),
         "ignored-columns": report.ignored_columns,
+        "notes": report.notes,
         "timeframe": report.timeframe.to_string(),
         "timeframe-inferred": report.timeframe_inferred,
         "price-scale": report.price_scale,
@@ -157,7 +165,7 @@ fn as_json(done: &IngestOutcome) -> Value {
 pub(crate) fn print(done: &IngestOutcome) {
     let report = &done.report;
     let inferred = if report.timeframe_inferred {
-        " (from the smallest gap)"
+        " (the commonest gap)"
     } else {
         ""
     };
@@ -186,6 +194,9 @@ pub(crate) fn print(done: &IngestOutcome) {
             "sorted",
             format!("{} rows were out of order", report.out_of_order),
         ));
+    }
+    for note in &report.notes {
+        rows.push(("note", format!("{}: {}", note.rule, note.message)));
     }
     rows.extend(findings(&report.findings));
     print_fields(&rows);

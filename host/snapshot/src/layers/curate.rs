@@ -20,10 +20,11 @@ use crate::quality::findings_file::FindingsWriter;
 use crate::quality::sessions::write_session_ends;
 use crate::source::choices::ErrorPolicy;
 use crate::source::progress::IngestProgress;
+use crate::source::row_error::RowErrorCode;
 use crate::source::times::date;
 use crate::spool::staging::{StagingDir, sync};
 use crate::store::load::load;
-use crate::store::manifest::{LayerInstrument, LayerList, LayerManifest};
+use crate::store::manifest::{LayerInstrument, LayerList, LayerManifest, LayerNote, LayerSource};
 use crate::store::quarantine::{QuarantineWriter, QuarantinedRow};
 use crate::store::read_error::ReadError;
 use crate::store::recipe::LayerRecipe;
@@ -219,13 +220,36 @@ fn take_over_quarantine(layer: &Snapshot, out: &mut CurationOutput<'_>) -> Resul
             message: row.message.clone(),
             quarantined: true,
             rule: row.reason.clone(),
-            severity: Severity::Error,
+            severity: quarantine_severity(&row.reason),
         })?;
         out.quarantine
             .add(row)
             .map_err(IngestError::write(QUARANTINE))?;
     }
     Ok(())
+}
+
+/// How bad it is that a row was quarantined.
+fn quarantine_severity(reason: &str) -> Severity {
+    // The caller's own rule left these out. As errors they would have to be accepted each time.
+    if reason == RowErrorCode::Replaced.code() {
+        Severity::Note
+    } else {
+        Severity::Error
+    }
+}
+
+/// The finding of something that was seen of a source's rows.
+fn noted_finding(note: &LayerNote, source: &LayerSource) -> Result<QualityFinding, IngestError> {
+    let rule = QualityRule::named(&note.rule).ok_or_else(|| IngestError::Internal {
+        file: source.name.clone(),
+        reason: format!("a note of the unknown rule {:?}", note.rule),
+    })?;
+    let message = format!("{}, first in line {}", note.message, note.line);
+    Ok(QualityFinding {
+        file: Some(source.name.clone()),
+        ..QualityFinding::new(rule, message)
+    })
 }
 
 /// Reports what was found about sources and actions, not about bars.
@@ -237,6 +261,9 @@ fn report_sources(
 ) -> Result<(), IngestError> {
     for layer in &inputs.layers {
         for source in &layer.manifest().sources {
+            for note in &source.notes {
+                out.add_finding(noted_finding(note, source)?)?;
+            }
             let mut report = |rule, message: String| {
                 let finding = QualityFinding::new(rule, message);
                 out.add_finding(QualityFinding {
@@ -258,7 +285,7 @@ fn report_sources(
             }
             if source.timeframe_inferred {
                 let message = format!(
-                    "{}: the smallest gap between two bars of one instrument",
+                    "{}: the commonest gap between two bars of one instrument",
                     inputs.timeframe
                 );
                 report(QualityRule::InferredTimeframe, message)?;

@@ -21,9 +21,9 @@ use crate::layers::raw::{self, ReceiptDraft};
 use crate::quality::actions::SymbolAction;
 use crate::source::columns::{AdjustedColumns, HeaderContext, field};
 use crate::source::mapping::ColumnMapping;
+use crate::source::number::{NumberColumn, NumberSigns};
 use crate::source::options::IngestOptions;
 use crate::source::records::{self, SourceRecord};
-use crate::source::row::ExactNumber;
 use crate::source::times::{TimeParser, date};
 
 /// Decimals at which adjusted closes are compared: with closes up to 10^5 at scale 9 the product
@@ -64,6 +64,8 @@ pub(crate) fn derive_actions(
     options: &IngestOptions,
 ) -> Result<DerivedActions, IngestError> {
     let mapping = ColumnMapping::parse(options.mapping.as_ref())?;
+    let options = &mapping.fill(options);
+    let signs = NumberSigns::of(options)?;
     let arrival = ReceiptDraft {
         name,
         role: "bars",
@@ -74,13 +76,14 @@ pub(crate) fn derive_actions(
     // The file is kept like any other: the actions that come out of it can be traced to it.
     let raw = raw::add_file(data, source, options.limits.bytes_max, &arrival)?;
     let file = raw::open_checked(data, &raw.sha256)?;
-    let mut records = records::open(file, name, &mapping, options.limits)?;
+    let mut records = records::open(file, name, options)?;
     let symbol = options.symbol.as_deref().or(mapping.symbol.as_deref());
     let columns = AdjustedColumns::find(HeaderContext {
         file: name,
         header: records.header(),
         symbol,
         mapping: &mapping,
+        typed: records.typed(),
     })?;
     let times = mapping
         .times(options)
@@ -102,7 +105,7 @@ pub(crate) fn derive_actions(
             }
             SourceRecord::Row { line, fields, .. } => (line, fields),
         };
-        match parse_close(&fields, &columns, symbol, &mut times, line) {
+        match parse_close(&fields, &columns, symbol, signs, &mut times, line) {
             Ok((symbol, day)) => days.entry(symbol).or_default().push(day),
             Err(reason) => derived.unexplained.push(format!("line {line}: {reason}")),
         }
@@ -124,6 +127,7 @@ fn parse_close(
     fields: &[&str],
     columns: &AdjustedColumns,
     symbol: Option<&str>,
+    signs: NumberSigns,
     times: &mut TimeParser,
     line: u64,
 ) -> Result<(String, AdjustedClose), String> {
@@ -132,19 +136,27 @@ fn parse_close(
         .symbol_and_time(fields, symbol, times)
         .map_err(|error| error.message)?;
     let text = |place: usize| field(fields, place).map_err(|error| error.message);
-    let number = |place: usize, name: &str, scale: u8| {
-        let number = ExactNumber::parse(text(place)?, name).map_err(|error| error.message)?;
-        let finer = decimal::power_of_ten(decimal::SCALE_MAX.saturating_sub(scale)).unwrap_or(1);
-        let value = decimal::divide_half_even(number.at_18, finer).filter(|value| *value > 0);
-        value.ok_or_else(|| format!("column {name}: not above zero"))
+    let number = |column: NumberColumn, scale: u8| {
+        let written = signs
+            .read(text(column.place)?, column)
+            .map_err(|error| error.message)?;
+        let value = written
+            .number
+            .half_even_at(scale)
+            .filter(|value| *value > 0);
+        value.ok_or_else(|| format!("column {}: not above zero", column.name))
     };
     let adjusted = text(columns.adjusted.place)?;
-    let (whole, fraction) = adjusted.split_once('.').unwrap_or((adjusted, ""));
-    let length = |text: &str| u32::try_from(text.len()).unwrap_or(u32::MAX);
+    let sign = signs.decimal_in(columns.adjusted);
+    let (whole, fraction) = adjusted.split_once(sign).unwrap_or((adjusted, ""));
+    let length = |text: &str| {
+        let digits = text.bytes().filter(u8::is_ascii_digit).count();
+        u32::try_from(digits).unwrap_or(u32::MAX)
+    };
     let day = AdjustedClose {
         time: time.time,
-        close: number(columns.close.place, "close", MONEY_SCALE)?,
-        adjusted: number(columns.adjusted.place, "adjusted", ADJUSTED_SCALE)?,
+        close: number(columns.close, MONEY_SCALE)?,
+        adjusted: number(columns.adjusted, ADJUSTED_SCALE)?,
         digits: (length(whole.trim_start_matches('0')), length(fraction)),
     };
     times.note(&time, line);

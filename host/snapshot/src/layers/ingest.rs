@@ -14,10 +14,11 @@ use crate::layers::report::IngestReport;
 use crate::layout::DataLayer;
 use crate::quality::actions::parse_actions;
 use crate::quality::calendar::parse_calendar;
-use crate::source::mapping::ColumnMapping;
+use crate::source::mapping::{ColumnMapping, delimiter};
+use crate::source::number_rules::NumberRules;
 use crate::source::options::{IngestLimits, IngestOptions, SideFile};
 use crate::source::progress::IngestProgress;
-use crate::source::scales::{lot, price_grid};
+use crate::source::scales::lot;
 use crate::store::acceptance::FindingAcceptance;
 use crate::store::load::load;
 use crate::store::manifest::LayerManifest;
@@ -46,9 +47,11 @@ pub(crate) fn ingest(
     progress: &mut dyn FnMut(IngestProgress),
 ) -> Result<IngestOutcome, IngestError> {
     // What can be refused without the source is refused before a copy of gigabytes is made.
-    price_grid(options)?;
-    lot(options)?;
     let mapping = ColumnMapping::parse(options.mapping.as_ref())?;
+    let options = &mapping.fill(options);
+    NumberRules::of(options)?;
+    delimiter(options)?;
+    lot(options)?;
     let actions = match &options.actions {
         Some(file) => parse_actions(&file.name, &file.bytes)?,
         None => Vec::new(),

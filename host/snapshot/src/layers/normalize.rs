@@ -17,13 +17,14 @@ use crate::layout::{DataLayer, QUARANTINE};
 use crate::quality::actions::SymbolAction;
 use crate::source::choices::SourceKind;
 use crate::source::deferred::{duplicate_error, quarantine_row};
-use crate::source::interval::from_gap;
+use crate::source::gaps::GapCounts;
 use crate::source::mapping::ColumnMapping;
+use crate::source::number_rules::NumberRules;
 use crate::source::options::IngestOptions;
 use crate::source::progress::IngestProgress;
 use crate::source::reading::SourceContext;
 use crate::source::records;
-use crate::source::scales::{GridScale, lot, price_grid, price_scale, volume_scale};
+use crate::source::scales::{GridScale, lot, price_scale, volume_scale};
 use crate::source::symbols::check_symbol;
 use crate::source::table::{SourceTable, read_table};
 use crate::source::times::{TimeParser, date};
@@ -112,6 +113,19 @@ impl NormalizeJob<'_> {
             "quantity-scale",
             options.quantity_scale.map(|scale| scale.to_string()),
         );
+        set("decimal", options.decimal.clone());
+        set("delimiter", options.delimiter.clone());
+        set(
+            "encoding",
+            options.encoding.map(|encoding| encoding.name().to_owned()),
+        );
+        set(
+            "repeats",
+            options.repeats.map(|rule| rule.name().to_owned()),
+        );
+        set("round-prices", options.round_prices.clone());
+        set("round-volumes", options.round_volumes.clone());
+        set("thousands", options.thousands.clone());
         set("symbol", options.symbol.clone());
         set("lot", options.lot.clone());
         set("tick", options.tick.clone());
@@ -171,7 +185,7 @@ fn read_and_write(
     let (options, name) = (job.options, job.name);
     let option =
         |option: &'static str| move |reason: String| IngestError::Option { option, reason };
-    let grid = price_grid(options)?;
+    let numbers = NumberRules::of(options)?;
     if let Some(symbol) = job.symbol() {
         check_symbol(symbol).map_err(option("symbol"))?;
     }
@@ -179,14 +193,14 @@ fn read_and_write(
     // The raw copy is read, not the user's file, which may have changed since it was copied: bars
     // and digest would then be of two files.
     let file = raw::open_checked(data, &job.raw.sha256)?;
-    let mut records = records::open(file, name, job.mapping, options.limits)?;
+    let mut records = records::open(file, name, options)?;
     let quarantine = QuarantineWriter::new(staging.create(QUARANTINE)?);
     // Removed when it goes out of scope; after a kill, by the next ingestion.
     let scratch = StagingDir::new(data, DataLayer::Normalized.folder())?;
     let context = SourceContext {
         name,
         symbol: job.symbol(),
-        grid,
+        numbers,
         options,
         mapping: job.mapping,
         scratch: &scratch,
@@ -208,6 +222,7 @@ fn read_and_write(
         format: format.to_owned(),
         ignored_columns: table.ignored.clone(),
         name: name.to_owned(),
+        notes: table.notes.clone(),
         out_of_order: table.out_of_order,
         rows: table.counts.rows,
         sha256: job.raw.sha256,
@@ -463,14 +478,14 @@ impl NormalizeOutput<'_> {
     }
 }
 
-/// The timeframe that the smallest gap between two rows of one instrument shows.
+/// The timeframe that the commonest gap between two rows of one instrument shows.
 fn infer_timeframe(
     file: &str,
     series: &SeriesFile<'_>,
     shares: &SharesByInstrument,
     nanos_per_key: i64,
 ) -> Result<Timeframe, IngestError> {
-    let mut smallest: Option<i64> = None;
+    let mut gaps = GapCounts::default();
     for shares in shares.values() {
         let mut rows = series.rows(shares, nanos_per_key)?;
         let mut last: Option<i64> = None;
@@ -479,11 +494,13 @@ fn infer_timeframe(
             // Within one instrument only: two venues that open at different times would make a gap
             // that is not a bar's length.
             let gap = last.and_then(|last| row.time.checked_sub(last)?.checked_mul(nanos_per_key));
-            smallest = smallest.into_iter().chain(gap).min();
+            if let Some(gap) = gap {
+                gaps.add(gap, row.line);
+            }
             last = Some(row.time);
         }
     }
-    from_gap(smallest).map_err(|reason| IngestError::NoTimeframe {
+    gaps.timeframe().map_err(|reason| IngestError::NoTimeframe {
         file: file.to_owned(),
         reason,
     })

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use counterfoil_trading::time::Timeframe;
 
 use crate::quality::findings::LayerFindings;
-use crate::store::manifest::LayerManifest;
+use crate::store::manifest::{LayerManifest, LayerNote};
 use crate::store::quarantine::QuarantinedRow;
 use crate::store::read_error::ReadError;
 use crate::store::snapshot::Snapshot;
@@ -34,6 +34,8 @@ pub struct IngestReport {
     pub blank_lines: u64,
     /// Columns that were not read.
     pub ignored_columns: Vec<String>,
+    /// What was seen of the sources' rows: numbers that were rounded, rows that repeat others.
+    pub notes: Vec<LayerNote>,
     /// The length of every bar.
     pub timeframe: Timeframe,
     /// Whether the timeframe was taken from the data.
@@ -65,6 +67,7 @@ impl IngestReport {
             ignored_columns: sources()
                 .flat_map(|source| source.ignored_columns.clone())
                 .collect(),
+            notes: sources().flat_map(|source| source.notes.clone()).collect(),
             timeframe: manifest.timeframe,
             timeframe_inferred: sources().any(|source| source.timeframe_inferred),
             price_scale: instruments()

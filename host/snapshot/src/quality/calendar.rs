@@ -18,7 +18,7 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use crate::error::IngestError;
-use crate::source::mapping::zone;
+use crate::source::times::zone;
 
 /// The bars that are expected.
 #[derive(Clone, Debug)]

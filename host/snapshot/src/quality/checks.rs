@@ -10,6 +10,7 @@ use counterfoil_trading::units::{Price, Volume};
 use crate::quality::actions::SymbolAction;
 use crate::quality::calendar::ExpectedBars;
 use crate::quality::findings::{QualityFinding, QualityRule, Severity};
+use crate::quality::grid::OpenGrid;
 use crate::source::times::{date, show};
 
 /// How many times its neighbours a price must be to be absurd.
@@ -57,6 +58,8 @@ pub(crate) struct BarChecker<'a> {
     seen: Option<RawBar>,
     same: u32,
     overlaps: u64,
+    first_overlap: Option<UnixNanos>,
+    grid: OpenGrid,
     zero_volume: u64,
 }
 
@@ -83,6 +86,8 @@ impl<'a> BarChecker<'a> {
             seen: None,
             same: 0,
             overlaps: 0,
+            first_overlap: None,
+            grid: OpenGrid::new(context.timeframe),
             zero_volume: 0,
         }
     }
@@ -117,6 +122,7 @@ impl<'a> BarChecker<'a> {
         self.zero_volume = self
             .zero_volume
             .saturating_add((bar.volume == Volume(0)).into());
+        self.grid.add(bar.open_time);
         self.seen = Some(*bar);
         found
     }
@@ -136,13 +142,19 @@ impl<'a> BarChecker<'a> {
                 );
             }
         };
-        let overlap = "bars open before the bar before them closed; the timeframe may be too long";
-        count(QualityRule::Overlap, self.overlaps, overlap);
+        let overlap = format!(
+            "bars open before the bar before them closed, the first at {}; the timeframe may be too long",
+            self.first_overlap.map_or_else(String::new, show)
+        );
+        count(QualityRule::Overlap, self.overlaps, &overlap);
         count(
             QualityRule::ZeroVolume,
             self.zero_volume,
             "bars without any volume; nothing fills on them",
         );
+        if let Some(message) = self.grid.strays() {
+            found.push(QualityFinding::new(QualityRule::OffGrid, message).about(self.symbol, None));
+        }
         found
     }
 
@@ -186,9 +198,10 @@ impl<'a> BarChecker<'a> {
         }
         // Against the last bar seen, usable or not: a quarantined bar is not a gap.
         let Some(seen) = &self.seen else { return };
-        self.overlaps = self
-            .overlaps
-            .saturating_add((bar.open_time < seen.close_time).into());
+        if bar.open_time < seen.close_time {
+            self.overlaps = self.overlaps.saturating_add(1);
+            self.first_overlap = self.first_overlap.or(Some(bar.open_time));
+        }
         let expected = self.context.expected;
         if let Some(gap) = expected.missing(self.context.timeframe, seen.open_time, bar.open_time) {
             let (first, last) = (show(gap.first), show(gap.last));

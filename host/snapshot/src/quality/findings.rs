@@ -55,6 +55,8 @@ pub enum QualityRule {
     SplitWithoutJump,
     /// Bars open before the bar before them closed.
     Overlap,
+    /// Bars open at a time of day that is not on the grid of the others.
+    OffGrid,
     /// Rows after a later one of their instrument, which were put in their place.
     OutOfOrder,
     /// Bars without any volume.
@@ -63,17 +65,31 @@ pub enum QualityRule {
     Revised,
     /// Columns that were not read.
     IgnoredColumn,
-    /// The timeframe was not stated: it is the smallest gap.
+    /// The timeframe was not stated: it is the commonest gap.
     InferredTimeframe,
     /// An action of an instrument that is not in the data.
     UnusedAction,
     /// Gaps were not looked for.
     NoCalendar,
+    /// Numbers with a point that could group thousands.
+    AmbiguousNumber,
+    /// Prices with more digits than any venue has, as binary floats leave them.
+    FloatNoise,
+    /// Years of two digits.
+    TwoDigitYear,
+    /// Numbers that were rounded as the caller asked.
+    Rounded,
+    /// Rows that repeat another with the same values.
+    Repeated,
+    /// Volumes that the source has rounded.
+    AbbreviatedVolume,
+    /// The currency's sign in the prices.
+    Currency,
 }
 
 impl QualityRule {
     /// Every rule.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 25] = [
         Self::AbsurdPrice,
         Self::AfterDelisting,
         Self::Gap,
@@ -84,6 +100,7 @@ impl QualityRule {
         Self::Jump,
         Self::SplitWithoutJump,
         Self::Overlap,
+        Self::OffGrid,
         Self::OutOfOrder,
         Self::ZeroVolume,
         Self::Revised,
@@ -91,6 +108,13 @@ impl QualityRule {
         Self::InferredTimeframe,
         Self::UnusedAction,
         Self::NoCalendar,
+        Self::AmbiguousNumber,
+        Self::FloatNoise,
+        Self::TwoDigitYear,
+        Self::Rounded,
+        Self::Repeated,
+        Self::AbbreviatedVolume,
+        Self::Currency,
     ];
 
     /// Its stable name.
@@ -107,6 +131,7 @@ impl QualityRule {
             Self::Jump => "jump",
             Self::SplitWithoutJump => "split-without-jump",
             Self::Overlap => "overlap",
+            Self::OffGrid => "off-grid",
             Self::OutOfOrder => "out-of-order",
             Self::ZeroVolume => "zero-volume",
             Self::Revised => "revised",
@@ -114,7 +139,19 @@ impl QualityRule {
             Self::InferredTimeframe => "inferred-timeframe",
             Self::UnusedAction => "unused-action",
             Self::NoCalendar => "no-calendar",
+            Self::AmbiguousNumber => "ambiguous-number",
+            Self::FloatNoise => "float-noise",
+            Self::TwoDigitYear => "two-digit-year",
+            Self::Rounded => "rounded",
+            Self::Repeated => "repeated",
+            Self::AbbreviatedVolume => "abbreviated-volume",
+            Self::Currency => "currency",
         }
+    }
+
+    /// The rule with a name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|rule| rule.name() == name)
     }
 
     /// How bad it is.
@@ -130,13 +167,21 @@ impl QualityRule {
             | Self::Jump
             | Self::SplitWithoutJump
             | Self::Overlap
+            | Self::OffGrid
+            | Self::AmbiguousNumber
+            | Self::FloatNoise
+            | Self::TwoDigitYear
             | Self::OutOfOrder => Severity::Warning,
             Self::ZeroVolume
             | Self::Revised
             | Self::IgnoredColumn
             | Self::InferredTimeframe
             | Self::UnusedAction
-            | Self::NoCalendar => Severity::Note,
+            | Self::NoCalendar
+            | Self::Rounded
+            | Self::Repeated
+            | Self::AbbreviatedVolume
+            | Self::Currency => Severity::Note,
         }
     }
 }

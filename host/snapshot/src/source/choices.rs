@@ -31,6 +31,39 @@ pub enum EpochUnit {
     Nanos,
 }
 
+/// Which of several rows of one instrument and time, or of one trade id, is used.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RepeatRule {
+    /// The first in the file.
+    First,
+    /// The last in the file.
+    Last,
+    /// None: rows that differ refuse the file. Rows that are the same are one.
+    #[default]
+    Refuse,
+}
+
+/// How the bytes of a text file are letters.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum TextEncoding {
+    /// UTF-8.
+    #[serde(rename = "utf-8")]
+    Utf8,
+    /// UTF-16, little end first.
+    #[serde(rename = "utf-16le")]
+    Utf16Le,
+    /// UTF-16, big end first.
+    #[serde(rename = "utf-16be")]
+    Utf16Be,
+    /// ISO 8859-1: each byte is the letter of its number.
+    #[serde(rename = "latin-1")]
+    Latin1,
+    /// Windows code page 1252: as Latin-1, with the euro and other signs in 0x80 to 0x9f.
+    #[serde(rename = "windows-1252")]
+    Windows1252,
+}
+
 /// A word that is not one of the known ones.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{text:?} is not one of {words}")]
@@ -105,6 +138,69 @@ impl TimeMeaning {
             Self::Open => "open",
             Self::Close => "close",
         }
+    }
+}
+
+impl RepeatRule {
+    /// `first`, `last` or `refuse`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Last => "last",
+            Self::Refuse => "refuse",
+        }
+    }
+}
+
+impl FromStr for RepeatRule {
+    type Err = WordError;
+
+    fn from_str(text: &str) -> Result<Self, WordError> {
+        [Self::First, Self::Last, Self::Refuse]
+            .into_iter()
+            .find(|rule| rule.name() == text)
+            .ok_or_else(|| WordError {
+                text: text.to_owned(),
+                words: "first, last, refuse",
+            })
+    }
+}
+
+impl TextEncoding {
+    /// Every encoding.
+    pub const ALL: [Self; 5] = [
+        Self::Utf8,
+        Self::Utf16Le,
+        Self::Utf16Be,
+        Self::Latin1,
+        Self::Windows1252,
+    ];
+
+    /// Its usual name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Utf8 => "utf-8",
+            Self::Utf16Le => "utf-16le",
+            Self::Utf16Be => "utf-16be",
+            Self::Latin1 => "latin-1",
+            Self::Windows1252 => "windows-1252",
+        }
+    }
+}
+
+impl FromStr for TextEncoding {
+    type Err = WordError;
+
+    fn from_str(text: &str) -> Result<Self, WordError> {
+        Self::ALL
+            .into_iter()
+            .find(|encoding| encoding.name() == text)
+            .ok_or_else(|| WordError {
+                text: text.to_owned(),
+                words: "utf-8, utf-16le, utf-16be, latin-1, windows-1252",
+            })
     }
 }
 

@@ -2,18 +2,10 @@
 
 use crate::error::IngestError;
 use crate::source::mapping::ColumnMapping;
+use crate::source::number::NumberColumn;
 use crate::source::row_error::{RowError, RowErrorCode};
 use crate::source::symbols::check_row_symbol;
 use crate::source::times::{TimeKey, TimeParser};
-
-/// A number column.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct NumberColumn {
-    /// Its place in the row.
-    pub(crate) place: usize,
-    /// Its name, for messages.
-    pub(crate) name: &'static str,
-}
 
 /// The columns of the time: one, or date and clock in two.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -106,6 +98,8 @@ pub(crate) struct HeaderContext<'a> {
     /// be there.
     pub(crate) symbol: Option<&'a str>,
     pub(crate) mapping: &'a ColumnMapping,
+    /// By place, whether a column's values are numbers in the file; empty for text files.
+    pub(crate) typed: &'a [bool],
 }
 
 impl BarColumns {
@@ -326,6 +320,7 @@ impl<'a> HeaderColumns<'a> {
         Ok(NumberColumn {
             place,
             name: meaning,
+            is_typed: self.context.typed.get(place).copied().unwrap_or(false),
         })
     }
 
@@ -394,6 +389,7 @@ mod tests {
             header: &header,
             symbol,
             mapping: &mapping,
+            typed: &[],
         };
         let got = match BarColumns::find(context) {
             Ok(columns) => format!(

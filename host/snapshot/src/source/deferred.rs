@@ -20,15 +20,13 @@ struct DeferredRow {
     row: String,
 }
 
-/// A second row of one instrument and time, or of one trade.
+/// A second row of one instrument and time, or of one trade, that the rule for repeats does not use.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub(crate) struct RepeatedRow {
     /// Its line.
     pub(crate) line: u64,
     /// The line that is kept.
     pub(crate) first: u64,
-    /// Whether both have the same values.
-    pub(crate) same: bool,
 }
 
 /// Collects rows that are deferred.
@@ -80,9 +78,13 @@ impl<'a> DeferredRows<'a> {
 
     /// Marks a row that was [added as late](Self::add_late) as a repeat.
     pub(crate) fn mark_repeat(&mut self, repeat: RepeatedRow) -> Result<(), IngestError> {
-        // Counted as late when it was read; a repeat is not used, so it is not out of sequence.
-        self.late = self.late.saturating_sub(1);
         self.repeats.add(repeat)
+    }
+
+    /// Counts one row that was [added as late](Self::add_late) no longer: it repeats another, and is not out of
+    /// sequence.
+    pub(crate) fn forget_late(&mut self) {
+        self.late = self.late.saturating_sub(1);
     }
 
     /// Writes rows that cannot be used, and every repeat, into the quarantine of `file`, by line. Returns the
@@ -104,7 +106,7 @@ impl<'a> DeferredRows<'a> {
                 // Both lists are in sequence of lines, so one look at the next repeat is enough.
                 (None, Some(known)) if known.line == entry.line => {
                     repeat = repeats.next()?;
-                    duplicate_error(known.same, known.first)
+                    replaced_error(known.first)
                 }
                 // Late and nothing worse: it was put in its place and is used.
                 (None, _) => continue,
@@ -133,7 +135,15 @@ pub(crate) fn quarantine_row(
     quarantine.add(row).map_err(IngestError::write(QUARANTINE))
 }
 
-/// The error of a second row of one instrument and time, or of one trade id.
+/// The error of a row that the rule for repeats does not use.
+pub(crate) fn replaced_error(line: u64) -> RowError {
+    RowError {
+        code: RowErrorCode::Replaced,
+        message: format!("has the time or id of line {line}, which the rule for repeats keeps"),
+    }
+}
+
+/// The error of a row of a later ticker whose time the instrument has already.
 pub(crate) fn duplicate_error(same: bool, line: u64) -> RowError {
     let how = if same {
         "repeats"

@@ -1,7 +1,6 @@
-//! From a stated time to a bar's open and close, and from gaps to a timeframe. It must never know
-//! a price.
+//! From a stated time to a bar's open and close. It must never know a price.
 
-use counterfoil_trading::time::{DAY_NANOS, Timeframe, UnixNanos};
+use counterfoil_trading::time::{Timeframe, UnixNanos};
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 
@@ -34,28 +33,6 @@ fn months(from: i64, count: i64) -> Option<i64> {
     let there = TimeZone::UTC.to_datetime(moment).checked_add(span).ok()?;
     let moment = TimeZone::UTC.to_timestamp(there).ok()?;
     i64::try_from(moment.as_nanosecond()).ok()
-}
-
-/// The timeframe whose bars are `gap` nanoseconds apart, or why it cannot be inferred.
-pub(crate) fn from_gap(gap: Option<i64>) -> Result<Timeframe, String> {
-    let gap = gap.ok_or("no instrument has two bars")?;
-    let days = gap
-        .checked_div(DAY_NANOS)
-        .filter(|_| gap.checked_rem(DAY_NANOS) == Some(0));
-    // The smallest gap of monthly bars is a February, of quarters and years likewise the shortest.
-    match days {
-        Some(28..=31) => return Ok(Timeframe::Months(1)),
-        Some(90..=92) => return Ok(Timeframe::Months(3)),
-        Some(365..=366) => return Ok(Timeframe::Months(12)),
-        Some(_) | None => {}
-    }
-    // A gap of milliseconds is a file of trades or of ticks; its rows are not bars of that length.
-    if gap <= 0 || gap.checked_rem(1_000_000_000) != Some(0) {
-        return Err(format!(
-            "the smallest gap between two bars is {gap} ns, which is not a whole number of seconds"
-        ));
-    }
-    Ok(Timeframe::Fixed(gap))
 }
 
 #[cfg(test)]
@@ -122,27 +99,5 @@ mod tests {
         );
         assert_eq!(interval(Timeframe::Fixed(1), Open, i64::MAX), None);
         assert_eq!(interval(Timeframe::Months(u32::MAX), Open, 0), None);
-    }
-
-    #[test]
-    fn the_smallest_gap_tells_the_timeframe() {
-        let inferred = |seconds: i64| {
-            from_gap(Some(seconds * 1_000_000_000)).map(|timeframe| timeframe.to_string())
-        };
-        let table = [
-            (1, "1s"),
-            (60, "1m"),
-            (300, "5m"),
-            (3_600, "1h"),
-            (86_400, "1d"),
-        ];
-        for (seconds, expect) in table {
-            assert_eq!(inferred(seconds).as_deref(), Ok(expect));
-        }
-        for (days, expect) in [(7, "1w"), (28, "1M"), (31, "1M"), (90, "3M"), (365, "12M")] {
-            assert_eq!(inferred(days * 86_400).as_deref(), Ok(expect));
-        }
-        assert!(from_gap(None).is_err());
-        assert!(from_gap(Some(1)).is_err());
     }
 }

@@ -1,10 +1,12 @@
-//! The bytes of a source: unpacked if they are gzip, cut into lines of
+//! The bytes of a source: unpacked if they are gzip, as UTF-8, cut into lines of
 //! bounded length. It must never know what a row means.
 
 use std::io::{self, BufRead, BufReader, Read};
 
 use flate2::bufread::MultiGzDecoder;
 
+use crate::source::choices::TextEncoding;
+use crate::source::encoding::{Utf8Reader, by_mark};
 use crate::source::options::ROW_BYTES_MAX;
 
 /// The first bytes of every gzip member. Source: RFC 1952, 2.3.1.
@@ -27,6 +29,8 @@ pub(crate) enum SourceLine {
 /// The lines of a source.
 pub(crate) struct LineReader<'a> {
     inner: Box<dyn BufRead + 'a>,
+    /// The last byte of a line: `\n`, or `\r` in a file that has no other.
+    end: u8,
     /// The line last read; the first is 1.
     pub(crate) number: u64,
     /// Bytes read so far, after decompression.
@@ -35,14 +39,14 @@ pub(crate) struct LineReader<'a> {
 }
 
 impl<'a> LineReader<'a> {
-    pub(crate) fn open(source: impl Read + 'a) -> io::Result<Self> {
+    pub(crate) fn open(source: impl Read + 'a, encoding: Option<TextEncoding>) -> io::Result<Self> {
         let mut reader = BufReader::with_capacity(CHUNK_BYTES, source);
         // By its bytes, not by its name: vendors send gzip without the suffix and plain files with it.
         let mut magic = Vec::new();
         Read::by_ref(&mut reader).take(2).read_to_end(&mut magic)?;
         let gzip = magic == GZIP_MAGIC;
         let whole = io::Cursor::new(magic).chain(reader);
-        let inner: Box<dyn BufRead + 'a> = if gzip {
+        let unpacked: Box<dyn BufRead + 'a> = if gzip {
             // Several members in sequence are one file (RFC 1952, 2.2). A decoder of one member would
             // end after the first, and the rest of the data would be missing without an error.
             Box::new(BufReader::with_capacity(
@@ -52,8 +56,18 @@ impl<'a> LineReader<'a> {
         } else {
             Box::new(whole)
         };
+        let mut inner = as_utf8(unpacked, encoding)?;
+        // No more than a row is looked at: a first line that is longer is refused anyway.
+        let mut begin = Vec::new();
+        let most = u64::try_from(ROW_BYTES_MAX).unwrap_or(u64::MAX);
+        Read::by_ref(&mut inner)
+            .take(most)
+            .read_to_end(&mut begin)?;
+        let end = line_end(&begin);
+        let inner: Box<dyn BufRead + 'a> = Box::new(io::Cursor::new(begin).chain(inner));
         Ok(Self {
             inner,
+            end,
             number: 0,
             bytes: 0,
             gzip,
@@ -69,7 +83,7 @@ impl<'a> LineReader<'a> {
             return Ok(SourceLine::End);
         }
         self.number = self.number.saturating_add(1);
-        if buffer.ends_with(b"\n") {
+        if buffer.ends_with(&[self.end]) {
             buffer.pop();
             if buffer.ends_with(b"\r") {
                 buffer.pop();
@@ -84,12 +98,15 @@ impl<'a> LineReader<'a> {
             rest.clear();
             let count = self.part(&mut rest)?;
             length = length.saturating_add(count);
-            if count == 0 || rest.ends_with(b"\n") {
+            if count == 0 || rest.ends_with(&[self.end]) {
                 break;
             }
         }
         // Nothing followed: it is the last line, without an end.
         Ok(if length == first {
+            if buffer.ends_with(b"\r") {
+                buffer.pop();
+            }
             SourceLine::Whole
         } else {
             SourceLine::TooLong(length)
@@ -100,10 +117,42 @@ impl<'a> LineReader<'a> {
         let most = u64::try_from(ROW_BYTES_MAX).unwrap_or(u64::MAX);
         let count = Read::by_ref(&mut self.inner)
             .take(most)
-            .read_until(b'\n', buffer)?;
+            .read_until(self.end, buffer)?;
         let count = u64::try_from(count).unwrap_or(u64::MAX);
         self.bytes = self.bytes.saturating_add(count);
         Ok(count)
+    }
+}
+
+/// The bytes of a text file as UTF-8.
+fn as_utf8<'a>(
+    mut inner: Box<dyn BufRead + 'a>,
+    encoding: Option<TextEncoding>,
+) -> io::Result<Box<dyn BufRead + 'a>> {
+    let mut begin = Vec::new();
+    Read::by_ref(&mut inner).take(2).read_to_end(&mut begin)?;
+    // The mark counts more than what was stated: it is in the file.
+    let encoding = by_mark(&begin).or(encoding);
+    let whole = io::Cursor::new(begin).chain(inner);
+    Ok(match encoding {
+        None | Some(TextEncoding::Utf8) => Box::new(whole),
+        Some(encoding) => Box::new(BufReader::with_capacity(
+            CHUNK_BYTES,
+            Utf8Reader::new(whole, encoding),
+        )),
+    })
+}
+
+/// The last byte of each line, as the first line shows it.
+fn line_end(begin: &[u8]) -> u8 {
+    let mut bytes = begin
+        .iter()
+        .skip_while(|byte| !matches!(byte, b'\r' | b'\n'));
+    match (bytes.next(), bytes.next()) {
+        // A carriage return that begins the next line and not a line feed: files of old Macs, and of some
+        // spreadsheets, would be one line of the whole file. `\r\r\n` ends lines with the line feed.
+        (Some(b'\r'), Some(next)) if !matches!(next, b'\r' | b'\n') => b'\r',
+        _ => b'\n',
     }
 }
 
@@ -114,7 +163,7 @@ mod tests {
     use super::*;
 
     fn lines(bytes: &[u8]) -> Vec<String> {
-        let mut lines = LineReader::open(bytes).unwrap();
+        let mut lines = LineReader::open(bytes, None).unwrap();
         let mut buffer = Vec::new();
         let mut all = Vec::new();
         loop {
@@ -137,6 +186,12 @@ mod tests {
         assert_eq!(lines(&packed), ["a", "b"]);
         packed.extend_from_within(..);
         assert_eq!(lines(&packed), ["a", "b", "a", "b"]);
+        assert_eq!(lines(b"a\rb\r\rc"), ["a", "b", "", "c"]);
+        assert_eq!(lines(b"a\r\nb\rc\n"), ["a", "b\rc"]);
+        assert_eq!(lines(b"a\r\r\nb\n"), ["a\r", "b"]);
+        assert_eq!(lines(b"a\r"), ["a"]);
+        assert_eq!(lines(b"\xff\xfea\0\n\0b\0"), ["\u{feff}a", "b"]);
+        assert_eq!(lines(b"\xfe\xff\0a\0\r\0b"), ["\u{feff}a", "b"]);
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 
-use crate::source::choices::{EpochUnit, ErrorPolicy, SourceKind, TimeMeaning};
+use crate::source::choices::{
+    EpochUnit, ErrorPolicy, RepeatRule, SourceKind, TextEncoding, TimeMeaning,
+};
 use crate::store::acceptance::FindingAcceptance;
 use crate::store::snapshot_id::SnapshotId;
 
@@ -39,7 +41,7 @@ pub struct IngestLimits {
 pub struct IngestOptions {
     /// The symbol of every row, for a file without a symbol column.
     pub symbol: Option<String>,
-    /// The length of every bar; without it the smallest gap between two bars of one instrument.
+    /// The length of every bar; without it the commonest gap between two bars of one instrument.
     pub timeframe: Option<Timeframe>,
     /// The meaning of the times.
     pub time: TimeMeaning,
@@ -49,6 +51,21 @@ pub struct IngestOptions {
     pub price_scale: Option<u8>,
     /// The price grid step as decimal text, such as `0.05`; without it one at the price scale.
     pub tick: Option<String>,
+    /// The most that rounding a price to scale or tick may change it, as decimal text; without it nothing
+    /// is rounded.
+    pub round_prices: Option<String>,
+    /// The most that rounding a volume to its scale may change it, as decimal text.
+    pub round_volumes: Option<String>,
+    /// The sign between two fields of a text file; without it a comma.
+    pub delimiter: Option<String>,
+    /// The decimal sign, `.` or `,`; without it a point.
+    pub decimal: Option<String>,
+    /// The sign that groups digits in threes.
+    pub thousands: Option<String>,
+    /// The encoding of a text file; without it UTF-8, or UTF-16 with a byte order mark.
+    pub encoding: Option<TextEncoding>,
+    /// Which of several rows with one time is used; without it rows that differ refuse the file.
+    pub repeats: Option<RepeatRule>,
     /// Decimals of a volume; without it the most decimals in the file.
     pub volume_scale: Option<u8>,
     /// Decimals of a quantity; without it those of the lot.

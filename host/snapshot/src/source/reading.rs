@@ -4,11 +4,11 @@
 use crate::error::IngestError;
 use crate::source::deferred::DeferredRows;
 use crate::source::mapping::ColumnMapping;
+use crate::source::number_rules::NumberRules;
 use crate::source::options::{INSTRUMENTS_MAX, IngestOptions};
 use crate::source::progress::IngestProgress;
 use crate::source::records::{SourceRecord, SourceRecords};
 use crate::source::row_error::RowError;
-use crate::source::scales::PriceGrid;
 use crate::spool::staging::StagingDir;
 
 /// Rows between two calls of the progress function.
@@ -19,7 +19,7 @@ const ROWS_PER_PROGRESS: u64 = 65_536;
 pub(crate) struct SourceContext<'a> {
     pub(crate) name: &'a str,
     pub(crate) symbol: Option<&'a str>,
-    pub(crate) grid: PriceGrid,
+    pub(crate) numbers: NumberRules,
     pub(crate) options: &'a IngestOptions,
     pub(crate) mapping: &'a ColumnMapping,
     /// The directory of temporary files.

@@ -9,8 +9,7 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use cap_std::fs::File;
 
 use crate::error::IngestError;
-use crate::source::mapping::ColumnMapping;
-use crate::source::options::IngestLimits;
+use crate::source::options::IngestOptions;
 use crate::source::row_error::RowError;
 
 /// One row, or what was read instead of one.
@@ -41,6 +40,10 @@ pub(crate) trait SourceRecords {
     fn next(&mut self) -> Result<SourceRecord<'_>, IngestError>;
     /// Bytes read so far, after decompression.
     fn bytes(&self) -> u64;
+    /// By place, whether a column's values are numbers in the file; empty for text.
+    fn typed(&self) -> &[bool] {
+        &[]
+    }
     /// `csv`, `parquet` or `arrow`, and how it is packed.
     fn format(&self) -> (&'static str, &'static str);
 }
@@ -54,9 +57,9 @@ const ARROW_MAGIC: &[u8] = b"ARROW1";
 pub(crate) fn open(
     mut file: File,
     name: &str,
-    mapping: &ColumnMapping,
-    limits: IngestLimits,
+    options: &IngestOptions,
 ) -> Result<Box<dyn SourceRecords>, IngestError> {
+    let limits = options.limits;
     let mut magic = Vec::new();
     file.by_ref()
         .take(6)
@@ -70,11 +73,5 @@ pub(crate) fn open(
     if magic.starts_with(ARROW_MAGIC) {
         return columnar::open_arrow(file.into_std(), name, limits);
     }
-    let delimiter = mapping.delimiter().map_err(|reason| IngestError::Option {
-        option: "mapping",
-        reason,
-    })?;
-    Ok(Box::new(csv::CsvRecords::open(
-        file, name, delimiter, limits,
-    )?))
+    Ok(Box::new(csv::CsvRecords::open(file, name, options)?))
 }

@@ -38,6 +38,8 @@ pub(crate) enum RowErrorCode {
     NegativeVolume,
     /// The instrument has a bar of that time already.
     Duplicate,
+    /// The rule for repeats uses another row of that time or id.
+    Replaced,
 }
 
 impl RowErrorCode {
@@ -60,6 +62,7 @@ impl RowErrorCode {
             Self::NotPositive => "not-positive",
             Self::NegativeVolume => "negative-volume",
             Self::Duplicate => "duplicate",
+            Self::Replaced => "replaced",
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Decimals and grids of prices, volumes and quantities: what the caller asks for, and what the file has.
+//! Decimals and steps of prices, volumes and quantities: what the caller asks for, and what the file has.
 //! It must never round.
 
 use counterfoil_trading::decimal::{self, SCALE_MAX};
@@ -6,44 +6,6 @@ use counterfoil_trading::decimal::{self, SCALE_MAX};
 use crate::error::IngestError;
 use crate::source::options::IngestOptions;
 use crate::source::precision::Precision;
-
-/// The price grid that the caller asks for.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct PriceGrid {
-    /// Decimals, if given.
-    pub(crate) scale: Option<u8>,
-    /// The tick at scale 18, if given.
-    pub(crate) tick: Option<i128>,
-}
-
-/// The options that prices must meet, or what is wrong with them.
-pub(crate) fn price_grid(options: &IngestOptions) -> Result<PriceGrid, IngestError> {
-    let scale = options.price_scale;
-    if scale.is_some_and(|scale| scale > SCALE_MAX) {
-        let reason = format!("at most {SCALE_MAX} decimals");
-        return Err(IngestError::Option {
-            option: "price_scale",
-            reason,
-        });
-    }
-    let tick = options.tick.as_deref().map(|text| {
-        let error = |reason| IngestError::Option {
-            option: "tick",
-            reason,
-        };
-        let coarsest = scale.unwrap_or(SCALE_MAX);
-        decimal::parse(text, coarsest).map_err(|source| error(source.to_string()))?;
-        let tick = decimal::parse(text, SCALE_MAX).map_err(|source| error(source.to_string()))?;
-        if tick <= 0 {
-            return Err(error(format!("{text} is not above zero")));
-        }
-        Ok(tick)
-    });
-    Ok(PriceGrid {
-        scale,
-        tick: tick.transpose()?,
-    })
-}
 
 /// The scale and the grid step of an instrument's prices or quantities.
 #[derive(Clone, Copy, Debug)]
@@ -95,7 +57,7 @@ pub(crate) fn volume_scale(
                 format!("at most {SCALE_MAX} decimals")
             } else {
                 format!(
-                    "{scale} decimals are too few: line {} has {}",
+                    "{scale} decimals are too few: line {} has {}; to round them, add --round-volumes",
                     most.line, most.decimals
                 )
             };

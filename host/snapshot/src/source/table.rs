@@ -4,17 +4,21 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::IngestError;
+use crate::quality::findings::QualityRule;
 use crate::source::columns::{BarColumns, HeaderContext};
-use crate::source::deferred::{DeferredRows, RepeatedRow};
+use crate::source::deferred::DeferredRows;
+use crate::source::notes::NumberNotes;
 use crate::source::precision::MaxPrecision;
 use crate::source::progress::IngestProgress;
 use crate::source::reading::{RowCounts, RowOutcome, SourceContext, read_rows};
 use crate::source::records::SourceRecords;
+use crate::source::repeats::{RepeatCandidate, RepeatChoice, RowValue, UsedRow};
 use crate::source::row::{ParsedRow, SourceRow, parse_row};
 use crate::source::symbols::{RowArrival, SymbolTable, by_number};
 use crate::source::times::TimeParser;
 use crate::spool::series::{SeriesFile, SeriesWriter};
 use crate::spool::sort::ExternalSorter;
+use crate::store::manifest::LayerNote;
 use crate::store::quarantine::QuarantineWriter;
 
 /// All rows of a source, before scales and timeframe are known.
@@ -28,6 +32,7 @@ pub(crate) struct SourceTable<'a> {
     /// Rows after a later one of their ticker.
     pub(crate) out_of_order: u64,
     pub(crate) precision: MaxPrecision,
+    pub(crate) notes: Vec<LayerNote>,
 }
 
 /// A row and the number of its symbol.
@@ -50,14 +55,29 @@ pub(crate) fn read_table<'a>(
         header: records.header(),
         symbol: context.symbol,
         mapping: context.mapping,
+        typed: records.typed(),
     })?;
     let rows_in_memory = context.options.limits.rows_in_memory;
     let mut sorter = ExternalSorter::new(context.scratch, "rows", rows_in_memory);
     let mut deferred = DeferredRows::new(context.scratch, rows_in_memory);
     let mut symbols = SymbolTable::new();
+    let mut notes = NumberNotes::default();
     let take = |line, fields: &[&str]| {
-        let parsed = parse_row(fields, &columns, context.symbol, &times, context.grid, line);
-        let ParsedRow { symbol, time, row } = match parsed {
+        let parsed = parse_row(
+            fields,
+            &columns,
+            context.symbol,
+            &times,
+            &context.numbers,
+            line,
+        );
+        let checked = parsed.and_then(|parsed| {
+            notes.add(&parsed.numbers.prices, parsed.numbers.volume, line)?;
+            Ok(parsed)
+        });
+        let ParsedRow {
+            symbol, time, row, ..
+        } = match checked {
             Ok(parsed) => parsed,
             Err(error) => return Ok(RowOutcome::Invalid(error)),
         };
@@ -76,8 +96,25 @@ pub(crate) fn read_table<'a>(
     };
     let counts = read_rows(records, context, &mut deferred, progress, take)?;
     let names = symbols.names();
-    let (series, precision) = keep_first_rows(context, sorter, &names, &mut deferred, &mut times)?;
+    let repeats = RepeatChoice::new(
+        context.name,
+        context.options.repeats.unwrap_or_default(),
+        &mut deferred,
+        &mut quarantine,
+    );
+    let years = short_years(&times);
+    let SortedTable {
+        series,
+        precision,
+        repeated,
+    } = keep_used_rows(context, sorter, &names, repeats, &mut times)?;
     Ok(SourceTable {
+        notes: notes
+            .finish()
+            .into_iter()
+            .chain(repeated)
+            .chain(years)
+            .collect(),
         time_name: columns.common.time.name,
         ignored: columns.common.ignored,
         series,
@@ -89,40 +126,123 @@ pub(crate) fn read_table<'a>(
     })
 }
 
-/// The rows of each symbol by time; of those with one time the first in the source.
-fn keep_first_rows<'a>(
+/// A note of years of two digits.
+pub(crate) fn short_years(times: &TimeParser) -> Option<LayerNote> {
+    times.short_years().map(|message| LayerNote {
+        count: 1,
+        // The first row: all of them are written so.
+        line: 2,
+        message,
+        rule: QualityRule::TwoDigitYear.name().to_owned(),
+    })
+}
+
+/// Writes the rows that are used.
+struct UsedRows<'a, 'b> {
+    context: &'a SourceContext<'b>,
+    names: &'a [&'a str],
+    times: &'a mut TimeParser,
+    series: SeriesWriter,
+    precision: MaxPrecision,
+    symbol: Option<u32>,
+}
+
+impl UsedRows<'_, '_> {
+    fn add(&mut self, used: &NumberedRow) -> Result<(), IngestError> {
+        let row = &used.row;
+        if self.symbol != Some(used.symbol) {
+            let name = by_number(self.names, used.symbol, self.context.name)?;
+            self.series.begin(name);
+            self.symbol = Some(used.symbol);
+        }
+        self.times.note_unit(row.time, row.line);
+        self.precision
+            .note(row.price_scale, row.volume_scale, row.line);
+        self.series.add(row)
+    }
+}
+
+impl NumberedRow {
+    fn repeats(&self, other: &Self) -> bool {
+        (self.symbol, self.row.time) == (other.symbol, other.row.time)
+    }
+
+    fn candidate(&self) -> RepeatCandidate {
+        let row = &self.row;
+        let names = ["open", "high", "low", "close"].into_iter();
+        let price = |(name, digits)| RowValue {
+            name,
+            digits,
+            scale: row.price_scale,
+        };
+        let volume = RowValue {
+            name: "volume",
+            digits: row.volume,
+            scale: row.volume_scale,
+        };
+        RepeatCandidate {
+            line: row.line,
+            values: names.zip(row.prices).map(price).chain([volume]).collect(),
+        }
+    }
+}
+
+/// The rows of each symbol by time; of those with one time the one that the rule for repeats uses.
+fn keep_used_rows<'a>(
     context: &SourceContext<'a>,
     sorter: ExternalSorter<'a, NumberedRow>,
     names: &[&str],
-    deferred: &mut DeferredRows<'_>,
+    mut repeats: RepeatChoice<'_, 'a>,
     times: &mut TimeParser,
-) -> Result<(SeriesFile<'a>, MaxPrecision), IngestError> {
+) -> Result<SortedTable<'a>, IngestError> {
     let mut rows = sorter.finish()?;
-    let mut series = SeriesWriter::new(context.scratch)?;
-    let mut precision = MaxPrecision::default();
-    let mut before: Option<NumberedRow> = None;
+    let mut used = UsedRows {
+        context,
+        names,
+        times,
+        series: SeriesWriter::new(context.scratch)?,
+        precision: MaxPrecision::default(),
+        symbol: None,
+    };
+    let mut held: Option<NumberedRow> = None;
     while let Some(next) = rows.next()? {
-        let row = next.row;
-        let same_symbol = before.as_ref().filter(|kept| kept.symbol == next.symbol);
-        if let Some(kept) = same_symbol.filter(|kept| kept.row.time == row.time) {
-            // The first line in the file counts, not the first in any other sequence: rows of one time
-            // are sorted by line.
-            deferred.mark_repeat(RepeatedRow {
-                line: row.line,
-                first: kept.row.line,
-                same: (kept.row.prices, kept.row.volume) == (row.prices, row.volume),
-            })?;
+        let Some(first) = held.take() else {
+            held = Some(next);
+            continue;
+        };
+        if !first.repeats(&next) {
+            used.add(&first)?;
+            held = Some(next);
             continue;
         }
-        if same_symbol.is_none() {
-            series.begin(by_number(names, next.symbol, context.name)?);
-        }
-        times.note_unit(row.time, row.line);
-        precision.note(row.price_scale, row.volume_scale, row.line);
-        series.add(&row)?;
-        before = Some(next);
+        let what = || {
+            let name = by_number(names, next.symbol, context.name).unwrap_or("");
+            format!("the bar of {name} at {}", used.times.text(next.row.time))
+        };
+        // The first line in the file is the first, and not the first in any other sequence: rows of one
+        // time are sorted by line.
+        held = Some(
+            match repeats.choose(&first.candidate(), &next.candidate(), what)? {
+                UsedRow::First => first,
+                UsedRow::Last => next,
+            },
+        );
     }
-    Ok((series.finish(context.scratch)?, precision))
+    if let Some(last) = &held {
+        used.add(last)?;
+    }
+    Ok(SortedTable {
+        series: used.series.finish(context.scratch)?,
+        precision: used.precision,
+        repeated: repeats.finish(),
+    })
+}
+
+/// The rows that are used, by symbol and time.
+struct SortedTable<'a> {
+    series: SeriesFile<'a>,
+    precision: MaxPrecision,
+    repeated: Option<LayerNote>,
 }
 
 impl SourceTable<'_> {

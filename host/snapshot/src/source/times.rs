@@ -1,11 +1,12 @@
 //! A time field as a time: a date, an ISO 8601 moment, or a number since 1970. It must never read
 //! a clock or the machine's time zone database.
 
+use counterfoil_trading::decimal;
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
-use jiff::fmt::strtime;
-use jiff::tz::TimeZone;
+use jiff::fmt::strtime::{self, BrokenDownTime};
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 
 use crate::error::IngestError;
 use crate::source::choices::{EpochUnit, TimeMeaning};
@@ -40,6 +41,8 @@ pub(crate) struct TimeReader {
     pub(crate) format: TimeFormat,
     /// The zone of times that state none; without it UTC.
     pub(crate) zone: Option<TimeZone>,
+    /// Where the years of two digits begin: 1969 reads 68 as 2068. Without it 1969.
+    pub(crate) century_from: Option<i16>,
 }
 
 /// Turns time fields into keys: numbers of one unit, in sequence of time.
@@ -52,6 +55,8 @@ pub(crate) struct TimeParser {
     first: Option<(u64, i64)>,
     /// By unit, the first line whose number shows that unit.
     telling: [Option<u64>; EpochUnit::ALL.len()],
+    /// The first and the last year that were read from two digits.
+    years: Option<(i16, i16)>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -72,6 +77,7 @@ impl TimeParser {
             kind: None,
             first: None,
             telling: [None; EpochUnit::ALL.len()],
+            years: None,
         }
     }
 
@@ -87,8 +93,7 @@ impl TimeParser {
     /// The key of one time field, or what is wrong with it.
     pub(crate) fn key(&self, text: &str) -> Result<TimeKey, String> {
         // The wording of these errors goes into the quarantine: it is part of what names a snapshot.
-        let digits = text.strip_prefix('-').unwrap_or(text);
-        let number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let number = is_epoch(text);
         let kind = match (&self.reader.format, number) {
             (TimeFormat::Any | TimeFormat::Epoch(_), true) => TimeNotation::Epoch,
             (TimeFormat::Epoch(_), false) => {
@@ -107,12 +112,13 @@ impl TimeParser {
             });
         }
         let time = match kind {
-            TimeNotation::Epoch => text
-                .parse()
-                .map_err(|_| format!("{text:?} is too large a number"))?,
+            TimeNotation::Epoch => self.epoch(text)?,
             TimeNotation::Text => self.reader.nanos(text)?,
         };
-        Ok(TimeKey { time, kind })
+        let is_short =
+            matches!(&self.reader.format, TimeFormat::Pattern(pattern) if has_short_year(pattern));
+        let year = is_short.then(|| year_of(time)).flatten();
+        Ok(TimeKey { time, kind, year })
     }
 
     /// Remembers the key of a row that was taken.
@@ -121,9 +127,51 @@ impl TimeParser {
         self.note_unit(key.time, line);
     }
 
+    /// A number since 1970: nanoseconds where the unit is given, and a whole number of the source's unit where it
+    /// is not.
+    fn epoch(&self, text: &str) -> Result<i64, String> {
+        let too_large = || format!("{text:?} is too large a number");
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+        let fraction = fraction.trim_end_matches('0');
+        let Some(unit) = self.given else {
+            if !fraction.is_empty() {
+                return Err(format!(
+                    "{text:?} has a fraction, and its unit is not known; state the unit with --epoch-unit"
+                ));
+            }
+            return whole.parse().map_err(|_| too_large());
+        };
+        // Exact: a fraction of nanoseconds is refused, and nothing goes through a float.
+        let per_unit = i128::from(unit.nanos());
+        let value = decimal::parse(text.trim_end_matches('.'), decimal::SCALE_MAX)
+            .map_err(|_| too_large())?;
+        let scaled = value.checked_mul(per_unit).ok_or_else(too_large)?;
+        let one = decimal::power_of_ten(decimal::SCALE_MAX).unwrap_or(1);
+        if scaled.checked_rem(one) != Some(0) {
+            return Err(format!("{text:?} has a fraction of a nanosecond"));
+        }
+        let nanos = scaled
+            .checked_div(one)
+            .and_then(|nanos| i64::try_from(nanos).ok());
+        nanos.ok_or_else(|| too_far(text))
+    }
+
+    /// A sentence about years of two digits, if there are some and the mapping does not say where they begin.
+    pub(crate) fn short_years(&self) -> Option<String> {
+        let (first, last) = self.years.filter(|_| self.reader.century_from.is_none())?;
+        Some(format!(
+            "years of two digits were read as {first} to {last}; state time.century_from in the mapping: 1969 for \
+             1969 to 2068"
+        ))
+    }
+
     /// Remembers how a time was written: those after it must be written so too.
     pub(crate) fn note_notation(&mut self, key: &TimeKey) {
         self.kind = Some(key.kind);
+        if let Some(year) = key.year {
+            let (first, last) = self.years.unwrap_or((year, year));
+            self.years = Some((first.min(year), last.max(year)));
+        }
     }
 
     /// Notes which unit the key of a line shows, in any sequence of lines.
@@ -145,13 +193,22 @@ impl TimeParser {
         }
     }
 
+    /// A key as a time where its unit is known, and as the number in the source where it is not.
+    pub(crate) fn text(&self, key: i64) -> String {
+        match self.kind {
+            Some(TimeNotation::Epoch) if self.given.is_none() => key.to_string(),
+            Some(TimeNotation::Epoch | TimeNotation::Text) | None => show(UnixNanos(key)),
+        }
+    }
+
     /// Nanoseconds in one unit of the keys.
     pub(crate) fn nanos_per_key(&self, file: &str, column: &str) -> Result<i64, IngestError> {
         let Some((line, time)) = self.first else {
             return Ok(1);
         };
-        if let Some(unit) = self.given {
-            return Ok(unit.nanos());
+        // With a unit the keys are nanoseconds already: a number may have a fraction.
+        if self.given.is_some() {
+            return Ok(1);
         }
         let mut units = EpochUnit::ALL
             .iter()
@@ -186,6 +243,8 @@ impl TimeParser {
 pub(crate) struct TimeKey {
     pub(crate) time: i64,
     kind: TimeNotation,
+    /// The year, if it was written with two digits.
+    year: Option<i16>,
 }
 
 impl TimeReader {
@@ -196,7 +255,7 @@ impl TimeReader {
             TimeFormat::Date => format!("{text:?} is no time: a date is YYYY-MM-DD"),
             TimeFormat::Pattern(pattern) => format!("{text:?} is no time of the form {pattern}"),
             TimeFormat::Any | TimeFormat::Iso | TimeFormat::Epoch(_) => format!(
-                "{text:?} is no time: YYYY-MM-DD, ISO 8601 such as 2003-01-02T09:30:00Z, or a number since 1970"
+                "{text:?} is no time: YYYY-MM-DD, ISO 8601 such as 2003-01-02T09:30:00Z, or a number since 1970; another form is stated in a mapping as time.format"
             ),
         };
         // A zone in brackets is refused: it can contradict the offset before it.
@@ -205,13 +264,7 @@ impl TimeReader {
         }
         if let TimeFormat::Pattern(pattern) = &self.format {
             let parsed = strtime::parse(pattern, text).map_err(|_| unreadable())?;
-            if let Ok(moment) = parsed.to_timestamp() {
-                return narrow(moment).ok_or_else(|| too_far(text));
-            }
-            if parsed.hour().is_some() {
-                return self.at_zone(parsed.to_datetime().map_err(|_| unreadable())?, text);
-            }
-            return self.midnight(parsed.to_date().map_err(|_| unreadable())?, text);
+            return self.of_pattern(pattern, parsed, text);
         }
         if text.len() == 10 && self.format != TimeFormat::Iso {
             return self.midnight(text.parse().map_err(|_| unreadable())?, text);
@@ -234,6 +287,51 @@ impl TimeReader {
         self.at_zone(text.parse().map_err(|_| unreadable())?, text)
     }
 
+    /// The time of a text that fits the pattern. Everything that was read is used, or the text is refused.
+    fn of_pattern(
+        &self,
+        pattern: &str,
+        mut parsed: BrokenDownTime,
+        text: &str,
+    ) -> Result<i64, String> {
+        let unreadable = || format!("{text:?} is no time of the form {pattern}");
+        if let (Some(from), Some(year)) = (self.century_from, parsed.year())
+            && has_short_year(pattern)
+        {
+            let two = year.rem_euclid(100);
+            let year = from.checked_add(two.saturating_sub(from).rem_euclid(100));
+            parsed.set_year(year).map_err(|_| unreadable())?;
+        }
+        let has_clock = parsed.hour().is_some();
+        if !has_clock && (parsed.minute().is_some() || parsed.second().is_some()) {
+            return Err(format!(
+                "{text:?} has minutes and no hour by the pattern {pattern}"
+            ));
+        }
+        // A zone's name was read and ignored, and the time taken for UTC or for the mapping's zone.
+        if let Some(name) = parsed.iana_time_zone() {
+            let zone = zone(name).map_err(|reason| format!("{text:?}: {reason}"))?;
+            let civil = parsed.to_datetime().map_err(|_| unreadable())?;
+            let time = local_time(&zone, civil, text)?;
+            let stated = parsed
+                .offset()
+                .map(|offset| offset.to_timestamp(civil).ok().and_then(narrow));
+            if stated.is_some_and(|stated| stated != Some(time)) {
+                return Err(format!(
+                    "{text:?} has an offset that {name} did not have at that time"
+                ));
+            }
+            return Ok(time);
+        }
+        if let Ok(moment) = parsed.to_timestamp() {
+            return narrow(moment).ok_or_else(|| too_far(text));
+        }
+        if has_clock {
+            return self.at_zone(parsed.to_datetime().map_err(|_| unreadable())?, text);
+        }
+        self.midnight(parsed.to_date().map_err(|_| unreadable())?, text)
+    }
+
     fn midnight(&self, date: Date, text: &str) -> Result<i64, String> {
         let midnight = TimeZone::UTC
             .to_timestamp(date.at(0, 0, 0, 0))
@@ -246,19 +344,60 @@ impl TimeReader {
         }
     }
 
-    /// A time without a zone, in the zone of the source. A time that the clocks showed twice or
-    /// never is an error and not guessed.
+    /// A time without a zone, in the zone of the source.
     fn at_zone(&self, civil: DateTime, text: &str) -> Result<i64, String> {
-        let zone = self.zone.clone().unwrap_or(TimeZone::UTC);
-        let ambiguous = zone.to_ambiguous_timestamp(civil);
-        if ambiguous.is_ambiguous() {
-            return Err(format!(
-                "{text:?} is a time that clocks of the zone showed twice or never; give it with an offset"
-            ));
-        }
-        let moment = ambiguous.unambiguous().ok();
-        moment.and_then(narrow).ok_or_else(|| too_far(text))
+        local_time(self.zone.as_ref().unwrap_or(&TimeZone::UTC), civil, text)
     }
+}
+
+/// A time zone of the database that is compiled in.
+pub(crate) fn zone(name: &str) -> Result<TimeZone, String> {
+    // The bundled database and not the machine's: rules of past years differ between machines, and
+    // the same file would give two snapshots.
+    TimeZoneDatabase::bundled().get(name).map_err(|_| {
+        format!("unknown time zone {name:?}; use an IANA name such as America/New_York, or UTC")
+    })
+}
+
+/// A local time of a zone. One that the clocks showed twice or never is an error and not guessed.
+fn local_time(zone: &TimeZone, civil: DateTime, text: &str) -> Result<i64, String> {
+    let ambiguous = zone.to_ambiguous_timestamp(civil);
+    if ambiguous.is_ambiguous() {
+        return Err(format!(
+            "{text:?} is a time that clocks of the zone showed twice or never; give it with an offset"
+        ));
+    }
+    let moment = ambiguous.unambiguous().ok();
+    moment.and_then(narrow).ok_or_else(|| too_far(text))
+}
+
+/// Whether a text is a number since 1970: digits, and a fraction as programs write it that keep times as floats.
+fn is_epoch(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let is_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    !whole.is_empty() && is_digits(whole) && is_digits(fraction)
+}
+
+/// Whether a pattern has a year of two digits: `%y`, or `%D`, which holds one.
+fn has_short_year(pattern: &str) -> bool {
+    directives(pattern).any(|directive| matches!(directive, 'y' | 'D'))
+}
+
+/// The letters of a pattern's directives, flags and widths apart.
+pub(crate) fn directives(pattern: &str) -> impl Iterator<Item = char> {
+    let mut letters = pattern.chars();
+    core::iter::from_fn(move || {
+        letters.by_ref().find(|letter| *letter == '%')?;
+        letters
+            .by_ref()
+            .find(|letter| !matches!(letter, '-' | '_' | '^' | '#' | ':' | '.' | '0'..='9'))
+    })
+}
+
+fn year_of(nanos: i64) -> Option<i16> {
+    let moment = Timestamp::from_nanosecond(i128::from(nanos)).ok()?;
+    Some(TimeZone::UTC.to_datetime(moment).year())
 }
 
 fn too_far(text: &str) -> String {
@@ -299,7 +438,7 @@ mod tests {
         TimeParser::new(TimeReader {
             meaning,
             format,
-            zone: None,
+            ..TimeReader::default()
         })
     }
 
@@ -363,6 +502,93 @@ mod tests {
         );
         check_mapped(r#"{"columns": ["a", "b", "c"]}"#, "x", "date and clock");
         check_mapped(r#"{"colums": []}"#, "x", "m.json, line 1: unknown field");
+    }
+
+    #[test]
+    fn a_zone_in_a_row_is_used_or_refused() {
+        // A zone's name was read and ignored: 09:30 in New York was taken for 09:30 UTC.
+        let named = r#"{"format": "%Y%m%d %H:%M:%S %Q"}"#;
+        check_mapped(
+            named,
+            "20230703 09:30:00 US/Eastern",
+            "2023-07-03T13:30:00Z",
+        );
+        check_mapped(
+            named,
+            "20230703 09:30:00 Asia/Tokyo",
+            "2023-07-03T00:30:00Z",
+        );
+        check_mapped(named, "20230703 09:30:00 +0200", "2023-07-03T07:30:00Z");
+        check_mapped(
+            named,
+            "20230703 09:30:00 Mars/Base",
+            "unknown time zone \"Mars/Base\"; use an IANA name",
+        );
+        check_mapped(
+            named,
+            "20031026 01:30:00 US/Eastern",
+            "showed twice or never",
+        );
+        let tokyo = r#"{"format": "%Y%m%d %H:%M:%S %Q", "zone": "Asia/Tokyo"}"#;
+        check_mapped(
+            tokyo,
+            "20230703 09:30:00 US/Eastern",
+            "2023-07-03T13:30:00Z",
+        );
+        let both = r#"{"format": "%Y%m%d %H:%M:%S %z %Q"}"#;
+        check_mapped(
+            both,
+            "20230703 09:30:00 -0400 US/Eastern",
+            "2023-07-03T13:30:00Z",
+        );
+        check_mapped(
+            both,
+            "20230703 09:30:00 -0500 US/Eastern",
+            "an offset that US/Eastern did not have",
+        );
+        check_mapped(
+            r#"{"format": "%Y%m%d %Q"}"#,
+            "20230703 US/Eastern",
+            "2023-07-03T04:00:00Z",
+        );
+        check_mapped(
+            r#"{"format": "%Y%m%d :%M"}"#,
+            "20230703 :30",
+            "has minutes and no hour",
+        );
+        check_mapped(
+            r#"{"format": "%Y%m%d %H:%M:%S %Z"}"#,
+            "20230703 09:30:00 EDT",
+            "%Z: abbreviations such as EDT name several zones",
+        );
+    }
+
+    #[test]
+    fn short_years_and_fractions_are_read_as_stated() {
+        check_mapped(r#"{"format": "%d/%m/%y"}"#, "02/01/68", "2068-01-02");
+        check_mapped(
+            r#"{"format": "%d/%m/%y", "century_from": 1950}"#,
+            "02/01/68",
+            "1968-01-02",
+        );
+        check_mapped(
+            r#"{"format": "%d/%m/%y", "century_from": 1950}"#,
+            "02/01/49",
+            "2049-01-02",
+        );
+        check_mapped(
+            r#"{"format": "s"}"#,
+            "1688391000.25",
+            "2023-07-03T13:30:00.25Z",
+        );
+        check_mapped(r#"{"format": "s"}"#, "-0.5", "1969-12-31T23:59:59.5Z");
+        check_mapped(
+            r#"{"format": "ms"}"#,
+            "1688391000000.0",
+            "2023-07-03T13:30:00Z",
+        );
+        check_mapped(r#"{"format": "ns"}"#, "1.5", "a fraction of a nanosecond");
+        check_mapped(r#"{"format": "s"}"#, "99999999999999", "too large a number");
     }
 
     #[track_caller]
@@ -449,7 +675,13 @@ mod tests {
             "line 2, column ts: 60 could be s, ms, us or ns",
         );
         check_unit(&["20030102"], None, "write the time as YYYY-MM-DD");
-        check_unit(&["60", "120"], Some(EpochUnit::Millis), "1000000 ns");
+        check_unit(&["60", "120"], Some(EpochUnit::Millis), "1 ns");
+        check_unit(&["1041379200.0", "1041379260."], None, "1000000000 ns");
+        check_unit(
+            &["1041379200.5"],
+            None,
+            "has a fraction, and its unit is not known; state the unit with --epoch-unit",
+        );
         check_unit(
             &["1041379200", "1041379200000"],
             None,

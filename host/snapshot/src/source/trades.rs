@@ -12,20 +12,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::IngestError;
 use crate::source::choices::TimeMeaning;
-use crate::source::columns::{HeaderContext, NumberColumn, TradeColumns, field};
-use crate::source::deferred::{DeferredRows, RepeatedRow, quarantine_row};
+use crate::source::columns::{HeaderContext, TradeColumns, field};
+use crate::source::deferred::{DeferredRows, quarantine_row};
+use crate::source::notes::{NumberNotes, RowNumber};
+use crate::source::number::NumberColumn;
 use crate::source::precision::{MaxPrecision, Precision};
 use crate::source::progress::IngestProgress;
-use crate::source::reading::{RowOutcome, SourceContext, read_rows};
+use crate::source::reading::{RowCounts, RowOutcome, SourceContext, read_rows};
 use crate::source::records::SourceRecords;
-use crate::source::row::{ExactNumber, SourceRow, check_grid};
+use crate::source::repeats::{RepeatCandidate, RepeatChoice, RowValue, UsedRow};
+use crate::source::row::SourceRow;
 use crate::source::row_error::{RowError, RowErrorCode};
 use crate::source::scales::rescale;
 use crate::source::symbols::{RowArrival, SymbolTable, by_number};
-use crate::source::table::SourceTable;
+use crate::source::table::{SourceTable, short_years};
 use crate::source::times::{TimeKey, TimeParser};
 use crate::spool::series::SeriesWriter;
 use crate::spool::sort::{ExternalSorter, SortedRows};
+use crate::store::manifest::LayerNote;
 use crate::store::quarantine::QuarantineWriter;
 
 /// One trade of the source, at scales of its own.
@@ -70,6 +74,8 @@ struct ParsedTrade<'a> {
     time: TimeKey,
     id: TradeId,
     trade: RawTrade,
+    /// Price and size as they were written.
+    numbers: [RowNumber; 2],
 }
 
 /// The timeframe and scales that trades are aggregated with.
@@ -110,40 +116,34 @@ pub(crate) fn read_trades<'a>(
         header: records.header(),
         symbol: context.symbol,
         mapping: context.mapping,
+        typed: records.typed(),
     })?;
-    let rows_in_memory = context.options.limits.rows_in_memory;
-    let mut sorter = ExternalSorter::new(context.scratch, "ids", rows_in_memory);
-    let mut deferred = DeferredRows::new(context.scratch, rows_in_memory);
-    let mut symbols = SymbolTable::new();
-    let take = |line, fields: &[&str]| {
-        let ParsedTrade {
-            symbol,
-            time,
-            id,
-            trade,
-        } = match parse_trade(fields, &columns, context, &times) {
-            Ok(parsed) => parsed,
-            Err(error) => return Ok(RowOutcome::Invalid(error)),
-        };
-        times.note_notation(&time);
-        let (symbol, arrival) = symbols.note(symbol, id.clone());
-        context.check_instruments(symbols.len(), line)?;
-        let is_late = arrival == RowArrival::Late && id.is_stated();
-        sorter.add(TradeById {
-            symbol,
-            id,
-            line,
-            trade,
-        })?;
-        Ok(if is_late {
-            RowOutcome::TakenLate
-        } else {
-            RowOutcome::Taken
-        })
-    };
-    let counts = read_rows(records, context, &mut deferred, progress, take)?;
-    let ranks = symbols.ranks();
-    let (trades, precision) = keep_first_ids(context, sorter, &ranks, &mut deferred, &mut times)?;
+    let mut deferred = DeferredRows::new(context.scratch, context.options.limits.rows_in_memory);
+    let TradesById {
+        sorter,
+        symbols,
+        notes,
+        counts,
+    } = read_by_id(
+        records,
+        context,
+        &columns,
+        &mut times,
+        &mut deferred,
+        progress,
+    )?;
+    let repeats = RepeatChoice::new(
+        name,
+        context.options.repeats.unwrap_or_default(),
+        &mut deferred,
+        &mut quarantine,
+    );
+    let years = short_years(&times);
+    let SortedTrades {
+        trades,
+        precision,
+        repeated,
+    } = keep_used_trades(context, sorter, &symbols, repeats, &mut times)?;
     deferred.settle(name, &mut quarantine)?;
     let scales = TradeScales {
         timeframe,
@@ -170,6 +170,71 @@ pub(crate) fn read_trades<'a>(
         counts,
         out_of_order: 0,
         precision,
+        notes: notes
+            .finish()
+            .into_iter()
+            .chain(repeated)
+            .chain(years)
+            .collect(),
+    })
+}
+
+/// All trades of a source, by symbol and id.
+struct TradesById<'a> {
+    sorter: ExternalSorter<'a, TradeById>,
+    symbols: SymbolTable<TradeId>,
+    notes: NumberNotes,
+    counts: RowCounts,
+}
+
+fn read_by_id<'a>(
+    records: &mut dyn SourceRecords,
+    context: &SourceContext<'a>,
+    columns: &TradeColumns,
+    times: &mut TimeParser,
+    deferred: &mut DeferredRows<'_>,
+    progress: &mut dyn FnMut(IngestProgress),
+) -> Result<TradesById<'a>, IngestError> {
+    let rows_in_memory = context.options.limits.rows_in_memory;
+    let mut sorter = ExternalSorter::new(context.scratch, "ids", rows_in_memory);
+    let mut symbols = SymbolTable::new();
+    let mut notes = NumberNotes::default();
+    let take = |line, fields: &[&str]| {
+        let ParsedTrade {
+            symbol,
+            time,
+            id,
+            trade,
+            numbers: [price, size],
+        } = match parse_trade(fields, columns, context, times) {
+            Ok(parsed) => parsed,
+            Err(error) => return Ok(RowOutcome::Invalid(error)),
+        };
+        if let Err(error) = notes.add(&[price], size, line) {
+            return Ok(RowOutcome::Invalid(error));
+        }
+        times.note_notation(&time);
+        let (symbol, arrival) = symbols.note(symbol, id.clone());
+        context.check_instruments(symbols.len(), line)?;
+        let is_late = arrival == RowArrival::Late && id.is_stated();
+        sorter.add(TradeById {
+            symbol,
+            id,
+            line,
+            trade,
+        })?;
+        Ok(if is_late {
+            RowOutcome::TakenLate
+        } else {
+            RowOutcome::Taken
+        })
+    };
+    let counts = read_rows(records, context, deferred, progress, take)?;
+    Ok(TradesById {
+        sorter,
+        symbols,
+        notes,
+        counts,
     })
 }
 
@@ -205,13 +270,12 @@ fn parse_trade<'a>(
         .common
         .symbol_and_time(fields, context.symbol, times)?;
     let number = |column: NumberColumn| {
-        let number = ExactNumber::parse(field(fields, column.place)?, column.name)?;
-        Ok::<_, RowError>((number, number.at(number.decimals, column.name)?))
+        let (number, seen) = context.numbers.read(field(fields, column.place)?, column)?;
+        Ok::<_, RowError>((number, number.at(number.decimals, column.name)?, seen))
     };
-    let (price, price_value) = number(columns.price)?;
+    let (price, price_value, price_seen) = number(columns.price)?;
     let price_text = field(fields, columns.price.place)?;
-    check_grid(&price, columns.price, price_text, context.grid)?;
-    let (size, size_value) = number(columns.size)?;
+    let (size, size_value, size_seen) = number(columns.size)?;
     if price_value <= 0 {
         return Err(RowError {
             code: RowErrorCode::NotPositive,
@@ -240,53 +304,119 @@ fn parse_trade<'a>(
             size_scale: size.decimals,
         },
         time,
+        numbers: [price_seen, size_seen],
     })
 }
 
-/// The trades by symbol and time; of those with one id the first in the source.
-fn keep_first_ids<'a>(
-    context: &SourceContext<'a>,
-    sorter: ExternalSorter<'a, TradeById>,
-    ranks: &[u32],
-    deferred: &mut DeferredRows<'_>,
-    times: &mut TimeParser,
-) -> Result<(SortedRows<'a, TradeByTime>, MaxPrecision), IngestError> {
-    let mut by_id = sorter.finish()?;
-    let rows_in_memory = context.options.limits.rows_in_memory;
-    let mut by_time = ExternalSorter::new(context.scratch, "trades", rows_in_memory);
-    let mut precision = MaxPrecision::default();
-    let mut kept: Option<(u32, TradeId, u64)> = None;
-    while let Some(next) = by_id.next()? {
+impl TradeById {
+    /// Vendors repeat trades at page borders. Counted twice they would double a bar's volume.
+    fn repeats(&self, other: &Self) -> bool {
+        self.id.is_stated() && (self.symbol, &self.id) == (other.symbol, &other.id)
+    }
+
+    fn candidate(&self) -> RepeatCandidate {
+        let trade = &self.trade;
+        let value = |name, digits, scale| RowValue {
+            name,
+            digits,
+            scale,
+        };
+        RepeatCandidate {
+            line: self.line,
+            values: vec![
+                value("time", trade.time, 0),
+                value("price", trade.price, trade.price_scale),
+                value("size", trade.size, trade.size_scale),
+            ],
+        }
+    }
+}
+
+/// Sorts the trades that are used by time.
+struct UsedTrades<'a, 'b> {
+    context: &'a SourceContext<'b>,
+    ranks: &'a [u32],
+    times: &'a mut TimeParser,
+    by_time: ExternalSorter<'b, TradeByTime>,
+    precision: MaxPrecision,
+}
+
+impl UsedTrades<'_, '_> {
+    fn add(&mut self, used: TradeById) -> Result<(), IngestError> {
         let TradeById {
             symbol,
             id,
             line,
             trade,
-        } = next;
-        // Vendors repeat trades at page borders. Counted twice they would double a bar's volume.
-        let first = kept.as_ref().filter(|(kept_symbol, kept_id, _)| {
-            id.is_stated() && *kept_symbol == symbol && *kept_id == id
-        });
-        if let Some((_, _, first)) = first {
-            deferred.mark_repeat(RepeatedRow {
-                line,
-                first: *first,
-                same: true,
-            })?;
-            continue;
-        }
-        kept = Some((symbol, id.clone(), line));
-        times.note_unit(trade.time, line);
-        precision.note(trade.price_scale, trade.size_scale, line);
-        by_time.add(TradeByTime {
-            rank: by_number(ranks, symbol, context.name)?,
+        } = used;
+        self.times.note_unit(trade.time, line);
+        self.precision
+            .note(trade.price_scale, trade.size_scale, line);
+        self.by_time.add(TradeByTime {
+            rank: by_number(self.ranks, symbol, self.context.name)?,
             time: trade.time,
             id,
             line,
             trade,
-        })?;
+        })
     }
-    Ok((by_time.finish()?, precision))
+}
+
+/// The trades by symbol and time; of those with one id the one that the rule for repeats uses.
+fn keep_used_trades<'a>(
+    context: &SourceContext<'a>,
+    sorter: ExternalSorter<'a, TradeById>,
+    symbols: &SymbolTable<TradeId>,
+    mut repeats: RepeatChoice<'_, 'a>,
+    times: &mut TimeParser,
+) -> Result<SortedTrades<'a>, IngestError> {
+    let mut by_id = sorter.finish()?;
+    let (names, ranks) = (symbols.names(), symbols.ranks());
+    let rows_in_memory = context.options.limits.rows_in_memory;
+    let mut used = UsedTrades {
+        context,
+        ranks: &ranks,
+        times,
+        by_time: ExternalSorter::new(context.scratch, "trades", rows_in_memory),
+        precision: MaxPrecision::default(),
+    };
+    let mut held: Option<TradeById> = None;
+    while let Some(next) = by_id.next()? {
+        let Some(first) = held.take() else {
+            held = Some(next);
+            continue;
+        };
+        if !first.repeats(&next) {
+            used.add(first)?;
+            held = Some(next);
+            continue;
+        }
+        let what = || {
+            let name = by_number(&names, next.symbol, context.name).unwrap_or("");
+            format!("trade {} of {name}", next.id.text)
+        };
+        held = Some(
+            match repeats.choose(&first.candidate(), &next.candidate(), what)? {
+                UsedRow::First => first,
+                UsedRow::Last => next,
+            },
+        );
+    }
+    if let Some(last) = held {
+        used.add(last)?;
+    }
+    Ok(SortedTrades {
+        trades: used.by_time.finish()?,
+        precision: used.precision,
+        repeated: repeats.finish(),
+    })
+}
+
+/// The trades that are used, by symbol and time.
+struct SortedTrades<'a> {
+    trades: SortedRows<'a, TradeByTime>,
+    precision: MaxPrecision,
+    repeated: Option<LayerNote>,
 }
 
 /// The bars of all trades, symbol by symbol.

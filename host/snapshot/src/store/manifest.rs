@@ -189,6 +189,9 @@ pub struct LayerSource {
     pub ignored_columns: Vec<String>,
     /// Its name, for people.
     pub name: String,
+    /// What was seen of its rows, beside what has a field here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<LayerNote>,
     /// Rows after a later one of their instrument, which were put in their place.
     pub out_of_order: u64,
     /// Rows in it, header and blank lines apart.
@@ -200,6 +203,20 @@ pub struct LayerSource {
     pub timeframe_inferred: bool,
     /// Who made the data, if stated.
     pub vendor: Option<String>,
+}
+
+/// Something that was seen of a source's rows; it becomes a finding.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct LayerNote {
+    /// How often.
+    pub count: u64,
+    /// The first line with it.
+    pub line: u64,
+    /// A sentence for people.
+    pub message: String,
+    /// The rule's stable name.
+    pub rule: String,
 }
 
 impl LayerManifest {

@@ -5,7 +5,7 @@ use core::fmt::Write as _;
 use std::collections::BTreeMap;
 
 use counterfoil_snapshot::layers::ingest::IngestOutcome;
-use counterfoil_snapshot::source::choices::SourceKind;
+use counterfoil_snapshot::source::choices::{RepeatRule, SourceKind};
 use counterfoil_snapshot::source::options::{IngestLimits, IngestOptions, SideFile};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::DAY_NANOS;
@@ -42,7 +42,7 @@ struct Model {
     late: u64,
 }
 
-fn model(rows: &[Given]) -> Model {
+fn model(rows: &[Given], rule: RepeatRule) -> Model {
     let mut model = Model::default();
     let mut kept: BTreeMap<String, BTreeMap<i64, (u64, i64)>> = BTreeMap::new();
     for (line, (symbol, day, close, is_bad)) in (2..).zip(rows) {
@@ -53,20 +53,25 @@ fn model(rows: &[Given]) -> Model {
         }
         let close = i64::from(*close) + 1;
         let days = kept.entry(format!("S{symbol}")).or_default();
-        if let Some((first, there)) = days.get(day) {
-            let how = if *there == close {
-                "repeats"
-            } else {
-                "has the instrument and time, and other values, of"
-            };
-            let reason = format!("duplicate {how} line {first}, which is kept");
-            model.quarantine.push((line, reason));
+        if let Some((first, there)) = days.get_mut(day) {
+            // A repeat with the same values is one row with the first.
+            if *there != close {
+                let (dropped, kept) = match rule {
+                    RepeatRule::Last => (*first, line),
+                    RepeatRule::First | RepeatRule::Refuse => (line, *first),
+                };
+                model.quarantine.push((dropped, replaced(kept)));
+                if rule == RepeatRule::Last {
+                    (*first, *there) = (line, close);
+                }
+            }
             continue;
         }
         let latest = days.last_key_value().map(|(latest, _)| *latest);
         model.late += u64::from(latest.is_some_and(|latest| latest > *day));
         days.insert(*day, (line, close));
     }
+    model.quarantine.sort();
     model.bars = kept
         .into_iter()
         .map(|(symbol, days)| {
@@ -75,6 +80,10 @@ fn model(rows: &[Given]) -> Model {
         })
         .collect();
     model
+}
+
+fn replaced(kept: u64) -> String {
+    format!("replaced has the time or id of line {kept}, which the rule for repeats keeps")
 }
 
 fn found(data: &TestStore, done: &IngestOutcome) -> Model {
@@ -96,11 +105,13 @@ fn found(data: &TestStore, done: &IngestOutcome) -> Model {
         }
     }
     let quarantine = snapshot.quarantine(usize::MAX).unwrap().into_iter();
+    let mut quarantine: Vec<(u64, String)> = quarantine
+        .map(|row| (row.line, format!("{} {}", row.reason, row.message)))
+        .collect();
+    quarantine.sort();
     Model {
         bars,
-        quarantine: quarantine
-            .map(|row| (row.line, format!("{} {}", row.reason, row.message)))
-            .collect(),
+        quarantine,
         late: done.report.out_of_order,
     }
 }
@@ -112,6 +123,7 @@ proptest! {
     fn rows_in_any_sequence_become_what_a_model_says_however_few_are_in_memory(
         mut rows in proptest::collection::vec((0_u8..3, 0_i64..40, 0_u8..3, prop::bool::weighted(0.1)), 0..120),
         few in 1_usize..8,
+        rule in prop_oneof![Just(RepeatRule::First), Just(RepeatRule::Last)],
     ) {
         // A file without a single bar is refused; this row is one.
         rows.insert(0, (0, 50, 0, false));
@@ -125,9 +137,10 @@ proptest! {
         // Of 1970 the days since its first, as the rows above write them.
         let day = |day: i64| day / 28 * 31 + day % 28;
         let rows: Vec<Given> = rows.into_iter().map(|(a, b, c, d)| (a, day(b), c, d)).collect();
-        let (data, done) = ingest(&csv, &daily(), few);
-        prop_assert_eq!(found(&data, &done), model(&rows));
-        let (_, whole) = ingest(&csv, &daily(), 100_000);
+        let options = IngestOptions { repeats: Some(rule), ..daily() };
+        let (data, done) = ingest(&csv, &options, few);
+        prop_assert_eq!(found(&data, &done), model(&rows, rule));
+        let (_, whole) = ingest(&csv, &options, 100_000);
         prop_assert_eq!(done.id, whole.id);
     }
 }
@@ -157,10 +170,7 @@ fn trades_of_few_in_memory_become_the_same_bars_and_repeats_are_told_by_line() {
         if price == 0 {
             expected.push((line, "not-positive price 0 is not above zero".to_owned()));
         } else if let Some(first) = first.filter(|_| !id.is_empty()) {
-            expected.push((
-                line,
-                format!("duplicate repeats line {first}, which is kept"),
-            ));
+            expected.push((line, replaced(*first)));
         } else {
             seen.insert((symbol, id), line);
         }
@@ -168,6 +178,7 @@ fn trades_of_few_in_memory_become_the_same_bars_and_repeats_are_told_by_line() {
     assert!(expected.len() > 50, "{}", expected.len());
     let options = IngestOptions {
         kind: SourceKind::Trades,
+        repeats: Some(RepeatRule::First),
         timeframe: Some("1m".parse().unwrap()),
         ..IngestOptions::default()
     };

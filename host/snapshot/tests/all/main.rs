@@ -7,3 +7,4 @@ mod layers;
 mod resample;
 mod snapshot;
 mod test_store;
+mod vendor_files;

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use counterfoil_base::digest::Digest;
 use counterfoil_snapshot::error::IngestError;
 use counterfoil_snapshot::layers::ingest::IngestOutcome;
+use counterfoil_snapshot::source::choices::RepeatRule;
 use counterfoil_snapshot::source::choices::TimeMeaning;
 use counterfoil_snapshot::source::options::{IngestLimits, IngestOptions};
 use counterfoil_snapshot::store::selection::BarSelection;
@@ -349,7 +350,11 @@ fn a_bad_row_is_quarantined_with_line_and_reason_and_the_others_are_kept() {
     );
     csv.extend_from_slice(format!("A,2003-01-05,{},2,1,2,1\n", "1".repeat(100_000)).as_bytes());
     csv.extend_from_slice(b"A,2003-01-05,1,2,1,2,1");
-    let ingested = data.ingest(&csv, &IngestOptions::default()).unwrap();
+    let options = IngestOptions {
+        repeats: Some(RepeatRule::First),
+        ..IngestOptions::default()
+    };
+    let ingested = data.ingest(&csv, &options).unwrap();
     let report = &ingested.report;
     let rows: Vec<String> = report
         .examples
@@ -359,9 +364,8 @@ fn a_bad_row_is_quarantined_with_line_and_reason_and_the_others_are_kept() {
     assert_eq!(
         rows,
         [
-            "5 duplicate repeats line 4, which is kept",
-            "6 duplicate has the instrument and time, and other values, of line 4, which is kept",
-            "7 not-utf8 byte 18 is no UTF-8",
+            "6 replaced has the time or id of line 4, which the rule for repeats keeps",
+            "7 not-utf8 byte 18 is no UTF-8; another encoding is stated with --encoding",
             "8 number column open: \"\\0\" is not a decimal number",
             "9 quotes a quote is open at the end of the line",
             "10 row-too-long the row has 100022 bytes; its beginning is kept",
@@ -377,10 +381,10 @@ fn a_bad_row_is_quarantined_with_line_and_reason_and_the_others_are_kept() {
         (9, 3, 1, 1)
     );
     let reasons: BTreeMap<String, u64> = ingested.manifest.quarantine.reasons.clone();
-    assert_eq!(reasons.values().sum::<u64>(), 6);
+    assert_eq!(reasons.values().sum::<u64>(), 5);
     let snapshot = data.store.load(&ingested.id).unwrap();
     assert_eq!(snapshot.quarantine(3).unwrap(), report.examples[..3]);
-    assert_eq!(snapshot.verify_all().unwrap().quarantined, 6);
+    assert_eq!(snapshot.verify_all().unwrap().quarantined, 5);
 }
 
 /// Options change the default; each error must name what is wrong, and leave nothing behind.

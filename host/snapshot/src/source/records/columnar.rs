@@ -42,6 +42,7 @@ struct ColumnarRecords {
     name: String,
     format: &'static str,
     header: Vec<String>,
+    typed: Vec<bool>,
     batches: BatchIterator,
     batch: Option<RecordBatch>,
     row: usize,
@@ -86,7 +87,13 @@ pub(super) fn open_arrow(
     ColumnarRecords::open(name, "arrow", limits, open)
 }
 
-fn header(schema: &Schema) -> Result<Vec<String>, ArrowError> {
+/// Name of each column, and whether its values are numbers.
+struct ColumnNames {
+    names: Vec<String>,
+    typed: Vec<bool>,
+}
+
+fn header(schema: &Schema) -> Result<ColumnNames, ArrowError> {
     // Each row becomes a text of all its columns: a schema of millions would make every row
     // as long as a file.
     if schema.fields().len() > COLUMNS_MAX {
@@ -94,7 +101,20 @@ fn header(schema: &Schema) -> Result<Vec<String>, ArrowError> {
         return Err(ArrowError::SchemaError(reason));
     }
     let names = schema.fields().iter().map(|field| field.name().clone());
-    Ok(names.collect())
+    let is_number = |kind: &DataType| {
+        if let DataType::Dictionary(_, values) = kind {
+            return values.is_numeric();
+        }
+        kind.is_numeric()
+    };
+    let typed = schema
+        .fields()
+        .iter()
+        .map(|field| is_number(field.data_type()));
+    Ok(ColumnNames {
+        names: names.collect(),
+        typed: typed.collect(),
+    })
 }
 
 /// Runs a reader of Arrow's; a panic in it is an error of the file.
@@ -112,13 +132,14 @@ impl ColumnarRecords {
         name: &str,
         format: &'static str,
         limits: IngestLimits,
-        open: impl FnOnce() -> Result<(Vec<String>, BatchIterator), ArrowError>,
+        open: impl FnOnce() -> Result<(ColumnNames, BatchIterator), ArrowError>,
     ) -> Result<Box<dyn SourceRecords>, IngestError> {
         let (header, batches) = guarded(open).map_err(unreadable(name, format))?;
         Ok(Box::new(Self {
             name: name.to_owned(),
             format,
-            header,
+            header: header.names,
+            typed: header.typed,
             batches,
             batch: None,
             row: 0,
@@ -214,6 +235,10 @@ impl SourceRecords for ColumnarRecords {
 
     fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    fn typed(&self) -> &[bool] {
+        &self.typed
     }
 
     fn format(&self) -> (&'static str, &'static str) {
