@@ -4,9 +4,10 @@
 use std::io::Read;
 
 use counterfoil_journal::checkpoint::Checkpoint;
-use counterfoil_journal::entry::{Chain, LINK_BYTES};
+use counterfoil_journal::entry::{Chain, split};
 use counterfoil_journal::frame::{Frame, FrameReader, MAGIC, write_checkpoint, write_entry};
 use counterfoil_journal::public_key::PublicKey;
+use counterfoil_journal::salt::RecordSalt;
 use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
 use counterfoil_journal::tree::Tree;
 use counterfoil_trading::decision_digest::DecisionDigest;
@@ -113,7 +114,9 @@ pub fn forged(bytes: &[u8]) {
     let mut places = Vec::new();
     for frame in frames {
         match frame {
-            Frame::Entry(entry) => bodies.push(entry.get(LINK_BYTES..).unwrap_or(entry).to_vec()),
+            Frame::Entry(entry) => {
+                bodies.push(split(entry, 0).map_or(entry, |(_, body)| body).to_vec())
+            }
             Frame::Checkpoint(_) => places.push(bodies.len()),
         }
     }
@@ -126,7 +129,7 @@ pub fn forged(bytes: &[u8]) {
     let mut file = MAGIC.to_vec();
     let mut entry = Vec::new();
     for (place, body) in (1..).zip(&bodies) {
-        let Ok(leaf) = chain.link(body, &mut entry) else {
+        let Ok(leaf) = chain.link(RecordSalt::default(), body, &mut entry) else {
             return;
         };
         write_entry(&entry, &mut file).expect("an entry that was linked");
@@ -166,9 +169,11 @@ fn origin(bodies: &[Vec<u8>]) -> Option<String> {
     let Ok(RunRecord::Open(open)) = RunRecord::decode(bodies.first()?) else {
         return None;
     };
-    let manifest = counterfoil_trading::manifest::Manifest::parse(&open.manifest).ok()?;
-    let run = manifest.run_id().ok()?.hex();
-    Some(format!("counterfoil/run/{run}/{}", open.execution))
+    Some(format!(
+        "counterfoil/run/{}/{}",
+        open.run_id.hex(),
+        open.execution
+    ))
 }
 
 /// Brings the decision digest in the closing record up to date, or nothing behind it is reached.

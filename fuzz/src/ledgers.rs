@@ -5,7 +5,7 @@ use counterfoil_governance::act::Act;
 use counterfoil_governance::ledger;
 use counterfoil_governance::record::{LedgerRecord, SignedAct};
 use counterfoil_governance::state::LedgerState;
-use counterfoil_journal::entry::{GENESIS, LINK_BYTES};
+use counterfoil_journal::entry::{GENESIS, HEAD_BYTES};
 use counterfoil_journal::frame::{Frame, FrameReader};
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::public_key::PublicKey;
@@ -71,7 +71,7 @@ fn bodies(bytes: &[u8]) -> Vec<&[u8]> {
         rest = rest.get(parsed.consumed..).unwrap_or_default();
         match parsed.frame {
             None => break,
-            Some(Frame::Entry(entry)) => found.extend(entry.get(LINK_BYTES..)),
+            Some(Frame::Entry(entry)) => found.extend(entry.get(HEAD_BYTES..)),
             Some(Frame::Checkpoint(_)) => {}
         }
     }

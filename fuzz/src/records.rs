@@ -1,6 +1,9 @@
 //! Record bodies. It must never know where a body came from.
 
-use counterfoil_trading::record::{RunRecord, deliveries, digested_part, record_kind};
+use counterfoil_trading::record::{
+    CommitmentsRecord, ManifestPart, PositionsRecord, RunRecord, StopRecord, deliveries,
+    digested_part, record_kind,
+};
 use counterfoil_verify::describe::RecordDescriber;
 
 /// A record that is read is written back as the same bytes, and can be told to a person without a
@@ -38,8 +41,15 @@ pub(crate) fn encode(record: &RunRecord) -> Vec<u8> {
         }
         RunRecord::Stop(one) => {
             one.encode_digested(&mut digested);
+            StopRecord::encode(&digested, &mut body);
+        }
+        RunRecord::WindDown(one) => {
+            one.encode_digested(&mut digested);
             one.encode(&digested, &mut body);
         }
+        RunRecord::Manifest(part) => ManifestPart::encode(&part.text, &mut body),
+        RunRecord::Commitments(part) => CommitmentsRecord::encode(&part.commitments, &mut body),
+        RunRecord::Positions(part) => PositionsRecord::encode(&part.positions, &mut body),
         RunRecord::MarginCall(one) => {
             one.encode_digested(&mut digested);
             one.encode(&digested, &mut body);

@@ -2,10 +2,11 @@
 //! on that same host.
 
 use counterfoil_guests::component;
-use counterfoil_journal::signer::Signer;
+use counterfoil_journal::salt::LogSigner;
+use counterfoil_runner::build::host_build;
 use counterfoil_runner::run::component::compile_for_manifest;
+use counterfoil_runner::run::drive::append_opening;
 use counterfoil_runner::run::drive::drive;
-use counterfoil_runner::run::execute::HOST;
 use counterfoil_runner::run::feed::{FeedError, FeedItem, SliceFeed};
 use counterfoil_runner::run::inputs::{inputs_of, selection_of};
 use counterfoil_runner::run::journal::{AnyJournal, JournalFile, RunJournal as _, Sealer, Sealing};
@@ -120,24 +121,18 @@ fn with_the_hole(world: &World, manifest: &Manifest) -> Execution {
     let canonical = manifest.canonical().unwrap();
     let run = manifest.run_id().unwrap();
     let execution = world.data.new_execution(&run, &canonical, false).unwrap();
-    let open = OpenRecord {
+    let opening = Opening {
         manifest: canonical,
         execution: execution.number,
-        host: HOST.to_owned(),
+        host: host_build(),
+        start: RunStart::default(),
         commitments: Some(inputs_of(&selection).unwrap().commitments),
     };
     let file = JournalFile::create(&execution.journal()).unwrap();
-    let signer: Box<dyn Signer + Send> = signer();
+    let signer: Box<dyn LogSigner + Send> = signer();
     let sealer = Sealer::new(file, signer, execution.origin(), setup.cadence);
     let mut journal = AnyJournal::start(sealer, setup.cadence, Sealing::RunThread).unwrap();
-    let mut body = Vec::new();
-    open.encode(&mut body);
-    let record = RecordBytes {
-        body: &body,
-        digested: None,
-        is_decision: false,
-    };
-    let _receipt = journal::append(&mut journal, record).unwrap();
+    append_opening(&opening, &mut journal).unwrap();
     let mut slices = Vec::new();
     let mut feed = selection.slices();
     let mut slice = Slice::default();

@@ -483,6 +483,10 @@ fn check(case: &Case) -> Result<usize, TestCaseError> {
                 books.decision(&decision)?;
             }
             RunRecord::Open(_)
+            | RunRecord::Manifest(_)
+            | RunRecord::Commitments(_)
+            | RunRecord::Positions(_)
+            | RunRecord::WindDown(_)
             | RunRecord::Fault(_)
             | RunRecord::Close(_)
             | RunRecord::Refused(_)

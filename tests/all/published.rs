@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use counterfoil_journal::bundle;
+use counterfoil_journal::entry::HEAD_BYTES;
 use counterfoil_runner::study::publish::{PublishError, publish};
 use counterfoil_tests::world::World;
 use counterfoil_trading::record::RunRecord;
@@ -80,7 +81,7 @@ fn a_published_journal_is_read_by_another_implementation() {
         tlog_tiles::check_record(&proof, checkpoint.size(), *checkpoint.hash(), index, leaf)
             .unwrap();
     }
-    let last = RunRecord::decode(&entries.last().unwrap()[32..]).unwrap();
+    let last = RunRecord::decode(&entries.last().unwrap()[HEAD_BYTES..]).unwrap();
     assert!(matches!(last, RunRecord::Close(_)));
 
     // Again into the same folder: the same log.

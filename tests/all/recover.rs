@@ -8,9 +8,9 @@ use std::process::{Command, Stdio};
 use std::thread;
 
 use counterfoil_journal::frame::{Frame, FrameReader};
+use counterfoil_runner::build::host_build;
 use counterfoil_runner::run::component::PreparedComponent;
 use counterfoil_runner::run::drive::drive;
-use counterfoil_runner::run::execute::HOST;
 use counterfoil_runner::run::feed::LineFeed;
 use counterfoil_runner::run::journal::{InlineJournal, JournalFile, Sealer, Sealing};
 use counterfoil_runner::run::resume::{
@@ -561,20 +561,14 @@ fn a_decision_that_comes_out_differently_halts_the_run_and_is_named() {
     let file = JournalFile::create(&execution.journal()).unwrap();
     let sealer = Sealer::new(file, signer(), execution.origin(), 1);
     let mut journal = InlineJournal(sealer);
-    let open = OpenRecord {
+    let opening = Opening {
         manifest: manifest.canonical().unwrap(),
         execution: 1,
-        host: HOST.to_owned(),
+        host: host_build(),
+        start: RunStart::default(),
         commitments: None,
     };
-    let mut body = Vec::new();
-    open.encode(&mut body);
-    let record = RecordBytes {
-        body: &body,
-        digested: None,
-        is_decision: false,
-    };
-    let _receipt = append(&mut journal, record).unwrap();
+    append_opening(&opening, &mut journal).unwrap();
     let mut feed = LineFeed::new(lines.as_bytes(), &setup.instruments);
     let mut ports = RunPorts {
         strategy: &mut Idle,

@@ -125,10 +125,8 @@ fn a_snapshots_calendar_ends_day_orders_in_a_run_that_verifies_replays_and_is_au
     let bytes = std::fs::read(&journal).unwrap();
     let all = records(&journal, &outcome.execution.origin());
     assert_eq!(orders(&bytes, &all), EXPECTED);
-    let Some(RunRecord::Open(open)) = all.first() else {
-        panic!("no open record");
-    };
-    let promised = open.commitments.as_ref().unwrap();
+    let opening = JournalReader::open(&journal).unwrap().opening().unwrap();
+    let promised = opening.commitments.unwrap();
     let counts: Vec<u64> = promised
         .iter()
         .map(|commitment| commitment.actions)
@@ -216,6 +214,10 @@ fn an_end_that_comes_too_late_is_refused_and_one_that_came_before_is_known() {
         .filter_map(|record| match record {
             RunRecord::Refused(record) => Some(record.reason.as_str()),
             RunRecord::Open(_)
+            | RunRecord::Manifest(_)
+            | RunRecord::Commitments(_)
+            | RunRecord::Positions(_)
+            | RunRecord::WindDown(_)
             | RunRecord::Deliveries(_)
             | RunRecord::Decision(_)
             | RunRecord::Fault(_)

@@ -1,7 +1,7 @@
 //! A sweep gives the same whatever the number of workers, continues where it was interrupted, and
 //! trusts nothing that does not verify.
 
-use counterfoil_journal::signer::Signer;
+use counterfoil_journal::salt::LogSigner;
 use counterfoil_runner::run::execute::ExecuteError;
 use counterfoil_runner::study::sweep::{
     SweepAxis, SweepConfig, SweepError, SweepItem, SweepItemRun, items_from_grid, items_from_rows,
@@ -24,7 +24,7 @@ fn swept(
     items: &[SweepItem],
     workers: usize,
 ) -> Vec<Result<SweepItemRun, ExecuteError>> {
-    let signer = || -> Box<dyn Signer + Send> { signer() };
+    let signer = || -> Box<dyn LogSigner + Send> { signer() };
     let bench = SweepConfig {
         data: &world.data,
         engine: world.engine(),

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use counterfoil_guests::component;
+use counterfoil_journal::entry::HEAD_BYTES;
 use counterfoil_journal::frame::{Frame, FrameReader};
 use counterfoil_runner::run::execute::ExecutionOutcome;
 use counterfoil_runner::run::inputs::snapshot_store;
@@ -270,11 +271,11 @@ fn forge(outcome: &ExecutionOutcome, mut change: impl FnMut(usize, Vec<u8>) -> V
             None => break,
             Some(Frame::Checkpoint(_)) => {}
             Some(Frame::Entry(entry)) => {
-                let body = change(index, entry[32..].to_vec());
+                let body = change(index, entry[HEAD_BYTES..].to_vec());
                 let record = RecordBytes {
                     body: &body,
                     digested: digested_part(&body).unwrap(),
-                    is_decision: [KIND_DECISION, KIND_FAULT].contains(&record_kind(&body).unwrap()),
+                    seal: seal_of_kind(record_kind(&body).unwrap()),
                 };
                 sealer.add(record).unwrap();
                 index += 1;
@@ -383,6 +384,10 @@ fn bars_that_the_holder_of_the_key_forges_are_not_those_that_were_promised() {
                 close.encode(&mut changed);
             }
             RunRecord::Open(_)
+            | RunRecord::Manifest(_)
+            | RunRecord::Commitments(_)
+            | RunRecord::Positions(_)
+            | RunRecord::WindDown(_)
             | RunRecord::Deliveries(_)
             | RunRecord::Fault(_)
             | RunRecord::Stop(_)

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use counterfoil_journal::checkpoint::Checkpoint;
-use counterfoil_journal::entry::LINK_BYTES;
+use counterfoil_journal::entry::HEAD_BYTES;
 use counterfoil_journal::frame::{Frame, FrameReader};
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_trading::execution::{Delivery, Fill};
@@ -17,7 +17,7 @@ use crate::world::{public_key, signer};
 #[derive(Clone, Debug)]
 pub enum Item {
     /// A record.
-    Record(RunRecord),
+    Record(Box<RunRecord>),
     /// A checkpoint whose signature holds.
     Checkpoint(Checkpoint),
 }
@@ -34,9 +34,9 @@ pub fn items(path: &Path, origin: &str) -> Vec<Item> {
         rest = rest.get(parsed.consumed..).unwrap();
         items.push(match parsed.frame {
             None => return items,
-            Some(Frame::Entry(entry)) => {
-                Item::Record(RunRecord::decode(entry.get(LINK_BYTES..).unwrap()).unwrap())
-            }
+            Some(Frame::Entry(entry)) => Item::Record(Box::new(
+                RunRecord::decode(entry.get(HEAD_BYTES..).unwrap()).unwrap(),
+            )),
             Some(Frame::Checkpoint(note)) => {
                 Item::Checkpoint(Checkpoint::open_own(note, &key).unwrap())
             }
@@ -49,7 +49,7 @@ pub fn records(path: &Path, origin: &str) -> Vec<RunRecord> {
     let records = items(path, origin)
         .into_iter()
         .filter_map(|item| match item {
-            Item::Record(record) => Some(record),
+            Item::Record(record) => Some(*record),
             Item::Checkpoint(_) => None,
         });
     records.collect()

@@ -15,6 +15,7 @@ use counterfoil_governance::act::{
 use counterfoil_governance::ledger::{Ledger, LedgerError, LedgerFounder};
 use counterfoil_governance::role::Role;
 use counterfoil_journal::public_key::PublicKey;
+use counterfoil_journal::salt::LogKey;
 use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
 use counterfoil_trading::time::UnixNanos;
 
@@ -94,7 +95,7 @@ pub fn write(path: &Path) {
         log_holder: id("host"),
         time: UnixNanos(0),
     };
-    let log = Box::new(hand(LEDGER_KEYS));
+    let log = Box::new(LogKey::new(hand(LEDGER_KEYS), [LEDGER_KEYS; 32]));
     let ledger = Ledger::begin(path, &name, log, founder, &hand(1)).unwrap();
     let mut desk = Desk { ledger, time: 0 };
     for ((name, roles), seed) in PEOPLE.iter().zip(1..).skip(1) {

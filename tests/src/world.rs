@@ -8,7 +8,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use counterfoil_journal::public_key::PublicKey;
-use counterfoil_journal::signer::{Ed25519Signer, Signer};
+use counterfoil_journal::salt::{LogKey, LogSigner};
+use counterfoil_journal::signer::Ed25519Signer;
 use counterfoil_runner::run::backtest::backtest;
 use counterfoil_runner::run::drive::RunObserver;
 use counterfoil_runner::run::execute::{ExecuteError, ExecutionOutcome};
@@ -348,8 +349,8 @@ pub fn over_a_feed(manifest: &Manifest, nonce: &str) -> Manifest {
 }
 
 /// The tests' signer.
-pub fn signer() -> Box<dyn Signer + Send> {
-    Box::new(Ed25519Signer::from_seed(&SEED))
+pub fn signer() -> Box<dyn LogSigner + Send> {
+    Box::new(LogKey::new(Ed25519Signer::from_seed(&SEED), SEED))
 }
 
 /// The key that the tests' signatures verify with.

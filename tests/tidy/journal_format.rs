@@ -10,8 +10,9 @@ mod tests {
 
     use counterfoil_base::digest::Digest;
     use counterfoil_journal::checkpoint::Checkpoint;
-    use counterfoil_journal::entry::Chain;
+    use counterfoil_journal::entry::{Chain, HEAD_BYTES};
     use counterfoil_journal::frame::{MAGIC, write_checkpoint, write_entry};
+    use counterfoil_journal::salt::LogSalts;
     use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
     use counterfoil_journal::tree::Tree;
     use counterfoil_trading::bar::{ClosedBar, RawBar};
@@ -215,6 +216,7 @@ mod tests {
         let list = bodies();
         let signer = Ed25519Signer::from_seed(&SEED);
         let origin = format!("counterfoil/run/{}/1", hex::encode(Sha256::digest("{}")));
+        let salts = LogSalts::new(&SEED, &origin);
         let (mut chain, mut tree) = (Chain::new(), Tree::new());
         let (mut out, mut notes) = (String::new(), String::new());
         dump(&mut out, "magic", MAGIC);
@@ -229,18 +231,24 @@ mod tests {
         };
         for (index, (name, body)) in list.iter().enumerate() {
             let (mut entry, mut frame) = (Vec::new(), Vec::new());
-            tree.push(chain.link(body, &mut entry).unwrap());
+            tree.push(
+                chain
+                    .link(salts.at(chain.size()), body, &mut entry)
+                    .unwrap(),
+            );
             write_entry(&entry, &mut frame).unwrap();
-            assert_eq!(&entry[32..], body);
+            assert_eq!(&entry[HEAD_BYTES..], body);
             RunRecord::decode(body).unwrap();
             let (head, rest) = frame.split_at(5);
-            let (link, body) = rest.split_at(32);
+            let (link, rest) = rest.split_at(32);
+            let (salt, body) = rest.split_at(16);
             dump(
                 &mut out,
                 &format!("entry {index}, {name}: frame head"),
                 head,
             );
             dump(&mut out, "  chain link", link);
+            dump(&mut out, "  salt", salt);
             dump(&mut out, "  body", body);
             let is_last = index + 1 == list.len();
             if is_last || index == 0 {

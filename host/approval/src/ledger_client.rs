@@ -12,6 +12,7 @@ use counterfoil_governance::ledger::{Ledger, LedgerError};
 use counterfoil_governance::rule::AccessDenial;
 use counterfoil_governance::state::LedgerState;
 use counterfoil_journal::public_key::PublicKey;
+use counterfoil_journal::salt::LogSigner;
 use counterfoil_journal::signer::Signer;
 use counterfoil_os::clock::wait;
 use counterfoil_runner::store::keys::{KeyDirError, PeopleKeys};
@@ -178,7 +179,7 @@ impl<D: Into<AccessDenial>> From<D> for DeniedRequest {
 pub fn open_to_write(
     path: &Path,
     name: &Id,
-    log_signer: &dyn Fn() -> Box<dyn Signer + Send>,
+    log_signer: &dyn Fn() -> Box<dyn LogSigner + Send>,
 ) -> Result<Ledger, LedgerClientError> {
     let mut attempt: u32 = 1;
     loop {

@@ -12,6 +12,7 @@ use counterfoil_journal::public_key::PublicKey;
 use counterfoil_trading::manifest::{
     DataSource, Manifest, ManifestError, RunSetup, canonical_json,
 };
+use counterfoil_trading::record::{LedgerEntry, RunStart};
 use counterfoil_trading::time::UnixNanos;
 use serde_json::json;
 
@@ -23,6 +24,7 @@ pub use watch::{PermitWatch, Records};
 pub struct Grant {
     run: Digest,
     by: Id,
+    ledger: String,
     authorized: u64,
     terms: RunTerms,
     until: UnixNanos,
@@ -51,6 +53,18 @@ impl Grant {
     #[must_use]
     pub const fn authorized(&self) -> u64 {
         self.authorized
+    }
+
+    /// Who starts the run and what allows it, for the run's journal.
+    #[must_use]
+    pub fn start(&self) -> RunStart {
+        RunStart {
+            starter: Some(self.by.to_string()),
+            authorization: Some(LedgerEntry {
+                ledger: self.ledger.clone(),
+                index: self.authorized,
+            }),
+        }
     }
 
     /// The terms of the run.
@@ -222,6 +236,7 @@ fn grant(
     Ok(Grant {
         run,
         by: who.clone(),
+        ledger: state.origin().to_owned(),
         authorized,
         terms,
         until: asked.not_after,

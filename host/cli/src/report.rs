@@ -12,8 +12,10 @@ use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::{
     CloseReason, CloseRecord, DecisionRecord, DeliveriesRecord, FaultRecord, KIND_DECISION,
-    KIND_DELIVERIES, KIND_FAULT, KIND_STOP, RequestCounts, StopCause, StopRecord, record_kind,
+    KIND_DELIVERIES, KIND_FAULT, KIND_STOP, KIND_WIND_DOWN, RequestCounts, StopCause, StopRecord,
+    WindDownRecord, record_kind,
 };
+use counterfoil_trading::units::Quantity;
 use serde_json::{Value, json};
 
 use crate::output::{CommandAnswer, print_fields, print_line, print_table};
@@ -81,16 +83,37 @@ pub(crate) fn fault(
     Ok(None)
 }
 
+/// The host's stop of a run, and the number of orders that it canceled and of positions that it flattened.
+struct HostStop {
+    record: StopRecord,
+    canceled: usize,
+    flattened: usize,
+}
+
 /// The host's stop of a journal, if it has one.
-fn stop(execution: &Execution) -> Result<Option<StopRecord>> {
+fn stop(execution: &Execution) -> Result<Option<HostStop>> {
     let mut reader = JournalReader::open(&execution.journal())?;
+    let mut found: Option<HostStop> = None;
     while let Some(body) = reader.next_body()? {
-        if record_kind(body).map_err(ReadJournalError::from)? == KIND_STOP {
-            let stop = StopRecord::decode(body).map_err(ReadJournalError::from)?;
-            return Ok(Some(stop));
+        match record_kind(body).map_err(ReadJournalError::from)? {
+            KIND_STOP => {
+                found = Some(HostStop {
+                    record: StopRecord::decode(body).map_err(ReadJournalError::from)?,
+                    canceled: 0,
+                    flattened: 0,
+                });
+            }
+            KIND_WIND_DOWN => {
+                let part = WindDownRecord::decode(body).map_err(ReadJournalError::from)?;
+                if let Some(stop) = &mut found {
+                    stop.canceled += part.canceled.len();
+                    stop.flattened += part.flattened.len();
+                }
+            }
+            _ => {}
         }
     }
-    Ok(None)
+    Ok(found)
 }
 
 pub(crate) fn fill_json(row: &FillRow, instruments: &[Instrument]) -> Result<Value> {
@@ -148,12 +171,12 @@ pub(crate) fn print_fills(rows: &[FillRow], instruments: &[Instrument]) -> Resul
 }
 
 /// The closing record in JSON.
-pub(crate) fn close_json(manifest: &Manifest, close: &CloseRecord) -> Result<Value> {
+fn close_json(manifest: &Manifest, close: &CloseRecord, positions: &[Quantity]) -> Result<Value> {
     let setup = manifest.setup()?;
     let positions: serde_json::Map<String, Value> = setup
         .instruments
         .iter()
-        .zip(&close.positions)
+        .zip(positions)
         .map(|(instrument, held)| {
             (
                 instrument.symbol().to_owned(),
@@ -181,7 +204,7 @@ pub(crate) fn close_json(manifest: &Manifest, close: &CloseRecord) -> Result<Val
 }
 
 pub(crate) fn outcome_json(manifest: &Manifest, outcome: &ExecutionOutcome) -> Result<Value> {
-    let mut value = close_json(manifest, &outcome.close)?;
+    let mut value = close_json(manifest, &outcome.close, &outcome.positions)?;
     value["run-id"] = json!(outcome.execution.run);
     value["execution"] = json!(outcome.execution.number);
     value["component"] = json!(manifest.component);
@@ -197,20 +220,22 @@ pub(crate) fn outcome_json(manifest: &Manifest, outcome: &ExecutionOutcome) -> R
             "trace": fault.trace,
         });
     }
-    if let Some(record) = stop_of(outcome)? {
+    if let Some(found) = stop_of(outcome)? {
+        let HostStop { record, .. } = &found;
         value["stop"] = json!({
             "cause": record.stop.cause.name(),
             "message": record.stop.message,
+            "asked-by": record.stop.by,
             "time": record.time.date_or_time(),
-            "orders-canceled": record.canceled.len(),
-            "positions-flattened": record.flattened.len(),
+            "orders-canceled": found.canceled,
+            "positions-flattened": found.flattened,
         });
     }
     Ok(value)
 }
 
 /// The record of the host's stop, if it stopped the run.
-fn stop_of(outcome: &ExecutionOutcome) -> Result<Option<StopRecord>> {
+fn stop_of(outcome: &ExecutionOutcome) -> Result<Option<HostStop>> {
     match outcome.close.reason {
         CloseReason::Stopped => stop(&outcome.execution),
         CloseReason::EndOfData | CloseReason::Fault => Ok(None),
@@ -225,7 +250,7 @@ pub(crate) fn answer_of(outcome: &ExecutionOutcome) -> Result<CommandAnswer> {
         CloseReason::EndOfData => true,
         CloseReason::Fault => false,
         CloseReason::Stopped => {
-            stop_of(outcome)?.is_some_and(|record| record.stop.cause == StopCause::FeedEnded)
+            stop_of(outcome)?.is_some_and(|found| found.record.stop.cause == StopCause::FeedEnded)
         }
     };
     Ok(CommandAnswer::yes_if(is_end))
@@ -237,7 +262,7 @@ pub(crate) fn print_outcome(manifest: &Manifest, outcome: &ExecutionOutcome) -> 
     let held: Vec<String> = setup
         .instruments
         .iter()
-        .zip(&close.positions)
+        .zip(&outcome.positions)
         .filter(|(_, held)| held.0 != 0)
         .map(|(instrument, held)| {
             format!(
@@ -287,7 +312,8 @@ pub(crate) fn print_outcome(manifest: &Manifest, outcome: &ExecutionOutcome) -> 
         print_line("");
         print_line(&fault_text(&fault, at.as_ref(), &setup.instruments));
     }
-    if let Some(StopRecord { stop, .. }) = stop_of(outcome)? {
+    if let Some(HostStop { record, .. }) = stop_of(outcome)? {
+        let stop = record.stop;
         print_line("");
         let (cause, message) = (stop.cause.name(), stop.message);
         print_line(&format!("stopped by the host: {cause}: {message}"));

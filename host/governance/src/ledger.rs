@@ -11,6 +11,7 @@ use counterfoil_journal::entry::{Chain, EntryError, GENESIS};
 use counterfoil_journal::frame::{FrameError, MAGIC, write_checkpoint, write_entry};
 use counterfoil_journal::hash::Hash;
 use counterfoil_journal::key::{VerifierKey, VerifierKeyError};
+use counterfoil_journal::salt::LogSigner;
 use counterfoil_journal::signer::{SignError, Signer};
 use counterfoil_journal::tree::Tree;
 use counterfoil_trading::cbor::CborError;
@@ -152,7 +153,7 @@ pub fn read(path: &Path, key: &VerifierKey) -> Result<VerifiedLedger, LedgerErro
 /// The one writer of a ledger.
 pub struct Ledger {
     file: LogFile,
-    signer: Box<dyn Signer + Send>,
+    signer: Box<dyn LogSigner + Send>,
     origin: String,
     chain: Chain,
     tree: Tree,
@@ -189,7 +190,7 @@ impl Ledger {
     pub fn begin<S: Signer + ?Sized>(
         path: &Path,
         name: &Id,
-        log: Box<dyn Signer + Send>,
+        log: Box<dyn LogSigner + Send>,
         founder: LedgerFounder,
         signing_key: &S,
     ) -> Result<Self, LedgerError> {
@@ -218,7 +219,7 @@ impl Ledger {
     pub fn create(
         path: &Path,
         name: &Id,
-        signer: Box<dyn Signer + Send>,
+        signer: Box<dyn LogSigner + Send>,
         genesis: &SignedAct,
     ) -> Result<Self, LedgerError> {
         let origin = origin(name);
@@ -269,7 +270,7 @@ impl Ledger {
     pub fn open(
         path: &Path,
         name: &Id,
-        signer: Box<dyn Signer + Send>,
+        signer: Box<dyn LogSigner + Send>,
     ) -> Result<Self, LedgerError> {
         let origin = origin(name);
         let key = VerifierKey::new(&origin, &signer.verifying_key())?;
@@ -305,7 +306,7 @@ impl Ledger {
     /// # Errors
     ///
     /// Returns [`LedgerError::LogKey`] if it holds another key.
-    pub fn set_signer(&mut self, signer: Box<dyn Signer + Send>) -> Result<(), LedgerError> {
+    pub fn set_signer(&mut self, signer: Box<dyn LogSigner + Send>) -> Result<(), LedgerError> {
         check_signer(&self.state, signer.as_ref())?;
         self.signer = signer;
         Ok(())
@@ -408,7 +409,7 @@ impl Ledger {
 }
 
 /// Checks that the signer holds the log's current key.
-fn check_signer(state: &LedgerState, signer: &dyn Signer) -> Result<(), LedgerError> {
+fn check_signer(state: &LedgerState, signer: &dyn LogSigner) -> Result<(), LedgerError> {
     // A checkpoint by any other key could be appended, and from then on the ledger would not verify.
     let (ledger, found) = (state.log_key(), PublicKey(signer.verifying_key()));
     if ledger == found {
@@ -422,12 +423,13 @@ fn seal(
     chain: &mut Chain,
     tree: &mut Tree,
     origin: &str,
-    signer: &dyn Signer,
+    signer: &dyn LogSigner,
     record: &LedgerRecord,
     bytes: &mut Vec<u8>,
 ) -> Result<(), LedgerError> {
     let mut entry = Vec::new();
-    tree.push(chain.link(&record.encode(), &mut entry)?);
+    let salt = signer.salts(origin).at(chain.size());
+    tree.push(chain.link(salt, &record.encode(), &mut entry)?);
     write_entry(&entry, bytes)?;
     let checkpoint = Checkpoint {
         origin: origin.to_owned(),

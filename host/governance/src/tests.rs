@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use counterfoil_journal::key::VerifierKey;
+use counterfoil_journal::salt::LogKey;
 use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
 use counterfoil_trading::time::UnixNanos;
 
@@ -48,6 +49,11 @@ fn signing_key(seed: u8) -> Ed25519Signer {
     Ed25519Signer::from_seed(&[seed; 32])
 }
 
+/// The log's key of this seed, and its salts.
+fn log_key(seed: u8) -> LogKey {
+    LogKey::new(signing_key(seed), [seed; 32])
+}
+
 fn key(seed: u8) -> PublicKey {
     PublicKey(signing_key(seed).verifying_key())
 }
@@ -77,7 +83,7 @@ impl Desk {
             time: UnixNanos(0),
         };
         let path = folder.path().join("ledger");
-        let log = Box::new(signing_key(LOG_SEED));
+        let log = Box::new(log_key(LOG_SEED));
         let ledger = Ledger::begin(&path, &id("test"), log, founder, &signing_key(1)).unwrap();
         let hands = BTreeMap::from([("ada".to_owned(), 1)]);
         Self {

@@ -25,6 +25,7 @@ use counterfoil_journal::entry::Chain;
 use counterfoil_journal::frame::{MAGIC, write_checkpoint, write_entry};
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::public_key::PublicKey;
+use counterfoil_journal::salt::RecordSalt;
 use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
 use counterfoil_journal::tree::Tree;
 use counterfoil_trading::time::UnixNanos;
@@ -63,7 +64,10 @@ impl Made {
         let denied = denied.map(|denial| denial.rule);
         let mut entry = Vec::new();
         let record = LedgerRecord { signed, denied };
-        let leaf = self.chain.link(&record.encode(), &mut entry).unwrap();
+        let leaf = self
+            .chain
+            .link(RecordSalt::default(), &record.encode(), &mut entry)
+            .unwrap();
         self.tree.push(leaf);
         write_entry(&entry, &mut self.bytes).unwrap();
         let checkpoint = Checkpoint {

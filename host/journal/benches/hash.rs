@@ -6,6 +6,7 @@ use core::hint::black_box;
 use counterfoil_journal::{
     entry::Chain,
     hash::{Hash, leaf_hash, node_hash},
+    salt::LogSalts,
     tree::{SUBTREE_LEAVES, Tree, subtree_root},
 };
 use divan::{Bencher, counter::ItemsCount};
@@ -37,13 +38,22 @@ fn node(bencher: Bencher<'_, '_>) {
 }
 
 #[divan::bench]
+fn salt(bencher: Bencher<'_, '_>) {
+    let salts = LogSalts::new(&[7; 32], "counterfoil/run/ab/1");
+    bencher
+        .counter(ItemsCount::new(1_usize))
+        .bench(|| salts.at(black_box(77)));
+}
+
+#[divan::bench]
 fn link_4096_records(bencher: Bencher<'_, '_>) {
+    let salts = LogSalts::new(&[7; 32], "counterfoil/run/ab/1");
     let mut out = Vec::with_capacity(1024);
     bencher.counter(ItemsCount::new(ENTRIES)).bench_local(|| {
         let mut chain = Chain::new();
         for _ in 0..ENTRIES {
             out.clear();
-            let _ = black_box(chain.link(black_box(&RECORD), &mut out));
+            let _ = black_box(chain.link(salts.at(chain.size()), black_box(&RECORD), &mut out));
         }
         chain.last()
     });
@@ -51,12 +61,13 @@ fn link_4096_records(bencher: Bencher<'_, '_>) {
 
 #[divan::bench]
 fn link_and_push_4096_records(bencher: Bencher<'_, '_>) {
+    let salts = LogSalts::new(&[7; 32], "counterfoil/run/ab/1");
     let mut out = Vec::with_capacity(1024);
     bencher.counter(ItemsCount::new(ENTRIES)).bench_local(|| {
         let (mut chain, mut tree) = (Chain::new(), Tree::new());
         for _ in 0..ENTRIES {
             out.clear();
-            if let Ok(leaf) = chain.link(black_box(&RECORD), &mut out) {
+            if let Ok(leaf) = chain.link(salts.at(chain.size()), black_box(&RECORD), &mut out) {
                 tree.push(leaf);
             }
         }

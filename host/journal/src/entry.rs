@@ -1,9 +1,10 @@
-//! An entry and its chain link: the leaf hash of the entry before it. The body is opaque
-//! here, and nothing in this file knows where entries are kept.
+//! An entry: its chain link, which is the leaf hash of the entry before it, its salt, and its body. The body is
+//! opaque here, and nothing in this file knows where entries are kept.
 
 use alloc::vec::Vec;
 
 use crate::hash::{Hash, leaf_hash};
+use crate::salt::{RecordSalt, SALT_BYTES};
 
 /// The most an entry may hold, in bytes: an entry bundle has a 16-bit length.
 ///
@@ -14,7 +15,10 @@ pub const ENTRY_BYTES_MAX: usize = 65_535;
 pub const LINK_BYTES: usize = 32;
 
 /// The most a body may hold, in bytes.
-pub const BODY_BYTES_MAX: usize = ENTRY_BYTES_MAX - LINK_BYTES;
+pub const BODY_BYTES_MAX: usize = ENTRY_BYTES_MAX - HEAD_BYTES;
+
+/// The bytes in front of a body: chain link and salt.
+pub const HEAD_BYTES: usize = LINK_BYTES + SALT_BYTES;
 
 /// The chain link of entry 0.
 pub const GENESIS: Hash = Hash([0; 32]);
@@ -27,7 +31,9 @@ pub enum EntryError {
     BodyTooLong { index: u64, body_bytes: usize },
     #[error("entry {index} holds {entry_bytes} bytes, more than {ENTRY_BYTES_MAX}")]
     TooLong { index: u64, entry_bytes: usize },
-    #[error("entry {index} holds {entry_bytes} bytes, fewer than its chain link of {LINK_BYTES}")]
+    #[error(
+        "entry {index} holds {entry_bytes} bytes, fewer than its chain link and salt of {HEAD_BYTES}"
+    )]
     TooShort { index: u64, entry_bytes: usize },
     #[error(
         "entry {index} does not follow the entry before it: its chain link is {found}, the leaf \
@@ -42,8 +48,8 @@ pub enum EntryError {
 
 /// The end of a chain of entries: where the next one links to.
 ///
-/// An entry's bytes are the leaf hash of the entry before it ([`GENESIS`] for entry 0) and
-/// its body, so that one hash serves chain and tree.
+/// An entry's bytes are the leaf hash of the entry before it ([`GENESIS`] for entry 0), its salt and its body, so that
+/// one hash serves chain and tree.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Chain {
     last: Hash,
@@ -83,7 +89,12 @@ impl Chain {
     /// # Errors
     ///
     /// Returns [`EntryError::BodyTooLong`], and leaves the chain and `out` as they were.
-    pub fn link(&mut self, body: &[u8], out: &mut Vec<u8>) -> Result<Hash, EntryError> {
+    pub fn link(
+        &mut self,
+        salt: RecordSalt,
+        body: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<Hash, EntryError> {
         // Refused before it is linked: an entry that fits no bundle could be signed but never published.
         if body.len() > BODY_BYTES_MAX {
             return Err(EntryError::BodyTooLong {
@@ -92,8 +103,9 @@ impl Chain {
             });
         }
         let start = out.len();
-        out.reserve(body.len().saturating_add(LINK_BYTES));
+        out.reserve(body.len().saturating_add(HEAD_BYTES));
         out.extend_from_slice(&self.last.0);
+        out.extend_from_slice(&salt.0);
         out.extend_from_slice(body);
         let leaf = leaf_hash(out.split_at(start).1);
         self.advance(leaf);
@@ -146,7 +158,11 @@ pub fn split(entry: &[u8], index: u64) -> Result<(Hash, &[u8]), EntryError> {
     if entry_bytes > ENTRY_BYTES_MAX {
         return Err(EntryError::TooLong { index, entry_bytes });
     }
-    let Some((link, body)) = entry.split_first_chunk::<LINK_BYTES>() else {
+    // The salt only makes the leaf hash unguessable. A reader needs nothing of it.
+    let parts = entry.split_first_chunk::<LINK_BYTES>();
+    let Some((link, Some((_salt, body)))) =
+        parts.map(|(link, rest)| (link, rest.split_first_chunk::<SALT_BYTES>()))
+    else {
         return Err(EntryError::TooShort { index, entry_bytes });
     };
     Ok((Hash(*link), body))
@@ -164,8 +180,8 @@ mod tests {
         for body in [&b"one"[..], b"", &vec![7; BODY_BYTES_MAX]] {
             let mut entry = vec![];
             let before = writer.last();
-            let leaf = writer.link(body, &mut entry).unwrap();
-            assert_eq!(entry, [&before.0[..], body].concat());
+            let leaf = writer.link(RecordSalt([9; 16]), body, &mut entry).unwrap();
+            assert_eq!(entry, [&before.0[..], &[9; 16], body].concat());
             assert_eq!(reader.check(&entry).unwrap(), (leaf, body));
             assert_eq!(reader, writer);
         }
@@ -183,24 +199,26 @@ mod tests {
     #[test]
     fn what_does_not_follow_is_refused_by_index() {
         let mut chain = Chain::new();
-        check(&mut chain, &[0; 31], "entry 0 holds 31 bytes, fewer");
+        check(&mut chain, &[0; 47], "entry 0 holds 47 bytes, fewer");
         check(
             &mut chain,
             &vec![0; ENTRY_BYTES_MAX + 1],
             "entry 0 holds 65536 bytes, more",
         );
-        check(&mut chain, &[1; 40], "entry 0 does not follow");
-        chain.check(&[0; 40]).unwrap();
-        check(&mut chain, &[0; 40], "entry 1 does not follow");
+        check(&mut chain, &[1; 56], "entry 0 does not follow");
+        chain.check(&[0; 56]).unwrap();
+        check(&mut chain, &[0; 56], "entry 1 does not follow");
         let before = chain;
         let mut out = vec![1, 2];
         let long = vec![0; BODY_BYTES_MAX + 1];
-        let error = chain.link(&long, &mut out).unwrap_err();
+        let error = chain
+            .link(RecordSalt::default(), &long, &mut out)
+            .unwrap_err();
         assert_eq!(
             error,
             EntryError::BodyTooLong {
                 index: 1,
-                body_bytes: 65_504
+                body_bytes: 65_488
             }
         );
         assert_eq!((chain, out), (before, vec![1, 2]));

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use crate::entry::ENTRY_BYTES_MAX;
 
 /// The first bytes of a journal, with the version of its format.
-pub const MAGIC: &[u8; 16] = b"counterfoil/j/1\n";
+pub const MAGIC: &[u8; 16] = b"counterfoil/j/2\n";
 
 /// The bytes in front of a payload: the tag and the length.
 pub const FRAME_HEAD_BYTES: usize = 5;
@@ -42,7 +42,7 @@ pub enum FrameError {
 /// One frame's payload.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Frame<'a> {
-    /// An entry: chain link and body.
+    /// An entry: chain link, salt and body.
     Entry(&'a [u8]),
     /// A checkpoint's note.
     Checkpoint(&'a [u8]),
@@ -278,7 +278,7 @@ mod tests {
             b"C\0\0\x10\x01",
             "the frame at byte 16 has a payload of 4097 bytes, more than 4096",
         );
-        for other in [&b"x"[..], b"counterfoil/j/2\n", b"counterfoil/k"] {
+        for other in [&b"x"[..], b"counterfoil/j/1\n", b"counterfoil/k"] {
             assert_eq!(FrameReader::new().parse(other), Err(FrameError::Magic));
         }
         let mut out = vec![1];

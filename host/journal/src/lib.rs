@@ -30,6 +30,7 @@ pub mod key;
 pub mod note;
 pub mod proof;
 pub mod public_key;
+pub mod salt;
 pub mod signer;
 pub mod span;
 pub mod tile;

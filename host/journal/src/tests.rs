@@ -17,6 +17,7 @@ use crate::{
     frame::{MAGIC, write_checkpoint, write_entry},
     hash::Hash,
     key::VerifierKey,
+    salt::RecordSalt,
     signer::{Ed25519Signer, Signer},
     tree::Tree,
 };
@@ -54,7 +55,9 @@ fn journal(entries: usize, cadence: usize) -> Journal {
     for n in 1..=entries {
         let mut entry = Vec::new();
         let body = std::format!("body {n}{}", "!".repeat(n % 7));
-        let leaf = chain.link(body.as_bytes(), &mut entry).unwrap();
+        let leaf = chain
+            .link(RecordSalt::default(), body.as_bytes(), &mut entry)
+            .unwrap();
         tree.push(leaf);
         journal.starts.push(journal.bytes.len());
         write_entry(&entry, &mut journal.bytes).unwrap();

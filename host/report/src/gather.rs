@@ -112,7 +112,7 @@ impl FactsGatherer {
     /// Returns [`GatherError`] if the record does not fit the manifest.
     pub fn record(&mut self, entry: u64, record: &RunRecord) -> Result<(), GatherError> {
         match record {
-            RunRecord::Open(open) => self.facts.host.clone_from(&open.host),
+            RunRecord::Open(open) => self.facts.host.clone_from(&open.host.version),
             RunRecord::Deliveries(deliveries) => {
                 for delivery in &deliveries.deliveries {
                     match delivery {
@@ -156,6 +156,11 @@ impl FactsGatherer {
                     self.asked.insert(order.client_order_id.0, asked);
                 }
             }
+            // The manifest was read before, and positions follow from the fills.
+            RunRecord::Manifest(_)
+            | RunRecord::Commitments(_)
+            | RunRecord::Positions(_)
+            | RunRecord::WindDown(_) => {}
             RunRecord::Refused(input) => {
                 let seen = self.facts.refused_inputs.entry(input.reason.clone());
                 *seen.or_default() += 1;

@@ -19,8 +19,8 @@ use counterfoil_trading::order::{
     ClientOrderId, Intent, Order, OrderStatus, OrderType, Request, Side, TimeInForce,
 };
 use counterfoil_trading::record::{
-    CloseReason, CloseRecord, DecisionCircumstances, DecisionRecord, DeliveriesRecord, OpenRecord,
-    RefusedInput, RequestCounts, RiskVerdict, RunRecord,
+    CloseReason, CloseRecord, DecisionCircumstances, DecisionRecord, DeliveriesRecord, HostBuild,
+    Opening, RefusedInput, RequestCounts, RiskVerdict, RunRecord, RunStart,
 };
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use counterfoil_trading::units::{Money, Price, Quantity, Volume};
@@ -116,12 +116,17 @@ fn refused_event() -> Delivery {
 
 /// A run of so many days that buys or sells one of its instruments every fifth day.
 fn records(days: i64) -> Vec<RunRecord> {
-    let mut records = vec![RunRecord::Open(OpenRecord {
-        manifest: String::new(),
+    let opening = Opening {
+        manifest: "{}".to_owned(),
         execution: 1,
-        host: format!("counterfoil {HOSTILE}"),
+        host: HostBuild {
+            version: format!("counterfoil {HOSTILE}"),
+            ..HostBuild::default()
+        },
+        start: RunStart::default(),
         commitments: None,
-    })];
+    };
+    let mut records = vec![RunRecord::Open(opening.record())];
     let (mut cash, mut held) = (100_000_000_000_000_i128, [0_i64; 2]);
     let mut working: Option<(u32, u64, i64)> = None;
     let price = |instrument: u32, day: i64| {
@@ -199,7 +204,7 @@ fn close() -> RunRecord {
         realized: Money::ZERO,
         borrow: Money::ZERO,
         dividends: Money::ZERO,
-        positions: Vec::new(),
+        positions_sha256: Digest::default(),
     })
 }
 

@@ -29,7 +29,7 @@ fn outcome() -> SweepOutcome {
             realized: Money(0),
             borrow: Money(9),
             dividends: Money(10),
-            positions: Vec::new(),
+            positions_sha256: Digest::default(),
         },
         profit: Money(-500_000_000),
         statistics,

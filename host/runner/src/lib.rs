@@ -2,6 +2,7 @@
 //!
 //! This crate must never name wasmtime or axum, and reads no clock itself: `counterfoil-os` does.
 
+pub mod build;
 pub mod clock;
 pub mod orders;
 pub mod run;

@@ -321,6 +321,7 @@ impl Supervisor {
             in_process_stop: run.stop_signal.clone(),
             permit: Some(Box::new(PermitWatch::new(records, run.manifest.clone()))),
             broker: broker.map_err(Box::new).map_err(ExecuteError::from)?,
+            start: grant.start(),
             ..live::live_context(&settings.data, &run.manifest, most)?
         })
     }

@@ -8,9 +8,20 @@ pub struct RecordBytes<'a> {
     pub body: &'a [u8],
     /// The deterministic part inside `body`, where the record counts for the decision digest.
     pub digested: Option<&'a [u8]>,
-    /// Whether it may release orders, as a decision, a margin call and a fault do: the unit of
-    /// the checkpoint cadence.
-    pub is_decision: bool,
+    /// When a checkpoint covers it.
+    pub seal: RecordSeal,
+}
+
+/// When a checkpoint covers a record.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum RecordSeal {
+    /// With a later record, which follows in any case.
+    Later,
+    /// At the run's cadence, whose unit these records are: they may release orders, as a decision, a margin call, a
+    /// fault, a stop and a wind-down do.
+    AtCadence,
+    /// At once: no later record has to follow.
+    Now,
 }
 
 /// Where records go.

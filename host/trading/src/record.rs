@@ -10,20 +10,28 @@ mod fault;
 mod margin;
 mod open;
 mod order;
+mod positions;
 mod refused_input;
 mod stop;
+mod wind_down;
 
 pub use close::{CloseReason, CloseRecord, RequestCounts};
 pub use decision::{DecisionCircumstances, DecisionRecord, PlanNote, RiskVerdict};
 pub use deliveries::DeliveriesRecord;
 pub use fault::{Callback, FaultAction, FaultRecord};
 pub use margin::MarginCallRecord;
-pub use open::{DataCommitment, OpenRecord};
+pub use open::{
+    CommitmentsDigest, CommitmentsRecord, DataCommitment, HostBuild, LedgerEntry, ManifestPart,
+    OpenRecord, Opening, OpeningReader, RunStart,
+};
 pub use order::encode_plan;
+pub use positions::{PositionsRecord, positions_digest};
 pub use refused_input::RefusedInput;
 pub use stop::{RunStop, StopCause, StopRecord};
+pub use wind_down::WindDownRecord;
 
 use crate::cbor::{CborError, CborReader};
+use crate::journal::RecordSeal;
 
 /// Number of an [`OpenRecord`].
 pub const KIND_OPEN: u64 = 0;
@@ -41,6 +49,18 @@ pub const KIND_REFUSED: u64 = 5;
 pub const KIND_MARGIN_CALL: u64 = 6;
 /// Number of a [`StopRecord`].
 pub const KIND_STOP: u64 = 7;
+/// Number of a [`ManifestPart`].
+pub const KIND_MANIFEST: u64 = 8;
+/// Number of a [`CommitmentsRecord`].
+pub const KIND_COMMITMENTS: u64 = 9;
+/// Number of a [`PositionsRecord`].
+pub const KIND_POSITIONS: u64 = 10;
+/// Number of a [`WindDownRecord`].
+pub const KIND_WIND_DOWN: u64 = 11;
+
+/// The most items of a list in one record; what is longer takes several records. An item takes at most 175 bytes, so a
+/// record stays below 60,000.
+pub const ITEMS_PER_RECORD_MAX: usize = 256;
 
 /// A decoded record.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -61,6 +81,14 @@ pub enum RunRecord {
     MarginCall(MarginCallRecord),
     /// The host's stop, which ended the run.
     Stop(StopRecord),
+    /// A part of the manifest.
+    Manifest(ManifestPart),
+    /// What a snapshot run promises about its data.
+    Commitments(CommitmentsRecord),
+    /// What a run holds when it closes.
+    Positions(PositionsRecord),
+    /// Orders of the host that end a run.
+    WindDown(WindDownRecord),
 }
 
 impl RunRecord {
@@ -79,9 +107,13 @@ impl RunRecord {
             KIND_REFUSED => RefusedInput::decode(body).map(Self::Refused),
             KIND_MARGIN_CALL => MarginCallRecord::decode(body).map(Self::MarginCall),
             KIND_STOP => StopRecord::decode(body).map(Self::Stop),
+            KIND_MANIFEST => ManifestPart::decode(body).map(Self::Manifest),
+            KIND_COMMITMENTS => CommitmentsRecord::decode(body).map(Self::Commitments),
+            KIND_POSITIONS => PositionsRecord::decode(body).map(Self::Positions),
+            KIND_WIND_DOWN => WindDownRecord::decode(body).map(Self::WindDown),
             _ => Err(CborError {
                 offset: 1,
-                expected: "a kind of record from 0 to 7",
+                expected: "a kind of record from 0 to 11",
             }),
         }
     }
@@ -98,6 +130,23 @@ pub fn record_kind(body: &[u8]) -> Result<u64, CborError> {
     reader.u64()
 }
 
+/// When a checkpoint covers a record of this kind. The one that completes the opening is covered at once, whatever its
+/// kind.
+#[must_use]
+pub const fn seal_of_kind(kind: u64) -> RecordSeal {
+    match kind {
+        // Every record that can release orders counts for the cadence: without this a writer could send orders under
+        // no signature.
+        KIND_DECISION | KIND_MARGIN_CALL | KIND_FAULT | KIND_STOP | KIND_WIND_DOWN => {
+            RecordSeal::AtCadence
+        }
+        // Refused input is signed at once: it is the host's claim against its data source, which it could otherwise
+        // drop. After a close record nothing follows that could cover it.
+        KIND_REFUSED | KIND_CLOSE => RecordSeal::Now,
+        _ => RecordSeal::Later,
+    }
+}
+
 /// The deterministic part of `body`, if its kind counts for the decision digest.
 ///
 /// # Errors
@@ -108,10 +157,9 @@ pub fn digested_part(body: &[u8]) -> Result<Option<&[u8]>, CborError> {
     reader.array()?;
     // Only the kind is read here; the length is checked by the decoder of the kind.
     match reader.u64()? {
-        KIND_DELIVERIES | KIND_DECISION | KIND_FAULT | KIND_MARGIN_CALL | KIND_STOP => {
-            reader.byte_string().map(Some)
-        }
-        // Open, close and refused-input records are outside the digest. `RunRecord::decode` refuses an
+        KIND_DELIVERIES | KIND_DECISION | KIND_FAULT | KIND_MARGIN_CALL | KIND_STOP
+        | KIND_WIND_DOWN => reader.byte_string().map(Some),
+        // The opening, the end and refused inputs are outside the digest. `RunRecord::decode` refuses an
         // unknown kind.
         _ => Ok(None),
     }

@@ -18,17 +18,20 @@ use crate::account::Account;
 use crate::decision_digest::DecisionDigest;
 use crate::execution::{Delivery, OrderCode, OrderEvent};
 use crate::instrument::Instrument;
-use crate::journal::{self, Journal, Receipt, RecordBytes};
+use crate::journal::{self, Journal, Receipt, RecordBytes, RecordSeal};
 use crate::manifest::RunSetup;
 use crate::order::{Intent, Request};
 use crate::plan::{Authorized, TokenIssuer};
-use crate::record::{Callback, CloseReason, CloseRecord, FaultAction, FaultRecord, RequestCounts};
+use crate::record::{
+    Callback, CloseReason, CloseRecord, FaultAction, FaultRecord, PositionsRecord, RequestCounts,
+    positions_digest,
+};
 use crate::risk::{Approved, MaintenanceMargin, RiskContext, RiskGate};
 use crate::seen_ids::SeenIds;
 use crate::slice::Slice;
 use crate::strategy::{AccountView, Strategy, StrategyFault, WorkingOrder};
 use crate::time::UnixNanos;
-use crate::units::{BasisPoints, Money};
+use crate::units::{BasisPoints, Money, Quantity};
 use crate::venue::Venue;
 
 /// Where the times of a run's decisions come from. A backtest's clock has none.
@@ -71,6 +74,14 @@ pub enum StepOutcome {
     Running,
     /// The guest was at fault: the fault is recorded, and the run can only be closed.
     Faulted,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct RunEnding {
+    pub close: CloseRecord,
+    /// The position in each instrument.
+    pub positions: Vec<Quantity>,
 }
 
 /// What a run has counted so far.
@@ -266,7 +277,7 @@ impl Run {
         self.stop_on_fault(Callback::Init, UnixNanos(0), fault, ports)
     }
 
-    /// Appends the close record with the run's summary.
+    /// Appends what the run holds, and the close record with its summary.
     ///
     /// # Errors
     ///
@@ -275,7 +286,15 @@ impl Run {
         &mut self,
         digest: &DecisionDigest,
         journal: &mut J,
-    ) -> Result<CloseRecord, RunError<J::Error>> {
+    ) -> Result<RunEnding, RunError<J::Error>> {
+        let positions = self.account.positions().iter();
+        let positions: Vec<Quantity> = positions.map(|position| position.quantity).collect();
+        // The close record is the last one, so that a journal that lacks its end shows it.
+        for part in positions.chunks(PositionsRecord::ITEMS_MAX) {
+            self.buffers.body.clear();
+            PositionsRecord::encode(part, &mut self.buffers.body);
+            self.append_outside(journal, RecordSeal::Later)?;
+        }
         let close = CloseRecord {
             reason: self.ended.unwrap_or(CloseReason::EndOfData),
             decisions: self.totals.decisions,
@@ -292,23 +311,12 @@ impl Run {
             realized: self.account.realized(),
             borrow: self.account.borrow(),
             dividends: self.account.dividends(),
-            positions: self
-                .account
-                .positions()
-                .iter()
-                .map(|position| position.quantity)
-                .collect(),
+            positions_sha256: positions_digest(positions.iter().copied()),
         };
         self.buffers.body.clear();
         close.encode(&mut self.buffers.body);
-        let record = RecordBytes {
-            body: &self.buffers.body,
-            // The close record states the digest, so it cannot be part of it.
-            digested: None,
-            is_decision: false,
-        };
-        let _receipt = journal::append(journal, record).map_err(RunError::Journal)?;
-        Ok(close)
+        self.append_outside(journal, RecordSeal::Now)?;
+        Ok(RunEnding { close, positions })
     }
 
     /// The account as of now.
@@ -371,25 +379,20 @@ impl Run {
     {
         // Set first: whatever fails below, this run takes no further slice.
         self.ended = Some(CloseReason::Fault);
-        let wind_down = self.wind_down(self.on_fault)?;
         let record = FaultRecord {
             callback,
             time,
             fault: fault.fault,
             message: fault.message,
             action: self.on_fault,
-            canceled: wind_down.canceled,
-            flattened: wind_down.flattened,
             trace: fault.trace,
         };
         self.buffers.digested.clear();
         record.encode_digested(&mut self.buffers.digested);
         self.buffers.body.clear();
         record.encode(&self.buffers.digested, &mut self.buffers.body);
-        // After a crash here the journal has the cancels and the venue does not; the order log decides
-        // then what is sent again.
-        let receipt = self.append(ports.journal, true)?;
-        self.release(&receipt, ports.venue)?;
+        let _receipt = self.append(ports.journal, RecordSeal::AtCadence)?;
+        self.wind_down(self.on_fault, ports)?;
         Ok(StepOutcome::Faulted)
     }
 
@@ -397,15 +400,31 @@ impl Run {
     fn append<J: Journal>(
         &self,
         journal: &mut J,
-        is_decision: bool,
+        seal: RecordSeal,
     ) -> Result<Receipt, RunError<J::Error>> {
         let digested = Some(self.buffers.digested.as_slice());
         let record = RecordBytes {
             body: &self.buffers.body,
             digested,
-            is_decision,
+            seal,
         };
         journal::append(journal, record).map_err(RunError::Journal)
+    }
+
+    /// Appends the body in the buffers as a record outside the decision digest. The close record states the digest, so
+    /// it cannot be part of it.
+    fn append_outside<J: Journal>(
+        &self,
+        journal: &mut J,
+        seal: RecordSeal,
+    ) -> Result<(), RunError<J::Error>> {
+        let record = RecordBytes {
+            body: &self.buffers.body,
+            digested: None,
+            seal,
+        };
+        let _receipt = journal::append(journal, record).map_err(RunError::Journal)?;
+        Ok(())
     }
 
     /// Releases the authorized plans in the buffers to the venue. After one that the venue did not

@@ -9,12 +9,10 @@ use counterfoil_journal::checkpoint::Checkpoint;
 use counterfoil_journal::entry::{self, EntryError};
 use counterfoil_journal::frame::Frame;
 use counterfoil_journal::hash::{Hash, leaf_hash};
-use counterfoil_trading::record::{
-    KIND_CLOSE, KIND_DECISION, KIND_FAULT, KIND_MARGIN_CALL, KIND_OPEN, KIND_REFUSED, KIND_STOP,
-    record_kind,
-};
+use counterfoil_trading::journal::RecordSeal;
+use counterfoil_trading::record::{KIND_DECISION, KIND_REFUSED, record_kind, seal_of_kind};
 
-use crate::chunk::{JournalChunk, body_of};
+use crate::chunk::JournalChunk;
 use crate::finding::{Finding, FindingCause};
 use crate::opened::{InstrumentNames, OpenedJournal};
 
@@ -36,6 +34,8 @@ pub(crate) struct ChainCheck {
     auditor: Auditor,
     names: InstrumentNames,
     cadence: u64,
+    /// How many entries the opening takes.
+    opening: u64,
     decisions: u64,
     /// Decisions and other records that release orders: the unit of the cadence.
     releasing: u64,
@@ -61,6 +61,7 @@ impl ChainCheck {
             auditor: Auditor::new(opened.key.clone()),
             names: opened.names.clone(),
             cadence: opened.setup.cadence,
+            opening: opened.entries,
             decisions: 0,
             releasing: 0,
             refused_inputs: 0,
@@ -137,23 +138,21 @@ impl ChainCheck {
             Ok(kind) => kind,
             Err(error) => return Err(self.found(Some(chunk), index, error.into())),
         };
-        match kind {
-            KIND_DECISION | KIND_MARGIN_CALL | KIND_FAULT | KIND_STOP => {
-                let is_decision = u64::from(kind == KIND_DECISION);
-                self.decisions = self.decisions.saturating_add(is_decision);
-                // Every record that can release orders counts for the cadence: without this a writer
-                // could send orders under no signature.
+        self.decisions = self
+            .decisions
+            .saturating_add(u64::from(kind == KIND_DECISION));
+        self.refused_inputs = self
+            .refused_inputs
+            .saturating_add(u64::from(kind == KIND_REFUSED));
+        self.due = match seal_of_kind(kind) {
+            RecordSeal::AtCadence => {
                 self.releasing = self.releasing.saturating_add(1);
-                self.due = self.releasing.is_multiple_of(self.cadence);
+                self.releasing.is_multiple_of(self.cadence)
             }
-            // Refused input is signed at once: it is the host's claim against its data source, which it could otherwise drop.
-            KIND_REFUSED => {
-                self.refused_inputs = self.refused_inputs.saturating_add(1);
-                self.due = true;
-            }
-            KIND_OPEN | KIND_CLOSE => self.due = true,
-            _ => {}
-        }
+            RecordSeal::Now => true,
+            // The opening is signed as a whole.
+            RecordSeal::Later => index.saturating_add(1) == self.opening,
+        };
         Ok(())
     }
 
@@ -193,13 +192,5 @@ impl ChainCheck {
             .flatten()
             .find_map(|chunk| chunk.body(index));
         self.names.finding(index, body, cause)
-    }
-}
-
-/// The body of the first entry, if the journal begins with one.
-pub(crate) fn first_body(chunk: &JournalChunk) -> Option<&[u8]> {
-    match chunk.frames().next()? {
-        Frame::Entry(entry) => body_of(entry, 0),
-        Frame::Checkpoint(_) => None,
     }
 }

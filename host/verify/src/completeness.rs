@@ -80,6 +80,10 @@ impl BarTally {
                 }
             }
             RunRecord::Open(_)
+            | RunRecord::Manifest(_)
+            | RunRecord::Commitments(_)
+            | RunRecord::Positions(_)
+            | RunRecord::WindDown(_)
             | RunRecord::Close(_)
             | RunRecord::Refused(_)
             | RunRecord::MarginCall(_) => {}

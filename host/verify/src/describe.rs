@@ -9,7 +9,7 @@ use counterfoil_trading::instrument::{Instrument, InstrumentId};
 use counterfoil_trading::order::{ClientOrderId, Intent, Order, OrderType, Request, TimeInForce};
 use counterfoil_trading::record::{
     CloseRecord, DecisionRecord, DeliveriesRecord, FaultAction, FaultRecord, MarginCallRecord,
-    RequestCounts, RiskVerdict, RunRecord, StopRecord,
+    OpenRecord, PositionsRecord, RequestCounts, RiskVerdict, RunRecord, StopRecord, WindDownRecord,
 };
 use counterfoil_trading::units::{Price, Quantity};
 
@@ -27,6 +27,10 @@ pub const fn kind_name(record: &RunRecord) -> &'static str {
         RunRecord::Close(_) => "close",
         RunRecord::Refused(_) => "refused-input",
         RunRecord::MarginCall(_) => "margin-call",
+        RunRecord::Manifest(_) => "manifest",
+        RunRecord::Commitments(_) => "commitments",
+        RunRecord::Positions(_) => "positions",
+        RunRecord::WindDown(_) => "wind-down",
     }
 }
 
@@ -47,17 +51,27 @@ impl<'a> RecordDescriber<'a> {
     #[must_use]
     pub fn record(&self, record: &RunRecord) -> String {
         let text = match record {
-            RunRecord::Open(open) => format!(
-                "opens execution {} of a manifest of {} bytes, written by {}",
-                open.execution,
-                open.manifest.len(),
-                open.host
-            ),
+            RunRecord::Open(open) => open_text(open),
+            RunRecord::Manifest(part) => {
+                format!("{} bytes of the manifest", part.text.len())
+            }
+            RunRecord::Commitments(part) => {
+                let names = part
+                    .commitments
+                    .iter()
+                    .map(|promise| promise.symbol.as_str());
+                format!(
+                    "promises the bars of {}",
+                    names.collect::<Vec<_>>().join(", ")
+                )
+            }
+            RunRecord::Positions(part) => positions_text(part),
+            RunRecord::WindDown(part) => self.wind_down(part),
             RunRecord::Deliveries(deliveries) => self.deliveries(deliveries),
             RunRecord::Decision(decision) => self.decision(decision),
-            RunRecord::Fault(fault) => self.fault(fault),
-            RunRecord::Stop(stop) => self.stop(stop),
-            RunRecord::Close(close) => self.close(close),
+            RunRecord::Fault(fault) => Self::fault(fault),
+            RunRecord::Stop(stop) => Self::stop(stop),
+            RunRecord::Close(close) => Self::close(close),
             RunRecord::MarginCall(call) => self.margin_call(call),
             RunRecord::Refused(refused) => format!(
                 "refused an input of {} bytes: {}",
@@ -272,28 +286,36 @@ impl<'a> RecordDescriber<'a> {
         )
     }
 
-    fn fault(&self, fault: &FaultRecord) -> String {
+    fn fault(fault: &FaultRecord) -> String {
         let action = action_text(fault.action);
         format!(
-            "the guest's fault {} in {} at {}, message {:?}; {action}: [{}] [{}]",
+            "the guest's fault {} in {} at {}, message {:?}; {action}",
             fault.fault.name(),
             fault.callback.name(),
             fault.time.rfc3339(),
             fault.message,
-            ids(&fault.canceled),
-            self.orders(&fault.flattened)
         )
     }
 
-    fn stop(&self, stop: &StopRecord) -> String {
+    fn stop(stop: &StopRecord) -> String {
         format!(
-            "the host stops the run after {}: {}, {:?}; {}: [{}] [{}]",
+            "the host stops the run after {}: {}, {:?}{}; {}",
             stop.time.rfc3339(),
             stop.stop.cause.name(),
             stop.stop.message,
+            stop.stop
+                .by
+                .as_ref()
+                .map_or_else(String::new, |by| format!(", asked for by {by}")),
             action_text(stop.action),
-            ids(&stop.canceled),
-            self.orders(&stop.flattened)
+        )
+    }
+
+    fn wind_down(&self, part: &WindDownRecord) -> String {
+        format!(
+            "the host cancels [{}] and sends [{}]",
+            ids(&part.canceled),
+            self.orders(&part.flattened)
         )
     }
 
@@ -314,18 +336,12 @@ impl<'a> RecordDescriber<'a> {
         orders.join(", ")
     }
 
-    fn close(&self, close: &CloseRecord) -> String {
-        let positions: Vec<String> = close
-            .positions
-            .iter()
-            .zip(0_u32..)
-            .map(|(position, id)| self.quantity(InstrumentId(id), *position))
-            .collect();
+    fn close(close: &CloseRecord) -> String {
         let RequestCounts { approved, refused } = close.requests;
         format!(
             "closed by {}: {} decisions, {} fills, {approved} requests approved, {refused} \
              refused, decision digest sha256:{}, cash {}, equity {}, fees {}, slippage {}, \
-             realized {}, borrow fees {}, dividends {}, positions [{}]",
+             realized {}, borrow fees {}, dividends {}, positions {}",
             close.reason.name(),
             close.decisions,
             close.fills,
@@ -337,9 +353,29 @@ impl<'a> RecordDescriber<'a> {
             close.realized,
             close.borrow,
             close.dividends,
-            positions.join(", ")
+            close.positions_sha256
         )
     }
+}
+
+fn open_text(open: &OpenRecord) -> String {
+    let starter = open.start.starter.as_ref();
+    format!(
+        "opens execution {} of a manifest of {} bytes, written by {}{}",
+        open.execution,
+        open.manifest_bytes,
+        open.host.version,
+        starter.map_or_else(String::new, |starter| format!(", started by {starter}"))
+    )
+}
+
+/// Without the instruments' names and scales: a part does not say where it begins.
+fn positions_text(part: &PositionsRecord) -> String {
+    let positions = part.positions.iter().map(|held| held.0.to_string());
+    format!(
+        "positions at the end, unscaled: {}",
+        positions.collect::<Vec<_>>().join(", ")
+    )
 }
 
 const fn action_text(action: FaultAction) -> &'static str {

@@ -2,7 +2,7 @@
 
 use counterfoil_trading::record::{
     CloseRecord, DecisionRecord, DeliveriesRecord, FaultRecord, MarginCallRecord, RunRecord,
-    StopRecord,
+    StopRecord, WindDownRecord,
 };
 
 use crate::describe::kind_name;
@@ -20,6 +20,8 @@ pub(crate) fn first_difference(journal: &RunRecord, rules: &RunRecord) -> String
         (RunRecord::MarginCall(journal), RunRecord::MarginCall(rules)) => {
             margin_call(journal, rules)
         }
+        (RunRecord::WindDown(journal), RunRecord::WindDown(rules)) => wind_down(journal, rules),
+        (RunRecord::Positions(_), RunRecord::Positions(_)) => Some("positions"),
         (journal, rules) => {
             return format!(
                 "kind of record ({} or {})",
@@ -72,8 +74,6 @@ fn fault(journal: &FaultRecord, rules: &FaultRecord) -> Option<&'static str> {
         ("fault", journal.fault == rules.fault),
         ("message", journal.message == rules.message),
         ("action", journal.action == rules.action),
-        ("canceled orders", journal.canceled == rules.canceled),
-        ("flattening orders", journal.flattened == rules.flattened),
         ("trace", journal.trace == rules.trace),
     ])
 }
@@ -83,6 +83,11 @@ fn stop(journal: &StopRecord, rules: &StopRecord) -> Option<&'static str> {
         ("cause", journal.stop == rules.stop),
         ("time", journal.time == rules.time),
         ("action", journal.action == rules.action),
+    ])
+}
+
+fn wind_down(journal: &WindDownRecord, rules: &WindDownRecord) -> Option<&'static str> {
+    first(&[
         ("canceled orders", journal.canceled == rules.canceled),
         ("flattening orders", journal.flattened == rules.flattened),
         ("plans and tokens", journal.plans == rules.plans),
@@ -117,6 +122,9 @@ fn close(journal: &CloseRecord, rules: &CloseRecord) -> Option<&'static str> {
         ("realized", journal.realized == rules.realized),
         ("borrow fees", journal.borrow == rules.borrow),
         ("dividends", journal.dividends == rules.dividends),
-        ("positions", journal.positions == rules.positions),
+        (
+            "positions",
+            journal.positions_sha256 == rules.positions_sha256,
+        ),
     ])
 }

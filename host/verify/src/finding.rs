@@ -67,9 +67,9 @@ pub enum FindingCause {
     CheckpointMissing,
     #[error("a checkpoint follows this record where the cadence has none")]
     CheckpointExtra,
-    #[error("the first record must be the open record")]
+    #[error("a journal begins with an open record and all parts of its manifest and commitments")]
     NotOpen,
-    #[error("a second open record")]
+    #[error("a second opening")]
     OpenAgain,
     #[error("a record after the one that ended the run")]
     AfterEnd,

@@ -82,17 +82,7 @@ pub fn verify_proof(
     let proved = proof.verify(&[log_key(key, origin)?], &[])?;
     let (_, body) = entry::split(proved.entry, proved.index)?;
     let record = RunRecord::decode(body)?;
-    let own = match &record {
-        RunRecord::Open(open) => Some(open.manifest.as_str()),
-        RunRecord::Deliveries(_)
-        | RunRecord::Decision(_)
-        | RunRecord::Fault(_)
-        | RunRecord::Close(_)
-        | RunRecord::Refused(_)
-        | RunRecord::Stop(_)
-        | RunRecord::MarginCall(_) => manifest,
-    };
-    let instruments = own.map_or_else(|| Ok(Vec::new()), |text| instruments(text, &run_id))?;
+    let instruments = manifest.map_or_else(|| Ok(Vec::new()), |text| instruments(text, &run_id))?;
     let checkpoint = &proved.cosigned.checkpoint;
     Ok(ProvedRecord {
         run_id,

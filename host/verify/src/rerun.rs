@@ -11,7 +11,8 @@ use counterfoil_base::digest::Digest;
 use counterfoil_trading::decision_digest::DecisionDigest;
 use counterfoil_trading::execution::Delivery;
 use counterfoil_trading::record::{
-    Callback, CloseRecord, DecisionRecord, DeliveriesRecord, FaultRecord, RunRecord, StopRecord,
+    Callback, CloseRecord, DecisionRecord, DeliveriesRecord, FaultRecord, RunRecord, RunStop,
+    StopRecord,
 };
 use counterfoil_trading::run::{NoClock, RecordedTimes, Run, RunError, RunPorts};
 use counterfoil_trading::slice::Slice;
@@ -32,6 +33,14 @@ type AuditPorts<'a, 'b> =
 /// working orders and requests together can cause. Beyond it a journal is refused unread.
 const SLICE_BYTES_MAX: usize = 1 << 30;
 
+/// What ended the run, until all records of its wind-down are there.
+#[derive(Debug)]
+enum PendingEnd {
+    InitFault(StrategyFault),
+    SliceFault,
+    Stop(RunStop),
+}
+
 /// How far the run has come.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum RerunState {
@@ -47,6 +56,8 @@ pub(crate) struct Rerunner {
     run: Run,
     venue: RecordedVenue,
     instruments: usize,
+    /// How many entries the opening takes.
+    opening: u64,
     state: RerunState,
     digest: DecisionDigest,
     // The slice under way: its records, its bars, and the parts to play in it.
@@ -55,6 +66,9 @@ pub(crate) struct Rerunner {
     script: RecordedStrategy,
     times: RecordedTimes<NoClock>,
     time: Option<UnixNanos>,
+    ending: Option<PendingEnd>,
+    /// Whether only the closing record may follow.
+    is_closing: bool,
     /// The first record that cannot be derived, and why.
     pub(crate) underived: Option<(u64, String)>,
     pub(crate) closed: Option<CloseRecord>,
@@ -68,6 +82,7 @@ impl Rerunner {
             run: Run::new(setup),
             venue: RecordedVenue::new(setup),
             instruments: setup.instruments.len(),
+            opening: opened.entries,
             state: RerunState::Running,
             digest: DecisionDigest::default(),
             bodies: SliceBodies::default(),
@@ -75,6 +90,8 @@ impl Rerunner {
             script: RecordedStrategy::default(),
             times: RecordedTimes::new(VecDeque::new(), NoClock),
             time: None,
+            ending: None,
+            is_closing: false,
             underived: None,
             closed: None,
         }
@@ -88,9 +105,15 @@ impl Rerunner {
         record: RunRecord,
     ) -> Result<(), Box<Finding>> {
         let found = |cause| self.names.finding(index, Some(body), cause);
+        let is_end = matches!(record, RunRecord::Positions(_) | RunRecord::Close(_));
+        if self.state == RerunState::Closed || (self.is_closing && !is_end) {
+            return Err(found(FindingCause::AfterEnd));
+        }
         match record {
             // A second manifest in the middle would change the rules for the records behind it.
-            RunRecord::Open(_) => Err(found(FindingCause::OpenAgain)),
+            RunRecord::Open(_) | RunRecord::Manifest(_) | RunRecord::Commitments(_) => {
+                Err(found(FindingCause::OpenAgain))
+            }
             RunRecord::Refused(refused) => {
                 let mut canonical = Vec::new();
                 refused.encode(&mut canonical);
@@ -105,12 +128,16 @@ impl Rerunner {
                 }
             }
             RunRecord::Close(close) => {
-                if self.state == RerunState::Closed {
-                    return Err(found(FindingCause::AfterEnd));
-                }
-                self.step()?;
+                self.begin_closing()?;
                 self.close(index, body, close)
             }
+            RunRecord::Positions(_) => {
+                self.begin_closing()?;
+                self.push(index, body)
+            }
+            // Part of what the fault or stop in front of it derives.
+            RunRecord::WindDown(_) if self.ending.is_some() => self.push(index, body),
+            RunRecord::WindDown(_) => Err(found(FindingCause::AfterEnd)),
             RunRecord::Deliveries(_)
             | RunRecord::MarginCall(_)
             | RunRecord::Decision(_)
@@ -175,16 +202,8 @@ impl Rerunner {
         if self.time != Some(time) || !self.slice.bars().is_empty() {
             self.step()?;
         }
-        // The journal decides how long a slice is. Without the bound, one forged slice would fill the auditor's memory.
-        if self.bodies.bytes() > SLICE_BYTES_MAX {
-            let reason = "the slice has more deliveries than any run can cause".to_owned();
-            return Err(self
-                .names
-                .finding(index, Some(body), FindingCause::Slice { reason }));
-        }
         self.time = Some(time);
-        self.bodies.push(index, body);
-        Ok(())
+        self.push(index, body)
     }
 
     fn decision(
@@ -235,21 +254,20 @@ impl Rerunner {
         self.bodies.push(index, body);
         self.time = Some(record.time);
         if at_init {
-            if index != 1 {
+            if index != self.opening {
                 let reason = "init is over once a bar is decided".to_owned();
                 return Err(self
                     .names
                     .finding(index, Some(body), FindingCause::Rules { reason }));
             }
-            self.play(|run, _, ports| run.fail_init(fault, ports))?;
+            self.ending = Some(PendingEnd::InitFault(fault));
         } else {
             // All bars of the slice are in the journal, those after the fault without an answer,
             // so that everything in it follows.
             self.script.set_fault(record.callback, fault);
-            self.play_slice()?;
+            self.ending = Some(PendingEnd::SliceFault);
         }
         self.state = RerunState::Faulted;
-        self.clear();
         Ok(())
     }
 
@@ -259,18 +277,45 @@ impl Rerunner {
         self.bodies.push(index, body);
         // The cause is an input and taken over. The cancels and orders of the stop follow from the rules,
         // and are compared.
-        self.play(|run, _, ports| run.halt(record.stop, ports))?;
+        self.ending = Some(PendingEnd::Stop(record.stop));
         self.state = RerunState::Faulted;
-        self.clear();
         Ok(())
     }
 
-    /// Takes the slice under way, if there is one, down the path.
+    /// Everything in front of the closing records is over.
+    fn begin_closing(&mut self) -> Result<(), Box<Finding>> {
+        if !self.is_closing {
+            self.step()?;
+            self.is_closing = true;
+        }
+        Ok(())
+    }
+
+    /// Keeps a record that what is under way must give.
+    fn push(&mut self, index: u64, body: &[u8]) -> Result<(), Box<Finding>> {
+        // The journal decides how much is under way. Without the bound, a forged one would fill the auditor's memory.
+        if self.bodies.bytes() > SLICE_BYTES_MAX {
+            let reason = "the slice has more records than any run can cause".to_owned();
+            return Err(self
+                .names
+                .finding(index, Some(body), FindingCause::Slice { reason }));
+        }
+        self.bodies.push(index, body);
+        Ok(())
+    }
+
+    /// Takes what is under way, if anything is, down the path: a slice, or the end of the run.
     fn step(&mut self) -> Result<(), Box<Finding>> {
         if self.bodies.is_empty() {
             return Ok(());
         }
-        self.play_slice()?;
+        match self.ending.take() {
+            None | Some(PendingEnd::SliceFault) => self.play_slice()?,
+            Some(PendingEnd::InitFault(fault)) => {
+                self.play(|run, _, ports| run.fail_init(fault, ports))?;
+            }
+            Some(PendingEnd::Stop(stop)) => self.play(|run, _, ports| run.halt(stop, ports))?,
+        }
         self.clear();
         Ok(())
     }
@@ -290,7 +335,11 @@ impl Rerunner {
     pub(crate) fn finish(&mut self) -> Result<(), Box<Finding>> {
         // A journal that a crash ended may stop within a slice. Its records are genuine, but the rules need the whole slice
         // to derive them, so nothing is claimed about them.
-        let whole = self.slice.bars().len() == self.instruments && !self.script.ends_in_fault();
+        // The same within what winds a run down.
+        let whole = self.slice.bars().len() == self.instruments
+            && !self.script.ends_in_fault()
+            && self.ending.is_none()
+            && !self.is_closing;
         if whole {
             return self.step();
         }

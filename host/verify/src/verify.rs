@@ -6,13 +6,15 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
+use counterfoil_journal::entry;
+use counterfoil_journal::frame::Frame;
 use counterfoil_trading::record::RunRecord;
 
-use crate::chain::{ChainCheck, CheckedChain, first_body};
+use crate::chain::{ChainCheck, CheckedChain};
 use crate::chunk::{ChunkReader, JournalChunk, JournalEnd, body_of};
 use crate::completeness::BarTally;
 use crate::finding::{Finding, FindingCause};
-use crate::opened::{OpenedJournal, origin};
+use crate::opened::{OpenedJournal, OpeningBodies, origin};
 use crate::report::{Completeness, Integrity, Rerun, VerifyReport};
 use crate::rerun::Rerunner;
 use counterfoil_journal::public_key::PublicKey;
@@ -72,16 +74,10 @@ pub fn verify_journal<R: Read>(
     options: VerifyOptions<'_>,
 ) -> Result<VerifyReport, VerifyError> {
     let mut chunks = ChunkReader::new(reader);
-    // The first record names the run, the key's name and the cadence; nothing behind it can be checked without them.
-    let first = chunks.next()?;
-    let opened = match first.as_ref().and_then(first_body) {
-        Some(body) => OpenedJournal::parse(body, key),
-        None => Err(nothing(chunks.end())),
-    };
-    let (opened, first) = match (opened, first) {
-        (Ok(opened), Some(first)) => (opened, first),
-        (Err(finding), _) => return Ok(VerifyReport::unopened(*finding)),
-        (Ok(_), None) => return Ok(VerifyReport::unopened(*nothing(chunks.end()))),
+    // The opening names the run, the key's name and the cadence; nothing behind it can be checked without them.
+    let (opened, first) = match open_journal(&mut chunks, key)? {
+        Ok(opened) => opened,
+        Err(finding) => return Ok(VerifyReport::unopened(*finding)),
     };
     let chain = ChainCheck::new(&opened);
     let (send, receive) = sync_channel(CHUNKS_WAITING_MAX);
@@ -103,7 +99,41 @@ pub fn verify_journal<R: Read>(
     Ok(walked.report(&opened, chained, chunks.end()))
 }
 
-/// The finding that there is no first record.
+/// What a journal begins with, and the chunks that were read for it.
+type OpenedChunks = (OpenedJournal, Vec<JournalChunk>);
+
+/// Reads chunks until the opening is whole.
+fn open_journal<R: Read>(
+    chunks: &mut ChunkReader<R>,
+    key: &PublicKey,
+) -> io::Result<Result<OpenedChunks, Box<Finding>>> {
+    let (mut bodies, mut first) = (OpeningBodies::default(), Vec::new());
+    while let Some(chunk) = chunks.next()? {
+        for frame in chunk.frames() {
+            // Nothing but entries belongs to an opening. Checkpoints in it are the other thread's finding.
+            let Frame::Entry(entry) = frame else {
+                continue;
+            };
+            let added = match entry::split(entry, 0) {
+                Ok((_, body)) => bodies.add(body),
+                Err(_) => Err(nothing(chunks.end())),
+            };
+            if let Err(finding) = added {
+                return Ok(Err(finding));
+            }
+            if bodies.is_whole() {
+                break;
+            }
+        }
+        first.push(chunk);
+        if bodies.is_whole() {
+            return Ok(bodies.open(key).map(|opened| (opened, first)));
+        }
+    }
+    Ok(Err(nothing(chunks.end())))
+}
+
+/// The finding that there is no whole opening.
 fn nothing(end: JournalEnd) -> Box<Finding> {
     Box::new(Finding {
         index: 0,
@@ -140,12 +170,15 @@ impl<'a> JournalWalk<'a> {
     /// Goes through all chunks, or until the other thread has seen enough.
     fn all<R: Read>(
         &mut self,
-        first: JournalChunk,
+        first: Vec<JournalChunk>,
         chunks: &mut ChunkReader<R>,
         send: &SyncSender<Arc<JournalChunk>>,
     ) -> io::Result<()> {
-        let mut next = Some(first);
-        while let Some(chunk) = next {
+        let mut first = first.into_iter();
+        while let Some(chunk) = first
+            .next()
+            .map_or_else(|| chunks.next(), |chunk| Ok(Some(chunk)))?
+        {
             if let Some(progress) = &mut self.options.progress {
                 progress(VerifyProgress {
                     read: chunks.bytes_read(),
@@ -160,7 +193,6 @@ impl<'a> JournalWalk<'a> {
             if !self.options.integrity_only {
                 self.chunk(&chunk);
             }
-            next = chunks.next()?;
         }
         if self.finding.is_none() && !self.options.integrity_only {
             self.finding = self.rerunner.finish().err();
@@ -170,8 +202,8 @@ impl<'a> JournalWalk<'a> {
 
     fn chunk(&mut self, chunk: &JournalChunk) {
         for (index, entry) in chunk.entries() {
-            // The first record was taken apart before the walk began.
-            if index == 0 {
+            // The opening was taken apart before the walk began.
+            if index < self.opened.entries {
                 continue;
             }
             // An entry too short for its link is the other thread's finding.
@@ -248,7 +280,7 @@ impl<'a> JournalWalk<'a> {
         VerifyReport {
             run_id: Some(opened.run_id),
             execution: Some(opened.open.execution),
-            host: Some(opened.open.host.clone()),
+            host: Some(opened.open.host.version.clone()),
             manifest: Some(opened.manifest.clone()),
             origin: Some(origin(&opened.run_id, opened.open.execution)),
             entries: chained.entries,

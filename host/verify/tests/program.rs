@@ -13,9 +13,9 @@ use counterfoil_journal::checkpoint::Checkpoint;
 use counterfoil_journal::entry::Chain;
 use counterfoil_journal::inclusion::inclusion_proof;
 use counterfoil_journal::proof::TlogProof;
+use counterfoil_journal::salt::RecordSalt;
 use counterfoil_journal::tree::Tree;
 use counterfoil_trading::manifest::Manifest;
-use counterfoil_trading::record::{OpenRecord, RunRecord};
 use counterfoil_verify::verify_proof;
 
 fn program(folder: &Path, arguments: &str) -> (Option<i32>, String) {
@@ -48,7 +48,7 @@ fn proof(manifest: &Manifest, bodies: &[Vec<u8>], index: usize) -> String {
     let (mut chain, mut leaves, mut entries) = (Chain::new(), Vec::new(), Vec::new());
     for body in bodies {
         let mut entry = Vec::new();
-        leaves.push(chain.link(body, &mut entry).unwrap());
+        leaves.push(chain.link(RecordSalt::default(), body, &mut entry).unwrap());
         entries.push(entry);
     }
     let (place, index, size) = (index, index as u64, leaves.len() as u64);
@@ -151,19 +151,12 @@ fn what_a_journal_says_cannot_drive_the_readers_terminal() {
     let (mut manifest, mut bodies) = journal();
     let evil = "\u{1b}[2J\u{7f}\u{9b}31m\nintegrity:    intact";
     evil.clone_into(&mut manifest.instruments[0].symbol);
-    let Ok(RunRecord::Open(open)) = RunRecord::decode(&bodies[0]) else {
-        panic!("no open record");
-    };
-    let mut commitments = open.commitments.unwrap();
-    evil.clone_into(&mut commitments[0].symbol);
-    bodies[0].clear();
-    OpenRecord {
-        manifest: manifest.canonical().unwrap(),
-        host: evil.to_owned(),
-        commitments: Some(commitments),
-        execution: 3,
-    }
-    .encode(&mut bodies[0]);
+    let mut opening = opening_of(&bodies);
+    let parts = opening.bodies().len();
+    opening.manifest = manifest.canonical().unwrap();
+    evil.clone_into(&mut opening.host.version);
+    evil.clone_into(&mut opening.commitments.as_mut().unwrap()[0].symbol);
+    bodies.splice(..parts, opening.bodies());
     // The last bars and the closing record are missing, which is told with the ticker.
     bodies.truncate(bodies.len() - 4);
     let folder = tempfile::tempdir().unwrap();

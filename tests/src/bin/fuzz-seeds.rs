@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use counterfoil_base::gate::Gate;
 use counterfoil_governance::record::LedgerRecord;
 use counterfoil_journal::bundle;
-use counterfoil_journal::entry::GENESIS;
+use counterfoil_journal::entry::{GENESIS, HEAD_BYTES};
 use counterfoil_journal::frame::{Frame, FrameReader};
 use counterfoil_journal::hash::leaf_hash;
 use counterfoil_journal::inclusion::inclusion_proof;
@@ -130,7 +130,7 @@ fn journal(corpus: &Corpus, name: &str, outcome: &ExecutionOutcome) {
     let mut kept = [0; 7];
     let mut decisions = Vec::new();
     for (index, entry) in entries.iter().enumerate() {
-        let body = &entry[32..];
+        let body = &entry[HEAD_BYTES..];
         let kind = usize::try_from(record_kind(body).unwrap()).unwrap();
         if kind == 2 {
             decisions.push(u64::try_from(index).unwrap());
@@ -184,7 +184,7 @@ fn ledger(corpus: &Corpus) {
         match parsed.frame {
             None => break,
             Some(Frame::Entry(entry)) => {
-                let body = &entry[32..];
+                let body = &entry[HEAD_BYTES..];
                 let record = LedgerRecord::decode(GENESIS, body).unwrap();
                 let denied = if record.denied.is_some() {
                     "-denied"

@@ -72,13 +72,14 @@ impl PermitWatch {
         let run = self.manifest.run_id().ok()?;
         let account = Id::parse(&self.manifest.account.name).ok()?;
         let (_, killed) = state.killed(&run, &account)?;
+        let by = Some(killed.record_ref.by.to_string());
         let cause = match killed.scope {
             KillScope::Run(_) => StopCause::RunKilled,
             KillScope::Account(_) => StopCause::AccountKilled,
             KillScope::Installation => StopCause::InstallationKilled,
         };
         let message = denied.why.clone();
-        Some(RunStop { cause, message })
+        Some(RunStop { cause, message, by })
     }
 }
 
@@ -112,8 +113,8 @@ impl RunPermission for PermitWatch {
 }
 
 fn not_permitted(denied: &AccessDenial) -> RunStop {
-    RunStop {
-        cause: StopCause::NotPermitted,
-        message: format!("{}: {}", denied.rule, denied.why),
-    }
+    RunStop::of(
+        StopCause::NotPermitted,
+        format!("{}: {}", denied.rule, denied.why),
+    )
 }

@@ -13,7 +13,7 @@ use counterfoil_runner::run::inputs::snapshot_store;
 use counterfoil_runner::run::journal::{JournalReader, ReadJournalError};
 use counterfoil_runner::store::data_dir::Execution;
 use counterfoil_trading::manifest::{DataSource, Manifest};
-use counterfoil_trading::record::{OpenRecord, RunRecord};
+use counterfoil_trading::record::RunRecord;
 use serde_json::json;
 
 use super::verify;
@@ -143,14 +143,12 @@ pub(super) fn figures(execution: &Execution) -> Result<(RunFacts, ReportFigures)
     Ok((facts, figures))
 }
 
-/// A journal at its first record, the manifest in that record, and what gathers the facts.
+/// A journal at its first record, its manifest, and what gathers the facts.
 fn begin(execution: &Execution) -> Result<(JournalReader, Manifest, FactsGatherer)> {
-    let mut reader = JournalReader::open(&execution.journal())?;
-    let first = reader.peek_body()?.ok_or(ReadJournalError::NotOpened)?;
-    let open = OpenRecord::decode(first).map_err(ReadJournalError::from)?;
-    let manifest = Manifest::parse(&open.manifest)?;
+    let path = execution.journal();
+    let manifest = Manifest::parse(&JournalReader::open(&path)?.opening()?.manifest)?;
     let gather = FactsGatherer::new(&manifest)?;
-    Ok((reader, manifest, gather))
+    Ok((JournalReader::open(&path)?, manifest, gather))
 }
 
 fn gather_all(

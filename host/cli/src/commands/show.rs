@@ -54,7 +54,12 @@ fn summary(
 ) -> Result<()> {
     match extent.close {
         Some(close) => {
-            let outcome = ExecutionOutcome { execution, close };
+            let positions = extent.positions;
+            let outcome = ExecutionOutcome {
+                execution,
+                close,
+                positions,
+            };
             if cli.json {
                 print_json(&report::outcome_json(manifest, &outcome)?);
                 return Ok(());

@@ -5,7 +5,7 @@ use std::thread::available_parallelism;
 
 use anyhow::{Context as _, Result, bail};
 use counterfoil_base::digest::Digest;
-use counterfoil_journal::signer::Signer;
+use counterfoil_journal::salt::LogSigner;
 use counterfoil_os::files::{make_folder, read_whole, write_whole};
 use counterfoil_report::{SweepOutcome, SweepRow, SweepTable};
 use counterfoil_runner::run::execute::ExecuteError;
@@ -174,7 +174,7 @@ pub(super) fn execute(
     // Each worker signs its own journals with the same key; a signer is cloned, never shared, so
     // that no worker waits for another's signature.
     let key = cli.keys.signer()?;
-    let signer = || -> Box<dyn Signer + Send> { Box::new(key.clone()) };
+    let signer = || -> Box<dyn LogSigner + Send> { Box::new(key.clone()) };
     let bench = SweepConfig {
         data: &cli.data,
         engine: cli.engine(backend)?,

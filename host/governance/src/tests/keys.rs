@@ -145,7 +145,7 @@ fn a_ledger_begins_once_and_with_a_first_record_that_holds() {
         )
         .unwrap();
         let path = folder.path().join("ledger");
-        let result = Ledger::create(&path, &id("test"), Box::new(signing_key(LOG_SEED)), &signed);
+        let result = Ledger::create(&path, &id("test"), Box::new(log_key(LOG_SEED)), &signed);
         let made = path.exists();
         match result {
             Err(LedgerError::Genesis(denial)) if !made => denial.rule,

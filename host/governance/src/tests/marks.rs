@@ -35,9 +35,7 @@ fn rotated() -> (Vec<usize>, Vec<u8>) {
     ends.push(length(&desk));
     desk.act("amy", Act::ChangeApprove { proposed }).unwrap();
     ends.push(length(&desk));
-    desk.ledger
-        .set_signer(Box::new(signing_key(NEW_SEED)))
-        .unwrap();
+    desk.ledger.set_signer(Box::new(log_key(NEW_SEED))).unwrap();
     desk.act("bob", submit("one")).unwrap();
     ends.push(length(&desk));
     desk.denied("bob", submit("one"), Rule::ComponentExists);

@@ -26,14 +26,9 @@ fn two_administrators_rotate_the_logs_key_and_readers_of_either_key_follow_it() 
         &signing_key(2),
     );
     assert!(matches!(act, Err(LedgerError::LogKey { .. })), "{act:?}");
-    let wrong = desk
-        .ledger
-        .set_signer(Box::new(signing_key(99)))
-        .unwrap_err();
+    let wrong = desk.ledger.set_signer(Box::new(log_key(99))).unwrap_err();
     assert!(matches!(wrong, LedgerError::LogKey { .. }), "{wrong}");
-    desk.ledger
-        .set_signer(Box::new(signing_key(NEW_SEED)))
-        .unwrap();
+    desk.ledger.set_signer(Box::new(log_key(NEW_SEED))).unwrap();
     desk.act("bob", submit("one")).unwrap();
     assert_eq!(desk.ledger.state().log_key(), key(NEW_SEED));
     for seed in [LOG_SEED, NEW_SEED] {
@@ -50,7 +45,7 @@ fn two_administrators_rotate_the_logs_key_and_readers_of_either_key_follow_it() 
     let path = desk.path();
     let Desk { folder, ledger, .. } = desk;
     drop(ledger);
-    let open = |seed| Ledger::open(&path, &id("test"), Box::new(signing_key(seed)));
+    let open = |seed| Ledger::open(&path, &id("test"), Box::new(log_key(seed)));
     assert!(matches!(open(LOG_SEED), Err(LedgerError::LogKey { .. })));
     open(NEW_SEED).unwrap();
     drop(folder);
@@ -87,19 +82,22 @@ fn the_old_key_cannot_go_on_after_its_rotation() {
     use counterfoil_journal::checkpoint::Checkpoint;
     use counterfoil_journal::entry::Chain;
     use counterfoil_journal::frame::{MAGIC, write_checkpoint, write_entry};
+    use counterfoil_journal::salt::RecordSalt;
     use counterfoil_journal::tree::Tree;
     let mut desk = Desk::staffed();
     desk.act("ada", rotate()).unwrap();
-    desk.ledger
-        .set_signer(Box::new(signing_key(NEW_SEED)))
-        .unwrap();
+    desk.ledger.set_signer(Box::new(log_key(NEW_SEED))).unwrap();
     desk.act("bob", submit("one")).unwrap();
     let records = desk.verified().records;
     // Whoever kept the old key seals the whole ledger with it.
     let (mut chain, mut tree, mut forged) = (Chain::new(), Tree::new(), MAGIC.to_vec());
     for record in &records {
         let mut entry = Vec::new();
-        tree.push(chain.link(&record.encode(), &mut entry).unwrap());
+        tree.push(
+            chain
+                .link(RecordSalt::default(), &record.encode(), &mut entry)
+                .unwrap(),
+        );
         write_entry(&entry, &mut forged).unwrap();
         let checkpoint = Checkpoint {
             origin: ORIGIN.into(),

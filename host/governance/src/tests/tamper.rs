@@ -7,6 +7,7 @@ use super::*;
 use counterfoil_journal::checkpoint::Checkpoint;
 use counterfoil_journal::entry::{Chain, split};
 use counterfoil_journal::frame::{Frame, FrameReader, MAGIC, write_checkpoint, write_entry};
+use counterfoil_journal::salt::RecordSalt;
 use counterfoil_journal::tree::Tree;
 
 /// The bodies of a ledger's entries, and each entry with the bytes of its frame and checkpoint.
@@ -38,7 +39,7 @@ fn reseal(bodies: &[Vec<u8>]) -> Vec<u8> {
     let (mut chain, mut tree, mut out) = (Chain::new(), Tree::new(), MAGIC.to_vec());
     for body in bodies {
         let mut entry = Vec::new();
-        tree.push(chain.link(body, &mut entry).unwrap());
+        tree.push(chain.link(RecordSalt::default(), body, &mut entry).unwrap());
         write_entry(&entry, &mut out).unwrap();
         let checkpoint = Checkpoint {
             origin: "counterfoil/ledger/test".into(),
@@ -194,7 +195,7 @@ fn a_crash_at_any_byte_of_an_append_leaves_the_record_or_none() {
         let torn = ledger::read(&path, &Desk::log_key());
         let whole = length == after.len() || length == before.len();
         assert_eq!(torn.is_ok(), whole, "{length}");
-        let ledger = Ledger::open(&path, &id("test"), Box::new(signing_key(LOG_SEED))).unwrap();
+        let ledger = Ledger::open(&path, &id("test"), Box::new(log_key(LOG_SEED))).unwrap();
         let cut = if length == after.len() {
             0
         } else {
@@ -210,8 +211,7 @@ fn a_crash_at_any_byte_of_an_append_leaves_the_record_or_none() {
 #[test]
 fn a_ledger_has_one_writer_and_goes_on_after_it_was_closed() {
     let desk = walked();
-    let open =
-        |desk: &Desk| Ledger::open(&desk.path(), &id("test"), Box::new(signing_key(LOG_SEED)));
+    let open = |desk: &Desk| Ledger::open(&desk.path(), &id("test"), Box::new(log_key(LOG_SEED)));
     let error = open(&desk).unwrap_err().to_string();
     assert!(error.contains("another process writes it"), "{error}");
     let Desk {
@@ -224,7 +224,7 @@ fn a_ledger_has_one_writer_and_goes_on_after_it_was_closed() {
     let before = ledger.place().1;
     drop(ledger);
     let path = folder.path().join("ledger");
-    let ledger = Ledger::open(&path, &id("test"), Box::new(signing_key(LOG_SEED))).unwrap();
+    let ledger = Ledger::open(&path, &id("test"), Box::new(log_key(LOG_SEED))).unwrap();
     assert_eq!(ledger.state(), &state);
     let mut desk = Desk {
         folder,
@@ -248,6 +248,6 @@ fn a_ledger_has_one_writer_and_goes_on_after_it_was_closed() {
     assert!(matches!(error, LedgerError::Stale { .. }), "{error}");
     // The log of another name, or of another key, is not this one.
     drop(desk.ledger);
-    assert!(Ledger::open(&path, &id("other"), Box::new(signing_key(LOG_SEED))).is_err());
-    assert!(Ledger::open(&path, &id("test"), Box::new(signing_key(LOG_SEED - 1))).is_err());
+    assert!(Ledger::open(&path, &id("other"), Box::new(log_key(LOG_SEED))).is_err());
+    assert!(Ledger::open(&path, &id("test"), Box::new(log_key(LOG_SEED - 1))).is_err());
 }

@@ -11,6 +11,7 @@ use counterfoil_governance::role::{PrincipalKind, Role};
 use counterfoil_index::SearchTerm;
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::public_key::PublicKey;
+use counterfoil_journal::salt::LogKey;
 use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
 use counterfoil_trading::time::UnixNanos;
 
@@ -50,7 +51,7 @@ pub(crate) fn made(records: usize) -> Made {
         log_holder: id("host"),
         time: UnixNanos(0),
     };
-    let log = Box::new(hand(9));
+    let log = Box::new(LogKey::new(hand(9), [9; 32]));
     let mut ledger = Ledger::begin(&path, &id("made"), log, founder, &hand(1)).unwrap();
     let mut ends = Vec::new();
     let mut time = 0;

@@ -5,6 +5,7 @@ use alloc::string::{String, ToString};
 use super::{ORIGIN, journal, key, signer};
 use crate::{
     cosignature::cosign,
+    entry::HEAD_BYTES,
     inclusion::inclusion_proof,
     key::VerifierKey,
     note::Note,
@@ -47,7 +48,10 @@ fn a_proof_verifies_offline_with_the_public_keys_alone() {
     let mut proof = proof();
     let log = [key(ORIGIN, 1)];
     let proved = proof.verify(&log, &[]).unwrap();
-    assert_eq!((proved.index, &proved.entry[32..]), (6, &b"body 7"[..]));
+    assert_eq!(
+        (proved.index, &proved.entry[HEAD_BYTES..]),
+        (6, &b"body 7"[..])
+    );
     assert_eq!(proved.cosigned.checkpoint.size, 10);
 
     let mut note = Note::parse(proof.checkpoint.as_bytes()).unwrap();

@@ -11,6 +11,7 @@ use crate::{
     entry::{BODY_BYTES_MAX, Chain},
     frame::{Frame, FrameError, FrameReader, MAGIC, write_checkpoint, write_entry},
     hash::Hash,
+    salt::RecordSalt,
     span::{LeafSpan, LeafSpanError},
     tree::Tree,
 };
@@ -189,7 +190,7 @@ fn rewritten(bodies: &[&[u8]], seed: u8, origin: &str) -> Vec<u8> {
     let (mut chain, mut tree, mut bytes) = (Chain::new(), Tree::new(), MAGIC.to_vec());
     for body in bodies {
         let mut entry = Vec::new();
-        tree.push(chain.link(body, &mut entry).unwrap());
+        tree.push(chain.link(RecordSalt::default(), body, &mut entry).unwrap());
         write_entry(&entry, &mut bytes).unwrap();
     }
     let checkpoint = Checkpoint {

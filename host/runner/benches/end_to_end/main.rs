@@ -13,7 +13,8 @@ mod made;
 use std::fs::File;
 
 use counterfoil_journal::public_key::PublicKey;
-use counterfoil_journal::signer::{Ed25519Signer, Signer};
+use counterfoil_journal::salt::{LogKey, LogSigner};
+use counterfoil_journal::signer::Ed25519Signer;
 use counterfoil_os::clock::Stopwatch;
 use counterfoil_runner::run::backtest::backtest_sealing;
 use counterfoil_runner::run::drive::RunObserver;
@@ -76,8 +77,8 @@ fn main() {
     say("peak memory at the end, MiB", peak_mib());
 }
 
-pub(crate) fn signer() -> Box<dyn Signer + Send> {
-    Box::new(Ed25519Signer::from_seed(&[7; 32]))
+pub(crate) fn signer() -> Box<dyn LogSigner + Send> {
+    Box::new(LogKey::new(Ed25519Signer::from_seed(&[7; 32]), [7; 32]))
 }
 
 struct Bench<'a> {

@@ -112,6 +112,19 @@ pub fn lift(data: &DataDir, target: &KillTarget) -> Result<bool, FileError> {
     }
 }
 
+/// The stop that somebody asked for, who is named at the start of the message: `by NAME`, or `by NAME: reason`.
+///
+/// Without a name nobody is recorded: anyone who can create a file can stop a run, and need not say who they are.
+#[must_use]
+pub fn asked_stop(cause: StopCause, message: String) -> RunStop {
+    let named = message.strip_prefix("by ");
+    let name = named.map(|rest| rest.split_once(": ").map_or(rest, |(name, _)| name));
+    let by = name
+        .filter(|name| Id::parse(name).is_ok())
+        .map(str::to_owned);
+    RunStop { cause, message, by }
+}
+
 /// A stop given within this process. It takes effect at once, and no full disk delays it; a stop
 /// that must outlive the process is a file as well.
 #[derive(Clone, Debug, Default)]
@@ -190,8 +203,7 @@ impl KillSwitch {
                     }
                 }
             };
-            let cause = *cause;
-            return Some(RunStop { cause, message });
+            return Some(asked_stop(*cause, message));
         }
         None
     }

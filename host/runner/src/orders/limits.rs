@@ -69,10 +69,7 @@ struct LimitsFile {
 }
 
 fn stop(cause: StopCause, message: impl Into<String>) -> RunStop {
-    RunStop {
-        cause,
-        message: message.into(),
-    }
+    RunStop::of(cause, message.into())
 }
 
 impl LimitsWatch {

@@ -1,6 +1,6 @@
 //! A run over a snapshot. It must never know a clock.
 
-use counterfoil_journal::signer::Signer;
+use counterfoil_journal::salt::LogSigner;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::Guest;
 use counterfoil_trading::manifest::Manifest;
@@ -21,7 +21,7 @@ pub fn backtest(
     data: &DataDir,
     manifest: &Manifest,
     engine: EngineSettings,
-    signer: Box<dyn Signer + Send>,
+    signer: Box<dyn LogSigner + Send>,
     observer: &mut (dyn RunObserver<Guest> + Send),
 ) -> Result<ExecutionOutcome, ExecuteError> {
     backtest_sealing(data, manifest, engine, signer, Sealing::OwnThread, observer)
@@ -36,7 +36,7 @@ pub fn backtest_sealing(
     data: &DataDir,
     manifest: &Manifest,
     engine: EngineSettings,
-    signer: Box<dyn Signer + Send>,
+    signer: Box<dyn LogSigner + Send>,
     sealing: Sealing,
     observer: &mut (dyn RunObserver<Guest> + Send),
 ) -> Result<ExecutionOutcome, ExecuteError> {

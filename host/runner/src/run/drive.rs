@@ -1,9 +1,9 @@
 //! The only loop over slices. Backtest, live and resume call it with another feed, journal and clock, and it must never
 //! know which of them called.
 
-use counterfoil_trading::journal::{self, RecordBytes};
-use counterfoil_trading::record::{CloseRecord, RefusedInput, RunStop};
-use counterfoil_trading::run::{Run, RunClock, RunError, RunPorts, StepOutcome};
+use counterfoil_trading::journal::{self, RecordBytes, RecordSeal};
+use counterfoil_trading::record::{Opening, RefusedInput, RunStop};
+use counterfoil_trading::run::{Run, RunClock, RunEnding, RunError, RunPorts, StepOutcome};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::strategy::Strategy;
 use counterfoil_trading::venue::Venue;
@@ -46,7 +46,7 @@ pub fn drive<F, S, V, J, C>(
     run: &mut Run,
     ports: &mut RunPorts<'_, S, V, J, C>,
     observer: &mut dyn RunObserver<S>,
-) -> Result<CloseRecord, DriveError>
+) -> Result<RunEnding, DriveError>
 where
     F: SliceFeed,
     S: Strategy,
@@ -72,7 +72,7 @@ where
                 // that sends more garbage must not make a replay differ.
                 let mut body = Vec::new();
                 input.encode(&mut body);
-                append_outside(&body, ports.journal)?;
+                append_outside(&body, RecordSeal::Now, ports.journal)?;
                 observer.refused(&input);
             }
             FeedItem::Slice => {
@@ -106,22 +106,47 @@ where
 /// # Errors
 ///
 /// Returns [`DriveError`] if the journal does not take it.
-pub fn close<J: RunJournal>(run: &mut Run, journal: &mut J) -> Result<CloseRecord, DriveError> {
+pub fn close<J: RunJournal>(run: &mut Run, journal: &mut J) -> Result<RunEnding, DriveError> {
     // The digest waits for everything accepted to be written: a closing record never states decisions that a
     // failed write lost.
     let digest = journal.digest()?;
     Ok(run.close(&digest, journal)?)
 }
 
+/// Appends what a journal begins with.
+///
+/// # Errors
+///
+/// Returns [`JournalError`] if the journal does not take it.
+pub fn append_opening<J: RunJournal>(
+    opening: &Opening,
+    journal: &mut J,
+) -> Result<(), JournalError> {
+    let bodies = opening.bodies();
+    let last = bodies.len().saturating_sub(1);
+    for (place, body) in bodies.iter().enumerate() {
+        // Signed once it is whole, and at once: an unsigned manifest could be exchanged for another before the first
+        // decision's checkpoint. After a crash in the middle there is no checkpoint, and the journal begins anew.
+        let seal = if place == last {
+            RecordSeal::Now
+        } else {
+            RecordSeal::Later
+        };
+        append_outside(body, seal, journal)?;
+    }
+    Ok(())
+}
+
 /// Appends a record outside the decision digest.
-pub(crate) fn append_outside<J: RunJournal>(
+fn append_outside<J: RunJournal>(
     body: &[u8],
+    seal: RecordSeal,
     journal: &mut J,
 ) -> Result<(), JournalError> {
     let record = RecordBytes {
         body,
         digested: None,
-        is_decision: false,
+        seal,
     };
     let _receipt = journal::append(journal, record)?;
     Ok(())

@@ -4,6 +4,8 @@ use core::fmt;
 
 use counterfoil_trading::record::{CloseReason, RunStop, StopCause};
 
+use crate::orders::kill::asked_stop;
+
 /// Why a run ended, from its closing record and, where the host stopped it, its stop record.
 ///
 /// Its text is recorded in the ledger: [`fmt::Display`] is its only writer and
@@ -25,7 +27,7 @@ impl RunEndCause {
                 .into_iter()
                 .find(|cause| cause.name() == name)?;
             let message = message.to_owned();
-            return Some(Self::Stopped(RunStop { cause, message }));
+            return Some(Self::Stopped(asked_stop(cause, message)));
         }
         let all = [
             CloseReason::EndOfData,
@@ -73,7 +75,7 @@ mod tests {
         for cause in StopCause::ALL {
             for message in ["", "by alice", "by alice: at 10:30: enough"] {
                 let message = message.to_owned();
-                let stopped = RunEndCause::Stopped(RunStop { cause, message });
+                let stopped = RunEndCause::Stopped(asked_stop(cause, message));
                 let text = stopped.to_string();
                 assert_eq!(RunEndCause::parse(&text), Some(stopped), "{text}");
             }

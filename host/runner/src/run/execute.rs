@@ -6,19 +6,20 @@ use std::sync::Arc;
 use counterfoil_base::digest::Digest;
 use counterfoil_connect::broker::bridge::BrokerBridge;
 use counterfoil_governance::id::Id;
-use counterfoil_journal::signer::Signer;
+use counterfoil_journal::salt::LogSigner;
 use counterfoil_os::files::FileError;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::{Guest, StartError};
 use counterfoil_sandbox::thread::guest_thread;
 use counterfoil_trading::manifest::{Manifest, ManifestError, RunSetup};
-use counterfoil_trading::record::{CloseRecord, DataCommitment, OpenRecord, RunStop};
-use counterfoil_trading::run::{Run, RunClock, RunPorts};
+use counterfoil_trading::record::{CloseRecord, DataCommitment, Opening, RunStart, RunStop};
+use counterfoil_trading::run::{Run, RunClock, RunEnding, RunPorts};
 use counterfoil_trading::strategy::StrategyFault;
-use counterfoil_trading::units::Money;
+use counterfoil_trading::units::{Money, Quantity};
 use counterfoil_trading::venue::Venue;
 use counterfoil_trading::venue::simulated::SimulatedVenue;
 
+use crate::build::host_build;
 use crate::orders::gateway::any::AnyVenue;
 use crate::orders::gateway::broker::{BrokerVenue, RecordedDeliveries};
 use crate::orders::gateway::guard::{GuardedFeed, RunGuard};
@@ -43,9 +44,6 @@ use crate::store::data_dir::{DataDir, DataDirError, Execution};
 use crate::store::keys::SharedSigner;
 use crate::store::lock::{LockError, RunLock};
 
-/// The build of this host, as the open record names it.
-pub const HOST: &str = concat!("counterfoil ", env!("CARGO_PKG_VERSION"));
-
 /// Everything that one execution needs.
 pub struct ExecutionConfig<'a> {
     pub data: &'a DataDir,
@@ -54,7 +52,7 @@ pub struct ExecutionConfig<'a> {
     pub setup: &'a RunSetup,
     /// Back end, optimization and cache, none of which may change a result.
     pub engine: EngineSettings,
-    pub signer: Box<dyn Signer + Send>,
+    pub signer: Box<dyn LogSigner + Send>,
     /// The open record's commitments to bars and actions; `None` for a feed.
     pub commitments: Option<Vec<DataCommitment>>,
     /// Whether a second execution is refused, as for a feed.
@@ -77,6 +75,8 @@ pub struct LiveContext {
     pub permit: Option<Box<dyn RunPermission>>,
     /// The broker that takes the run's orders; `None` for the paper venue.
     pub broker: Option<BrokerBridge>,
+    /// Who started the run, and what allowed it.
+    pub start: RunStart,
 }
 
 /// Time between two reconciliations with a venue's books: short against a trading day, long against a broker's
@@ -168,6 +168,8 @@ impl core::fmt::Debug for ExecutionConfig<'_> {
 pub struct ExecutionOutcome {
     pub execution: Execution,
     pub close: CloseRecord,
+    /// The position in each instrument.
+    pub positions: Vec<Quantity>,
 }
 
 /// Why a run did not start, or stopped without a closing record.
@@ -259,10 +261,14 @@ where
     // Held until the journal is closed. Two writers would interleave entries of two chains in one file. The kernel
     // releases the lock when the process is killed.
     let _lock = RunLock::acquire(&execution)?;
-    let open = OpenRecord {
+    let opening = Opening {
         manifest: canonical,
         execution: execution.number,
-        host: HOST.to_owned(),
+        host: host_build(),
+        start: start
+            .context
+            .as_ref()
+            .map_or_else(RunStart::default, |context| context.start.clone()),
         commitments: start.commitments,
     };
     let signer = SharedSigner::new(start.signer);
@@ -284,12 +290,8 @@ where
     let sealer = Sealer::new(file, Box::new(signer), execution.origin(), cadence);
     let mut journal =
         AnyJournal::start(sealer, cadence, start.sealing).map_err(ExecuteError::Thread)?;
-    // The open record is signed at once (it is outside the digest): an unsigned manifest could be exchanged for
-    // another before the first checkpoint.
-    let mut body = Vec::new();
-    open.encode(&mut body);
-    drive::append_outside(&body, &mut journal)?;
-    let close = match gateway {
+    drive::append_opening(&opening, &mut journal)?;
+    let RunEnding { close, positions } = match gateway {
         None => {
             let mut venue = SimulatedVenue::new(setup);
             run_guest(
@@ -322,7 +324,11 @@ where
     // Only a journal that is synced to its last byte counts as closed; the caller records the run's end in the
     // ledger after this.
     journal.finish()?;
-    Ok(ExecutionOutcome { execution, close })
+    Ok(ExecutionOutcome {
+        execution,
+        close,
+        positions,
+    })
 }
 
 /// Starts the guest on a thread of its own and drives the run from the feed's first slice to the closing
@@ -336,7 +342,7 @@ pub(crate) fn run_guest<F, C, J, V>(
     journal: &mut J,
     venue: &mut V,
     observer: &mut (dyn RunObserver<Guest> + Send),
-) -> Result<CloseRecord, ExecuteError>
+) -> Result<RunEnding, ExecuteError>
 where
     F: SliceFeed + Send,
     C: RunClock + Send,
@@ -369,7 +375,7 @@ fn fail_init<J: RunJournal, V: Venue>(
     fault: StrategyFault,
     venue: &mut V,
     journal: &mut J,
-) -> Result<CloseRecord, DriveError> {
+) -> Result<RunEnding, DriveError> {
     let mut ports = RunPorts {
         strategy: &mut (),
         venue,

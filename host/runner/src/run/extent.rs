@@ -4,20 +4,24 @@
 use std::path::Path;
 
 use counterfoil_trading::record::{
-    CloseRecord, KIND_CLOSE, KIND_DECISION, OpenRecord, record_kind,
+    CloseRecord, KIND_CLOSE, KIND_DECISION, KIND_POSITIONS, Opening, PositionsRecord, record_kind,
 };
+
+use counterfoil_trading::units::Quantity;
 
 use crate::run::journal::{JournalReader, ReadJournalError};
 
 /// How far a journal goes.
 #[derive(Clone, Debug)]
 pub struct JournalExtent {
-    pub open: OpenRecord,
-    /// Entries, the open record included.
+    pub open: Opening,
+    /// All entries.
     pub entries: u64,
     pub decisions: u64,
     /// The closing record; `None` while the run is open.
     pub close: Option<CloseRecord>,
+    /// The position in each instrument at the end; nothing while the run is open.
+    pub positions: Vec<Quantity>,
 }
 
 impl JournalExtent {
@@ -28,18 +32,24 @@ impl JournalExtent {
     /// Returns [`ReadJournalError`] if it cannot be read, or does not begin with an open record.
     pub fn read(path: &Path) -> Result<Self, ReadJournalError> {
         let mut reader = JournalReader::open(path)?;
-        let open = reader.open_record()?;
+        let open = reader.opening()?;
         let mut extent = Self {
             open,
-            entries: 1,
+            entries: reader.index(),
             decisions: 0,
             close: None,
+            positions: Vec::new(),
         };
         while let Some(body) = reader.next_body()? {
             extent.entries = extent.entries.saturating_add(1);
             match record_kind(body)? {
                 KIND_DECISION => extent.decisions = extent.decisions.saturating_add(1),
                 KIND_CLOSE => extent.close = Some(CloseRecord::decode(body)?),
+                KIND_POSITIONS => {
+                    extent
+                        .positions
+                        .extend(PositionsRecord::decode(body)?.positions);
+                }
                 _ => {}
             }
         }

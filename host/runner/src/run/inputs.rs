@@ -12,7 +12,7 @@ use counterfoil_snapshot::store::snapshot::Snapshot;
 use counterfoil_trading::corporate::CorporateAction;
 use counterfoil_trading::manifest::{DataSource, InstrumentEntry, Manifest, RunSetup};
 use counterfoil_trading::record::deliveries::encode_action;
-use counterfoil_trading::record::{DataCommitment, OpenRecord};
+use counterfoil_trading::record::{DataCommitment, Opening};
 use counterfoil_trading::time::UnixNanos;
 
 use crate::run::feed::SnapshotFeed;
@@ -145,7 +145,7 @@ pub(crate) fn check_inputs(
     data: &DataDir,
     manifest: &Manifest,
     setup: &RunSetup,
-    open: &OpenRecord,
+    open: &Opening,
 ) -> Result<Option<SnapshotFeed>, InputsError> {
     if matches!(manifest.data, DataSource::Feed { .. }) {
         return Ok(None);

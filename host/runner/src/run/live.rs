@@ -3,10 +3,11 @@
 
 use counterfoil_connect::broker::bridge::BrokerBridge;
 use counterfoil_governance::id::Id;
-use counterfoil_journal::signer::Signer;
+use counterfoil_journal::salt::LogSigner;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::Guest;
 use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
+use counterfoil_trading::record::RunStart;
 
 use crate::clock::{self, WallClock};
 use crate::orders::kill::{InProcessStop, KillSwitch};
@@ -32,7 +33,7 @@ pub fn live<B: BarSource>(
     data: &DataDir,
     manifest: &Manifest,
     engine: EngineSettings,
-    signer: Box<dyn Signer + Send>,
+    signer: Box<dyn LogSigner + Send>,
     source: B,
     broker: Option<BrokerBridge>,
     observer: &mut (dyn RunObserver<Guest> + Send),
@@ -58,7 +59,7 @@ pub fn live_in_context<B: BarSource>(
     context: LiveContext,
     manifest: &Manifest,
     component: &PreparedComponent,
-    signer: Box<dyn Signer + Send>,
+    signer: Box<dyn LogSigner + Send>,
     source: B,
     observer: &mut (dyn RunObserver<Guest> + Send),
 ) -> Result<ExecutionOutcome, ExecuteError> {
@@ -152,5 +153,6 @@ pub fn live_context(
         in_process_stop: InProcessStop::default(),
         permit: None,
         broker: None,
+        start: RunStart::default(),
     })
 }

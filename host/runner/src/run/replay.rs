@@ -170,7 +170,7 @@ pub(crate) fn replay_with_host<S: Strategy>(
     progress: &mut (dyn FnMut(u64) + Send),
 ) -> Result<ReplayReport, ReplayError> {
     let path = execution.journal();
-    let open = JournalReader::open(&path)?.open_record()?;
+    let open = JournalReader::open(&path)?.opening()?;
     let manifest = Manifest::parse(&open.manifest)?;
     let setup = manifest.setup()?;
     let snapshot = check_inputs(data, &manifest, &setup, &open)?;

@@ -14,13 +14,13 @@ use std::io::Read as _;
 use counterfoil_connect::broker::bridge::BrokerBridge;
 use counterfoil_journal::key::{VerifierKey, VerifierKeyError};
 use counterfoil_journal::public_key::PublicKey;
-use counterfoil_journal::signer::Signer;
+use counterfoil_journal::salt::LogSigner;
 use counterfoil_os::files::FileError;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::Guest;
 use counterfoil_trading::manifest::{DataSource, Manifest, ManifestError, RunSetup};
-use counterfoil_trading::record::{DataCommitment, OpenRecord, RefusedInput, RunStop};
-use counterfoil_trading::run::{NoClock, RecordedTimes, Run, RunClock};
+use counterfoil_trading::record::{DataCommitment, Opening, RefusedInput, RunStart, RunStop};
+use counterfoil_trading::run::{NoClock, RecordedTimes, Run, RunClock, RunEnding};
 use counterfoil_trading::slice::SliceError;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::venue::Venue;
@@ -32,13 +32,14 @@ pub(crate) use cut_tail::keep_tail;
 pub use resumed_journal::ResumeEvent;
 pub(crate) use signed_prefix::SignedPrefix;
 
+use crate::build::host_build;
 use crate::clock::{self, WallClock};
 use crate::orders::gateway::Gateway;
 use crate::orders::gateway::guard::GuardedFeed;
 use crate::orders::lease::RUNS_PER_ACCOUNT_MAX;
 use crate::run::component::{ComponentError, PreparedComponent, SharedComponent};
 use crate::run::drive::{self, DriveError, RunObserver};
-use crate::run::execute::{ExecuteError, ExecutionOutcome, HOST, LiveContext, run_guest};
+use crate::run::execute::{ExecuteError, ExecutionOutcome, LiveContext, run_guest};
 use crate::run::feed::{BarSource, BrokerActionFilter, SliceFeed};
 use crate::run::inputs::{check_inputs, inputs_of, selection_of};
 use crate::run::journal::{JournalReader, ReadJournalError, RunJournal as _, Sealing};
@@ -145,7 +146,7 @@ pub struct Resumption {
     execution: Execution,
     manifest: Manifest,
     setup: RunSetup,
-    open: Option<OpenRecord>,
+    open: Option<Opening>,
     known: RecordedRun,
     signed: SignedPrefix,
     signer: SharedSigner,
@@ -199,7 +200,7 @@ impl fmt::Debug for ResumeDeps<'_> {
 pub fn open(
     data: &DataDir,
     execution: &Execution,
-    signer: Box<dyn Signer + Send>,
+    signer: Box<dyn LogSigner + Send>,
 ) -> Result<ResumeAttempt, ResumeError> {
     // The lock comes before the first read: a run that is still alive elsewhere would append while its journal is
     // scanned, and what looks like a torn tail would be its next decision.
@@ -341,6 +342,7 @@ impl Resumption {
             &mut venue,
             &mut NoClock,
             promised,
+            RunStart::default(),
             sealing,
             around,
         )
@@ -381,6 +383,7 @@ impl Resumption {
         }
         let reports = self.known.take_broker_reports();
         let venue = context.venue(around.data, &self.setup, reports)?;
+        let start = core::mem::take(&mut context.start);
         let (guard, terms) = context.watch(around.data, &self.execution, &self.signer, &self.setup);
         // Before the feed is opened, so that a refused resumption takes no bar from it.
         if let Err(stop) = guard.check(clock::now())
@@ -409,7 +412,15 @@ impl Resumption {
         }
         let sealing = Sealing::RunThread;
         let mut clock = RecordedTimes::new(times, WallClock::new());
-        self.resume(&mut feed, &mut gateway, &mut clock, None, sealing, around)
+        self.resume(
+            &mut feed,
+            &mut gateway,
+            &mut clock,
+            None,
+            start,
+            sealing,
+            around,
+        )
     }
 
     fn resume<F: SliceFeed + Send, V: Venue + Send, C: RunClock + Send>(
@@ -418,6 +429,7 @@ impl Resumption {
         venue: &mut V,
         clock: &mut C,
         promised: Option<Vec<DataCommitment>>,
+        start: RunStart,
         sealing: Sealing,
         around: ResumeDeps<'_>,
     ) -> Result<ResumeOutcome, ExecuteError> {
@@ -443,15 +455,14 @@ impl Resumption {
         };
         let mut journal = ResumedJournal::new(recorded, continuation, on_event);
         if self.open.is_none() {
-            let open = OpenRecord {
+            let opening = Opening {
                 manifest: manifest.canonical()?,
                 execution: self.execution.number,
-                host: HOST.to_owned(),
+                host: host_build(),
+                start,
                 commitments: promised,
             };
-            let mut body = Vec::new();
-            open.encode(&mut body);
-            drive::append_outside(&body, &mut journal)?;
+            drive::append_opening(&opening, &mut journal)?;
         }
         let mut observer = SuppressReplayed {
             inner: observer,
@@ -474,12 +485,16 @@ impl Resumption {
                 difference,
             ))));
         }
-        let close = decided?;
+        let RunEnding { close, positions } = decided?;
         let compared = journal.compared();
         journal.finish()?;
         let execution = self.execution;
         Ok(ResumeOutcome::Ended {
-            outcome: Box::new(ExecutionOutcome { execution, close }),
+            outcome: Box::new(ExecutionOutcome {
+                execution,
+                close,
+                positions,
+            }),
             compared,
         })
     }

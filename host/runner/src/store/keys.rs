@@ -1,6 +1,6 @@
-//! The log's signing key: generated at first use in a folder apart from the data, readable by its owner only, and
-//! used through the journal's `Signer` trait, which a key service can implement. It must never be generated where
-//! another key has signed: an intact log would no longer verify.
+//! The logs' two secrets: the signing key and the salt key, generated at first use in a folder apart from the data,
+//! readable by their owner only, and used through the journal's `LogSigner` trait, which a key service can implement.
+//! A signing key must never be generated where another has signed: an intact log would no longer verify.
 
 mod people;
 
@@ -10,6 +10,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use counterfoil_journal::salt::{LogKey, LogSalts, LogSigner};
 use counterfoil_journal::signer::{Ed25519Signer, SignError, Signer};
 use counterfoil_os::files::{self, FileError};
 
@@ -21,6 +22,8 @@ pub use people::{PEOPLE_FOLDER, PeopleKeys, PersonKey};
 pub const SECRET_FILE: &str = "log-signing.key";
 /// The public key's file: 64 hex digits, for auditors.
 pub const PUBLIC_FILE: &str = "log-signing.pub";
+/// The salt key's file: 64 hex digits, from which the salt of each record is computed.
+pub const SALT_FILE: &str = "log-salt.key";
 
 /// Why a key could not be used or generated.
 #[derive(Debug, thiserror::Error)]
@@ -98,13 +101,14 @@ impl KeyDir {
         &self.path
     }
 
-    /// The signer. Its key is generated at first use, if the folder has no key and the data no signed log.
+    /// The signer and salts of the logs. The signing key is generated at first use, if the folder has no key and the
+    /// data no signed log; the salt key if it is missing.
     ///
     /// # Errors
     ///
     /// Returns [`KeyDirError`] if the key cannot be read, is readable by other users, cannot be generated, or must not
     /// be generated because another key has signed.
-    pub fn signer(&self) -> Result<Ed25519Signer, KeyDirError> {
+    pub fn signer(&self) -> Result<LogKey, KeyDirError> {
         let path = self.path.join(SECRET_FILE);
         // Before anything is created. A wrong --key-dir would otherwise get a fresh key, and the next entry of an
         // existing log would carry a signature that no auditor knows.
@@ -116,18 +120,11 @@ impl KeyDir {
         folder
             .create(&self.path)
             .map_err(FileError::at("create folder", &self.path))?;
-        // `create_new` decides which of two concurrent first starts generates the key. The mode is set at creation:
-        // with a later chmod another user could have opened the file before.
-        let created = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path);
-        match created {
-            Ok(file) => self.fill(&path, file)?,
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(FileError::at("create", &path)(error).into()),
-        }
+        self.generate_once(&path)?;
+        // A salt key that was lost can be replaced: no check of a log needs it, and records that are written already
+        // keep their salts.
+        let salt_path = self.path.join(SALT_FILE);
+        self.generate_once(&salt_path)?;
         let signer = Ed25519Signer::from_seed(&read_secret(&path)?);
         let public = hex::encode(signer.verifying_key());
         // Derived from the secret each time: if the process stopped between the two files, or an old public key was
@@ -136,7 +133,7 @@ impl KeyDir {
             &self.path.join(PUBLIC_FILE),
             format!("{public}\n").as_bytes(),
         )?;
-        Ok(signer)
+        Ok(LogKey::new(signer, read_secret(&salt_path)?))
     }
 
     /// The public key in the folder.
@@ -179,15 +176,23 @@ impl KeyDir {
         Err(KeyDirError::SignedBefore { folder, signed })
     }
 
-    fn fill(&self, path: &Path, mut file: fs::File) -> Result<(), KeyDirError> {
+    /// A new secret at `path`, unless there is one.
+    fn generate_once(&self, path: &Path) -> Result<(), KeyDirError> {
+        if path.exists() {
+            return Ok(());
+        }
         let mut seed = [0_u8; 32];
         getrandom::fill(&mut seed).map_err(|error| KeyDirError::Random(error.to_string()))?;
-        let written = writeln!(file, "{}", hex::encode(seed)).and_then(|()| file.sync_all());
-        if let Err(error) = written {
-            // Half a key would block every later start with `Malformed`. It has signed nothing, so it is removed.
-            let _best_effort = fs::remove_file(path);
-            return Err(FileError::at("write", path)(error).into());
-        }
+        // Written whole under a name of its own and then linked: of two first starts at once one's link fails, and
+        // it reads the other's whole key. Half a key would block every later start with `Malformed`.
+        let new = path.with_extension(format!("{}.new", random_hex()?));
+        let made = write_secret(&new, &seed).and_then(|()| match fs::hard_link(&new, path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+            linked => linked,
+        });
+        // It has signed nothing under this name.
+        let _best_effort = fs::remove_file(&new);
+        made.map_err(FileError::at("create", path))?;
         // The key is durable before it signs. Otherwise a crash could lose it and leave logs that it signed.
         files::sync_folder(&self.path)?;
         Ok(())
@@ -201,6 +206,17 @@ impl KeyDir {
 /// Returns [`KeyDirError`] if the file cannot be read or holds something else.
 pub fn read_public(path: &Path) -> Result<[u8; 32], KeyDirError> {
     parse(path, &files::read_whole(path)?)
+}
+
+fn write_secret(path: &Path, seed: &[u8; 32]) -> std::io::Result<()> {
+    // The mode is set at creation: with a later chmod another user could have opened the file before.
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    writeln!(file, "{}", hex::encode(seed))?;
+    file.sync_all()
 }
 
 fn read_secret(path: &Path) -> Result<[u8; 32], KeyDirError> {
@@ -241,12 +257,12 @@ pub fn random_hex() -> Result<String, KeyDirError> {
 
 /// One signer shared by several logs.
 #[derive(Clone)]
-pub struct SharedSigner(Arc<Mutex<Box<dyn Signer + Send>>>);
+pub struct SharedSigner(Arc<Mutex<Box<dyn LogSigner + Send>>>);
 
 impl SharedSigner {
     /// Shares the signer.
     #[must_use]
-    pub fn new(signer: Box<dyn Signer + Send>) -> Self {
+    pub fn new(signer: Box<dyn LogSigner + Send>) -> Self {
         Self(Arc::new(Mutex::new(signer)))
     }
 }
@@ -266,6 +282,13 @@ impl Signer for SharedSigner {
     fn sign(&self, message: &[u8]) -> Result<[u8; 64], SignError> {
         let signer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         signer.sign(message)
+    }
+}
+
+impl LogSigner for SharedSigner {
+    fn salts(&self, origin: &str) -> LogSalts {
+        let signer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        signer.salts(origin)
     }
 }
 

@@ -12,7 +12,7 @@ use std::io::Read as _;
 use counterfoil_governance::attest::AttestError;
 use counterfoil_journal::checkpoint::Checkpoint;
 use counterfoil_journal::public_key::PublicKey;
-use counterfoil_journal::signer::Signer;
+use counterfoil_journal::salt::LogSigner;
 use counterfoil_os::files::FileError;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::Guest;
@@ -165,7 +165,7 @@ impl ParityReport {
 pub fn parity(
     request: &ParityRequest<'_>,
     engine: EngineSettings,
-    signer: Box<dyn Signer + Send>,
+    signer: Box<dyn LogSigner + Send>,
     observer: &mut (dyn RunObserver<Guest> + Send),
 ) -> Result<ParityReport, ParityError> {
     let ParityRequest {

@@ -13,6 +13,7 @@ use std::thread;
 
 use counterfoil_base::digest::Digest;
 use counterfoil_journal::public_key::PublicKey;
+use counterfoil_journal::salt::LogSigner;
 use counterfoil_journal::signer::Signer;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::Guest;
@@ -39,7 +40,7 @@ pub struct SweepConfig<'a> {
     /// Back end, optimization and cache, none of which may change a result.
     pub engine: EngineSettings,
     /// Creates the signer of one run.
-    pub signer: &'a (dyn Fn() -> Box<dyn Signer + Send> + Sync),
+    pub signer: &'a (dyn Fn() -> Box<dyn LogSigner + Send> + Sync),
 }
 
 impl core::fmt::Debug for SweepConfig<'_> {

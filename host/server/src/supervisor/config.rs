@@ -3,7 +3,7 @@
 use core::fmt;
 use std::sync::Arc;
 
-use counterfoil_journal::signer::Signer;
+use counterfoil_journal::salt::LogSigner;
 use counterfoil_sandbox::engine::EngineSettings;
 
 use counterfoil_approval::permit::Records;
@@ -17,7 +17,7 @@ pub const RUNS_MAX: usize = 1_024;
 pub const RUNS_PER_ACCOUNT: usize = RUNS_PER_ACCOUNT_MAX;
 
 /// Makes signers for journals.
-pub type Signers = Arc<dyn Fn() -> Box<dyn Signer + Send> + Send + Sync>;
+pub type Signers = Arc<dyn Fn() -> Box<dyn LogSigner + Send> + Send + Sync>;
 
 /// The configuration of a supervisor.
 #[derive(Clone)]

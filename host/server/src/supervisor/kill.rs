@@ -4,7 +4,6 @@
 use counterfoil_governance::id::Id;
 use counterfoil_runner::orders::kill::{self, KillTarget};
 use counterfoil_runner::store::data_dir::{DataDir, DataDirError, Execution};
-use counterfoil_trading::record::RunStop;
 
 use super::inlet::EndCommand;
 use super::run::SupervisedRun;
@@ -96,7 +95,7 @@ fn stop_now(run: &SupervisedRun, target: &KillTarget, reason: &str) {
     let cause = target.cause();
     let message = reason.to_owned();
     // The reason first: the command wakes a run that waits, and it checks for a stop once.
-    run.stop_signal.stop(RunStop { cause, message });
+    run.stop_signal.stop(kill::asked_stop(cause, message));
     let active = [RunState::Starting, RunState::Running, RunState::Resuming];
     run.advance(&active, RunState::Stopping, Some(reason.to_owned()));
     run.command(EndCommand::Kill);

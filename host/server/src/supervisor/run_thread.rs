@@ -5,7 +5,7 @@ use core::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::sync::{Arc, PoisonError};
 
-use counterfoil_journal::signer::Signer;
+use counterfoil_journal::salt::LogSigner;
 use counterfoil_trading::record::{CloseReason, RunStop};
 
 use counterfoil_runner::orders::venues::Venues;
@@ -31,7 +31,7 @@ use super::supervised_feed::SupervisedFeed;
 /// A run that is ready to begin.
 pub(super) struct ReadyRun {
     pub(super) component: SharedComponent,
-    pub(super) signer: Box<dyn Signer + Send>,
+    pub(super) signer: Box<dyn LogSigner + Send>,
     pub(super) conditions: LiveContext,
     pub(super) begin: RunBeginning,
 }

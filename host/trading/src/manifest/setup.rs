@@ -14,17 +14,13 @@ use crate::costs::CostModel;
 use crate::decimal;
 use crate::instrument::{Instrument, InstrumentGrid};
 use crate::record::FaultAction;
-use crate::risk::{Leverage, MaintenanceMargin, MarginCallPolicy, RiskLimits};
+use crate::risk::{Leverage, MaintenanceMargin, RiskLimits};
 use crate::time::Timeframe;
 use crate::units::Money;
 use crate::venue::matching::MatchingRules;
 
-/// The most instruments of one run: what a slice of 1,000 bars needs fits in one record each.
+/// The most instruments of one run.
 pub const INSTRUMENTS_MAX: usize = 10_000;
-
-/// The most instruments where the host may flatten positions: so many orders fit in one fault
-/// record.
-const FLATTENED_MAX: usize = 1_000;
 
 /// A manifest's values, parsed and checked.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -98,14 +94,6 @@ impl Manifest {
                 let expected = "leave, cancel or cancel-and-flatten";
                 invalid("on-fault", &self.on_fault, expected)
             })?;
-        // The flattening orders go into one fault record. With more of them than an entry holds, the run
-        // could not record its own end.
-        let flattens = on_fault == FaultAction::CancelAndFlatten
-            || account.maintenance.policy == MarginCallPolicy::Liquidate;
-        if flattens && count > FLATTENED_MAX {
-            let expected = "at most 1,000 instruments where the host may flatten positions";
-            return Err(invalid("instruments", &count.to_string(), expected));
-        }
         Ok(RunSetup {
             component: digest("component", &self.component)?,
             engine: digest("engine", &self.engine)?,

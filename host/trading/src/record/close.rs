@@ -6,7 +6,7 @@ use counterfoil_base::digest::Digest;
 
 use super::KIND_CLOSE;
 use crate::cbor::{self, CborError, CborReader};
-use crate::units::{Money, Quantity};
+use crate::units::Money;
 
 /// Why a run ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -64,8 +64,8 @@ pub struct CloseRecord {
     pub borrow: Money,
     /// Dividends received less those paid.
     pub dividends: Money,
-    /// The position in each instrument.
-    pub positions: Vec<Quantity>,
+    /// The digest of the positions in all instruments, which are in the records before this one.
+    pub positions_sha256: Digest,
 }
 
 impl CloseRecord {
@@ -100,10 +100,7 @@ impl CloseRecord {
         for amount in amounts {
             cbor::put_i128(out, amount.0);
         }
-        cbor::put_array(out, self.positions.len());
-        for position in &self.positions {
-            cbor::put_i64(out, position.0);
-        }
+        cbor::put_bytes(out, self.positions_sha256.bytes());
     }
 
     /// The close record in `body`.
@@ -144,12 +141,7 @@ impl CloseRecord {
             realized: Money(reader.i128()?),
             borrow: Money(reader.i128()?),
             dividends: Money(reader.i128()?),
-            positions: {
-                let items = reader.array()?;
-                (0..items)
-                    .map(|_| reader.i64().map(Quantity))
-                    .collect::<Result<_, _>>()?
-            },
+            positions_sha256: reader.digest()?,
         };
         reader.end()?;
         Ok(close)

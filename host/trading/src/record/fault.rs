@@ -4,9 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::KIND_FAULT;
-use super::order::{put_ids, put_orders, read_ids, read_orders};
 use crate::cbor::{self, CborError, CborReader, KNOWN_NUMBER, number_in};
-use crate::order::{ClientOrderId, Order};
 use crate::strategy::Fault;
 use crate::time::UnixNanos;
 
@@ -83,13 +81,8 @@ pub struct FaultRecord {
     pub fault: Fault,
     /// The strategy's own sentence, or nothing.
     pub message: String,
-    /// What was done about working orders.
+    /// What is done about working orders; wind-down records follow with them.
     pub action: FaultAction,
-    /// The orders that were canceled.
-    pub canceled: Vec<ClientOrderId>,
-    /// The host's orders that flatten positions. They are released to the venue, and the run is
-    /// over: no record holds their outcome.
-    pub flattened: Vec<Order>,
     /// The trap's text from the engine; not part of the digest.
     pub trace: String,
 }
@@ -97,17 +90,13 @@ pub struct FaultRecord {
 impl FaultRecord {
     /// Appends the deterministic part.
     pub fn encode_digested(&self, out: &mut Vec<u8>) {
-        cbor::put_array(out, 8);
+        cbor::put_array(out, 6);
         cbor::put_u64(out, KIND_FAULT);
         cbor::put_u64(out, number_in(&Callback::ALL, &self.callback));
         cbor::put_i64(out, self.time.0);
         cbor::put_u64(out, number_in(&Fault::ALL, &self.fault));
         cbor::put_text(out, &self.message);
         cbor::put_u64(out, number_in(&FaultAction::ALL, &self.action));
-        // The host's own orders are digested too: a verifier derives them again, and an order that the
-        // rules do not give shows.
-        put_ids(out, &self.canceled);
-        put_orders(out, &self.flattened);
     }
 
     /// Appends the record, given its deterministic part.
@@ -133,7 +122,7 @@ impl FaultRecord {
         // Outside the digest: the text names functions and addresses, which differ between back ends.
         let trace = outer.text()?;
         outer.end()?;
-        reader.array_of(8, "a deterministic part of 8 items")?;
+        reader.array_of(6, "a deterministic part of 6 items")?;
         if reader.u64()? != KIND_FAULT {
             return Err(CborError {
                 offset: 1,
@@ -146,8 +135,6 @@ impl FaultRecord {
             fault: reader.item_of(&Fault::ALL, KNOWN_NUMBER)?,
             message: reader.text()?,
             action: reader.item_of(&FaultAction::ALL, KNOWN_NUMBER)?,
-            canceled: read_ids(&mut reader)?,
-            flattened: read_orders(&mut reader)?,
             trace,
         };
         reader.end()?;

@@ -5,11 +5,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::KIND_STOP;
-use super::decision::{PlanNote, put_plans, read_plans};
 use super::fault::FaultAction;
-use super::order::{put_ids, put_orders, read_ids, read_orders};
 use crate::cbor::{self, CborError, CborReader, KNOWN_NUMBER, number_in};
-use crate::order::{ClientOrderId, Order};
 use crate::time::UnixNanos;
 
 /// Why the host ends a run. The names are stable.
@@ -108,6 +105,20 @@ pub struct RunStop {
     pub cause: StopCause,
     /// A sentence for people, beside the cause.
     pub message: String,
+    /// Who asked for it; `None` where nobody did and a condition of the run failed.
+    pub by: Option<String>,
+}
+
+impl RunStop {
+    /// A stop that nobody asked for: a condition of the run failed.
+    #[must_use]
+    pub const fn of(cause: StopCause, message: String) -> Self {
+        Self {
+            cause,
+            message,
+            by: None,
+        }
+    }
 }
 
 /// The host's stop, which ended the run.
@@ -117,39 +128,32 @@ pub struct StopRecord {
     pub stop: RunStop,
     /// The close time of the last slice that was decided; 0 without one.
     pub time: UnixNanos,
-    /// What was done about working orders.
+    /// What is done about working orders; wind-down records follow with them.
     pub action: FaultAction,
-    /// The orders that were canceled.
-    pub canceled: Vec<ClientOrderId>,
-    /// The host's orders that flatten positions. As after a fault, no record holds their
-    /// outcome.
-    pub flattened: Vec<Order>,
-    /// A note for each plan, cancels first; not part of the digest.
-    pub plans: Vec<PlanNote>,
 }
 
 impl StopRecord {
     /// Appends the deterministic part.
     pub fn encode_digested(&self, out: &mut Vec<u8>) {
-        cbor::put_array(out, 7);
+        cbor::put_array(out, 6);
         cbor::put_u64(out, KIND_STOP);
         // By its place in `ALL`, to which causes are only appended: the numbers of old journals keep
         // their meaning.
         cbor::put_u64(out, number_in(&StopCause::ALL, &self.stop.cause));
         cbor::put_i64(out, self.time.0);
         cbor::put_text(out, &self.stop.message);
+        match &self.stop.by {
+            None => cbor::put_null(out),
+            Some(by) => cbor::put_text(out, by),
+        }
         cbor::put_u64(out, number_in(&FaultAction::ALL, &self.action));
-        put_ids(out, &self.canceled);
-        put_orders(out, &self.flattened);
     }
 
     /// Appends the record, given its deterministic part.
-    pub fn encode(&self, digested: &[u8], out: &mut Vec<u8>) {
-        cbor::put_array(out, 3);
+    pub fn encode(digested: &[u8], out: &mut Vec<u8>) {
+        cbor::put_array(out, 2);
         cbor::put_u64(out, KIND_STOP);
         cbor::put_bytes(out, digested);
-        cbor::put_array(out, 1);
-        put_plans(out, &self.plans);
     }
 
     /// The stop in `body`.
@@ -159,13 +163,11 @@ impl StopRecord {
     /// Returns [`CborError`] if the bytes are not what [`StopRecord::encode`] writes.
     pub fn decode(body: &[u8]) -> Result<Self, CborError> {
         let mut outer = CborReader::new(body);
-        outer.array_of(3, "a stop of 3 items")?;
+        outer.array_of(2, "a stop of 2 items")?;
         outer.u64()?;
         let mut reader = CborReader::new(outer.byte_string()?);
-        outer.array_of(1, "circumstances of 1 item")?;
-        let plans = read_plans(&mut outer)?;
         outer.end()?;
-        reader.array_of(7, "a deterministic part of 7 items")?;
+        reader.array_of(6, "a deterministic part of 6 items")?;
         if reader.u64()? != KIND_STOP {
             return Err(CborError {
                 offset: 1,
@@ -175,13 +177,15 @@ impl StopRecord {
         let cause = reader.item_of(&StopCause::ALL, KNOWN_NUMBER)?;
         let time = UnixNanos(reader.i64()?);
         let message = reader.text()?;
+        let by = if reader.null() {
+            None
+        } else {
+            Some(reader.text()?)
+        };
         let record = Self {
-            stop: RunStop { cause, message },
+            stop: RunStop { cause, message, by },
             time,
             action: reader.item_of(&FaultAction::ALL, KNOWN_NUMBER)?,
-            canceled: read_ids(&mut reader)?,
-            flattened: read_orders(&mut reader)?,
-            plans,
         };
         reader.end()?;
         Ok(record)

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::{Run, RunClock, RunError, RunPorts};
 use crate::bar::ClosedBar;
 use crate::execution::OrderCode;
-use crate::journal::Journal;
+use crate::journal::{Journal, RecordSeal};
 use crate::order::{ClientOrderId, Intent, Request};
 use crate::record::{DecisionCircumstances, DecisionRecord, PlanNote, RiskVerdict};
 use crate::slice::Slice;
@@ -143,7 +143,7 @@ impl Run {
         self.buffers.requests = decision.requests.unwrap_or_default();
         // The receipt is what makes the release possible. A crash before it loses a decision whose orders
         // never left; a crash after it finds the decision in the journal and asks the order log.
-        let receipt = self.append(ports.journal, true)?;
+        let receipt = self.append(ports.journal, RecordSeal::AtCadence)?;
         self.totals.decisions = self.totals.decisions.saturating_add(1);
         self.release(&receipt, ports.venue)
     }

@@ -4,7 +4,7 @@ use super::{Run, RunError, RunPorts, SliceTimes};
 use crate::account::AccountError;
 use crate::corporate::{CorporateActionKind, SplitRatio};
 use crate::execution::{Delivery, OrderCode, OrderEvent};
-use crate::journal::Journal;
+use crate::journal::{Journal, RecordSeal};
 use crate::order::{Intent, Order, OrderStatus};
 use crate::record::{Callback, deliveries};
 use crate::slice::Slice;
@@ -201,7 +201,7 @@ impl Run {
             // twice.
             let fuel = if index == 0 { fuel } else { 0 };
             deliveries::encode(&self.buffers.digested, fuel, &mut self.buffers.body);
-            let _receipt = self.append(journal, false)?;
+            let _receipt = self.append(journal, RecordSeal::Later)?;
         }
         self.buffers.deliveries = all;
         Ok(())

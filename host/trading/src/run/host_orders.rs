@@ -6,26 +6,16 @@ use alloc::vec::Vec;
 use super::{Run, RunError, RunPorts};
 use crate::account::{AccountError, AccountKind};
 use crate::instrument::InstrumentId;
-use crate::journal::Journal;
+use crate::journal::{Journal, RecordSeal};
 use crate::order::{ClientOrderId, Intent, Order, OrderType, Side, TimeInForce};
-use crate::record::{CloseReason, FaultAction, MarginCallRecord, PlanNote, RunStop, StopRecord};
+use crate::record::{
+    CloseReason, FaultAction, ITEMS_PER_RECORD_MAX, MarginCallRecord, PlanNote, RunStop,
+    StopRecord, WindDownRecord,
+};
 use crate::risk::{Approved, MarginCallPolicy, RiskGate};
 use crate::time::UnixNanos;
 use crate::units::{BasisPoints, Money, Quantity};
 use crate::venue::Venue;
-
-/// The most cancels, and the most orders, in one margin-call record: with a plan each they take
-/// 54 and 73 bytes at most, so a record stays below half of what an entry may hold.
-const ITEMS_PER_RECORD_MAX: usize = 256;
-
-/// How the host winds a run down: orders to cancel, orders that flatten, and the plans of both.
-#[derive(Debug)]
-pub(super) struct WindDown {
-    pub(super) canceled: Vec<ClientOrderId>,
-    pub(super) flattened: Vec<Order>,
-    /// Cancels first.
-    pub(super) plans: Vec<PlanNote>,
-}
 
 impl Run {
     /// Compares equity with the maintenance margin at the marks of this slice. Below it only
@@ -109,32 +99,31 @@ impl Run {
                 self.on_fault
             }
         };
-        let WindDown {
-            canceled,
-            flattened,
-            plans,
-        } = self.wind_down(action)?;
         let record = StopRecord {
             stop,
             time: self.last_close.unwrap_or_default(),
             action,
-            canceled,
-            flattened,
-            plans,
         };
         self.buffers.digested.clear();
         record.encode_digested(&mut self.buffers.digested);
         self.buffers.body.clear();
-        record.encode(&self.buffers.digested, &mut self.buffers.body);
-        // Recorded before anything is sent: after a crash here the journal has the cancels, and the order
-        // log decides what the restart still has to send.
-        let receipt = self.append(ports.journal, true)?;
-        self.release(&receipt, ports.venue)
+        StopRecord::encode(&self.buffers.digested, &mut self.buffers.body);
+        // Recorded before anything is canceled: after a crash here the restart finds the stop, and winds down for it.
+        let _receipt = self.append(ports.journal, RecordSeal::AtCadence)?;
+        self.wind_down(action, ports)
     }
 
-    /// Authorizes the cancels and flattening orders of `action`, through the same gate, plan and token
-    /// as a strategy's orders.
-    pub(super) fn wind_down<E>(&mut self, action: FaultAction) -> Result<WindDown, RunError<E>> {
+    /// Cancels working orders and flattens positions as `action` says, through the same gate, plan, token and record as
+    /// a strategy's orders.
+    pub(super) fn wind_down<S, V, J, C>(
+        &mut self,
+        action: FaultAction,
+        ports: &mut RunPorts<'_, S, V, J, C>,
+    ) -> Result<(), RunError<J::Error>>
+    where
+        V: Venue,
+        J: Journal,
+    {
         let (canceled, flattened) = match action {
             FaultAction::Leave => (Vec::new(), Vec::new()),
             FaultAction::Cancel => (self.working_ids(|_| true), Vec::new()),
@@ -142,15 +131,44 @@ impl Run {
                 (self.working_ids(|_| true), self.flat_orders(|_| true)?)
             }
         };
-        // Cancels go out first: an order that fills after the flattening would open a position in a run
-        // that is over.
-        let mut plans = self.authorize_cancels(&canceled)?;
-        plans.extend(self.authorize_flat(&flattened)?);
-        Ok(WindDown {
-            canceled,
-            flattened,
-            plans,
-        })
+        // All cancels go out first: an order that fills after the flattening would open a position in a run that is
+        // over. Each part is recorded before it is sent: after a crash in between the order log decides what the
+        // restart still has to send.
+        for part in canceled.chunks(ITEMS_PER_RECORD_MAX) {
+            let record = WindDownRecord {
+                plans: self.authorize_cancels(part)?,
+                canceled: part.to_vec(),
+                flattened: Vec::new(),
+            };
+            self.record_wind_down(&record, ports)?;
+        }
+        for part in flattened.chunks(ITEMS_PER_RECORD_MAX) {
+            let record = WindDownRecord {
+                plans: self.authorize_flat(part)?,
+                canceled: Vec::new(),
+                flattened: part.to_vec(),
+            };
+            self.record_wind_down(&record, ports)?;
+        }
+        Ok(())
+    }
+
+    /// Records one part of a wind-down, and releases its orders.
+    fn record_wind_down<S, V, J, C>(
+        &mut self,
+        record: &WindDownRecord,
+        ports: &mut RunPorts<'_, S, V, J, C>,
+    ) -> Result<(), RunError<J::Error>>
+    where
+        V: Venue,
+        J: Journal,
+    {
+        self.buffers.digested.clear();
+        record.encode_digested(&mut self.buffers.digested);
+        self.buffers.body.clear();
+        record.encode(&self.buffers.digested, &mut self.buffers.body);
+        let receipt = self.append(ports.journal, RecordSeal::AtCadence)?;
+        self.release(&receipt, ports.venue)
     }
 
     /// Authorizes, records and releases one part of a margin call.
@@ -169,7 +187,7 @@ impl Run {
         call.encode_digested(&mut self.buffers.digested);
         self.buffers.body.clear();
         call.encode(&self.buffers.digested, &mut self.buffers.body);
-        let receipt = self.append(ports.journal, true)?;
+        let receipt = self.append(ports.journal, RecordSeal::AtCadence)?;
         // Noted before the release: if a send fails, the next slice must still count the flattening order
         // as in flight, and not flatten twice.
         for order in &call.orders {

@@ -101,10 +101,14 @@ fn after_a_fault_orders_stay_or_are_canceled_and_positions_flattened() {
         // run of its bars shows.
         assert!(played.try_row(FLAT, "").is_err());
     };
-    fault("leave", "2 accepted; fault: leave canceled [], []");
-    fault("cancel", "2 accepted; fault: cancel canceled [2], []");
+    fault("leave", "2 accepted; fault: leave");
+    fault(
+        "cancel",
+        "2 accepted; fault: cancel; wind-down: canceled [2], [], 1 plans",
+    );
     fault(
         "cancel-and-flatten",
-        "2 accepted; fault: cancel-and-flatten canceled [2], [\"sell 10\"]",
+        "2 accepted; fault: cancel-and-flatten; wind-down: canceled [2], [], 1 plans; \
+         wind-down: canceled [], [\"sell 10\"], 1 plans",
     );
 }

@@ -309,6 +309,10 @@ impl Books {
                 }
             }
             RunRecord::Open(_)
+            | RunRecord::Manifest(_)
+            | RunRecord::Commitments(_)
+            | RunRecord::Positions(_)
+            | RunRecord::WindDown(_)
             | RunRecord::Fault(_)
             | RunRecord::Close(_)
             | RunRecord::Refused(_)

@@ -274,17 +274,15 @@ fn the_host_stops_a_run_by_the_manifests_word_and_it_takes_no_more() {
         assert_eq!(played.halt(), expect);
         assert!(played.try_row(FLAT, "").is_err());
     };
-    stop(
-        "leave",
-        "stop: account-killed leave canceled [], 0 flattened, 0 plans",
-    );
+    stop("leave", "stop: account-killed leave");
     stop(
         "cancel",
-        "stop: account-killed cancel canceled [2], 0 flattened, 1 plans",
+        "stop: account-killed cancel; wind-down: canceled [2], [], 1 plans",
     );
     stop(
         "cancel-and-flatten",
-        "stop: account-killed cancel-and-flatten canceled [2], 1 flattened, 2 plans",
+        "stop: account-killed cancel-and-flatten; wind-down: canceled [2], [], 1 plans; \
+         wind-down: canceled [], [\"sell 10\"], 1 plans",
     );
 }
 

@@ -433,10 +433,7 @@ impl Played {
     /// The host stops the run; what it recorded, in words.
     pub(crate) fn halt(&mut self) -> String {
         let from = self.journal.0.len();
-        let stop = RunStop {
-            cause: StopCause::AccountKilled,
-            message: "a drill".to_owned(),
-        };
+        let stop = RunStop::of(StopCause::AccountKilled, "a drill".to_owned());
         let mut ports = RunPorts {
             strategy: &mut self.strategy,
             venue: &mut self.venue,
@@ -491,25 +488,27 @@ fn reported(record: &RunRecord) -> Vec<String> {
                 .map(|one| format!("{} {}", one.side.name(), one.quantity.0))
                 .collect::<Vec<_>>()
         )],
-        RunRecord::Fault(fault) => vec![format!(
-            "fault: {} canceled {:?}, {:?}",
-            fault.action.name(),
-            fault.canceled.iter().map(|id| id.0).collect::<Vec<_>>(),
-            fault
-                .flattened
+        RunRecord::Fault(fault) => vec![format!("fault: {}", fault.action.name())],
+        RunRecord::Stop(stop) => vec![format!(
+            "stop: {} {}",
+            stop.stop.cause.name(),
+            stop.action.name()
+        )],
+        RunRecord::WindDown(part) => vec![format!(
+            "wind-down: canceled {:?}, {:?}, {} plans",
+            part.canceled.iter().map(|id| id.0).collect::<Vec<_>>(),
+            part.flattened
                 .iter()
                 .map(|one| format!("{} {}", one.side.name(), one.quantity.0))
-                .collect::<Vec<_>>()
+                .collect::<Vec<_>>(),
+            part.plans.len()
         )],
-        RunRecord::Stop(stop) => vec![format!(
-            "stop: {} {} canceled {:?}, {} flattened, {} plans",
-            stop.stop.cause.name(),
-            stop.action.name(),
-            stop.canceled.iter().map(|id| id.0).collect::<Vec<_>>(),
-            stop.flattened.len(),
-            stop.plans.len()
-        )],
-        RunRecord::Open(_) | RunRecord::Close(_) | RunRecord::Refused(_) => Vec::new(),
+        RunRecord::Open(_)
+        | RunRecord::Manifest(_)
+        | RunRecord::Commitments(_)
+        | RunRecord::Positions(_)
+        | RunRecord::Close(_)
+        | RunRecord::Refused(_) => Vec::new(),
     }
 }
 

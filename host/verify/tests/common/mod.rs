@@ -14,6 +14,7 @@ use counterfoil_journal::checkpoint::Checkpoint;
 use counterfoil_journal::entry::Chain;
 use counterfoil_journal::frame::{MAGIC, write_checkpoint, write_entry};
 use counterfoil_journal::public_key::PublicKey;
+use counterfoil_journal::salt::RecordSalt;
 use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
 use counterfoil_journal::tree::Tree;
 use counterfoil_trading::bar::{ClosedBar, RawBar};
@@ -21,15 +22,15 @@ use counterfoil_trading::corporate::CorporateAction;
 use counterfoil_trading::decision_digest::DecisionDigest;
 use counterfoil_trading::execution::{Fill, OrderEvent};
 use counterfoil_trading::instrument::InstrumentId;
-use counterfoil_trading::journal::{Journal, RecordBytes};
+use counterfoil_trading::journal::{Journal, RecordBytes, RecordSeal};
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::order::{
     ClientOrderId, Intent, Order, OrderType, Request, Side, TimeInForce,
 };
 use counterfoil_trading::record::deliveries::encode_action;
 use counterfoil_trading::record::{
-    DataCommitment, KIND_CLOSE, KIND_DECISION, KIND_FAULT, KIND_MARGIN_CALL, KIND_OPEN,
-    KIND_REFUSED, KIND_STOP, OpenRecord, record_kind,
+    DataCommitment, HostBuild, Opening, OpeningReader, RunRecord, RunStart, record_kind,
+    seal_of_kind,
 };
 use counterfoil_trading::run::{NoClock, Run, RunPorts, StepOutcome};
 use counterfoil_trading::slice::Slice;
@@ -320,16 +321,18 @@ pub fn run_with(
     plan: Plan,
 ) -> Vec<Vec<u8>> {
     let setup = manifest.setup().unwrap();
-    let open = OpenRecord {
+    let opening = Opening {
         manifest: manifest.canonical().unwrap(),
         execution: 3,
-        host: "test".to_owned(),
+        host: HostBuild {
+            version: "test".to_owned(),
+            ..HostBuild::default()
+        },
+        start: RunStart::default(),
         commitments: commitments(manifest, promised, actions),
     };
-    let mut body = Vec::new();
-    open.encode(&mut body);
     let mut journal = Bodies::default();
-    journal.bodies.push(body);
+    journal.bodies = opening.bodies();
     let mut strategy = Native {
         plan,
         ..Native::default()
@@ -372,6 +375,33 @@ pub fn run_with(
     journal.bodies
 }
 
+/// How many of the bodies a journal's opening takes; all of them where it is not whole.
+pub fn opening_parts(bodies: &[Vec<u8>]) -> u64 {
+    opening(bodies).1
+}
+
+/// What a journal begins with.
+pub fn opening_of(bodies: &[Vec<u8>]) -> Opening {
+    opening(bodies).0.expect("a whole opening")
+}
+
+fn opening(bodies: &[Vec<u8>]) -> (Option<Opening>, u64) {
+    let all = bodies.len() as u64;
+    let Some(Ok(RunRecord::Open(open))) = bodies.first().map(|body| RunRecord::decode(body)) else {
+        return (None, all);
+    };
+    let mut reader = OpeningReader::new(open);
+    for (body, parts) in bodies.iter().skip(1).zip(2..) {
+        if reader.add(body).is_err() {
+            break;
+        }
+        if reader.is_whole() {
+            return (reader.finish(), parts);
+        }
+    }
+    (None, all)
+}
+
 /// The bodies, chained, hashed, signed and framed as a runner would.
 pub fn seal(bodies: &[Vec<u8>], manifest: &Manifest, signer: &Ed25519Signer) -> Vec<u8> {
     seal_as(bodies, manifest, signer, manifest.cadence)
@@ -389,17 +419,18 @@ pub fn seal_as(
     let (mut chain, mut tree) = (Chain::new(), Tree::new());
     let (mut bytes, mut entry) = (MAGIC.to_vec(), Vec::new());
     let mut decisions = 0_u32;
+    let opening = opening_parts(bodies);
     for body in bodies {
         entry.clear();
-        tree.push(chain.link(body, &mut entry).unwrap());
+        tree.push(chain.link(RecordSalt::default(), body, &mut entry).unwrap());
         write_entry(&entry, &mut bytes).unwrap();
-        let due = match record_kind(body).unwrap() {
-            KIND_DECISION | KIND_MARGIN_CALL | KIND_FAULT | KIND_STOP => {
+        let due = match seal_of_kind(record_kind(body).unwrap()) {
+            RecordSeal::AtCadence => {
                 decisions += 1;
                 decisions.is_multiple_of(cadence)
             }
-            KIND_OPEN | KIND_CLOSE | KIND_REFUSED => true,
-            _ => false,
+            RecordSeal::Now => true,
+            RecordSeal::Later => chain.size() == opening,
         };
         if due {
             let checkpoint = Checkpoint {

@@ -433,10 +433,10 @@ impl DeliverySource for BrokerVenue {
         let (account, reports) = self.bridge.account().map_err(|error| broken(&error))?;
         let mut notices = self.absorb(reports);
         if account.is_blocked {
-            notices.stop = Some(RunStop {
-                cause: StopCause::VenueDiffers,
-                message: "the broker takes no orders for the account".to_owned(),
-            });
+            notices.stop = Some(RunStop::of(
+                StopCause::VenueDiffers,
+                "the broker takes no orders for the account".to_owned(),
+            ));
         }
         Ok(Some((self.holdings_of(&account), notices)))
     }

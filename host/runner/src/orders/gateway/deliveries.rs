@@ -22,10 +22,8 @@ pub struct VenueNotices {
 impl VenueNotices {
     /// Stops the run because of a report that cannot be true: the first reason counts.
     pub(super) fn stop_for(&mut self, message: String) {
-        self.stop.get_or_insert(RunStop {
-            cause: StopCause::VenueUnclear,
-            message,
-        });
+        self.stop
+            .get_or_insert(RunStop::of(StopCause::VenueUnclear, message));
     }
 }
 

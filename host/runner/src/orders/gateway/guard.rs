@@ -57,18 +57,13 @@ impl RunGuard {
         match self.slot.lease().check() {
             Ok(()) => {}
             Err(error @ LeaseError::Lost { .. }) => {
-                *stopped = Some(RunStop {
-                    cause: StopCause::LeaseLost,
-                    message: error.to_string(),
-                });
+                *stopped = Some(RunStop::of(StopCause::LeaseLost, error.to_string()));
             }
             // The lease cannot be read, but no other process is known to have it: cancels may still
             // be sent.
             Err(error) => {
-                stopped.get_or_insert_with(|| RunStop {
-                    cause: StopCause::LeaseUnclear,
-                    message: error.to_string(),
-                });
+                stopped
+                    .get_or_insert_with(|| RunStop::of(StopCause::LeaseUnclear, error.to_string()));
             }
         }
         // A condition that failed is not read again: a switch that is lifted, or limits that are

@@ -9,13 +9,13 @@ use std::path::PathBuf;
 use counterfoil_journal::audit::{AuditError, AuditedFrame, Auditor};
 use counterfoil_journal::frame::{FrameError, FrameReader};
 use counterfoil_journal::key::VerifierKey;
-use counterfoil_journal::signer::Signer;
+use counterfoil_journal::salt::LogSigner;
 use counterfoil_os::files::FileError;
 use counterfoil_trading::cbor::CborError;
 use counterfoil_trading::gateway::{
     DurableMark, OrderAuthorization, OrderLogRecord, ReconcileTrigger, Reconciliation,
 };
-use counterfoil_trading::journal::RecordBytes;
+use counterfoil_trading::journal::{RecordBytes, RecordSeal};
 
 use crate::run::journal::{JournalError, JournalFile, JournalHead, Sealer};
 use crate::run::resume::{SignedPrefix, keep_tail};
@@ -105,7 +105,7 @@ impl OrderLog {
     /// Returns [`OrderLogError`] if there is one, or it cannot be created.
     pub fn create(
         execution: &Execution,
-        signer: Box<dyn Signer + Send>,
+        signer: Box<dyn LogSigner + Send>,
     ) -> Result<Self, OrderLogError> {
         let file = JournalFile::create(&path(execution))?;
         Ok(Self::over(Sealer::new(file, signer, origin(execution), 1)))
@@ -120,7 +120,7 @@ impl OrderLog {
     /// Returns [`OrderLogError`] if it cannot be read or is invalid; it is unchanged then.
     pub fn resume(
         execution: &Execution,
-        signer: Box<dyn Signer + Send>,
+        signer: Box<dyn LogSigner + Send>,
         key: &VerifierKey,
     ) -> Result<(Self, KnownOrders), OrderLogError> {
         let path = path(execution);
@@ -160,7 +160,7 @@ impl OrderLog {
         self.sealer.add(RecordBytes {
             body: &self.body,
             digested: None,
-            is_decision: false,
+            seal: RecordSeal::Now,
         })?;
         self.sealer.write()?;
         Ok(())

@@ -185,11 +185,11 @@ fn record_of(trigger: ReconcileTrigger, theirs: &Holdings) -> Reconciliation {
 }
 
 fn stop_for(found: &BookDifference) -> RunStop {
-    RunStop {
-        cause: StopCause::VenueDiffers,
-        message: format!(
+    RunStop::of(
+        StopCause::VenueDiffers,
+        format!(
             "{}: {} by the run's books, {} by the venue's; tolerated: {}; it may be {}",
             found.what, found.ours, found.theirs, found.tolerance, found.explanation
         ),
-    }
+    )
 }

@@ -50,10 +50,10 @@ impl<F: SliceFeed> SliceFeed for BrokerActionFilter<F> {
             // A closed run does not watch its orders. Without this stop, which cancels them first, orders would work
             // at the broker with no process behind them.
             if next == FeedItem::End && self.cancels_at_end {
-                return Ok(FeedItem::Stop(RunStop {
-                    cause: StopCause::FeedEnded,
-                    message: "the feed ended, or the run was told to stop".to_owned(),
-                }));
+                return Ok(FeedItem::Stop(RunStop::of(
+                    StopCause::FeedEnded,
+                    "the feed ended, or the run was told to stop".to_owned(),
+                )));
             }
             if !self.is_broker || next != FeedItem::Slice {
                 return Ok(next);

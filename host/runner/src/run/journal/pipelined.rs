@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use counterfoil_trading::decision_digest::DecisionDigest;
-use counterfoil_trading::journal::{Journal, RecordBytes};
+use counterfoil_trading::journal::{Journal, RecordBytes, RecordSeal};
 use counterfoil_trading::record;
 
 use super::{JournalError, RunJournal, Sealer};
@@ -26,7 +26,7 @@ struct JournalBatch {
 #[derive(Clone, Copy, Debug)]
 struct RecordSpan {
     end: usize,
-    is_decision: bool,
+    seal: RecordSeal,
 }
 
 /// A request to the writing thread.
@@ -133,7 +133,7 @@ fn add_all(sealer: &mut Sealer, batch: &JournalBatch) -> Result<(), JournalError
         sealer.add(RecordBytes {
             body,
             digested,
-            is_decision: span.is_decision,
+            seal: span.seal,
         })?;
         start = span.end;
     }
@@ -148,7 +148,7 @@ impl Journal for PipelinedJournal {
         let end = self.batch.bytes.len();
         self.batch.records.push(RecordSpan {
             end,
-            is_decision: record.is_decision,
+            seal: record.seal,
         });
         if end >= BATCH_BYTES {
             self.flush()

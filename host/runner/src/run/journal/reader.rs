@@ -10,7 +10,7 @@ use counterfoil_journal::entry::{EntryError, split};
 use counterfoil_journal::frame::{Frame, FrameError, FrameReader};
 use counterfoil_os::files::FileError;
 use counterfoil_trading::cbor::CborError;
-use counterfoil_trading::record::OpenRecord;
+use counterfoil_trading::record::{OpenRecord, Opening, OpeningReader};
 
 /// Bytes read at once: several times the largest frame.
 const READ_BYTES: usize = 1 << 20;
@@ -27,7 +27,7 @@ pub enum ReadJournalError {
     Entry(#[from] EntryError),
     #[error("malformed record: {0}")]
     Record(#[from] CborError),
-    #[error("the journal does not begin with an open record")]
+    #[error("the journal does not begin with an open record and all parts of its manifest")]
     NotOpened,
 }
 
@@ -92,14 +92,19 @@ impl JournalReader {
         }
     }
 
-    /// The open record, with which every journal begins.
+    /// What every journal begins with: the open record, the manifest and the commitments.
     ///
     /// # Errors
     ///
-    /// Returns [`ReadJournalError`] if the next record is not an open record.
-    pub fn open_record(&mut self) -> Result<OpenRecord, ReadJournalError> {
+    /// Returns [`ReadJournalError`] if the next records are not an opening.
+    pub fn opening(&mut self) -> Result<Opening, ReadJournalError> {
         let first = self.next_body()?.ok_or(ReadJournalError::NotOpened)?;
-        Ok(OpenRecord::decode(first)?)
+        let mut opening = OpeningReader::new(OpenRecord::decode(first)?);
+        while !opening.is_whole() {
+            let body = self.next_body()?.ok_or(ReadJournalError::NotOpened)?;
+            opening.add(body)?;
+        }
+        opening.finish().ok_or(ReadJournalError::NotOpened)
     }
 
     /// The next entry, link and record; `None` at the end.

@@ -6,10 +6,10 @@ use core::fmt;
 use counterfoil_journal::checkpoint::Checkpoint;
 use counterfoil_journal::entry::Chain;
 use counterfoil_journal::frame::{write_checkpoint, write_entry};
-use counterfoil_journal::signer::Signer;
+use counterfoil_journal::salt::{LogSalts, LogSigner};
 use counterfoil_journal::tree::Tree;
 use counterfoil_trading::decision_digest::DecisionDigest;
-use counterfoil_trading::journal::RecordBytes;
+use counterfoil_trading::journal::{RecordBytes, RecordSeal};
 
 use super::{JournalError, JournalFile};
 
@@ -22,15 +22,16 @@ pub struct JournalHead {
     pub chain: Chain,
     pub tree: Tree,
     pub digest: DecisionDigest,
-    /// Decisions, margin calls, stops and faults, which the cadence counts.
+    /// Records that the cadence counts: those that may release orders.
     pub decisions: u64,
 }
 
 /// Seals records: links, hashes, signs and frames them.
 pub struct Sealer {
     file: JournalFile,
-    signer: Box<dyn Signer + Send>,
+    signer: Box<dyn LogSigner + Send>,
     origin: String,
+    salts: LogSalts,
     cadence: u64,
     chain: Chain,
     tree: Tree,
@@ -54,7 +55,7 @@ impl Sealer {
     #[must_use]
     pub fn new(
         file: JournalFile,
-        signer: Box<dyn Signer + Send>,
+        signer: Box<dyn LogSigner + Send>,
         origin: String,
         cadence: u64,
     ) -> Self {
@@ -65,13 +66,14 @@ impl Sealer {
     #[must_use]
     pub fn resume(
         file: JournalFile,
-        signer: Box<dyn Signer + Send>,
+        signer: Box<dyn LogSigner + Send>,
         origin: String,
         cadence: u64,
         head: JournalHead,
     ) -> Self {
         Self {
             file,
+            salts: signer.salts(&origin),
             signer,
             origin,
             cadence,
@@ -98,26 +100,31 @@ impl Sealer {
         &self.digest
     }
 
-    /// Adds a record. A checkpoint follows every record outside the digest (open, close, refused
-    /// input) and every `cadence`th decision.
+    /// Adds a record. A checkpoint follows the one that completes the opening, a close, a refused input, and every
+    /// `cadence`th record that may release orders.
     ///
     /// # Errors
     ///
     /// Returns [`JournalError`] if the record is too large or the signer does not sign.
     pub fn add(&mut self, record: RecordBytes<'_>) -> Result<(), JournalError> {
         self.entry.clear();
-        let leaf = self.chain.link(record.body, &mut self.entry)?;
+        // By the index: a resumed run writes each entry with the salt that it had before.
+        let salt = self.salts.at(self.chain.size());
+        let leaf = self.chain.link(salt, record.body, &mut self.entry)?;
         self.tree.push(leaf);
         write_entry(&self.entry, &mut self.bytes)?;
-        let due = match record.digested {
-            // Open, close and refused input have no later decision to sign them: unsigned, a crash would drop
-            // the refusal that an auditor looks for, and a closed run could be opened again.
-            None => true,
-            Some(part) => {
-                self.digest.add(part);
-                self.decisions = self.decisions.saturating_add(u64::from(record.is_decision));
-                record.is_decision && self.decisions.is_multiple_of(self.cadence)
+        if let Some(part) = record.digested {
+            self.digest.add(part);
+        }
+        let due = match record.seal {
+            RecordSeal::Later => false,
+            RecordSeal::AtCadence => {
+                self.decisions = self.decisions.saturating_add(1);
+                self.decisions.is_multiple_of(self.cadence)
             }
+            // The opening, a close and a refused input have no later decision to sign them: unsigned, a crash would
+            // drop the refusal that an auditor looks for, and a closed run could be opened again.
+            RecordSeal::Now => true,
         };
         // Signed in memory before the bytes are written: the file holds no checkpoint over entries that are not
         // in front of it.

@@ -81,7 +81,13 @@ impl RecordedSlice {
             RunRecord::Decision(decision) => decision.bar.get().close_time == time,
             RunRecord::Fault(fault) => fault.callback != Callback::Init && fault.time == time,
             RunRecord::Stop(_) => false,
-            RunRecord::Open(_) | RunRecord::Close(_) | RunRecord::Refused(_) => true,
+            RunRecord::WindDown(_) => self.is_faulted,
+            RunRecord::Open(_)
+            | RunRecord::Manifest(_)
+            | RunRecord::Commitments(_)
+            | RunRecord::Positions(_)
+            | RunRecord::Close(_)
+            | RunRecord::Refused(_) => true,
         }
     }
 }
@@ -149,15 +155,15 @@ impl RecordedSliceReader {
         }))
     }
 
-    /// Fills `out` with the next slice; false at the end. The last slice of an open journal is left out unless it ends
-    /// in a fault, as a crash can fall between two of its bars.
+    /// Fills `out` with the next slice; false at the end. The last slice of an open journal is left out: a crash can
+    /// fall between two of its records.
     fn fill(&mut self, out: &mut RecordedSlice) -> Result<bool, ReplayError> {
         out.clear();
         if self.is_over {
             return Ok(false);
         }
         // Peeked at and not taken: the record that shows where this slice ends is the first one of the next.
-        while !out.is_faulted {
+        loop {
             let index = self.reader.index();
             let Some(body) = self.reader.peek_body()? else {
                 self.is_over = true;
@@ -168,7 +174,12 @@ impl RecordedSliceReader {
                 break;
             }
             match record {
-                RunRecord::Open(_) | RunRecord::Refused(_) => {}
+                RunRecord::Open(_)
+                | RunRecord::Manifest(_)
+                | RunRecord::Commitments(_)
+                | RunRecord::Positions(_)
+                | RunRecord::Refused(_) => {}
+                RunRecord::WindDown(_) => out.push(index, body),
                 RunRecord::Close(close) => self.close = Some((index, close)),
                 RunRecord::Deliveries(deliveries) => {
                     out.push(index, body);
@@ -209,9 +220,9 @@ impl RecordedSliceReader {
             }
             self.reader.pass();
         }
-        // The tail of an open journal may hold half a slice. Replayed as a whole one, the strategy would be called
-        // with fewer bars than the recorded decisions will have had.
-        let is_whole = !self.is_over || out.is_faulted || self.close.is_some();
+        // The tail of an open journal may hold half a slice, or half of what winds a run down. Replayed as a whole one,
+        // the strategy would be called with fewer bars than the recorded decisions will have had.
+        let is_whole = !self.is_over || self.close.is_some();
         if out.ends.is_empty() || !is_whole {
             return Ok(false);
         }

@@ -8,7 +8,7 @@ use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::corporate::{CorporateAction, CorporateActionKind};
 use counterfoil_trading::execution::Delivery;
 use counterfoil_trading::record::{
-    DeliveriesRecord, OpenRecord, PlanNote, RunRecord, RunStop, digested_part,
+    DeliveriesRecord, Opening, OpeningReader, PlanNote, RunRecord, RunStop, digested_part,
 };
 use counterfoil_trading::slice::{Slice, SliceError};
 use counterfoil_trading::time::UnixNanos;
@@ -23,7 +23,9 @@ use crate::run::journal::{JournalHead, JournalReader, ReadJournalError};
 /// The state of a run at its last checkpoint.
 #[derive(Debug, Default)]
 pub(super) struct RecordedRun {
-    pub(super) open: Option<OpenRecord>,
+    pub(super) open: Option<Opening>,
+    /// The opening, until its last part is read.
+    opening: Option<OpeningReader>,
     pub(super) head: JournalHead,
     /// Records within the decision digest.
     pub(super) records: u64,
@@ -76,17 +78,32 @@ impl RecordedRun {
                 known.head.digest.add(part);
                 known.records = known.records.saturating_add(1);
             }
-            known.add(RunRecord::decode(body).map_err(ReadJournalError::from)?)?;
+            known.add(body)?;
         }
         Ok(known)
     }
 
-    fn add(&mut self, record: RunRecord) -> Result<(), ResumeError> {
+    fn add(&mut self, body: &[u8]) -> Result<(), ResumeError> {
         let decisions = self.head.decisions.saturating_add(1);
-        match record {
-            RunRecord::Open(open) => self.open = Some(open),
+        match RunRecord::decode(body).map_err(ReadJournalError::from)? {
+            RunRecord::Open(open) => self.opening = Some(OpeningReader::new(open)),
+            RunRecord::Manifest(_) | RunRecord::Commitments(_) => {
+                // Not decoded a second time in another way: the reader checks digests and sizes of the parts.
+                if let Some(mut opening) = self.opening.take() {
+                    opening.add(body).map_err(ReadJournalError::from)?;
+                    if opening.is_whole() {
+                        self.open = opening.finish();
+                    } else {
+                        self.opening = Some(opening);
+                    }
+                }
+            }
             RunRecord::Close(_) => self.is_closed = true,
-            RunRecord::Refused(_) => {}
+            RunRecord::Refused(_) | RunRecord::Positions(_) => {}
+            RunRecord::WindDown(record) => {
+                self.note(&record.plans);
+                self.head.decisions = decisions;
+            }
             RunRecord::Deliveries(deliveries) => {
                 self.is_ahead = true;
                 self.broker_reports.settled = Some(deliveries.time);
@@ -110,7 +127,6 @@ impl RecordedRun {
                 self.next_slice(call.time);
             }
             RunRecord::Stop(record) => {
-                self.note(&record.plans);
                 self.head.decisions = decisions;
                 self.is_ahead = false;
                 // A stop ends the slice that it interrupts, whether or not all of its bars are decided.

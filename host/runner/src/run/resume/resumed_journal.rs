@@ -1,12 +1,10 @@
 //! A journal that compares new records with the recorded ones, and appends once those are used up. Until the first
 //! append no byte of the file changes. It must never decide which side of a difference is right.
 
-use counterfoil_journal::signer::Signer;
+use counterfoil_journal::salt::LogSigner;
 use counterfoil_trading::decision_digest::DecisionDigest;
 use counterfoil_trading::journal::{Journal, RecordBytes};
-use counterfoil_trading::record::{
-    KIND_CLOSE, KIND_OPEN, KIND_REFUSED, RunRecord, digested_part, record_kind,
-};
+use counterfoil_trading::record::{KIND_REFUSED, RunRecord, digested_part, record_kind};
 
 use super::cut_tail::{CutTail, keep_tail};
 use super::signed_prefix::SignedPrefix;
@@ -31,7 +29,7 @@ pub(super) struct JournalContinuation {
     pub(super) execution: Execution,
     pub(super) signed: SignedPrefix,
     pub(super) head: JournalHead,
-    pub(super) signer: Box<dyn Signer + Send>,
+    pub(super) signer: Box<dyn LogSigner + Send>,
     pub(super) cadence: u64,
     pub(super) sealing: Sealing,
 }
@@ -88,9 +86,9 @@ impl<'a> ResumedJournal<'a> {
                 let Some(body) = reader.peek_body()? else {
                     break;
                 };
-                // Records outside the digest are not made again by a replay: the open record is written once, and
-                // a feed does not send its refused lines a second time.
-                if !matches!(record_kind(body)?, KIND_OPEN | KIND_REFUSED | KIND_CLOSE) {
+                // Records outside the digest are not made again by a replay: the opening is written once, and a feed
+                // does not send its refused lines a second time.
+                if digested_part(body)?.is_some() {
                     return Ok(true);
                 }
                 reader.pass();
