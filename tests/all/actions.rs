@@ -191,7 +191,7 @@ fn a_guest_is_told_of_every_action_and_the_journal_alone_repeats_them() {
         (0, cash("1330")),
     ];
     assert_eq!(found, expect);
-    assert_eq!(outcome.close.positions, [Quantity(0), Quantity(0)]);
+    assert_eq!(outcome.positions, [Quantity(0), Quantity(0)]);
     assert_eq!(outcome.close.dividends.to_text(), cash("8.75"));
     assert_eq!(outcome.close.cash.to_text(), cash("999938.75"));
 }
@@ -234,7 +234,7 @@ fn a_margin_call_and_borrow_fees_verify_and_replay() {
         .filter(|delivery| matches!(delivery, Delivery::Borrow(_)));
     assert!(borrowed.count() >= 2, "a fee for each day short");
     assert!(outcome.close.borrow > Money::ZERO);
-    assert_eq!(outcome.close.positions, [Quantity(0), Quantity(0)]);
+    assert_eq!(outcome.positions, [Quantity(0), Quantity(0)]);
     let mut calls = Vec::new();
     for record in &records {
         if let RunRecord::MarginCall(call) = record {

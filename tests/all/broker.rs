@@ -66,7 +66,7 @@ fn holds(world: &World, desk: &Desk, outcome: &ExecutionOutcome) {
         let held: Vec<i64> = ["AAA", "BBB"]
             .map(|symbol| state.positions.get(symbol).copied().unwrap_or(0))
             .into();
-        let ours: Vec<i64> = outcome.close.positions.iter().map(|held| held.0).collect();
+        let ours: Vec<i64> = outcome.positions.iter().map(|held| held.0).collect();
         assert_eq!(ours, held);
     });
 }

@@ -3,7 +3,7 @@
 
 use counterfoil_guests::component;
 use counterfoil_sandbox::engine::{Backend, EngineSettings, OptLevel};
-use counterfoil_tests::journals::{decisions, fills, records, verified};
+use counterfoil_tests::journals::{decisions, fills, records, verified, wind_down};
 use counterfoil_tests::world::World;
 use counterfoil_trading::order::ClientOrderId;
 use counterfoil_trading::record::{Callback, CloseReason, FaultAction, FaultRecord, RunRecord};
@@ -84,6 +84,19 @@ fn fault_of(records: &[RunRecord]) -> &FaultRecord {
 }
 
 #[track_caller]
+fn check_wind_down(records: &[RunRecord], name: &str, expect: &Expect) {
+    let canceled: Vec<_> = expect.canceled.iter().copied().map(ClientOrderId).collect();
+    let wind_down = wind_down(records);
+    assert_eq!(wind_down.canceled, canceled, "{name}");
+    let flattened: Vec<_> = wind_down
+        .flattened
+        .iter()
+        .map(|sent| sent.quantity.0)
+        .collect();
+    assert_eq!(flattened, expect.flattened, "{name}");
+}
+
+#[track_caller]
 fn check(world: &World, name: &str, body: &str, on_fault: &str, expect: &Expect) {
     let mut manifest = world.manifest(&component(body), &["AAA", "BBB"]);
     on_fault.clone_into(&mut manifest.on_fault);
@@ -102,10 +115,7 @@ fn check(world: &World, name: &str, body: &str, on_fault: &str, expect: &Expect)
     assert_eq!(fault.fault.name(), expect.fault, "{name}");
     assert_eq!(fault.callback, expect.callback, "{name}");
     assert_eq!(fault.message, expect.message, "{name}");
-    let canceled: Vec<_> = expect.canceled.iter().copied().map(ClientOrderId).collect();
-    assert_eq!(fault.canceled, canceled, "{name}");
-    let flattened: Vec<_> = fault.flattened.iter().map(|sent| sent.quantity.0).collect();
-    assert_eq!(flattened, expect.flattened, "{name}");
+    check_wind_down(&records, name, expect);
     let mut actions = FaultAction::ALL.into_iter();
     let action = actions.find(|action| action.name() == on_fault);
     assert_eq!(Some(fault.action), action, "{name}");

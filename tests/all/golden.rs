@@ -86,7 +86,7 @@ fn check(world: &World, case: &Value) {
         .instruments
         .iter()
         .map(Instrument::symbol)
-        .zip(close.positions.iter().map(|held| held.0))
+        .zip(outcome.positions.iter().map(|held| held.0))
         .collect();
     let got = json!({
         "bars": close.decisions,

@@ -4,6 +4,7 @@
 use core::fmt::Write as _;
 
 use counterfoil_guests::component;
+use counterfoil_runner::run::journal::JournalReader;
 use counterfoil_runner::run::replay::probe::LookAheadProbe;
 use counterfoil_runner::study::lookahead::audit;
 use counterfoil_tests::journals::{records, verified};

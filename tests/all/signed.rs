@@ -14,26 +14,34 @@ use counterfoil_trading::record::RunRecord;
 #[track_caller]
 fn check_places(items: &[Item], cadence: u64) -> usize {
     let (mut entries, mut decisions, mut checkpoints) = (0, 0, 0);
-    let mut due = false;
+    let (mut due, mut is_promised) = (false, false);
     for item in items {
         match item {
             Item::Record(record) => {
                 assert!(!due, "no checkpoint before entry {entries}");
                 entries += 1;
                 decisions += u64::from(matches!(
-                    record,
+                    *record,
                     RunRecord::Decision(_)
                         | RunRecord::MarginCall(_)
                         | RunRecord::Fault(_)
                         | RunRecord::Stop(_)
+                        | RunRecord::WindDown(_)
                 ));
-                due = match record {
-                    RunRecord::Open(_) | RunRecord::Close(_) | RunRecord::Refused(_) => true,
+                due = match *record {
+                    RunRecord::Close(_) | RunRecord::Refused(_) | RunRecord::Commitments(_) => true,
+                    // A feed promises nothing: its opening ends with the manifest. Both manifests here fit one record.
+                    RunRecord::Open(ref open) => {
+                        is_promised = open.data.is_some();
+                        false
+                    }
+                    RunRecord::Manifest(_) => !is_promised,
                     RunRecord::Decision(_)
                     | RunRecord::MarginCall(_)
                     | RunRecord::Fault(_)
+                    | RunRecord::WindDown(_)
                     | RunRecord::Stop(_) => decisions % cadence == 0,
-                    RunRecord::Deliveries(_) => false,
+                    RunRecord::Deliveries(_) | RunRecord::Positions(_) => false,
                 };
             }
             Item::Checkpoint(checkpoint) => {

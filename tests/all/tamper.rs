@@ -17,9 +17,7 @@ use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::decision_digest::DecisionDigest;
 use counterfoil_trading::journal::RecordBytes;
 use counterfoil_trading::manifest::{DataSource, Manifest};
-use counterfoil_trading::record::{
-    KIND_DECISION, KIND_FAULT, RunRecord, digested_part, record_kind,
-};
+use counterfoil_trading::record::{RunRecord, digested_part, record_kind, seal_of_kind};
 use counterfoil_verify::Completeness;
 
 /// A small run.

@@ -8,7 +8,8 @@ use counterfoil_journal::entry::HEAD_BYTES;
 use counterfoil_journal::frame::{Frame, FrameReader};
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_trading::execution::{Delivery, Fill};
-use counterfoil_trading::record::{DecisionRecord, RunRecord};
+use counterfoil_trading::record::{DecisionRecord, RunRecord, WindDownRecord};
+use counterfoil_trading::units::Quantity;
 use counterfoil_verify::{VerifyOptions, VerifyReport, verify_journal};
 
 use crate::world::{public_key, signer};
@@ -17,7 +18,7 @@ use crate::world::{public_key, signer};
 #[derive(Clone, Debug)]
 pub enum Item {
     /// A record.
-    Record(Box<RunRecord>),
+    Record(RunRecord),
     /// A checkpoint whose signature holds.
     Checkpoint(Checkpoint),
 }
@@ -34,9 +35,9 @@ pub fn items(path: &Path, origin: &str) -> Vec<Item> {
         rest = rest.get(parsed.consumed..).unwrap();
         items.push(match parsed.frame {
             None => return items,
-            Some(Frame::Entry(entry)) => Item::Record(Box::new(
-                RunRecord::decode(entry.get(HEAD_BYTES..).unwrap()).unwrap(),
-            )),
+            Some(Frame::Entry(entry)) => {
+                Item::Record(RunRecord::decode(entry.get(HEAD_BYTES..).unwrap()).unwrap())
+            }
             Some(Frame::Checkpoint(note)) => {
                 Item::Checkpoint(Checkpoint::open_own(note, &key).unwrap())
             }
@@ -49,10 +50,34 @@ pub fn records(path: &Path, origin: &str) -> Vec<RunRecord> {
     let records = items(path, origin)
         .into_iter()
         .filter_map(|item| match item {
-            Item::Record(record) => Some(*record),
+            Item::Record(record) => Some(record),
             Item::Checkpoint(_) => None,
         });
     records.collect()
+}
+
+/// The positions in the records before a closing record.
+pub fn closing_positions(records: &[RunRecord]) -> Vec<Quantity> {
+    let mut positions = Vec::new();
+    for record in records {
+        if let RunRecord::Positions(part) = record {
+            positions.extend(&part.positions);
+        }
+    }
+    positions
+}
+
+/// The cancels and flattening orders with which the host wound a run down.
+pub fn wind_down(records: &[RunRecord]) -> WindDownRecord {
+    let mut whole = WindDownRecord::default();
+    for record in records {
+        if let RunRecord::WindDown(part) = record {
+            whole.canceled.extend(&part.canceled);
+            whole.flattened.extend(&part.flattened);
+            whole.plans.extend(&part.plans);
+        }
+    }
+    whole
 }
 
 /// The decisions among records.

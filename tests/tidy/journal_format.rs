@@ -27,8 +27,9 @@ mod tests {
     use counterfoil_trading::plan::PlanDigest;
     use counterfoil_trading::record::{
         Callback, CloseReason, CloseRecord, DataCommitment, DecisionCircumstances, DecisionRecord,
-        FaultAction, FaultRecord, OpenRecord, PlanNote, RefusedInput, RequestCounts, RiskVerdict,
-        RunRecord, deliveries, digested_part, encode_plan,
+        FaultAction, FaultRecord, HostBuild, Opening, PlanNote, PositionsRecord, RefusedInput,
+        RequestCounts, RiskVerdict, RunRecord, RunStart, deliveries, digested_part, encode_plan,
+        positions_digest,
     };
     use counterfoil_trading::strategy::Fault;
     use counterfoil_trading::time::UnixNanos;
@@ -138,11 +139,15 @@ mod tests {
         let bars_sha256 = Sha256::new()
             .chain_update(first.canonical())
             .chain_update(second.canonical());
-        let (mut open, mut closing) = (Vec::new(), Vec::new());
-        OpenRecord {
+        let mut closing = Vec::new();
+        let opening = Opening {
             manifest: "{}".to_owned(),
             execution: 1,
-            host: "counterfoil 0.1.0".to_owned(),
+            host: HostBuild {
+                version: "counterfoil 0.1.0".to_owned(),
+                ..HostBuild::default()
+            },
+            start: RunStart::default(),
             commitments: Some(vec![DataCommitment {
                 symbol: "ABC".to_owned(),
                 bars: 2,
@@ -152,8 +157,7 @@ mod tests {
                 actions: 0,
                 actions_sha256: Digest::of(&[]),
             }]),
-        }
-        .encode(&mut open);
+        };
         let request = Request {
             intent: Intent::Submit(order()),
             reason: Some("up".to_owned()),
@@ -162,15 +166,20 @@ mod tests {
         let told = told(second.get().close_time);
         // 10 at 50.60 cost 506, and one basis point of it is the fee.
         let (cash, equity) = (493_949_400_000, 1_008_949_400_000);
-        let mut list = vec![
-            ("open", open),
+        let names = ["open", "manifest", "commitments"];
+        let mut list: Vec<_> = names.into_iter().zip(opening.bodies()).collect();
+        assert_eq!(list.len(), names.len());
+        list.extend([
             (
                 "decision",
                 decision(first, 0, Some(request), (starting, starting, 0)),
             ),
             ("deliveries", told),
             ("decision", decision(second, 1, None, (cash, equity, 10))),
-        ];
+        ]);
+        let held = [Quantity(10)];
+        let mut positions = Vec::new();
+        PositionsRecord::encode(&held, &mut positions);
         CloseRecord {
             reason: CloseReason::EndOfData,
             decisions: 2,
@@ -187,9 +196,10 @@ mod tests {
             realized: Money(0),
             borrow: Money(0),
             dividends: Money(0),
-            positions: vec![Quantity(10)],
+            positions_sha256: positions_digest(held.into_iter()),
         }
         .encode(&mut closing);
+        list.push(("positions", positions));
         list.push(("close", closing));
         list
     }
@@ -251,7 +261,7 @@ mod tests {
             dump(&mut out, "  salt", salt);
             dump(&mut out, "  body", body);
             let is_last = index + 1 == list.len();
-            if is_last || index == 0 {
+            if is_last || index == 2 {
                 let note = sign(&tree);
                 let mut frame = Vec::new();
                 write_checkpoint(&note, &mut frame).unwrap();
@@ -294,8 +304,6 @@ mod tests {
             fault: Fault::OutOfFuel,
             message: String::new(),
             action: FaultAction::Cancel,
-            canceled: vec![ClientOrderId(1)],
-            flattened: vec![order()],
             trace: String::new(),
         };
         let (mut digested, mut body) = (Vec::new(), Vec::new());

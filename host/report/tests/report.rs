@@ -126,7 +126,7 @@ fn records(days: i64) -> Vec<RunRecord> {
         start: RunStart::default(),
         commitments: None,
     };
-    let mut records = vec![RunRecord::Open(opening.record())];
+    let mut records = vec![RunRecord::Open(Box::new(opening.record()))];
     let (mut cash, mut held) = (100_000_000_000_000_i128, [0_i64; 2]);
     let mut working: Option<(u32, u64, i64)> = None;
     let price = |instrument: u32, day: i64| {

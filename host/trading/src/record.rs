@@ -30,6 +30,8 @@ pub use refused_input::RefusedInput;
 pub use stop::{RunStop, StopCause, StopRecord};
 pub use wind_down::WindDownRecord;
 
+use alloc::boxed::Box;
+
 use crate::cbor::{CborError, CborReader};
 use crate::journal::RecordSeal;
 
@@ -66,7 +68,7 @@ pub const ITEMS_PER_RECORD_MAX: usize = 256;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum RunRecord {
     /// The first of a journal: the manifest and a commitment to the data.
-    Open(OpenRecord),
+    Open(Box<OpenRecord>),
     /// Fills, order events, corporate actions and borrow fees of one slice.
     Deliveries(DeliveriesRecord),
     /// The decision on one bar.
@@ -99,7 +101,7 @@ impl RunRecord {
     /// Returns [`CborError`] if the bytes are not what an encoder of this module writes.
     pub fn decode(body: &[u8]) -> Result<Self, CborError> {
         match record_kind(body)? {
-            KIND_OPEN => OpenRecord::decode(body).map(Self::Open),
+            KIND_OPEN => OpenRecord::decode(body).map(|open| Self::Open(Box::new(open))),
             KIND_DELIVERIES => DeliveriesRecord::decode(body).map(Self::Deliveries),
             KIND_DECISION => DecisionRecord::decode(body).map(Self::Decision),
             KIND_FAULT => FaultRecord::decode(body).map(Self::Fault),

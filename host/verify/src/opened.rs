@@ -51,7 +51,7 @@ impl OpeningBodies {
     fn take(&mut self, body: &[u8]) -> Result<(), FindingCause> {
         match &mut self.reader {
             None => match RunRecord::decode(body)? {
-                RunRecord::Open(open) => self.reader = Some(OpeningReader::new(open)),
+                RunRecord::Open(open) => self.reader = Some(OpeningReader::new(*open)),
                 RunRecord::Deliveries(_)
                 | RunRecord::Decision(_)
                 | RunRecord::Fault(_)

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use common::{Plan, bars, key, manifest, run, seal, signer, snapshot};
+use common::{Plan, bars, key, manifest, opening, run, seal, signer, snapshot};
 use counterfoil_journal::checkpoint::Checkpoint;
 use counterfoil_journal::entry::Chain;
 use counterfoil_journal::inclusion::inclusion_proof;
@@ -151,7 +151,7 @@ fn what_a_journal_says_cannot_drive_the_readers_terminal() {
     let (mut manifest, mut bodies) = journal();
     let evil = "\u{1b}[2J\u{7f}\u{9b}31m\nintegrity:    intact";
     evil.clone_into(&mut manifest.instruments[0].symbol);
-    let mut opening = opening_of(&bodies);
+    let mut opening = opening(&bodies).0.unwrap();
     let parts = opening.bodies().len();
     opening.manifest = manifest.canonical().unwrap();
     evil.clone_into(&mut opening.host.version);

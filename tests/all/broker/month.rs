@@ -29,7 +29,7 @@ use counterfoil_runner::run::execute::ExecutionOutcome;
 use counterfoil_runner::run::feed::{LineRead, LineSource};
 use counterfoil_runner::run::resume::{ResumeAttempt, open};
 use counterfoil_tests::child;
-use counterfoil_tests::journals::{decisions, fills, records, verified};
+use counterfoil_tests::journals::{closing_positions, decisions, fills, records, verified};
 use counterfoil_tests::world::{World, project, signer};
 use counterfoil_trading::gateway::{OrderAuthorization, OrderLogRecord, SubmissionEnd};
 use counterfoil_trading::manifest::Manifest;
@@ -429,7 +429,12 @@ impl Month<'_> {
         let Some(RunRecord::Close(close)) = all.pop() else {
             panic!("the journal is open: {}", self.output());
         };
-        ExecutionOutcome { execution, close }
+        let positions = closing_positions(&all);
+        ExecutionOutcome {
+            execution,
+            close,
+            positions,
+        }
     }
 }
 
@@ -559,7 +564,7 @@ fn a_month_at_a_broker_with_faults_loses_and_doubles_nothing() {
         let filled: i64 = state.orders.iter().map(|order| order.filled).sum();
         assert_eq!(booked, filled);
         let held = state.positions.get("AAA").copied().unwrap_or(0);
-        assert_eq!(outcome.close.positions, [Quantity(held)]);
+        assert_eq!(outcome.positions, [Quantity(held)]);
         // The run's is in nano-units, from a million on.
         let spent = i128::from(state.cash - CASH) * 10_000_000;
         assert_eq!(outcome.close.cash.0 - 1_000_000_000_000_000, spent);

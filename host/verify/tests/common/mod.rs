@@ -331,8 +331,10 @@ pub fn run_with(
         start: RunStart::default(),
         commitments: commitments(manifest, promised, actions),
     };
-    let mut journal = Bodies::default();
-    journal.bodies = opening.bodies();
+    let mut journal = Bodies {
+        bodies: opening.bodies(),
+        ..Bodies::default()
+    };
     let mut strategy = Native {
         plan,
         ..Native::default()
@@ -375,22 +377,13 @@ pub fn run_with(
     journal.bodies
 }
 
-/// How many of the bodies a journal's opening takes; all of them where it is not whole.
-pub fn opening_parts(bodies: &[Vec<u8>]) -> u64 {
-    opening(bodies).1
-}
-
-/// What a journal begins with.
-pub fn opening_of(bodies: &[Vec<u8>]) -> Opening {
-    opening(bodies).0.expect("a whole opening")
-}
-
-fn opening(bodies: &[Vec<u8>]) -> (Option<Opening>, u64) {
+/// What a journal begins with, if it is whole, and how many of the bodies that takes.
+pub fn opening(bodies: &[Vec<u8>]) -> (Option<Opening>, u64) {
     let all = bodies.len() as u64;
     let Some(Ok(RunRecord::Open(open))) = bodies.first().map(|body| RunRecord::decode(body)) else {
         return (None, all);
     };
-    let mut reader = OpeningReader::new(open);
+    let mut reader = OpeningReader::new(*open);
     for (body, parts) in bodies.iter().skip(1).zip(2..) {
         if reader.add(body).is_err() {
             break;
@@ -419,7 +412,7 @@ pub fn seal_as(
     let (mut chain, mut tree) = (Chain::new(), Tree::new());
     let (mut bytes, mut entry) = (MAGIC.to_vec(), Vec::new());
     let mut decisions = 0_u32;
-    let opening = opening_parts(bodies);
+    let (_, opening) = opening(bodies);
     for body in bodies {
         entry.clear();
         tree.push(chain.link(RecordSalt::default(), body, &mut entry).unwrap());

@@ -86,7 +86,7 @@ impl RecordedRun {
     fn add(&mut self, body: &[u8]) -> Result<(), ResumeError> {
         let decisions = self.head.decisions.saturating_add(1);
         match RunRecord::decode(body).map_err(ReadJournalError::from)? {
-            RunRecord::Open(open) => self.opening = Some(OpeningReader::new(open)),
+            RunRecord::Open(open) => self.opening = Some(OpeningReader::new(*open)),
             RunRecord::Manifest(_) | RunRecord::Commitments(_) => {
                 // Not decoded a second time in another way: the reader checks digests and sizes of the parts.
                 if let Some(mut opening) = self.opening.take() {
