@@ -6,7 +6,7 @@ use counterfoil_runner::run::execute::{ExecutionConfig, ExecutionOutcome, execut
 use counterfoil_runner::run::feed::{FeedError, FeedItem, SliceFeed};
 use counterfoil_runner::run::journal::Sealing;
 use counterfoil_sandbox::engine::EngineSettings;
-use counterfoil_tests::journals::{records, verified};
+use counterfoil_tests::journals::{fault_of, records, verified};
 use counterfoil_tests::world::{Ignore, World, over_a_feed, signer};
 use counterfoil_trading::bar::{ClosedBar, RawBar};
 use counterfoil_trading::corporate::{CorporateAction, CorporateActionKind};
@@ -206,10 +206,7 @@ fn a_fault_in_on_corporate_action_ends_the_run() {
     let outcome = run(&world, &manifest, feed);
     assert_eq!(outcome.close.reason, CloseReason::Fault);
     let records = checked(&world, &outcome);
-    let fault = records.iter().rev().nth(1);
-    let Some(RunRecord::Fault(fault)) = fault else {
-        panic!("no fault record, but {fault:?}");
-    };
+    let fault = fault_of(&records);
     assert_eq!(fault.callback, Callback::OnCorporateAction);
     assert_eq!(fault.fault.name(), "unreachable");
 }

@@ -3,10 +3,10 @@
 
 use counterfoil_guests::component;
 use counterfoil_sandbox::engine::{Backend, EngineSettings, OptLevel};
-use counterfoil_tests::journals::{decisions, fills, records, verified, wind_down};
+use counterfoil_tests::journals::{decisions, fault_of, fills, records, verified, wind_down};
 use counterfoil_tests::world::World;
 use counterfoil_trading::order::ClientOrderId;
-use counterfoil_trading::record::{Callback, CloseReason, FaultAction, FaultRecord, RunRecord};
+use counterfoil_trading::record::{Callback, CloseReason, FaultAction, RunRecord};
 use counterfoil_verify::Completeness;
 
 /// What is expected of a run that ends with a fault.
@@ -75,13 +75,6 @@ const ON_FILL: &str = r#"(func (export "on-fill") (param i32 i64 i32 i64 i64 i64
 const ON_EVENT: &str = r#"(func (export "on-order-event") (param i32 i64 i32 i32 i32 i64 i64)"#;
 const INIT: &str = r#"(func (export "init") (param i32 i32 i32 i32 i64) (result i32)"#;
 const FOR_EVER: &str = "(loop $again (br $again))";
-
-fn fault_of(records: &[RunRecord]) -> &FaultRecord {
-    match records.iter().rev().nth(1) {
-        Some(RunRecord::Fault(fault)) => fault,
-        other => panic!("no fault record before the closing one, but {other:?}"),
-    }
-}
 
 #[track_caller]
 fn check_wind_down(records: &[RunRecord], name: &str, expect: &Expect) {

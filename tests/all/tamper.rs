@@ -9,13 +9,13 @@ use counterfoil_journal::entry::HEAD_BYTES;
 use counterfoil_journal::frame::{Frame, FrameReader};
 use counterfoil_runner::run::execute::ExecutionOutcome;
 use counterfoil_runner::run::inputs::snapshot_store;
-use counterfoil_runner::run::journal::{JournalFile, Sealer};
+use counterfoil_runner::run::journal::{JournalFile, JournalReader, Sealer};
 use counterfoil_snapshot::store::snapshot::Snapshot;
 use counterfoil_tests::journals::{records, verified};
 use counterfoil_tests::world::{World, signer};
 use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::decision_digest::DecisionDigest;
-use counterfoil_trading::journal::RecordBytes;
+use counterfoil_trading::journal::{RecordBytes, RecordSeal};
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::record::{RunRecord, digested_part, record_kind, seal_of_kind};
 use counterfoil_verify::Completeness;
@@ -257,6 +257,9 @@ fn a_manifest_without_a_part_is_refused_and_with_another_it_is_another_run() {
 fn forge(outcome: &ExecutionOutcome, mut change: impl FnMut(usize, Vec<u8>) -> Vec<u8>) {
     let path = outcome.execution.journal();
     let bytes = fs::read(&path).unwrap();
+    let mut opening = JournalReader::open(&path).unwrap();
+    opening.opening().unwrap();
+    let opening = opening.index();
     fs::remove_file(&path).unwrap();
     let file = JournalFile::create(&path).unwrap();
     let mut sealer = Sealer::new(file, signer(), outcome.execution.origin(), 5);
@@ -273,7 +276,11 @@ fn forge(outcome: &ExecutionOutcome, mut change: impl FnMut(usize, Vec<u8>) -> V
                 let record = RecordBytes {
                     body: &body,
                     digested: digested_part(&body).unwrap(),
-                    seal: seal_of_kind(record_kind(&body).unwrap()),
+                    seal: if index as u64 + 1 == opening {
+                        RecordSeal::Now
+                    } else {
+                        seal_of_kind(record_kind(&body).unwrap())
+                    },
                 };
                 sealer.add(record).unwrap();
                 index += 1;

@@ -8,7 +8,7 @@ use counterfoil_journal::entry::HEAD_BYTES;
 use counterfoil_journal::frame::{Frame, FrameReader};
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_trading::execution::{Delivery, Fill};
-use counterfoil_trading::record::{DecisionRecord, RunRecord, WindDownRecord};
+use counterfoil_trading::record::{DecisionRecord, FaultRecord, RunRecord, WindDownRecord};
 use counterfoil_trading::units::Quantity;
 use counterfoil_verify::{VerifyOptions, VerifyReport, verify_journal};
 
@@ -65,6 +65,21 @@ pub fn closing_positions(records: &[RunRecord]) -> Vec<Quantity> {
         }
     }
     positions
+}
+
+/// The fault that ended a run.
+///
+/// # Panics
+///
+/// As a test would, if there is none.
+pub fn fault_of(records: &[RunRecord]) -> &FaultRecord {
+    let mut faults = records.iter().filter_map(|record| {
+        if let RunRecord::Fault(fault) = record {
+            return Some(fault);
+        }
+        None
+    });
+    faults.next().unwrap()
 }
 
 /// The cancels and flattening orders with which the host wound a run down.

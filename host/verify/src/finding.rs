@@ -48,6 +48,8 @@ impl fmt::Display for Finding {
 pub enum FindingCause {
     #[error("the journal contains no complete record")]
     Empty,
+    #[error("the journal ends within its opening: its first checkpoint was never written")]
+    OpeningTorn,
     #[error("no checkpoint follows: nothing in this journal is signed")]
     NothingSigned,
     #[error("{0}")]

@@ -70,6 +70,11 @@ impl OpeningBodies {
         Ok(())
     }
 
+    /// Whether nothing was taken.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.bodies.is_empty()
+    }
+
     /// Whether nothing is left to come.
     pub(crate) fn is_whole(&self) -> bool {
         self.reader.as_ref().is_some_and(OpeningReader::is_whole)

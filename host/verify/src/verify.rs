@@ -7,7 +7,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
 use counterfoil_journal::entry;
-use counterfoil_journal::frame::Frame;
+use counterfoil_journal::hash::leaf_hash;
 use counterfoil_trading::record::RunRecord;
 
 use crate::chain::{ChainCheck, CheckedChain};
@@ -99,6 +99,9 @@ pub fn verify_journal<R: Read>(
     Ok(walked.report(&opened, chained, chunks.end()))
 }
 
+/// More entries than any opening has: parts of the longest manifest, and commitments of the most instruments.
+const OPENING_ENTRIES_MAX: u64 = 1_024;
+
 /// What a journal begins with, and the chunks that were read for it.
 type OpenedChunks = (OpenedJournal, Vec<JournalChunk>);
 
@@ -107,44 +110,75 @@ fn open_journal<R: Read>(
     chunks: &mut ChunkReader<R>,
     key: &PublicKey,
 ) -> io::Result<Result<OpenedChunks, Box<Finding>>> {
-    let (mut bodies, mut first) = (OpeningBodies::default(), Vec::new());
+    let (mut bodies, mut read) = (OpeningBodies::default(), Vec::new());
     while let Some(chunk) = chunks.next()? {
-        for frame in chunk.frames() {
-            // Nothing but entries belongs to an opening. Checkpoints in it are the other thread's finding.
-            let Frame::Entry(entry) = frame else {
-                continue;
-            };
-            let added = match entry::split(entry, 0) {
-                Ok((_, body)) => bodies.add(body),
-                Err(_) => Err(nothing(chunks.end())),
-            };
-            if let Err(finding) = added {
-                return Ok(Err(finding));
-            }
-            if bodies.is_whole() {
-                break;
-            }
-        }
-        first.push(chunk);
-        if bodies.is_whole() {
-            return Ok(bodies.open(key).map(|opened| (opened, first)));
-        }
+        let taken = take_opening(&mut bodies, &chunk);
+        read.push(chunk);
+        let opened = match taken {
+            Ok(false) => continue,
+            Ok(true) => bodies.open(key),
+            Err(finding) => Err(finding),
+        };
+        return Ok(match opened {
+            Ok(opened) => Ok((opened, read)),
+            Err(finding) => Err(changed_entry(&read, &finding).unwrap_or(finding)),
+        });
     }
-    Ok(Err(nothing(chunks.end())))
-}
-
-/// The finding that there is no whole opening.
-fn nothing(end: JournalEnd) -> Box<Finding> {
-    Box::new(Finding {
+    let cause = match chunks.end() {
+        JournalEnd::Bad(error) => FindingCause::Frame(error),
+        JournalEnd::Torn(_) if bodies.is_empty() => FindingCause::Empty,
+        JournalEnd::Torn(_) => FindingCause::OpeningTorn,
+    };
+    Ok(Err(Box::new(Finding {
         index: 0,
         kind: None,
         instrument: None,
         close_time: None,
-        cause: match end {
-            JournalEnd::Bad(error) => FindingCause::Frame(error),
-            JournalEnd::Torn(_) => FindingCause::Empty,
-        },
-    })
+        cause,
+    })))
+}
+
+/// Takes the opening's entries of a chunk; whether it is whole now.
+fn take_opening(bodies: &mut OpeningBodies, chunk: &JournalChunk) -> Result<bool, Box<Finding>> {
+    for (index, entry) in chunk.entries() {
+        // An entry too short for its link ends the chunk here, and is the other thread's finding where there is one.
+        let Some(body) = body_of(entry, index) else {
+            return Ok(false);
+        };
+        bodies.add(body)?;
+        if bodies.is_whole() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The entry whose bytes changed, where that is why the opening does not hold: the parts only agree with each other, so
+/// the part that disagrees need not be the one that changed.
+fn changed_entry(read: &[JournalChunk], finding: &Finding) -> Option<Box<Finding>> {
+    let mut links = Vec::new();
+    let entries = read.iter().flat_map(JournalChunk::entries);
+    for (index, entry) in entries.take_while(|(index, _)| *index < OPENING_ENTRIES_MAX) {
+        let (link, _) = entry::split(entry, index).ok()?;
+        links.push((link, leaf_hash(entry)));
+    }
+    let fits = |place: usize| Some(links.get(place)?.1 == links.get(place.checked_add(1)?)?.0);
+    let broken = (0..links.len()).find(|place| fits(*place) == Some(false))?;
+    let after = broken.checked_add(1)?;
+    // The next entry links to the second of the two as it is: then the first one changed.
+    let place = if fits(after) == Some(false) {
+        after
+    } else {
+        broken
+    };
+    let index = u64::try_from(place).ok()?;
+    Some(Box::new(Finding {
+        index,
+        kind: finding.kind.filter(|_| finding.index == index),
+        instrument: None,
+        close_time: None,
+        cause: FindingCause::Changed,
+    }))
 }
 
 /// What this thread does: reads, and runs again.

@@ -76,11 +76,11 @@ fn each_answer_has_its_exit_code() {
     fs::write(at("torn"), &bytes[..bytes.len() - 9]).unwrap();
     fs::write(at("key"), key().to_string()).unwrap();
     fs::write(at("manifest.json"), manifest.canonical().unwrap()).unwrap();
-    let proof = proof(&manifest, &bodies, 4);
+    let proof = proof(&manifest, &bodies, 6);
     fs::write(at("one.tlog-proof"), &proof).unwrap();
     fs::write(
         at("bad.tlog-proof"),
-        proof.replacen("index 4", "index 5", 1),
+        proof.replacen("index 6", "index 7", 1),
     )
     .unwrap();
     let table = [
@@ -165,7 +165,7 @@ fn what_a_journal_says_cannot_drive_the_readers_terminal() {
     write("journal", &seal(&bodies, &manifest, &signer()));
     write("proof", proof(&manifest, &bodies, 0).as_bytes());
     write("manifest.json", manifest.canonical().unwrap().as_bytes());
-    write("decision", proof(&manifest, &bodies, 1).as_bytes());
+    write("decision", proof(&manifest, &bodies, 3).as_bytes());
     for arguments in [
         "--key key journal",
         "--key key --json journal",

@@ -9,6 +9,7 @@
     reason = "a tool for the people who write the tests: it panics where a test would"
 )]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
@@ -127,17 +128,17 @@ fn journal(corpus: &Corpus, name: &str, outcome: &ExecutionOutcome) {
         }
     }
     corpus.seed("note", name, last_note);
-    let mut kept = [0; 7];
+    let mut kept = BTreeMap::new();
     let mut decisions = Vec::new();
     for (index, entry) in entries.iter().enumerate() {
         let body = &entry[HEAD_BYTES..];
-        let kind = usize::try_from(record_kind(body).unwrap()).unwrap();
+        let kind = record_kind(body).unwrap();
         if kind == 2 {
             decisions.push(u64::try_from(index).unwrap());
         }
-        // The open record is in every journal, and the longest.
-        if kept[kind] < RECORDS_OF_A_KIND_MAX {
-            kept[kind] += 1;
+        let kept = kept.entry(kind).or_insert(0);
+        if *kept < RECORDS_OF_A_KIND_MAX {
+            *kept += 1;
             corpus.seed("record", &format!("{name}-{kind}-{index}"), body);
         }
     }

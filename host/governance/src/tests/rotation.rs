@@ -80,25 +80,27 @@ fn a_rotation_needs_the_signatures_of_both_keys_over_this_ledger() {
 #[test]
 fn the_old_key_cannot_go_on_after_its_rotation() {
     use counterfoil_journal::checkpoint::Checkpoint;
-    use counterfoil_journal::entry::Chain;
-    use counterfoil_journal::frame::{MAGIC, write_checkpoint, write_entry};
-    use counterfoil_journal::salt::RecordSalt;
+    use counterfoil_journal::frame::{Frame, FrameReader, MAGIC, write_checkpoint, write_entry};
+    use counterfoil_journal::hash::leaf_hash;
     use counterfoil_journal::tree::Tree;
     let mut desk = Desk::staffed();
     desk.act("ada", rotate()).unwrap();
     desk.ledger.set_signer(Box::new(log_key(NEW_SEED))).unwrap();
     desk.act("bob", submit("one")).unwrap();
-    let records = desk.verified().records;
+    let bytes = std::fs::read(desk.path()).unwrap();
     // Whoever kept the old key seals the whole ledger with it.
-    let (mut chain, mut tree, mut forged) = (Chain::new(), Tree::new(), MAGIC.to_vec());
-    for record in &records {
-        let mut entry = Vec::new();
-        tree.push(
-            chain
-                .link(RecordSalt::default(), &record.encode(), &mut entry)
-                .unwrap(),
-        );
-        write_entry(&entry, &mut forged).unwrap();
+    let (mut tree, mut forged) = (Tree::new(), MAGIC.to_vec());
+    let (mut frames, mut rest) = (FrameReader::new(), bytes.as_slice());
+    loop {
+        let parsed = frames.parse(rest).unwrap();
+        rest = &rest[parsed.consumed..];
+        let entry = match parsed.frame {
+            None => break,
+            Some(Frame::Checkpoint(_)) => continue,
+            Some(Frame::Entry(entry)) => entry,
+        };
+        tree.push(leaf_hash(entry));
+        write_entry(entry, &mut forged).unwrap();
         let checkpoint = Checkpoint {
             origin: ORIGIN.into(),
             size: tree.size(),

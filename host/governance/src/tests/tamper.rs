@@ -7,7 +7,7 @@ use super::*;
 use counterfoil_journal::checkpoint::Checkpoint;
 use counterfoil_journal::entry::{Chain, split};
 use counterfoil_journal::frame::{Frame, FrameReader, MAGIC, write_checkpoint, write_entry};
-use counterfoil_journal::salt::RecordSalt;
+use counterfoil_journal::salt::LogSigner as _;
 use counterfoil_journal::tree::Tree;
 
 /// The bodies of a ledger's entries, and each entry with the bytes of its frame and checkpoint.
@@ -36,10 +36,15 @@ fn join(pairs: &[Vec<u8>]) -> Vec<u8> {
 
 /// The bodies sealed again with the log's own key: a fork that only actors' signatures betray.
 fn reseal(bodies: &[Vec<u8>]) -> Vec<u8> {
+    let salts = log_key(LOG_SEED).salts("counterfoil/ledger/test");
     let (mut chain, mut tree, mut out) = (Chain::new(), Tree::new(), MAGIC.to_vec());
     for body in bodies {
         let mut entry = Vec::new();
-        tree.push(chain.link(RecordSalt::default(), body, &mut entry).unwrap());
+        tree.push(
+            chain
+                .link(salts.at(chain.size()), body, &mut entry)
+                .unwrap(),
+        );
         write_entry(&entry, &mut out).unwrap();
         let checkpoint = Checkpoint {
             origin: "counterfoil/ledger/test".into(),

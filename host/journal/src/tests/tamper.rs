@@ -8,7 +8,7 @@ use super::{Journal, ORIGIN, journal, key, signer};
 use crate::{
     audit::{AuditError, AuditSummary, AuditedFrame, Auditor},
     checkpoint::Checkpoint,
-    entry::{BODY_BYTES_MAX, Chain},
+    entry::{BODY_BYTES_MAX, Chain, HEAD_BYTES},
     frame::{Frame, FrameError, FrameReader, MAGIC, write_checkpoint, write_entry},
     hash::Hash,
     salt::RecordSalt,
@@ -108,7 +108,15 @@ fn every_changed_bit_is_caught() {
     let named: Vec<_> = seen.keys().copied().collect();
     assert_eq!(
         named,
-        ["chain", "checkpoint", "frame", "magic", "root", "torn"]
+        [
+            "chain",
+            "checkpoint",
+            "frame",
+            "magic",
+            "root",
+            "size",
+            "torn"
+        ]
     );
     assert_eq!(seen["magic"], 16 * 8);
 }
@@ -238,8 +246,8 @@ fn what_is_wrong_is_named_with_its_place() {
     );
     let fork = rewritten(&[b"a", b"b"], 1, ORIGIN);
     let own = rewritten(&[b"a", b"c"], 1, ORIGIN);
-    let note = |bytes: &[u8]| bytes[MAGIC.len() + 2 * (5 + 33)..].to_vec();
-    let entries = own[..MAGIC.len() + 2 * (5 + 33)].to_vec();
+    let note = |bytes: &[u8]| bytes[MAGIC.len() + 2 * (5 + HEAD_BYTES + 1)..].to_vec();
+    let entries = own[..MAGIC.len() + 2 * (5 + HEAD_BYTES + 1)].to_vec();
     audit(&[&entries[..], &note(&own)].concat()).unwrap();
     named(&[&entries[..], &note(&fork)].concat(), "signs another tree");
 }

@@ -18,7 +18,7 @@ use counterfoil_journal::frame::FrameError;
 use counterfoil_journal::signer::SignError;
 use counterfoil_os::files::FileError;
 use counterfoil_trading::decision_digest::DecisionDigest;
-use counterfoil_trading::journal::{Journal, RecordBytes};
+use counterfoil_trading::journal::{Journal, RecordBytes, RecordSeal};
 
 /// Why the journal did not accept a record. What reached the disk is unknown then, so the run stops and a
 /// resumption finds out.
@@ -74,10 +74,12 @@ impl Journal for InlineJournal {
     type Error = JournalError;
 
     fn accept(&mut self, record: RecordBytes<'_>) -> Result<(), JournalError> {
+        let seal = record.seal;
         self.0.add(record)?;
         // The receipt that lets orders out is made of this return. If the process stops before the sync, no
         // order has left; if it stops after it, the resumed run finds the decision in the journal.
-        if self.0.cadence() == 1 {
+        // What waits for a later record's checkpoint is written with it: one write for each decision.
+        if self.0.cadence() == 1 && seal != RecordSeal::Later {
             self.0.write()?;
         }
         Ok(())
