@@ -190,6 +190,20 @@ fn a_fault_in_on_bar_ends_the_run_and_the_slice_is_recorded_whole() {
     };
     let fuel = Expect {
         fault: "out-of-fuel",
+        message: "raise limits.fuel-per-callback (1000000) or limits.fuel-per-bar (5000, for 2 bars)",
+        ..expect(6, 2)
+    };
+    // What the SDK's panic hook does: a line of the level error, then the trap.
+    let panics = format!(
+        r#"{} (data (i32.const 2048) "panic at src/lib.rs:30: odd volume")"#,
+        on_bar(
+            0,
+            3,
+            "(call $log (i32.const 3) (i32.const 2048) (i32.const 34)) unreachable"
+        )
+    );
+    let panicked = Expect {
+        message: "panic at src/lib.rs:30: odd volume",
         ..expect(6, 2)
     };
     let guest_error = Expect {
@@ -204,6 +218,7 @@ fn a_fault_in_on_bar_ends_the_run_and_the_slice_is_recorded_whole() {
         ("traps on the last bar of all", traps(1, 11), expect(23, 1)),
         ("runs for ever", on_bar(0, 3, FOR_EVER), fuel),
         ("says an error", on_bar(0, 3, sentence), guest_error),
+        ("panics with a text", panics, panicked),
     ];
     check_all(&table, "leave");
 }
@@ -211,24 +226,32 @@ fn a_fault_in_on_bar_ends_the_run_and_the_slice_is_recorded_whole() {
 #[test]
 fn a_fault_in_another_callback_ends_the_run_too() {
     let after_buying = |head: &str, what: &str| format!("{}{head} {what})", buys());
-    let expect = |callback, fault| Expect {
+    let expect = |callback, (fault, message)| Expect {
         callback,
         fault,
+        message,
         decisions: (4, 2),
         fills: 1,
         ..NOTHING
     };
-    let init = |fault| Expect {
+    let init = |(fault, message)| Expect {
         callback: Callback::Init,
         fault,
+        message,
         ..NOTHING
     };
-    let (trap, fuel) = ("unreachable", "out-of-fuel");
+    let traps = "unreachable";
+    let trap = (traps, "");
+    let fuel = ("out-of-fuel", "raise limits.fuel-per-callback (1000000)");
+    let fuel_of_init = (
+        "out-of-fuel",
+        "raise limits.fuel-init (1000000) or limits.fuel-per-bar (5000, for 2 instruments)",
+    );
     let (fill, event) = (Callback::OnFill, Callback::OnOrderEvent);
     let table = [
         (
             "on-fill traps",
-            after_buying(ON_FILL, trap),
+            after_buying(ON_FILL, traps),
             expect(fill, trap),
         ),
         (
@@ -238,14 +261,14 @@ fn a_fault_in_another_callback_ends_the_run_too() {
         ),
         (
             "on-order-event traps",
-            after_buying(ON_EVENT, trap),
+            after_buying(ON_EVENT, traps),
             expect(event, trap),
         ),
         ("init traps", format!("{INIT} unreachable)"), init(trap)),
         (
             "init runs for ever",
             format!("{INIT} {FOR_EVER} unreachable)"),
-            init(fuel),
+            init(fuel_of_init),
         ),
     ];
     check_all(&table, "leave");

@@ -129,6 +129,7 @@ impl Case {
                 live: LiveRiskLimits::default(),
             },
             on_fault: FaultAction::Leave,
+            requests_per_bar: 64,
             seed: 0,
             cadence: 1,
         }

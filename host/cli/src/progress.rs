@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use counterfoil_runner::run::drive::RunObserver;
-use counterfoil_sandbox::guest::{Guest, LogLevel};
+use counterfoil_sandbox::guest::{Guest, LogLevel, TextLosses};
 use counterfoil_trading::record::RefusedInput;
 use counterfoil_trading::run::Run;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -75,7 +75,7 @@ impl RunObserver<Guest> for RunProgressBar {
         if self.slices.is_multiple_of(SLICES_PER_LOOK) {
             self.bar.set_position(run.totals().decisions);
         }
-        let (lines, dropped) = strategy.take_log();
+        let (lines, losses) = strategy.take_log();
         for line in lines {
             let level = match line.level {
                 LogLevel::Debug => "debug",
@@ -88,10 +88,10 @@ impl RunObserver<Guest> for RunProgressBar {
             self.bar
                 .suspend(|| note(&format!("strategy {level}: {}", line.text)));
         }
-        if dropped > 0 {
+        if losses != TextLosses::default() {
             // A guest that logs without end is cut by the sandbox, and the operator sees that it was.
             self.bar
-                .suspend(|| note(&format!("strategy log: {dropped} more lines dropped")));
+                .suspend(|| note(&format!("strategy text {losses}")));
         }
     }
 

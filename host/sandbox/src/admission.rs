@@ -138,7 +138,7 @@ fn check_type(name: &str, found: &str, expected: &str) -> Result<(), AdmissionEr
     }
     Err(AdmissionError::WrongType {
         name: name.to_owned(),
-        found: crate::fault::bounded(found.to_owned(), crate::fault::TRACE_BYTES_MAX),
+        found: crate::cut::bounded(found.to_owned(), crate::fault::TRACE_BYTES_MAX),
         expected: expected.to_owned(),
     })
 }

@@ -10,8 +10,9 @@ use std::process::Command;
 use counterfoil_os::child::{ChildBounds, ChildEnd, OwnLimits, ask_child, lower_own_limits};
 
 use crate::compile::load;
+use crate::cut::bounded;
 use crate::engine::{Engine, EngineSettings};
-use crate::fault::{TRACE_BYTES_MAX, bounded};
+use crate::fault::TRACE_BYTES_MAX;
 
 /// The child compiled the component into the cache.
 pub const EXIT_DONE: u8 = 0;

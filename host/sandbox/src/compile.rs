@@ -68,7 +68,7 @@ pub fn load(engine: &Engine, bytes: &[u8]) -> Result<LoadedComponent, CompileErr
     // Never skipped, also where the cache has the code: the cache is a folder, and its owner may have changed the rules since.
     admission::check(bytes)?;
     let refused = |error: wasmtime::Error| CompileError::Refused {
-        reason: crate::fault::bounded(format!("{error:#}"), crate::fault::TRACE_BYTES_MAX),
+        reason: crate::cut::bounded(format!("{error:#}"), crate::fault::TRACE_BYTES_MAX),
     };
     let component = Component::from_binary(engine.inner(), bytes).map_err(refused)?;
     let linker = imports::linker(engine.inner()).map_err(refused)?;

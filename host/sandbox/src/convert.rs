@@ -6,10 +6,11 @@ use counterfoil_trading::instrument::InstrumentId;
 use counterfoil_trading::order::{
     ClientOrderId, Intent, Order, OrderStatus, OrderType, Request, Side, TimeInForce,
 };
-use counterfoil_trading::strategy::{BarView, Fault, WorkingOrder};
+use counterfoil_trading::strategy::{BarView, WorkingOrder};
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::{MONEY_SCALE, Money, Price, Quantity};
 
+use crate::cut::cut;
 use crate::limits::LimitBreach;
 use crate::setup::{ArgumentValue, GuestSetup};
 use crate::wit::counterfoil::strategy::types as wit;
@@ -172,27 +173,14 @@ pub(crate) fn setup(setup: &GuestSetup) -> wit::Setup {
     }
 }
 
-/// What one answer may hold.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct AnswerLimits {
-    pub(crate) requests: usize,
-    pub(crate) reason_bytes: usize,
-}
-
-/// Puts the requests of one answer into `requests`.
-///
-/// # Errors
-///
-/// Returns the fault if there are too many of them, or a reason is too long.
+/// Puts the requests of one answer into `requests`, with reasons of at most `reason_bytes` bytes; the result
+/// is how many reasons were cut. The answer's length was bounded by wasmtime, in bytes.
 pub(crate) fn requests(
     answer: Vec<wit::Request>,
-    limits: AnswerLimits,
+    reason_bytes: usize,
     requests: &mut Vec<Request>,
-) -> Result<(), Fault> {
-    // Before the first request is converted: the guest chooses the length of its answer.
-    if answer.len() > limits.requests {
-        return Err(Fault::TooManyRequests);
-    }
+) -> u64 {
+    let mut reasons_cut = 0_u64;
     for request in answer {
         let (intent, reason) = match request {
             wit::Request::Submit(order) => {
@@ -209,15 +197,14 @@ pub(crate) fn requests(
                 (Intent::Replace { replaces, with }, reason)
             }
         };
-        if reason
-            .as_ref()
-            .is_some_and(|reason| reason.len() > limits.reason_bytes)
-        {
-            return Err(Fault::ReasonTooLong);
+        let reason = reason.map(|reason| cut(reason, reason_bytes));
+        if reason.as_ref().is_some_and(|(_, gone)| *gone > 0) {
+            reasons_cut = reasons_cut.saturating_add(1);
         }
+        let reason = reason.map(|(reason, _)| reason);
         requests.push(Request { intent, reason });
     }
-    Ok(())
+    reasons_cut
 }
 
 fn from_order(order: wit::OrderRequest) -> (Order, Option<String>) {

@@ -7,6 +7,7 @@ use counterfoil_trading::decimal::SCALE_MAX;
 use counterfoil_trading::limits::SandboxLimits;
 use counterfoil_trading::time::Timeframe;
 
+use crate::call_fuel::CallFuel;
 use crate::compile::LoadedComponent;
 use crate::guest::{Guest, StartError};
 use crate::setup::ArgumentValue;
@@ -122,9 +123,9 @@ pub fn describe(
     limits: &SandboxLimits,
 ) -> Result<Description, DescribeError> {
     // Under the limits of a run: the description is the guest's own code, which may loop or ask for memory like any other.
-    let mut guest = Guest::instantiate(compiled, limits)?;
+    let mut guest = Guest::instantiate(compiled, limits, 0)?;
     let description = guest
-        .call(limits.fuel_init, |exports, store| {
+        .call(CallFuel::Describe, |exports, store| {
             exports.call_describe(store)
         })
         .map_err(|error| StartError::of("describe", error))?;

@@ -24,6 +24,10 @@ pub const STACK_BYTES_PER_FUEL: u64 = 64;
 /// The smallest stack for a guest: wasmtime's default.
 const STACK_BYTES_MIN: usize = 512 << 10;
 
+/// The largest: address space that a thousand runs still have. The fuel of large slices could push more, so
+/// above 4,194,304 fuel the stack can end first, at a depth that differs between back ends.
+pub const STACK_BYTES_MAX: usize = 256 << 20;
+
 /// Fuel for one page of `memory.grow`, the most that a `u8` holds: zeroing a page takes about as
 /// long as 255 instructions of the dearer kind, and the default would be nothing.
 pub const FUEL_PER_PAGE: u8 = 255;
@@ -74,20 +78,18 @@ impl Default for EngineSettings {
 }
 
 impl EngineSettings {
-    /// The same settings with room for every call that `limits` allow.
+    /// The same settings with room for every call that `limits` allow in a run of so many instruments.
     #[must_use]
-    pub fn for_limits(mut self, limits: &SandboxLimits) -> Self {
-        self.fuel_max = limits.fuel_init.max(limits.fuel_per_callback);
+    pub fn for_limits(mut self, limits: &SandboxLimits, instruments: usize) -> Self {
+        let instruments = u64::try_from(instruments).unwrap_or(u64::MAX);
+        self.fuel_max = fuel_max(limits, instruments);
         self
     }
 
-    /// Bytes of stack a guest may use: more than its fuel can push.
+    /// Bytes of stack a guest may use: more than its fuel can push, up to [`STACK_BYTES_MAX`].
     #[must_use]
     pub fn stack_bytes(&self) -> usize {
-        let bytes = self.fuel_max.saturating_mul(STACK_BYTES_PER_FUEL);
-        usize::try_from(bytes)
-            .unwrap_or(usize::MAX)
-            .max(STACK_BYTES_MIN)
+        stack_bytes(self.fuel_max)
     }
 
     /// Bytes of stack that a thread needs on which guests of this engine run.
@@ -95,6 +97,22 @@ impl EngineSettings {
     pub fn thread_stack_bytes(&self) -> usize {
         self.stack_bytes().saturating_add(HOST_STACK_BYTES)
     }
+}
+
+/// The most fuel that any one call of a run with so many instruments gets.
+pub(crate) fn fuel_max(limits: &SandboxLimits, instruments: u64) -> u64 {
+    let init = limits.fuel_of_init(instruments);
+    // A slice has at most one bar of each instrument.
+    init.max(limits.fuel_of_bar(instruments))
+}
+
+/// Bytes of stack for calls with so much fuel. Few sizes, each twice the one before, so that runs with one more
+/// instrument share an engine.
+pub(crate) fn stack_bytes(fuel: u64) -> usize {
+    let bytes = fuel.saturating_mul(STACK_BYTES_PER_FUEL);
+    let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+    let bytes = bytes.clamp(STACK_BYTES_MIN, STACK_BYTES_MAX);
+    bytes.next_power_of_two()
 }
 
 /// The engine could not be made.
@@ -168,7 +186,7 @@ fn config(settings: &EngineSettings) -> Result<Config, EngineError> {
     config.operator_cost(operator_cost());
     // The clock is a backstop only. See `watchdog`.
     config.epoch_interruption(true);
-    // More stack than the fuel can push, so that the fuel decides, and on every back end alike.
+    // More stack than the fuel of an ordinary run can push, so that the fuel decides, and on every back end alike.
     config.async_stack_size(settings.stack_bytes());
     config.max_wasm_stack(settings.stack_bytes());
     // A fault names the functions it came from.
@@ -224,9 +242,12 @@ pub fn settings_text() -> String {
     }
     let host = crate::imports::FUEL_PER_CALL;
     let order = crate::imports::FUEL_PER_ORDER;
+    let log = crate::imports::LOG_BYTES_PER_FUEL;
     let _ = writeln!(text, "fuel-per-memory-page {FUEL_PER_PAGE}");
     let _ = writeln!(text, "fuel-per-host-call {host}");
     let _ = writeln!(text, "fuel-per-working-order {order}");
+    let _ = writeln!(text, "log-bytes-per-fuel {log}");
+    let _ = writeln!(text, "stack-bytes-max {STACK_BYTES_MAX}");
     let _ = writeln!(text, "stack-bytes-per-fuel {STACK_BYTES_PER_FUEL}");
     text
 }

@@ -14,12 +14,15 @@ use counterfoil_trading::strategy::{
 use counterfoil_trading::time::UnixNanos;
 use wasmtime::Store;
 
+use crate::call_fuel::CallFuel;
 use crate::compile::LoadedComponent;
-use crate::convert::{self, AnswerLimits};
-use crate::fault::{bounded, call_error, instantiation_error};
+use crate::convert;
+use crate::cut::cut;
+use crate::engine::{fuel_max, stack_bytes};
+use crate::fault::{CallFacts, call_error, instantiation_error};
 use crate::setup::GuestSetup;
 use crate::state::GuestState;
-pub use crate::state::{LOG_BYTES_KEPT_MAX, LogLevel, LogLine};
+pub use crate::state::{LOG_BYTES_KEPT_MAX, LogLevel, LogLine, PANIC_BYTES_MAX, TextLosses};
 use crate::thread;
 use crate::watchdog;
 use crate::wit;
@@ -60,10 +63,11 @@ impl StartError {
 pub struct Guest {
     store: Store<GuestState>,
     exports: wit::Strategy,
-    fuel_per_callback: u64,
+    limits: SandboxLimits,
     fuel_used: u64,
     epochs: u64,
-    answer: AnswerLimits,
+    /// Bytes of one reason or error sentence.
+    reason_bytes: usize,
     /// Set by the first error: nothing is called after it.
     dead: bool,
     stays_on_its_thread: PhantomData<*const ()>,
@@ -91,9 +95,10 @@ impl Guest {
         setup: &GuestSetup,
     ) -> Result<Self, StartError> {
         // A new instance for each run: memory that an earlier run left would be an input that no record holds.
-        let mut guest = Self::instantiate(compiled, limits)?;
+        let instruments = u64::try_from(setup.instruments.len()).unwrap_or(u64::MAX);
+        let mut guest = Self::instantiate(compiled, limits, instruments)?;
         let setup = convert::setup(setup);
-        let agreed = guest.call(limits.fuel_init, |exports, store| {
+        let agreed = guest.call(CallFuel::Init { instruments }, |exports, store| {
             exports.call_init(store, &setup)
         });
         match agreed {
@@ -106,18 +111,19 @@ impl Guest {
         }
     }
 
-    /// An instance on which nothing was called yet.
+    /// An instance for so many instruments, on which nothing was called yet.
     pub(crate) fn instantiate(
         compiled: &LoadedComponent,
         limits: &SandboxLimits,
+        instruments: u64,
     ) -> Result<Self, StartError> {
         // The limits come from a manifest, which anyone may have written; what follows converts them without a further check.
         limits.check_ranges()?;
         let settings = compiled.engine().settings();
-        let fuel = limits.fuel_init.max(limits.fuel_per_callback);
-        // The stack was sized for `fuel_max`. More fuel could push more frames than the stack holds, and overflow would
-        // abort the whole process, other runs included.
-        if fuel > settings.fuel_max {
+        let fuel = fuel_max(limits, instruments);
+        // On a smaller stack the same run could overflow it where its fuel would end on the right one: another fault,
+        // and another decision digest.
+        if stack_bytes(fuel) > settings.stack_bytes() {
             let fuel_max = settings.fuel_max;
             return Err(StartError::Fuel { fuel, fuel_max });
         }
@@ -138,33 +144,31 @@ impl Guest {
         let made = store
             .set_fuel(limits.fuel_init)
             .and_then(|()| compiled.pre().instantiate(&mut store));
-        let exports =
-            made.map_err(|error| StartError::of("instantiation", instantiation_error(&error)))?;
+        let exports = made.map_err(|error| {
+            StartError::of("instantiation", instantiation_error(&error, limits))
+        })?;
         Ok(Self {
             store,
             exports,
-            fuel_per_callback: limits.fuel_per_callback,
+            limits: limits.clone(),
             fuel_used: 0,
             epochs,
-            answer: AnswerLimits {
-                requests: usize::try_from(limits.requests_per_bar).unwrap_or(usize::MAX),
-                reason_bytes: usize::try_from(limits.reason_bytes).unwrap_or(usize::MAX),
-            },
+            reason_bytes: usize::try_from(limits.reason_bytes).unwrap_or(usize::MAX),
             dead: false,
             stays_on_its_thread: PhantomData,
         })
     }
 
-    /// The log lines since the last call, and how many more were dropped because
-    /// [`LOG_BYTES_KEPT_MAX`] was reached.
-    pub fn take_log(&mut self) -> (Vec<LogLine>, u64) {
+    /// The log lines since the last call, and what was cut from log and reasons: beyond the limit of a callback,
+    /// and beyond [`LOG_BYTES_KEPT_MAX`].
+    pub fn take_log(&mut self) -> (Vec<LogLine>, TextLosses) {
         self.store.data_mut().log.take()
     }
 
     /// One call of the guest with fresh limits.
     pub(crate) fn call<T>(
         &mut self,
-        fuel: u64,
+        of: CallFuel,
         call: impl FnOnce(&wit::Strategy, &mut Store<GuestState>) -> wasmtime::Result<T>,
     ) -> Result<T, CallbackError> {
         // A trap can leave the guest's memory half changed. Called again, it would decide from a state that no replay reaches.
@@ -175,6 +179,7 @@ impl Guest {
         }
         self.store.data_mut().log.begin_callback();
         self.store.set_epoch_deadline(self.epochs);
+        let fuel = of.amount(&self.limits);
         let result = self
             .store
             .set_fuel(fuel)
@@ -184,18 +189,24 @@ impl Guest {
         self.fuel_used = self.fuel_used.saturating_add(fuel.saturating_sub(left));
         result.map_err(|error| {
             self.dead = true;
-            call_error(&error)
+            let facts = CallFacts {
+                limits: &self.limits,
+                fuel: of,
+                panic: self.store.data_mut().log.take_panic(),
+            };
+            call_error(&error, facts)
         })
     }
 
     /// A callback that reads the account.
     fn callback<T>(
         &mut self,
+        of: CallFuel,
         account: &AccountView<'_>,
         call: impl FnOnce(&wit::Strategy, &mut Store<GuestState>) -> wasmtime::Result<T>,
     ) -> Result<T, CallbackError> {
         self.store.data_mut().view.refresh(account);
-        self.call(self.fuel_per_callback, call)
+        self.call(of, call)
     }
 
     fn strategy_error(&mut self, sentence: String) -> CallbackError {
@@ -203,7 +214,7 @@ impl Guest {
         CallbackError::Fault(StrategyFault {
             fault: Fault::StrategyError,
             // The sentence goes into the journal, whose entries have a size; the guest chooses how long it is.
-            message: bounded(sentence, self.answer.reason_bytes),
+            message: cut(sentence, self.reason_bytes).0,
             trace: String::new(),
         })
     }
@@ -216,24 +227,26 @@ impl Strategy for Guest {
         account: &AccountView<'_>,
         requests: &mut Vec<Request>,
     ) -> Result<(), CallbackError> {
+        let bars = u64::from(bar.bars_in_slice);
         let bar = convert::bar(bar);
-        let answer = self.callback(account, |exports, store| exports.call_on_bar(store, bar))?;
+        let answer = self.callback(CallFuel::Bar { bars }, account, |exports, store| {
+            exports.call_on_bar(store, bar)
+        })?;
         let answer = match answer {
             Ok(answer) => answer,
             Err(sentence) => return Err(self.strategy_error(sentence)),
         };
-        convert::requests(answer, self.answer, requests).map_err(|fault| {
-            // No part of a refused answer may pass: the host would else send orders that the strategy's record lacks.
-            self.dead = true;
-            requests.clear();
-            CallbackError::from(fault)
-        })
+        let reasons_cut = convert::requests(answer, self.reason_bytes, requests);
+        self.store.data_mut().log.note_reasons_cut(reasons_cut);
+        Ok(())
     }
 
     fn on_fill(&mut self, fill: &Fill, account: &AccountView<'_>) -> Result<(), CallbackError> {
         let fill =
             convert::fill(fill).map_err(|refusal| CallbackError::Host(refusal.to_string()))?;
-        self.callback(account, |exports, store| exports.call_on_fill(store, fill))
+        self.callback(CallFuel::Report, account, |exports, store| {
+            exports.call_on_fill(store, fill)
+        })
     }
 
     fn on_order_event(
@@ -243,7 +256,7 @@ impl Strategy for Guest {
         account: &AccountView<'_>,
     ) -> Result<(), CallbackError> {
         let event = convert::order_event(event, time);
-        self.callback(account, |exports, store| {
+        self.callback(CallFuel::Report, account, |exports, store| {
             exports.call_on_order_event(store, &event)
         })
     }
@@ -255,7 +268,7 @@ impl Strategy for Guest {
     ) -> Result<(), CallbackError> {
         let action = convert::corporate_action(action)
             .map_err(|refusal| CallbackError::Host(refusal.to_string()))?;
-        self.callback(account, |exports, store| {
+        self.callback(CallFuel::Report, account, |exports, store| {
             exports.call_on_corporate_action(store, &action)
         })
     }

@@ -16,6 +16,9 @@ pub(crate) const LOG: &str = "counterfoil:strategy/log@0.1.0";
 
 /// Fuel for a call of the host, on top of what the guest spends: about what it takes in time.
 pub(crate) const FUEL_PER_CALL: u64 = 20;
+/// Bytes of a log line for one unit of fuel: copying and checking them takes about as long. The log has no
+/// end of its own, so that the fuel must end a guest that logs in a loop.
+pub(crate) const LOG_BYTES_PER_FUEL: u64 = 64;
 /// Fuel for each working order that is copied into the guest: a guest that asks in a loop for a
 /// long list would else spend the host's time and not its own fuel.
 pub(crate) const FUEL_PER_ORDER: u64 = 20;
@@ -55,17 +58,16 @@ pub(crate) fn linker(engine: &wasmtime::Engine) -> Result<Linker<GuestState>> {
 
 /// One line. wasmtime has bounded the text by what one answer may hold before it got here.
 fn write(mut store: Store<'_>, level: wit::LogLevel, text: String) -> Result<()> {
-    charge(&mut store, FUEL_PER_CALL)?;
-    // Charged before it is kept: a guest that logs in a loop would fill the host's memory, not its own.
-    let log = &mut store.data_mut().log;
-    log.charge(text.len())?;
+    let bytes = u64::try_from(text.len()).unwrap_or(u64::MAX);
+    let cost = bytes.checked_div(LOG_BYTES_PER_FUEL).unwrap_or(0);
+    charge(&mut store, FUEL_PER_CALL.saturating_add(cost))?;
     let level = match level {
         wit::LogLevel::Debug => LogLevel::Debug,
         wit::LogLevel::Info => LogLevel::Info,
         wit::LogLevel::Warn => LogLevel::Warn,
         wit::LogLevel::Error => LogLevel::Error,
     };
-    log.keep(level, text);
+    store.data_mut().log.write(level, text);
     Ok(())
 }
 

@@ -6,9 +6,11 @@
 
 pub mod admission;
 pub mod arguments;
+mod call_fuel;
 pub mod child;
 pub mod compile;
 mod convert;
+mod cut;
 pub mod describe;
 pub mod engine;
 mod fault;

@@ -9,10 +9,10 @@ use wasmtime::{Error, ResourceLimiter, Result};
 /// its type.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum LimitBreach {
-    #[error("the guest wants {wanted} {what}, the limit is {limit}")]
+    #[error("raise limits.{name} ({limit}): the guest wants {wanted}")]
     Limit {
         fault: Fault,
-        what: &'static str,
+        name: &'static str,
         wanted: u64,
         limit: u64,
     },
@@ -71,7 +71,7 @@ impl ResourceLimiter for Limiter {
             Err(wanted) => {
                 return Err(Error::new(LimitBreach::Limit {
                     fault: Fault::MemoryLimit,
-                    what: "bytes of memory",
+                    name: "memory-bytes",
                     wanted,
                     limit,
                 }));
@@ -87,7 +87,7 @@ impl ResourceLimiter for Limiter {
         Err(Error::new(if text.contains("memory type's limits") {
             LimitBreach::Limit {
                 fault: Fault::MemoryLimit,
-                what: "bytes of memory",
+                name: "memory-bytes",
                 wanted: 1 << 32,
                 limit: self.memory_limit,
             }
@@ -111,7 +111,7 @@ impl ResourceLimiter for Limiter {
             Err(wanted) => {
                 return Err(Error::new(LimitBreach::Limit {
                     fault: Fault::TableLimit,
-                    what: "table elements",
+                    name: "table-elements",
                     wanted,
                     limit,
                 }));

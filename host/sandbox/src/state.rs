@@ -1,11 +1,14 @@
 //! What one store carries for its guest: the limits, a copy of the account, the log. It must
 //! never hold anything the guest may not see.
 
+use core::fmt;
+
 use counterfoil_trading::limits::SandboxLimits;
-use counterfoil_trading::strategy::{AccountView, Fault, WorkingOrder};
+use counterfoil_trading::strategy::{AccountView, WorkingOrder};
 use counterfoil_trading::units::{Money, Quantity};
 
-use crate::limits::{LimitBreach, Limiter};
+use crate::cut::{CUT_MARK, cut};
+use crate::limits::Limiter;
 
 /// Bytes of log that are kept until [`crate::guest::Guest::take_log`]: what comes after them is
 /// counted, not kept, so that a run of a million bars does not fill the host's memory.
@@ -32,6 +35,51 @@ pub struct LogLine {
     /// The line's text.
     pub text: String,
 }
+
+/// What was cut from a guest's log and reasons.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct TextLosses {
+    /// Log lines of which nothing was kept.
+    pub lines: u64,
+    /// Bytes of log that were not kept, those of the dropped lines among them.
+    pub bytes: u64,
+    /// Reasons that were cut.
+    pub reasons: u64,
+}
+
+impl TextLosses {
+    /// Counts a whole line that is not kept.
+    pub fn drop_line(&mut self, bytes: usize) {
+        self.lines = self.lines.saturating_add(1);
+        self.drop_bytes(bytes);
+    }
+
+    /// Counts bytes of log that are not kept.
+    pub(crate) fn drop_bytes(&mut self, bytes: usize) {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+}
+
+impl fmt::Display for TextLosses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            lines,
+            bytes,
+            reasons,
+        } = self;
+        write!(
+            f,
+            "cut to its limits (log: {bytes} bytes, whole lines: {lines}; reasons: {reasons})"
+        )
+    }
+}
+
+/// How a line of the level `error` begins that is a panic's text: the SDK's hook writes it so.
+const PANIC_PREFIX: &str = "panic";
+
+/// Bytes of a panic's text in the fault: a path, a line and some sentences.
+pub const PANIC_BYTES_MAX: usize = 1 << 10;
 
 /// The data of one store.
 #[derive(Debug)]
@@ -86,65 +134,76 @@ impl AccountCopy {
 pub(crate) struct GuestLog {
     lines: Vec<LogLine>,
     bytes_kept: usize,
-    lines_dropped: u64,
-    bytes_of_callback: u64,
-    limit: u64,
+    losses: TextLosses,
+    /// Bytes that the callback under way may still log.
+    bytes_left: usize,
+    /// What the callback under way logged as its panic.
+    panic: Option<String>,
+    limit: usize,
 }
 
 impl GuestLog {
     fn new(limits: &SandboxLimits) -> Self {
+        let limit = usize::try_from(limits.log_bytes_per_callback).unwrap_or(usize::MAX);
         Self {
             lines: Vec::new(),
             bytes_kept: 0,
-            lines_dropped: 0,
-            bytes_of_callback: 0,
-            limit: limits.log_bytes_per_callback,
+            losses: TextLosses::default(),
+            bytes_left: limit,
+            panic: None,
+            limit,
         }
     }
 
     /// Starts a new callback with the full limit.
     pub(crate) fn begin_callback(&mut self) {
-        self.bytes_of_callback = 0;
+        self.bytes_left = self.limit;
+        self.panic = None;
     }
 
-    /// Bytes that the line may have so that the callback stays inside its limit, if any.
-    ///
-    /// A line costs its bytes and one more, so that empty lines are bounded too.
-    pub(crate) fn charge(&mut self, bytes: usize) -> Result<(), LimitBreach> {
-        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        let wanted = self
-            .bytes_of_callback
-            .saturating_add(bytes)
-            .saturating_add(1);
-        // A fault, not a cut: a log that ends without a word would hide what the strategy did next.
-        if wanted > self.limit {
-            return Err(LimitBreach::Limit {
-                fault: Fault::LogLimit,
-                what: "bytes of log in one callback",
-                wanted,
-                limit: self.limit,
-            });
+    /// Keeps a line as far as the limits go. Its length never decides about the run: what is beyond them is
+    /// cut, marked and counted.
+    pub(crate) fn write(&mut self, level: LogLevel, text: String) {
+        // Before the limit: a strategy that has logged all it may still says why it panics.
+        if level == LogLevel::Error && text.starts_with(PANIC_PREFIX) {
+            self.panic = Some(cut(text.clone(), PANIC_BYTES_MAX).0);
         }
-        self.bytes_of_callback = wanted;
-        Ok(())
-    }
-
-    /// Keeps a line that was charged.
-    pub(crate) fn keep(&mut self, level: LogLevel, text: String) {
-        let bytes = self.bytes_kept.saturating_add(text.len()).saturating_add(1);
-        // Dropped, not refused: a log is for people, and its length must never decide about a run.
-        if bytes > LOG_BYTES_KEPT_MAX {
-            self.lines_dropped = self.lines_dropped.saturating_add(1);
+        // A line costs its bytes and one more, so that empty lines are bounded too.
+        let room = self
+            .bytes_left
+            .min(LOG_BYTES_KEPT_MAX.saturating_sub(self.bytes_kept));
+        let bytes = text.len();
+        if bytes >= room && room <= CUT_MARK.len() {
+            self.losses.drop_line(bytes);
             return;
         }
-        self.bytes_kept = bytes;
+        let (text, gone) = cut(text, room.saturating_sub(1));
+        // After a cut nothing more of the callback is kept: a short line behind it would hide the gap.
+        let cost = text.len().saturating_add(1);
+        self.bytes_left = if gone > 0 {
+            0
+        } else {
+            self.bytes_left.saturating_sub(cost)
+        };
+        self.losses.drop_bytes(gone);
+        self.bytes_kept = self.bytes_kept.saturating_add(cost);
         self.lines.push(LogLine { level, text });
     }
 
-    /// The lines kept and the number of lines dropped since the last call.
-    pub(crate) fn take(&mut self) -> (Vec<LogLine>, u64) {
+    /// Counts reasons that were cut.
+    pub(crate) fn note_reasons_cut(&mut self, count: u64) {
+        self.losses.reasons = self.losses.reasons.saturating_add(count);
+    }
+
+    /// What the callback logged as its panic.
+    pub(crate) fn take_panic(&mut self) -> Option<String> {
+        self.panic.take()
+    }
+
+    /// The lines kept since the last call, and what was cut.
+    pub(crate) fn take(&mut self) -> (Vec<LogLine>, TextLosses) {
         self.bytes_kept = 0;
-        let dropped = core::mem::take(&mut self.lines_dropped);
-        (core::mem::take(&mut self.lines), dropped)
+        let losses = core::mem::take(&mut self.losses);
+        (core::mem::take(&mut self.lines), losses)
     }
 }

@@ -104,11 +104,13 @@ pub enum OrderCode {
     BarTooLate,
     /// A broker did not take it; the order log has its text.
     VenueRejected,
+    /// The answer held more requests than the limit, and this one came after the last within it.
+    TooManyRequests,
 }
 
 impl OrderCode {
     /// Every code, in the sequence of its number in the record format: append only.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::None,
         Self::UnknownInstrument,
         Self::QuantityNotPositive,
@@ -141,6 +143,7 @@ impl OrderCode {
         Self::NotSent,
         Self::BarTooLate,
         Self::VenueRejected,
+        Self::TooManyRequests,
     ];
 
     /// The stable name, in records and reports.
@@ -179,6 +182,7 @@ impl OrderCode {
             Self::NotSent => "not-sent",
             Self::BarTooLate => "bar-too-late",
             Self::VenueRejected => "venue-rejected",
+            Self::TooManyRequests => "too-many-requests",
         }
     }
 
@@ -220,6 +224,7 @@ impl OrderCode {
             Self::NotSent => "the gateway did not send it: its authorization held no more",
             Self::BarTooLate => "decided too long after the bar's close: only reducing orders pass",
             Self::VenueRejected => "the broker did not take it",
+            Self::TooManyRequests => "more requests in one answer than allowed",
         }
     }
 }

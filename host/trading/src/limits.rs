@@ -4,27 +4,31 @@
 use alloc::string::String;
 use serde::{Deserialize, Serialize};
 
-/// One guest's limits. Each ends in a named fault, the deadline in a host error.
+/// One guest's limits. Fuel, memory, tables, instances and the size of an answer end in a named
+/// fault, the deadline in a host error. Requests beyond their limit are refused; reasons and log
+/// lines are cut.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct SandboxLimits {
-    /// Fuel for `init`.
+    /// Fuel for `describe` and `init`.
     pub fuel_init: u64,
     /// Fuel for each callback.
     pub fuel_per_callback: u64,
+    /// Fuel on top: for `on-bar`, for each bar of the slice; for `init`, for each instrument.
+    pub fuel_per_bar: u64,
     /// Bytes of linear memory, all memories together.
     pub memory_bytes: u64,
     /// Elements of all tables together.
     pub table_elements: u64,
     /// Core instances in the component.
     pub instances: u64,
-    /// Requests in one answer.
+    /// Requests in one answer that are reviewed; the risk gate refuses the others.
     pub requests_per_bar: u64,
     /// Bytes that one answer may make the host allocate.
     pub answer_bytes: u64,
-    /// Bytes of one reason or error sentence.
+    /// Bytes of one reason or error sentence; a longer one is cut.
     pub reason_bytes: u64,
-    /// Bytes of log in one callback.
+    /// Bytes of log in one callback; what is beyond is cut.
     pub log_bytes_per_callback: u64,
     /// Wall-clock backstop for one callback, in milliseconds.
     pub deadline_ms: u64,
@@ -49,6 +53,11 @@ pub struct SandboxLimitError {
 pub const FUEL_DEFAULT: u64 = 1_000_000;
 /// Four times the default: 256 MiB of address space for the stack.
 pub const FUEL_MAX: u64 = 4_000_000;
+/// For each bar of a slice five times what the rebalancer example spends on it, so that 2,000 stocks at
+/// one close get eleven times the fuel of one, and ten hardly more.
+pub const FUEL_PER_BAR_DEFAULT: u64 = 5_000;
+/// With 10,000 instruments a thousand million: what the default deadline still allows.
+pub const FUEL_PER_BAR_MAX: u64 = 100_000;
 /// A Rust guest starts with 1 to 2 MiB; 16 MiB hold a million values of history.
 pub const MEMORY_BYTES_DEFAULT: u64 = 16 << 20;
 /// One GiB: beyond that a thousand runs no longer fit a large machine.
@@ -63,6 +72,7 @@ impl Default for SandboxLimits {
         Self {
             fuel_init: FUEL_DEFAULT,
             fuel_per_callback: FUEL_DEFAULT,
+            fuel_per_bar: FUEL_PER_BAR_DEFAULT,
             memory_bytes: MEMORY_BYTES_DEFAULT,
             table_elements: 10_000,
             instances: 8,
@@ -76,6 +86,20 @@ impl Default for SandboxLimits {
 }
 
 impl SandboxLimits {
+    /// The fuel of `init` with so many instruments.
+    #[must_use]
+    pub fn fuel_of_init(&self, instruments: u64) -> u64 {
+        let more = self.fuel_per_bar.saturating_mul(instruments);
+        self.fuel_init.saturating_add(more)
+    }
+
+    /// The fuel of one `on-bar` in a slice of so many bars.
+    #[must_use]
+    pub fn fuel_of_bar(&self, bars: u64) -> u64 {
+        let more = self.fuel_per_bar.saturating_mul(bars);
+        self.fuel_per_callback.saturating_add(more)
+    }
+
     /// Checks every limit against its range.
     ///
     /// # Errors
@@ -87,6 +111,7 @@ impl SandboxLimits {
         let table = [
             ("fuel-init", self.fuel_init, 1_000, FUEL_MAX),
             ("fuel-per-callback", self.fuel_per_callback, 1_000, FUEL_MAX),
+            ("fuel-per-bar", self.fuel_per_bar, 0, FUEL_PER_BAR_MAX),
             (
                 "memory-bytes",
                 self.memory_bytes,

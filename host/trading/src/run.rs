@@ -104,6 +104,8 @@ pub struct Run {
     warm_up: u64,
     on_fault: FaultAction,
     gate: RiskGate,
+    /// Requests of one answer that the gate reviews.
+    requests_per_bar: usize,
     maintenance: MaintenanceMargin,
     borrow: BasisPoints,
     account: Account,
@@ -166,6 +168,7 @@ impl Run {
             warm_up: setup.warm_up,
             on_fault: setup.on_fault,
             gate: RiskGate::new(setup.risk, setup.leverage),
+            requests_per_bar: setup.requests_per_bar,
             maintenance: setup.maintenance,
             borrow: setup.costs.borrow,
             account: Account::new(setup.account_kind, setup.cash, count),

@@ -59,7 +59,7 @@ pub struct AccountView<'a> {
 pub enum Fault {
     /// `init` or `on-bar` answered with an error; its sentence goes with it.
     StrategyError,
-    /// The fuel of one callback ran out.
+    /// The fuel of one callback ran out; the message names the limits that gave it.
     OutOfFuel,
     /// Linear memory beyond the limit.
     MemoryLimit,
@@ -69,7 +69,7 @@ pub enum Fault {
     InstanceLimit,
     /// The stack overflowed before the fuel ended: not portable between back ends.
     StackOverflow,
-    /// `unreachable`: what a panic ends in.
+    /// `unreachable`: what a panic ends in; the message is the panic's text.
     Unreachable,
     /// A load or store outside linear memory.
     MemoryOutOfBounds,
@@ -81,19 +81,13 @@ pub enum Fault {
     InvalidAnswer,
     /// An answer larger than the limit.
     AnswerTooLarge,
-    /// More requests in one answer than the limit.
-    TooManyRequests,
-    /// A reason longer than the limit.
-    ReasonTooLong,
-    /// More log than the limit of one bar.
-    LogLimit,
     /// Any other trap.
     OtherTrap,
 }
 
 impl Fault {
     /// Every fault, in the sequence of its number in the record format: append only.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 13] = [
         Self::StrategyError,
         Self::OutOfFuel,
         Self::MemoryLimit,
@@ -106,9 +100,6 @@ impl Fault {
         Self::BadArithmetic,
         Self::InvalidAnswer,
         Self::AnswerTooLarge,
-        Self::TooManyRequests,
-        Self::ReasonTooLong,
-        Self::LogLimit,
         Self::OtherTrap,
     ];
 
@@ -128,9 +119,6 @@ impl Fault {
             Self::BadArithmetic => "bad-arithmetic",
             Self::InvalidAnswer => "invalid-answer",
             Self::AnswerTooLarge => "answer-too-large",
-            Self::TooManyRequests => "too-many-requests",
-            Self::ReasonTooLong => "reason-too-long",
-            Self::LogLimit => "log-limit",
             Self::OtherTrap => "other-trap",
         }
     }
@@ -140,7 +128,8 @@ impl Fault {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct StrategyFault {
     pub fault: Fault,
-    /// The strategy's own sentence, where it gave one; it goes into the decision digest.
+    /// The strategy's own sentence, the text of its panic, or the limit to raise; it goes into the
+    /// decision digest.
     pub message: String,
     /// The trap's text from the engine (function names, addresses): for people, outside the digest.
     pub trace: String,

@@ -44,7 +44,8 @@ pub(crate) fn manifest(
     let risk = risk(flags.risk.as_deref())?;
     // The fuel limit is compiled in, so the engine that admits the component must be that of the
     // run.
-    let engine = cli.engine(backend)?.for_limits(&limits);
+    let instruments = bars.instruments.len();
+    let engine = cli.engine(backend)?.for_limits(&limits, instruments);
     let (digest, ready) = admit::component(cli, file, &limits, &engine)?;
     Ok(Manifest {
         format: FORMAT.to_owned(),

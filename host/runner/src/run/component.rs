@@ -55,7 +55,7 @@ pub struct CompiledComponent {
     pub description: Description,
 }
 
-/// Admits, compiles and describes a component.
+/// Admits, compiles and describes a component, for runs with as much fuel a call as `settings` have room for.
 ///
 /// # Errors
 ///
@@ -65,8 +65,7 @@ pub fn compile_component(
     limits: &SandboxLimits,
     settings: EngineSettings,
 ) -> Result<CompiledComponent, ComponentError> {
-    // The fuel limit belongs to the engine, so the engine is made for these limits.
-    let engine = Engine::new(settings.for_limits(limits))?;
+    let engine = Engine::new(settings)?;
     let compiled = load(&engine, bytes)?;
     let stack = engine.settings().thread_stack_bytes();
     let description =
@@ -89,6 +88,8 @@ pub fn compile_for_manifest(
     settings: EngineSettings,
 ) -> Result<(CompiledComponent, GuestSetup), ComponentError> {
     let bytes = data.component(&setup.component)?;
+    // The stack is the engine's, so the engine is made for the run's limits.
+    let settings = settings.for_limits(&manifest.limits, setup.instruments.len());
     let ready = compile_component(&bytes, &manifest.limits, settings)?;
     let guest = guest_setup(&ready, manifest, setup)?;
     Ok((ready, guest))

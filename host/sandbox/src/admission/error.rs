@@ -71,7 +71,7 @@ pub enum AdmissionError {
 /// The validator's refusal, with its reason cut to what a record may hold.
 pub(super) fn invalid(error: &wasmparser::BinaryReaderError) -> AdmissionError {
     AdmissionError::Invalid {
-        reason: crate::fault::bounded(error.message().to_owned(), crate::fault::TRACE_BYTES_MAX),
+        reason: crate::cut::bounded(error.message().to_owned(), crate::fault::TRACE_BYTES_MAX),
         at: error.offset(),
     }
 }

@@ -127,7 +127,7 @@ fn check_text(what: &str, text: &str, bytes_max: usize) -> Result<(), Descriptio
 
 /// So much of a text from a guest as an error message may show.
 fn cut(text: &str) -> String {
-    crate::fault::bounded(text.to_owned(), NAME_BYTES_MAX)
+    crate::cut::bounded(text.to_owned(), NAME_BYTES_MAX)
 }
 
 #[cfg(test)]

@@ -3,7 +3,9 @@
 
 use counterfoil_sandbox::compile::load;
 use counterfoil_sandbox::engine::Engine;
-use counterfoil_sandbox::guest::{Guest, LogLevel, LogLine, StartError};
+use counterfoil_sandbox::guest::{
+    Guest, LOG_BYTES_KEPT_MAX, LogLevel, LogLine, StartError, TextLosses,
+};
 use counterfoil_sandbox::thread::guest_thread;
 use counterfoil_trading::limits::SandboxLimits;
 use counterfoil_trading::strategy::{AccountView, CallbackError, Strategy as _};
@@ -61,10 +63,50 @@ fn every_value_of_a_bar_a_fill_an_event_and_an_action_arrives_as_it_was_sent() {
             level: LogLevel::Warn,
             text: String::from("why"),
         };
-        assert_eq!(guest.take_log(), (vec![line], 0));
-        assert_eq!(guest.take_log(), (vec![], 0));
+        let nothing = TextLosses::default();
+        assert_eq!(guest.take_log(), (vec![line], nothing));
+        assert_eq!(guest.take_log(), (vec![], nothing));
         assert!(guest.take_fuel() > 0);
         assert_eq!(guest.take_fuel(), 0);
+    });
+}
+
+/// A log beyond its limit ended the run, although the contract says that a log never influences it.
+#[test]
+fn a_log_beyond_its_limit_is_cut_marked_and_counted_and_the_run_goes_on() {
+    with("log-beyond-its-limit", |mut guest, view| {
+        for index in 0..2 {
+            let mut requests = Vec::new();
+            guest.on_bar(&bar(index, 1), view, &mut requests).unwrap();
+            let (lines, losses) = guest.take_log();
+            let texts: Vec<String> = lines.into_iter().map(|line| line.text).collect();
+            // 4,096 bytes: 4,000 and one, then 94 with the mark, and one.
+            let cut = format!("{}[cut]", "\0".repeat(89));
+            assert_eq!(texts, ["\0".repeat(4000), cut]);
+            let expect = "cut to its limits (log: 418 bytes, whole lines: 1; reasons: 0)";
+            assert_eq!(losses.to_string(), expect);
+        }
+    });
+    with("reason-too-long", |mut guest, view| {
+        guest.on_bar(&bar(0, 1), view, &mut Vec::new()).unwrap();
+        assert_eq!(guest.take_log().1.reasons, 1);
+    });
+}
+
+/// A guest that logs for long between two looks fills no memory: what is kept has a bound of its own.
+#[test]
+fn a_log_that_is_not_taken_is_kept_up_to_a_bound() {
+    with("log-beyond-its-limit", |mut guest, view| {
+        for index in 0..300 {
+            guest.on_bar(&bar(index, 1), view, &mut Vec::new()).unwrap();
+        }
+        let (lines, losses) = guest.take_log();
+        let kept: usize = lines.iter().map(|line| line.text.len() + 1).sum();
+        assert!(
+            kept <= LOG_BYTES_KEPT_MAX && kept > LOG_BYTES_KEPT_MAX - 4096,
+            "{kept}"
+        );
+        assert!(losses.lines > 300, "{losses}");
     });
 }
 

@@ -29,7 +29,8 @@ fn the_stack_holds_what_the_fuel_can_push() {
         fuel_max,
         cache: None,
     };
-    assert_eq!(settings(1_000_000).stack_bytes(), 64_000_000);
+    assert_eq!(settings(1_000_000).stack_bytes(), 64 << 20);
+    assert_eq!(settings(100_000_000).stack_bytes(), 256 << 20);
     assert_eq!(settings(1_000).stack_bytes(), 512 << 10);
 }
 

@@ -2,10 +2,15 @@
 //! at every optimisation level, in one process whose memory stays bounded.
 
 use counterfoil_sandbox::engine::{Backend, Engine, EngineSettings, OptLevel};
+use counterfoil_sandbox::guest::PANIC_BYTES_MAX;
 use counterfoil_sandbox::watchdog::Watchdog;
-use counterfoil_trading::limits::{FUEL_MAX, SandboxLimits};
+use counterfoil_trading::limits::{FUEL_MAX, FUEL_PER_BAR_MAX, SandboxLimits};
 
-use crate::support::{Outcome, component, engines, guest_text, outcome};
+use crate::support::{Outcome, component, engines, guest_text, on_a_bar_of, outcome};
+
+/// The limits behind the fuel of one bar.
+const FUEL_OF_A_BAR: &str =
+    "limits.fuel-per-callback (1000000) or limits.fuel-per-bar (5000, for 1 bar)";
 
 #[track_caller]
 fn check(guest: &str, expect: &str) {
@@ -31,62 +36,127 @@ fn check(guest: &str, expect: &str) {
 
 #[test]
 fn an_endless_loop_ends_with_its_fuel_in_every_export() {
-    check("loop-in-start", "fault in instantiation: out-of-fuel");
-    check("loop-in-describe", "fault in describe: out-of-fuel");
-    check("loop-in-init", "fault in init: out-of-fuel");
-    check("loop-in-on-bar", "fault in on-bar: out-of-fuel");
-    check("loop-in-on-fill", "fault in on-fill: out-of-fuel");
-    check(
-        "loop-in-on-order-event",
-        "fault in on-order-event: out-of-fuel",
-    );
-    check(
-        "loop-in-on-corporate-action",
-        "fault in on-corporate-action: out-of-fuel",
-    );
-    check("loop-in-post-return", "fault in on-bar: out-of-fuel");
-    check("loop-in-realloc", "fault in init: out-of-fuel");
-    check("host-calls-for-ever", "fault in on-bar: out-of-fuel");
+    let out_of_fuel = |guest, export, raise| {
+        check(
+            guest,
+            &format!("fault in {export}: out-of-fuel: raise {raise}"),
+        );
+    };
+    let init = "limits.fuel-init (1000000)";
+    let init_of_one = "limits.fuel-init (1000000) or limits.fuel-per-bar (5000, for 1 instrument)";
+    let report = "limits.fuel-per-callback (1000000)";
+    out_of_fuel("loop-in-start", "instantiation", init);
+    out_of_fuel("loop-in-describe", "describe", init);
+    out_of_fuel("loop-in-init", "init", init_of_one);
+    out_of_fuel("loop-in-on-bar", "on-bar", FUEL_OF_A_BAR);
+    out_of_fuel("loop-in-on-fill", "on-fill", report);
+    out_of_fuel("loop-in-on-order-event", "on-order-event", report);
+    out_of_fuel("loop-in-on-corporate-action", "on-corporate-action", report);
+    out_of_fuel("loop-in-post-return", "on-bar", FUEL_OF_A_BAR);
+    out_of_fuel("loop-in-realloc", "init", init_of_one);
+    out_of_fuel("host-calls-for-ever", "on-bar", FUEL_OF_A_BAR);
+    // A log has no end of its own: what is beyond its limit is cut, and the fuel ends.
+    out_of_fuel("log-flood", "on-bar", FUEL_OF_A_BAR);
+    out_of_fuel("log-flood-of-nothing", "on-bar", FUEL_OF_A_BAR);
 }
 
 #[test]
 fn a_guest_that_wants_too_much_ends_in_the_limit_it_hit() {
-    check("memory-bomb", "fault in on-bar: memory-limit");
-    check("memory-bomb-at-once", "fault in init: memory-limit");
+    let memory = |export, wants| {
+        let raise = "raise limits.memory-bytes (16777216)";
+        format!("fault in {export}: memory-limit: {raise}: the guest wants {wants}")
+    };
+    let table = |export, wants| {
+        let raise = "raise limits.table-elements (10000)";
+        format!("fault in {export}: table-limit: {raise}: the guest wants {wants}")
+    };
+    check("memory-bomb", &memory("on-bar", 16_842_752_u64));
+    check("memory-bomb-at-once", &memory("init", 196_673_536));
     check(
         "memory-too-large-at-start",
-        "fault in instantiation: memory-limit",
+        &memory("instantiation", 65_536_000),
     );
     check("memory-within-its-own-maximum", "[]");
-    check("table-bomb", "fault in on-bar: table-limit");
-    check(
-        "table-too-large-at-start",
-        "fault in instantiation: table-limit",
-    );
+    // The shell around every guest has five elements of its own.
+    check("table-bomb", &table("on-bar", 10_006_u64));
+    check("table-too-large-at-start", &table("instantiation", 20_005));
 }
 
 #[test]
 fn the_fuel_ends_before_the_stack_does() {
-    check("recursion-in-init", "fault in init: out-of-fuel");
-    check("recursion-in-on-bar", "fault in on-bar: out-of-fuel");
-    check("recursion-with-wide-frames", "fault in on-bar: out-of-fuel");
-    check("recursion-with-constants", "fault in on-bar: out-of-fuel");
+    let on_bar = format!("fault in on-bar: out-of-fuel: raise {FUEL_OF_A_BAR}");
+    check(
+        "recursion-in-init",
+        "fault in init: out-of-fuel: raise limits.fuel-init (1000000) or \
+         limits.fuel-per-bar (5000, for 1 instrument)",
+    );
+    check("recursion-in-on-bar", &on_bar);
+    check("recursion-with-wide-frames", &on_bar);
+    check("recursion-with-constants", &on_bar);
 }
 
 #[test]
 fn an_answer_is_bounded_before_the_host_makes_room_for_it() {
+    let too_large = "fault in on-bar: answer-too-large: raise limits.answer-bytes (32768)";
     check("list-of-two-billion", "fault in on-bar: invalid-answer");
-    check("list-of-many", "fault in on-bar: too-many-requests");
-    check("aliased-strings", "fault in on-bar: answer-too-large");
-    check("reason-too-long", "fault in on-bar: reason-too-long");
-    check("huge-error-sentence", "fault in on-bar: answer-too-large");
+    check("aliased-strings", too_large);
+    check("huge-error-sentence", too_large);
     check(
         "error-sentence",
         "fault in init: strategy-error: the fast average is not below the slow one",
     );
-    check("log-flood", "fault in on-bar: log-limit");
-    check("log-flood-of-nothing", "fault in on-bar: log-limit");
-    check("log-of-a-megabyte", "fault in on-bar: answer-too-large");
+    check("log-of-a-megabyte", too_large);
+}
+
+/// Both ended the run, although neither a reason nor a number of requests is wrong in itself.
+#[test]
+fn a_long_reason_is_cut_and_requests_beyond_the_limit_are_handed_to_the_gate() {
+    let limits = SandboxLimits::default();
+    for (name, engine) in engines() {
+        let requests = |guest: &str| match outcome(&engine, &component(&guest_text(guest)), &limits)
+        {
+            Outcome::Requests(requests, _) => requests,
+            Outcome::Ended(text, _) => panic!("{name} {guest}: {text}"),
+        };
+        let one = requests("reason-too-long");
+        let reason = format!("{}[cut]", "\0".repeat(195));
+        assert_eq!(one[0].reason, Some(reason), "{name}");
+        assert_eq!(requests("list-of-many").len(), 65, "{name}");
+    }
+}
+
+/// The panic's text was nowhere but on the terminal, and the fault said `unreachable` alone.
+#[test]
+fn the_text_of_a_panic_is_the_message_of_its_fault() {
+    let unreachable = |text: &str| format!("fault in on-bar: unreachable: {text}");
+    check(
+        "panic-with-text",
+        &unreachable("panic at src/lib.rs:30: odd volume on the third bar"),
+    );
+    let long = format!("panic{}[cut]", "\u{20ac}".repeat(338));
+    assert_eq!(long.len(), PANIC_BYTES_MAX);
+    check("panic-after-a-full-log", &unreachable(&long));
+    check("panic-of-another-callback", "fault in on-fill: unreachable");
+}
+
+/// More fuel than 256 MiB of stack hold: a slice of a thousand bars at the most that a manifest allows.
+#[test]
+fn above_the_fuel_that_bounds_it_a_stack_overflow_has_its_name() {
+    let limits = SandboxLimits {
+        fuel_per_bar: FUEL_PER_BAR_MAX,
+        ..SandboxLimits::default()
+    };
+    let component = component(&guest_text("recursion-with-wide-frames"));
+    for backend in [Backend::Cranelift, Backend::Pulley] {
+        let settings = EngineSettings {
+            backend,
+            ..EngineSettings::default()
+        };
+        let engine = Engine::new(settings.for_limits(&limits, 1_000)).unwrap();
+        let ended = on_a_bar_of(1_000, &engine, &component, &limits);
+        let text = "stack-overflow: not portable: another back end may have more stack";
+        assert_eq!(ended, text, "{backend:?}");
+    }
 }
 
 #[test]
@@ -127,7 +197,7 @@ fn a_deadline_is_the_hosts_error_and_no_fault() {
         opt: OptLevel::None,
         ..EngineSettings::default()
     };
-    let engine = Engine::new(settings.for_limits(&limits)).unwrap();
+    let engine = Engine::new(settings.for_limits(&limits, 1)).unwrap();
     let component = component(&guest_text("slow-for-its-fuel"));
     let watchdog = Watchdog::start(&engine).unwrap();
     let Outcome::Ended(text, _) = outcome(&engine, &component, &limits) else {
@@ -145,7 +215,7 @@ fn a_component_with_more_instances_than_the_limit_is_a_fault() {
     };
     for (name, engine) in engines() {
         let ended = outcome(&engine, &component(&guest_text("panic")), &limits);
-        let text = "fault in instantiation: instance-limit";
+        let text = "fault in instantiation: instance-limit: raise limits.instances (1)";
         assert_eq!(ended, Outcome::Ended(String::from(text), 0), "{name}");
     }
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use counterfoil_sandbox::arguments::parse_arguments;
 use counterfoil_sandbox::compile::load;
 use counterfoil_sandbox::describe::describe;
+use counterfoil_sandbox::engine::{Engine, EngineSettings};
 use counterfoil_sandbox::guest::Guest;
 use counterfoil_sandbox::setup::GuestSetup;
 use counterfoil_sandbox::thread::guest_thread;
@@ -13,14 +14,20 @@ use counterfoil_trading::execution::Fill;
 use counterfoil_trading::limits::SandboxLimits;
 use counterfoil_trading::strategy::{AccountView, Strategy as _};
 
-use crate::support::{account, bar, engines, fill, instrument};
+use crate::support::{account, bar, bar_of, engines, fill, instrument};
 
-const PATH: &str = "../../sdk-examples/components/moving-average-cross.wasm";
+/// An example of the SDK, where it is built.
+fn example(name: &str) -> Option<Vec<u8>> {
+    let folder = env!("CARGO_MANIFEST_DIR");
+    std::fs::read(format!(
+        "{folder}/../../sdk-examples/components/{name}.wasm"
+    ))
+    .ok()
+}
 
 #[test]
 fn the_moving_average_cross_orders_alike_on_every_engine() {
-    let path = format!("{}/{PATH}", env!("CARGO_MANIFEST_DIR"));
-    let Ok(bytes) = std::fs::read(path) else {
+    let Some(bytes) = example("moving-average-cross") else {
         return;
     };
     let mut seen = Vec::new();
@@ -75,4 +82,49 @@ fn run(compiled: &counterfoil_sandbox::compile::LoadedComponent) -> (Vec<u64>, V
         );
     }
     (fuel, orders)
+}
+
+/// A portfolio strategy looks at every instrument on the last bar of a slice: with 2,000 of them it needed
+/// more than one bar's fuel, and the run ended.
+#[test]
+fn the_rebalancer_has_fuel_for_a_slice_of_two_thousand_bars() {
+    const COUNT: u32 = 2_000;
+    let Some(bytes) = example("rebalancer") else {
+        return;
+    };
+    let limits = SandboxLimits::default();
+    let settings = EngineSettings::default().for_limits(&limits, 2_000);
+    let engine = Engine::new(settings).unwrap();
+    let compiled = load(&engine, &bytes).unwrap();
+    let stack = engine.settings().thread_stack_bytes();
+    let (init, most) = guest_thread(stack, || {
+        let description = describe(&compiled, &limits).unwrap();
+        let setup = GuestSetup {
+            instruments: vec![instrument(); 2_000],
+            arguments: parse_arguments(&description, &BTreeMap::new()).unwrap(),
+            seed: 1,
+        };
+        let mut guest = Guest::start(&compiled, &limits, &setup).unwrap();
+        let init = guest.take_fuel();
+        let account = account();
+        let view = AccountView {
+            account: &account,
+            working: &[],
+            revision: 1,
+        };
+        let mut most = 0;
+        for place in 0..COUNT {
+            // A price at which the equity buys no lot: an answer of 2,000 orders is larger than one may be.
+            let mut requests = Vec::new();
+            let bar = bar_of(place, COUNT, 10_000);
+            guest.on_bar(&bar, &view, &mut requests).unwrap();
+            most = most.max(guest.take_fuel());
+        }
+        (init, most)
+    })
+    .unwrap();
+    assert!(init < limits.fuel_of_init(COUNT.into()) / 10, "{init}");
+    // More than a slice of one bar gets; of what this one gets three quarters are left for the orders.
+    assert!(most > limits.fuel_of_bar(1), "{most}");
+    assert!(most < limits.fuel_of_bar(COUNT.into()) / 4, "{most}");
 }

@@ -4,7 +4,7 @@ pub(crate) use counterfoil_guests::{WIT, component, encode, module, module_text}
 use counterfoil_sandbox::compile::{LoadedComponent, load};
 use counterfoil_sandbox::describe::describe;
 use counterfoil_sandbox::engine::{Backend, Engine, EngineSettings, OptLevel};
-use counterfoil_sandbox::guest::{Guest, StartError};
+use counterfoil_sandbox::guest::{Guest, PANIC_BYTES_MAX, StartError};
 use counterfoil_sandbox::setup::GuestSetup;
 use counterfoil_sandbox::thread::guest_thread;
 use counterfoil_trading::account::{Account, AccountKind};
@@ -15,7 +15,9 @@ use counterfoil_trading::execution::{Fill, OrderCode, OrderEvent};
 use counterfoil_trading::instrument::{Instrument, InstrumentGrid, InstrumentId};
 use counterfoil_trading::limits::SandboxLimits;
 use counterfoil_trading::order::{ClientOrderId, OrderStatus, OrderType, Request, Side};
-use counterfoil_trading::strategy::{AccountView, BarView, CallbackError, Strategy, WorkingOrder};
+use counterfoil_trading::strategy::{
+    AccountView, BarView, CallbackError, Strategy, StrategyFault, WorkingOrder,
+};
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::{Money, Price, Quantity, Volume};
 
@@ -74,6 +76,21 @@ pub(crate) fn bar(index: u64, close: i64) -> BarView {
         bars_in_slice: 1,
         last_in_slice: true,
         warming_up: false,
+    }
+}
+
+/// The first bar of instrument `place` of so many, with this close, in a slice of all of them.
+pub(crate) fn bar_of(place: u32, count: u32, close: i64) -> BarView {
+    let one = bar(0, close);
+    let raw = RawBar {
+        instrument: InstrumentId(place),
+        ..*one.bar.get()
+    };
+    BarView {
+        bar: ClosedBar::parse(raw).unwrap(),
+        bars_in_slice: count,
+        last_in_slice: place + 1 == count,
+        ..one
     }
 }
 
@@ -140,8 +157,8 @@ fn run(compiled: &LoadedComponent, limits: &SandboxLimits) -> Outcome {
         match result {
             Ok(()) => {}
             Err(CallbackError::Fault(fault)) => {
-                let text = format!("fault in {export}: {}", fault.fault.name());
-                assert!(fault.trace.len() <= 2048 && fault.message.len() <= 200);
+                let text = format!("fault in {export}: {}", named(&fault));
+                assert!(fault.trace.len() <= 2048 && fault.message.len() <= PANIC_BYTES_MAX);
                 // The guest's frames, never the host's. Fails only where RUST_BACKTRACE is set.
                 assert!(!fault.trace.contains("Stack backtrace"), "{}", fault.trace);
                 assert!(requests.is_empty());
@@ -151,6 +168,43 @@ fn run(compiled: &LoadedComponent, limits: &SandboxLimits) -> Outcome {
         }
     }
     Outcome::Requests(requests, fuel)
+}
+
+/// The fault's name and message.
+fn named(fault: &StrategyFault) -> String {
+    let name = fault.fault.name();
+    match fault.message.as_str() {
+        "" => name.to_owned(),
+        message => format!("{name}: {message}"),
+    }
+}
+
+/// The fault of a guest that ends on the first bar of a slice of so many.
+pub(crate) fn on_a_bar_of(
+    bars: u32,
+    engine: &Engine,
+    component: &[u8],
+    limits: &SandboxLimits,
+) -> String {
+    let compiled = load(engine, component).unwrap();
+    let stack = engine.settings().thread_stack_bytes();
+    let bar = BarView {
+        bars_in_slice: bars,
+        ..bar(0, 100)
+    };
+    guest_thread(stack, || {
+        let mut guest = Guest::start(&compiled, limits, &setup()).unwrap();
+        let view = AccountView {
+            account: &account(),
+            working: &[],
+            revision: 1,
+        };
+        match guest.on_bar(&bar, &view, &mut Vec::new()) {
+            Err(CallbackError::Fault(fault)) => named(&fault),
+            other => panic!("{other:?}"),
+        }
+    })
+    .unwrap()
 }
 
 pub(crate) fn fill() -> Fill {

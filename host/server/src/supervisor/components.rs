@@ -14,8 +14,8 @@ use counterfoil_runner::store::data_dir::DataDir;
 /// Components kept: each may be many MiB of code.
 const READY_MAX: usize = 64;
 
-/// Digest of the component and the fuel limit of a call, which its engine is made for.
-type ComponentKey = (Digest, u64);
+/// Digest of the component and the bytes of stack that its engine is made for.
+type ComponentKey = (Digest, usize);
 
 /// The compiled components.
 #[derive(Debug, Default)]
@@ -33,8 +33,9 @@ impl ComponentCache {
         setup: &RunSetup,
         engine: &EngineSettings,
     ) -> Result<SharedComponent, ComponentError> {
-        let fuel = engine.clone().for_limits(&manifest.limits).fuel_max;
-        let name = (setup.component, fuel);
+        let settings = engine.clone();
+        let settings = settings.for_limits(&manifest.limits, setup.instruments.len());
+        let name = (setup.component, settings.stack_bytes());
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = ready.get(&name) {
             return Ok(found.clone());

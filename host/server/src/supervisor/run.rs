@@ -8,7 +8,7 @@ use counterfoil_governance::id::Id;
 use counterfoil_runner::clock;
 use counterfoil_runner::orders::kill::InProcessStop;
 use counterfoil_runner::run::drive::RunObserver;
-use counterfoil_sandbox::guest::{Guest, LogLevel};
+use counterfoil_sandbox::guest::{Guest, LogLevel, TextLosses};
 use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
 use counterfoil_trading::record::{RefusedInput, RunStop};
 use counterfoil_trading::run::Run;
@@ -18,7 +18,7 @@ use super::feed_settings::FeedSettings;
 use super::inlet::{EndCommand, Inlet, LineCallback, QueueRefusal};
 use super::status::{RunFigures, RunState, RunStatus};
 
-/// Log lines of a strategy that become events, for each slice: the others are dropped.
+/// Log lines of a strategy that become events, for each slice: the others are counted.
 const LOG_LINES_PER_SLICE: usize = 8;
 
 /// A run of this process, or one that an earlier process left.
@@ -232,10 +232,14 @@ impl RunObserver<Guest> for SupervisedObserver<'_> {
             requests_refused: totals.refused,
             equity: run.account().equity().to_text(),
         });
-        let (lines, _dropped) = strategy.take_log();
+        let (mut lines, mut losses) = strategy.take_log();
         // Bounded: a strategy that logs without end must not push the events of other runs out of
         // the ring.
-        for line in lines.into_iter().take(LOG_LINES_PER_SLICE) {
+        let shown = lines.len().min(LOG_LINES_PER_SLICE);
+        for line in lines.drain(shown..) {
+            losses.drop_line(line.text.len());
+        }
+        for line in lines {
             let level = match line.level {
                 LogLevel::Debug => "debug",
                 LogLevel::Info => "info",
@@ -243,6 +247,11 @@ impl RunObserver<Guest> for SupervisedObserver<'_> {
                 LogLevel::Error => "error",
             };
             let text = line.text;
+            self.0.publish(RunActivity::Log { level, text });
+        }
+        if losses != TextLosses::default() {
+            let text = format!("strategy text {losses}");
+            let level = "warn";
             self.0.publish(RunActivity::Log { level, text });
         }
     }

@@ -41,6 +41,8 @@ pub struct RunSetup {
     pub costs: CostModel,
     pub matching: MatchingRules,
     pub risk: RiskLimits,
+    /// Requests of one answer that the gate reviews.
+    pub requests_per_bar: usize,
     /// What the host does about orders and positions after a fault.
     pub on_fault: FaultAction,
     /// The strategy's seed.
@@ -111,6 +113,7 @@ impl Manifest {
             costs: terms::costs(&self.costs)?,
             matching: terms::matching(&self.matching)?,
             risk: self.risk.limits()?,
+            requests_per_bar: usize::try_from(self.limits.requests_per_bar).unwrap_or(usize::MAX),
             on_fault,
             seed: self
                 .seed

@@ -156,13 +156,18 @@ impl Run {
     ) -> Result<ReviewedRequests, RunError<E>> {
         let mut all = ReviewedRequests::default();
         let mut approved_orders = 0_u32;
-        for request in requests {
+        for (place, request) in requests.iter().enumerate() {
             let intent = request.intent;
             // The id is noted before the gate decides: an id that a refusal used up cannot come back with
             // another order, so every id in the journal means one order.
-            let reviewed = check_id_range(&intent)
-                .and_then(|()| self.note_id(&intent))
-                .and_then(|()| self.review(intent, warming_up, approved_orders));
+            let usable = check_id_range(&intent).and_then(|()| self.note_id(&intent));
+            let reviewed = if place < self.requests_per_bar {
+                usable.and_then(|()| self.review(intent, warming_up, approved_orders))
+            } else {
+                // Refused whatever it is, a cancel too: what a bar can cause is bounded by the manifest, and
+                // the strategy is told what was not done.
+                Err(OrderCode::TooManyRequests)
+            };
             let approved = match reviewed {
                 Ok(approved) => approved,
                 Err(code) => {

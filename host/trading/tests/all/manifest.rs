@@ -25,7 +25,7 @@ fn manifest() -> String {
         "risk":{{"orders-per-bar-max":64,"working-orders-max":256,
         "order-notional-max":"1000000","position-notional-max":"1000000",
         "gross-exposure-max":"100000000","price-collar-bps":"5000","drawdown-max-bps":"10000"}},
-        "limits":{{"fuel-init":1000000,"fuel-per-callback":1000000,"memory-bytes":16777216,
+        "limits":{{"fuel-init":1000000,"fuel-per-callback":1000000,"fuel-per-bar":5000,"memory-bytes":16777216,
         "table-elements":10000,"instances":8,"requests-per-bar":64,"answer-bytes":32768,
         "reason-bytes":200,"log-bytes-per-callback":4096,"deadline-ms":10000}},
         "on-fault":"cancel-and-flatten","seed":"7","cadence":1}}"#

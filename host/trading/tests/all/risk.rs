@@ -132,6 +132,31 @@ fn the_second_order_of_a_bracket_keeps_the_limits_of_positions() {
     );
 }
 
+/// A strategy that sent more than its manifest allows ended its run, and lost the requests within the limit
+/// too. The first are now reviewed, and each further one is refused, whatever it asks for.
+#[test]
+fn requests_beyond_the_limit_of_one_answer_are_refused_one_by_one() {
+    check(
+        "requests=2",
+        &[
+            (FLAT, "buy 1 limit 90; buy 2 market", ""),
+            (
+                FLAT,
+                "buy 3 market; sell 9 limit 110; buy 4 market; cancel 1",
+                "1 accepted; 2 accepted; 2 buy 2 at 100; gate: too-many-requests; \
+                 gate: too-many-requests",
+            ),
+            // The order whose cancel was refused works on.
+            (
+                FALLEN,
+                "",
+                "5 refused too-many-requests; 1 refused too-many-requests; 3 accepted; 4 accepted; \
+                 1 buy 1 at 80; 3 buy 3 at 80",
+            ),
+        ],
+    );
+}
+
 #[test]
 fn orders_of_one_day_are_counted_and_a_new_day_begins_at_zero() {
     // The first bar closes at noon, the second at midnight, which is the next day.

@@ -81,7 +81,9 @@ impl ComponentChecks<'_> {
         refuse_unless(cli, component, intact)?;
         let mut all = Vec::new();
         let bytes = cli.data.component(&component)?;
-        let engine = cli.engine("cranelift")?.for_limits(&self.manifest.limits);
+        let limits = &self.manifest.limits;
+        let instruments = self.manifest.instruments.len();
+        let engine = cli.engine("cranelift")?.for_limits(limits, instruments);
         // In a process of its own first, as for every component: a bomb ends there.
         admit::component(cli, &component.to_string(), &self.manifest.limits, &engine)?;
         let found = evidence::check_admission(&bytes, &self.manifest.limits, engine);

@@ -25,7 +25,7 @@ pub(super) fn run(cli: &CliContext, args: &ComponentSubmitArgs) -> Result<Comman
     let provenance = provenance(args)?;
     // Admission keeps the bytes under their digest; what is not admitted is no component.
     let limits = SandboxLimits::default();
-    let engine = cli.engine("cranelift")?.for_limits(&limits);
+    let engine = cli.engine("cranelift")?.for_limits(&limits, 1);
     // Admitted before it is registered: a component that no host would run must not become a draft
     // that others spend time on.
     let (component, ready) =

@@ -1,0 +1,69 @@
+//! What the program prints of a strategy that fails or says too much.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// Logs 5,000 bytes on each bar, and panics on the second one as the SDK's hook does.
+const GUEST: &str = r#"
+(data (i32.const 9000) "panic at src/lib.rs:30: odd volume")
+(func (export "on-bar") (param i32 i64 i64 i64 i64 i64 i64 i64 i64 i32 i32 i32) (result i32)
+  (memory.fill (i32.const 20000) (i32.const 97) (i32.const 5000))
+  (call $log (i32.const 1) (i32.const 20000) (i32.const 5000))
+  (if (i64.eq (local.get 1) (i64.const 1)) (then
+    (call $log (i32.const 3) (i32.const 9000) (i32.const 34)) unreachable))
+  (i32.const 16))"#;
+
+/// Standard output and standard error of the program over `folder`.
+fn printed(folder: &Path, arguments: &[&str]) -> (String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_counterfoil"))
+        .args(arguments)
+        .env("COUNTERFOIL_DATA_DIR", folder.join("data"))
+        .env("COUNTERFOIL_KEY_DIR", folder.join("keys"))
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (text(&output.stdout), text(&output.stderr))
+}
+
+/// The panic's text was on the terminal of the first run alone, and only while the log had room for it.
+#[test]
+fn a_panic_and_what_was_cut_from_the_log_are_shown() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    std::fs::write(
+        folder.join("guest.wasm"),
+        counterfoil_guests::component(GUEST),
+    )
+    .unwrap();
+    let bars = "Ticker,Date,Open,High,Low,Close,Volume\nIBM,2026-01-05,10,11,9,10,5\nIBM,2026-01-06,10,11,9,10,5\n\
+                IBM,2026-01-07,10,11,9,10,5\n";
+    std::fs::write(folder.join("IBM.csv"), bars).unwrap();
+    let (made, error) = printed(folder, &["data", "ingest", "IBM.csv", "--json"]);
+    let made: serde_json::Value =
+        serde_json::from_str(&made).unwrap_or_else(|_| panic!("{made}{error}"));
+    let snapshot = made["snapshot"].as_str().unwrap();
+    let flags = ["--component", "guest.wasm", "--snapshot", snapshot];
+    let (shown, log) = printed(
+        folder,
+        &[&["backtest", "--risk", "research"], flags.as_slice()].concat(),
+    );
+    assert!(log.contains("aaa[cut]\n"), "{log}");
+    // Two bars of 910 bytes, which the mark's five are a part of, and the panic's line.
+    let losses = "strategy text cut to its limits (log: 910 bytes, whole lines: 0; reasons: 0)";
+    assert!(log.contains(losses), "{log}");
+    let losses = "strategy text cut to its limits (log: 944 bytes, whole lines: 1; reasons: 0)";
+    assert!(log.contains(losses), "{log}");
+    let message = "strategy fault: unreachable in on-bar on bar 1 of IBM";
+    let panic = "\n  message: panic at src/lib.rs:30: odd volume\n";
+    assert!(
+        shown.contains(message) && shown.contains(panic),
+        "{shown}{log}"
+    );
+    let run = shown.lines().find_map(|line| line.strip_prefix("run "));
+    let run = run.unwrap().trim().split(' ').next().unwrap();
+    let (again, _) = printed(folder, &["run", "show", run]);
+    assert!(again.contains(message) && again.contains(panic), "{again}");
+}
