@@ -116,8 +116,13 @@ fn with<'a>(command: &[&'a str], terms: &'a [String], more: &[&'a str]) -> Vec<&
 fn a_faulted_run_has_a_cause_and_no_figures_in_any_table() {
     let desk = Desk::new();
     let terms = desk.cross();
-    // The fewest that a manifest may give: not enough for this strategy's first bar with averages.
-    let varied = ["--vary", "limits.fuel-per-callback=1000,1000000"];
+    // The least that a manifest may give: not enough for this strategy's first bar with averages.
+    let varied = [
+        "--vary",
+        "limits.fuel-per-callback=1000,1000000",
+        "--vary",
+        "limits.fuel-per-bar=0",
+    ];
 
     let swept = desk.json(0, &with(&["sweep"], &terms, &varied));
     let faulted = &swept["rows"][0];
