@@ -177,7 +177,7 @@ fn limits_are_parsed_or_refused() {
     let table = [
         (limits("\"-1\"", 1), "policy.limits"),
         (limits("\"many\"", 1), "policy.limits"),
-        (limits("\"1\"", 1_001), "policy.limits"),
+        (limits("\"1\"", 20_001), "policy.limits"),
         (limits("1", 1), "policy.shape"),
         ("{}".to_owned(), "policy.shape"),
         ("null".to_owned(), "policy.shape"),
