@@ -112,6 +112,14 @@ pub fn put_array(out: &mut Vec<u8>, items: usize) {
     head(out, ARRAY, length(items));
 }
 
+/// Appends a text string, or null.
+pub fn put_text_or_null(out: &mut Vec<u8>, value: Option<&str>) {
+    match value {
+        None => put_null(out),
+        Some(value) => put_text(out, value),
+    }
+}
+
 /// Appends null.
 pub fn put_null(out: &mut Vec<u8>) {
     out.push(NULL);
@@ -318,6 +326,18 @@ impl<'a> CborReader<'a> {
         core::str::from_utf8(bytes)
             .map(String::from)
             .map_err(|_| error)
+    }
+
+    /// A text string, or null.
+    ///
+    /// # Errors
+    ///
+    /// See [`CborReader::u64`].
+    pub fn text_or_null(&mut self) -> Result<Option<String>, CborError> {
+        if self.null() {
+            return Ok(None);
+        }
+        self.text().map(Some)
     }
 
     /// The head of an array: how many items follow.

@@ -4,9 +4,8 @@
 
 mod people;
 
-use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::fs;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -183,17 +182,15 @@ impl KeyDir {
         }
         let mut seed = [0_u8; 32];
         getrandom::fill(&mut seed).map_err(|error| KeyDirError::Random(error.to_string()))?;
-        // Written whole under a name of its own and then linked: of two first starts at once one's link fails, and
-        // it reads the other's whole key. Half a key would block every later start with `Malformed`.
-        let new = path.with_extension(format!("{}.new", random_hex()?));
-        let made = write_secret(&new, &seed).and_then(|()| match fs::hard_link(&new, path) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-            linked => linked,
-        });
-        // It has signed nothing under this name.
-        let _best_effort = fs::remove_file(&new);
-        made.map_err(FileError::at("create", path))?;
-        // The key is durable before it signs. Otherwise a crash could lose it and leave logs that it signed.
+        // Of two first starts at once one finds the other's key there, whole, and uses it.
+        let text = format!("{}\n", hex::encode(seed));
+        if let Err(error) = files::create_secret(path, text.as_bytes())
+            && !path.exists()
+        {
+            return Err(error.into());
+        }
+        // Durable before it signs, also where another start has just made it: a crash could lose it otherwise, and
+        // leave logs that it signed.
         files::sync_folder(&self.path)?;
         Ok(())
     }
@@ -206,17 +203,6 @@ impl KeyDir {
 /// Returns [`KeyDirError`] if the file cannot be read or holds something else.
 pub fn read_public(path: &Path) -> Result<[u8; 32], KeyDirError> {
     parse(path, &files::read_whole(path)?)
-}
-
-fn write_secret(path: &Path, seed: &[u8; 32]) -> std::io::Result<()> {
-    // The mode is set at creation: with a later chmod another user could have opened the file before.
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    writeln!(file, "{}", hex::encode(seed))?;
-    file.sync_all()
 }
 
 fn read_secret(path: &Path) -> Result<[u8; 32], KeyDirError> {

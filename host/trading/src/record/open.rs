@@ -220,8 +220,12 @@ impl OpeningReader {
             if self.manifest.len() > self.promised_bytes() {
                 return Err(wrong("a manifest of the promised length"));
             }
+            // Once, with its last part: a long list of commitments would hash it again with each record.
+            if self.is_manifest_read() && Digest::of(self.manifest.as_bytes()) != self.open.run_id {
+                return Err(wrong("the manifest whose digest the open record holds"));
+            }
         }
-        self.check_whole()
+        self.check_commitments()
     }
 
     /// Whether nothing is left to come.
@@ -251,11 +255,8 @@ impl OpeningReader {
         })
     }
 
-    /// Once the last part was read: whether the parts are what the open record names.
-    fn check_whole(&self) -> Result<(), CborError> {
-        if self.is_manifest_read() && Digest::of(self.manifest.as_bytes()) != self.open.run_id {
-            return Err(wrong("the manifest whose digest the open record holds"));
-        }
+    /// Once the last part was read: whether the commitments are those that the open record names.
+    fn check_commitments(&self) -> Result<(), CborError> {
         let Some(data) = self.open.data.filter(|_| self.is_whole()) else {
             return Ok(());
         };
@@ -298,11 +299,11 @@ impl OpenRecord {
         cbor::put_u64(out, self.execution);
         cbor::put_array(out, 4);
         cbor::put_text(out, &self.host.version);
-        put_text_or_null(out, self.host.commit.as_deref());
+        cbor::put_text_or_null(out, self.host.commit.as_deref());
         put_digest_or_null(out, self.host.lock_file);
         put_digest_or_null(out, self.host.binary);
         cbor::put_array(out, 2);
-        put_text_or_null(out, self.start.starter.as_deref());
+        cbor::put_text_or_null(out, self.start.starter.as_deref());
         match &self.start.authorization {
             None => cbor::put_null(out),
             Some(entry) => {
@@ -346,13 +347,13 @@ impl OpenRecord {
         reader.array_of(4, "a host's build of 4 items")?;
         let host = HostBuild {
             version: reader.text()?,
-            commit: read_text_or_null(&mut reader)?,
+            commit: reader.text_or_null()?,
             lock_file: read_digest_or_null(&mut reader)?,
             binary: read_digest_or_null(&mut reader)?,
         };
         reader.array_of(2, "a start of 2 items")?;
         let start = RunStarter {
-            starter: read_text_or_null(&mut reader)?,
+            starter: reader.text_or_null()?,
             authorization: if reader.null() {
                 None
             } else {
@@ -453,20 +454,6 @@ impl CommitmentsRecord {
         reader.end()?;
         Ok(Self { commitments })
     }
-}
-
-fn put_text_or_null(out: &mut Vec<u8>, text: Option<&str>) {
-    match text {
-        None => cbor::put_null(out),
-        Some(text) => cbor::put_text(out, text),
-    }
-}
-
-fn read_text_or_null(reader: &mut CborReader<'_>) -> Result<Option<String>, CborError> {
-    if reader.null() {
-        return Ok(None);
-    }
-    reader.text().map(Some)
 }
 
 fn put_digest_or_null(out: &mut Vec<u8>, digest: Option<Digest>) {

@@ -1,6 +1,5 @@
 //! Requests and orders as arrays of numbers.
 
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::cbor::{self, CborError, CborReader};
@@ -19,21 +18,16 @@ pub fn encode_plan(out: &mut Vec<u8>, sequence: u64, intent: &Intent) {
 pub(super) fn put_request(out: &mut Vec<u8>, request: &Request) {
     cbor::put_array(out, 2);
     put_intent(out, &request.intent);
-    match &request.reason {
-        None => cbor::put_null(out),
-        Some(reason) => cbor::put_text(out, reason),
-    }
+    cbor::put_text_or_null(out, request.reason.as_deref());
 }
 
 pub(super) fn read_request(reader: &mut CborReader<'_>) -> Result<Request, CborError> {
     reader.array_of(2, "a request of 2 items")?;
     let intent = read_intent(reader)?;
-    let reason: Option<String> = if reader.null() {
-        None
-    } else {
-        Some(reader.text()?)
-    };
-    Ok(Request { intent, reason })
+    Ok(Request {
+        intent,
+        reason: reader.text_or_null()?,
+    })
 }
 
 fn put_intent(out: &mut Vec<u8>, intent: &Intent) {

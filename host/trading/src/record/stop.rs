@@ -142,10 +142,7 @@ impl StopRecord {
         cbor::put_u64(out, number_in(&StopCause::ALL, &self.stop.cause));
         cbor::put_i64(out, self.time.0);
         cbor::put_text(out, &self.stop.message);
-        match &self.stop.by {
-            None => cbor::put_null(out),
-            Some(by) => cbor::put_text(out, by),
-        }
+        cbor::put_text_or_null(out, self.stop.by.as_deref());
         cbor::put_u64(out, number_in(&FaultAction::ALL, &self.action));
     }
 
@@ -177,11 +174,7 @@ impl StopRecord {
         let cause = reader.item_of(&StopCause::ALL, KNOWN_NUMBER)?;
         let time = UnixNanos(reader.i64()?);
         let message = reader.text()?;
-        let by = if reader.null() {
-            None
-        } else {
-            Some(reader.text()?)
-        };
+        let by = reader.text_or_null()?;
         let record = Self {
             stop: RunStop { cause, message, by },
             time,

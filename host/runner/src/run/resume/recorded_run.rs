@@ -88,7 +88,7 @@ impl RecordedRun {
         match RunRecord::decode(body).map_err(ReadJournalError::from)? {
             RunRecord::Open(open) => self.opening = Some(OpeningReader::new(*open)),
             RunRecord::Manifest(_) | RunRecord::Commitments(_) => {
-                // Not decoded a second time in another way: the reader checks digests and sizes of the parts.
+                // From the bytes: the reader checks the sizes and digests of the parts.
                 if let Some(mut opening) = self.opening.take() {
                     opening.add(body).map_err(ReadJournalError::from)?;
                     if opening.is_whole() {
