@@ -488,6 +488,7 @@ fn check(case: &Case) -> Result<usize, TestCaseError> {
             | RunRecord::Commitments(_)
             | RunRecord::Positions(_)
             | RunRecord::WindDown(_)
+            | RunRecord::Inputs(_)
             | RunRecord::Fault(_)
             | RunRecord::Close(_)
             | RunRecord::Refused(_)

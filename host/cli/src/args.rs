@@ -61,8 +61,8 @@ pub(crate) use policy::{
 pub(crate) use research::{MonteCarloArgs, SweepArgs, WalkForwardArgs};
 pub(crate) use run::{BacktestArgs, BacktestOrResumeArgs, KillArgs, LiveArgs, ManifestFlags};
 pub(crate) use serve::{
-    RUNNER_DEFAULT, RUNNER_VARIABLE, RunArgs, RunCommand, RunManifestArgs, RunShowArgs,
-    RunStartArgs, RunnerCommand, ServeArgs, WatchArgs,
+    LogLevelArg, RUNNER_DEFAULT, RUNNER_VARIABLE, RunArgs, RunCommand, RunLogArgs, RunManifestArgs,
+    RunShowArgs, RunStartArgs, RunnerCommand, ServeArgs, WatchArgs,
 };
 
 /// Runs sandboxed trading strategies and signs every decision, so that anyone can verify a run.

@@ -40,6 +40,7 @@ pub(crate) mod replay;
 pub(crate) mod report;
 pub(crate) mod resume;
 pub(crate) mod run;
+mod run_log;
 pub(crate) mod run_terms;
 pub(crate) mod runs;
 mod samples;

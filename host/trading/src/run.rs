@@ -16,7 +16,7 @@ pub use recorded_times::RecordedTimes;
 
 use crate::account::Account;
 use crate::decision_digest::DecisionDigest;
-use crate::execution::{Delivery, OrderCode, OrderEvent};
+use crate::execution::{Delivery, OrderEvent};
 use crate::instrument::Instrument;
 use crate::journal::{self, Journal, Receipt, RecordBytes, RecordSeal};
 use crate::manifest::RunSetup;
@@ -26,7 +26,7 @@ use crate::record::{
     Callback, CloseReason, CloseRecord, FaultAction, FaultRecord, PositionsRecord, RequestCounts,
     positions_digest,
 };
-use crate::risk::{Approved, MaintenanceMargin, RiskContext, RiskGate};
+use crate::risk::{Approved, MaintenanceMargin, RiskContext, RiskGate, RiskRefusal};
 use crate::seen_ids::SeenIds;
 use crate::slice::Slice;
 use crate::strategy::{AccountView, Strategy, StrategyFault, WorkingOrder};
@@ -126,6 +126,8 @@ pub struct Run {
     day: DayLimitsState,
     /// Nanoseconds from the current bar's close to its decision; `None` without a clock.
     bar_age: Option<i64>,
+    /// The most of it.
+    bar_age_max: Option<i64>,
     revision: u64,
     totals: RunTotals,
     buffers: StepBuffers,
@@ -175,6 +177,7 @@ impl Run {
             margin_call: false,
             host_orders: 0,
             tokens: TokenIssuer::default(),
+            bar_age_max: setup.risk.live.bar_age_max,
             seen: SeenIds::default(),
             working: Vec::new(),
             refusals: Vec::new(),
@@ -194,7 +197,7 @@ impl Run {
 
     /// Takes one slice down the path: corporate actions, executions, account, deliveries, marks,
     /// margin, then for each bar strategy, risk gate, plan, token, record, journal, and only then
-    /// release to the venue.
+    /// release to the venue. A slice without bars ends with its deliveries.
     ///
     /// # Errors
     ///
@@ -243,7 +246,8 @@ impl Run {
         self.account.settle()?;
         // A guest keeps its copy of the account until this changes. Only equality counts, so it may wrap.
         self.revision = self.revision.wrapping_add(1);
-        if fault.is_none() {
+        // Without a bar there is no mark, and an order of the host could not fill any more.
+        if fault.is_none() && !slice.bars().is_empty() {
             self.check_margin(time, ports)?;
         }
         for (place, bar) in slice.bars().iter().enumerate() {
@@ -343,20 +347,30 @@ impl Run {
     /// Checks that the run can take the slice now, and returns its close time and that of the slice
     /// before.
     fn enter<E>(&mut self, slice: &Slice) -> Result<SliceTimes, RunError<E>> {
-        let time = slice.close_time().ok_or(RunError::EmptySlice)?;
+        let time = slice.time().ok_or(RunError::EmptySlice)?;
         if self.ended.is_some() {
             return Err(RunError::Ended);
         }
+        let has_bars = !slice.bars().is_empty();
         // A feed that repeats or reorders slices would let a strategy decide twice on one bar, or on a
-        // bar older than its own orders.
-        if let Some(last) = self.last_close.filter(|last| *last >= time) {
+        // bar older than its own orders. Actions alone may follow at the last close itself, the first moment
+        // after its bars.
+        let is_late = |last: &UnixNanos| {
+            if has_bars {
+                *last >= time
+            } else {
+                *last > time
+            }
+        };
+        if let Some(last) = self.last_close.filter(is_late) {
             return Err(RunError::OutOfOrder { time, last });
         }
         let before = self.last_close;
         for action in slice.actions() {
             let (id, ex_time) = (action.instrument, action.ex_time);
             // An action of another slice would be applied to positions and prices of the wrong time.
-            if ex_time >= time || before.is_some_and(|before| ex_time < before) {
+            let is_after = has_bars && ex_time >= time;
+            if is_after || before.is_some_and(|before| ex_time < before) {
                 return Err(RunError::ActionTime { id, ex_time, time });
             }
         }
@@ -466,7 +480,7 @@ impl Run {
         intent: Intent,
         warming_up: bool,
         approved_on_bar: u32,
-    ) -> Result<Approved, OrderCode> {
+    ) -> Result<Approved, RiskRefusal> {
         let context = self.risk_context(warming_up, approved_on_bar);
         self.gate.review(intent, &context)
     }

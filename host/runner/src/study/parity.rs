@@ -289,7 +289,7 @@ fn is_late([live, _]: &[Option<(u64, DecisionRecord)>; 2]) -> bool {
     let verdicts = live.iter().flat_map(|(_, decision)| &decision.verdicts);
     verdicts
         .into_iter()
-        .any(|verdict| *verdict == RiskVerdict::Refused(OrderCode::BarTooLate))
+        .any(|verdict| matches!(verdict, RiskVerdict::Refused(refusal) if refusal.code == OrderCode::BarTooLate))
 }
 
 fn difference(pair: &DecisionPair, live_bars: &LiveBars) -> Option<(DifferingBar, ParityCause)> {

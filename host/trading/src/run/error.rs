@@ -13,7 +13,7 @@ use crate::venue::VenueError;
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError<E> {
-    #[error("the slice holds no bar")]
+    #[error("the slice holds no bar and no corporate action")]
     EmptySlice,
     #[error("slice closes at {time:?}, which is not after the last close at {last:?}")]
     OutOfOrder {

@@ -329,7 +329,7 @@ impl Venue for SimulatedVenue {
         }
         // Last: an order that arrived with this slice was accepted at the close before it, which decides
         // its trading day.
-        self.now = slice.close_time().unwrap_or(self.now);
+        self.now = slice.time().unwrap_or(self.now);
         Ok(())
     }
 

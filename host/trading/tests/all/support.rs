@@ -477,7 +477,7 @@ fn reported(record: &RunRecord) -> Vec<String> {
             .iter()
             .filter_map(|verdict| match verdict {
                 RiskVerdict::Approved => None,
-                RiskVerdict::Refused(code) => Some(format!("gate: {}", code.name())),
+                RiskVerdict::Refused(refusal) => Some(format!("gate: {}", refusal.code.name())),
             })
             .collect(),
         RunRecord::MarginCall(call) => vec![format!(
@@ -505,6 +505,7 @@ fn reported(record: &RunRecord) -> Vec<String> {
                 .collect::<Vec<_>>(),
             part.plans.len()
         )],
+        RunRecord::Inputs(record) => vec![format!("inputs: {:?}", record.inputs)],
         RunRecord::Open(_)
         | RunRecord::Manifest(_)
         | RunRecord::Commitments(_)
