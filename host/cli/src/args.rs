@@ -10,6 +10,7 @@ mod build;
 mod change;
 mod component;
 mod data;
+mod fetch;
 mod groups;
 mod ledger;
 mod old_spellings;
@@ -43,6 +44,7 @@ pub(crate) use component::{
 pub(crate) use data::{
     DataAcceptArgs, DataCommand, DataLineageArgs, DataReportArgs, DeriveActionsArgs, IngestArgs,
 };
+pub(crate) use fetch::FetchArgs;
 pub(crate) use groups::command;
 pub(crate) use ledger::{
     DriftArgs, LedgerCommand, LedgerIndexArgs, LedgerInitArgs, LedgerProofArgs, LedgerSearchArgs,

@@ -19,6 +19,7 @@ pub(crate) mod delegate;
 pub(crate) mod demo;
 pub(crate) mod drift;
 pub(crate) mod exception;
+pub(crate) mod fetch;
 mod findings;
 pub(crate) mod ingest;
 pub(crate) mod key;

@@ -2,6 +2,8 @@
 //! know a file format.
 
 pub mod derive;
+pub mod fetch_index;
+pub mod fetched;
 pub mod ingest;
 pub mod lineage;
 pub mod raw;
@@ -9,6 +11,7 @@ pub mod report;
 
 pub(crate) mod bars;
 pub(crate) mod curate;
+pub(crate) mod fetched_records;
 pub(crate) mod merge;
 pub(crate) mod normalize;
 pub(crate) mod plan;

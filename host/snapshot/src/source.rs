@@ -3,6 +3,7 @@
 pub mod choices;
 pub mod options;
 pub mod progress;
+pub mod venue_page;
 
 pub(crate) mod columns;
 pub(crate) mod deferred;

@@ -4,10 +4,14 @@ use std::path::PathBuf;
 
 use clap::{Subcommand, ValueHint};
 
+use super::FetchArgs;
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum DataCommand {
     /// Ingest a file of bars or trades into an immutable snapshot
     Ingest(Box<IngestArgs>),
+    /// Fetch bars from Binance, Alpaca or Kraken; a fetch that was cut off goes on where it was
+    Fetch(Box<FetchArgs>),
     /// List the snapshots
     List,
     /// List a snapshot's data quality findings

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::findings::print_findings;
 use super::ingest::{self, side_file};
-use super::snapshots;
+use super::{fetch, snapshots};
 use crate::args::{
     DataAcceptArgs, DataCommand, DataLineageArgs, DataReportArgs, DeriveActionsArgs,
 };
@@ -27,6 +27,7 @@ use crate::output::{CommandAnswer, print_fields, print_json, print_line, print_t
 pub(crate) fn run(cli: &CliContext, args: &DataCommand) -> Result<CommandAnswer> {
     match args {
         DataCommand::Ingest(args) => ingest::run(cli, args),
+        DataCommand::Fetch(args) => fetch::run(cli, args),
         DataCommand::List => snapshots::run(cli),
         DataCommand::Report(args) => report(cli, args),
         DataCommand::Accept(args) => accept(cli, args),
@@ -171,6 +172,12 @@ fn print_file(file: &LineageFile, indent: &str) {
             .ingested_at
             .map_or("time unknown".to_owned(), UnixNanos::date_or_time);
         print_line(&format!("{indent}  {} from {vendor}, {when}", receipt.name));
+        if let Some(origin) = &receipt.origin {
+            print_line(&format!(
+                "{indent}    {} (status {})",
+                origin.url, origin.status
+            ));
+        }
     }
     if file.receipts.is_empty() {
         print_line(&format!("{indent}  no longer in the raw layer"));

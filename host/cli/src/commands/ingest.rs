@@ -1,6 +1,7 @@
 //! `data ingest`: makes a snapshot of a vendor's file.
 
 use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -48,12 +49,22 @@ pub(crate) fn ingest(cli: &CliContext, args: &IngestArgs) -> Result<IngestOutcom
     // Options are read before the file is copied: a wrong mapping must not leave raw data behind
     // under the name of a snapshot that was never made.
     let options = options(cli, args)?;
+    ingest_source(cli, file, &name, &options)
+}
+
+/// Makes a snapshot of a source, with progress.
+pub(crate) fn ingest_source(
+    cli: &CliContext,
+    source: impl Read,
+    name: &str,
+    options: &IngestOptions,
+) -> Result<IngestOutcome> {
     let bar = bar("ingesting", 0);
     let mut progress = |step: IngestProgress| match step {
         IngestProgress::Reading { rows, .. } => bar.set_position(rows),
         IngestProgress::Writing { bars, .. } => bar.set_position(bars),
     };
-    let done = snapshot_store(&cli.data)?.ingest(file, &name, &options, &mut progress);
+    let done = snapshot_store(&cli.data)?.ingest(source, name, options, &mut progress);
     bar.finish_and_clear();
     Ok(done?)
 }
@@ -142,7 +153,7 @@ fn refused(cli: &CliContext, error: anyhow::Error) -> Result<CommandAnswer> {
     Ok(CommandAnswer::No)
 }
 
-fn as_json(done: &IngestOutcome) -> Value {
+pub(crate) fn as_json(done: &IngestOutcome) -> Value {
     let report = &done.report;
     json!({
         "snapshot": done.id.to_string(),

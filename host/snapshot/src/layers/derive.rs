@@ -72,6 +72,7 @@ pub(crate) fn derive_actions(
         vendor: options.vendor.as_deref(),
         schema: mapping.schema.as_deref(),
         ingested_at: options.ingested_at,
+        origin: None,
     };
     // The file is kept like any other: the actions that come out of it can be traced to it.
     let raw = raw::add_file(data, source, options.limits.bytes_max, &arrival)?;

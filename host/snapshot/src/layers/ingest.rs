@@ -69,6 +69,7 @@ pub(crate) fn ingest(
         vendor: options.vendor.as_deref(),
         schema: mapping.schema.as_deref(),
         ingested_at: options.ingested_at,
+        origin: None,
     };
     // The raw file is kept even if what follows fails: it is evidence of what the vendor sent, and
     // the next try does not need it again.
@@ -189,6 +190,7 @@ fn add_side_file(
         vendor: options.vendor.as_deref(),
         schema: None,
         ingested_at: options.ingested_at,
+        origin: None,
     };
     let bytes_max = IngestLimits::default().bytes_max;
     let raw = raw::add_file(data, file.bytes.as_slice(), bytes_max, &arrival)?;
@@ -203,6 +205,7 @@ fn add_acceptance(data: &Dir, acceptance: &FindingAcceptance) -> Result<Digest, 
         vendor: None,
         schema: None,
         ingested_at: acceptance.at,
+        origin: None,
     };
     let bytes_max = IngestLimits::default().bytes_max;
     Ok(raw::add_file(data, bytes.as_slice(), bytes_max, &arrival)?.sha256)

@@ -11,6 +11,7 @@ use counterfoil_trading::time::{Timeframe, UnixNanos};
 
 use crate::error::IngestError;
 use crate::layers::bars::{BarConversion, LineBar, check_sequence, closed_bar};
+use crate::layers::fetched_records::open_source;
 use crate::layers::publish::{find_layer, publish_layer};
 use crate::layers::raw::{self, RawFile};
 use crate::layout::{DataLayer, QUARANTINE};
@@ -23,7 +24,6 @@ use crate::source::number_rules::NumberRules;
 use crate::source::options::IngestOptions;
 use crate::source::progress::IngestProgress;
 use crate::source::reading::SourceContext;
-use crate::source::records;
 use crate::source::scales::{GridScale, lot, price_scale, volume_scale};
 use crate::source::symbols::check_symbol;
 use crate::source::table::{SourceTable, read_table};
@@ -193,7 +193,7 @@ fn read_and_write(
     // The raw copy is read, not the user's file, which may have changed since it was copied: bars
     // and digest would then be of two files.
     let file = raw::open_checked(data, &job.raw.sha256)?;
-    let mut records = records::open(file, name, options)?;
+    let mut records = open_source(data, file, job.raw, name, options)?;
     let quarantine = QuarantineWriter::new(staging.create(QUARANTINE)?);
     // Removed when it goes out of scope; after a kill, by the next ingestion.
     let scratch = StagingDir::new(data, DataLayer::Normalized.folder())?;
