@@ -184,6 +184,7 @@ impl World {
                 to: None,
             },
             timeframe: snapshot.manifest().timeframe.to_string(),
+            calendars: snapshot.manifest().calendars_of(&instruments),
             instruments: instruments.iter().map(InstrumentEntry::from).collect(),
             parameters: BTreeMap::new(),
             warm_up: 0,

@@ -202,6 +202,17 @@ pub enum IngestError {
         format: &'static str,
         reason: String,
     },
+    /// Most bars of an instrument are none of the timeframe.
+    #[error(
+        "{symbol}: {left_out} of {bars} bars overlap or are off the grid of {timeframe}; state another timeframe with \
+         --timeframe, or the exchange's zone with --calendar or in a mapping"
+    )]
+    Misfits {
+        symbol: String,
+        left_out: u64,
+        bars: u64,
+        timeframe: Timeframe,
+    },
     /// Files of several timeframes cannot be one snapshot.
     #[error("{file}: bars of {got}, but earlier files have bars of {expected}; make two snapshots")]
     Timeframes {

@@ -23,6 +23,7 @@ pub(crate) mod records;
 pub(crate) mod repeats;
 pub(crate) mod row;
 pub(crate) mod row_error;
+pub(crate) mod row_offsets;
 pub(crate) mod scales;
 pub(crate) mod symbols;
 pub(crate) mod table;

@@ -72,7 +72,7 @@ pub struct TimeframeNotFixed;
 /// Bars that are not closed yet.
 ///
 /// A bar holds the trades from its open time, inclusive, to its close time, exclusive; open times
-/// are multiples of the timeframe since 1970 in UTC. Its open is the price of the earliest trade,
+/// are multiples of the timeframe since 1970 in UTC, and Mondays for weeks. Its open is the price of the earliest trade,
 /// its close that of the latest; of trades with one time the one that came first counts as earlier.
 /// An interval without a trade has no bar.
 #[derive(Clone, Debug)]
@@ -200,9 +200,7 @@ impl BarAggregator {
     }
 
     fn interval(&self, time: UnixNanos) -> Option<(UnixNanos, UnixNanos)> {
-        let open = time
-            .0
-            .checked_sub(time.0.checked_rem_euclid(self.timeframe_nanos)?)?;
+        let open = time.0.checked_sub(time.past_grid(self.timeframe_nanos)?)?;
         let close = open.checked_add(self.timeframe_nanos)?;
         Some((UnixNanos(open), UnixNanos(close)))
     }

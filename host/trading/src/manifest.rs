@@ -3,6 +3,7 @@
 //!
 //! It must never know where the component or the bars are stored.
 
+mod calendar;
 mod canonical;
 mod field;
 mod setup;
@@ -15,6 +16,7 @@ use alloc::vec::Vec;
 use counterfoil_base::digest::Digest;
 use serde::{Deserialize, Serialize};
 
+pub use calendar::{CalendarEntry, OFFSETS_MAX};
 pub use canonical::canonical_json;
 pub use field::{ManifestError, digest};
 pub use setup::{INSTRUMENTS_MAX, RunSetup};
@@ -47,6 +49,9 @@ pub struct Manifest {
     pub data: DataSource,
     /// The length of a bar, such as `1d`.
     pub timeframe: String,
+    /// The exchanges' local times and hours; without one, bars are on the grid of UTC.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calendars: Vec<CalendarEntry>,
     /// What is traded: instrument 0, 1, 2 ….
     pub instruments: Vec<InstrumentEntry>,
     /// A text for each parameter of the strategy.

@@ -8,6 +8,7 @@ mod error;
 mod host_orders;
 mod recorded_times;
 
+use alloc::string::ToString as _;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -15,6 +16,7 @@ pub use error::RunError;
 pub use recorded_times::RecordedTimes;
 
 use crate::account::Account;
+use crate::bar_grid::BarSequence;
 use crate::decision_digest::DecisionDigest;
 use crate::execution::{Delivery, OrderEvent};
 use crate::instrument::Instrument;
@@ -118,6 +120,7 @@ pub struct Run {
     working: Vec<WorkingOrder>,
     /// Refusals to report to the strategy at the start of the next slice.
     refusals: Vec<OrderEvent>,
+    bars: BarSequence,
     /// Bars decided, by instrument.
     indices: Vec<u64>,
     last_close: Option<UnixNanos>,
@@ -181,6 +184,7 @@ impl Run {
             seen: SeenIds::default(),
             working: Vec::new(),
             refusals: Vec::new(),
+            bars: setup.bar_sequence(),
             indices: vec![0; count],
             last_close: None,
             ended: None,
@@ -365,6 +369,21 @@ impl Run {
         if let Some(last) = self.last_close.filter(is_late) {
             return Err(RunError::OutOfOrder { time, last });
         }
+        for bar in slice.bars() {
+            // The manifest's timeframe is what was authorized. Whatever feed, journal or snapshot a bar comes from,
+            // none of another length is decided.
+            let id = bar.get().instrument;
+            let instrument = self
+                .instruments
+                .get(id.index())
+                .ok_or(RunError::UnknownInstrument { id })?;
+            self.bars
+                .check(bar.get())
+                .map_err(|misfit| RunError::BarMisfit {
+                    symbol: instrument.symbol().to_string(),
+                    misfit,
+                })?;
+        }
         let before = self.last_close;
         for action in slice.actions() {
             let (id, ex_time) = (action.instrument, action.ex_time);
@@ -376,6 +395,10 @@ impl Run {
         }
         // Last: a refused slice must not move the time that the next one is compared with.
         self.last_close = Some(time);
+        slice
+            .bars()
+            .iter()
+            .for_each(|bar| self.bars.take(bar.get()));
         Ok(SliceTimes {
             close: time,
             previous_close: before,

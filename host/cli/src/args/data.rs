@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Subcommand, ValueHint};
+use counterfoil_trading::time::Timeframe;
 
 use super::FetchArgs;
 
@@ -42,8 +43,8 @@ pub(crate) struct IngestArgs {
     // Text here and not a parsed type: the snapshot's own parser names the accepted values, and a
     // second list would go stale.
     /// Length of a bar, such as 1m, 1h, 1d or 1M (one month) [default: the commonest gap]
-    #[arg(long, value_name = "LENGTH")]
-    pub(crate) timeframe: Option<String>,
+    #[arg(long, value_name = "LENGTH", allow_hyphen_values = true)]
+    pub(crate) timeframe: Option<Timeframe>,
     /// Whether the time column is the bar's open or close
     #[arg(long, default_value = "open", value_name = "open|close")]
     pub(crate) time: String,

@@ -16,7 +16,7 @@ use super::resume;
 use super::run_terms::flags_of_manifest;
 use crate::args::{BacktestArgs, BacktestOrResumeArgs, ManifestFlags};
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, CommandLineError, print_json};
+use crate::output::{CommandAnswer, CommandLineError, print_json, short_digest, warn};
 use crate::progress::RunProgressBar;
 use crate::report;
 
@@ -26,6 +26,7 @@ pub(crate) fn run(cli: &CliContext, args: &BacktestOrResumeArgs) -> Result<Comma
     }
     let args = &args.base;
     let manifest = manifest_of(cli, args)?;
+    repeat_findings(cli, &manifest)?;
     let outcome = execute(cli, &manifest, &args.backend)?;
     if cli.json {
         print_json(&report::outcome_json(&manifest, &outcome)?);
@@ -36,6 +37,31 @@ pub(crate) fn run(cli: &CliContext, args: &BacktestOrResumeArgs) -> Result<Comma
         CloseReason::EndOfData => CommandAnswer::Yes,
         CloseReason::Fault | CloseReason::Stopped => CommandAnswer::No,
     })
+}
+
+/// Repeats what ingestion found of the snapshot that can make a figure wrong, before the figures.
+fn repeat_findings(cli: &CliContext, manifest: &Manifest) -> Result<()> {
+    let DataSource::Snapshot { id, .. } = &manifest.data else {
+        return Ok(());
+    };
+    let store = snapshot_store(&cli.data)?;
+    let snapshot = store.load(&store.resolve(id)?)?;
+    let Some(findings) = &snapshot.manifest().findings else {
+        return Ok(());
+    };
+    let found: Vec<String> = findings
+        .weighty()
+        .into_iter()
+        .map(|(rule, count, severity)| format!("{count} {rule} ({severity})"))
+        .collect();
+    if !found.is_empty() {
+        warn(&format!(
+            "the snapshot has open findings: {}; `counterfoil data report {}` shows them",
+            found.join(", "),
+            short_digest(id)
+        ));
+    }
+    Ok(())
 }
 
 pub(crate) fn execute(
@@ -126,7 +152,9 @@ pub(crate) fn manifest_of(cli: &CliContext, args: &BacktestArgs) -> Result<Manif
     let snapshot = store.load(&store.resolve(id)?)?;
     // The whole range: --from and --to are stated in the manifest and applied by the run, so that a
     // replay applies the same.
-    let selection = snapshot.select(&args.instruments, None, None)?;
+    let instruments = snapshot
+        .select(&args.instruments, None, None)?
+        .instruments();
     let bars = BarsSource {
         data: DataSource::Snapshot {
             id: snapshot.id().to_string(),
@@ -134,7 +162,8 @@ pub(crate) fn manifest_of(cli: &CliContext, args: &BacktestArgs) -> Result<Manif
             to: args.to.clone(),
         },
         timeframe: snapshot.manifest().timeframe.to_string(),
-        instruments: selection.instruments(),
+        calendars: snapshot.manifest().calendars_of(&instruments),
+        instruments,
         cadence: args.cadence,
     };
     manifest(cli, &args.terms, bars, &args.backend)

@@ -90,7 +90,7 @@ fn options(cli: &CliContext, args: &IngestArgs) -> Result<IngestOptions> {
     };
     Ok(IngestOptions {
         symbol: args.symbol.clone(),
-        timeframe: args.timeframe.as_deref().map(str::parse).transpose()?,
+        timeframe: args.timeframe,
         time: args.time.parse()?,
         epoch_unit: args.epoch_unit.as_deref().map(str::parse).transpose()?,
         price_scale: args.price_scale,

@@ -10,7 +10,9 @@ use counterfoil_base::digest::Digest;
 use counterfoil_governance::id::Id;
 use counterfoil_os::files::write_whole;
 use counterfoil_runner::store::keys::random_hex;
-use counterfoil_trading::manifest::{DataSource, InstrumentEntry, Manifest, RiskEntry};
+use counterfoil_trading::manifest::{
+    CalendarEntry, DataSource, InstrumentEntry, Manifest, RiskEntry,
+};
 use serde_json::json;
 
 use crate::args::RunManifestArgs;
@@ -37,6 +39,11 @@ pub(crate) fn run(cli: &CliContext, args: &RunManifestArgs) -> Result<CommandAns
         Some(nonce) => nonce.clone(),
         None => random_hex()?,
     };
+    let instruments = chosen(&of.instruments, &args.instruments)?;
+    let symbols = instruments
+        .iter()
+        .map(|entry| entry.symbol.as_str())
+        .collect();
     let manifest = Manifest {
         data: DataSource::Feed {
             name: args.feed.clone(),
@@ -44,7 +51,8 @@ pub(crate) fn run(cli: &CliContext, args: &RunManifestArgs) -> Result<CommandAns
             broker: None,
         },
         risk: risk(cli, &found.limits)?,
-        instruments: chosen(&of.instruments, &args.instruments)?,
+        calendars: CalendarEntry::chosen(&of.calendars, &symbols),
+        instruments,
         cadence: CADENCE,
         ..of
     };

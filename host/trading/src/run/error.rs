@@ -3,6 +3,7 @@
 use alloc::string::String;
 
 use crate::account::AccountError;
+use crate::bar_grid::BarMisfit;
 use crate::execution::OrderCode;
 use crate::instrument::InstrumentId;
 use crate::plan::TokenError;
@@ -23,6 +24,9 @@ pub enum RunError<E> {
     },
     #[error("the manifest lists no instrument {}", id.0)]
     UnknownInstrument { id: InstrumentId },
+    /// A bar that is none of the manifest's timeframe.
+    #[error("{symbol}: {misfit}")]
+    BarMisfit { symbol: String, misfit: BarMisfit },
     /// A corporate action outside the time between the previous close and the slice's close.
     #[error(
         "corporate action of {id:?} at {ex_time:?} does not belong to the slice that closes at {time:?}"

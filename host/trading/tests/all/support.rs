@@ -12,6 +12,7 @@ use counterfoil_trading::account::{Account, AccountKind};
 use counterfoil_trading::bar::{ClosedBar, RawBar};
 use counterfoil_trading::corporate::{CorporateAction, CorporateActionKind};
 use counterfoil_trading::costs::{CostModel, LiquiditySide};
+use counterfoil_trading::exchange_calendar::InstrumentCalendars;
 use counterfoil_trading::execution::{Delivery, Fill, OrderEvent};
 use counterfoil_trading::instrument::{Instrument, InstrumentGrid, InstrumentId};
 use counterfoil_trading::journal::{Journal, RecordBytes};
@@ -59,6 +60,7 @@ pub(crate) fn setup(settings: &str) -> RunSetup {
         component: Digest([0; 32]),
         engine: Digest([0; 32]),
         timeframe: "1d".parse().unwrap(),
+        calendars: InstrumentCalendars::default(),
         instruments: vec![instrument("A"), instrument("B")],
         warm_up: 0,
         account_kind: AccountKind::Margin,

@@ -66,7 +66,7 @@ pub(super) fn ingest_data(cli: &CliContext, folder: &Path) -> Result<String> {
     let ask = args::IngestArgs {
         file,
         symbol: None,
-        timeframe: Some("1d".to_owned()),
+        timeframe: Some("1d".parse()?),
         time: "open".to_owned(),
         epoch_unit: None,
         price_scale: None,

@@ -20,12 +20,14 @@ use arrow_select::take::take;
 use counterfoil_trading::decimal;
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use jiff::Timestamp;
+use jiff::tz::{Offset, TimeZone};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::{SourceRecord, SourceRecords};
 use crate::error::IngestError;
 use crate::source::options::IngestLimits;
-use crate::source::times::date;
+use crate::source::row_offsets::offset_in;
+use crate::source::times::{date, zone};
 
 mod footer;
 
@@ -314,7 +316,11 @@ fn cell(column: &ArrayRef, row: usize) -> String {
             .as_primitive_opt::<types::Date32Type>()
             .and_then(|values| day(i64::from(values.value(row)))),
         DataType::Timestamp(unit, zone) => {
-            moment(column, row, *unit).map(|text| if zone.is_some() { text } else { naive(text) })
+            let moment = moment(column, row, *unit);
+            moment.map(|moment| match zone {
+                Some(zone) => local(moment, zone),
+                None => naive(moment.to_string()),
+            })
         }
         // Lists, structs and the like become an empty field, which the row's own parser refuses
         // where it needs a value there.
@@ -334,7 +340,7 @@ fn day(days: i64) -> Option<String> {
         .map(|nanos| date(UnixNanos(nanos)))
 }
 
-fn moment(column: &ArrayRef, row: usize, unit: TimeUnit) -> Option<String> {
+fn moment(column: &ArrayRef, row: usize, unit: TimeUnit) -> Option<Timestamp> {
     let (value, nanos) = match unit {
         TimeUnit::Second => (
             column
@@ -364,9 +370,23 @@ fn moment(column: &ArrayRef, row: usize, unit: TimeUnit) -> Option<String> {
     // In 128 bits: seconds of 64 bits do not fit in 64 bits of nanoseconds. What is out of the
     // calendar's range becomes an empty field and no other date.
     let nanos = i128::from(value).checked_mul(nanos)?;
-    Timestamp::from_nanosecond(nanos)
-        .ok()
-        .map(|moment| moment.to_string())
+    Timestamp::from_nanosecond(nanos).ok()
+}
+
+/// A time with the offset of the column's zone, which shows the trading date; in UTC if the zone is unknown.
+fn local(moment: Timestamp, name: &str) -> String {
+    let fixed = || {
+        let seconds = offset_in(name)?.checked_div(1_000_000_000)?;
+        let offset = Offset::from_seconds(i32::try_from(seconds).ok()?).ok()?;
+        Some(TimeZone::fixed(offset))
+    };
+    match zone(name).ok().or_else(fixed) {
+        Some(zone) if zone != TimeZone::UTC => {
+            let offset = zone.to_offset(moment);
+            moment.display_with_offset(offset).to_string()
+        }
+        Some(_) | None => moment.to_string(),
+    }
 }
 
 /// A time without a zone: the mapping states the source's zone.
