@@ -3,6 +3,8 @@
 //! It must never know a venue. It decides from the account as of this bar and the limits of the
 //! manifest alone, and refuses an intent whose numbers overflow.
 
+mod value;
+
 use alloc::collections::BTreeMap;
 
 use crate::account::{Account, AccountKind, Position};
@@ -11,6 +13,7 @@ use crate::instrument::{Instrument, InstrumentId};
 use crate::order::{ClientOrderId, Intent, Order, OrderType, Side};
 use crate::strategy::WorkingOrder;
 use crate::units::{BasisPoints, Money, Price, Quantity};
+use value::{order_value, prices_of};
 
 /// The risk limits of one run. There is no default: a run without risk limits does not start.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -230,10 +233,14 @@ impl RiskGate {
         // Without a bar there is no price to value the order at, and a value of zero would pass.
         let mark = position.mark_price.ok_or(OrderCode::NoPrice)?;
         self.check_collar(order, mark)?;
-        let dearest = worst_price(order, mark);
-        let notional = instrument
-            .notional(dearest, order.quantity)
-            .ok_or(OrderCode::Overflow)?;
+        let notional = order_value(
+            order.order_type,
+            order.side,
+            order.quantity,
+            instrument,
+            mark,
+        )
+        .ok_or(OrderCode::Overflow)?;
         if notional > self.limits.order_notional_max && !reduces(order, position) {
             return Err(OrderCode::OrderNotionalLimit);
         }
@@ -248,6 +255,10 @@ impl RiskGate {
         // pass even when a limit is already exceeded: otherwise a loss could not be closed.
         if after.reduces {
             return Ok(());
+        }
+        // At a last close of zero every quantity is worth nothing, and would pass the limits below.
+        if mark == Price(0) {
+            return Err(OrderCode::NoPrice);
         }
         if context.margin_call {
             return Err(OrderCode::MarginCall);
@@ -312,7 +323,7 @@ impl RiskGate {
         let width = self
             .limits
             .price_collar
-            .share_of_rounded_down(i128::from(mark.0));
+            .share_of_rounded_down(i128::from(mark.0).saturating_abs());
         let width = width.ok_or(OrderCode::Overflow)?;
         for price in [first, second].into_iter().flatten() {
             let distance = i128::from(price.0)
@@ -442,9 +453,9 @@ impl ProjectedExposure {
 struct OtherInstrumentExposure {
     /// Added to gross exposure in the worst case.
     gross: Money,
-    /// Added to net exposure if only the buy orders fill.
+    /// Added to net exposure if only the orders fill that raise it: the buy orders, at prices above zero.
     up: Money,
-    /// Added to net exposure if only the sell orders fill; zero or below.
+    /// Added to net exposure if only the orders fill that lower it; zero or below.
     down: Money,
 }
 
@@ -498,8 +509,10 @@ impl OtherInstrumentExposure {
         let now = position.value.0.checked_abs()?;
         let worst = long.0.checked_abs()?.max(short.0.checked_abs()?).max(now);
         self.gross = self.gross.plus(Money(worst.checked_sub(now)?))?;
-        self.up = self.up.plus(long.minus(position.value)?)?;
-        self.down = self.down.plus(short.minus(position.value)?)?;
+        let (bought, sold) = (long.minus(position.value)?, short.minus(position.value)?);
+        // Below a price of zero it is the purchase that lowers the value.
+        self.up = self.up.plus(bought.max(sold).max(Money::ZERO))?;
+        self.down = self.down.plus(bought.min(sold).min(Money::ZERO))?;
         Some(())
     }
 }
@@ -565,36 +578,11 @@ fn reserved_cash(others: OtherOrders<'_>, context: &RiskContext<'_>) -> Result<M
             .position(id)
             .mark_price
             .ok_or(OrderCode::NoPrice)?;
-        let price = worst_price_of(working.order_type, Side::Buy, mark);
-        let cost = instrument.notional(price, working.leaves_quantity);
+        let (order_type, leaves) = (working.order_type, working.leaves_quantity);
+        let cost = order_value(order_type, Side::Buy, leaves, instrument, mark);
         sum = cost
             .and_then(|cost| sum.plus(cost))
             .ok_or(OrderCode::Overflow)?;
     }
     Ok(sum)
-}
-
-fn worst_price(order: &Order, mark: Price) -> Price {
-    worst_price_of(order.order_type, order.side, mark)
-}
-
-/// The price a value is computed with: a buy limit below the market still counts at its limit, a
-/// buy stop above it at the stop; anything else at the last close.
-fn worst_price_of(order_type: OrderType, side: Side, mark: Price) -> Price {
-    match (order_type, side) {
-        (OrderType::Limit(limit) | OrderType::StopLimit { limit, .. }, Side::Buy) => limit,
-        (OrderType::Stop(stop), Side::Buy) => stop.max(mark),
-        (OrderType::Limit(limit) | OrderType::StopLimit { limit, .. }, Side::Sell) => {
-            limit.max(mark)
-        }
-        (OrderType::Market, _) | (OrderType::Stop(_), Side::Sell) => mark,
-    }
-}
-
-const fn prices_of(order_type: OrderType) -> (Option<Price>, Option<Price>) {
-    match order_type {
-        OrderType::Market => (None, None),
-        OrderType::Limit(price) | OrderType::Stop(price) => (Some(price), None),
-        OrderType::StopLimit { stop, limit } => (Some(stop), Some(limit)),
-    }
 }

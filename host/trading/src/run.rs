@@ -352,6 +352,14 @@ impl Run {
         if let Some(last) = self.last_close.filter(|last| *last >= time) {
             return Err(RunError::OutOfOrder { time, last });
         }
+        // The range of an instrument's prices is in the manifest, which whoever read the bars may not have had.
+        for bar in slice.bars() {
+            let instrument = self.instruments.get(bar.get().instrument.index());
+            if let Some(instrument) = instrument.filter(|it| !it.prices().allows(bar.get().low)) {
+                let symbol = instrument.symbol().into();
+                return Err(RunError::NotPositive { symbol });
+            }
+        }
         let before = self.last_close;
         for action in slice.actions() {
             let (id, ex_time) = (action.instrument, action.ex_time);

@@ -23,6 +23,11 @@ pub enum RunError<E> {
     },
     #[error("the manifest lists no instrument {}", id.0)]
     UnknownInstrument { id: InstrumentId },
+    /// The slice's feed did not check its bars.
+    #[error(
+        "a price of {symbol} is zero or below, and the manifest does not allow that (instruments.negative-prices)"
+    )]
+    NotPositive { symbol: String },
     /// A corporate action outside the time between the previous close and the slice's close.
     #[error(
         "corporate action of {id:?} at {ex_time:?} does not belong to the slice that closes at {time:?}"
