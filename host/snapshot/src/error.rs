@@ -202,6 +202,14 @@ pub enum IngestError {
         format: &'static str,
         reason: String,
     },
+    /// The file is whole, and of a kind that this program does not read.
+    #[error("{file}: cannot be read as {format}: {reason}")]
+    Unsupported {
+        file: String,
+        format: &'static str,
+        /// What it is, and what to do.
+        reason: String,
+    },
     /// Files of several timeframes cannot be one snapshot.
     #[error("{file}: bars of {got}, but earlier files have bars of {expected}; make two snapshots")]
     Timeframes {
