@@ -9,6 +9,7 @@ use counterfoil_runner::clock::now;
 use counterfoil_runner::run::inputs::snapshot_store;
 use counterfoil_snapshot::error::IngestError;
 use counterfoil_snapshot::layers::ingest::IngestOutcome;
+use counterfoil_snapshot::layers::report::IngestReport;
 use counterfoil_snapshot::quality::findings::{LayerFindings, RuleCount, Severity};
 use counterfoil_snapshot::source::choices::SourceKind;
 use counterfoil_snapshot::source::options::{IngestOptions, SideFile};
@@ -83,6 +84,8 @@ fn options(cli: &CliContext, args: &IngestArgs) -> Result<IngestOptions> {
         time: args.time.parse()?,
         epoch_unit: args.epoch_unit.as_deref().map(str::parse).transpose()?,
         price_scale: args.price_scale,
+        asset_class: args.asset_class.as_deref().map(str::parse).transpose()?,
+        negative_prices: args.negative_prices.iter().cloned().collect(),
         tick: args.tick.clone(),
         volume_scale: args.volume_scale,
         quantity_scale: args.quantity_scale,
@@ -159,6 +162,10 @@ fn as_json(done: &IngestOutcome) -> Value {
         "timeframe-inferred": report.timeframe_inferred,
         "price-scale": report.price_scale,
         "volume-scale": report.volume_scale,
+        "ticks": report.ticks,
+        "lots": report.lots,
+        "without-volume": report.without_volume,
+        "negative-prices": report.negative_prices,
     })
 }
 
@@ -186,6 +193,7 @@ pub(crate) fn print(done: &IngestOutcome) {
         ("timeframe", format!("{}{inferred}", report.timeframe)),
         ("price scale", report.price_scale.to_string()),
     ];
+    rows.extend(instrument_lines(report));
     if !report.ignored_columns.is_empty() {
         rows.push(("ignored columns", report.ignored_columns.join(", ")));
     }
@@ -219,6 +227,34 @@ pub(crate) fn print(done: &IngestOutcome) {
         ]);
     }
     print_table(&lines);
+}
+
+/// Ticks, lots and what else a run takes from the instruments.
+fn instrument_lines(report: &IngestReport) -> Vec<(&'static str, String)> {
+    let ticks = report.ticks.iter().map(|tick| ("tick", tick.clone()));
+    let lots = report.lots.iter().map(|lot| ("lot", lot.clone()));
+    let mut lines: Vec<_> = ticks.chain(lots).collect();
+    if !report.without_volume.is_empty() {
+        let symbols = listed(&report.without_volume);
+        let text = format!("none: {symbols}; a backtest needs --volume-cap off");
+        lines.push(("volume", text));
+    }
+    if !report.negative_prices.is_empty() {
+        let text = format!("may be zero or below: {}", listed(&report.negative_prices));
+        lines.push(("prices", text));
+    }
+    lines
+}
+
+/// The first few of a list, and how many more there are.
+fn listed(symbols: &[String]) -> String {
+    const SHOWN_MAX: usize = 5;
+    let shown: Vec<&str> = symbols.iter().take(SHOWN_MAX).map(String::as_str).collect();
+    let shown = shown.join(", ");
+    match symbols.len().saturating_sub(SHOWN_MAX) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
 }
 
 /// The findings of the checks, one line for each rule, without notes.

@@ -18,7 +18,7 @@ use crate::source::mapping::{ColumnMapping, delimiter};
 use crate::source::number_rules::NumberRules;
 use crate::source::options::{IngestLimits, IngestOptions, SideFile};
 use crate::source::progress::IngestProgress;
-use crate::source::scales::lot;
+use crate::source::scales::stated_lot;
 use crate::store::acceptance::FindingAcceptance;
 use crate::store::load::load;
 use crate::store::manifest::LayerManifest;
@@ -51,7 +51,7 @@ pub(crate) fn ingest(
     let options = &mapping.fill(options);
     NumberRules::of(options)?;
     delimiter(options)?;
-    lot(options)?;
+    stated_lot(options)?;
     let actions = match &options.actions {
         Some(file) => parse_actions(&file.name, &file.bytes)?,
         None => Vec::new(),

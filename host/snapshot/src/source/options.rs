@@ -1,7 +1,11 @@
 //! The options of an ingestion, and its limits. It must never guess.
 
+use std::collections::BTreeSet;
+
+use counterfoil_trading::instrument::PriceRange;
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 
+use crate::source::asset_class::AssetClass;
 use crate::source::choices::{
     EpochUnit, ErrorPolicy, RepeatRule, SourceKind, TextEncoding, TimeMeaning,
 };
@@ -47,9 +51,12 @@ pub struct IngestOptions {
     pub time: TimeMeaning,
     /// The unit of times that are numbers; without it their size decides.
     pub epoch_unit: Option<EpochUnit>,
-    /// Decimals of a price; without it the most decimals in the file.
+    /// Decimals of a price; without it the most that the file writes.
     pub price_scale: Option<u8>,
-    /// The price grid step as decimal text, such as `0.05`; without it one at the price scale.
+    /// The class of the instruments, which decides tick and lot where nothing else does.
+    pub asset_class: Option<AssetClass>,
+    /// The price grid step as decimal text, such as `0.05`; without it that of the asset class, and never coarser
+    /// than the prices are written.
     pub tick: Option<String>,
     /// The most that rounding a price to scale or tick may change it, as decimal text; without it nothing
     /// is rounded.
@@ -70,8 +77,11 @@ pub struct IngestOptions {
     pub volume_scale: Option<u8>,
     /// Decimals of a quantity; without it those of the lot.
     pub quantity_scale: Option<u8>,
-    /// The quantity grid step as decimal text, such as `0.001`; without it one at the quantity scale.
+    /// The quantity grid step as decimal text, such as `0.001`; without it that of the asset class, or the
+    /// decimals of the volumes.
     pub lot: Option<String>,
+    /// The symbols whose prices may be zero or below; of all others such a row is quarantined.
+    pub negative_prices: BTreeSet<String>,
     /// Who made the data.
     pub vendor: Option<String>,
     /// When the file is ingested; it goes into the receipt, never into a snapshot.
@@ -93,6 +103,17 @@ pub struct IngestOptions {
     pub revises: Option<SnapshotId>,
     /// The limits.
     pub limits: IngestLimits,
+}
+
+impl IngestOptions {
+    /// The prices that rows of a symbol may have.
+    pub(crate) fn prices_of(&self, symbol: &str) -> PriceRange {
+        if self.negative_prices.contains(symbol) {
+            PriceRange::Any
+        } else {
+            PriceRange::Positive
+        }
+    }
 }
 
 /// A small file that goes with a source.

@@ -13,7 +13,7 @@ use counterfoil_base::draws::Random;
 use counterfoil_trading::bar::{ClosedBar, RawBar};
 use counterfoil_trading::corporate::{CorporateAction, CorporateActionKind};
 use counterfoil_trading::decimal::{divide_half_even, power_of_ten};
-use counterfoil_trading::instrument::Instrument;
+use counterfoil_trading::instrument::{Instrument, PriceRange};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 use counterfoil_trading::units::{MONEY_SCALE, Price, Volume};
@@ -103,6 +103,10 @@ impl BarDeck {
     /// Returns [`ResampleError`] if there are none or too many, or if they cannot be read.
     pub(crate) fn read(selection: &BarSelection) -> Result<Self, ResampleError> {
         let instruments = selection.instruments();
+        if let Some(below) = instruments.iter().find(|it| it.prices() == PriceRange::Any) {
+            let symbol = below.symbol().to_owned();
+            return Err(ResampleError::NegativePrices { symbol });
+        }
         let mut actions = selection.actions()?.into_iter().peekable();
         let mut last: BTreeMap<usize, Price> = BTreeMap::new();
         let mut since: BTreeMap<usize, Vec<CorporateAction>> = BTreeMap::new();

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 mod bounded;
+mod columnar;
+mod instruments;
 mod layers;
 mod resample;
 mod snapshot;

@@ -80,6 +80,8 @@ pub(super) fn ingest_data(cli: &CliContext, folder: &Path) -> Result<String> {
         repeats: None,
         quantity_scale: None,
         lot: None,
+        asset_class: None,
+        negative_prices: Vec::new(),
         tick: None,
         vendor: None,
         mapping: None,
