@@ -100,10 +100,11 @@ pub(crate) struct IngestArgs {
     /// CSV file of corporate actions
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) actions: Option<PathBuf>,
-    /// When bars are expected: a calendar (JSON file), or 24x7 [default for daily bars: every date
-    /// on which any instrument has a bar]
-    #[arg(long, value_name = "FILE|24x7", value_hint = ValueHint::FilePath)]
-    pub(crate) calendar: Option<PathBuf>,
+    // Text and not a path: a symbol may stand before it.
+    /// When bars are expected: a calendar (JSON file), or 24x7; with SYMBOL= before it, of that instrument
+    /// alone; repeatable [default for daily bars: every date on which any instrument has a bar]
+    #[arg(long, value_name = "[SYMBOL=]FILE|24x7", value_hint = ValueHint::FilePath)]
+    pub(crate) calendar: Vec<String>,
     /// What to do with rows that have errors: quarantine the rows, or refuse the file
     #[arg(long, default_value = "quarantine", value_parser = ["quarantine", "refuse"])]
     pub(crate) policy: String,

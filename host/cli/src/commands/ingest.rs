@@ -1,5 +1,6 @@
 //! `data ingest`: makes a snapshot of a vendor's file.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
 
@@ -21,7 +22,8 @@ use super::findings::print_findings;
 use crate::args::IngestArgs;
 use crate::cli_context::CliContext;
 use crate::output::{
-    CommandAnswer, print_answer, print_fields, print_json, print_line, print_table, short_digest,
+    CommandAnswer, CommandLineError, print_answer, print_fields, print_json, print_line,
+    print_table, short_digest,
 };
 use crate::progress::bar;
 
@@ -70,14 +72,7 @@ fn options(cli: &CliContext, args: &IngestArgs) -> Result<IngestOptions> {
     });
     let store = snapshot_store(&cli.data)?;
     let revises = args.revises.as_deref().map(|id| store.resolve(id));
-    let calendar = match &args.calendar {
-        // A word and not a path. A file of that name needs ./ before it.
-        Some(word) if word.as_os_str() == "24x7" => Some(SideFile {
-            name: "24x7".to_owned(),
-            bytes: b"24x7".to_vec(),
-        }),
-        path => side_file(path.as_deref())?,
-    };
+    let GivenCalendars { common, own } = calendars(&args.calendar)?;
     Ok(IngestOptions {
         symbol: args.symbol.clone(),
         timeframe: args.timeframe.as_deref().map(str::parse).transpose()?,
@@ -108,12 +103,54 @@ fn options(cli: &CliContext, args: &IngestArgs) -> Result<IngestOptions> {
         },
         mapping: side_file(args.mapping.as_deref())?,
         actions: side_file(args.actions.as_deref())?,
-        calendar,
+        calendar: common,
+        calendars: own,
         policy: args.policy.parse()?,
         accepted: accepted.collect::<Result<_>>()?,
         revises: revises.transpose()?,
         ..IngestOptions::default()
     })
+}
+
+/// The calendars of the command line.
+struct GivenCalendars {
+    common: Option<SideFile>,
+    own: BTreeMap<String, SideFile>,
+}
+
+fn calendars(given: &[String]) -> Result<GivenCalendars> {
+    let mut all = GivenCalendars {
+        common: None,
+        own: BTreeMap::new(),
+    };
+    for text in given {
+        let (symbol, file) = match text.split_once('=') {
+            Some((symbol, file)) => (Some(symbol), file),
+            None => (None, text.as_str()),
+        };
+        let calendar = if file == "24x7" {
+            // A word and not a path. A file of that name needs ./ before it.
+            SideFile {
+                name: "24x7".to_owned(),
+                bytes: b"24x7".to_vec(),
+            }
+        } else {
+            let side = side_file(Some(Path::new(file)))?;
+            side.with_context(|| format!("--calendar {text}: no file"))?
+        };
+        let before = match symbol {
+            Some(symbol) => all.own.insert(symbol.to_owned(), calendar),
+            None => all.common.replace(calendar),
+        };
+        // The second would silently replace the first.
+        if before.is_some() {
+            let whose = symbol.unwrap_or("all instruments");
+            return Err(CommandLineError::new(format!(
+                "--calendar gives {whose} two calendars; give one"
+            )));
+        }
+    }
+    Ok(all)
 }
 
 /// A file that describes a source: mapping, actions or calendar.

@@ -17,7 +17,7 @@ use crate::quality::calendar::ExpectedBars;
 use crate::quality::checks::{BarChecker, CheckContext};
 use crate::quality::findings::{QualityFinding, QualityRule, Severity};
 use crate::quality::findings_file::FindingsWriter;
-use crate::quality::sessions::write_session_ends;
+use crate::quality::sessions::{write_own_session_ends, write_session_ends};
 use crate::source::choices::ErrorPolicy;
 use crate::source::progress::IngestProgress;
 use crate::source::row_error::RowErrorCode;
@@ -123,6 +123,7 @@ fn write_snapshot(
         take_over_quarantine(layer, &mut out)?;
     }
     let symbols = inputs.symbols();
+    inputs.check_calendars(&symbols)?;
     report_sources(inputs, &expected, &symbols, &mut out)?;
     let context = CheckContext {
         timeframe: inputs.timeframe,
@@ -292,7 +293,10 @@ fn report_sources(
             }
         }
     }
-    if matches!(expected, ExpectedBars::Unknown) {
+    let all_have_own = symbols
+        .iter()
+        .all(|symbol| inputs.calendars.contains_key(symbol));
+    if matches!(expected, ExpectedBars::Unknown) && !all_have_own {
         let message = format!(
             "bars of {}, and no calendar: gaps were not looked for",
             inputs.timeframe
@@ -323,6 +327,11 @@ fn write_instrument(
     out: &mut CurationOutput<'_>,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Option<LayerInstrument>, IngestError> {
+    let own = inputs.calendars.get(symbol);
+    let context = CheckContext {
+        expected: own.unwrap_or(context.expected),
+        ..context
+    };
     let mut merge = BarMerge::new(&inputs.layers, symbol)?;
     let instrument = merge.instrument.clone();
     let mut writer = InstrumentWriter::new(out.staging, index, &instrument);
@@ -373,7 +382,13 @@ fn write_instrument(
     for finding in checker.finish() {
         out.add_finding(finding)?;
     }
-    writer.finish(tickers(&inputs.layers, symbol))
+    let mut written = writer.finish(tickers(&inputs.layers, symbol))?;
+    if let (Some(written), Some(calendar)) = (&mut written, own) {
+        let (first, last) = (written.first_open, written.last_close);
+        let ends = calendar.session_ends(inputs.timeframe, first, last);
+        written.sessions = Some(write_own_session_ends(out.staging, index, &ends)?);
+    }
+    Ok(written)
 }
 
 /// Writes the actions of the instruments that the snapshot has: equal data gives an equal snapshot,

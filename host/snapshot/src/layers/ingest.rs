@@ -8,7 +8,7 @@ use cap_std::fs::Dir;
 use crate::error::IngestError;
 use crate::layers::curate::{CuratedSnapshot, curate};
 use crate::layers::normalize::{NormalizeJob, normalize, renames};
-use crate::layers::plan::CurationPlan;
+use crate::layers::plan::{CurationPlan, own_calendar_role};
 use crate::layers::raw::{self, ReceiptDraft};
 use crate::layers::report::IngestReport;
 use crate::layout::DataLayer;
@@ -56,7 +56,7 @@ pub(crate) fn ingest(
         Some(file) => parse_actions(&file.name, &file.bytes)?,
         None => Vec::new(),
     };
-    if let Some(file) = &options.calendar {
+    for file in options.calendar.iter().chain(options.calendars.values()) {
         parse_calendar(&file.name, &file.bytes)?;
     }
     let plan_before = match &options.revises {
@@ -90,7 +90,14 @@ pub(crate) fn ingest(
         renames,
     };
     let normalized = normalize(data, &job, progress)?;
+    let mut calendars = plan_before.calendars;
+    for (symbol, file) in &options.calendars {
+        let role = own_calendar_role(symbol);
+        let sha256 = add_side_file(data, &role, Some(file), options)?;
+        calendars.extend(sha256.map(|sha256| (symbol.clone(), sha256)));
+    }
     let mut plan = CurationPlan {
+        calendars,
         actions: side("actions", &options.actions)?.or(plan_before.actions),
         calendar: side("calendar", &options.calendar)?.or(plan_before.calendar),
         policy: options.policy,

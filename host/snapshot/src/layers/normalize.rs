@@ -35,7 +35,7 @@ use crate::spool::series::{SeriesFile, SeriesStep, TickerShare};
 use crate::spool::staging::{StagingDir, sync};
 use crate::store::load::load;
 use crate::store::manifest::{
-    GridSource, LayerInstrument, LayerManifest, LayerSource, LayerTicker,
+    GridSource, LayerInstrument, LayerManifest, LayerSource, LayerTicker, NOT_STATED,
 };
 use crate::store::quarantine::QuarantineWriter;
 use crate::store::recipe::{LayerRecipe, RULES, RecipeInput};
@@ -244,7 +244,10 @@ fn read_and_write(
         sha256: job.raw.sha256,
         tick_from: GridSource::Stated,
         timeframe_inferred: options.timeframe.is_none(),
-        vendor: options.vendor.clone(),
+        vendor: options
+            .vendor
+            .clone()
+            .unwrap_or_else(|| NOT_STATED.to_owned()),
     };
     write_table(staging, table, job, source, recipe, progress)
 }

@@ -1,6 +1,6 @@
 //! The options of an ingestion, and its limits. It must never guess.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use counterfoil_trading::instrument::PriceRange;
 use counterfoil_trading::time::{Timeframe, UnixNanos};
@@ -95,6 +95,8 @@ pub struct IngestOptions {
     /// The trading calendar: see `docs/start/DATA.md`. Without one, daily bars are expected on every
     /// date on which any instrument has one.
     pub calendar: Option<SideFile>,
+    /// Calendars of single instruments, which count for them in place of the one above.
+    pub calendars: BTreeMap<String, SideFile>,
     /// The policy for data with errors.
     pub policy: ErrorPolicy,
     /// Findings that a person accepts.

@@ -25,6 +25,9 @@ pub const BARS_PER_BATCH: u64 = 8_192;
 /// file, and minutes of many years are several.
 pub const BARS_PER_FILE_MIN: u64 = 65_536;
 
+/// What a vendor or schema is that nobody stated: a text, so that no reader takes a gap for a name.
+pub const NOT_STATED: &str = "not stated";
+
 /// The contents of a snapshot, or of a file in the normalized layer.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -115,6 +118,9 @@ pub struct LayerInstrument {
     pub price_scale: u8,
     /// Decimals of a quantity.
     pub quantity_scale: u8,
+    /// The session ends of its own calendar, which may have none; in a snapshot only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sessions: Option<LayerList>,
     /// The instrument's canonical id: the first ticker it had.
     pub symbol: String,
     /// The price grid step at the price scale.
@@ -229,8 +235,8 @@ pub struct LayerSource {
     pub tick_from: GridSource,
     /// Whether the timeframe was taken from the data.
     pub timeframe_inferred: bool,
-    /// Who made the data, if stated.
-    pub vendor: Option<String>,
+    /// Who made the data, or [`NOT_STATED`].
+    pub vendor: String,
 }
 
 /// What decided a tick or a lot.
@@ -367,6 +373,7 @@ impl LayerManifest {
             .actions
             .iter()
             .chain(&self.sessions)
+            .chain(self.instruments.iter().flat_map(|one| &one.sessions))
             .map(|list| &list.file);
         let findings = self.findings.iter().map(|findings| &findings.file);
         for file in lists.chain(findings).chain([&self.quarantine.file]) {

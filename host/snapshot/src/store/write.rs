@@ -164,6 +164,8 @@ impl<'a> InstrumentWriter<'a> {
             negative_prices: self.instrument.prices() == PriceRange::Any,
             price_scale: self.instrument.price_scale(),
             quantity_scale: self.instrument.quantity_scale(),
+            // Known to curation alone.
+            sessions: None,
             symbol: self.instrument.symbol().to_owned(),
             tick_size: self.instrument.tick_size(),
             tickers,

@@ -61,6 +61,8 @@ pub struct BarDeck {
     pub(crate) instruments: Vec<Instrument>,
     /// When sessions ended: times stay, so these do.
     pub(crate) session_ends: Vec<UnixNanos>,
+    /// The same of each instrument with a calendar of its own.
+    pub(crate) own_session_ends: Vec<Option<Vec<UnixNanos>>>,
     /// Open and close time of each slice.
     times: Vec<(UnixNanos, UnixNanos)>,
     /// By slice, where its bars begin; and their end.
@@ -115,6 +117,7 @@ impl BarDeck {
             range: selection.range(),
             timeframe: selection.timeframe(),
             session_ends: selection.session_ends()?,
+            own_session_ends: selection.own_session_ends()?,
             times: Vec::new(),
             starts: Vec::new(),
             relative_bars: Vec::new(),
@@ -328,6 +331,7 @@ mod tests {
             timeframe: Timeframe::Fixed(1),
             instruments: Vec::new(),
             session_ends: Vec::new(),
+            own_session_ends: Vec::new(),
             times: (0..slices)
                 .map(|time| (UnixNanos(time), UnixNanos(time + 1)))
                 .collect(),

@@ -86,7 +86,7 @@ pub(super) fn ingest_data(cli: &CliContext, folder: &Path) -> Result<String> {
         vendor: None,
         mapping: None,
         actions: Some(actions),
-        calendar: None,
+        calendar: Vec::new(),
         policy: "quarantine".to_owned(),
         accept: Vec::new(),
         trades: false,
