@@ -123,6 +123,10 @@ mod tests {
             clock_offset_max_ms: Some(1),
             ..RiskEntry::research()
         };
+        for instrument in &mut manifest.instruments {
+            instrument.negative_prices = true;
+            instrument.volume = Some("none".to_owned());
+        }
         let mut found = BTreeSet::new();
         fields(&serde_json::to_value(&manifest).unwrap(), "", &mut found);
         manifest.data = DataSource::Feed {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use counterfoil_snapshot::layers::ingest::IngestOutcome;
-use counterfoil_snapshot::source::options::IngestOptions;
+use counterfoil_snapshot::source::options::{IngestOptions, SideFile};
 use counterfoil_snapshot::store::manifest::{GridSource, VolumeMark};
 use counterfoil_trading::decimal;
 use counterfoil_trading::instrument::{Instrument, PriceRange, VolumeKind};
@@ -249,4 +249,141 @@ fn the_answer_says_what_decided_tick_and_lot() {
         done.report.ticks,
         one("0.01 (the decimals of the prices; --tick or --asset-class states another)")
     );
+}
+
+const NEW_YORK: &str = r#"{ "zone": "America/New_York", "weekdays": ["mon", "tue", "wed", "thu", "fri"],
+    "open": "09:30", "close": "16:00", "holidays": ["2024-01-01"] }"#;
+
+fn side(text: &str) -> SideFile {
+    SideFile {
+        name: "c".to_owned(),
+        bytes: text.as_bytes().to_vec(),
+    }
+}
+
+/// Options with these calendars of single instruments.
+fn own(pairs: &[(&str, &str)]) -> IngestOptions {
+    let calendars = pairs
+        .iter()
+        .map(|(symbol, text)| ((*symbol).to_owned(), side(text)));
+    IngestOptions {
+        calendars: calendars.collect(),
+        ..daily()
+    }
+}
+
+/// A coin of nine days, and a share without the fourth: the first is a holiday, the sixth and the seventh a
+/// weekend.
+fn coin_and_share() -> String {
+    let coin = (1..=9).map(|day| {
+        let price = 10 + day;
+        format!("BTC,2024-01-0{day},{price},{price},{price},{price},{day}.5\n")
+    });
+    let share = [2, 3, 5, 8, 9].map(|day| format!("SPY,2024-01-0{day},100,100,100,100,{day}\n"));
+    coin.chain(share).collect()
+}
+
+fn gaps(data: &TestStore, done: &IngestOutcome) -> Vec<String> {
+    let findings = data
+        .store
+        .load(&done.id)
+        .unwrap()
+        .findings(usize::MAX)
+        .unwrap();
+    let gaps = findings
+        .iter()
+        .filter(|finding| ["gap", "closed-venue"].contains(&finding.rule.as_str()));
+    gaps.map(|one| {
+        let (symbol, day) = (one.instrument.as_deref(), one.date.as_deref());
+        format!(
+            "{} {} {}",
+            one.rule,
+            symbol.unwrap_or(""),
+            day.unwrap_or("")
+        )
+    })
+    .collect()
+}
+
+/// The instruments whose sessions end, one for each end.
+fn session_ends(data: &TestStore, done: &IngestOutcome) -> Vec<u32> {
+    let actions = data.select(done).actions().unwrap();
+    actions.iter().map(|action| action.instrument.0).collect()
+}
+
+/// A coin beside a share: one calendar for both had the coin's weekends closed, or the share's holidays
+/// missing, and ended the coin's DAY orders with the exchange.
+#[test]
+fn each_instrument_may_have_a_calendar_of_its_own() {
+    let data = TestStore::new();
+    let rows = coin_and_share();
+    let calendars = own(&[("BTC", "24x7"), ("SPY", NEW_YORK)]);
+    let done = data.ingest_rows(&rows, &calendars).unwrap();
+    assert_eq!(gaps(&data, &done), ["gap SPY 2024-01-05"]);
+    // The share's sessions only: its id is 1. The last before its first bar, then those up to its last.
+    assert_eq!(session_ends(&data, &done), [1; 6]);
+    // The common calendar is that of all others.
+    let common = IngestOptions {
+        calendar: Some(side(NEW_YORK)),
+        ..own(&[("BTC", "24x7")])
+    };
+    let done = data.ingest_rows(&rows, &common).unwrap();
+    assert_eq!(gaps(&data, &done), ["gap SPY 2024-01-05"]);
+    assert_eq!(session_ends(&data, &done), [1; 6]);
+    data.store.load(&done.id).unwrap().verify_all().unwrap();
+    // Without a common one the coin's days are not those of the share.
+    let coin = data.ingest_rows(&rows, &own(&[("BTC", "24x7")])).unwrap();
+    assert_eq!(gaps(&data, &coin), [""; 0]);
+}
+
+#[test]
+fn a_further_file_keeps_the_calendars_and_an_unknown_symbol_is_refused() {
+    let data = TestStore::new();
+    let rows = coin_and_share();
+    let done = data
+        .ingest_rows(&rows, &own(&[("BTC", "24x7"), ("SPY", NEW_YORK)]))
+        .unwrap();
+    let more = IngestOptions {
+        revises: Some(done.id),
+        ..daily()
+    };
+    let revised = data
+        .ingest_rows("BTC,2024-01-11,30,30,30,30,1\n", &more)
+        .unwrap();
+    assert_eq!(
+        gaps(&data, &revised),
+        ["gap BTC 2024-01-11", "gap SPY 2024-01-05"]
+    );
+    let error = data
+        .ingest_rows(&rows, &own(&[("SPX", "24x7")]))
+        .unwrap_err();
+    let text = chain_text(&error);
+    assert!(
+        text.contains("no instrument \"SPX\"; it has BTC, SPY"),
+        "{text}"
+    );
+}
+
+/// `--instruments SPY,BTC` gave BTC the id 0, although the manifest's sequence gives the ids.
+#[test]
+fn ids_are_in_the_sequence_in_which_instruments_are_asked_for() {
+    let data = TestStore::new();
+    let rows = "A,2024-01-02,1,1,1,1,1\nB,2024-01-02,2,2,2,2,1\nC,2024-01-02,3,3,3,3,1\n";
+    let done = data.ingest_rows(rows, &daily()).unwrap();
+    let snapshot = data.store.load(&done.id).unwrap();
+    let asked = ["C", "A", "C"].map(str::to_owned);
+    let selection = snapshot.select(&asked, None, None).unwrap();
+    let instruments = selection.instruments();
+    let symbols: Vec<&str> = instruments.iter().map(Instrument::symbol).collect();
+    assert_eq!(symbols, ["C", "A"]);
+    let mut slice = Slice::default();
+    selection.slices().next_into(&mut slice).unwrap();
+    let closes: Vec<(u32, i64)> = slice
+        .bars()
+        .iter()
+        .map(|bar| (bar.get().instrument.0, bar.get().close.0))
+        .collect();
+    assert_eq!(closes, [(0, 3), (1, 1)]);
+    let commitment = selection.commitment().unwrap();
+    assert_eq!(commitment[0].symbol, "C");
 }
