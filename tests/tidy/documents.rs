@@ -15,6 +15,7 @@ mod tests {
 
     use counterfoil_runner::study::parity::ParityCause;
     use counterfoil_snapshot::quality::findings::QualityRule;
+    use counterfoil_snapshot::source::asset_class::AssetClass;
     use counterfoil_trading::execution::OrderCode;
     use counterfoil_trading::gateway::TokenRefusal;
     use counterfoil_trading::manifest::{
@@ -134,6 +135,10 @@ mod tests {
             clock_offset_max_ms: Some(1),
             ..RiskEntry::research()
         };
+        for instrument in &mut manifest.instruments {
+            instrument.negative_prices = true;
+            instrument.volume = Some("none".to_owned());
+        }
         let mut found = BTreeSet::new();
         fields(&serde_json::to_value(&manifest).unwrap(), "", &mut found);
         manifest.data = DataSource::Feed {
@@ -168,6 +173,27 @@ mod tests {
             .map(|one| (one.code(), one.sentence()));
         let expected = table("| code | refused because |", rows);
         generated::check("docs/reference/ORDER_LOG.md", "tokens", &expected);
+    }
+
+    #[test]
+    fn asset_classes_are_written_from_the_source() {
+        let step = |decimals: u8| {
+            format!(
+                "{:.*}",
+                usize::from(decimals),
+                0.1_f64.powi(decimals.into())
+            )
+        };
+        let rows = AssetClass::ALL.iter().map(|class| {
+            let grid = class.grid();
+            let tick = grid.tick_decimals.map_or("as written".to_owned(), step);
+            (grid.name, format!("{} | {tick}", step(grid.lot_decimals)))
+        });
+        let mut expected = String::from("| class | lot | tick |\n| --- | --- | --- |\n");
+        for (name, steps) in rows {
+            writeln!(expected, "| `{name}` | {steps} |").unwrap();
+        }
+        generated::check("docs/start/DATA.md", "asset-classes", &expected);
     }
 
     #[test]

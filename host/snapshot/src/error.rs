@@ -212,6 +212,13 @@ pub enum IngestError {
         left_out: u64,
         bars: u64,
         timeframe: Timeframe,
+    /// The file is whole, and of a kind that this program does not read.
+    #[error("{file}: cannot be read as {format}: {reason}")]
+    Unsupported {
+        file: String,
+        format: &'static str,
+        /// What it is, and what to do.
+        reason: String,
     },
     /// Files of several timeframes cannot be one snapshot.
     #[error("{file}: bars of {got}, but earlier files have bars of {expected}; make two snapshots")]

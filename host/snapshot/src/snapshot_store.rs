@@ -124,7 +124,8 @@ impl SnapshotStore {
     ///
     /// Returns [`ResampleError`] if there are none or too many, or if they cannot be read.
     pub fn deck(&self, selection: &BarSelection) -> Result<BarDeck, ResampleError> {
-        BarDeck::read(selection)
+        // A sample is a snapshot, whose instruments are by symbol.
+        BarDeck::read(&selection.by_symbol())
     }
 
     /// Makes a snapshot of one sample, or finds it.

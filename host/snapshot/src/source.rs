@@ -1,5 +1,6 @@
 //! A vendor's file as rows: formats, columns, times, scales. It must never know what becomes of a row.
 
+pub mod asset_class;
 pub mod choices;
 pub mod options;
 pub mod progress;

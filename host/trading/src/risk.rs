@@ -5,6 +5,7 @@
 
 mod exposure;
 mod refusal;
+mod value;
 
 pub use refusal::{FigureUnit, LimitFigures, RiskRefusal};
 
@@ -15,9 +16,9 @@ use crate::order::{ClientOrderId, Intent, Order, OrderType, Side};
 use crate::strategy::WorkingOrder;
 use crate::units::{BasisPoints, Money, Price};
 use exposure::{
-    OtherInstrumentExposure, OtherOrders, ProjectedExposure, check_cash, net_exposure, prices_of,
-    reduces, worst_price,
+    OtherInstrumentExposure, OtherOrders, ProjectedExposure, check_cash, net_exposure, reduces,
 };
+use value::{order_value, prices_of};
 
 /// The risk limits of one run. There is no default: a run without risk limits does not start.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -245,10 +246,14 @@ impl RiskGate {
         // Without a bar there is no price to value the order at, and a value of zero would pass.
         let mark = position.mark_price.ok_or(OrderCode::NoPrice)?;
         self.check_collar(order, mark)?;
-        let dearest = worst_price(order, mark);
-        let notional = instrument
-            .notional(dearest, order.quantity)
-            .ok_or(OrderCode::Overflow)?;
+        let notional = order_value(
+            order.order_type,
+            order.side,
+            order.quantity,
+            instrument,
+            mark,
+        )
+        .ok_or(OrderCode::Overflow)?;
         if !reduces(order, position) {
             let most = self.limits.order_notional_max;
             check_money(OrderCode::OrderNotionalLimit, notional, most)?;
@@ -264,6 +269,10 @@ impl RiskGate {
         // pass even when a limit is already exceeded: otherwise a loss could not be closed.
         if after.reduces {
             return Ok(());
+        }
+        // At a last close of zero every quantity is worth nothing, and would pass the limits below.
+        if mark == Price(0) {
+            return Err(OrderCode::NoPrice.into());
         }
         if context.margin_call {
             return Err(OrderCode::MarginCall.into());
@@ -320,7 +329,7 @@ impl RiskGate {
         let width = self
             .limits
             .price_collar
-            .share_of_rounded_down(i128::from(mark.0));
+            .share_of_rounded_down(i128::from(mark.0).saturating_abs());
         let width = width.ok_or(OrderCode::Overflow)?;
         for price in [first, second].into_iter().flatten() {
             let distance = i128::from(price.0)

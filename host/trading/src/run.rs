@@ -383,6 +383,11 @@ impl Run {
                     symbol: instrument.symbol().to_string(),
                     misfit,
                 })?;
+            // The range of prices is in the manifest too, which whoever read the bars may not have had.
+            if !instrument.prices().allows(bar.get().low) {
+                let symbol = instrument.symbol().into();
+                return Err(RunError::NotPositive { symbol });
+            }
         }
         let before = self.last_close;
         for action in slice.actions() {

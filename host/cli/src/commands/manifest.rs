@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use counterfoil_approval::gates::PolicyArchive;
 use counterfoil_approval::ledger_client::DeniedRequest;
 use counterfoil_base::digest::Digest;
@@ -64,16 +64,20 @@ pub(crate) fn run(cli: &CliContext, args: &RunManifestArgs) -> Result<CommandAns
 
 /// The instruments with these symbols, or all if none is named.
 fn chosen(all: &[InstrumentEntry], symbols: &[String]) -> Result<Vec<InstrumentEntry>> {
-    for symbol in symbols {
-        let is_there = all.iter().any(|entry| entry.symbol == *symbol);
-        ensure!(
-            is_there,
-            "--instruments {symbol}: the run has no such instrument"
-        );
+    if symbols.is_empty() {
+        return Ok(all.to_vec());
     }
-    let is_chosen =
-        |entry: &&InstrumentEntry| symbols.is_empty() || symbols.contains(&entry.symbol);
-    Ok(all.iter().filter(is_chosen).cloned().collect())
+    let mut chosen: Vec<InstrumentEntry> = Vec::new();
+    for symbol in symbols {
+        let entry = all.iter().find(|entry| entry.symbol == *symbol);
+        let entry = entry
+            .with_context(|| format!("--instruments {symbol}: the run has no such instrument"))?;
+        // In the sequence given: it gives the ids. Named twice it is one instrument.
+        if !chosen.contains(entry) {
+            chosen.push(entry.clone());
+        }
+    }
+    Ok(chosen)
 }
 
 /// The limits in force, from the archive.

@@ -176,6 +176,6 @@ impl Listings {
             close: price(close_name, close)?,
             volume: Volume(number(volume_name, volume, instrument.volume_scale())?),
         };
-        ClosedBar::parse(raw).map_err(|error| FieldError::new("bar", error))
+        ClosedBar::parse_in(raw, instrument.prices()).map_err(|error| FieldError::new("bar", error))
     }
 }

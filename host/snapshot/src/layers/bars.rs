@@ -130,7 +130,7 @@ pub(crate) fn closed_bar(
     let [open, high, low, close] = row.prices;
     let scale = instrument.volume_scale();
     let volume = rescale(row.volume, row.volume_scale, scale);
-    ClosedBar::parse(RawBar {
+    let bar = RawBar {
         instrument: InstrumentId(0),
         open_time,
         close_time,
@@ -141,8 +141,8 @@ pub(crate) fn closed_bar(
         volume: volume
             .map(Volume)
             .ok_or_else(|| too_large("volume", scale, conversion.volume_line))?,
-    })
-    .map_err(|source| IngestError::Inconsistent {
+    };
+    ClosedBar::parse_in(bar, instrument.prices()).map_err(|source| IngestError::Inconsistent {
         file: conversion.source.to_owned(),
         line: row.line,
         source,

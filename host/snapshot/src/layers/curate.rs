@@ -20,7 +20,8 @@ use crate::quality::checks::{BarChecker, CheckContext};
 use crate::quality::findings::{QualityFinding, QualityRule, Severity};
 use crate::quality::findings_file::FindingsWriter;
 use crate::quality::grid::OpenGrid;
-use crate::quality::sessions::write_session_ends;
+use crate::quality::market_clock::MarketClock;
+use crate::quality::sessions::{write_own_session_ends, write_session_ends};
 use crate::source::choices::ErrorPolicy;
 use crate::source::progress::IngestProgress;
 use crate::source::row_error::RowErrorCode;
@@ -126,6 +127,7 @@ fn write_snapshot(
         take_over_quarantine(layer, &mut out)?;
     }
     let symbols = inputs.symbols();
+    inputs.check_calendars(&symbols)?;
     report_sources(inputs, &expected, &symbols, &mut out)?;
     let context = CheckContext {
         timeframe: inputs.timeframe,
@@ -143,9 +145,9 @@ fn write_snapshot(
             progress(IngestProgress::Writing { bars, bars_total });
         };
         let written = write_instrument(inputs, context, index, symbol, &mut out, &mut progress)?;
-        if let Some((instrument, calendar)) = written {
+        if let Some((instrument, clock)) = written {
             instruments.push(instrument);
-            calendars.add(symbol, calendar);
+            calendars.add(symbol, clock);
         }
     }
     let sources = inputs.sources();
@@ -300,7 +302,10 @@ fn report_sources(
             }
         }
     }
-    if matches!(expected, ExpectedBars::Unknown) {
+    let all_have_own = symbols
+        .iter()
+        .all(|symbol| inputs.own_calendars.contains_key(symbol));
+    if matches!(expected, ExpectedBars::Unknown) && !all_have_own {
         let message = format!(
             "bars of {}, and no calendar: gaps were not looked for",
             inputs.timeframe
@@ -330,12 +335,18 @@ fn write_instrument(
     symbol: &str,
     out: &mut CurationOutput<'_>,
     progress: &mut dyn FnMut(u64),
-) -> Result<Option<(LayerInstrument, ExchangeCalendar)>, IngestError> {
-    let calendar = calendar_of(inputs, symbol)?;
+) -> Result<Option<(LayerInstrument, MarketClock)>, IngestError> {
+    let own = inputs.own_calendars.get(symbol);
+    let context = CheckContext {
+        expected: own.unwrap_or(context.expected),
+        ..context
+    };
+    let clock = clock_of(inputs, symbol)?;
     let mut merge = BarMerge::new(&inputs.layers, symbol)?;
     let instrument = merge.instrument.clone();
     let mut writer = InstrumentWriter::new(out.staging, index, &instrument);
-    let mut checker = BarChecker::new(symbol, instrument.price_scale(), context, calendar.clone());
+    let calendar = clock.calendar.clone();
+    let mut checker = BarChecker::new(symbol, instrument.price_scale(), context, calendar);
     let mut bars: u64 = 0;
     while let Some((merged, next)) = merge.next()? {
         let raw = *merged.bar.get();
@@ -401,16 +412,24 @@ fn write_instrument(
             timeframe: inputs.timeframe,
         });
     }
-    let written = writer.finish(tickers(&inputs.layers, symbol))?;
-    Ok(written.map(|instrument| (instrument, calendar)))
+    let mut written = writer.finish(tickers(&inputs.layers, symbol))?;
+    if let (Some(written), Some(calendar)) = (&mut written, own) {
+        let (first, last) = (written.first_open, written.last_close);
+        let ends = calendar.session_ends(inputs.timeframe, first, last);
+        written.sessions = Some(write_own_session_ends(out.staging, index, &ends)?);
+    }
+    Ok(written.map(|instrument| (instrument, clock)))
 }
 
-/// The calendar of an instrument, on the grid where most of its bars begin.
-fn calendar_of(inputs: &CurationInputs, symbol: &str) -> Result<ExchangeCalendar, IngestError> {
+/// The market's local time for an instrument, on the grid where most of its bars begin.
+fn clock_of(inputs: &CurationInputs, symbol: &str) -> Result<MarketClock, IngestError> {
     if !inputs.stated.is_empty() {
-        return stated_calendar_of(&inputs.stated, symbol);
+        return Ok(MarketClock {
+            calendar: stated_calendar_of(&inputs.stated, symbol)?,
+            ..inputs.clock.clone()
+        });
     }
-    let (timeframe, clock) = (inputs.timeframe, &inputs.clock);
+    let (timeframe, clock) = (inputs.timeframe, inputs.clock_of(symbol));
     let mut merge = BarMerge::new(&inputs.layers, symbol)?;
     let mut grid = OpenGrid::default();
     while let Some((merged, _)) = merge.next()? {
@@ -418,7 +437,10 @@ fn calendar_of(inputs: &CurationInputs, symbol: &str) -> Result<ExchangeCalendar
         grid.add(clock.grid_place(timeframe, open_time), open_time);
     }
     let place = grid.commonest().unwrap_or(0);
-    Ok(clock.anchored_at(timeframe, place))
+    Ok(MarketClock {
+        calendar: clock.anchored_at(timeframe, place),
+        zone: clock.zone,
+    })
 }
 
 /// The calendar that is stated for an instrument.
@@ -441,15 +463,19 @@ fn stated_calendar_of(
 /// The calendars of a snapshot's instruments.
 #[derive(Default)]
 struct SnapshotCalendars {
-    all: Vec<(ExchangeCalendar, Vec<String>)>,
+    all: Vec<(MarketClock, Vec<String>)>,
 }
 
 impl SnapshotCalendars {
-    fn add(&mut self, symbol: &str, calendar: ExchangeCalendar) {
-        let known = self.all.iter_mut().find(|(known, _)| *known == calendar);
+    fn add(&mut self, symbol: &str, clock: MarketClock) {
+        // By the times alone: two zones with the same times are one grid.
+        let known = self
+            .all
+            .iter_mut()
+            .find(|(known, _)| known.calendar == clock.calendar);
         match known {
             Some((_, symbols)) => symbols.push(symbol.to_owned()),
-            None => self.all.push((calendar, vec![symbol.to_owned()])),
+            None => self.all.push((clock, vec![symbol.to_owned()])),
         }
     }
 
@@ -459,15 +485,14 @@ impl SnapshotCalendars {
             let symbols = symbols.iter().map(String::as_str).collect();
             return CalendarEntry::chosen(&inputs.stated, &symbols);
         }
-        let zone = &inputs.clock.zone;
         let is_one = self.all.len() == 1;
         let own = self
             .all
             .into_iter()
-            .filter(|(calendar, _)| *calendar != ExchangeCalendar::default());
-        let entry = |(calendar, symbols): (ExchangeCalendar, Vec<String>)| CalendarEntry {
+            .filter(|(clock, _)| clock.calendar != ExchangeCalendar::default());
+        let entry = |(clock, symbols): (MarketClock, Vec<String>)| CalendarEntry {
             instruments: if is_one { Vec::new() } else { symbols },
-            ..CalendarEntry::of(zone, &calendar)
+            ..CalendarEntry::of(&clock.zone, &clock.calendar)
         };
         own.map(entry).collect()
     }

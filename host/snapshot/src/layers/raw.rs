@@ -17,6 +17,7 @@ use crate::error::IngestError;
 use crate::layout::RAW;
 use crate::spool::staging::{StagingDir, sync, write_whole};
 use crate::store::hashing::{HashingReader, too_many_bytes};
+use crate::store::manifest::NOT_STATED;
 use crate::store::read_error::ReadError;
 use crate::store::text::{as_text, optional_nanos};
 use counterfoil_base::digest::Digest;
@@ -49,13 +50,13 @@ pub struct RawReceipt {
     /// Its role: `bars`, `trades`, `actions`, `calendar`, `mapping` or `acceptance`; of what was fetched `page`,
     /// `checksum`, `refused-page` or `fetch`.
     pub role: String,
-    /// The version of the vendor's schema, if the mapping states one.
-    pub schema: Option<String>,
+    /// The version of the vendor's schema, or [`NOT_STATED`].
+    pub schema: String,
     /// SHA-256 of the file.
     #[serde(with = "as_text")]
     pub sha256: Digest,
-    /// Who made the data, if stated.
-    pub vendor: Option<String>,
+    /// Who made the data, or [`NOT_STATED`].
+    pub vendor: String,
 }
 
 /// The request that a file answers.
@@ -135,9 +136,9 @@ pub(crate) fn add_file(
         name: arrival.name.to_owned(),
         origin: arrival.origin.clone(),
         role: arrival.role.to_owned(),
-        schema: arrival.schema.map(str::to_owned),
+        schema: arrival.schema.unwrap_or(NOT_STATED).to_owned(),
         sha256,
-        vendor: arrival.vendor.map(str::to_owned),
+        vendor: arrival.vendor.unwrap_or(NOT_STATED).to_owned(),
     };
     // A crash before this line leaves the file without a receipt of this arrival. The caller got no
     // answer and brings the file again, which adds the receipt.

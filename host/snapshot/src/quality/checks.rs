@@ -62,6 +62,7 @@ pub(crate) struct BarChecker<'a> {
     calendar: ExchangeCalendar,
     overlaps: MisfitTally,
     off_grid: MisfitTally,
+    bars: u64,
     zero_volume: u64,
 }
 
@@ -110,6 +111,7 @@ impl<'a> BarChecker<'a> {
             calendar,
             overlaps: MisfitTally::default(),
             off_grid: MisfitTally::default(),
+            bars: 0,
             zero_volume: 0,
         }
     }
@@ -155,6 +157,7 @@ impl<'a> BarChecker<'a> {
                 found.push(self.about(QualityRule::Stale, bar, message));
             }
         }
+        self.bars = self.bars.saturating_add(1);
         self.zero_volume = self
             .zero_volume
             .saturating_add((bar.volume == Volume(0)).into());
@@ -195,10 +198,12 @@ impl<'a> BarChecker<'a> {
             self.off_grid.bars,
             since(&self.off_grid)
         );
-        let zero_volume = format!(
-            "{} bars without any volume; nothing fills on them",
-            self.zero_volume
-        );
+        let what = if self.zero_volume == self.bars {
+            "bars, and none of them has a volume: orders fill without, and a volume cap is refused"
+        } else {
+            "bars without any volume; nothing fills on them"
+        };
+        let zero_volume = format!("{} {what}", self.zero_volume);
         for (rule, bars, message) in [
             (QualityRule::Overlap, self.overlaps.bars, overlap),
             (QualityRule::ZeroVolume, self.zero_volume, zero_volume),
@@ -273,12 +278,15 @@ impl<'a> BarChecker<'a> {
         next: &RawBar,
         found: &mut Vec<QualityFinding>,
     ) {
+        // How many times larger is no question about prices of zero or below.
+        if [before, bar, next].iter().any(|bar| bar.low.0 <= 0) {
+            return;
+        }
         let wide = |price: Price| i128::from(price.0);
         let highest = wide(before.high.max(next.high));
         let lowest = wide(before.low.min(next.low));
         let (high, low) = (wide(bar.high), wide(bar.low));
-        // Products are compared, never quotients: a price of zero needs no case of its own and
-        // nothing is rounded.
+        // Products are compared, never quotients: nothing is rounded.
         let times = |value: i128, factor: i128| value.saturating_mul(factor);
         let rule = if high >= times(highest, ABSURD_FACTOR) || times(low, ABSURD_FACTOR) <= lowest {
             QualityRule::AbsurdPrice
@@ -307,7 +315,10 @@ impl<'a> BarChecker<'a> {
         for action in self.actions(before.open_time, bar.close_time) {
             // Any action explains a jump. Only a split states how large it should be.
             explained = true;
-            if let CorporateActionKind::Split { new, old } = action.kind {
+            if let CorporateActionKind::Split { new, old } = action.kind
+                && close > 0
+                && open > 0
+            {
                 let (new, old) = (i128::from(new.get()), i128::from(old.get()));
                 if !is_near(close, open, new, old, 25) {
                     let message =
@@ -317,6 +328,14 @@ impl<'a> BarChecker<'a> {
             }
         }
         if explained {
+            return;
+        }
+        // There is no ratio through zero. A change of sign is always worth a look.
+        if close <= 0 || open <= 0 {
+            if (close > 0) != (open > 0) {
+                let message = format!("close to open is {}", from_to());
+                found.push(self.about(QualityRule::Jump, bar, message));
+            }
             return;
         }
         let both_ways = USUAL_SPLITS
@@ -452,6 +471,25 @@ mod tests {
         check(
             "",
             &[a, [2, 180, 180, 180, 180, 3], [3, 181, 181, 181, 181, 2]],
+            &["jump 1970-01-03"],
+        );
+    }
+
+    #[test]
+    fn prices_below_zero_are_no_spike_and_a_change_of_sign_is_a_jump() {
+        check(
+            "",
+            &[
+                [1, 20, 20, 17, 18, 1],
+                [2, 17, 17, -40, -37, 2],
+                [3, -14, 13, -16, 10, 3],
+                [4, 11, 13, 6, 13, 4],
+            ],
+            &[],
+        );
+        check(
+            "",
+            &[[1, 20, 20, 18, 18, 1], [2, -3, -3, -4, -4, 2]],
             &["jump 1970-01-03"],
         );
     }

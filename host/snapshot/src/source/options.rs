@@ -1,8 +1,12 @@
 //! The options of an ingestion, and its limits. It must never guess.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use counterfoil_trading::instrument::PriceRange;
 use counterfoil_trading::manifest::CalendarEntry;
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 
+use crate::source::asset_class::AssetClass;
 use crate::source::choices::{
     EpochUnit, ErrorPolicy, RepeatRule, SourceKind, TextEncoding, TimeMeaning,
 };
@@ -48,9 +52,12 @@ pub struct IngestOptions {
     pub time: TimeMeaning,
     /// The unit of times that are numbers; without it their size decides.
     pub epoch_unit: Option<EpochUnit>,
-    /// Decimals of a price; without it the most decimals in the file.
+    /// Decimals of a price; without it the most that the file writes.
     pub price_scale: Option<u8>,
-    /// The price grid step as decimal text, such as `0.05`; without it one at the price scale.
+    /// The class of the instruments, which decides tick and lot where nothing else does.
+    pub asset_class: Option<AssetClass>,
+    /// The price grid step as decimal text, such as `0.05`; without it that of the asset class, and never coarser
+    /// than the prices are written.
     pub tick: Option<String>,
     /// The most that rounding a price to scale or tick may change it, as decimal text; without it nothing
     /// is rounded.
@@ -71,8 +78,11 @@ pub struct IngestOptions {
     pub volume_scale: Option<u8>,
     /// Decimals of a quantity; without it those of the lot.
     pub quantity_scale: Option<u8>,
-    /// The quantity grid step as decimal text, such as `0.001`; without it one at the quantity scale.
+    /// The quantity grid step as decimal text, such as `0.001`; without it that of the asset class, or the
+    /// decimals of the volumes.
     pub lot: Option<String>,
+    /// The symbols whose prices may be zero or below; of all others such a row is quarantined.
+    pub negative_prices: BTreeSet<String>,
     /// Who made the data.
     pub vendor: Option<String>,
     /// When the file is ingested; it goes into the receipt, never into a snapshot.
@@ -88,6 +98,8 @@ pub struct IngestOptions {
     /// The trading calendar: see `docs/start/DATA.md`. Without one, daily bars are expected on every
     /// date on which any instrument has one.
     pub calendar: Option<SideFile>,
+    /// Calendars of single instruments, which count for them in place of the one above.
+    pub own_calendars: BTreeMap<String, SideFile>,
     /// The policy for data with errors.
     pub policy: ErrorPolicy,
     /// Findings that a person accepts.
@@ -96,6 +108,17 @@ pub struct IngestOptions {
     pub revises: Option<SnapshotId>,
     /// The limits.
     pub limits: IngestLimits,
+}
+
+impl IngestOptions {
+    /// The prices that rows of a symbol may have.
+    pub(crate) fn prices_of(&self, symbol: &str) -> PriceRange {
+        if self.negative_prices.contains(symbol) {
+            PriceRange::Any
+        } else {
+            PriceRange::Positive
+        }
+    }
 }
 
 /// A small file that goes with a source.

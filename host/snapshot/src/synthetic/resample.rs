@@ -13,7 +13,7 @@ use counterfoil_base::draws::Random;
 use counterfoil_trading::bar::{ClosedBar, RawBar};
 use counterfoil_trading::corporate::{CorporateAction, CorporateActionKind};
 use counterfoil_trading::decimal::{divide_half_even, power_of_ten};
-use counterfoil_trading::instrument::Instrument;
+use counterfoil_trading::instrument::{Instrument, PriceRange};
 use counterfoil_trading::manifest::CalendarEntry;
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::{Timeframe, UnixNanos};
@@ -64,6 +64,8 @@ pub struct BarDeck {
     pub(crate) instruments: Vec<Instrument>,
     /// When sessions ended: times stay, so these do.
     pub(crate) session_ends: Vec<UnixNanos>,
+    /// The same of each instrument with a calendar of its own.
+    pub(crate) own_session_ends: Vec<Option<Vec<UnixNanos>>>,
     /// Open and close time of each slice.
     times: Vec<(UnixNanos, UnixNanos)>,
     /// By slice, where its bars begin; and their end.
@@ -106,6 +108,10 @@ impl BarDeck {
     /// Returns [`ResampleError`] if there are none or too many, or if they cannot be read.
     pub(crate) fn read(selection: &BarSelection) -> Result<Self, ResampleError> {
         let instruments = selection.instruments();
+        if let Some(below) = instruments.iter().find(|it| it.prices() == PriceRange::Any) {
+            let symbol = below.symbol().to_owned();
+            return Err(ResampleError::NegativePrices { symbol });
+        }
         let mut actions = selection.actions()?.into_iter().peekable();
         let mut last: BTreeMap<usize, Price> = BTreeMap::new();
         let mut since: BTreeMap<usize, Vec<CorporateAction>> = BTreeMap::new();
@@ -115,6 +121,7 @@ impl BarDeck {
             timeframe: selection.timeframe(),
             calendars: selection.calendars(),
             session_ends: selection.session_ends()?,
+            own_session_ends: selection.own_session_ends()?,
             times: Vec::new(),
             starts: Vec::new(),
             relative_bars: Vec::new(),
@@ -329,6 +336,7 @@ mod tests {
             calendars: Vec::new(),
             instruments: Vec::new(),
             session_ends: Vec::new(),
+            own_session_ends: Vec::new(),
             times: (0..slices)
                 .map(|time| (UnixNanos(time), UnixNanos(time + 1)))
                 .collect(),

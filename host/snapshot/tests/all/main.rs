@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 mod bounded;
+mod columnar;
 mod dates;
+mod instruments;
 mod layers;
 mod resample;
 mod snapshot;

@@ -8,7 +8,7 @@ use super::order::{put_request, read_request};
 use crate::bar::{ClosedBar, RawBar};
 use crate::cbor::{self, CborError, CborReader, number_in};
 use crate::execution::OrderCode;
-use crate::instrument::InstrumentId;
+use crate::instrument::{InstrumentId, PriceRange};
 use crate::order::Request;
 use crate::plan::PlanDigest;
 use crate::risk::{LimitFigures, RiskRefusal};
@@ -235,8 +235,8 @@ fn read_bar(reader: &mut CborReader<'_>) -> Result<(ClosedBar, u64), CborError> 
         volume: Volume(reader.i64()?),
     };
     // A record is input too: a bar that could not have closed is refused before anything computes with
-    // it.
-    let bar = ClosedBar::parse(raw).map_err(|_| CborError {
+    // it. Which prices its instrument may have is in the manifest: the run that takes the bar checks it.
+    let bar = ClosedBar::parse_in(raw, PriceRange::Any).map_err(|_| CborError {
         offset: 0,
         expected: "a closed bar",
     })?;

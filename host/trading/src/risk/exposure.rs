@@ -3,11 +3,12 @@
 
 use alloc::collections::BTreeMap;
 
+use super::value::order_value;
 use super::{RiskContext, RiskRefusal};
 use crate::account::{Account, Position};
 use crate::execution::OrderCode;
 use crate::instrument::{Instrument, InstrumentId};
-use crate::order::{ClientOrderId, Order, OrderType, Side};
+use crate::order::{ClientOrderId, Order, Side};
 use crate::strategy::WorkingOrder;
 use crate::units::{Money, Price, Quantity};
 
@@ -108,9 +109,9 @@ impl ProjectedExposure {
 pub(super) struct OtherInstrumentExposure {
     /// Added to gross exposure in the worst case.
     pub(super) gross: Money,
-    /// Added to net exposure if only the buy orders fill.
+    /// Added to net exposure if only the orders fill that raise it: the buy orders, at prices above zero.
     up: Money,
-    /// Added to net exposure if only the sell orders fill; zero or below.
+    /// Added to net exposure if only the orders fill that lower it; zero or below.
     down: Money,
 }
 
@@ -164,8 +165,10 @@ impl OtherInstrumentExposure {
         let now = position.value.0.checked_abs()?;
         let worst = long.0.checked_abs()?.max(short.0.checked_abs()?).max(now);
         self.gross = self.gross.plus(Money(worst.checked_sub(now)?))?;
-        self.up = self.up.plus(long.minus(position.value)?)?;
-        self.down = self.down.plus(short.minus(position.value)?)?;
+        let (bought, sold) = (long.minus(position.value)?, short.minus(position.value)?);
+        // Below a price of zero it is the purchase that lowers the value.
+        self.up = self.up.plus(bought.max(sold).max(Money::ZERO))?;
+        self.down = self.down.plus(bought.min(sold).min(Money::ZERO))?;
         Some(())
     }
 }
@@ -240,36 +243,11 @@ fn reserved_cash(others: OtherOrders<'_>, context: &RiskContext<'_>) -> Result<M
             .position(id)
             .mark_price
             .ok_or(OrderCode::NoPrice)?;
-        let price = worst_price_of(working.order_type, Side::Buy, mark);
-        let cost = instrument.notional(price, working.leaves_quantity);
+        let (order_type, leaves) = (working.order_type, working.leaves_quantity);
+        let cost = order_value(order_type, Side::Buy, leaves, instrument, mark);
         sum = cost
             .and_then(|cost| sum.plus(cost))
             .ok_or(OrderCode::Overflow)?;
     }
     Ok(sum)
-}
-
-pub(super) fn worst_price(order: &Order, mark: Price) -> Price {
-    worst_price_of(order.order_type, order.side, mark)
-}
-
-/// The price a value is computed with: a buy limit below the market still counts at its limit, a
-/// buy stop above it at the stop; anything else at the last close.
-fn worst_price_of(order_type: OrderType, side: Side, mark: Price) -> Price {
-    match (order_type, side) {
-        (OrderType::Limit(limit) | OrderType::StopLimit { limit, .. }, Side::Buy) => limit,
-        (OrderType::Stop(stop), Side::Buy) => stop.max(mark),
-        (OrderType::Limit(limit) | OrderType::StopLimit { limit, .. }, Side::Sell) => {
-            limit.max(mark)
-        }
-        (OrderType::Market, _) | (OrderType::Stop(_), Side::Sell) => mark,
-    }
-}
-
-pub(super) const fn prices_of(order_type: OrderType) -> (Option<Price>, Option<Price>) {
-    match order_type {
-        OrderType::Market => (None, None),
-        OrderType::Limit(price) | OrderType::Stop(price) => (Some(price), None),
-        OrderType::StopLimit { stop, limit } => (Some(stop), Some(limit)),
-    }
 }

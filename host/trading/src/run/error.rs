@@ -27,6 +27,11 @@ pub enum RunError<E> {
     /// A bar that is none of the manifest's timeframe.
     #[error("{symbol}: {misfit}")]
     BarMisfit { symbol: String, misfit: BarMisfit },
+    /// The slice's feed did not check its bars.
+    #[error(
+        "a price of {symbol} is zero or below, and the manifest does not allow that (instruments.negative-prices)"
+    )]
+    NotPositive { symbol: String },
     /// A corporate action outside the time between the previous close and the slice's close.
     #[error(
         "corporate action of {id:?} at {ex_time:?} does not belong to the slice that closes at {time:?}"

@@ -11,10 +11,12 @@ use counterfoil_base::digest::Digest;
 use counterfoil_trading::account::{Account, AccountKind};
 use counterfoil_trading::bar::{ClosedBar, RawBar};
 use counterfoil_trading::corporate::{CorporateAction, CorporateActionKind};
-use counterfoil_trading::costs::{CostModel, LiquiditySide};
+use counterfoil_trading::costs::{CostModel, FeeCap, LiquiditySide};
 use counterfoil_trading::exchange_calendar::InstrumentCalendars;
 use counterfoil_trading::execution::{Delivery, Fill, OrderEvent};
-use counterfoil_trading::instrument::{Instrument, InstrumentGrid, InstrumentId};
+use counterfoil_trading::instrument::{
+    Instrument, InstrumentGrid, InstrumentId, InstrumentTraits, PriceRange, VolumeKind,
+};
 use counterfoil_trading::journal::{Journal, RecordBytes};
 use counterfoil_trading::manifest::RunSetup;
 use counterfoil_trading::order::{
@@ -105,7 +107,12 @@ fn set(setup: &mut RunSetup, name: &str, value: &str) {
         "per-unit" => costs.fees.per_unit = money(value),
         "fixed" => costs.fees.fixed = money(value),
         "min" => costs.fees.min = money(value),
-        "max" => costs.fees.max = Some(money(value)),
+        "max" => {
+            costs.fees.max = Some(match value.strip_suffix('%') {
+                Some(share) => FeeCap::Share(BasisPoints::parse_percent(share).unwrap()),
+                None => FeeCap::Amount(money(value)),
+            });
+        }
         "slip" => costs.slippage.rate = bps(value),
         "ticks" => costs.slippage.ticks = value.parse().unwrap(),
         "impact" => costs.slippage.volume_rate = bps(value),
@@ -145,9 +152,23 @@ fn set(setup: &mut RunSetup, name: &str, value: &str) {
             let lots = |symbol: &str| Instrument::new(symbol.to_owned(), grid).unwrap();
             setup.instruments = vec![lots("A"), lots("B")];
         }
+        "prices" if value == "any" => {
+            change_traits(setup, |traits| traits.prices = PriceRange::Any);
+        }
+        "volume" if value == "none" => {
+            change_traits(setup, |traits| traits.volume = VolumeKind::None);
+        }
         "step" => setup.timeframe = value.parse().unwrap(),
         other => panic!("no setting {other}={value}"),
     }
+}
+
+/// Changes the traits of instrument A.
+fn change_traits(setup: &mut RunSetup, change: fn(&mut InstrumentTraits)) {
+    let instrument = setup.instruments[0].clone();
+    let mut traits = instrument.traits();
+    change(&mut traits);
+    setup.instruments[0] = instrument.with_traits(traits);
 }
 
 fn price(word: Option<&str>) -> Price {
@@ -284,7 +305,8 @@ pub(crate) fn slice(text: &str, open_time: i64, close_time: i64) -> Slice {
             .map(|one| one.parse().unwrap())
             .collect();
         let bar = raw(0, values.try_into().unwrap());
-        slice.add(ClosedBar::parse(bar).unwrap()).unwrap();
+        let bar = ClosedBar::parse_in(bar, PriceRange::Any).unwrap();
+        slice.add(bar).unwrap();
     }
     let other = raw(1, [50, 50, 50, 50, 0]);
     slice.add(ClosedBar::parse(other).unwrap()).unwrap();

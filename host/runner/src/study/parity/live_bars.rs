@@ -178,7 +178,7 @@ impl LiveBars {
             let mut file = tempfile::tempfile_in(data.root())
                 .map_err(FileError::at("write into", data.root()))?;
             let is_of = |instrument: &Instrument| grid_of(instrument) == *grid;
-            self.write(&mut file, execution, &setup.instruments, &is_of)?;
+            let symbols = self.write(&mut file, execution, &setup.instruments, &is_of)?;
             let options = IngestOptions {
                 timeframe: Some(setup.timeframe),
                 calendars: manifest.calendars.clone(),
@@ -188,6 +188,11 @@ impl LiveBars {
                 volume_scale: Some(grid.volume_scale),
                 quantity_scale: Some(grid.quantity_scale),
                 lot: Some(grid.lot_size.clone()),
+                negative_prices: if grid.negative_prices {
+                    symbols
+                } else {
+                    BTreeSet::new()
+                },
                 vendor: Some(execution.origin()),
                 ingested_at: Some(now),
                 revises: snapshot,
@@ -202,14 +207,15 @@ impl LiveBars {
         })
     }
 
-    /// Writes the bars of the wanted instruments, and rewinds the file.
+    /// Writes the bars of the wanted instruments, and rewinds the file; the symbols that have a bar.
     fn write(
         &self,
         file: &mut File,
         execution: &Execution,
         instruments: &[Instrument],
         is_wanted: &dyn Fn(&Instrument) -> bool,
-    ) -> Result<(), ParityError> {
+    ) -> Result<BTreeSet<String>, ParityError> {
+        let mut symbols = BTreeSet::new();
         let path = execution.journal();
         let io = |error| ParityError::File(FileError::at("copy the bars of", &path)(error));
         let mut out = BufWriter::new(&mut *file);
@@ -228,6 +234,9 @@ impl LiveBars {
             let Some(instrument) = instrument.filter(|instrument| is_wanted(instrument)) else {
                 continue;
             };
+            if !symbols.contains(instrument.symbol()) {
+                symbols.insert(instrument.symbol().to_owned());
+            }
             line.clear();
             put_row(&mut line, instrument, &decision.bar);
             writeln!(out, "{line}").map_err(io)?;
@@ -235,7 +244,7 @@ impl LiveBars {
         out.flush().map_err(io)?;
         drop(out);
         file.seek(SeekFrom::Start(0)).map_err(io)?;
-        Ok(())
+        Ok(symbols)
     }
 }
 
@@ -272,10 +281,12 @@ impl PartialSlice {
     }
 }
 
-/// An instrument's definition without its symbol.
+/// An instrument's definition as a file of bars states it: without its symbol, and without the volume mark,
+/// which follows from the bars.
 fn grid_of(instrument: &Instrument) -> InstrumentEntry {
     InstrumentEntry {
         symbol: String::new(),
+        volume: None,
         ..InstrumentEntry::from(instrument)
     }
 }

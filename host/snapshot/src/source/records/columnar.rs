@@ -17,11 +17,12 @@ use arrow_ipc::reader::FileReader;
 use arrow_schema::ArrowError;
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use arrow_select::take::take;
-use counterfoil_trading::decimal;
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::Compression;
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 
 use super::{SourceRecord, SourceRecords};
 use crate::error::IngestError;
@@ -64,12 +65,28 @@ pub(super) fn open_parquet(
     let open = || {
         let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(ArrowError::from)?;
         let schema = builder.schema().clone();
+        check_codecs(builder.metadata())?;
         // A row group may hold a billion rows; no more than these are decoded at once.
         let reader = builder.with_batch_size(ROWS_PER_BATCH).build();
         let batches: BatchIterator = Box::new(reader.map_err(ArrowError::from)?);
         Ok((header(&schema)?, batches))
     };
     ColumnarRecords::open(name, "parquet", limits, open)
+}
+
+/// Whether every column is packed in a way that can be read. The reader says no more than that one is not.
+fn check_codecs(metadata: &ParquetMetaData) -> Result<(), ArrowError> {
+    let groups = metadata.row_groups().iter();
+    for column in groups.flat_map(RowGroupMetaData::columns) {
+        if let Compression::LZO = column.compression() {
+            return Err(ArrowError::NotYetImplemented(format!(
+                "column {} is compressed with LZO, which is not read; write the file again with ZSTD, SNAPPY, \
+                 GZIP, BROTLI, LZ4_RAW or without compression",
+                column.column_path()
+            )));
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn open_arrow(
@@ -187,10 +204,21 @@ impl ColumnarRecords {
 }
 
 fn unreadable(name: &str, format: &'static str) -> impl FnOnce(ArrowError) -> IngestError {
-    move |error| IngestError::Unreadable {
-        file: name.to_owned(),
-        format,
-        reason: error.to_string(),
+    move |error| {
+        let file = name.to_owned();
+        // The file is whole: fetching it again would bring the same.
+        if let ArrowError::NotYetImplemented(reason) = error {
+            return IngestError::Unsupported {
+                file,
+                format,
+                reason,
+            };
+        }
+        IngestError::Unreadable {
+            file,
+            format,
+            reason: error.to_string(),
+        }
     }
 }
 
@@ -287,6 +315,13 @@ fn cell(column: &ArrayRef, row: usize) -> String {
                 .map(|values| values.value(row).to_string())
         };
     }
+    macro_rules! exact {
+        ($kind:ty) => {
+            column
+                .as_primitive_opt::<$kind>()
+                .map(|values| values.value_as_string(row))
+        };
+    }
     let text = match column.data_type() {
         DataType::Utf8 => column
             .as_string_opt::<i32>()
@@ -309,12 +344,16 @@ fn cell(column: &ArrayRef, row: usize) -> String {
         DataType::Float32 => number!(types::Float32Type),
         DataType::Float64 => number!(types::Float64Type),
         // Exact, unlike a float: the scale is the file's own and no digit is rounded.
-        DataType::Decimal128(_, scale) => column
-            .as_primitive_opt::<types::Decimal128Type>()
-            .and_then(|values| exact(values.value(row), *scale)),
+        DataType::Decimal32(..) => exact!(types::Decimal32Type),
+        DataType::Decimal64(..) => exact!(types::Decimal64Type),
+        DataType::Decimal128(..) => exact!(types::Decimal128Type),
+        DataType::Decimal256(..) => exact!(types::Decimal256Type),
         DataType::Date32 => column
             .as_primitive_opt::<types::Date32Type>()
             .and_then(|values| day(i64::from(values.value(row)))),
+        DataType::Date64 => column
+            .as_primitive_opt::<types::Date64Type>()
+            .and_then(|values| day_of_millis(values.value(row))),
         DataType::Timestamp(unit, zone) => {
             let moment = moment(column, row, *unit);
             moment.map(|moment| match zone {
@@ -329,15 +368,20 @@ fn cell(column: &ArrayRef, row: usize) -> String {
     text.unwrap_or_default()
 }
 
-fn exact(value: i128, scale: i8) -> Option<String> {
-    u8::try_from(scale)
-        .ok()
-        .map(|scale| decimal::format(value, scale))
-}
-
 fn day(days: i64) -> Option<String> {
     days.checked_mul(DAY_NANOS)
         .map(|nanos| date(UnixNanos(nanos)))
+}
+
+/// A date in milliseconds. Arrow asks for whole days; some writers have a time of day in it, which stays.
+fn day_of_millis(millis: i64) -> Option<String> {
+    let nanos = millis.checked_mul(1_000_000)?;
+    if nanos.checked_rem(DAY_NANOS)? == 0 {
+        return day(nanos.checked_div(DAY_NANOS)?);
+    }
+    Timestamp::from_nanosecond(i128::from(nanos))
+        .ok()
+        .map(|moment| naive(moment.to_string()))
 }
 
 fn moment(column: &ArrayRef, row: usize, unit: TimeUnit) -> Option<Timestamp> {
