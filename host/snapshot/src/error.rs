@@ -212,6 +212,7 @@ pub enum IngestError {
         left_out: u64,
         bars: u64,
         timeframe: Timeframe,
+    },
     /// The file is whole, and of a kind that this program does not read.
     #[error("{file}: cannot be read as {format}: {reason}")]
     Unsupported {

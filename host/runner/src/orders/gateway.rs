@@ -9,6 +9,7 @@ pub mod any;
 mod attempt;
 pub mod broker;
 pub mod client;
+mod clock_notes;
 pub mod deliveries;
 mod error;
 pub mod guard;
@@ -28,7 +29,7 @@ use counterfoil_journal::signer::Signer as _;
 use counterfoil_os::files::FileError;
 use counterfoil_trading::execution::Delivery;
 use counterfoil_trading::gateway::{
-    ClockReport, EndedSubmission, LookupAnswer, OrderAuthorization, OrderLogRecord, SubmissionEnd,
+    EndedSubmission, LookupAnswer, OrderAuthorization, OrderLogRecord, SubmissionEnd,
     SubmissionEvent, SubmissionPhase, SubmissionState, SubmissionStep, TokenContext, TokenRefusal,
     VenueAnswer, VenueOrderId, check_token, recover_state,
 };
@@ -45,6 +46,7 @@ use crate::store::data_dir::Execution;
 use crate::store::keys::SharedSigner;
 use attempt::OrderAttempt;
 use client::{ClearedIntent, VenueClient, VenueLookup};
+use clock_notes::clock_record;
 pub use error::GatewayError;
 use guard::RunGuard;
 use order_log::{KnownOrders, OrderLog, OrderLogError, RecordedOrder};
@@ -57,10 +59,6 @@ pub const TOKEN_NANOS: i64 = 60_000_000_000;
 
 /// Lookups of an order before the run stops with its outcome unknown.
 const LOOKUPS_MAX: u32 = 3;
-
-/// How often the kernel's statement about its clock is recorded: a clock that nothing corrects
-/// drifts by a few milliseconds in that time.
-const CLOCK_NANOS: i64 = 60_000_000_000;
 
 /// Decisions of earlier processes: the number of each plan, with the time of its decision.
 pub type PriorDecisions = BTreeMap<u64, UnixNanos>;
@@ -334,32 +332,6 @@ impl<V: VenueClient> Gateway<V> {
         })
     }
 
-    /// Records the kernel's statement about its clock, if the last record is old enough.
-    fn note_clock(&mut self) -> Result<(), GatewayError> {
-        self.note_step()?;
-        let now = self.clock.now();
-        if now.0.saturating_sub(self.clock_noted.0) < CLOCK_NANOS {
-            return Ok(());
-        }
-        self.log.append(&clock_record(now))?;
-        self.clock_noted = now;
-        Ok(())
-    }
-
-    /// Records that the clock was set back, once for each time. Without the record a reader would take equal times for
-    /// what happened at one moment.
-    fn note_step(&mut self) -> Result<(), GatewayError> {
-        let step = self.clock.step();
-        if let Some(step) = step.filter(|_| !self.is_step_noted) {
-            self.log.append(&OrderLogRecord::ClockStep {
-                clock: step.clock,
-                time: step.last,
-            })?;
-        }
-        self.is_step_noted = step.is_some();
-        Ok(())
-    }
-
     /// The state of an order when this process first carries it.
     fn first_state(&self, sequence: u64, before: Option<&RecordedOrder>) -> SubmissionState {
         // Without an order log the venue was simulated in the process: it has whatever the journal
@@ -594,15 +566,4 @@ fn log_of(
         return OrderLog::resume(execution, own, key);
     }
     Ok((OrderLog::create(execution, own)?, KnownOrders::default()))
-}
-
-fn clock_record(time: UnixNanos) -> OrderLogRecord {
-    let report = counterfoil_os::clock::kernel_clock()
-        .ok()
-        .map(|report| ClockReport {
-            is_synchronized: report.is_synchronized,
-            offset_max_nanos: report.offset_max_nanos,
-            offset_estimate_nanos: report.offset_estimate_nanos,
-        });
-    OrderLogRecord::Clock { report, time }
 }

@@ -8,6 +8,7 @@ use cap_std::fs::Dir;
 use counterfoil_base::digest::Digest;
 use counterfoil_trading::exchange_calendar::ExchangeCalendar;
 use counterfoil_trading::manifest::CalendarEntry;
+use counterfoil_trading::time::Timeframe;
 
 use crate::error::IngestError;
 use crate::layers::merge::{BarMerge, bar_text, tickers};
@@ -399,19 +400,11 @@ fn write_instrument(
             .map_err(IngestError::write(QUARANTINE))?;
     }
     progress(bars.checked_rem(BARS_PER_PROGRESS).unwrap_or(0));
-    let (left_out, kept) = (checker.left_out(), checker.kept());
+    let fit = check_misfits(&checker, symbol, inputs.timeframe);
     for finding in checker.finish() {
         out.add_finding(finding)?;
     }
-    // With fewer bars on the grid than off it the grid is a guess, and what is left would be a market that never was.
-    if left_out > kept {
-        return Err(IngestError::Misfits {
-            symbol: symbol.to_owned(),
-            left_out,
-            bars: left_out.saturating_add(kept),
-            timeframe: inputs.timeframe,
-        });
-    }
+    fit?;
     let mut written = writer.finish(tickers(&inputs.layers, symbol))?;
     if let (Some(written), Some(calendar)) = (&mut written, own) {
         let (first, last) = (written.first_open, written.last_close);
@@ -419,6 +412,25 @@ fn write_instrument(
         written.sessions = Some(write_own_session_ends(out.staging, index, &ends)?);
     }
     Ok(written.map(|instrument| (instrument, clock)))
+}
+
+/// An error if most bars of an instrument are left out: with fewer bars on the grid than off it the grid is a guess,
+/// and what is left would be a market that never was.
+fn check_misfits(
+    checker: &BarChecker<'_>,
+    symbol: &str,
+    timeframe: Timeframe,
+) -> Result<(), IngestError> {
+    let (left_out, kept) = (checker.left_out(), checker.kept());
+    if left_out <= kept {
+        return Ok(());
+    }
+    Err(IngestError::Misfits {
+        symbol: symbol.to_owned(),
+        left_out,
+        bars: left_out.saturating_add(kept),
+        timeframe,
+    })
 }
 
 /// The market's local time for an instrument, on the grid where most of its bars begin.

@@ -56,7 +56,11 @@ pub(crate) fn ingest(
         Some(file) => parse_actions(&file.name, &file.bytes)?,
         None => Vec::new(),
     };
-    for file in options.calendar.iter().chain(options.own_calendars.values()) {
+    for file in options
+        .calendar
+        .iter()
+        .chain(options.own_calendars.values())
+    {
         parse_calendar(&file.name, &file.bytes)?;
     }
     let plan_before = match &options.revises {
