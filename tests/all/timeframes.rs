@@ -94,10 +94,13 @@ fn a_live_run_refuses_and_records_bars_of_another_timeframe() {
     let ends = signed_ends(&whole);
     for cut in [ends[6], ends[10], ends[14]] {
         let execution = killed(&world, &manifest, &whole[..cut]);
-        resume(&world, &execution, &sent).unwrap().ended.unwrap();
+        let ended = resume(&world, &execution, &sent).unwrap().ended.unwrap();
+        assert_eq!(ended.equity, plain.close.equity, "cut at {cut}");
+        assert_eq!(ended.decisions, plain.close.decisions, "cut at {cut}");
         let kept = records(&execution.journal(), &execution.origin());
+        // The first two may be late by then, which is said instead.
         let again = refusals(&kept);
-        assert_eq!(&again[again.len() - 4..], reasons);
+        assert_eq!(again[again.len() - 2..], reasons[2..], "cut at {cut}");
         assert!(verified(&std::fs::read(execution.journal()).unwrap()).is_good());
     }
 }

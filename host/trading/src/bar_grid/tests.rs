@@ -1,3 +1,5 @@
+//! The rule as tables of cases, and against a model that walks over the hours of a year.
+
 use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::vec;
