@@ -321,7 +321,7 @@ fn each_instrument_may_have_a_calendar_of_its_own() {
     let done = data.ingest_rows(&rows, &calendars).unwrap();
     assert_eq!(gaps(&data, &done), ["gap SPY 2024-01-05"]);
     // The share's sessions only: its id is 1. The last before its first bar, then those up to its last.
-    assert_eq!(session_ends(&data, &done), [1; 6]);
+    assert_eq!(session_ends(&data, &done), [1; 7]);
     // The common calendar is that of all others.
     let common = IngestOptions {
         calendar: Some(side(NEW_YORK)),
@@ -329,7 +329,7 @@ fn each_instrument_may_have_a_calendar_of_its_own() {
     };
     let done = data.ingest_rows(&rows, &common).unwrap();
     assert_eq!(gaps(&data, &done), ["gap SPY 2024-01-05"]);
-    assert_eq!(session_ends(&data, &done), [1; 6]);
+    assert_eq!(session_ends(&data, &done), [1; 7]);
     data.store.load(&done.id).unwrap().verify_all().unwrap();
     // Without a common one the coin's days are not those of the share.
     let coin = data.ingest_rows(&rows, &own(&[("BTC", "24x7")])).unwrap();

@@ -241,7 +241,7 @@ fn a_range_is_one_of_open_times_and_its_commitment_is_that_of_its_bars() {
         let names = selection.instruments();
         assert_eq!(
             names.iter().map(Instrument::symbol).collect::<Vec<_>>(),
-            ["AAPL", "FB", "MSFT"]
+            ["MSFT", "AAPL", "FB"]
         );
         let read = bars(&selection);
         let inside =
