@@ -66,9 +66,9 @@ fn every_value_of_a_bar_a_fill_an_event_and_an_action_arrives_as_it_was_sent() {
             text: String::from("why"),
             place: LogPlace {
                 callback: Callback::OnBar,
-                time: Some(bar(0, 1).bar.get().close_time),
+                time: Some(bar.bar.get().close_time),
                 instrument: Some(InstrumentId(0)),
-                bar: Some(0),
+                bar: Some(7),
             },
         };
         let nothing = TextLosses::default();

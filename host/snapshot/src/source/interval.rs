@@ -111,6 +111,25 @@ mod tests {
             "2003-03-01T00:00:00Z",
             "2003-02-01T00:00:00Z 2003-03-01T00:00:00Z",
         );
+        check(
+            "12M",
+            Open,
+            "2003-02-01T00:00:00Z",
+            "2003-02-01T00:00:00Z 2004-02-01T00:00:00Z",
+        );
+        check(
+            "1M",
+            Open,
+            "2003-01-31T00:00:00Z",
+            "2003-01-31T00:00:00Z 2003-02-28T00:00:00Z",
+        );
+        assert_eq!(interval(Timeframe::Fixed(1), Open, i64::MAX), None);
+        assert_eq!(interval(Timeframe::Months(u32::MAX), Open, 0), None);
+    }
+
+    #[test]
+    fn a_week_or_month_that_is_dated_by_its_last_trading_day_is_the_calendars() {
+        use TimeMeaning::Close;
         // Dated by the last trading day: a Friday, a Thursday before a holiday, the last one of a month.
         for (timeframe, date_after, expect) in [
             (
@@ -141,19 +160,5 @@ mod tests {
         ] {
             check(timeframe, Close, &format!("{date_after}T00:00:00Z"), expect);
         }
-        check(
-            "12M",
-            Open,
-            "2003-02-01T00:00:00Z",
-            "2003-02-01T00:00:00Z 2004-02-01T00:00:00Z",
-        );
-        check(
-            "1M",
-            Open,
-            "2003-01-31T00:00:00Z",
-            "2003-01-31T00:00:00Z 2003-02-28T00:00:00Z",
-        );
-        assert_eq!(interval(Timeframe::Fixed(1), Open, i64::MAX), None);
-        assert_eq!(interval(Timeframe::Months(u32::MAX), Open, 0), None);
     }
 }
