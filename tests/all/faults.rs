@@ -4,10 +4,12 @@
 use counterfoil_guests::component;
 use counterfoil_sandbox::engine::{Backend, EngineSettings, OptLevel};
 use counterfoil_tests::journals::{decisions, fault_of, fills, records, verified, wind_down};
-use counterfoil_tests::world::World;
+use counterfoil_tests::world::{World, over_a_feed};
 use counterfoil_trading::order::ClientOrderId;
 use counterfoil_trading::record::{Callback, CloseReason, FaultAction, RunRecord};
 use counterfoil_verify::Completeness;
+
+use crate::recover::{killed, resume, signed_ends};
 
 /// What is expected of a run that ends with a fault.
 #[derive(Clone, Copy)]
@@ -291,4 +293,52 @@ fn after_a_fault_working_orders_are_treated_as_the_manifest_says() {
         ..expect(&[])
     };
     check_all(&[("sold", buys, flattened)], "cancel-and-flatten");
+}
+
+/// Buys five after the second bar, rests a limit order after the third, and traps on the fifth.
+const HOLDS_RESTS_AND_TRAPS: &str = r#"(func (export "on-bar")
+  (param i32 i64 i64 i64 i64 i64 i64 i64 i64 i32 i32 i32) (result i32)
+  (i64.store (i32.const 16) (i64.const 0))
+  (i64.store (i32.const 24) (i64.const 0))
+  (if (i32.eqz (local.get 0)) (then
+    (if (i64.eq (local.get 1) (i64.const 4)) (then unreachable))
+    (i64.store (i32.const 4112) (local.get 1))
+    (i64.store (i32.const 4128) (i64.const 5))
+    (if (i64.eq (local.get 1) (i64.const 2)) (then
+      (i32.store8 (i32.const 4136) (i32.const 1))
+      (i64.store (i32.const 4144) (i64.const 700))))
+    (if (i32.or (i64.eq (local.get 1) (i64.const 1)) (i64.eq (local.get 1) (i64.const 2))) (then
+      (i32.store (i32.const 20) (i32.const 4096)) (i32.store (i32.const 24) (i32.const 1))))))
+  (i32.const 16))"#;
+
+/// A process that was killed after it recorded the fault, and before all that winds the run down.
+#[test]
+fn a_kill_between_a_fault_and_its_wind_down_ends_in_the_same_journal() {
+    let world = World::small(12);
+    let mut manifest = world.manifest(&component(HOLDS_RESTS_AND_TRAPS), &["AAA", "BBB"]);
+    "cancel-and-flatten".clone_into(&mut manifest.on_fault);
+    manifest.cadence = 1;
+    let live = over_a_feed(&manifest, "wound down");
+    let lines = world.lines(&live);
+    let backtest = world.backtest(&manifest, world.engine()).unwrap();
+    for (manifest, outcome) in [
+        (&manifest, backtest),
+        (&live, world.live(&live, &lines).unwrap()),
+    ] {
+        let whole = std::fs::read(outcome.execution.journal()).unwrap();
+        let all = records(&outcome.execution.journal(), &outcome.execution.origin());
+        let wound = wind_down(&all);
+        assert_eq!((wound.canceled.len(), wound.flattened.len()), (1, 1));
+        // After the fault, after the cancel, after the order; the last one ends the journal.
+        let ends = signed_ends(&whole);
+        for end in ends.into_iter().rev().skip(1).take(4) {
+            let fresh = World::small(12);
+            let _put = fresh.manifest(&component(HOLDS_RESTS_AND_TRAPS), &["AAA", "BBB"]);
+            let execution = killed(&fresh, manifest, &whole[..end]);
+            let close = resume(&fresh, &execution, &lines).unwrap().ended.unwrap();
+            assert_eq!(close, outcome.close, "cut at {end}");
+            let again = std::fs::read(execution.journal()).unwrap();
+            assert!(again == whole, "cut at {end}");
+        }
+    }
 }

@@ -239,8 +239,13 @@ fn table_lines(rows: &[Vec<String>]) -> Vec<String> {
         .collect();
     let line = |row: &Vec<String>| {
         let mut line = String::new();
-        for (cell, (width, is_right)) in row.iter().zip(&plan) {
-            if *is_right {
+        for (place, (cell, (width, is_right))) in row.iter().zip(&plan).enumerate() {
+            // Formatting takes no width beyond 65,535, and a strategy decides how long its texts are.
+            let width = usize::from(u16::try_from(*width).unwrap_or(u16::MAX));
+            let is_last = place.saturating_add(1) == columns;
+            if is_last && !is_right {
+                line.push_str(cell);
+            } else if *is_right {
                 let _infallible = write!(line, "{cell:>width$}  ");
             } else {
                 let _infallible = write!(line, "{cell:<width$}  ");

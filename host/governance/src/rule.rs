@@ -183,6 +183,7 @@ rules! {
     RunUnknown = "run.unknown";
     /// The run has already ended.
     RunEnded = "run.ended";
+    RunRolledBack = "run.rolled-back";
     /// A kill switch is on.
     KillOn = "kill.on";
     /// The kill switch was never thrown, or was lifted.

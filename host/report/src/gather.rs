@@ -412,14 +412,16 @@ impl FactsGatherer {
             counts: true,
         };
         match self.facts.slices.last_mut() {
-            // At the last close itself, the first moment after the last bar.
-            Some(last) if last.time >= time => {
+            // The market's time ends with the last bar. At the time of the action, a change of name years later would
+            // stretch every figure of a year.
+            Some(last) => {
                 *last = SliceFacts {
                     time: last.time,
+                    counts: last.counts,
                     ..slice
                 };
             }
-            _ => self.facts.slices.push(slice),
+            None => self.facts.slices.push(slice),
         }
     }
 

@@ -124,6 +124,8 @@ pub struct Run {
     /// Bars decided, by instrument.
     indices: Vec<u64>,
     last_close: Option<UnixNanos>,
+    /// Whether a slice without bars was taken: it comes after the last bars, and no slice after it.
+    is_past_bars: bool,
     /// Why the run takes no more slices; `None` while it does.
     ended: Option<CloseReason>,
     day: DayLimitsState,
@@ -187,6 +189,7 @@ impl Run {
             bars: setup.bar_sequence(),
             indices: vec![0; count],
             last_close: None,
+            is_past_bars: false,
             ended: None,
             day: DayLimitsState {
                 orders_approved: 0,
@@ -356,6 +359,10 @@ impl Run {
             return Err(RunError::Ended);
         }
         let has_bars = !slice.bars().is_empty();
+        // Between bars it would begin a day of its own, and the limits of a day anew.
+        if self.is_past_bars {
+            return Err(RunError::PastBars { time });
+        }
         // A feed that repeats or reorders slices would let a strategy decide twice on one bar, or on a
         // bar older than its own orders. Actions alone may follow at the last close itself, the first moment
         // after its bars.
@@ -400,6 +407,7 @@ impl Run {
         }
         // Last: a refused slice must not move the time that the next one is compared with.
         self.last_close = Some(time);
+        self.is_past_bars = !has_bars;
         slice
             .bars()
             .iter()

@@ -62,7 +62,7 @@ fn names_of_later_releases_are_free() {
         later.len()
     );
     let nested = [
-        ("run", "log orders item worker"),
+        ("run", "orders item worker"),
         ("audit", "order check drill health limitations archive hold"),
         ("change", "sign"),
     ];

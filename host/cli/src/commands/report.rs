@@ -16,7 +16,7 @@ use counterfoil_runner::times::parse_time;
 use counterfoil_sandbox::arguments::parse_arguments;
 use counterfoil_sandbox::describe::ParameterType;
 use counterfoil_sandbox::setup::ArgumentValue;
-use counterfoil_trading::corporate::CorporateActionKind;
+use counterfoil_trading::corporate::{CorporateAction, CorporateActionKind};
 use counterfoil_trading::decimal;
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use serde_json::json;
@@ -226,31 +226,41 @@ fn data_findings(cli: &CliContext, manifest: &Manifest) -> Option<Vec<DataFindin
             count: *count,
             message: "quarantined: no strategy saw these rows".to_owned(),
         });
-    let after_end = actions_after_end(cli, manifest);
+    let after_end = actions_after_bars(cli, manifest);
     Some(quarantined.chain(rules).chain(after_end).collect())
 }
 
-/// What the snapshot states after the run's end: the account does not have it.
-fn actions_after_end(cli: &CliContext, manifest: &Manifest) -> Option<DataFinding> {
+/// What the snapshot states after the run's end, which the account does not have, or without an end after the last
+/// bar, which it has.
+fn actions_after_bars(cli: &CliContext, manifest: &Manifest) -> Option<DataFinding> {
     let DataSource::Snapshot { id, to, .. } = &manifest.data else {
         return None;
     };
-    let end = parse_time(to.as_deref()?)?;
     let setup = manifest.setup().ok()?;
     let all = whole_selection(&cli.data, manifest, &setup, id).ok()?;
-    let mut after =
-        all.actions().ok()?.into_iter().filter(|action| {
-            action.ex_time >= end && action.kind != CorporateActionKind::SessionEnd
-        });
+    let (end, code, what) = match to {
+        Some(to) => (
+            parse_time(to)?,
+            "actions-after-end",
+            "after the run's end, which the account does not have",
+        ),
+        None => (
+            all.last_close()?,
+            "actions-after-bars",
+            "after the last bar, which the account has",
+        ),
+    };
+    let is_after = |action: &CorporateAction| {
+        action.ex_time >= end && action.kind != CorporateActionKind::SessionEnd
+    };
+    let mut after = all.actions().ok()?.into_iter().filter(is_after);
     let first = after.next()?;
     let symbol = setup.instruments.get(first.instrument.index())?.symbol();
     let (kind, time) = (first.kind.name(), first.ex_time.date_or_time());
     Some(DataFinding {
-        code: "actions-after-end".to_owned(),
-        count: after.count().saturating_add(1) as u64,
-        message: format!(
-            "corporate actions after the run's end, which the account does not have. The first: {symbol}, {kind} at {time}"
-        ),
+        code: code.to_owned(),
+        count: u64::try_from(after.count()).ok()?.saturating_add(1),
+        message: format!("corporate actions {what}. The first: {symbol}, {kind} at {time}"),
     })
 }
 

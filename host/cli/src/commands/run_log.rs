@@ -1,6 +1,7 @@
 //! `run log`: prints what a run's strategy logged.
 
 use anyhow::Result;
+use counterfoil_base::text::harmless_line;
 use counterfoil_runner::store::run_log::{KeptLogLine, LogFilter, read};
 use counterfoil_sandbox::guest::LogLevel;
 use serde_json::json;
@@ -53,7 +54,8 @@ fn rows(lines: &[KeptLogLine]) -> Vec<Vec<String>> {
             line.bar.map(|bar| bar.to_string()).unwrap_or_default(),
             line.callback.clone(),
             line.level.clone(),
-            line.text.clone(),
+            // On one line: a line break in it could look like a row of the host.
+            harmless_line(&line.text),
         ]
     }));
     rows

@@ -29,11 +29,16 @@ pub enum AnswerVerdict {
     Refused { reason: String },
 }
 
+/// Bytes of a body that an error may show.
+const BODY_SHOWN_MAX: usize = 1_024;
+
 /// The meaning of an answer at a time of our clock.
 #[must_use]
 pub fn judge(source: HistorySource, answer: &HttpResponse, now: UnixNanos) -> AnswerVerdict {
     let status = answer.status;
-    let body = shown(&String::from_utf8_lossy(&answer.body));
+    // An archive has hundreds of megabytes, of which an error shows the beginning.
+    let head = answer.body.get(..BODY_SHOWN_MAX).unwrap_or(&answer.body);
+    let body = shown(&String::from_utf8_lossy(head));
     let refused = |reason: String| AnswerVerdict::Refused { reason };
     match status {
         200 => judge_body(source, answer, &body),

@@ -203,7 +203,9 @@ impl<'a, 'b> SymbolPages<'a, 'b> {
             }
             HistorySource::Kraken => false,
         };
-        if facts.forming == 0 && (is_followed || cutoff >= self.range.to) {
+        // An answer without bars may be an outage of the venue: it is asked again the next time.
+        let has_bars = !page.rows.is_empty();
+        if has_bars && facts.forming == 0 && (is_followed || cutoff >= self.range.to) {
             FetchedState::Final
         } else {
             FetchedState::Open

@@ -130,7 +130,9 @@ impl<'a> FetchSession<'a> {
                     tries: TRIES_MAX,
                 });
             }
-            self.pause = Some((wait, reason));
+            // What the venue's limits ask for may be longer, and sooner would be answered with a ban.
+            let limit = self.pause.take().filter(|(limit, _)| *limit > wait);
+            self.pause = Some(limit.unwrap_or((wait, reason)));
         }
     }
 

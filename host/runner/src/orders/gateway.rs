@@ -41,12 +41,12 @@ use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::Money;
 use counterfoil_trading::venue::recorded_venue::not_sent_event;
 
-use crate::clock::RecordClock;
+use crate::clock::{self, RecordClock};
 use crate::store::data_dir::Execution;
 use crate::store::keys::SharedSigner;
 use attempt::OrderAttempt;
 use client::{ClearedIntent, VenueClient, VenueLookup};
-use clock_notes::clock_record;
+use clock_notes::{check_step, clock_record};
 pub use error::GatewayError;
 use guard::RunGuard;
 use order_log::{KnownOrders, OrderLog, OrderLogError, RecordedOrder};
@@ -108,8 +108,6 @@ pub struct Gateway<V> {
     clock: RecordClock,
     /// When the kernel's statement about its clock was last recorded.
     clock_noted: UnixNanos,
-    /// Whether the clock is behind and that is recorded.
-    is_step_noted: bool,
     /// Orders of earlier processes.
     known: KnownOrders,
     decided: PriorDecisions,
@@ -151,6 +149,7 @@ impl<V: VenueClient> Gateway<V> {
         let key = VerifierKey::new(&origin, &approver)?;
         let fencing_token = guard.slot.lease().fencing_token();
         let (mut log, known) = log_of(execution, &signer, &key)?;
+        check_step(known.last_time, clock::now())?;
         clock.not_before(known.last_time);
         let now = clock.now();
         let standing = TokenContext {
@@ -198,7 +197,6 @@ impl<V: VenueClient> Gateway<V> {
             standing,
             clock,
             clock_noted,
-            is_step_noted: false,
             by_journal: known.fencing_token == 0 && !decided.is_empty(),
             known,
             decided,

@@ -38,6 +38,10 @@ pub trait RunObserver<S> {
     fn stopped(&mut self, _stop: &RunStop) {}
     /// The strategy logged these lines in the slice that was decided, and the sandbox cut so much of its texts.
     fn logged(&mut self, _lines: Vec<LogLine>, _losses: TextLosses) {}
+    /// Whether what the strategy logs is kept beside the journal.
+    fn keeps_log(&self) -> bool {
+        true
+    }
     /// The run's log cannot be written any more. The run goes on.
     fn log_not_kept(&mut self, _error: &FileError) {}
 }

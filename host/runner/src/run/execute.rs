@@ -280,7 +280,7 @@ where
             .map_or_else(RunStarter::default, |context| context.start.clone()),
         commitments: start.commitments,
     };
-    let log = RunLog::begin(&execution, &setup.instruments)?;
+    let log = RunLog::begin(&execution, &setup.instruments);
     let observer = &mut KeepLog::new(observer, log);
     let signer = SharedSigner::new(start.signer);
     // The order log begins before the journal. If the process stops between the two, no decision exists that

@@ -232,6 +232,14 @@ fn check_selection(
         );
     }
     let there = selection.instruments();
+    // Without a volume orders fill in bars without trades: only where there is none at all.
+    let is_wrong = |(there, stated): &(&Instrument, &Instrument)| {
+        stated.traits().volume == VolumeKind::None && there.traits().volume != VolumeKind::None
+    };
+    if let Some((there, _)) = there.iter().zip(&setup.instruments).find(is_wrong) {
+        let found = format!("volumes of {}", there.symbol());
+        return disagrees("the kind of volume", found, "none".to_owned());
+    }
     // Whether there is any volume is seen in the bars, and a live run's bars, or a sample of a snapshot's, may
     // show something else than what the run was started with. The manifest's word counts.
     let without_volume = |all: &[Instrument]| -> Vec<Instrument> {

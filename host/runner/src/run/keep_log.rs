@@ -23,6 +23,9 @@ impl RunObserver<Guest> for KeepLog<'_> {
     fn stepped(&mut self, strategy: &mut Guest, run: &Run) {
         self.inner.stepped(strategy, run);
         let (lines, losses) = strategy.take_log();
+        if !self.inner.keeps_log() {
+            return;
+        }
         if let Err(error) = self.log.write(&lines, losses) {
             // A full disk must not stop trading for a text that decides nothing. It will stop the journal soon enough.
             self.inner.log_not_kept(&error);

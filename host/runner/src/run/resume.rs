@@ -476,7 +476,7 @@ impl Resumption {
             decided: self.known.bars,
             is_replaying: false,
         };
-        let log = RunLog::begin(&self.execution, &setup.instruments)?;
+        let log = RunLog::begin(&self.execution, &setup.instruments);
         let mut observer = KeepLog::new(&mut shown, log);
         let decided = run_guest(
             component,

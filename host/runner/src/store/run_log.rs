@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, BufWriter, Read as _, Write as _};
+use std::path::Path;
 
 use counterfoil_os::files::FileError;
 use counterfoil_sandbox::guest::{LogLevel, LogLine, TextLosses};
@@ -19,7 +20,7 @@ const LOG_BEFORE_FILE: &str = "log-before";
 /// The most bytes of a run's log: what comes after them is dropped, and the file says so in its last line.
 pub const LOG_FILE_BYTES_MAX: u64 = 64 << 20;
 /// The most bytes of one line: the text with every character escaped, and what stands beside it.
-const LINE_BYTES_MAX: u64 = 1 << 20;
+const LINE_BYTES_MAX: u64 = 8 << 20;
 
 /// One line of the file, as JSON.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -49,21 +50,9 @@ pub struct RunLog {
 
 impl RunLog {
     /// The log of an execution that begins, or that is derived again from its first bar.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`FileError`] if the log of an earlier process cannot be put aside.
-    pub fn begin(execution: &Execution, instruments: &[Instrument]) -> Result<Self, FileError> {
-        let path = execution.folder.join(LOG_FILE);
-        if path
-            .try_exists()
-            .map_err(FileError::at("look for", &path))?
-        {
-            // A resumption decides every bar again, so the same lines come again.
-            let aside = execution.folder.join(LOG_BEFORE_FILE);
-            std::fs::rename(&path, aside).map_err(FileError::at("move", &path))?;
-        }
-        Ok(Self {
+    #[must_use]
+    pub fn begin(execution: &Execution, instruments: &[Instrument]) -> Self {
+        Self {
             execution: execution.clone(),
             symbols: instruments
                 .iter()
@@ -73,7 +62,7 @@ impl RunLog {
             bytes: 0,
             bytes_max: LOG_FILE_BYTES_MAX,
             is_over: false,
-        })
+        }
     }
 
     /// Writes lines of the strategy, and what the sandbox did not keep.
@@ -133,6 +122,7 @@ impl RunLog {
         json.push(b'\n');
         self.bytes = self.bytes.saturating_add(length).saturating_add(1);
         if self.file.is_none() {
+            put_aside(&self.execution)?;
             self.file = Some(BufWriter::new(File::create(&path).map_err(error)?));
         }
         let written = self
@@ -141,6 +131,20 @@ impl RunLog {
             .map_or(Ok(()), |file| file.write_all(&json));
         written.map_err(error)
     }
+}
+
+/// Moves the log of an earlier process aside: a resumption decides every bar again, so the same lines come again.
+fn put_aside(execution: &Execution) -> Result<(), FileError> {
+    let length = |path: &Path| std::fs::metadata(path).map_or(0, |meta| meta.len());
+    let (path, aside) = (
+        execution.folder.join(LOG_FILE),
+        execution.folder.join(LOG_BEFORE_FILE),
+    );
+    // The longer one stays: a resumption that failed early wrote a few lines, and what came before it explains why.
+    if length(&path) > length(&aside) {
+        std::fs::rename(&path, aside).map_err(FileError::at("move", &path))?;
+    }
+    Ok(())
 }
 
 fn host_line(text: String) -> KeptLogLine {
@@ -255,7 +259,7 @@ mod tests {
         let all = LogFilter::default();
         assert_eq!(texts(&execution, &all), (vec![], 0));
         let instruments = ["AAA", "BBB"].map(instrument);
-        let mut log = RunLog::begin(&execution, &instruments).unwrap();
+        let mut log = RunLog::begin(&execution, &instruments);
         let nothing = TextLosses::default();
         log.write(&[], nothing).unwrap();
         assert!(!folder.path().join(LOG_FILE).exists());
@@ -297,7 +301,7 @@ mod tests {
         torn.truncate(torn.len() - 9);
         std::fs::write(&path, torn).unwrap();
         assert_eq!(texts(&execution, &all).1, 1);
-        let mut again = RunLog::begin(&execution, &instruments).unwrap();
+        let mut again = RunLog::begin(&execution, &instruments);
         again.write(&lines[1..], nothing).unwrap();
         assert_eq!(texts(&execution, &all), (vec!["two".to_owned()], 0));
         assert!(folder.path().join(LOG_BEFORE_FILE).exists());
@@ -311,14 +315,15 @@ mod tests {
             number: 1,
             folder: folder.path().to_owned(),
         };
-        let mut log = RunLog::begin(&execution, &[]).unwrap();
-        log.bytes_max = 300;
+        let mut log = RunLog::begin(&execution, &[]);
+        // Two lines of 123 bytes and their ends.
+        log.bytes_max = 260;
         for _ in 0..9 {
             let one = [line(LogLevel::Info, "text", 0)];
             log.write(&one, TextLosses::default()).unwrap();
         }
         let (texts, _) = texts(&execution, &LogFilter::default());
-        let full = "the log has reached 300 bytes: nothing more is kept";
+        let full = "the log has reached 260 bytes: nothing more is kept";
         assert_eq!(texts, ["text", "text", full]);
     }
 
@@ -330,7 +335,7 @@ mod tests {
             number: 1,
             folder: folder.path().join("gone"),
         };
-        let mut log = RunLog::begin(&execution, &[]).unwrap();
+        let mut log = RunLog::begin(&execution, &[]);
         let one = [line(LogLevel::Info, "text", 0)];
         assert!(log.write(&one, TextLosses::default()).is_err());
         assert!(log.write(&one, TextLosses::default()).is_ok());

@@ -35,6 +35,9 @@ pub enum PageFormat {
     KrakenOhlc,
 }
 
+/// A token becomes part of an address, which notes, receipts and indexes repeat.
+const PAGE_TOKEN_BYTES_MAX: usize = 1_024;
+
 /// One bar of a page.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct VenueRow {
@@ -256,6 +259,13 @@ fn alpaca(symbol: &str, body: &[u8], length: i64) -> Result<VenuePage, PageError
         }
         Ok(row)
     };
+    let is_long = |token: &String| token.len() > PAGE_TOKEN_BYTES_MAX;
+    if page.next_page_token.as_ref().is_some_and(is_long) {
+        return Err(form(
+            "a page of bars",
+            &"next_page_token is longer than 1,024 bytes",
+        ));
+    }
     Ok(VenuePage {
         next: page.next_page_token.filter(|token| !token.is_empty()),
         ..page_of(&rows, read)?

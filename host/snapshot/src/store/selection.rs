@@ -171,6 +171,14 @@ impl BarSelection {
         }
     }
 
+    /// The close of the last bar of the instruments in the whole snapshot.
+    #[must_use]
+    pub fn last_close(&self) -> Option<UnixNanos> {
+        let all = &self.contents.manifest.instruments;
+        let own = self.places.iter().filter_map(|place| all.get(*place));
+        own.map(|data| data.last_close).max()
+    }
+
     /// The session ends of the whole snapshot.
     pub(crate) fn session_ends(&self) -> Result<Vec<UnixNanos>, ReadError> {
         self.contents.session_ends()

@@ -142,8 +142,25 @@ pub(super) fn of_instruments(manifest: &Manifest) -> Result<InstrumentCalendars,
     Ok(InstrumentCalendars::new(calendars, places))
 }
 
-/// A clock time as nanoseconds after midnight: `HH:MM` or `HH:MM:SS`.
+/// A clock time as nanoseconds after midnight: `HH:MM`, `HH:MM:SS` or with a fraction of a second.
 fn time_of_day(text: &str) -> Option<i64> {
+    let Some((text, digits)) = text.split_once('.') else {
+        return whole_time_of_day(text);
+    };
+    // One form of one time: no zeros at the end, and seconds before it.
+    let is_number = (1..=9).contains(&digits.len())
+        && digits.bytes().all(|byte| byte.is_ascii_digit())
+        && !digits.ends_with('0');
+    let number: i64 = is_number.then(|| digits.parse().ok()).flatten()?;
+    let left = 9_u32.checked_sub(u32::try_from(digits.len()).ok()?)?;
+    let nanos = number.checked_mul(10_i64.checked_pow(left)?)?;
+    let whole = (text.len() == 8)
+        .then(|| whole_time_of_day(text))
+        .flatten()?;
+    whole.checked_add(nanos)
+}
+
+fn whole_time_of_day(text: &str) -> Option<i64> {
     let mut parts = text.split(':');
     let mut part = |max: i64| {
         let text = parts.next()?;
@@ -171,7 +188,7 @@ fn offset(text: &str, is_first: bool) -> Option<UtcOffset> {
         let (time, offset) = text.split_once(' ')?;
         let (date, clock) = time.strip_suffix('Z')?.split_once('T')?;
         let day = CalendarDate::parse(date)?.day_number();
-        let clock = (clock.len() == 8).then(|| time_of_day(clock)).flatten()?;
+        let clock = (clock.len() >= 8).then(|| time_of_day(clock)).flatten()?;
         let from = day.checked_mul(DAY_NANOS)?.checked_add(clock)?;
         (UnixNanos(from), offset)
     };
@@ -199,7 +216,13 @@ pub(super) fn time_text(nanos_of_day: i64) -> String {
         whole.checked_rem(modulus).unwrap_or(0)
     };
     let (hours, minutes, seconds) = (part(3_600, 24), part(60, 60), part(1, 60));
-    if seconds == 0 {
+    // Bars may begin a millisecond before a minute: cut to whole seconds, no bar would be on the grid.
+    let nanos = nanos_of_day.checked_rem(SECOND_NANOS).unwrap_or(0);
+    if nanos != 0 {
+        let fraction = format!("{nanos:09}");
+        let fraction = fraction.trim_end_matches('0');
+        format!("{hours:02}:{minutes:02}:{seconds:02}.{fraction}")
+    } else if seconds == 0 {
         format!("{hours:02}:{minutes:02}")
     } else {
         format!("{hours:02}:{minutes:02}:{seconds:02}")

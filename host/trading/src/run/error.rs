@@ -16,6 +16,8 @@ use crate::venue::VenueError;
 pub enum RunError<E> {
     #[error("the slice holds no bar and no corporate action")]
     EmptySlice,
+    #[error("a slice at {time:?} after the corporate actions that follow the last bars")]
+    PastBars { time: UnixNanos },
     #[error("slice closes at {time:?}, which is not after the last close at {last:?}")]
     OutOfOrder {
         time: UnixNanos,

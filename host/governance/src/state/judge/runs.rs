@@ -191,14 +191,37 @@ fn service(state: &LedgerState, context: ActContext<'_>) -> Judgment {
 
 pub(super) fn resume(state: &LedgerState, context: ActContext<'_>, resume: &RunResume) -> Judgment {
     service(state, context)?;
-    not_ended(known_run(state, &resume.run)?, &resume.run)
+    let found = known_run(state, &resume.run)?;
+    not_ended(found, &resume.run)?;
+    // Asked again here: between the caller's check and this record somebody may have thrown a switch.
+    state.check_killed(&resume.run, &found.start.terms.account)?;
+    not_shorter(found, resume.execution, resume.tree_size)
+}
+
+/// A journal only grows: one that is shorter than at a resumption was rolled back.
+fn not_shorter(found: &crate::registry::RegisteredRun, execution: u64, tree_size: u64) -> Judgment {
+    let of_execution = found.resumed.iter().rev();
+    let last = of_execution
+        .map(|(one, record_ref)| (one, record_ref.index))
+        .find(|(one, _)| one.execution == execution);
+    let Some((last, index)) = last.filter(|(last, _)| last.tree_size > tree_size) else {
+        return Ok(());
+    };
+    let why = format!(
+        "the journal has {tree_size} signed entries, and had {} when the run was resumed with record {index}",
+        last.tree_size
+    );
+    let hint = "its folder was set back: restore the later journal";
+    Err(Denial::new(Rule::RunRolledBack, why, hint))
 }
 
 pub(super) fn end(state: &LedgerState, context: ActContext<'_>, end: &RunEnd) -> Judgment {
     service(state, context)?;
     check_reason(&end.reason)?;
+    let found = known_run(state, &end.run)?;
     // One end for each run: a second one could anchor another journal under the same run id.
-    not_ended(known_run(state, &end.run)?, &end.run)
+    not_ended(found, &end.run)?;
+    not_shorter(found, end.execution, end.tree_size)
 }
 
 /// Nothing follows the end of a run: what it decided is anchored.

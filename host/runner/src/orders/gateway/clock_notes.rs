@@ -9,6 +9,18 @@ use super::{Gateway, GatewayError};
 /// drifts by a few milliseconds in that time.
 const CLOCK_NANOS: i64 = 60_000_000_000;
 
+/// How far back a clock may be set while a run goes on: what a correction takes. Until it has its time again, all
+/// records have one time, and no order expires.
+const STEP_NANOS_MAX: i64 = 60_000_000_000;
+
+/// Refuses to go on under a clock that is far behind what was recorded.
+pub(super) fn check_step(recorded: UnixNanos, clock: UnixNanos) -> Result<(), GatewayError> {
+    if recorded.0.saturating_sub(clock.0) <= STEP_NANOS_MAX {
+        return Ok(());
+    }
+    Err(GatewayError::ClockBehind { recorded, clock })
+}
+
 impl<V> Gateway<V> {
     /// Records the kernel's statement about its clock, if the last record is old enough.
     pub(super) fn note_clock(&mut self) -> Result<(), GatewayError> {
@@ -22,18 +34,17 @@ impl<V> Gateway<V> {
         Ok(())
     }
 
-    /// Records that the clock was set back, once for each time. Without the record a reader would take equal times for
-    /// what happened at one moment.
+    /// Records that the clock was set back: without the record a reader would take equal times for what happened at one
+    /// moment.
     fn note_step(&mut self) -> Result<(), GatewayError> {
-        let step = self.clock.step();
-        if let Some(step) = step.filter(|_| !self.is_step_noted) {
-            self.log.append(&OrderLogRecord::ClockStep {
-                clock: step.clock,
-                time: step.last,
-            })?;
-        }
-        self.is_step_noted = step.is_some();
-        Ok(())
+        let Some(step) = self.clock.take_step() else {
+            return Ok(());
+        };
+        self.log.append(&OrderLogRecord::ClockStep {
+            clock: step.clock,
+            time: step.last,
+        })?;
+        check_step(step.last, step.clock)
     }
 }
 

@@ -3,6 +3,7 @@
 use counterfoil_journal::key::VerifierKeyError;
 use counterfoil_journal::signer::SignError;
 use counterfoil_trading::gateway::TokenRefusal;
+use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::venue::VenueError;
 
 use super::order_log::OrderLogError;
@@ -32,6 +33,16 @@ pub enum GatewayError {
         found: u64,
         /// The order log's last.
         logged: u64,
+    },
+    /// All records would have one time until the clock has it again.
+    #[error(
+        "clock.behind: the clock says {}, and the run's last record is of {}; correct the clock, or if that record is \
+         wrong, start another run",
+        .clock.rfc3339(), .recorded.rfc3339()
+    )]
+    ClockBehind {
+        recorded: UnixNanos,
+        clock: UnixNanos,
     },
     /// The state of the order does not allow the step.
     #[error(transparent)]

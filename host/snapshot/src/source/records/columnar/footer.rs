@@ -13,8 +13,8 @@ const TRAILER_BYTES: u64 = 10;
 /// Bytes of a footer: 24 a batch, so half a billion bars.
 const FOOTER_BYTES_MAX: u64 = 16 << 20;
 
-/// Bytes of one batch after decompression: seventy million bars. The reader allocates what a batch states.
-const BATCH_UNPACKED_MAX: u64 = 4 << 30;
+/// Bytes of one batch after decompression: seventeen million bars. The reader allocates what a batch states.
+const BATCH_UNPACKED_MAX: u64 = 1 << 30;
 
 /// Whether every block that the footer names is inside the file.
 pub(super) fn check_footer(mut file: &File) -> Result<(), ArrowError> {
