@@ -8,6 +8,7 @@ pub mod raw;
 pub mod report;
 
 pub(crate) mod bars;
+pub(crate) mod column_actions;
 pub(crate) mod curate;
 pub(crate) mod merge;
 pub(crate) mod normalize;

@@ -39,6 +39,20 @@ impl BarConversion<'_> {
             .ok_or_else(|| self.too_far(row.line))
     }
 
+    /// When the bar of a row's time opens.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`IngestError::TimeTooFar`] if it does not fit in 64 bits.
+    pub(crate) fn open_time(&self, time: i64, line: u64) -> Result<UnixNanos, IngestError> {
+        let interval = time
+            .checked_mul(self.nanos_per_key)
+            .and_then(|stated| interval(self.timeframe, self.meaning, stated));
+        interval
+            .map(|(open, _)| open)
+            .ok_or_else(|| self.too_far(line))
+    }
+
     fn too_far(&self, line: u64) -> IngestError {
         IngestError::TimeTooFar {
             file: self.source.to_owned(),

@@ -51,6 +51,12 @@ pub(crate) fn ingest(
     let options = &mapping.fill(options);
     NumberRules::of(options)?;
     delimiter(options)?;
+    mapping
+        .times(options)
+        .map_err(|reason| IngestError::Option {
+            option: "time",
+            reason,
+        })?;
     lot(options)?;
     let actions = match &options.actions {
         Some(file) => parse_actions(&file.name, &file.bytes)?,

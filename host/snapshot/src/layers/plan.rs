@@ -8,6 +8,7 @@ use counterfoil_base::digest::Digest;
 use counterfoil_trading::time::{DAY_NANOS, Timeframe};
 
 use crate::error::IngestError;
+use crate::layers::column_actions::ColumnActions;
 use crate::layers::raw;
 use crate::layout::{DataLayer, SESSIONS};
 use crate::quality::accept::AcceptanceList;
@@ -123,10 +124,15 @@ impl CurationInputs {
                 file: "snapshot".to_owned(),
                 reason: "no normalized file to make it from".to_owned(),
             })?;
-        let actions = match &plan.actions {
+        let stated = match &plan.actions {
             Some(sha256) => parse_actions("actions", &raw::read_small(data, sha256)?)?,
             None => Vec::new(),
         };
+        let mut columns = ColumnActions::default();
+        for layer in &layers {
+            columns.add(layer.contents().actions().map_err(IngestError::from)?);
+        }
+        let actions = columns.join(stated)?;
         let calendar = match &plan.calendar {
             Some(sha256) => Some(parse_calendar("calendar", &raw::read_small(data, sha256)?)?),
             None => None,

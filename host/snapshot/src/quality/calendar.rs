@@ -18,7 +18,7 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use crate::error::IngestError;
-use crate::source::times::zone;
+use crate::source::zone::named_zone;
 
 /// The bars that are expected.
 #[derive(Clone, Debug)]
@@ -107,7 +107,7 @@ impl TradingCalendar {
                 .ok_or_else(|| format!("{text:?} is not a weekday: use {}", WEEKDAYS.join(", ")))
         };
         let calendar = Self {
-            zone: zone(&file.zone)?,
+            zone: named_zone(&file.zone)?,
             weekdays: file
                 .weekdays
                 .iter()

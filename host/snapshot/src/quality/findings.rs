@@ -85,11 +85,15 @@ pub enum QualityRule {
     AbbreviatedVolume,
     /// The currency's sign in the prices.
     Currency,
+    /// The files of an archive that were read, and those that were not.
+    ArchiveMember,
+    /// Splits and dividends in columns of the bars' file.
+    ActionColumn,
 }
 
 impl QualityRule {
     /// Every rule.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::AbsurdPrice,
         Self::AfterDelisting,
         Self::Gap,
@@ -115,6 +119,8 @@ impl QualityRule {
         Self::Repeated,
         Self::AbbreviatedVolume,
         Self::Currency,
+        Self::ArchiveMember,
+        Self::ActionColumn,
     ];
 
     /// Its stable name.
@@ -146,6 +152,8 @@ impl QualityRule {
             Self::Repeated => "repeated",
             Self::AbbreviatedVolume => "abbreviated-volume",
             Self::Currency => "currency",
+            Self::ArchiveMember => "archive-member",
+            Self::ActionColumn => "action-column",
         }
     }
 
@@ -181,7 +189,9 @@ impl QualityRule {
             | Self::Rounded
             | Self::Repeated
             | Self::AbbreviatedVolume
-            | Self::Currency => Severity::Note,
+            | Self::Currency
+            | Self::ArchiveMember
+            | Self::ActionColumn => Severity::Note,
         }
     }
 }

@@ -11,7 +11,8 @@ use crate::store::manifest::LayerNote;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RowNumbers {
     pub(crate) prices: [RowNumber; 4],
-    pub(crate) volume: RowNumber,
+    /// `None` if the source has no volume.
+    pub(crate) volume: Option<RowNumber>,
 }
 
 /// One number of a row.
@@ -104,10 +105,10 @@ impl NumberNotes {
     pub(crate) fn add(
         &mut self,
         prices: &[RowNumber],
-        volume: RowNumber,
+        volume: Option<RowNumber>,
         line: u64,
     ) -> Result<(), RowError> {
-        let all = || prices.iter().copied().chain([volume]);
+        let all = || prices.iter().copied().chain(volume);
         for sign in all().filter_map(|number| number.written.currency) {
             let (first, first_line) = *self.currency.get_or_insert((sign, line));
             if first != sign {
@@ -132,7 +133,7 @@ impl NumberNotes {
             self.noisy.note(line);
         }
         self.prices.note(prices, line);
-        self.volume.note(&[volume], line);
+        self.volume.note(volume.as_slice(), line);
         Ok(())
     }
 

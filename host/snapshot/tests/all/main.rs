@@ -2,7 +2,10 @@
 //! program of its own.
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
+mod archives;
 mod bounded;
+mod column_actions;
+mod formats;
 mod layers;
 mod resample;
 mod snapshot;
