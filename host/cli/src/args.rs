@@ -41,7 +41,8 @@ pub(crate) use component::{
     ComponentPromoteArgs, ComponentSubmitArgs, ComponentValidateArgs,
 };
 pub(crate) use data::{
-    DataAcceptArgs, DataCommand, DataLineageArgs, DataReportArgs, DeriveActionsArgs, IngestArgs,
+    DataAcceptArgs, DataCommand, DataFormatsArgs, DataLineageArgs, DataReportArgs,
+    DeriveActionsArgs, IngestArgs,
 };
 pub(crate) use groups::command;
 pub(crate) use ledger::{
