@@ -3,6 +3,8 @@
 
 use counterfoil_runner::run::feed::{FeedItem, LineFeed, SliceFeed};
 use counterfoil_sandbox::admission;
+use counterfoil_trading::bar_grid::BarSequence;
+use counterfoil_trading::exchange_calendar::InstrumentCalendars;
 use counterfoil_trading::instrument::{Instrument, InstrumentGrid};
 use counterfoil_trading::slice::Slice;
 
@@ -23,7 +25,9 @@ fn instruments() -> Vec<Instrument> {
 /// A stream of lines comes to its end. Slices are whole, in the sequence of their close times, and
 /// what is refused is a line of the stream.
 pub fn feed(bytes: &[u8]) {
-    let mut feed = LineFeed::new(bytes, &instruments());
+    let timeframe = "1d".parse().expect("a timeframe");
+    let bars = BarSequence::new(timeframe, InstrumentCalendars::default(), 2);
+    let mut feed = LineFeed::new(bytes, &instruments(), bars);
     let mut slice = Slice::default();
     let mut last = None;
     // Each call takes a line, if only a mark, or gives the slice under way.

@@ -26,7 +26,7 @@ pub use mutate::mutations;
 pub use policies::{bundle, verdict};
 pub use proofs::{note, proof, tile, tree};
 pub use records::record;
-pub use venues::{VENUE_SEEDS, alpaca, binance, broker};
+pub use venues::{VENUE_SEEDS, alpaca, binance, broker, page};
 
 /// One target.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +60,7 @@ pub const TARGETS: &[Target] = &[
     target("binance", binance, 10_000),
     target("alpaca", alpaca, 10_000),
     target("broker", broker, 10_000),
+    target("page", page, 10_000),
     #[cfg(feature = "engine")]
     target("feed", feed, 5_000),
     #[cfg(feature = "engine")]

@@ -1,8 +1,8 @@
 //! Record bodies. It must never know where a body came from.
 
 use counterfoil_trading::record::{
-    CommitmentsRecord, ManifestPart, PositionsRecord, RunRecord, StopRecord, deliveries,
-    digested_part, record_kind,
+    CommitmentsRecord, InputsRecord, ManifestPart, PositionsRecord, RunRecord, StopRecord,
+    deliveries, digested_part, record_kind,
 };
 use counterfoil_verify::describe::RecordDescriber;
 
@@ -46,6 +46,10 @@ pub(crate) fn encode(record: &RunRecord) -> Vec<u8> {
         RunRecord::WindDown(one) => {
             one.encode_digested(&mut digested);
             one.encode(&digested, &mut body);
+        }
+        RunRecord::Inputs(one) => {
+            one.encode_digested(&mut digested);
+            InputsRecord::encode(&digested, &mut body);
         }
         RunRecord::Manifest(part) => ManifestPart::encode(&part.text, &mut body),
         RunRecord::Commitments(part) => CommitmentsRecord::encode(&part.commitments, &mut body),

@@ -12,9 +12,10 @@ use counterfoil_connect::feed::intake::{BarIntake, OfferOutcome};
 use counterfoil_connect::feed::listing::Listings;
 use counterfoil_connect::feed::protocol::{BarGap, BarOrigin, FeedProtocol, VenueMessage};
 use counterfoil_connect::net::credentials::Credentials;
+use counterfoil_snapshot::source::venue_page::{PageFormat, PageSubject, read_page};
 use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::instrument::{Instrument, InstrumentGrid, InstrumentId};
-use counterfoil_trading::time::UnixNanos;
+use counterfoil_trading::time::{Timeframe, UnixNanos};
 use counterfoil_trading::units::Quantity;
 
 /// One minute in nanoseconds.
@@ -69,6 +70,21 @@ pub const VENUE_SEEDS: &[(&str, &str, &str)] = &[
         "alpaca",
         "history",
         r#"{"bars":{"AAA":[{"t":"2024-01-02T00:00:00Z","o":10,"h":10.2,"l":9.9,"c":10.1,"v":7,"n":2,"vw":10}]},"next_page_token":"abc"}"#,
+    ),
+    (
+        "page",
+        "binance",
+        r#"[[1704153600000,"10.00","10.20","9.90","10.10","7",1704153659999,"1",2,"1","1","0"]]"#,
+    ),
+    (
+        "page",
+        "alpaca",
+        r#"{"bars":{"AAA":[{"t":"2024-01-02T05:00:00Z","o":10,"h":10.2,"l":9.9,"c":10.1,"v":7,"n":2,"vw":10}]},"next_page_token":"abc"}"#,
+    ),
+    (
+        "page",
+        "kraken",
+        r#"{"error":[],"result":{"XXBTZUSD":[[1704153600,"10.0","10.2","9.9","10.1","10.0","7.5",2]],"last":1704153600}}"#,
     ),
     (
         "broker",
@@ -197,6 +213,38 @@ pub fn alpaca(bytes: &[u8]) {
         let protocol = AlpacaFeed::new(listings(), stream, "iex", credentials);
         let mut protocol = protocol.expect("a timeframe it has");
         check_said(&mut protocol, bytes);
+    }
+}
+
+/// A page of a venue's history: what is read has an end after its beginning, and a token that is not empty; an error
+/// is short and cannot drive a terminal.
+pub fn page(bytes: &[u8]) {
+    let formats = [
+        PageFormat::BinanceKlines,
+        PageFormat::BinanceArchive,
+        PageFormat::AlpacaBars,
+        PageFormat::KrakenOhlc,
+    ];
+    for format in formats {
+        for timeframe in [MINUTE, 1_440 * MINUTE] {
+            let subject = PageSubject {
+                format,
+                symbol: "AAA",
+                timeframe: Timeframe::Fixed(timeframe),
+            };
+            match read_page(subject, bytes) {
+                Ok(page) => {
+                    for row in &page.rows {
+                        assert!(row.open_time < row.close_time);
+                    }
+                    assert_ne!(page.next.as_deref(), Some(""));
+                }
+                Err(error) => {
+                    let text = error.to_string();
+                    assert!(text.chars().count() < 1_000 && !text.contains(char::is_control));
+                }
+            }
+        }
     }
 }
 

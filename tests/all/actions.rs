@@ -5,6 +5,7 @@ use counterfoil_guests::component;
 use counterfoil_runner::run::execute::{ExecutionConfig, ExecutionOutcome, execute};
 use counterfoil_runner::run::feed::{FeedError, FeedItem, SliceFeed};
 use counterfoil_runner::run::journal::Sealing;
+use counterfoil_runner::run::resume::{ResumeAttempt, ResumeDeps, open};
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_tests::journals::{fault_of, records, verified};
 use counterfoil_tests::world::{Ignore, World, over_a_feed, signer};
@@ -12,12 +13,14 @@ use counterfoil_trading::bar::{ClosedBar, RawBar};
 use counterfoil_trading::corporate::{CorporateAction, CorporateActionKind};
 use counterfoil_trading::execution::Delivery;
 use counterfoil_trading::instrument::InstrumentId;
-use counterfoil_trading::manifest::Manifest;
+use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::record::{Callback, CloseReason, RunRecord};
 use counterfoil_trading::run::NoClock;
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use counterfoil_trading::units::{Money, Price, Quantity, Volume};
+
+use crate::recover::{killed, signed_ends};
 
 const DAYS: i64 = 6;
 
@@ -240,4 +243,111 @@ fn a_margin_call_and_borrow_fees_verify_and_replay() {
     }
     assert_eq!(calls.len(), 1);
     assert_eq!(calls[0].orders.len(), 1);
+}
+
+/// Three daily bars of one company, and as many of another that goes on for three more days.
+const UNTIL_THE_END: [&str; 2] = [
+    "symbol,time,open,high,low,close,volume
+LEH,2008-09-11,4,4,4,4,10000
+LEH,2008-09-12,4,4,4,4,10000
+LEH,2008-09-15,2,2,2,2,10000
+",
+    "SPY,2008-09-15,120,120,120,120,10000
+SPY,2008-09-16,120,120,120,120,10000
+SPY,2008-09-17,120,120,120,120,10000
+SPY,2008-09-18,120,120,120,120,10000
+",
+];
+
+/// A backtest that buys 15 of the first company of `bars` at 4 and keeps them.
+fn kept(bars: &str, actions: &str, to: Option<&str>) -> (World, Manifest) {
+    let world = World::of_actions(bars, actions);
+    let symbols = if bars.contains("SPY") {
+        &["LEH", "SPY"][..]
+    } else {
+        &["LEH"]
+    };
+    let mut manifest = world.manifest(&component(&trades(0)), symbols);
+    if let DataSource::Snapshot { to: end, .. } = &mut manifest.data {
+        *end = to.map(str::to_owned);
+    }
+    (world, manifest)
+}
+
+#[test]
+fn an_action_after_the_last_bar_counts_whether_or_not_another_instrument_goes_on() {
+    let [alone, spy] = UNTIL_THE_END;
+    let both = [alone, spy].concat();
+    let next_day = "instrument,ex_date,action,value\nLEH,2008-09-16,delisting,0.50\n";
+    let later = "instrument,ex_date,action,value\nLEH,2008-09-17,delisting,0.50\n";
+    let paid = "instrument,ex_date,action,value\nLEH,2008-09-17,dividend,0.10\n";
+    let both_acts = "instrument,ex_date,action,value\nLEH,2008-09-17,dividend,0.10\n\
+                     LEH,2008-09-18,delisting,0.50\n";
+    // 15 bought at 4, of 1,000,000; what is left, and cash.
+    let table = [
+        (alone, next_day, None, 0, "999947.5"),
+        (alone, later, None, 0, "999947.5"),
+        (&both, next_day, None, 0, "999947.5"),
+        (&both, later, None, 0, "999947.5"),
+        (alone, paid, None, 15, "999941.5"),
+        (alone, both_acts, None, 0, "999949"),
+        (alone, both_acts, Some("2008-09-18"), 15, "999941.5"),
+        (alone, both_acts, Some("2008-09-19"), 0, "999949"),
+        (alone, later, Some("2008-09-17"), 15, "999940"),
+        (&both, later, Some("2008-09-17"), 15, "999940"),
+    ];
+    for (bars, actions, to, held, cash) in table {
+        let (world, manifest) = kept(bars, actions, to);
+        let outcome = world.backtest(&manifest, world.engine()).unwrap();
+        let place = (bars.len(), actions, to);
+        assert_eq!(outcome.positions[0], Quantity(held), "{place:?}");
+        let cash = Money::parse(cash).unwrap();
+        assert_eq!(outcome.close.cash, cash, "{place:?}");
+        let value = Money::parse(&(2 * held).to_string()).unwrap();
+        let equity = cash.plus(value).unwrap();
+        assert_eq!(outcome.close.equity, equity, "{place:?}");
+        checked(&world, &outcome);
+    }
+}
+
+#[test]
+fn a_run_that_ends_with_an_action_is_resumed_to_the_same_bytes() {
+    let later = "instrument,ex_date,action,value\nLEH,2008-09-17,delisting,0.50\n";
+    let (world, manifest) = kept(UNTIL_THE_END[0], later, None);
+    let outcome = world.backtest(&manifest, world.engine()).unwrap();
+    let whole = std::fs::read(outcome.execution.journal()).unwrap();
+    let ends = signed_ends(&whole);
+    for end in (0..whole.len()).step_by(61).chain(ends) {
+        if end == whole.len() {
+            continue;
+        }
+        let execution = killed(&world, &manifest, &whole[..end]);
+        let ResumeAttempt::Ready(ready) = open(&world.data, &execution, signer()).unwrap() else {
+            panic!("cut at {end}");
+        };
+        let prepared = ready.prepare(&world.data, world.engine()).unwrap();
+        let deps = ResumeDeps {
+            data: &world.data,
+            component: &prepared,
+            observer: &mut Ignore,
+            on_event: &mut |_| {},
+        };
+        ready.backtest(Sealing::RunThread, deps).unwrap();
+        let again = std::fs::read(execution.journal()).unwrap();
+        assert!(again == whole, "cut at {end}");
+    }
+}
+
+#[test]
+fn a_fault_in_an_action_after_the_last_bar_ends_the_run() {
+    let traps = r#"(func (export "on-corporate-action") (param i32 i64 i32 i64 i32) unreachable)"#;
+    let later = "instrument,ex_date,action,value\nLEH,2008-09-17,delisting,0.50\n";
+    let world = World::of_actions(UNTIL_THE_END[0], later);
+    let manifest = world.manifest(&component(traps), &["LEH"]);
+    let outcome = world.backtest(&manifest, world.engine()).unwrap();
+    assert_eq!(outcome.close.reason, CloseReason::Fault);
+    let records = checked(&world, &outcome);
+    let fault = fault_of(&records);
+    assert_eq!(fault.callback, Callback::OnCorporateAction);
+    assert_eq!(fault.time.date_or_time(), "2008-09-17");
 }

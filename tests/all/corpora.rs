@@ -62,7 +62,7 @@ macro_rules! targets {
 
 targets! {
     frames journal forged record act ledger bundle verdict manifest note proof tree tile key number csv binance alpaca
-    broker feed admission
+    broker page feed admission
 }
 
 #[test]

@@ -51,6 +51,8 @@ mod sweep;
 #[cfg(test)]
 mod tamper;
 #[cfg(test)]
+mod timeframes;
+#[cfg(test)]
 mod universe;
 #[cfg(test)]
 mod venues;

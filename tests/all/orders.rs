@@ -12,6 +12,7 @@ use std::thread;
 
 use counterfoil_governance::id::Id;
 use counterfoil_journal::key::VerifierKey;
+use counterfoil_runner::clock::{self, RecordClock};
 use counterfoil_runner::orders::gateway::client::{
     ClearedIntent, VenueClient, VenueLookup, VenueReply,
 };
@@ -23,8 +24,9 @@ use counterfoil_runner::orders::gateway::{
 use counterfoil_runner::orders::kill::{KillSwitch, KillTarget, lift, set_switch};
 use counterfoil_runner::orders::lease::Lease;
 use counterfoil_runner::orders::limits::{AccountLimits, LimitsRequirement, LimitsWatch};
+use counterfoil_runner::run::component::PreparedComponent;
 use counterfoil_runner::run::execute::{ExecuteError, ExecutionOutcome};
-use counterfoil_runner::run::live::live;
+use counterfoil_runner::run::live::{live, live_context, live_in_context};
 use counterfoil_runner::run::resume::{ResumeAttempt, ResumeDeps, ResumeOutcome, open};
 use counterfoil_runner::store::data_dir::{DataDir, Execution};
 use counterfoil_runner::store::keys::SharedSigner;
@@ -37,7 +39,7 @@ use counterfoil_trading::gateway::{
 use counterfoil_trading::manifest::{Manifest, RiskEntry};
 use counterfoil_trading::order::OrderStatus;
 use counterfoil_trading::plan::Released;
-use counterfoil_trading::record::{CloseReason, RunRecord, StopCause};
+use counterfoil_trading::record::{CloseReason, RunRecord, RunStarter, StopCause};
 use counterfoil_trading::run::{NoClock, Run, RunPorts};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
@@ -425,6 +427,9 @@ fn gateway(world: &World, manifest: &Manifest, server: &Server) -> (Gateway<Clie
             cash_tolerance: Money::ZERO,
             interval_nanos: i64::MAX,
         },
+        start: RunStarter::default(),
+        resumed_at: None,
+        clock: RecordClock::default(),
     };
     let client = Client(server.address);
     let gateway = Gateway::open(client, &execution, terms, PriorDecisions::new());
@@ -799,6 +804,42 @@ fn a_clock_that_may_be_too_far_off_starts_nothing_and_what_the_kernel_says_is_on
         .iter()
         .filter(|record| matches!(record, OrderLogRecord::Clock { .. }));
     assert_eq!(clocks.count(), 1, "the run took less than a minute");
+}
+
+#[test]
+fn a_clock_that_was_set_back_gives_no_earlier_time_and_the_step_is_on_record() {
+    let world = World::small(13);
+    let manifest = manifest(&world, "set back");
+    let setup = manifest.setup().unwrap();
+    let context = live_context(&world.data, &manifest, 1).unwrap();
+    // As if the clock had been an hour ahead when it was last read.
+    let last = UnixNanos(clock::now().0 + 3_600_000_000_000);
+    context.clock.not_before(last);
+    let component = PreparedComponent::new(&world.data, &manifest, &setup, world.engine());
+    let outcome = live_in_context(
+        &world.data,
+        context,
+        &manifest,
+        &component.unwrap(),
+        signer(),
+        world.lines(&manifest).as_bytes(),
+        &mut Ignore,
+    )
+    .unwrap();
+    let execution = &outcome.execution;
+    let of_orders = log(execution);
+    let mut steps = Vec::new();
+    for record in &of_orders {
+        if let OrderLogRecord::ClockStep { clock, time } = record {
+            steps.push((*clock < last, *time));
+        }
+    }
+    assert_eq!(steps, [(true, last)]);
+    let mut times = of_orders.iter().filter_map(OrderLogRecord::time);
+    assert!(times.all(|time| time == last));
+    for decision in decisions(&records(&execution.journal(), &execution.origin())) {
+        assert_eq!(decision.circumstances.times, Some((last, last)));
+    }
 }
 
 /// Names the data directory to a child, which takes the lease of the account and waits.

@@ -201,12 +201,17 @@ fn a_bar_decided_too_late_is_a_verdict_that_everybody_derives_again() {
     let found = held(&world, &done.execution, None, None).unwrap();
     let (_, named) = found.first.as_ref().unwrap();
     assert_eq!(*named, ParityCause::LateBar);
-    // So does a process that resumes it after a kill, at whichever byte.
+    // A process that resumes it after a kill is later still, which is an input: only the age differs.
     let signed = signed_ends(&journal);
     let cut = *signed.get(signed.len() / 2).unwrap();
     let fresh = World::small(DAYS);
     let _put = fresh.cross(&["AAA"], 1, 2, 10);
     let execution = killed(&fresh, &manifest, journal.get(..cut).unwrap());
     let close = resume(&fresh, &execution, &all).unwrap().ended.unwrap();
-    assert_eq!(close.decision_digest, done.close.decision_digest);
+    assert_ne!(close.decision_digest, done.close.decision_digest);
+    assert_eq!(close.requests, done.close.requests);
+    let again = std::fs::read(execution.journal()).unwrap();
+    assert_eq!(again.get(..cut), journal.get(..cut));
+    let found = verified(&again);
+    assert!(found.findings.is_empty(), "{:?}", found.findings);
 }

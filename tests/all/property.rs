@@ -9,6 +9,7 @@ use counterfoil_trading::bar::{ClosedBar, RawBar};
 use counterfoil_trading::corporate::CorporateAction;
 use counterfoil_trading::costs::{CostModel, FeeSchedule, SlippageModel};
 use counterfoil_trading::decimal::divide_half_even;
+use counterfoil_trading::exchange_calendar::InstrumentCalendars;
 use counterfoil_trading::execution::{Delivery, Fill, OrderEvent};
 use counterfoil_trading::instrument::{Instrument, InstrumentGrid, InstrumentId};
 use counterfoil_trading::journal::{Journal, RecordBytes};
@@ -95,6 +96,7 @@ impl Case {
             component: Digest::default(),
             engine: Digest::default(),
             timeframe: "1d".parse().unwrap(),
+            calendars: InstrumentCalendars::default(),
             instruments: vec![instrument("AAA"), instrument("BBB")],
             warm_up: 0,
             account_kind: self.kind,
@@ -488,6 +490,7 @@ fn check(case: &Case) -> Result<usize, TestCaseError> {
             | RunRecord::Commitments(_)
             | RunRecord::Positions(_)
             | RunRecord::WindDown(_)
+            | RunRecord::Inputs(_)
             | RunRecord::Fault(_)
             | RunRecord::Close(_)
             | RunRecord::Refused(_)

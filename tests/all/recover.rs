@@ -509,7 +509,7 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// A strategy that wants nothing.
-struct Idle;
+pub(crate) struct Idle;
 
 impl Strategy for Idle {
     fn on_bar(
@@ -568,7 +568,7 @@ fn a_decision_that_comes_out_differently_halts_the_run_and_is_named() {
         commitments: None,
     };
     append_opening(&opening, &mut journal).unwrap();
-    let mut feed = LineFeed::new(lines.as_bytes(), &setup.instruments);
+    let mut feed = LineFeed::new(lines.as_bytes(), &setup.instruments, setup.bar_sequence());
     let mut ports = RunPorts {
         strategy: &mut Idle,
         venue: &mut SimulatedVenue::new(&setup),

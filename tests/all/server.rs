@@ -36,9 +36,13 @@ use counterfoil_server::types::{
 use counterfoil_tests::acts::id;
 use counterfoil_tests::desk::{Desk, hand};
 use counterfoil_tests::world::{World, over_a_feed, signer};
+use counterfoil_trading::gateway::OrderLogRecord;
 use counterfoil_trading::manifest::Manifest;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
+
+use crate::orders::log;
+use crate::supervised::in_ledger;
 
 /// Names the data directory to a child, which serves it.
 const FOLDER: &str = "COUNTERFOIL_TESTS_SERVER_FOLDER";
@@ -838,6 +842,28 @@ fn a_killed_server_goes_on_with_its_runs_to_the_same_decisions() {
         done.decision_digest,
         Some(uninterrupted(&manifest, &lines, 20))
     );
+    // Ledger and order log have both resumptions, and they agree.
+    let resumed = in_ledger(&desk, &run).resumed;
+    let in_ledger: Vec<_> = resumed
+        .iter()
+        .map(|(one, _)| (one.asked_by.clone(), Some(one.tree_size)))
+        .collect();
+    let execution = world.data.find(&run).unwrap();
+    let (mut starters, mut processes) = (Vec::new(), Vec::new());
+    for record in log(&execution) {
+        if let OrderLogRecord::Process {
+            resumed_at, start, ..
+        } = record
+        {
+            starters.push(start.starter.unwrap());
+            processes.push((None, resumed_at));
+        }
+    }
+    // The runner resumes by itself what it finds open.
+    assert_eq!(starters, ["erin", "robot", "robot"]);
+    assert_eq!(processes.remove(0), (None, None));
+    assert_eq!(processes, in_ledger);
+    assert!(processes.len() == 2 && processes[0].1 < processes[1].1);
     child.kill().unwrap();
     child.wait().unwrap();
 }

@@ -219,6 +219,7 @@ fn an_end_that_comes_too_late_is_refused_and_one_that_came_before_is_known() {
             | RunRecord::Commitments(_)
             | RunRecord::Positions(_)
             | RunRecord::WindDown(_)
+            | RunRecord::Inputs(_)
             | RunRecord::Deliveries(_)
             | RunRecord::Decision(_)
             | RunRecord::Fault(_)

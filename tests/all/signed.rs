@@ -41,7 +41,9 @@ fn check_places(items: &[Item], cadence: u64) -> usize {
                     | RunRecord::Fault(_)
                     | RunRecord::WindDown(_)
                     | RunRecord::Stop(_) => decisions % cadence == 0,
-                    RunRecord::Deliveries(_) | RunRecord::Positions(_) => false,
+                    RunRecord::Deliveries(_) | RunRecord::Positions(_) | RunRecord::Inputs(_) => {
+                        false
+                    }
                 };
             }
             Item::Checkpoint(checkpoint) => {

@@ -43,7 +43,7 @@ fn silent(client: &ApiClient, desk: &Desk, manifest: &Manifest) -> String {
 }
 
 /// What the ledger knows of a run.
-fn in_ledger(desk: &Desk, run: &str) -> RegisteredRun {
+pub(crate) fn in_ledger(desk: &Desk, run: &str) -> RegisteredRun {
     let ledger = desk.open();
     let run = Digest::from_hex(run).unwrap();
     ledger.state().registry().runs()[&run].clone()
@@ -430,6 +430,6 @@ fn an_account_that_another_process_trades_is_refused_by_its_own_code() {
     }
     let leases = log(&execution)
         .into_iter()
-        .filter(|record| matches!(record, OrderLogRecord::Lease { .. }));
+        .filter(|record| matches!(record, OrderLogRecord::Process { .. }));
     assert_eq!(leases.count(), 1);
 }

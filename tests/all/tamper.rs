@@ -393,6 +393,7 @@ fn bars_that_the_holder_of_the_key_forges_are_not_those_that_were_promised() {
             | RunRecord::Commitments(_)
             | RunRecord::Positions(_)
             | RunRecord::WindDown(_)
+            | RunRecord::Inputs(_)
             | RunRecord::Deliveries(_)
             | RunRecord::Fault(_)
             | RunRecord::Stop(_)

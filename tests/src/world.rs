@@ -87,6 +87,19 @@ impl World {
         Self::of(csv.as_bytes(), "bars.csv")
     }
 
+    /// A directory with the daily bars and the corporate actions of two CSV texts.
+    pub fn of_actions(csv: &str, actions: &str) -> Self {
+        let options = IngestOptions {
+            actions: Some(SideFile {
+                name: "actions.csv".to_owned(),
+                bytes: actions.as_bytes().to_vec(),
+            }),
+            timeframe: Some("1d".parse().unwrap()),
+            ..IngestOptions::default()
+        };
+        Self::with(csv.as_bytes(), "bars.csv", &options)
+    }
+
     /// A directory with the bars of a CSV text, of this length, and a calendar.
     pub fn of_sessions(csv: &str, timeframe: &str, calendar: Option<&str>) -> Self {
         let options = IngestOptions {
@@ -171,6 +184,7 @@ impl World {
                 to: None,
             },
             timeframe: snapshot.manifest().timeframe.to_string(),
+            calendars: snapshot.manifest().calendars_of(&instruments),
             instruments: instruments.iter().map(InstrumentEntry::from).collect(),
             parameters: BTreeMap::new(),
             warm_up: 0,

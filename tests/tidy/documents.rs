@@ -15,10 +15,13 @@ mod tests {
 
     use counterfoil_runner::study::parity::ParityCause;
     use counterfoil_snapshot::quality::findings::QualityRule;
+    use counterfoil_snapshot::source::asset_class::AssetClass;
     use counterfoil_snapshot::source::formats::FORMATS;
     use counterfoil_trading::execution::OrderCode;
     use counterfoil_trading::gateway::TokenRefusal;
-    use counterfoil_trading::manifest::{BrokerEntry, DataSource, Manifest, RiskEntry};
+    use counterfoil_trading::manifest::{
+        BrokerEntry, CalendarEntry, DataSource, Manifest, RiskEntry,
+    };
     use serde_json::Value;
 
     use crate::generated;
@@ -91,7 +94,7 @@ mod tests {
     /// The fields of a JSON value by their paths, as the table in MANIFEST.md writes them.
     fn fields(value: &Value, path: &str, found: &mut BTreeSet<String>) {
         match value {
-            Value::Object(map) if path != "parameters" => {
+            Value::Object(map) if path != "parameters" && !path.ends_with("early-closes") => {
                 for (name, value) in map {
                     let dot = if path.is_empty() { "" } else { "." };
                     fields(value, &format!("{path}{dot}{name}"), found);
@@ -99,7 +102,8 @@ mod tests {
             }
             Value::Array(items) => {
                 found.insert(path.to_owned());
-                for item in items {
+                // A list of texts has no fields.
+                for item in items.iter().filter(|item| item.is_object()) {
                     fields(item, &format!("{path}[]"), found);
                 }
             }
@@ -118,11 +122,24 @@ mod tests {
         let page = read("docs/reference/MANIFEST.md");
         let mut manifest = Manifest::parse(&read("docs/reference/manifest.json")).unwrap();
         // Every optional field, so that all of them are written.
+        let text = |text: &str| text.to_owned();
+        manifest.calendars = vec![CalendarEntry {
+            instruments: vec![text("SPY")],
+            zone: text("America/New_York"),
+            offsets: vec![text("-05:00")],
+            anchor: text("09:30"),
+            close: Some(text("16:00")),
+            early_closes: [(text("2003-07-03"), text("13:00"))].into(),
+        }];
         manifest.risk = RiskEntry {
             bar_age_max_ms: Some(1),
             clock_offset_max_ms: Some(1),
             ..RiskEntry::research()
         };
+        for instrument in &mut manifest.instruments {
+            instrument.negative_prices = true;
+            instrument.volume = Some("none".to_owned());
+        }
         let mut found = BTreeSet::new();
         fields(&serde_json::to_value(&manifest).unwrap(), "", &mut found);
         manifest.data = DataSource::Feed {
@@ -167,6 +184,27 @@ mod tests {
             writeln!(expected, "| `{name}` | {writer} | {times} |").unwrap();
         }
         generated::check("docs/start/DATA.md", "formats", &expected);
+    }
+
+    #[test]
+    fn asset_classes_are_written_from_the_source() {
+        let step = |decimals: u8| {
+            format!(
+                "{:.*}",
+                usize::from(decimals),
+                0.1_f64.powi(decimals.into())
+            )
+        };
+        let rows = AssetClass::ALL.iter().map(|class| {
+            let grid = class.grid();
+            let tick = grid.tick_decimals.map_or("as written".to_owned(), step);
+            (grid.name, format!("{} | {tick}", step(grid.lot_decimals)))
+        });
+        let mut expected = String::from("| class | lot | tick |\n| --- | --- | --- |\n");
+        for (name, steps) in rows {
+            writeln!(expected, "| `{name}` | {steps} |").unwrap();
+        }
+        generated::check("docs/start/DATA.md", "asset-classes", &expected);
     }
 
     #[test]

@@ -250,6 +250,7 @@ fn act(act: &Act) -> Value {
             json!({ "component": digest(component), "reason": reason })
         }
         Act::RunStart(_)
+        | Act::RunResume(_)
         | Act::RunEnd(_)
         | Act::LimitsSet { .. }
         | Act::StartAuthorize(_)

@@ -4,6 +4,7 @@
 #![no_std]
 extern crate alloc;
 
+pub mod calendar_date;
 pub mod digest;
 pub mod draws;
 pub mod gate;

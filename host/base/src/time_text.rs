@@ -3,13 +3,16 @@
 use alloc::format;
 use alloc::string::String;
 
+use crate::calendar_date::CalendarDate;
+
 const DAY_NANOS: i64 = 86_400_000_000_000;
 
 /// A time in nanoseconds since 1970 as `2026-01-31T16:00:00Z`, with a fraction where there is one.
 #[must_use]
 pub fn rfc3339(unix_nanos: i64) -> String {
     // Euclidean: before 1970 the day is the one that begins before the time, as everywhere else.
-    let (year, month, day) = civil(unix_nanos.div_euclid(DAY_NANOS));
+    let CalendarDate { year, month, day } =
+        CalendarDate::of_day_number(unix_nanos.div_euclid(DAY_NANOS));
     let nanos = unix_nanos.rem_euclid(DAY_NANOS);
     let (seconds, fraction) = (nanos / 1_000_000_000, nanos % 1_000_000_000);
     let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
@@ -25,30 +28,11 @@ pub fn rfc3339(unix_nanos: i64) -> String {
 #[must_use]
 pub fn date_or_time(unix_nanos: i64) -> String {
     if unix_nanos.rem_euclid(DAY_NANOS) == 0 {
-        let (year, month, day) = civil(unix_nanos.div_euclid(DAY_NANOS));
+        let CalendarDate { year, month, day } =
+            CalendarDate::of_day_number(unix_nanos.div_euclid(DAY_NANOS));
         return format!("{year:04}-{month:02}-{day:02}");
     }
     rfc3339(unix_nanos)
-}
-
-/// The date of a day counted from 1970-01-01.
-///
-/// Years are counted from March, so that the leap day is a year's last; 719,468 days lie
-/// between 0000-03-01 and 1970-01-01.
-fn civil(day: i64) -> (i64, i64, i64) {
-    let day = day + 719_468;
-    let (era, of_era) = (day.div_euclid(146_097), day.rem_euclid(146_097));
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * of_year + 2) / 153;
-    let day_of_month = of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year, month, day_of_month)
 }
 
 #[cfg(test)]

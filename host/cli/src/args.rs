@@ -10,6 +10,7 @@ mod build;
 mod change;
 mod component;
 mod data;
+mod fetch;
 mod groups;
 mod ledger;
 mod old_spellings;
@@ -44,6 +45,7 @@ pub(crate) use data::{
     DataAcceptArgs, DataCommand, DataFormatsArgs, DataLineageArgs, DataReportArgs,
     DeriveActionsArgs, IngestArgs,
 };
+pub(crate) use fetch::FetchArgs;
 pub(crate) use groups::command;
 pub(crate) use ledger::{
     DriftArgs, LedgerCommand, LedgerIndexArgs, LedgerInitArgs, LedgerProofArgs, LedgerSearchArgs,
@@ -62,8 +64,8 @@ pub(crate) use policy::{
 pub(crate) use research::{MonteCarloArgs, SweepArgs, WalkForwardArgs};
 pub(crate) use run::{BacktestArgs, BacktestOrResumeArgs, KillArgs, LiveArgs, ManifestFlags};
 pub(crate) use serve::{
-    RUNNER_DEFAULT, RUNNER_VARIABLE, RunArgs, RunCommand, RunManifestArgs, RunShowArgs,
-    RunStartArgs, RunnerCommand, ServeArgs, WatchArgs,
+    LogLevelArg, RUNNER_DEFAULT, RUNNER_VARIABLE, RunArgs, RunCommand, RunLogArgs, RunManifestArgs,
+    RunShowArgs, RunStartArgs, RunnerCommand, ServeArgs, WatchArgs,
 };
 
 /// Runs sandboxed trading strategies and signs every decision, so that anyone can verify a run.

@@ -2,8 +2,9 @@
 
 use core::time::Duration;
 
+use counterfoil_os::files::FileError;
 use counterfoil_runner::run::drive::RunObserver;
-use counterfoil_sandbox::guest::{Guest, LogLevel, TextLosses};
+use counterfoil_sandbox::guest::{Guest, LogLine, TextLosses};
 use counterfoil_trading::record::RefusedInput;
 use counterfoil_trading::run::Run;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -69,20 +70,17 @@ impl RunProgressBar {
 }
 
 impl RunObserver<Guest> for RunProgressBar {
-    fn stepped(&mut self, strategy: &mut Guest, run: &Run) {
+    fn stepped(&mut self, _strategy: &mut Guest, run: &Run) {
         self.slices = self.slices.saturating_add(1);
         // The bar is drawn by its own timer; only its position is set here.
         if self.slices.is_multiple_of(SLICES_PER_LOOK) {
             self.bar.set_position(run.totals().decisions);
         }
-        let (lines, losses) = strategy.take_log();
+    }
+
+    fn logged(&mut self, lines: Vec<LogLine>, losses: TextLosses) {
         for line in lines {
-            let level = match line.level {
-                LogLevel::Debug => "debug",
-                LogLevel::Info => "info",
-                LogLevel::Warn => "warn",
-                LogLevel::Error => "error",
-            };
+            let level = line.level.name();
             // The text is the guest's. `note` removes the control characters by which it could rewrite the
             // terminal or imitate a line of the host.
             self.bar
@@ -93,6 +91,11 @@ impl RunObserver<Guest> for RunProgressBar {
             self.bar
                 .suspend(|| note(&format!("strategy text {losses}")));
         }
+    }
+
+    fn log_not_kept(&mut self, error: &FileError) {
+        self.bar
+            .suspend(|| note(&format!("the strategy's log is not kept any more: {error}")));
     }
 
     fn skipped(&mut self) {

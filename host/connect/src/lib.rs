@@ -7,6 +7,7 @@
 pub mod backoff;
 pub mod broker;
 pub mod feed;
+pub mod fetch;
 pub mod field;
 pub mod net;
 mod reconnect;

@@ -25,8 +25,8 @@ pub use control::{
 pub use people::{ApprovalClass, ApprovalClassRules, Delegation};
 pub use registry::{DigestSet, EvidenceKind, EvidenceSet, Provenance};
 pub use runs::{
-    BudgetHolder, KillScope, RunEnd, RunStart, RunTerms, StartAuthorization, Usage, UsageBudget,
-    account_digest,
+    BudgetHolder, KillScope, RunEnd, RunResume, RunStart, RunTerms, StartAuthorization, Usage,
+    UsageBudget, account_digest,
 };
 
 /// An act of a principal, as the ledger records it.
@@ -160,6 +160,8 @@ pub enum Act {
         reason: String,
     },
     RunStart(RunStart),
+    /// Goes on with an open run.
+    RunResume(RunResume),
     /// Ends a run and anchors its journal.
     RunEnd(RunEnd),
     /// Throws a kill switch.
@@ -271,6 +273,7 @@ impl Act {
             | Self::ChangeWithdraw { .. }
             // Services do these, and for some of them people whose roles watch over runs.
             | Self::RunStart(_)
+            | Self::RunResume(_)
             | Self::RunEnd(_)
             | Self::Kill { .. }
             | Self::Usage(_)
@@ -369,6 +372,7 @@ impl ActName {
             | Self::StartAuthorize
             | Self::StartWithdraw
             | Self::RunStart
+            | Self::RunResume
             | Self::RunEnd
             | Self::Kill
             | Self::Usage

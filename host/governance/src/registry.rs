@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use counterfoil_trading::time::UnixNanos;
 
-use crate::act::{DigestSet, EvidenceSet, Provenance, RunEnd, RunStart};
+use crate::act::{DigestSet, EvidenceSet, Provenance, RunEnd, RunResume, RunStart};
 use crate::id::Id;
 use crate::rule::{Denial, Rule};
 use counterfoil_base::digest::Digest;
@@ -94,6 +94,8 @@ pub struct RegisteredRun {
     pub start: RunStart,
     /// Who started it.
     pub record_ref: RecordRef,
+    /// Each time it went on, the oldest first.
+    pub resumed: Vec<(RunResume, RecordRef)>,
     /// How it ended.
     pub ended: Option<(RunEnd, RecordRef)>,
 }

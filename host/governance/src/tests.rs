@@ -11,7 +11,7 @@ use counterfoil_trading::time::UnixNanos;
 use crate::act::{
     Act, ApprovalClass, BreakGlass, BudgetHolder, Delegation, DigestSet, DriftFinding,
     EvidenceKind, EvidenceSet, ExceptionSubject, GateVerdict, HostRefusal, KillScope,
-    PolicyException, Provenance, RunEnd, RunStart, RunTerms, StartAuthorization, Usage,
+    PolicyException, Provenance, RunEnd, RunResume, RunStart, RunTerms, StartAuthorization, Usage,
     UsageBudget, account_digest,
 };
 use crate::attest;
@@ -384,6 +384,16 @@ fn start(run: &str, authorized: u64, set: DigestSet) -> Act {
     })
 }
 
+/// That a process goes on with a run of this name.
+fn resume(run: &str, asked_by: Option<Id>) -> Act {
+    Act::RunResume(RunResume {
+        run: digest(run),
+        execution: 1,
+        tree_size: 7,
+        asked_by,
+    })
+}
+
 /// That a run of this name ended.
 fn end(run: &str) -> Act {
     Act::RunEnd(RunEnd {
@@ -536,6 +546,7 @@ fn one_of_each() -> Vec<Act> {
             reason: String::new(),
         },
         start("a", 0, set("a")),
+        resume("a", Some(id("a"))),
         end("a"),
         Act::Kill {
             scope: KillScope::Account(id("a")),

@@ -8,7 +8,7 @@ use counterfoil_trading::execution::{AppliedAction, BorrowFee, Delivery, Fill, O
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::{Manifest, ManifestError, RunSetup};
 use counterfoil_trading::record::{
-    CloseReason, DecisionRecord, FaultAction, RiskVerdict, RunRecord,
+    CloseReason, CloseRecord, DecisionRecord, FaultAction, PositionsRecord, RiskVerdict, RunRecord,
 };
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::{Money, Price};
@@ -54,6 +54,10 @@ pub struct FactsGatherer {
     held: Vec<HeldInstrument>,
     exposure: Money,
     orders: OrderWatch,
+    /// The time of deliveries after the last decision.
+    undecided: Option<UnixNanos>,
+    /// How many instruments' positions at the end were read.
+    positions: usize,
 }
 
 impl FactsGatherer {
@@ -80,6 +84,8 @@ impl FactsGatherer {
                 .collect(),
             exposure: Money::ZERO,
             orders: OrderWatch::new(&setup),
+            undecided: None,
+            positions: 0,
             facts: RunFacts {
                 starting_cash: setup.cash,
                 timeframe: setup.timeframe,
@@ -111,6 +117,7 @@ impl FactsGatherer {
         match record {
             RunRecord::Open(open) => self.facts.host.clone_from(&open.host.version),
             RunRecord::Deliveries(deliveries) => {
+                self.undecided = Some(deliveries.time);
                 for delivery in &deliveries.deliveries {
                     match delivery {
                         Delivery::Fill(fill) => self.fill(entry, fill)?,
@@ -139,6 +146,7 @@ impl FactsGatherer {
                 self.facts.stop = Some((why.cause.name(), why.message.clone()));
             }
             RunRecord::Close(close) => {
+                self.final_slice(close);
                 self.facts.ending = match close.reason {
                     CloseReason::EndOfData => RunEnding::EndOfData,
                     CloseReason::Fault => RunEnding::Fault,
@@ -154,11 +162,12 @@ impl FactsGatherer {
                     self.orders.sent(*order, OrderOrigin { entry, reason });
                 }
             }
-            // The manifest was read before, and positions follow from the fills.
+            RunRecord::Positions(part) => self.end_positions(entry, part)?,
+            // The manifest was read before.
             RunRecord::Manifest(_)
             | RunRecord::Commitments(_)
-            | RunRecord::Positions(_)
-            | RunRecord::WindDown(_) => {}
+            | RunRecord::WindDown(_)
+            | RunRecord::Inputs(_) => {}
             RunRecord::Refused(input) => {
                 let seen = self.facts.refused_inputs.entry(input.reason.clone());
                 *seen.or_default() += 1;
@@ -343,6 +352,7 @@ impl FactsGatherer {
         lines.position.push((time, units));
         lines.bars += 1;
         self.facts.fuel.push(decision.circumstances.fuel);
+        self.undecided = None;
         let slice = SliceFacts {
             time: bar.close_time,
             cash: decision.cash,
@@ -363,6 +373,56 @@ impl FactsGatherer {
         Ok(())
     }
 
+    /// Values the positions at the end, which corporate actions after the last bar may have changed.
+    fn end_positions(&mut self, entry: u64, part: &PositionsRecord) -> Result<(), GatherError> {
+        let overflow = || GatherError::Overflow { entry };
+        for position in &part.positions {
+            let place = self.positions;
+            let (Some(instrument), Some(held)) =
+                (self.facts.instruments.get(place), self.held.get_mut(place))
+            else {
+                return Err(unknown(entry, u32::try_from(place).unwrap_or(u32::MAX)));
+            };
+            self.positions = place.saturating_add(1);
+            let value = held.mark.map_or(Some(Money::ZERO), |mark| {
+                instrument.notional(mark, *position)
+            });
+            let value = value.and_then(|value| value.0.checked_abs()).map(Money);
+            let value = value.ok_or_else(overflow)?;
+            let exposure = self.exposure.minus(held.value);
+            self.exposure = exposure
+                .and_then(|others| others.plus(value))
+                .ok_or_else(overflow)?;
+            held.value = value;
+        }
+        Ok(())
+    }
+
+    /// The account after deliveries that no bar followed: without this a company that was delisted after its last bar
+    /// would keep its last price.
+    fn final_slice(&mut self, close: &CloseRecord) {
+        let Some(time) = self.undecided.take() else {
+            return;
+        };
+        let slice = SliceFacts {
+            time,
+            cash: close.cash,
+            equity: close.equity,
+            exposure: self.exposure,
+            counts: true,
+        };
+        match self.facts.slices.last_mut() {
+            // At the last close itself, the first moment after the last bar.
+            Some(last) if last.time >= time => {
+                *last = SliceFacts {
+                    time: last.time,
+                    ..slice
+                };
+            }
+            _ => self.facts.slices.push(slice),
+        }
+    }
+
     fn requests(&mut self, entry: u64, decision: &DecisionRecord) {
         let requests = decision.requests.as_deref().unwrap_or_default();
         let (first, asking) = &mut self.facts.first_entries;
@@ -379,8 +439,8 @@ impl FactsGatherer {
                         self.orders.sent(*order, OrderOrigin { entry, reason });
                     }
                 }
-                RiskVerdict::Refused(code) => {
-                    let code = code.name();
+                RiskVerdict::Refused(refusal) => {
+                    let code = refusal.code.name();
                     *self.facts.orders.refused.entry(code).or_default() += 1;
                 }
             }

@@ -9,6 +9,7 @@ use crate::drawdown::Drawdown;
 use crate::facts::RunFacts;
 use crate::figures::ReportFigures;
 use crate::render::{ReportError, RunReport};
+use crate::sentences;
 
 /// The format of the file.
 const FORMAT: &str = "counterfoil-report/1";
@@ -117,6 +118,7 @@ pub(crate) fn statistics(figures: &ReportFigures) -> Value {
         "periods-per-year-source": figures.basis.periods.source(),
         "periods": figures.periods,
         "total-return": returns.total,
+        "no-returns": sentences::no_returns(figures),
         "annual-return": returns.annual,
         "volatility": returns.volatility,
         "sharpe": returns.sharpe,

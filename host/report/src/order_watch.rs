@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use counterfoil_trading::bar::RawBar;
 use counterfoil_trading::corporate::{CorporateAction, CorporateActionKind, SplitRatio};
 use counterfoil_trading::execution::{Fill, OrderEvent};
-use counterfoil_trading::instrument::Instrument;
+use counterfoil_trading::instrument::{Instrument, VolumeKind};
 use counterfoil_trading::manifest::RunSetup;
 use counterfoil_trading::order::{Order, OrderStatus, OrderType, TimeInForce};
 use counterfoil_trading::time::UnixNanos;
@@ -314,7 +314,8 @@ fn obstacle(
     if is_halted {
         return Some(FillObstacle::Halted);
     }
-    if bar.volume.0 <= 0 {
+    // As the venue: where no bar has a volume, a volume of zero says nothing.
+    if bar.volume.0 <= 0 && instrument.traits().volume == VolumeKind::Traded {
         return Some(FillObstacle::NoVolume);
     }
     let before = order.order_type;

@@ -37,10 +37,15 @@ impl RunReport<'_> {
     /// The figures that come first, with their names.
     #[must_use]
     pub fn headline(&self) -> Vec<(&'static str, String)> {
-        sentences::headline(self)
-            .into_iter()
-            .map(|tile| (tile.name, tile.value))
-            .collect()
+        let reason = sentences::no_returns(self.figures);
+        let row = |tile: sentences::HeadlineTile| match reason {
+            // A page has the reason below the figure; a table has no other place for it.
+            Some(reason) if tile.below == reason => {
+                (tile.name, format!("{} ({reason})", tile.value))
+            }
+            Some(_) | None => (tile.name, tile.value),
+        };
+        sentences::headline(self).into_iter().map(row).collect()
     }
 
     /// `report.json` as a value.

@@ -5,6 +5,7 @@ use counterfoil_trading::time::{DAY_NANOS, Timeframe};
 use counterfoil_trading::units::Money;
 
 use crate::calendar::PeriodsPerYear;
+use crate::figures::ReportFigures;
 use crate::moment;
 use crate::number::{count_text, float_text, money_text, percent_text, signed_percent_text};
 use crate::render::RunReport;
@@ -88,7 +89,10 @@ pub(crate) fn headline(render: &RunReport<'_>) -> Vec<HeadlineTile> {
         tile(
             "Total return",
             signed_percent(returns.total),
-            format!("{} a year", signed_percent(returns.annual)),
+            no_returns(figures).map_or_else(
+                || format!("{} a year", signed_percent(returns.annual)),
+                str::to_owned,
+            ),
             tone_of(returns.total),
         ),
         tile(
@@ -137,6 +141,12 @@ pub(crate) fn headline(render: &RunReport<'_>) -> Vec<HeadlineTile> {
             FigureTone::Plain,
         ),
     ]
+}
+
+/// Why there are no returns, where there should be some.
+pub(crate) fn no_returns(figures: &ReportFigures) -> Option<&'static str> {
+    let is_missing = figures.periods > 0 && figures.returns.total.is_none();
+    is_missing.then_some("equity was zero or below, from where no return means anything")
 }
 
 /// The run in one line: how many instruments, which bars, from when to when.

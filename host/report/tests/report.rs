@@ -10,8 +10,9 @@ use counterfoil_report::{
     RunReport, StrategySummary, VerifierReport,
 };
 use counterfoil_trading::bar::{ClosedBar, RawBar};
+use counterfoil_trading::corporate::{CorporateAction, CorporateActionKind};
 use counterfoil_trading::costs::LiquiditySide;
-use counterfoil_trading::execution::{Delivery, Fill, OrderCode, OrderEvent};
+use counterfoil_trading::execution::{AppliedAction, Delivery, Fill, OrderCode, OrderEvent};
 use counterfoil_trading::instrument::InstrumentId;
 use counterfoil_trading::limits::SandboxLimits;
 use counterfoil_trading::manifest::{CostsEntry, Manifest, RiskEntry};
@@ -20,7 +21,7 @@ use counterfoil_trading::order::{
 };
 use counterfoil_trading::record::{
     CloseReason, CloseRecord, DecisionCircumstances, DecisionRecord, DeliveriesRecord, HostBuild,
-    Opening, RefusedInput, RequestCounts, RiskVerdict, RunRecord, RunStarter,
+    Opening, PositionsRecord, RefusedInput, RequestCounts, RiskVerdict, RunRecord, RunStarter,
 };
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use counterfoil_trading::units::{Money, Price, Quantity, Volume};
@@ -163,7 +164,7 @@ fn records(days: i64) -> Vec<RunRecord> {
             } else {
                 Vec::new()
             };
-            let refused = RiskVerdict::Refused(OrderCode::WarmingUp);
+            let refused = RiskVerdict::Refused(OrderCode::WarmingUp.into());
             records.push(RunRecord::Decision(DecisionRecord {
                 bar: bar(instrument, day, price(instrument, day)),
                 index: id,
@@ -309,6 +310,57 @@ fn what_the_trades_made_is_what_the_account_made() {
     };
     assert_eq!(made, money("final-equity") - money("starting-cash"));
     assert!(csv.lines().count() > 20, "{csv}");
+}
+
+#[test]
+fn the_account_after_the_last_bar_is_the_end_of_the_curve() {
+    let last_row = |records: &[RunRecord]| {
+        let equity = text(&files(records, true), "equity.csv");
+        let row = equity.lines().next_back().unwrap().to_owned();
+        (equity.lines().count(), row)
+    };
+    let before = records(20);
+    let mut last = UnixNanos(0);
+    for record in &before {
+        if let RunRecord::Decision(decision) = record {
+            last = decision.bar.get().close_time;
+        }
+    }
+    let (rows, _) = last_row(&before);
+    // At the last close, the first moment after its bar, and two days later.
+    for (days, more) in [(0, 0), (2, 1)] {
+        let mut all = before.clone();
+        let time = UnixNanos(last.0 + days * DAY_NANOS);
+        let action = CorporateAction {
+            instrument: InstrumentId(0),
+            ex_time: time,
+            kind: CorporateActionKind::Delisting {
+                per_unit: Money::ZERO,
+            },
+        };
+        all.push(RunRecord::Deliveries(DeliveriesRecord {
+            time,
+            deliveries: vec![Delivery::Action(AppliedAction {
+                action,
+                quantity: Quantity(0),
+                cash: Money::ZERO,
+            })],
+            fuel: 0,
+        }));
+        all.push(RunRecord::Positions(PositionsRecord {
+            positions: vec![Quantity(0), Quantity(10)],
+        }));
+        let RunRecord::Close(mut end) = close() else {
+            unreachable!()
+        };
+        end.cash = Money::parse("90000").unwrap();
+        end.equity = Money::parse("91303").unwrap();
+        all.push(RunRecord::Close(end));
+        let (after, row) = last_row(&all);
+        assert_eq!(after, rows + more, "{row}");
+        assert!(row.starts_with(&time.rfc3339()), "{row}");
+        assert!(row.contains(",91303"), "{row}");
+    }
 }
 
 #[test]

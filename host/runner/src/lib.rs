@@ -4,6 +4,7 @@
 
 pub mod build;
 pub mod clock;
+pub mod fetch;
 pub mod orders;
 pub mod run;
 pub mod store;

@@ -10,6 +10,7 @@ pub mod extent;
 pub mod feed;
 pub mod inputs;
 pub mod journal;
+mod keep_log;
 pub mod live;
 pub mod mismatch;
 pub mod permission;

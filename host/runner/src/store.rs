@@ -4,3 +4,4 @@ pub mod content;
 pub mod data_dir;
 pub mod keys;
 pub mod lock;
+pub mod run_log;

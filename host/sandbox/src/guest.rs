@@ -8,6 +8,7 @@ use counterfoil_trading::corporate::CorporateAction;
 use counterfoil_trading::execution::{Fill, OrderEvent};
 use counterfoil_trading::limits::{SandboxLimitError, SandboxLimits};
 use counterfoil_trading::order::Request;
+use counterfoil_trading::record::Callback;
 use counterfoil_trading::strategy::{
     AccountView, BarView, CallbackError, Fault, Strategy, StrategyFault,
 };
@@ -22,7 +23,9 @@ use crate::engine::{fuel_max, stack_bytes};
 use crate::fault::{CallFacts, call_error, instantiation_error};
 use crate::setup::GuestSetup;
 use crate::state::GuestState;
-pub use crate::state::{LOG_BYTES_KEPT_MAX, LogLevel, LogLine, PANIC_BYTES_MAX, TextLosses};
+pub use crate::state::{
+    LOG_BYTES_KEPT_MAX, LogLevel, LogLine, LogPlace, PANIC_BYTES_MAX, TextLosses,
+};
 use crate::thread;
 use crate::watchdog;
 use crate::wit;
@@ -202,10 +205,13 @@ impl Guest {
     fn callback<T>(
         &mut self,
         of: CallFuel,
+        place: LogPlace,
         account: &AccountView<'_>,
         call: impl FnOnce(&wit::Strategy, &mut Store<GuestState>) -> wasmtime::Result<T>,
     ) -> Result<T, CallbackError> {
-        self.store.data_mut().view.refresh(account);
+        let state = self.store.data_mut();
+        state.view.refresh(account);
+        state.log.set_place(place);
         self.call(of, call)
     }
 
@@ -228,8 +234,15 @@ impl Strategy for Guest {
         requests: &mut Vec<Request>,
     ) -> Result<(), CallbackError> {
         let bars = u64::from(bar.bars_in_slice);
+        let raw = bar.bar.get();
+        let place = LogPlace::of(
+            Callback::OnBar,
+            raw.close_time,
+            raw.instrument,
+            Some(bar.index),
+        );
         let bar = convert::bar(bar);
-        let answer = self.callback(CallFuel::Bar { bars }, account, |exports, store| {
+        let answer = self.callback(CallFuel::Bar { bars }, place, account, |exports, store| {
             exports.call_on_bar(store, bar)
         })?;
         let answer = match answer {
@@ -242,9 +255,10 @@ impl Strategy for Guest {
     }
 
     fn on_fill(&mut self, fill: &Fill, account: &AccountView<'_>) -> Result<(), CallbackError> {
+        let place = LogPlace::of(Callback::OnFill, fill.time, fill.instrument, None);
         let fill =
             convert::fill(fill).map_err(|refusal| CallbackError::Host(refusal.to_string()))?;
-        self.callback(CallFuel::Report, account, |exports, store| {
+        self.callback(CallFuel::Report, place, account, |exports, store| {
             exports.call_on_fill(store, fill)
         })
     }
@@ -255,8 +269,9 @@ impl Strategy for Guest {
         time: UnixNanos,
         account: &AccountView<'_>,
     ) -> Result<(), CallbackError> {
+        let place = LogPlace::of(Callback::OnOrderEvent, time, event.instrument, None);
         let event = convert::order_event(event, time);
-        self.callback(CallFuel::Report, account, |exports, store| {
+        self.callback(CallFuel::Report, place, account, |exports, store| {
             exports.call_on_order_event(store, &event)
         })
     }
@@ -266,9 +281,11 @@ impl Strategy for Guest {
         action: &CorporateAction,
         account: &AccountView<'_>,
     ) -> Result<(), CallbackError> {
+        let (time, instrument) = (action.ex_time, action.instrument);
+        let place = LogPlace::of(Callback::OnCorporateAction, time, instrument, None);
         let action = convert::corporate_action(action)
             .map_err(|refusal| CallbackError::Host(refusal.to_string()))?;
-        self.callback(CallFuel::Report, account, |exports, store| {
+        self.callback(CallFuel::Report, place, account, |exports, store| {
             exports.call_on_corporate_action(store, &action)
         })
     }

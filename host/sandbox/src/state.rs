@@ -3,8 +3,11 @@
 
 use core::fmt;
 
+use counterfoil_trading::instrument::InstrumentId;
 use counterfoil_trading::limits::SandboxLimits;
+use counterfoil_trading::record::Callback;
 use counterfoil_trading::strategy::{AccountView, WorkingOrder};
+use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::{Money, Quantity};
 
 use crate::cut::{CUT_MARK, cut};
@@ -34,6 +37,60 @@ pub struct LogLine {
     pub level: LogLevel,
     /// The line's text.
     pub text: String,
+    /// The callback that wrote it.
+    pub place: LogPlace,
+}
+
+/// A callback, as the place of a log line.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct LogPlace {
+    pub callback: Callback,
+    /// The bar's close, or when what is reported took effect; `None` in `init`.
+    pub time: Option<UnixNanos>,
+    pub instrument: Option<InstrumentId>,
+    /// The bar's number among its instrument's bars of the run; `None` outside `on-bar`.
+    pub bar: Option<u64>,
+}
+
+impl LogPlace {
+    /// Before the first slice.
+    const INIT: Self = Self {
+        callback: Callback::Init,
+        time: None,
+        instrument: None,
+        bar: None,
+    };
+
+    /// A callback about one instrument.
+    pub(crate) const fn of(
+        callback: Callback,
+        time: UnixNanos,
+        instrument: InstrumentId,
+        bar: Option<u64>,
+    ) -> Self {
+        Self {
+            callback,
+            time: Some(time),
+            instrument: Some(instrument),
+            bar,
+        }
+    }
+}
+
+impl LogLevel {
+    /// Every level, the least important first.
+    pub const ALL: [Self; 4] = [Self::Debug, Self::Info, Self::Warn, Self::Error];
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+        }
+    }
 }
 
 /// What was cut from a guest's log and reasons.
@@ -140,6 +197,8 @@ pub(crate) struct GuestLog {
     /// What the callback under way logged as its panic.
     panic: Option<String>,
     limit: usize,
+    /// The callback under way.
+    place: LogPlace,
 }
 
 impl GuestLog {
@@ -152,7 +211,13 @@ impl GuestLog {
             bytes_left: limit,
             panic: None,
             limit,
+            place: LogPlace::INIT,
         }
+    }
+
+    /// Says which callback comes next.
+    pub(crate) const fn set_place(&mut self, place: LogPlace) {
+        self.place = place;
     }
 
     /// Starts a new callback with the full limit.
@@ -187,7 +252,8 @@ impl GuestLog {
         };
         self.losses.drop_bytes(gone);
         self.bytes_kept = self.bytes_kept.saturating_add(cost);
-        self.lines.push(LogLine { level, text });
+        let place = self.place;
+        self.lines.push(LogLine { level, text, place });
     }
 
     /// Counts reasons that were cut.

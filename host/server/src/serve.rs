@@ -206,7 +206,7 @@ impl Server {
     fn resume(&self, left: &PriorRun) -> Result<(), Problem> {
         let state = self.app.ledger.state()?;
         let grant = may_continue(&state, &left.manifest, clock::now())?;
-        let _begun = self.app.supervisor.resume(&grant, &left.run.hex())?;
+        let _begun = self.app.supervisor.resume(&grant, &left.run.hex(), None)?;
         Ok(())
     }
 

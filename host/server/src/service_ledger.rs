@@ -12,7 +12,7 @@ use counterfoil_approval::ledger_client::{
 };
 use counterfoil_approval::permit::{Grant, Records};
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::act::{Act, ActName, KillScope, RunEnd, RunStart};
+use counterfoil_governance::act::{Act, ActName, KillScope, RunEnd, RunResume, RunStart};
 use counterfoil_governance::id::Id;
 use counterfoil_governance::ledger::{origin, verify};
 use counterfoil_governance::rule::{AccessDenial, HostRule, Rule};
@@ -207,5 +207,9 @@ impl Records for ServiceLedger {
             Err(denied) if denied.is_by(Rule::RunEnded) => Ok(()),
             done => done,
         }
+    }
+
+    fn resume(&self, resume: RunResume) -> Result<(), AccessDenial> {
+        self.act(Act::RunResume(resume))
     }
 }

@@ -387,13 +387,19 @@ impl Supervisor {
         Ok(self.inner.runs().find(name)?.manifest.clone())
     }
 
-    /// Resumes a run that was interrupted, suspended, halted or killed.
+    /// Resumes a run that was interrupted, suspended, halted or killed. `asked_by` is `None` where this process resumes
+    /// what it found open.
     ///
     /// # Errors
     ///
     /// Returns [`SuperviseError`] if it is active or has ended, or a requirement is missing. What
     /// its journal shows becomes its state.
-    pub fn resume(&self, grant: &Grant, name: &str) -> Result<RunStatus, SuperviseError> {
+    pub fn resume(
+        &self,
+        grant: &Grant,
+        name: &str,
+        asked_by: Option<&Id>,
+    ) -> Result<RunStatus, SuperviseError> {
         let inner = &self.inner;
         let old = inner.runs().find(name)?;
         check_grant(grant, &old.id)?;
@@ -422,7 +428,7 @@ impl Supervisor {
         runs.check_room()?;
         runs.all.insert(run.id, Arc::clone(&run));
         drop(runs);
-        match self.prepare_resume(&run, grant) {
+        match self.prepare_resume(&run, grant, asked_by) {
             Ok(()) => Ok(run.status()),
             Err(error) => {
                 // Back to the state it had, with the reason: the operator can remove the cause and resume it
@@ -437,6 +443,7 @@ impl Supervisor {
         &self,
         run: &Arc<SupervisedRun>,
         grant: &Grant,
+        asked_by: Option<&Id>,
     ) -> Result<(), SuperviseError> {
         let settings = &self.inner.settings;
         let executions = settings.data.executions_of(&run.id)?;
@@ -451,11 +458,18 @@ impl Supervisor {
                     // Read before the lease is taken: a killed run stays killed over a restart of
                     // the process, until an operator lifts the switch.
                     stop.map_err(ExecuteError::NotStarted)?;
-                    self.conditions(run, grant)?
+                    let mut conditions = self.conditions(run, grant)?;
+                    if let Some(by) = asked_by {
+                        conditions.start.starter = Some(by.to_string());
+                    }
+                    conditions
                 },
                 component: self.component_of(run)?,
                 signer: (settings.signers)(),
-                begin: RunBeginning::Resume(execution),
+                begin: RunBeginning::Resume {
+                    execution,
+                    asked_by: asked_by.cloned(),
+                },
             },
         };
         run_thread::write_intent(&settings.data, run, RunState::Resuming, None)?;

@@ -252,6 +252,25 @@ pub enum IngestError {
         format: &'static str,
         reason: String,
     },
+    /// Most bars of an instrument are none of the timeframe.
+    #[error(
+        "{symbol}: {left_out} of {bars} bars overlap or are off the grid of {timeframe}; state another timeframe with \
+         --timeframe, or the exchange's zone with --calendar or in a mapping"
+    )]
+    Misfits {
+        symbol: String,
+        left_out: u64,
+        bars: u64,
+        timeframe: Timeframe,
+    },
+    /// The file is whole, and of a kind that this program does not read.
+    #[error("{file}: cannot be read as {format}: {reason}")]
+    Unsupported {
+        file: String,
+        format: &'static str,
+        /// What it is, and what to do.
+        reason: String,
+    },
     /// Files of several timeframes cannot be one snapshot.
     #[error("{file}: bars of {got}, but earlier files have bars of {expected}; make two snapshots")]
     Timeframes {

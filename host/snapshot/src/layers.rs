@@ -2,6 +2,8 @@
 //! know a file format.
 
 pub mod derive;
+pub mod fetch_index;
+pub mod fetched;
 pub mod ingest;
 pub mod lineage;
 pub mod raw;
@@ -10,7 +12,9 @@ pub mod report;
 pub(crate) mod bars;
 pub(crate) mod column_actions;
 pub(crate) mod curate;
+pub(crate) mod fetched_records;
 pub(crate) mod merge;
 pub(crate) mod normalize;
+pub(crate) mod option_settings;
 pub(crate) mod plan;
 pub(crate) mod publish;

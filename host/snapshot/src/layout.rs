@@ -7,6 +7,10 @@ pub(crate) const RAW: &str = "raw";
 /// made again, and comes out the same.
 pub(crate) const RECIPES: &str = "recipes";
 
+/// From a URL's digest to the answer that the raw layer holds. All of it can be removed: what is not found is
+/// fetched again.
+pub(crate) const FETCHES: &str = "fetches";
+
 /// The folder of the lock files.
 pub(crate) const LOCKS: &str = "locks";
 

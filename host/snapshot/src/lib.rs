@@ -12,6 +12,7 @@
 //! snapshots/<hex>/actions.csv        the corporate actions, if there are any
 //! snapshots/<hex>/sessions.csv       when sessions ended, if there is a calendar
 //! recipes/<layer>-<hex>              from a recipe to its result; can be removed
+//! fetches/<hex>.json                 which raw file answers a request of a venue; can be removed
 //! locks/…                            which temporary directories are in use
 //! ```
 //!

@@ -8,4 +8,5 @@ pub(crate) mod calendar;
 pub(crate) mod checks;
 pub(crate) mod findings_file;
 pub(crate) mod grid;
+pub(crate) mod market_clock;
 pub(crate) mod sessions;

@@ -4,9 +4,12 @@ use std::io::{self, Read};
 
 use cap_std::fs::Dir;
 use counterfoil_base::digest::Digest;
+use counterfoil_trading::time::UnixNanos;
 
 use crate::error::IngestError;
 use crate::layers::derive::{DerivedActions, derive_actions};
+use crate::layers::fetch_index::FetchIndex;
+use crate::layers::fetched::{self, FetchedArrival, FetchedBody};
 use crate::layers::ingest::{IngestOutcome, accept, ingest};
 use crate::layers::lineage::{SnapshotLineage, lineage};
 use crate::layout::DataLayer;
@@ -63,6 +66,42 @@ impl SnapshotStore {
         ingest(&self.data, source, name, options, progress)
     }
 
+    /// Keeps an answer of a venue in the raw layer, and notes it if it is final.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`IngestError`] if it cannot be written.
+    pub fn keep_fetched(
+        &self,
+        arrival: &FetchedArrival<'_>,
+        body: &[u8],
+    ) -> Result<Digest, IngestError> {
+        fetched::keep(&self.data, arrival, body)
+    }
+
+    /// The final answer to the request of this URL, if it was fetched before.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ReadError`] if it cannot be read or was changed.
+    pub fn find_fetched(&self, url: &str) -> Result<Option<FetchedBody>, ReadError> {
+        fetched::find(&self.data, url)
+    }
+
+    /// Keeps the index of a fetch in the raw layer, where it can be ingested.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`IngestError`] if it cannot be written.
+    pub fn keep_index(
+        &self,
+        index: &FetchIndex,
+        name: &str,
+        at: UnixNanos,
+    ) -> Result<Digest, IngestError> {
+        fetched::keep_index(&self.data, index, name, at)
+    }
+
     /// Makes a snapshot of the same files in which findings are accepted. The one that is there
     /// stays as it is.
     ///
@@ -85,7 +124,8 @@ impl SnapshotStore {
     ///
     /// Returns [`ResampleError`] if there are none or too many, or if they cannot be read.
     pub fn deck(&self, selection: &BarSelection) -> Result<BarDeck, ResampleError> {
-        BarDeck::read(selection)
+        // A sample is a snapshot, whose instruments are by symbol.
+        BarDeck::read(&selection.by_symbol())
     }
 
     /// Makes a snapshot of one sample, or finds it.

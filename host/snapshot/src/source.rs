@@ -1,9 +1,11 @@
 //! A vendor's file as rows: formats, columns, times, scales. It must never know what becomes of a row.
 
+pub mod asset_class;
 pub mod choices;
 pub mod formats;
 pub mod options;
 pub mod progress;
+pub mod venue_page;
 
 pub(crate) mod column_ref;
 pub(crate) mod columns;
@@ -26,6 +28,7 @@ pub(crate) mod repeats;
 pub(crate) mod row;
 pub(crate) mod row_actions;
 pub(crate) mod row_error;
+pub(crate) mod row_offsets;
 pub(crate) mod scales;
 pub(crate) mod symbols;
 pub(crate) mod table;

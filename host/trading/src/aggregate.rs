@@ -5,7 +5,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use crate::bar::{ClosedBar, RawBar};
-use crate::instrument::InstrumentId;
+use crate::instrument::{InstrumentId, PriceRange};
 use crate::time::{Timeframe, UnixNanos};
 use crate::units::{Price, Volume};
 
@@ -72,7 +72,7 @@ pub struct TimeframeNotFixed;
 /// Bars that are not closed yet.
 ///
 /// A bar holds the trades from its open time, inclusive, to its close time, exclusive; open times
-/// are multiples of the timeframe since 1970 in UTC. Its open is the price of the earliest trade,
+/// are multiples of the timeframe since 1970 in UTC, and Mondays for weeks. Its open is the price of the earliest trade,
 /// its close that of the latest; of trades with one time the one that came first counts as earlier.
 /// An interval without a trade has no bar.
 #[derive(Clone, Debug)]
@@ -80,6 +80,8 @@ pub struct BarAggregator {
     timeframe_nanos: i64,
     /// How long a trade may be on its way, in nanoseconds.
     lateness_nanos: i64,
+    /// The prices that trades may have.
+    prices: PriceRange,
     /// No trade before this time will come; those that do are late once their bar is closed.
     watermark: Option<UnixNanos>,
     /// By close time and instrument, so that bars close in sequence.
@@ -108,11 +110,18 @@ impl BarAggregator {
             Timeframe::Fixed(timeframe_nanos) if timeframe_nanos > 0 => Ok(Self {
                 timeframe_nanos,
                 lateness_nanos: lateness_nanos.max(0),
+                prices: PriceRange::Positive,
                 watermark: None,
                 forming: BTreeMap::new(),
             }),
             Timeframe::Fixed(_) | Timeframe::Months(_) => Err(TimeframeNotFixed),
         }
+    }
+
+    /// The same, for trades with these prices.
+    #[must_use]
+    pub fn with_prices(self, prices: PriceRange) -> Self {
+        Self { prices, ..self }
     }
 
     /// How far time is known to have come.
@@ -134,7 +143,7 @@ impl BarAggregator {
             price,
             size,
         } = trade;
-        if price.0 <= 0 {
+        if !self.prices.allows(price) {
             return Err(TradeError::NotPositive { price });
         }
         if size.0 <= 0 {
@@ -189,8 +198,8 @@ impl BarAggregator {
             if entry.key().0 > watermark {
                 break;
             }
-            // A forming bar holds whatever trades it got: its prices are in order, above zero.
-            closed.extend(ClosedBar::parse(entry.remove().bar));
+            // A forming bar holds whatever trades it got: its prices are in order and in the range.
+            closed.extend(ClosedBar::parse_in(entry.remove().bar, self.prices));
         }
     }
 
@@ -200,9 +209,7 @@ impl BarAggregator {
     }
 
     fn interval(&self, time: UnixNanos) -> Option<(UnixNanos, UnixNanos)> {
-        let open = time
-            .0
-            .checked_sub(time.0.checked_rem_euclid(self.timeframe_nanos)?)?;
+        let open = time.0.checked_sub(time.past_grid(self.timeframe_nanos)?)?;
         let close = open.checked_add(self.timeframe_nanos)?;
         Some((UnixNanos(open), UnixNanos(close)))
     }

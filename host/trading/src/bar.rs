@@ -1,6 +1,6 @@
 //! Bars: an interval that is over, its prices in order. It must never know where bars come from.
 
-use crate::instrument::InstrumentId;
+use crate::instrument::{InstrumentId, PriceRange};
 use crate::time::UnixNanos;
 use crate::units::{Price, Volume};
 
@@ -75,12 +75,21 @@ pub enum BarError {
 }
 
 impl ClosedBar {
-    /// The bar, if its values agree.
+    /// The bar, if its values agree and its prices are above zero.
     ///
     /// # Errors
     ///
     /// Returns [`BarError`] naming the first thing that does not agree.
     pub fn parse(raw: RawBar) -> Result<Self, BarError> {
+        Self::parse_in(raw, PriceRange::Positive)
+    }
+
+    /// The bar, if its values agree and its prices are in the range.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`BarError`] naming the first thing that does not agree.
+    pub fn parse_in(raw: RawBar, prices: PriceRange) -> Result<Self, BarError> {
         let RawBar {
             open_time,
             close_time,
@@ -104,7 +113,7 @@ impl ClosedBar {
             return Err(BarError::OutsideRange { low, high });
         }
         // The low speaks for all prices: every other one is at or above it by now.
-        if low.0 <= 0 {
+        if !prices.allows(low) {
             return Err(BarError::NotPositive { low });
         }
         if volume.0 < 0 {
@@ -159,11 +168,16 @@ mod tests {
 
     #[track_caller]
     fn check(values: &str, expect: &str) {
+        check_in(PriceRange::Positive, values, expect);
+    }
+
+    #[track_caller]
+    fn check_in(prices: PriceRange, values: &str, expect: &str) {
         let v: Vec<i64> = values
             .split_whitespace()
             .map(|word| word.parse().unwrap())
             .collect();
-        let got = ClosedBar::parse(RawBar {
+        let raw = RawBar {
             instrument: InstrumentId(0),
             open_time: UnixNanos(v[0]),
             close_time: UnixNanos(v[1]),
@@ -172,7 +186,8 @@ mod tests {
             low: Price(v[4]),
             close: Price(v[5]),
             volume: Volume(v[6]),
-        });
+        };
+        let got = ClosedBar::parse_in(raw, prices);
         let got = got.map_or_else(|error| error.to_string(), |_| String::from("closed"));
         assert_eq!(got, expect, "{values}");
     }
@@ -200,6 +215,19 @@ mod tests {
         check(
             "60 120                10   12   9   11    -5",
             "volume Volume(-5) is below zero",
+        );
+    }
+
+    #[test]
+    fn prices_below_zero_are_in_a_bar_only_where_the_instrument_allows_them() {
+        let below = "60 120 10 12 -9 -3 5";
+        check(below, "price Price(-9) is not above zero");
+        check_in(PriceRange::Any, below, "closed");
+        check_in(PriceRange::Any, "60 120 0 0 0 0 5", "closed");
+        check_in(
+            PriceRange::Any,
+            "60 120 -3 -1 -2 -2 5",
+            "open or close lies outside Price(-2)..=Price(-1)",
         );
     }
 }

@@ -376,6 +376,12 @@ impl<'a> CborReader<'a> {
         found
     }
 
+    /// Whether the next item is an array.
+    #[must_use]
+    pub fn is_array(&self) -> bool {
+        self.peek().map(|byte| byte >> 5) == Some(ARRAY)
+    }
+
     /// True or false.
     ///
     /// # Errors

@@ -34,8 +34,27 @@ pub struct FeeSchedule {
     pub fixed: Money,
     /// The least an order pays once it has a fill.
     pub min: Money,
-    /// The most an order pays; `None`: no maximum.
-    pub max: Option<Money>,
+    /// The most an order pays; `None`: no maximum. Below the minimum the maximum counts.
+    pub max: Option<FeeCap>,
+}
+
+/// The most that an order pays.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum FeeCap {
+    /// An amount.
+    Amount(Money),
+    /// A share of the notional of all its fills so far.
+    Share(BasisPoints),
+}
+
+impl FeeCap {
+    /// The amount for an order that has traded so much; `None` when it does not fit.
+    fn amount(self, traded: Money) -> Option<Money> {
+        match self {
+            Self::Amount(most) => Some(most),
+            Self::Share(rate) => rate.share_of(traded.0).map(Money),
+        }
+    }
 }
 
 /// How much worse than the reference price a fill is; the parts add up, zero turns one off.
@@ -76,6 +95,8 @@ pub struct FeeTally {
     parts: Option<Money>,
     /// What was charged, minimum and maximum applied.
     charged: Money,
+    /// The notional of the fills, without signs.
+    traded: Money,
 }
 
 impl FeeTally {
@@ -83,7 +104,8 @@ impl FeeTally {
     /// fill, less what it was charged before. It is never below zero.
     ///
     /// The part on the notional and the part for each unit are rounded half to even, each once a
-    /// fill; `None` when an amount does not fit.
+    /// fill; a notional below zero, which a price below zero makes, counts without its sign. `None`
+    /// when an amount does not fit.
     #[must_use]
     pub fn charge(
         self,
@@ -97,6 +119,8 @@ impl FeeTally {
             LiquiditySide::Maker => fees.maker,
             LiquiditySide::Taker => fees.taker,
         };
+        let notional = Money(notional.0.checked_abs()?);
+        let traded = self.traded.plus(notional)?;
         let parts = self
             .parts
             .unwrap_or(fees.fixed)
@@ -105,10 +129,15 @@ impl FeeTally {
         // Minimum and maximum hold for the whole order, so each fill is charged the difference to what was
         // charged before: the sum does not depend on how the order was cut into fills.
         let owed = parts.max(fees.min);
-        let owed = fees.max.map_or(owed, |max| owed.min(max));
+        let owed = match fees.max {
+            None => owed,
+            // With each fill the share grows, so that what was charged is never more than what is owed.
+            Some(most) => owed.min(most.amount(traded)?),
+        };
         let after = Self {
             parts: Some(parts),
             charged: owed,
+            traded,
         };
         Some((owed.minus(self.charged)?, after))
     }
@@ -140,7 +169,9 @@ pub fn price_after_slippage(
     let ticks = i128::from(slippage.ticks)
         .checked_mul(i128::from(instrument.tick_size()))?
         .checked_mul(ONE)?;
+    // Of the price without its sign: below zero a rate of it would else make a fill better.
     let worse = i128::from(reference.0)
+        .checked_abs()?
         .checked_mul(rate)?
         .checked_add(ticks)?;
     let flat = i128::from(reference.0).checked_mul(ONE)?;
@@ -257,6 +288,35 @@ mod tests {
         check_slippage("10  2     500", (Side::Buy, 1_000), (10_070, false));
     }
 
+    #[test]
+    fn slippage_below_zero_goes_against_the_trader_too() {
+        let bar = RawBar {
+            high: Price(-9_000),
+            low: Price(-11_000),
+            volume: Volume(1_000),
+            ..RawBar::default()
+        };
+        let slippage = SlippageModel {
+            rate: BasisPoints::parse("50").unwrap(),
+            ..SlippageModel::default()
+        };
+        for (side, expect) in [(Side::Buy, -9_950), (Side::Sell, -10_050)] {
+            let reference = Price(-10_000);
+            let (price, _) = price_after_slippage(
+                reference,
+                side,
+                Quantity(10),
+                &slippage,
+                &instrument(5),
+                &bar,
+            )
+            .unwrap();
+            assert_eq!(price, Price(expect));
+            let cost = slippage_cost(reference, price, side, Quantity(10), &instrument(5)).unwrap();
+            assert_eq!(cost, Money::parse("0.5").unwrap());
+        }
+    }
+
     /// `fees` are taker, maker, per unit, fixed, minimum, maximum; each fill is its notional, its
     /// quantity at scale 1 and whether it made.
     #[track_caller]
@@ -269,7 +329,12 @@ mod tests {
             per_unit: money(words[2]),
             fixed: money(words[3]),
             min: money(words[4]),
-            max: Some(words[5]).filter(|text| *text != "off").map(money),
+            max: match words[5].strip_suffix('%') {
+                Some(share) => Some(FeeCap::Share(BasisPoints::parse_percent(share).unwrap())),
+                None => Some(words[5])
+                    .filter(|text| *text != "off")
+                    .map(|text| FeeCap::Amount(money(text))),
+            },
         };
         let mut tally = FeeTally::default();
         let mut got = Vec::new();
@@ -311,6 +376,21 @@ mod tests {
         check_fees("10    0     0     0     9   off", &two, "9 0");
         check_fees("10    0     0     0     0   2.5", &two, "1 1.5");
         check_fees("10    0     0     0     0   0.5", &two, "0.5 0");
+        // A share of what the order has traded: 0.5 % of 1,000, then of 4,000. Below the minimum it counts.
+        check_fees("100   0     0     0     0   0.5%", &two, "5 15");
+        check_fees("10    0     0     0     9   0.05%", &two, "0.5 1.5");
+        check_fees("10    0     0     0     0   1%", &two, "1 3");
+        // A notional below zero is that of a price below zero: it is charged like any other.
+        check_fees(
+            "10    0     0     0     0   off",
+            &[("-1000", 50, Taker)],
+            "1",
+        );
+        check_fees(
+            "100   0     0     0     0   0.5%",
+            &[("-1000", 50, Taker)],
+            "5",
+        );
         // A tie at the ninth decimal goes to the even unit.
         check_fees(
             "5     0     0     0     0   off",

@@ -198,7 +198,9 @@ impl OrderCode {
             Self::DuplicateClientOrderId => "the client order id was used before in this run",
             Self::UnknownOrder => "no working order has this client order id",
             Self::WarmingUp => "orders are refused until the warm-up is over",
-            Self::NoPrice => "the instrument has no bar yet, so nothing can be valued",
+            Self::NoPrice => {
+                "the instrument has no bar yet, or its last close is zero, so nothing can be valued"
+            }
             Self::NoBuyingPower => "the account cannot pay for it",
             Self::ShortSellingNotAllowed => "a cash account sells only what it holds",
             Self::OrdersPerBarLimit => "more orders on one bar than allowed",

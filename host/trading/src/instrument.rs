@@ -43,6 +43,44 @@ pub enum InstrumentError {
     },
 }
 
+/// Which prices an instrument may have.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum PriceRange {
+    /// Above zero only: anything else is an error of the data.
+    #[default]
+    Positive,
+    /// Any, as crude oil on 20 April 2020.
+    Any,
+}
+
+impl PriceRange {
+    /// Whether the instrument may have this price.
+    #[must_use]
+    pub const fn allows(self, price: Price) -> bool {
+        match self {
+            Self::Positive => price.0 > 0,
+            Self::Any => true,
+        }
+    }
+}
+
+/// Whether an instrument's bars have volumes.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum VolumeKind {
+    /// They have: a bar without volume is one without trades, and nothing fills on it.
+    #[default]
+    Traded,
+    /// Every volume is zero, as in files of currencies and indices: it says nothing about trades.
+    None,
+}
+
+/// What an instrument is, beside its grid: facts of its data that the rules of a run depend on.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct InstrumentTraits {
+    pub prices: PriceRange,
+    pub volume: VolumeKind,
+}
+
 /// What is traded, in one settlement currency for the whole run.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Instrument {
@@ -52,6 +90,7 @@ pub struct Instrument {
     quantity_scale: u8,
     lot_size: i64,
     volume_scale: u8,
+    traits: InstrumentTraits,
     /// Nano-units of money in one unit of price x one unit of quantity, as a fraction.
     notional: NotionalFactor,
 }
@@ -132,8 +171,27 @@ impl Instrument {
             quantity_scale,
             lot_size,
             volume_scale,
+            traits: InstrumentTraits::default(),
             notional,
         })
+    }
+
+    /// The same instrument with these traits.
+    #[must_use]
+    pub fn with_traits(self, traits: InstrumentTraits) -> Self {
+        Self { traits, ..self }
+    }
+
+    /// Its traits.
+    #[must_use]
+    pub fn traits(&self) -> InstrumentTraits {
+        self.traits
+    }
+
+    /// The prices it may have.
+    #[must_use]
+    pub fn prices(&self) -> PriceRange {
+        self.traits.prices
     }
 
     /// The venue's ticker of the time.

@@ -3,6 +3,7 @@
 //!
 //! It must never know where the component or the bars are stored.
 
+mod calendar;
 mod canonical;
 mod field;
 mod setup;
@@ -15,8 +16,9 @@ use alloc::vec::Vec;
 use counterfoil_base::digest::Digest;
 use serde::{Deserialize, Serialize};
 
+pub use calendar::{CalendarEntry, OFFSETS_MAX};
 pub use canonical::canonical_json;
-pub use field::{ManifestError, digest};
+pub use field::{ManifestError, VolumeTerm, digest};
 pub use setup::{INSTRUMENTS_MAX, RunSetup};
 pub use terms::BrokerTerms;
 
@@ -47,6 +49,9 @@ pub struct Manifest {
     pub data: DataSource,
     /// The length of a bar, such as `1d`.
     pub timeframe: String,
+    /// The exchanges' local times and hours; without one, bars are on the grid of UTC.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calendars: Vec<CalendarEntry>,
     /// What is traded: instrument 0, 1, 2 ….
     pub instruments: Vec<InstrumentEntry>,
     /// A text for each parameter of the strategy.
@@ -125,6 +130,20 @@ pub struct InstrumentEntry {
     pub lot_size: String,
     /// Decimals of a volume.
     pub volume_scale: u8,
+    /// Whether its prices may be zero or below; without it only above zero.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub negative_prices: bool,
+    /// `none` where every volume is zero and says nothing about trades; without it volumes count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume: Option<String>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde gives a reference to the field"
+)]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// The account.
@@ -163,7 +182,7 @@ pub struct CostsEntry {
     pub fee_fixed: String,
     /// The least an order pays once it has a fill.
     pub fee_min: String,
-    /// The most an order pays, or `off`.
+    /// The most an order pays: an amount, a share of its value such as `1%`, or `off`.
     pub fee_max: String,
     /// Slippage in basis points of the price.
     pub slippage_bps: String,

@@ -7,11 +7,13 @@ mod close;
 mod decision;
 pub mod deliveries;
 mod fault;
+mod inputs;
 mod margin;
 mod open;
 mod order;
 mod positions;
 mod refused_input;
+mod start;
 mod stop;
 mod wind_down;
 
@@ -19,14 +21,16 @@ pub use close::{CloseReason, CloseRecord, RequestCounts};
 pub use decision::{DecisionCircumstances, DecisionRecord, PlanNote, RiskVerdict};
 pub use deliveries::DeliveriesRecord;
 pub use fault::{Callback, FaultAction, FaultRecord};
+pub use inputs::{ApprovalAnswer, InputsRecord, OtherRunsExposure, RunInput};
 pub use margin::MarginCallRecord;
 pub use open::{
-    CommitmentsDigest, CommitmentsRecord, DataCommitment, HostBuild, LedgerEntry, ManifestPart,
-    OpenRecord, Opening, OpeningReader, RunStarter,
+    CommitmentsDigest, CommitmentsRecord, DataCommitment, HostBuild, ManifestPart, OpenRecord,
+    Opening, OpeningReader,
 };
 pub use order::encode_plan;
 pub use positions::{PositionsRecord, positions_digest};
 pub use refused_input::RefusedInput;
+pub use start::{LedgerEntry, RunStarter};
 pub use stop::{RunStop, StopCause, StopRecord};
 pub use wind_down::WindDownRecord;
 
@@ -59,6 +63,8 @@ pub const KIND_COMMITMENTS: u64 = 9;
 pub const KIND_POSITIONS: u64 = 10;
 /// Number of a [`WindDownRecord`].
 pub const KIND_WIND_DOWN: u64 = 11;
+/// Number of an [`InputsRecord`].
+pub const KIND_INPUTS: u64 = 12;
 
 /// The most items of a list in one record; what is longer takes several records. An item takes at most 175 bytes, so a
 /// record stays below 60,000.
@@ -91,6 +97,8 @@ pub enum RunRecord {
     Positions(PositionsRecord),
     /// Orders of the host that end a run.
     WindDown(WindDownRecord),
+    /// Inputs from outside.
+    Inputs(InputsRecord),
 }
 
 impl RunRecord {
@@ -113,9 +121,10 @@ impl RunRecord {
             KIND_COMMITMENTS => CommitmentsRecord::decode(body).map(Self::Commitments),
             KIND_POSITIONS => PositionsRecord::decode(body).map(Self::Positions),
             KIND_WIND_DOWN => WindDownRecord::decode(body).map(Self::WindDown),
+            KIND_INPUTS => InputsRecord::decode(body).map(Self::Inputs),
             _ => Err(CborError {
                 offset: 1,
-                expected: "a kind of record from 0 to 11",
+                expected: "a kind of record from 0 to 12",
             }),
         }
     }
@@ -160,7 +169,7 @@ pub fn digested_part(body: &[u8]) -> Result<Option<&[u8]>, CborError> {
     // Only the kind is read here; the length is checked by the decoder of the kind.
     match reader.u64()? {
         KIND_DELIVERIES | KIND_DECISION | KIND_FAULT | KIND_MARGIN_CALL | KIND_STOP
-        | KIND_WIND_DOWN => reader.byte_string().map(Some),
+        | KIND_WIND_DOWN | KIND_INPUTS => reader.byte_string().map(Some),
         // The opening, the end and refused inputs are outside the digest. `RunRecord::decode` refuses an
         // unknown kind.
         _ => Ok(None),

@@ -3,14 +3,22 @@
 //! It must never know a venue. It decides from the account as of this bar and the limits of the
 //! manifest alone, and refuses an intent whose numbers overflow.
 
-use alloc::collections::BTreeMap;
+mod exposure;
+mod refusal;
+mod value;
 
-use crate::account::{Account, AccountKind, Position};
+pub use refusal::{FigureUnit, LimitFigures, RiskRefusal};
+
+use crate::account::{Account, AccountKind};
 use crate::execution::OrderCode;
-use crate::instrument::{Instrument, InstrumentId};
+use crate::instrument::Instrument;
 use crate::order::{ClientOrderId, Intent, Order, OrderType, Side};
 use crate::strategy::WorkingOrder;
-use crate::units::{BasisPoints, Money, Price, Quantity};
+use crate::units::{BasisPoints, Money, Price};
+use exposure::{
+    OtherInstrumentExposure, OtherOrders, ProjectedExposure, check_cash, net_exposure, reduces,
+};
+use value::{order_value, prices_of};
 
 /// The risk limits of one run. There is no default: a run without risk limits does not start.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -126,8 +134,12 @@ impl RiskGate {
     ///
     /// # Errors
     ///
-    /// Returns the [`OrderCode`] of the first rule that the intent breaks.
-    pub fn review(&self, intent: Intent, context: &RiskContext<'_>) -> Result<Approved, OrderCode> {
+    /// Returns the first rule that the intent breaks.
+    pub fn review(
+        &self,
+        intent: Intent,
+        context: &RiskContext<'_>,
+    ) -> Result<Approved, RiskRefusal> {
         let is_working = |id| {
             context
                 .working
@@ -137,10 +149,10 @@ impl RiskGate {
         // A cancel passes every limit: refusing one keeps an order alive that the strategy no longer
         // wants, which is a risk and not a protection.
         match &intent {
-            Intent::Cancel(id) if !is_working(*id) => return Err(OrderCode::UnknownOrder),
+            Intent::Cancel(id) if !is_working(*id) => return Err(OrderCode::UnknownOrder.into()),
             Intent::Cancel(_) => {}
             Intent::Replace { replaces, .. } if !is_working(*replaces) => {
-                return Err(OrderCode::UnknownOrder);
+                return Err(OrderCode::UnknownOrder.into());
             }
             Intent::Submit(order) => self.review_order(order, None, context)?,
             Intent::Replace { replaces, with } => {
@@ -181,7 +193,7 @@ impl RiskGate {
         order: &Order,
         replaces: Option<ClientOrderId>,
         context: &RiskContext<'_>,
-    ) -> Result<(), OrderCode> {
+    ) -> Result<(), RiskRefusal> {
         let instrument = context
             .instruments
             .get(order.instrument.index())
@@ -189,24 +201,28 @@ impl RiskGate {
         // Before anything is counted or valued: during the warm-up no order passes, not even a reducing
         // one.
         if context.warming_up {
-            return Err(OrderCode::WarmingUp);
+            return Err(OrderCode::WarmingUp.into());
         }
         // A negative quantity would turn the side around and pass every limit below as a reduction.
         if order.quantity.0 <= 0 {
-            return Err(OrderCode::QuantityNotPositive);
+            return Err(OrderCode::QuantityNotPositive.into());
         }
         // The counts come before the sizes: they are what stops a strategy that loops.
-        if context.approved_on_bar >= self.limits.orders_per_bar_max {
-            return Err(OrderCode::OrdersPerBarLimit);
-        }
-        let per_day = self.limits.live.orders_per_day_max;
-        if per_day.is_some_and(|most| context.approved_on_day >= most) {
-            return Err(OrderCode::OrdersPerDayLimit);
-        }
         let working = u32::try_from(context.working.len()).unwrap_or(u32::MAX);
-        if working >= self.limits.working_orders_max {
-            return Err(OrderCode::WorkingOrdersLimit);
+        let limits = &self.limits;
+        check_count(
+            OrderCode::OrdersPerBarLimit,
+            context.approved_on_bar,
+            limits.orders_per_bar_max,
+        )?;
+        if let Some(most) = limits.live.orders_per_day_max {
+            check_count(OrderCode::OrdersPerDayLimit, context.approved_on_day, most)?;
         }
+        check_count(
+            OrderCode::WorkingOrdersLimit,
+            working,
+            limits.working_orders_max,
+        )?;
         // The replaced order is left out of the sums: counted beside its replacement, a strategy at its
         // position limit could not even move a stop.
         let others = OtherOrders {
@@ -224,18 +240,23 @@ impl RiskGate {
         instrument: &Instrument,
         others: OtherOrders<'_>,
         context: &RiskContext<'_>,
-    ) -> Result<(), OrderCode> {
+    ) -> Result<(), RiskRefusal> {
         let account = context.account;
         let position = account.position(order.instrument);
         // Without a bar there is no price to value the order at, and a value of zero would pass.
         let mark = position.mark_price.ok_or(OrderCode::NoPrice)?;
         self.check_collar(order, mark)?;
-        let dearest = worst_price(order, mark);
-        let notional = instrument
-            .notional(dearest, order.quantity)
-            .ok_or(OrderCode::Overflow)?;
-        if notional > self.limits.order_notional_max && !reduces(order, position) {
-            return Err(OrderCode::OrderNotionalLimit);
+        let notional = order_value(
+            order.order_type,
+            order.side,
+            order.quantity,
+            instrument,
+            mark,
+        )
+        .ok_or(OrderCode::Overflow)?;
+        if !reduces(order, position) {
+            let most = self.limits.order_notional_max;
+            check_money(OrderCode::OrderNotionalLimit, notional, most)?;
         }
         // The working orders of the same side count as filled: a strategy that splits one large order
         // into many small ones would otherwise pass the position limit with each of them.
@@ -249,51 +270,47 @@ impl RiskGate {
         if after.reduces {
             return Ok(());
         }
+        // At a last close of zero every quantity is worth nothing, and would pass the limits below.
+        if mark == Price(0) {
+            return Err(OrderCode::NoPrice.into());
+        }
         if context.margin_call {
-            return Err(OrderCode::MarginCall);
+            return Err(OrderCode::MarginCall.into());
         }
-        // The age counts without its sign: a bar from the future means that a clock was set, and is as
-        // unsafe to trade on as an old bar.
-        let far = |age: i64, most: i64| age.unsigned_abs() > most.unsigned_abs();
-        let late = |most: i64| context.bar_age.is_some_and(|age| far(age, most));
-        if self.limits.live.bar_age_max.is_some_and(late) {
-            return Err(OrderCode::BarTooLate);
+        if let (Some(age), Some(most)) = (context.bar_age, self.limits.live.bar_age_max)
+            && is_too_late(age, Some(most))
+        {
+            return Err(RiskRefusal::limit(OrderCode::BarTooLate, age, most));
         }
-        if after.position > self.limits.position_notional_max {
-            return Err(OrderCode::PositionNotionalLimit);
-        }
+        let most = self.limits.position_notional_max;
+        check_money(OrderCode::PositionNotionalLimit, after.position, most)?;
         // Orders that work in other instruments may fill first, so the sums take the worst of them.
         let elsewhere = OtherInstrumentExposure::new(others, context, order.instrument)?;
         let gross = after
             .gross
             .plus(elsewhere.gross)
             .ok_or(OrderCode::Overflow)?;
-        if gross > self.limits.gross_exposure_max {
-            return Err(OrderCode::GrossExposureLimit);
+        let most = self.limits.gross_exposure_max;
+        check_money(OrderCode::GrossExposureLimit, gross, most)?;
+        if let Some(most) = self.limits.live.net_exposure_max {
+            let net = net_exposure(account, order.instrument, after.value, &elsewhere)?;
+            check_money(OrderCode::NetExposureLimit, net, most)?;
         }
-        if let Some(most) = self.limits.live.net_exposure_max
-            && net_exposure(account, order.instrument, after.value, &elsewhere)? > most
-        {
-            return Err(OrderCode::NetExposureLimit);
-        }
-        if account.kind() == AccountKind::Margin && gross > self.buying_power(account)? {
-            return Err(OrderCode::NoBuyingPower);
+        if account.kind() == AccountKind::Margin {
+            let power = self.buying_power(account)?;
+            check_money(OrderCode::NoBuyingPower, gross, power)?;
         }
         self.check_drawdown(account)?;
         self.check_day(account, context.day_equity)
     }
 
-    fn check_day(&self, account: &Account, before: Money) -> Result<(), OrderCode> {
+    fn check_day(&self, account: &Account, before: Money) -> Result<(), RiskRefusal> {
         let Some(most) = self.limits.live.daily_loss_max else {
             return Ok(());
         };
         // From equity and not from cash: an open loss is a loss of the day.
         let fall = before.minus(account.equity()).ok_or(OrderCode::Overflow)?;
-        if fall > most {
-            Err(OrderCode::DailyLossLimit)
-        } else {
-            Ok(())
-        }
+        check_money(OrderCode::DailyLossLimit, fall, most)
     }
 
     fn buying_power(&self, account: &Account) -> Result<Money, OrderCode> {
@@ -305,27 +322,27 @@ impl RiskGate {
             .ok_or(OrderCode::Overflow)
     }
 
-    fn check_collar(&self, order: &Order, mark: Price) -> Result<(), OrderCode> {
+    fn check_collar(&self, order: &Order, mark: Price) -> Result<(), RiskRefusal> {
         // Both prices of a stop-limit order: a far limit behind a near stop would fill at any price once
         // triggered.
         let (first, second) = prices_of(order.order_type);
         let width = self
             .limits
             .price_collar
-            .share_of_rounded_down(i128::from(mark.0));
+            .share_of_rounded_down(i128::from(mark.0).saturating_abs());
         let width = width.ok_or(OrderCode::Overflow)?;
         for price in [first, second].into_iter().flatten() {
             let distance = i128::from(price.0)
                 .saturating_sub(i128::from(mark.0))
                 .saturating_abs();
             if distance > width {
-                return Err(OrderCode::PriceCollar);
+                return Err(RiskRefusal::limit(OrderCode::PriceCollar, distance, width));
             }
         }
         Ok(())
     }
 
-    fn check_drawdown(&self, account: &Account) -> Result<(), OrderCode> {
+    fn check_drawdown(&self, account: &Account) -> Result<(), RiskRefusal> {
         let fall = account
             .equity_peak()
             .minus(account.equity())
@@ -337,264 +354,33 @@ impl RiskGate {
             .drawdown_max
             .share_of(account.equity_peak().0)
             .ok_or(OrderCode::Overflow)?;
-        if fall.0 > allowed {
-            Err(OrderCode::DrawdownLimit)
-        } else {
-            Ok(())
-        }
+        check_money(OrderCode::DrawdownLimit, fall, Money(allowed))
     }
 }
 
-/// The working orders beside the one under review. The order that it replaces is not among them,
-/// because the venue takes both or neither.
-#[derive(Clone, Copy)]
-struct OtherOrders<'a> {
-    working: &'a [WorkingOrder],
-    replaced: Option<ClientOrderId>,
+/// Whether a decision is too far from its bar's close to add risk.
+pub(crate) fn is_too_late(age: i64, most: Option<i64>) -> bool {
+    // The age counts without its sign: a bar from the future means that a clock was set, and is as
+    // unsafe to trade on as an old bar.
+    most.is_some_and(|most| age.unsigned_abs() > most.unsigned_abs())
 }
 
-impl OtherOrders<'_> {
-    fn iter(&self) -> impl Iterator<Item = &WorkingOrder> {
-        let counts = |order: &&WorkingOrder| Some(order.client_order_id) != self.replaced;
-        self.working.iter().filter(counts)
+/// Refuses one more than `most`.
+fn check_count(code: OrderCode, so_far: u32, most: u32) -> Result<(), RiskRefusal> {
+    if so_far < most {
+        return Ok(());
     }
+    Err(RiskRefusal::limit(
+        code,
+        u64::from(so_far).saturating_add(1),
+        most,
+    ))
+}
 
-    /// The quantity left to fill on one side of an instrument.
-    fn quantity(&self, instrument: InstrumentId, side: Side) -> Result<i64, OrderCode> {
-        self.iter()
-            .filter(|working| working.instrument == instrument && working.side == side)
-            .try_fold(0_i64, |sum, working| {
-                sum.checked_add(working.leaves_quantity.0)
-            })
-            .ok_or(OrderCode::Overflow)
+/// Refuses an amount above `most`.
+fn check_money(code: OrderCode, asked: Money, most: Money) -> Result<(), RiskRefusal> {
+    if asked <= most {
+        return Ok(());
     }
-}
-
-/// Whether the order alone takes the position towards zero and not beyond. The notional limit does
-/// not apply to such an order: a position that has grown beyond it still needs its protective stop.
-fn reduces(order: &Order, position: Position) -> bool {
-    let held = position.quantity.0;
-    let is_against = match order.side {
-        Side::Buy => held < 0,
-        Side::Sell => held > 0,
-    };
-    is_against && order.quantity.0.unsigned_abs() <= held.unsigned_abs()
-}
-
-/// The exposure after this order and all orders already working on its side have filled.
-struct ProjectedExposure {
-    /// Absolute value of the position.
-    position: Money,
-    /// Signed value of the position.
-    value: Money,
-    /// Sum of the absolute values of all positions.
-    gross: Money,
-    /// Whether the position shrinks towards zero and does not change its sign.
-    reduces: bool,
-}
-
-impl ProjectedExposure {
-    /// `ahead` is the quantity that the other working orders of the same side have left to fill.
-    fn new(
-        order: &Order,
-        ahead: i64,
-        instrument: &Instrument,
-        position: &Position,
-        mark: Price,
-        account: &Account,
-    ) -> Result<Self, OrderCode> {
-        let sent = ahead
-            .checked_add(order.quantity.0)
-            .ok_or(OrderCode::Overflow)?;
-        let signed = match order.side {
-            Side::Buy => Some(sent),
-            Side::Sell => sent.checked_neg(),
-        };
-        let held = position.quantity.0;
-        let quantity = signed
-            .and_then(|signed| held.checked_add(signed))
-            .ok_or(OrderCode::Overflow)?;
-        let value = instrument
-            .notional(mark, Quantity(quantity))
-            .ok_or(OrderCode::Overflow)?;
-        let magnitude = |money: Money| money.0.checked_abs().map(Money).ok_or(OrderCode::Overflow);
-        let now = magnitude(position.value)?;
-        let then = magnitude(value)?;
-        let gross = account.gross_exposure().ok_or(OrderCode::Overflow)?;
-        let gross = gross
-            .minus(now)
-            .and_then(|others| others.plus(then))
-            .ok_or(OrderCode::Overflow)?;
-        // A position that goes through zero has taken new risk on, even where it ends up smaller.
-        let same_side = quantity == 0 || (quantity > 0) == (held > 0);
-        let reduces = same_side && quantity.unsigned_abs() < held.unsigned_abs();
-        Ok(Self {
-            position: then,
-            value,
-            gross,
-            reduces,
-        })
-    }
-}
-
-/// The most that working orders in other instruments can add to the account's exposure. In each
-/// instrument one side may fill and the other not, so both cases are valued.
-struct OtherInstrumentExposure {
-    /// Added to gross exposure in the worst case.
-    gross: Money,
-    /// Added to net exposure if only the buy orders fill.
-    up: Money,
-    /// Added to net exposure if only the sell orders fill; zero or below.
-    down: Money,
-}
-
-impl OtherInstrumentExposure {
-    fn new(
-        others: OtherOrders<'_>,
-        context: &RiskContext<'_>,
-        except: InstrumentId,
-    ) -> Result<Self, OrderCode> {
-        let mut left: BTreeMap<InstrumentId, (i64, i64)> = BTreeMap::new();
-        for working in others.iter().filter(|order| order.instrument != except) {
-            let (buys, sells) = left.entry(working.instrument).or_default();
-            let side = match working.side {
-                Side::Buy => buys,
-                Side::Sell => sells,
-            };
-            // Only the quantity left to fill: what has filled is in the position already.
-            let sum = side.checked_add(working.leaves_quantity.0);
-            *side = sum.ok_or(OrderCode::Overflow)?;
-        }
-        let mut all = Self {
-            gross: Money::ZERO,
-            up: Money::ZERO,
-            down: Money::ZERO,
-        };
-        for (id, (buys, sells)) in left {
-            all.add(id, buys, sells, context)
-                .ok_or(OrderCode::Overflow)?;
-        }
-        Ok(all)
-    }
-
-    /// Adds one instrument with the quantities left to buy and to sell; `None` on overflow.
-    fn add(
-        &mut self,
-        id: InstrumentId,
-        buys: i64,
-        sells: i64,
-        context: &RiskContext<'_>,
-    ) -> Option<()> {
-        let instrument = context.instruments.get(id.index())?;
-        let position = context.account.position(id);
-        // An order was approved for it before, and the gate approves none before the first bar.
-        let mark = position.mark_price?;
-        let held = position.quantity.0;
-        let value = |quantity: i64| instrument.notional(mark, Quantity(quantity));
-        // Each side alone: a buy and a sell order of one instrument must not cancel out, since only one
-        // of them may fill.
-        let long = value(held.checked_add(buys)?)?;
-        let short = value(held.checked_sub(sells)?)?;
-        let now = position.value.0.checked_abs()?;
-        let worst = long.0.checked_abs()?.max(short.0.checked_abs()?).max(now);
-        self.gross = self.gross.plus(Money(worst.checked_sub(now)?))?;
-        self.up = self.up.plus(long.minus(position.value)?)?;
-        self.down = self.down.plus(short.minus(position.value)?)?;
-        Some(())
-    }
-}
-
-/// The absolute net exposure with the position in `id` at `value`, and with the other working orders
-/// filled in the worse of the two ways.
-fn net_exposure(
-    account: &Account,
-    id: InstrumentId,
-    value: Money,
-    elsewhere: &OtherInstrumentExposure,
-) -> Result<Money, OrderCode> {
-    let mut sum = value;
-    for (position, place) in account.positions().iter().zip(0_u32..) {
-        if place != id.0 {
-            sum = sum.plus(position.value).ok_or(OrderCode::Overflow)?;
-        }
-    }
-    let magnitude = |more: Money| sum.plus(more)?.0.checked_abs();
-    let (up, down) = (magnitude(elsewhere.up), magnitude(elsewhere.down));
-    up.zip(down)
-        .map(|(up, down)| Money(up.max(down)))
-        .ok_or(OrderCode::Overflow)
-}
-
-/// A cash account pays in full and sells only what it holds.
-fn check_cash(
-    order: &Order,
-    position: Position,
-    notional: Money,
-    others: OtherOrders<'_>,
-    context: &RiskContext<'_>,
-) -> Result<(), OrderCode> {
-    match order.side {
-        // Other sell orders do not count here: stop and target of a bracket each sell the whole
-        // position, and the venue's books refuse the second of them to fill.
-        Side::Sell if order.quantity > position.quantity => Err(OrderCode::ShortSellingNotAllowed),
-        Side::Sell => Ok(()),
-        Side::Buy => {
-            // The same cash must not pay for two orders that are both still working.
-            let reserved = reserved_cash(others, context)?;
-            let needed = notional.plus(reserved).ok_or(OrderCode::Overflow)?;
-            if needed > context.account.cash() {
-                Err(OrderCode::NoBuyingPower)
-            } else {
-                Ok(())
-            }
-        }
-    }
-}
-
-/// The cash that the working buy orders would cost at their worst price.
-fn reserved_cash(others: OtherOrders<'_>, context: &RiskContext<'_>) -> Result<Money, OrderCode> {
-    let mut sum = Money::ZERO;
-    for working in others.iter().filter(|working| working.side == Side::Buy) {
-        let id = working.instrument;
-        let instrument = context
-            .instruments
-            .get(id.index())
-            .ok_or(OrderCode::UnknownInstrument)?;
-        let mark = context
-            .account
-            .position(id)
-            .mark_price
-            .ok_or(OrderCode::NoPrice)?;
-        let price = worst_price_of(working.order_type, Side::Buy, mark);
-        let cost = instrument.notional(price, working.leaves_quantity);
-        sum = cost
-            .and_then(|cost| sum.plus(cost))
-            .ok_or(OrderCode::Overflow)?;
-    }
-    Ok(sum)
-}
-
-fn worst_price(order: &Order, mark: Price) -> Price {
-    worst_price_of(order.order_type, order.side, mark)
-}
-
-/// The price a value is computed with: a buy limit below the market still counts at its limit, a
-/// buy stop above it at the stop; anything else at the last close.
-fn worst_price_of(order_type: OrderType, side: Side, mark: Price) -> Price {
-    match (order_type, side) {
-        (OrderType::Limit(limit) | OrderType::StopLimit { limit, .. }, Side::Buy) => limit,
-        (OrderType::Stop(stop), Side::Buy) => stop.max(mark),
-        (OrderType::Limit(limit) | OrderType::StopLimit { limit, .. }, Side::Sell) => {
-            limit.max(mark)
-        }
-        (OrderType::Market, _) | (OrderType::Stop(_), Side::Sell) => mark,
-    }
-}
-
-const fn prices_of(order_type: OrderType) -> (Option<Price>, Option<Price>) {
-    match order_type {
-        OrderType::Market => (None, None),
-        OrderType::Limit(price) | OrderType::Stop(price) => (Some(price), None),
-        OrderType::StopLimit { stop, limit } => (Some(stop), Some(limit)),
-    }
+    Err(RiskRefusal::limit(code, asked.0, most.0))
 }

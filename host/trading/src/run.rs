@@ -8,6 +8,7 @@ mod error;
 mod host_orders;
 mod recorded_times;
 
+use alloc::string::ToString as _;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -15,8 +16,9 @@ pub use error::RunError;
 pub use recorded_times::RecordedTimes;
 
 use crate::account::Account;
+use crate::bar_grid::BarSequence;
 use crate::decision_digest::DecisionDigest;
-use crate::execution::{Delivery, OrderCode, OrderEvent};
+use crate::execution::{Delivery, OrderEvent};
 use crate::instrument::Instrument;
 use crate::journal::{self, Journal, Receipt, RecordBytes, RecordSeal};
 use crate::manifest::RunSetup;
@@ -26,7 +28,7 @@ use crate::record::{
     Callback, CloseReason, CloseRecord, FaultAction, FaultRecord, PositionsRecord, RequestCounts,
     positions_digest,
 };
-use crate::risk::{Approved, MaintenanceMargin, RiskContext, RiskGate};
+use crate::risk::{Approved, MaintenanceMargin, RiskContext, RiskGate, RiskRefusal};
 use crate::seen_ids::SeenIds;
 use crate::slice::Slice;
 use crate::strategy::{AccountView, Strategy, StrategyFault, WorkingOrder};
@@ -118,6 +120,7 @@ pub struct Run {
     working: Vec<WorkingOrder>,
     /// Refusals to report to the strategy at the start of the next slice.
     refusals: Vec<OrderEvent>,
+    bars: BarSequence,
     /// Bars decided, by instrument.
     indices: Vec<u64>,
     last_close: Option<UnixNanos>,
@@ -126,6 +129,8 @@ pub struct Run {
     day: DayLimitsState,
     /// Nanoseconds from the current bar's close to its decision; `None` without a clock.
     bar_age: Option<i64>,
+    /// The most of it.
+    bar_age_max: Option<i64>,
     revision: u64,
     totals: RunTotals,
     buffers: StepBuffers,
@@ -175,9 +180,11 @@ impl Run {
             margin_call: false,
             host_orders: 0,
             tokens: TokenIssuer::default(),
+            bar_age_max: setup.risk.live.bar_age_max,
             seen: SeenIds::default(),
             working: Vec::new(),
             refusals: Vec::new(),
+            bars: setup.bar_sequence(),
             indices: vec![0; count],
             last_close: None,
             ended: None,
@@ -194,7 +201,7 @@ impl Run {
 
     /// Takes one slice down the path: corporate actions, executions, account, deliveries, marks,
     /// margin, then for each bar strategy, risk gate, plan, token, record, journal, and only then
-    /// release to the venue.
+    /// release to the venue. A slice without bars ends with its deliveries.
     ///
     /// # Errors
     ///
@@ -243,7 +250,8 @@ impl Run {
         self.account.settle()?;
         // A guest keeps its copy of the account until this changes. Only equality counts, so it may wrap.
         self.revision = self.revision.wrapping_add(1);
-        if fault.is_none() {
+        // Without a bar there is no mark, and an order of the host could not fill any more.
+        if fault.is_none() && !slice.bars().is_empty() {
             self.check_margin(time, ports)?;
         }
         for (place, bar) in slice.bars().iter().enumerate() {
@@ -343,25 +351,59 @@ impl Run {
     /// Checks that the run can take the slice now, and returns its close time and that of the slice
     /// before.
     fn enter<E>(&mut self, slice: &Slice) -> Result<SliceTimes, RunError<E>> {
-        let time = slice.close_time().ok_or(RunError::EmptySlice)?;
+        let time = slice.time().ok_or(RunError::EmptySlice)?;
         if self.ended.is_some() {
             return Err(RunError::Ended);
         }
+        let has_bars = !slice.bars().is_empty();
         // A feed that repeats or reorders slices would let a strategy decide twice on one bar, or on a
-        // bar older than its own orders.
-        if let Some(last) = self.last_close.filter(|last| *last >= time) {
+        // bar older than its own orders. Actions alone may follow at the last close itself, the first moment
+        // after its bars.
+        let is_late = |last: &UnixNanos| {
+            if has_bars {
+                *last >= time
+            } else {
+                *last > time
+            }
+        };
+        if let Some(last) = self.last_close.filter(is_late) {
             return Err(RunError::OutOfOrder { time, last });
+        }
+        for bar in slice.bars() {
+            // The manifest's timeframe is what was authorized. Whatever feed, journal or snapshot a bar comes from,
+            // none of another length is decided.
+            let id = bar.get().instrument;
+            let instrument = self
+                .instruments
+                .get(id.index())
+                .ok_or(RunError::UnknownInstrument { id })?;
+            self.bars
+                .check(bar.get())
+                .map_err(|misfit| RunError::BarMisfit {
+                    symbol: instrument.symbol().to_string(),
+                    misfit,
+                })?;
+            // The range of prices is in the manifest too, which whoever read the bars may not have had.
+            if !instrument.prices().allows(bar.get().low) {
+                let symbol = instrument.symbol().into();
+                return Err(RunError::NotPositive { symbol });
+            }
         }
         let before = self.last_close;
         for action in slice.actions() {
             let (id, ex_time) = (action.instrument, action.ex_time);
             // An action of another slice would be applied to positions and prices of the wrong time.
-            if ex_time >= time || before.is_some_and(|before| ex_time < before) {
+            let is_after = has_bars && ex_time >= time;
+            if is_after || before.is_some_and(|before| ex_time < before) {
                 return Err(RunError::ActionTime { id, ex_time, time });
             }
         }
         // Last: a refused slice must not move the time that the next one is compared with.
         self.last_close = Some(time);
+        slice
+            .bars()
+            .iter()
+            .for_each(|bar| self.bars.take(bar.get()));
         Ok(SliceTimes {
             close: time,
             previous_close: before,
@@ -466,7 +508,7 @@ impl Run {
         intent: Intent,
         warming_up: bool,
         approved_on_bar: u32,
-    ) -> Result<Approved, OrderCode> {
+    ) -> Result<Approved, RiskRefusal> {
         let context = self.risk_context(warming_up, approved_on_bar);
         self.gate.review(intent, &context)
     }

@@ -1,5 +1,6 @@
 //! Slices: all bars with one close time, in instrument sequence, and the corporate actions since
-//! the slice before. It must never know when a slice is complete: the feed decides that.
+//! the slice before. After the last bars a slice may have corporate actions alone. It must never know
+//! when a slice is complete: the feed decides that.
 
 use alloc::vec::Vec;
 
@@ -8,7 +9,8 @@ use crate::corporate::{CorporateAction, CorporateActionError};
 use crate::instrument::InstrumentId;
 use crate::time::UnixNanos;
 
-/// All bars with one close time, at least one, at most one an instrument, by instrument id.
+/// All bars with one close time, at most one an instrument, by instrument id. A slice without bars has
+/// corporate actions alone.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Slice {
     bars: Vec<ClosedBar>,
@@ -68,8 +70,8 @@ impl Slice {
         }
     }
 
-    /// Adds a corporate action whose ex-time is not before the close of the slice before and
-    /// before the close of this one: a close is the first moment after a bar.
+    /// Adds a corporate action whose ex-time is not before the close of the slice before and, in a slice
+    /// with bars, before the close of this one: a close is the first moment after a bar.
     /// Actions are sorted by instrument id, then ex-time, then split, dividend, symbol change, delisting,
     /// halt, session end, whatever the sequence in which they are added.
     ///
@@ -91,10 +93,18 @@ impl Slice {
         &self.actions
     }
 
-    /// The close time all bars share; `None` while the slice is empty.
+    /// The close time all bars share; `None` without bars.
     #[must_use]
     pub fn close_time(&self) -> Option<UnixNanos> {
         self.bars.first().map(|bar| bar.get().close_time)
+    }
+
+    /// The time that the slice's records have: the close time, or without bars the latest ex-time of the
+    /// corporate actions; `None` while the slice is empty.
+    #[must_use]
+    pub fn time(&self) -> Option<UnixNanos> {
+        let last_action = || self.actions.iter().map(|action| action.ex_time).max();
+        self.close_time().or_else(last_action)
     }
 
     /// The bars, by instrument id.

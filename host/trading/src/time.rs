@@ -92,6 +92,21 @@ impl UnixNanos {
         self.0.div_euclid(DAY_NANOS)
     }
 
+    /// How far it is past the last place of a grid in UTC: of weeks from Mondays, of other lengths from 1970. `None`
+    /// for a length that is not above zero.
+    #[must_use]
+    pub fn past_grid(self, length_nanos: i64) -> Option<i64> {
+        // 1970-01-05 was a Monday.
+        let origin = if length_nanos.checked_rem(7 * DAY_NANOS) == Some(0) {
+            4 * DAY_NANOS
+        } else {
+            0
+        };
+        let origin = origin.checked_rem(length_nanos)?;
+        let past = self.0.checked_rem_euclid(length_nanos)?;
+        past.checked_sub(origin)?.checked_rem_euclid(length_nanos)
+    }
+
     /// The moment as RFC 3339 text in UTC: `2026-01-31T16:00:00Z`, with a fraction where there is one.
     #[must_use]
     pub fn rfc3339(self) -> String {
@@ -108,6 +123,27 @@ impl UnixNanos {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Weeks counted from 1970 began on Thursdays, and a venue's weekly bars were refused.
+    #[test]
+    fn weeks_begin_on_mondays_and_other_lengths_with_1970() {
+        let check = |day: i64, timeframe: &str, past_days: i64| {
+            let Ok(Timeframe::Fixed(nanos)) = timeframe.parse() else {
+                panic!("{timeframe}");
+            };
+            let past = UnixNanos(day * DAY_NANOS).past_grid(nanos);
+            assert_eq!(past, Some(past_days * DAY_NANOS), "{day} {timeframe}");
+        };
+        check(4, "1w", 0);
+        check(0, "1w", 3);
+        check(-3, "1w", 0);
+        check(18, "2w", 0);
+        check(11, "2w", 7);
+        check(5, "1d", 0);
+        check(5, "2d", 1);
+        assert_eq!(UnixNanos(7).past_grid(0), None);
+        assert!(UnixNanos(i64::MIN).past_grid(7 * DAY_NANOS).is_some());
+    }
 
     #[test]
     fn a_timeframe_reads_back_as_written() {

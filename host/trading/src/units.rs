@@ -107,6 +107,28 @@ impl BasisPoints {
         }
     }
 
+    /// The rate in `text`, in per cent without the sign: `1` is 100 basis points.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`decimal::DecimalError`] if the text is not a decimal from 0 to 100 with at most six
+    /// places.
+    pub fn parse_percent(text: &str) -> Result<Self, decimal::DecimalError> {
+        let scale = BPS_SCALE.saturating_add(2);
+        let too_large = || decimal::DecimalError::TooLarge {
+            text: text.into(),
+            scale,
+        };
+        // A hundredth with two more decimals is the same integer.
+        let rate = u32::try_from(decimal::parse(text, scale)?).map(Self);
+        let rate = rate.map_err(|_| too_large())?;
+        if rate > Self::MAX {
+            Err(too_large())
+        } else {
+            Ok(rate)
+        }
+    }
+
     /// The exact text in basis points.
     #[must_use]
     pub fn to_text(self) -> String {

@@ -84,6 +84,7 @@ impl BarTally {
             | RunRecord::Commitments(_)
             | RunRecord::Positions(_)
             | RunRecord::WindDown(_)
+            | RunRecord::Inputs(_)
             | RunRecord::Close(_)
             | RunRecord::Refused(_)
             | RunRecord::MarginCall(_) => {}

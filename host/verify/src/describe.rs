@@ -4,14 +4,17 @@ use core::fmt::Write as _;
 
 use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::corporate::CorporateActionKind;
+use counterfoil_trading::decimal;
 use counterfoil_trading::execution::{AppliedAction, BorrowFee, Delivery, Fill, OrderEvent};
 use counterfoil_trading::instrument::{Instrument, InstrumentId};
 use counterfoil_trading::order::{ClientOrderId, Intent, Order, OrderType, Request, TimeInForce};
 use counterfoil_trading::record::{
-    CloseRecord, DecisionRecord, DeliveriesRecord, FaultAction, FaultRecord, MarginCallRecord,
-    OpenRecord, PositionsRecord, RequestCounts, RiskVerdict, RunRecord, StopRecord, WindDownRecord,
+    ApprovalAnswer, CloseRecord, DecisionRecord, DeliveriesRecord, FaultAction, FaultRecord,
+    InputsRecord, MarginCallRecord, OpenRecord, PositionsRecord, RequestCounts, RiskVerdict,
+    RunInput, RunRecord, StopRecord, WindDownRecord,
 };
-use counterfoil_trading::units::{Price, Quantity};
+use counterfoil_trading::risk::{FigureUnit, LimitFigures, RiskRefusal};
+use counterfoil_trading::units::{Money, Price, Quantity};
 
 use counterfoil_base::text::harmless_line;
 
@@ -31,6 +34,7 @@ pub const fn kind_name(record: &RunRecord) -> &'static str {
         RunRecord::Commitments(_) => "commitments",
         RunRecord::Positions(_) => "positions",
         RunRecord::WindDown(_) => "wind-down",
+        RunRecord::Inputs(_) => "inputs",
     }
 }
 
@@ -67,6 +71,7 @@ impl<'a> RecordDescriber<'a> {
             }
             RunRecord::Positions(part) => positions_text(part),
             RunRecord::WindDown(part) => self.wind_down(part),
+            RunRecord::Inputs(record) => self.inputs(record),
             RunRecord::Deliveries(deliveries) => self.deliveries(deliveries),
             RunRecord::Decision(decision) => self.decision(decision),
             RunRecord::Fault(fault) => Self::fault(fault),
@@ -165,13 +170,7 @@ impl<'a> RecordDescriber<'a> {
     }
 
     fn request(&self, request: &Request, verdict: Option<RiskVerdict>) -> String {
-        let what = match &request.intent {
-            Intent::Submit(order) => self.order(order),
-            Intent::Cancel(id) => format!("cancel order {}", id.0),
-            Intent::Replace { replaces, with } => {
-                format!("replace order {} by: {}", replaces.0, self.order(with))
-            }
-        };
+        let what = self.intent(&request.intent);
         let reason = request
             .reason
             .as_ref()
@@ -179,9 +178,104 @@ impl<'a> RecordDescriber<'a> {
         let verdict = match verdict {
             None => "without a verdict".to_owned(),
             Some(RiskVerdict::Approved) => "approved".to_owned(),
-            Some(RiskVerdict::Refused(code)) => format!("refused: {}", code.sentence()),
+            Some(RiskVerdict::Refused(refusal)) => self.refusal(request.intent.order(), refusal),
         };
         format!("{what}{reason} ({verdict})")
+    }
+
+    fn intent(&self, intent: &Intent) -> String {
+        match intent {
+            Intent::Submit(order) => self.order(order),
+            Intent::Cancel(id) => format!("cancel order {}", id.0),
+            Intent::Replace { replaces, with } => {
+                format!("replace order {} by: {}", replaces.0, self.order(with))
+            }
+        }
+    }
+
+    fn refusal(&self, order: Option<&Order>, refusal: RiskRefusal) -> String {
+        let sentence = refusal.code.sentence();
+        let figures = refusal.figures.zip(refusal.code.figure_unit());
+        let Some((LimitFigures { asked, limit }, unit)) = figures else {
+            return format!("refused: {sentence}");
+        };
+        let id = order.map(|order| order.instrument);
+        let text = |value| self.figure(value, unit, id);
+        format!(
+            "refused: {sentence}; asked {}, limit {}",
+            text(asked),
+            text(limit)
+        )
+    }
+
+    /// A figure of a refusal.
+    fn figure(&self, value: i128, unit: FigureUnit, id: Option<InstrumentId>) -> String {
+        let small = i64::try_from(value).ok().zip(id);
+        match (unit, small) {
+            (FigureUnit::Money, _) => Money(value).to_string(),
+            (FigureUnit::Quantity, Some((value, id))) => self.quantity(id, Quantity(value)),
+            (FigureUnit::Price, Some((value, id))) => self.price(id, Price(value)),
+            (FigureUnit::Nanos, _) => format!("{} s", decimal::format(value, 9)),
+            (FigureUnit::Count | FigureUnit::Quantity | FigureUnit::Price, _) => value.to_string(),
+        }
+    }
+
+    fn inputs(&self, record: &InputsRecord) -> String {
+        let texts = record.inputs.iter().map(|input| self.input(input));
+        format!(
+            "at {}: {}",
+            record.time.rfc3339(),
+            texts.collect::<Vec<_>>().join("; ")
+        )
+    }
+
+    fn input(&self, input: &RunInput) -> String {
+        match input {
+            RunInput::OtherRuns(held) => format!(
+                "the account's other runs hold {} gross and {} net, have {} working orders, sent {} today and lost {} \
+                 today",
+                held.gross, held.net, held.working_orders, held.orders_today, held.day_loss
+            ),
+            RunInput::Approval { orders, answer, by } => {
+                let answer = match answer {
+                    ApprovalAnswer::Approved => "approved",
+                    ApprovalAnswer::Refused => "refused",
+                    ApprovalAnswer::Expired => "not answered in time",
+                };
+                format!("orders {orders} {answer} by {by}")
+            }
+            RunInput::Manual { intent, by, reason } => {
+                let reason = reason.as_deref();
+                let reason =
+                    reason.map_or_else(String::new, |reason| format!(" because {reason:?}"));
+                format!("{by} asks for: {}{reason}", self.intent(intent))
+            }
+            RunInput::SeriesValue {
+                series,
+                instrument,
+                effective,
+                known_at,
+                value,
+            } => format!(
+                "series {series}{} of {}, known at {}: {value} (unscaled)",
+                instrument.map_or_else(String::new, |id| format!(" of {}", self.symbol(id))),
+                effective.rfc3339(),
+                known_at.rfc3339()
+            ),
+            RunInput::Limit { code, value } => {
+                let unit = code.figure_unit().unwrap_or(FigureUnit::Count);
+                format!(
+                    "the limit of {} is {}",
+                    code.name(),
+                    self.figure(*value, unit, None)
+                )
+            }
+            RunInput::Deadline { instrument, age } => format!(
+                "the bar of {} is decided {} after its close, later than allowed",
+                self.symbol(*instrument),
+                self.figure(i128::from(*age), FigureUnit::Nanos, None)
+            ),
+        }
     }
 
     fn order(&self, order: &Order) -> String {

@@ -22,6 +22,7 @@ pub(crate) fn first_difference(journal: &RunRecord, rules: &RunRecord) -> String
         }
         (RunRecord::WindDown(journal), RunRecord::WindDown(rules)) => wind_down(journal, rules),
         (RunRecord::Positions(_), RunRecord::Positions(_)) => Some("positions"),
+        (RunRecord::Inputs(_), RunRecord::Inputs(_)) => Some("inputs"),
         (journal, rules) => {
             return format!(
                 "kind of record ({} or {})",

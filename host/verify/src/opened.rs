@@ -62,7 +62,8 @@ impl OpeningBodies {
                 | RunRecord::Manifest(_)
                 | RunRecord::Commitments(_)
                 | RunRecord::Positions(_)
-                | RunRecord::WindDown(_) => return Err(FindingCause::NotOpen),
+                | RunRecord::WindDown(_)
+                | RunRecord::Inputs(_) => return Err(FindingCause::NotOpen),
             },
             Some(reader) => reader.add(body)?,
         }
@@ -168,6 +169,7 @@ impl InstrumentNames {
                 (Some(symbol), Some(bar.close_time))
             }
             Some(RunRecord::Deliveries(deliveries)) => (None, Some(deliveries.time)),
+            Some(RunRecord::Inputs(inputs)) => (None, Some(inputs.time)),
             Some(RunRecord::Fault(fault)) => (None, Some(fault.time)),
             Some(RunRecord::Stop(stop)) => (None, Some(stop.time)),
             Some(RunRecord::MarginCall(call)) => (None, Some(call.time)),

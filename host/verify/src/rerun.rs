@@ -143,12 +143,14 @@ impl Rerunner {
             | RunRecord::Decision(_)
             | RunRecord::Fault(_)
             | RunRecord::Stop(_)
+            | RunRecord::Inputs(_)
                 if self.state != RerunState::Running =>
             {
                 Err(found(FindingCause::AfterEnd))
             }
             RunRecord::Deliveries(deliveries) => self.deliveries(index, body, &deliveries),
             RunRecord::MarginCall(call) => self.ahead_of_bars(index, body, call.time),
+            RunRecord::Inputs(inputs) => self.inputs(index, body, inputs.time),
             RunRecord::Decision(decision) => self.decision(index, body, decision),
             RunRecord::Fault(fault) => self.fault(index, body, fault),
             RunRecord::Stop(stop) => self.stop(index, body, stop),
@@ -190,6 +192,16 @@ impl Rerunner {
             }
         }
         Ok(())
+    }
+
+    /// Takes inputs of a slice, which may come between its decisions. An input that no rule takes follows from nothing,
+    /// so it differs from what the re-run gives.
+    fn inputs(&mut self, index: u64, body: &[u8], time: UnixNanos) -> Result<(), Box<Finding>> {
+        if self.time != Some(time) {
+            self.step()?;
+        }
+        self.time = Some(time);
+        self.push(index, body)
     }
 
     /// Takes a record that comes before the decisions of its slice.

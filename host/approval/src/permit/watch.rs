@@ -4,7 +4,7 @@
 use core::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use counterfoil_governance::act::{KillScope, RunEnd};
+use counterfoil_governance::act::{KillScope, RunEnd, RunResume};
 use counterfoil_governance::id::Id;
 use counterfoil_governance::rule::{AccessDenial, Rule};
 use counterfoil_governance::state::LedgerState;
@@ -31,6 +31,13 @@ pub trait Records: Send + Sync {
     ///
     /// Returns [`AccessDenial`] if a rule forbids it, or the ledger cannot be written.
     fn end(&self, end: RunEnd) -> Result<(), AccessDenial>;
+
+    /// Records that a process goes on with a run.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`AccessDenial`] if a rule forbids it, or the ledger cannot be written.
+    fn resume(&self, resume: RunResume) -> Result<(), AccessDenial>;
 }
 
 /// Watches over the permission of one run.

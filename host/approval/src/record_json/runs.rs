@@ -1,9 +1,19 @@
 //! What acts on runs say, in JSON.
 
-use counterfoil_governance::act::{Act, BudgetHolder, KillScope, RunStart, RunTerms};
+use counterfoil_governance::act::{Act, BudgetHolder, KillScope, RunResume, RunStart, RunTerms};
 use serde_json::{Value, json};
 
 use super::{digest, join, set, text, until};
+
+/// The fields of a resumption.
+fn resume(one: &RunResume) -> Value {
+    json!({
+        "run": digest(&one.run),
+        "execution": one.execution,
+        "tree-size": one.tree_size,
+        "asked-by": one.asked_by.as_ref().map(text),
+    })
+}
 
 /// The fields of an act on runs; of any other act nothing.
 #[expect(
@@ -13,6 +23,7 @@ use super::{digest, join, set, text, until};
 pub(super) fn act(act: &Act) -> Value {
     match act {
         Act::RunStart(one) => start(one),
+        Act::RunResume(one) => resume(one),
         Act::RunEnd(one) => json!({
             "run": digest(&one.run),
             "execution": one.execution,

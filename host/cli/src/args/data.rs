@@ -5,11 +5,16 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use clap::{Subcommand, ValueHint};
 use counterfoil_snapshot::source::formats::FORMATS;
+use counterfoil_trading::time::Timeframe;
+
+use super::FetchArgs;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DataCommand {
     /// Ingest a file of bars or trades into an immutable snapshot
     Ingest(Box<IngestArgs>),
+    /// Fetch bars from Binance, Alpaca or Kraken; a fetch that was cut off goes on where it was
+    Fetch(Box<FetchArgs>),
     /// List the formats that ingestion knows by name, or print the mapping of one
     Formats(DataFormatsArgs),
     /// List the snapshots
@@ -43,18 +48,24 @@ pub(crate) struct IngestArgs {
     // Text here and not a parsed type: the snapshot's own parser names the accepted values, and a
     // second list would go stale.
     /// Length of a bar, such as 1m, 1h, 1d or 1M (one month) [default: the commonest gap]
-    #[arg(long, value_name = "LENGTH")]
-    pub(crate) timeframe: Option<String>,
+    #[arg(long, value_name = "LENGTH", allow_hyphen_values = true)]
+    pub(crate) timeframe: Option<Timeframe>,
     /// Whether the time column is the bar's open or close
     #[arg(long, default_value = "open", value_name = "open|close")]
     pub(crate) time: String,
     /// Unit of numeric times: s, ms, us or ns [default: by their size]
     #[arg(long, value_name = "UNIT")]
     pub(crate) epoch_unit: Option<String>,
-    /// Decimals of a price [default: the most in the file]
+    /// Decimals of a price [default: the most that the file writes]
     #[arg(long, value_name = "DECIMALS")]
     pub(crate) price_scale: Option<u8>,
-    /// Tick size, such as 0.01 [default: the smallest step at the price scale]
+    /// Class of the instruments, for lot and tick: equity, crypto, fx, future or option
+    #[arg(long, value_name = "CLASS")]
+    pub(crate) asset_class: Option<String>,
+    /// Symbols whose prices may be zero or below, separated by commas; repeatable
+    #[arg(long, value_name = "SYMBOLS", value_delimiter = ',')]
+    pub(crate) negative_prices: Vec<String>,
+    /// Tick size, such as 0.01 [default: that of the asset class, and never coarser than prices are written]
     #[arg(long, value_name = "PRICE")]
     pub(crate) tick: Option<String>,
     /// Round prices to --price-scale or --tick, half to even, where that changes them by at most this much, such
@@ -87,7 +98,7 @@ pub(crate) struct IngestArgs {
     /// Decimals of a quantity [default: those of the lot]
     #[arg(long, value_name = "DECIMALS")]
     pub(crate) quantity_scale: Option<u8>,
-    /// Lot size, such as 0.001 [default: the smallest step at the quantity scale]
+    /// Lot size, such as 0.001 [default: that of the asset class, or the decimals of the volumes]
     #[arg(long, value_name = "QUANTITY")]
     pub(crate) lot: Option<String>,
     /// Vendor of the data, kept with the file
@@ -120,10 +131,11 @@ pub(crate) struct IngestArgs {
     /// CSV file of corporate actions
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) actions: Option<PathBuf>,
-    /// When bars are expected: a calendar (JSON file), or 24x7 [default for daily bars: every date
-    /// on which any instrument has a bar]
-    #[arg(long, value_name = "FILE|24x7", value_hint = ValueHint::FilePath)]
-    pub(crate) calendar: Option<PathBuf>,
+    // Text and not a path: a symbol may stand before it.
+    /// When bars are expected: a calendar (JSON file), or 24x7; with SYMBOL= before it, of that instrument
+    /// alone; repeatable [default for daily bars: every date on which any instrument has a bar]
+    #[arg(long, value_name = "[SYMBOL=]FILE|24x7", value_hint = ValueHint::FilePath)]
+    pub(crate) calendar: Vec<String>,
     /// What to do with rows that have errors: quarantine the rows, or refuse the file
     #[arg(long, default_value = "quarantine", value_parser = ["quarantine", "refuse"])]
     pub(crate) policy: String,

@@ -69,6 +69,8 @@ pub(crate) enum RunCommand {
     List,
     /// Show a run: summary, fills, decisions, refused inputs or manifest
     Show(RunShowArgs),
+    /// Print what a run's strategy logged, with bar, time and instrument
+    Log(RunLogArgs),
     /// Compare two runs: manifests, the first different decision, profit by cause
     Compare(CompareArgs),
     /// Write the manifest to start a backtested run live, under its account's limits
@@ -104,6 +106,32 @@ pub(crate) enum RunnerCommand {
     },
     /// Print the events of one run or all, one a line, until the runner ends
     Watch(WatchArgs),
+}
+
+/// What of a run's log is printed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  counterfoil run log 3f9c
+  counterfoil run log 3f9c --level warn --instrument MSFT")]
+pub(crate) struct RunLogArgs {
+    /// The run: the first digits of its id, with /N for its Nth execution
+    pub(crate) run: String,
+    /// This level and those above it
+    #[arg(long, value_enum, default_value = "debug")]
+    pub(crate) level: LogLevelArg,
+    /// Lines of callbacks about this instrument alone
+    #[arg(long, value_name = "SYMBOL")]
+    pub(crate) instrument: Option<String>,
+}
+
+/// How important a log line is.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum LogLevelArg {
+    Debug,
+    Info,
+    Warn,
+    Error,
 }
 
 #[derive(Debug, clap::Args)]

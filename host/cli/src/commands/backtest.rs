@@ -8,6 +8,7 @@ use counterfoil_os::files::read_whole;
 use counterfoil_runner::run::backtest::backtest;
 use counterfoil_runner::run::execute::ExecutionOutcome;
 use counterfoil_runner::run::inputs::snapshot_store;
+use counterfoil_snapshot::quality::findings::Severity;
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::record::CloseReason;
 
@@ -16,7 +17,7 @@ use super::resume;
 use super::run_terms::flags_of_manifest;
 use crate::args::{BacktestArgs, BacktestOrResumeArgs, ManifestFlags};
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, CommandLineError, print_json};
+use crate::output::{CommandAnswer, CommandLineError, print_json, print_line, short_digest, warn};
 use crate::progress::RunProgressBar;
 use crate::report;
 
@@ -26,16 +27,77 @@ pub(crate) fn run(cli: &CliContext, args: &BacktestOrResumeArgs) -> Result<Comma
     }
     let args = &args.base;
     let manifest = manifest_of(cli, args)?;
+    repeat_findings(cli, &manifest)?;
+    let open_errors = open_errors(cli, &manifest)?;
     let outcome = execute(cli, &manifest, &args.backend)?;
     if cli.json {
-        print_json(&report::outcome_json(&manifest, &outcome)?);
+        let mut json = report::outcome_json(&manifest, &outcome)?;
+        if let Some(fields) = json.as_object_mut() {
+            fields.insert("open-errors".to_owned(), open_errors.into());
+        }
+        print_json(&json);
     } else {
+        if open_errors > 0 {
+            print_line(&open_errors_line(&manifest, open_errors));
+        }
         report::print_outcome(&manifest, &outcome)?;
     }
     Ok(match outcome.close.reason {
         CloseReason::EndOfData => CommandAnswer::Yes,
         CloseReason::Fault | CloseReason::Stopped => CommandAnswer::No,
     })
+}
+
+/// Repeats what ingestion found of the snapshot that can make a figure wrong, before the figures.
+fn repeat_findings(cli: &CliContext, manifest: &Manifest) -> Result<()> {
+    let DataSource::Snapshot { id, .. } = &manifest.data else {
+        return Ok(());
+    };
+    let store = snapshot_store(&cli.data)?;
+    let snapshot = store.load(&store.resolve(id)?)?;
+    let Some(findings) = &snapshot.manifest().findings else {
+        return Ok(());
+    };
+    let found: Vec<String> = findings
+        .weighty()
+        .into_iter()
+        // Errors are the answer's first line.
+        .filter(|(_, _, severity)| *severity != Severity::Error)
+        .map(|(rule, count, severity)| format!("{count} {rule} ({severity})"))
+        .collect();
+    if !found.is_empty() {
+        warn(&format!(
+            "the snapshot has open findings: {}; `counterfoil data report {}` shows them",
+            found.join(", "),
+            short_digest(id)
+        ));
+    }
+    Ok(())
+}
+
+/// How many errors of the manifest's snapshot are not accepted: what they concern is missing in the bars.
+fn open_errors(cli: &CliContext, manifest: &Manifest) -> Result<u64> {
+    let DataSource::Snapshot { id, .. } = &manifest.data else {
+        return Ok(0);
+    };
+    let store = snapshot_store(&cli.data)?;
+    let snapshot = store.load(&store.resolve(id)?)?;
+    let findings = snapshot.manifest().findings.as_ref();
+    Ok(findings.map_or(0, |findings| findings.open(Severity::Error)))
+}
+
+/// The first line of an answer over data with errors: a holder of an instrument whose worst day is in
+/// quarantine must not overlook it.
+fn open_errors_line(manifest: &Manifest, count: u64) -> String {
+    let id = match &manifest.data {
+        DataSource::Snapshot { id, .. } => short_digest(id),
+        DataSource::Feed { .. } => String::new(),
+    };
+    let what = if count == 1 { "error" } else { "errors" };
+    format!(
+        "data errors      {count} {what} of the snapshot not accepted, and their rows are not in the bars: counterfoil \
+         data report {id}"
+    )
 }
 
 pub(crate) fn execute(
@@ -126,7 +188,9 @@ pub(crate) fn manifest_of(cli: &CliContext, args: &BacktestArgs) -> Result<Manif
     let snapshot = store.load(&store.resolve(id)?)?;
     // The whole range: --from and --to are stated in the manifest and applied by the run, so that a
     // replay applies the same.
-    let selection = snapshot.select(&args.instruments, None, None)?;
+    let instruments = snapshot
+        .select(&args.instruments, None, None)?
+        .instruments();
     let bars = BarsSource {
         data: DataSource::Snapshot {
             id: snapshot.id().to_string(),
@@ -134,7 +198,8 @@ pub(crate) fn manifest_of(cli: &CliContext, args: &BacktestArgs) -> Result<Manif
             to: args.to.clone(),
         },
         timeframe: snapshot.manifest().timeframe.to_string(),
-        instruments: selection.instruments(),
+        calendars: snapshot.manifest().calendars_of(&instruments),
+        instruments,
         cadence: args.cadence,
     };
     manifest(cli, &args.terms, bars, &args.backend)

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use counterfoil_os::files::write_whole;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::run::inputs::snapshot_store;
@@ -12,13 +12,14 @@ use counterfoil_snapshot::quality::findings::Severity;
 use counterfoil_snapshot::source::formats::{FORMATS, SourceFormat};
 use counterfoil_snapshot::source::options::IngestOptions;
 use counterfoil_snapshot::store::acceptance::{ACCEPTANCE_FORMAT, FindingAcceptance};
+use counterfoil_snapshot::store::manifest::NOT_STATED;
 use counterfoil_snapshot::store::snapshot::Snapshot;
 use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};
 
 use super::findings::print_findings;
 use super::ingest::{self, side_file};
-use super::snapshots;
+use super::{fetch, snapshots};
 use crate::args::{
     DataAcceptArgs, DataCommand, DataFormatsArgs, DataLineageArgs, DataReportArgs,
     DeriveActionsArgs,
@@ -29,6 +30,7 @@ use crate::output::{CommandAnswer, print_fields, print_json, print_line, print_t
 pub(crate) fn run(cli: &CliContext, args: &DataCommand) -> Result<CommandAnswer> {
     match args {
         DataCommand::Ingest(args) => ingest::run(cli, args),
+        DataCommand::Fetch(args) => fetch::run(cli, args),
         DataCommand::Formats(args) => Ok(formats(cli, args)),
         DataCommand::List => snapshots::run(cli),
         DataCommand::Report(args) => report(cli, args),
@@ -117,6 +119,7 @@ fn report(cli: &CliContext, args: &DataReportArgs) -> Result<CommandAnswer> {
 fn accept(cli: &CliContext, args: &DataAcceptArgs) -> Result<CommandAnswer> {
     let store = snapshot_store(&cli.data)?;
     let id = store.resolve(&args.snapshot)?;
+    let before = store.load(&id)?.manifest().data_sha256;
     let acceptance = FindingAcceptance {
         at: Some(now()),
         by: args.by.clone(),
@@ -131,21 +134,43 @@ fn accept(cli: &CliContext, args: &DataAcceptArgs) -> Result<CommandAnswer> {
     // A snapshot never changes. Accepting a finding makes another snapshot that names the first, so
     // that a run shows which findings were open when it was made.
     let done = store.accept(&id, &acceptance, &mut |_| {})?;
+    let is_same = done.manifest.data_sha256 == before;
     if cli.json {
         print_json(&json!({
             "snapshot": done.id.to_string(),
             "before": id.to_string(),
             "acceptance": acceptance,
+            "bars-changed": !is_same,
         }));
     } else {
+        if is_same {
+            print_line(&nothing_changed(&args.rule));
+        }
         ingest::print(&done);
     }
     Ok(CommandAnswer::Yes)
 }
 
+/// What to say of an acceptance after which the bars are what they were.
+fn nothing_changed(rule: &str) -> String {
+    let way = if rule == "not-positive" {
+        "; to use a row with prices of zero or below, ingest the file again with --negative-prices SYMBOL"
+    } else {
+        ""
+    };
+    format!(
+        "no bar changed: the acceptance is recorded, and a row that is not a valid bar stays in quarantine{way}"
+    )
+}
+
 fn lineage(cli: &CliContext, args: &DataLineageArgs) -> Result<CommandAnswer> {
     let store = snapshot_store(&cli.data)?;
     let all = store.lineage(&store.resolve(&args.snapshot)?)?;
+    let files = || {
+        let normalized = all.normalized.iter().flat_map(|layer| &layer.files);
+        all.files.iter().chain(normalized)
+    };
+    let missing = files().filter(|file| file.receipts.is_empty()).count();
     if cli.json {
         let normalized = all.normalized.iter().map(|layer| {
             json!({
@@ -162,7 +187,7 @@ fn lineage(cli: &CliContext, args: &DataLineageArgs) -> Result<CommandAnswer> {
             "files": all.files.iter().map(file_json).collect::<Vec<_>>(),
             "normalized": normalized.collect::<Vec<_>>(),
         }));
-        return Ok(CommandAnswer::Yes);
+        return whole(missing);
     }
     print_fields(&[("snapshot", all.id.to_string())]);
     for (name, value) in &all.settings {
@@ -179,6 +204,16 @@ fn lineage(cli: &CliContext, args: &DataLineageArgs) -> Result<CommandAnswer> {
         }
         layer.files.iter().for_each(|file| print_file(file, "    "));
     }
+    whole(missing)
+}
+
+/// An error if a raw file is gone: what is left is shown, and is no lineage to the source.
+fn whole(missing: usize) -> Result<CommandAnswer> {
+    ensure!(
+        missing == 0,
+        "{missing} of the snapshot's raw files are no longer in the raw layer; put them back into the data \
+         directory's raw folder"
+    );
     Ok(CommandAnswer::Yes)
 }
 
@@ -193,11 +228,20 @@ fn file_json(file: &LineageFile) -> Value {
 fn print_file(file: &LineageFile, indent: &str) {
     print_line(&format!("{indent}{}  {}", file.role, file.sha256));
     for receipt in &file.receipts {
-        let vendor = receipt.vendor.as_deref().unwrap_or("an unnamed vendor");
+        let vendor = match receipt.vendor.as_str() {
+            NOT_STATED => "a vendor that was not stated",
+            vendor => vendor,
+        };
         let when = receipt
             .ingested_at
             .map_or("time unknown".to_owned(), UnixNanos::date_or_time);
         print_line(&format!("{indent}  {} from {vendor}, {when}", receipt.name));
+        if let Some(origin) = &receipt.origin {
+            print_line(&format!(
+                "{indent}    {} (status {})",
+                origin.url, origin.status
+            ));
+        }
     }
     if file.receipts.is_empty() {
         print_line(&format!("{indent}  no longer in the raw layer"));

@@ -1,6 +1,8 @@
 //! `data ingest`: makes a snapshot of a vendor's file.
 
+use std::collections::BTreeMap;
 use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -9,6 +11,7 @@ use counterfoil_runner::clock::now;
 use counterfoil_runner::run::inputs::snapshot_store;
 use counterfoil_snapshot::error::IngestError;
 use counterfoil_snapshot::layers::ingest::IngestOutcome;
+use counterfoil_snapshot::layers::report::IngestReport;
 use counterfoil_snapshot::quality::findings::{LayerFindings, RuleCount, Severity};
 use counterfoil_snapshot::source::choices::SourceKind;
 use counterfoil_snapshot::source::formats::SourceFormat;
@@ -21,7 +24,8 @@ use super::findings::print_findings;
 use crate::args::IngestArgs;
 use crate::cli_context::CliContext;
 use crate::output::{
-    CommandAnswer, print_answer, print_fields, print_json, print_line, print_table, short_digest,
+    CommandAnswer, CommandLineError, print_answer, print_fields, print_json, print_line,
+    print_table, short_digest,
 };
 use crate::progress::bar;
 
@@ -49,12 +53,22 @@ pub(crate) fn ingest(cli: &CliContext, args: &IngestArgs) -> Result<IngestOutcom
     // Options are read before the file is copied: a wrong mapping must not leave raw data behind
     // under the name of a snapshot that was never made.
     let options = options(cli, args)?;
+    ingest_source(cli, file, &name, &options)
+}
+
+/// Makes a snapshot of a source, with progress.
+pub(crate) fn ingest_source(
+    cli: &CliContext,
+    source: impl Read,
+    name: &str,
+    options: &IngestOptions,
+) -> Result<IngestOutcome> {
     let bar = bar("ingesting", 0);
     let mut progress = |step: IngestProgress| match step {
         IngestProgress::Reading { rows, .. } => bar.set_position(rows),
         IngestProgress::Writing { bars, .. } => bar.set_position(bars),
     };
-    let done = snapshot_store(&cli.data)?.ingest(file, &name, &options, &mut progress);
+    let done = snapshot_store(&cli.data)?.ingest(source, name, options, &mut progress);
     bar.finish_and_clear();
     Ok(done?)
 }
@@ -70,20 +84,15 @@ fn options(cli: &CliContext, args: &IngestArgs) -> Result<IngestOptions> {
     });
     let store = snapshot_store(&cli.data)?;
     let revises = args.revises.as_deref().map(|id| store.resolve(id));
-    let calendar = match &args.calendar {
-        // A word and not a path. A file of that name needs ./ before it.
-        Some(word) if word.as_os_str() == "24x7" => Some(SideFile {
-            name: "24x7".to_owned(),
-            bytes: b"24x7".to_vec(),
-        }),
-        path => side_file(path.as_deref())?,
-    };
+    let GivenCalendars { common, own } = calendars(&args.calendar)?;
     Ok(IngestOptions {
         symbol: args.symbol.clone(),
-        timeframe: args.timeframe.as_deref().map(str::parse).transpose()?,
+        timeframe: args.timeframe,
         time: args.time.parse()?,
         epoch_unit: args.epoch_unit.as_deref().map(str::parse).transpose()?,
         price_scale: args.price_scale,
+        asset_class: args.asset_class.as_deref().map(str::parse).transpose()?,
+        negative_prices: args.negative_prices.iter().cloned().collect(),
         tick: args.tick.clone(),
         volume_scale: args.volume_scale,
         quantity_scale: args.quantity_scale,
@@ -114,12 +123,54 @@ fn options(cli: &CliContext, args: &IngestArgs) -> Result<IngestOptions> {
         member: args.member.clone(),
         has_no_volume: args.no_volume,
         actions: side_file(args.actions.as_deref())?,
-        calendar,
+        calendar: common,
+        own_calendars: own,
         policy: args.policy.parse()?,
         accepted: accepted.collect::<Result<_>>()?,
         revises: revises.transpose()?,
         ..IngestOptions::default()
     })
+}
+
+/// The calendars of the command line.
+struct GivenCalendars {
+    common: Option<SideFile>,
+    own: BTreeMap<String, SideFile>,
+}
+
+fn calendars(given: &[String]) -> Result<GivenCalendars> {
+    let mut all = GivenCalendars {
+        common: None,
+        own: BTreeMap::new(),
+    };
+    for text in given {
+        let (symbol, file) = match text.split_once('=') {
+            Some((symbol, file)) => (Some(symbol), file),
+            None => (None, text.as_str()),
+        };
+        let calendar = if file == "24x7" {
+            // A word and not a path. A file of that name needs ./ before it.
+            SideFile {
+                name: "24x7".to_owned(),
+                bytes: b"24x7".to_vec(),
+            }
+        } else {
+            let side = side_file(Some(Path::new(file)))?;
+            side.with_context(|| format!("--calendar {text}: no file"))?
+        };
+        let before = match symbol {
+            Some(symbol) => all.own.insert(symbol.to_owned(), calendar),
+            None => all.common.replace(calendar),
+        };
+        // The second would silently replace the first.
+        if before.is_some() {
+            let whose = symbol.unwrap_or("all instruments");
+            return Err(CommandLineError::new(format!(
+                "--calendar gives {whose} two calendars; give one"
+            )));
+        }
+    }
+    Ok(all)
 }
 
 /// A file that describes a source: mapping, actions or calendar.
@@ -151,7 +202,7 @@ fn refused(cli: &CliContext, error: anyhow::Error) -> Result<CommandAnswer> {
     Ok(CommandAnswer::No)
 }
 
-fn as_json(done: &IngestOutcome) -> Value {
+pub(crate) fn as_json(done: &IngestOutcome) -> Value {
     let report = &done.report;
     json!({
         "snapshot": done.id.to_string(),
@@ -168,6 +219,10 @@ fn as_json(done: &IngestOutcome) -> Value {
         "timeframe-inferred": report.timeframe_inferred,
         "price-scale": report.price_scale,
         "volume-scale": report.volume_scale,
+        "ticks": report.ticks,
+        "lots": report.lots,
+        "without-volume": report.without_volume,
+        "negative-prices": report.negative_prices,
     })
 }
 
@@ -195,6 +250,7 @@ pub(crate) fn print(done: &IngestOutcome) {
         ("timeframe", format!("{}{inferred}", report.timeframe)),
         ("price scale", report.price_scale.to_string()),
     ];
+    rows.extend(instrument_lines(report));
     if !report.ignored_columns.is_empty() {
         rows.push(("ignored columns", report.ignored_columns.join(", ")));
     }
@@ -228,6 +284,34 @@ pub(crate) fn print(done: &IngestOutcome) {
         ]);
     }
     print_table(&lines);
+}
+
+/// Ticks, lots and what else a run takes from the instruments.
+fn instrument_lines(report: &IngestReport) -> Vec<(&'static str, String)> {
+    let ticks = report.ticks.iter().map(|tick| ("tick", tick.clone()));
+    let lots = report.lots.iter().map(|lot| ("lot", lot.clone()));
+    let mut lines: Vec<_> = ticks.chain(lots).collect();
+    if !report.without_volume.is_empty() {
+        let symbols = listed(&report.without_volume);
+        let text = format!("none: {symbols}; a backtest needs --volume-cap off");
+        lines.push(("volume", text));
+    }
+    if !report.negative_prices.is_empty() {
+        let text = format!("may be zero or below: {}", listed(&report.negative_prices));
+        lines.push(("prices", text));
+    }
+    lines
+}
+
+/// The first few of a list, and how many more there are.
+fn listed(symbols: &[String]) -> String {
+    const SHOWN_MAX: usize = 5;
+    let shown: Vec<&str> = symbols.iter().take(SHOWN_MAX).map(String::as_str).collect();
+    let shown = shown.join(", ");
+    match symbols.len().saturating_sub(SHOWN_MAX) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
 }
 
 /// The findings of the checks, one line for each rule, without notes.

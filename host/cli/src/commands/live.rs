@@ -146,6 +146,9 @@ fn manifest_of(cli: &CliContext, args: &LiveArgs) -> Result<Manifest> {
         Some(nonce) => nonce.clone(),
         None => counterfoil_runner::store::keys::random_hex()?,
     };
+    let instruments = snapshot
+        .select(&args.instruments, None, None)?
+        .instruments();
     let bars = BarsSource {
         data: DataSource::Feed {
             broker: args.broker.name.as_ref().map(|name| BrokerEntry {
@@ -159,9 +162,8 @@ fn manifest_of(cli: &CliContext, args: &LiveArgs) -> Result<Manifest> {
             start_nonce,
         },
         timeframe: snapshot.manifest().timeframe.to_string(),
-        instruments: snapshot
-            .select(&args.instruments, None, None)?
-            .instruments(),
+        calendars: snapshot.manifest().calendars_of(&instruments),
+        instruments,
         // Every decision is signed before its order leaves. A larger value is refused for live
         // runs.
         cadence: 1,

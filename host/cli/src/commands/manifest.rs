@@ -3,14 +3,16 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use counterfoil_approval::gates::PolicyArchive;
 use counterfoil_approval::ledger_client::DeniedRequest;
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::id::Id;
 use counterfoil_os::files::write_whole;
 use counterfoil_runner::store::keys::random_hex;
-use counterfoil_trading::manifest::{DataSource, InstrumentEntry, Manifest, RiskEntry};
+use counterfoil_trading::manifest::{
+    CalendarEntry, DataSource, InstrumentEntry, Manifest, RiskEntry,
+};
 use serde_json::json;
 
 use crate::args::RunManifestArgs;
@@ -37,6 +39,11 @@ pub(crate) fn run(cli: &CliContext, args: &RunManifestArgs) -> Result<CommandAns
         Some(nonce) => nonce.clone(),
         None => random_hex()?,
     };
+    let instruments = chosen(&of.instruments, &args.instruments)?;
+    let symbols = instruments
+        .iter()
+        .map(|entry| entry.symbol.as_str())
+        .collect();
     let manifest = Manifest {
         data: DataSource::Feed {
             name: args.feed.clone(),
@@ -44,7 +51,8 @@ pub(crate) fn run(cli: &CliContext, args: &RunManifestArgs) -> Result<CommandAns
             broker: None,
         },
         risk: risk(cli, &found.limits)?,
-        instruments: chosen(&of.instruments, &args.instruments)?,
+        calendars: CalendarEntry::chosen(&of.calendars, &symbols),
+        instruments,
         cadence: CADENCE,
         ..of
     };
@@ -56,16 +64,20 @@ pub(crate) fn run(cli: &CliContext, args: &RunManifestArgs) -> Result<CommandAns
 
 /// The instruments with these symbols, or all if none is named.
 fn chosen(all: &[InstrumentEntry], symbols: &[String]) -> Result<Vec<InstrumentEntry>> {
-    for symbol in symbols {
-        let is_there = all.iter().any(|entry| entry.symbol == *symbol);
-        ensure!(
-            is_there,
-            "--instruments {symbol}: the run has no such instrument"
-        );
+    if symbols.is_empty() {
+        return Ok(all.to_vec());
     }
-    let is_chosen =
-        |entry: &&InstrumentEntry| symbols.is_empty() || symbols.contains(&entry.symbol);
-    Ok(all.iter().filter(is_chosen).cloned().collect())
+    let mut chosen: Vec<InstrumentEntry> = Vec::new();
+    for symbol in symbols {
+        let entry = all.iter().find(|entry| entry.symbol == *symbol);
+        let entry = entry
+            .with_context(|| format!("--instruments {symbol}: the run has no such instrument"))?;
+        // In the sequence given: it gives the ids. Named twice it is one instrument.
+        if !chosen.contains(entry) {
+            chosen.push(entry.clone());
+        }
+    }
+    Ok(chosen)
 }
 
 /// The limits in force, from the archive.

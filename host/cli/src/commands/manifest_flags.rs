@@ -6,7 +6,7 @@ use counterfoil_sandbox::engine::settings_digest;
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::limits::SandboxLimits;
 use counterfoil_trading::manifest::{
-    DataSource, FORMAT, InstrumentEntry, Manifest, PROFILE_PURE, RiskEntry, WORLD,
+    CalendarEntry, DataSource, FORMAT, InstrumentEntry, Manifest, PROFILE_PURE, RiskEntry, WORLD,
 };
 
 use super::admit;
@@ -18,6 +18,7 @@ use crate::cli_context::CliContext;
 pub(crate) struct BarsSource {
     pub(crate) data: DataSource,
     pub(crate) timeframe: String,
+    pub(crate) calendars: Vec<CalendarEntry>,
     pub(crate) instruments: Vec<Instrument>,
     pub(crate) cadence: u32,
 }
@@ -55,6 +56,7 @@ pub(crate) fn manifest(
         engine: settings_digest().to_string(),
         data: bars.data,
         timeframe: bars.timeframe,
+        calendars: bars.calendars,
         instruments: bars.instruments.iter().map(InstrumentEntry::from).collect(),
         parameters: terms.parameters,
         // Stated in the manifest, so that the run id covers what the component asked for on this

@@ -10,11 +10,13 @@ use counterfoil_report::{
     StrategySummary, VerifierReport,
 };
 use counterfoil_runner::run::component::compile_component;
-use counterfoil_runner::run::inputs::snapshot_store;
+use counterfoil_runner::run::inputs::{snapshot_store, whole_selection};
 use counterfoil_runner::store::data_dir::Execution;
+use counterfoil_runner::times::parse_time;
 use counterfoil_sandbox::arguments::parse_arguments;
 use counterfoil_sandbox::describe::ParameterType;
 use counterfoil_sandbox::setup::ArgumentValue;
+use counterfoil_trading::corporate::CorporateActionKind;
 use counterfoil_trading::decimal;
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use serde_json::json;
@@ -224,7 +226,32 @@ fn data_findings(cli: &CliContext, manifest: &Manifest) -> Option<Vec<DataFindin
             count: *count,
             message: "quarantined: no strategy saw these rows".to_owned(),
         });
-    Some(quarantined.chain(rules).collect())
+    let after_end = actions_after_end(cli, manifest);
+    Some(quarantined.chain(rules).chain(after_end).collect())
+}
+
+/// What the snapshot states after the run's end: the account does not have it.
+fn actions_after_end(cli: &CliContext, manifest: &Manifest) -> Option<DataFinding> {
+    let DataSource::Snapshot { id, to, .. } = &manifest.data else {
+        return None;
+    };
+    let end = parse_time(to.as_deref()?)?;
+    let setup = manifest.setup().ok()?;
+    let all = whole_selection(&cli.data, manifest, &setup, id).ok()?;
+    let mut after =
+        all.actions().ok()?.into_iter().filter(|action| {
+            action.ex_time >= end && action.kind != CorporateActionKind::SessionEnd
+        });
+    let first = after.next()?;
+    let symbol = setup.instruments.get(first.instrument.index())?.symbol();
+    let (kind, time) = (first.kind.name(), first.ex_time.date_or_time());
+    Some(DataFinding {
+        code: "actions-after-end".to_owned(),
+        count: after.count().saturating_add(1) as u64,
+        message: format!(
+            "corporate actions after the run's end, which the account does not have. The first: {symbol}, {kind} at {time}"
+        ),
+    })
 }
 
 /// A folder that holds something other than a report is not written over.

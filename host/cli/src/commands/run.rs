@@ -15,7 +15,7 @@ use counterfoil_server::types::{
 };
 use serde_json::{Value, json};
 
-use super::{compare, manifest, runs, show};
+use super::{compare, manifest, run_log, runs, show};
 use crate::args::{
     KillArgs, RUNNER_DEFAULT, RUNNER_VARIABLE, RunArgs, RunCommand, RunStartArgs, RunnerCommand,
     WatchArgs,
@@ -30,6 +30,7 @@ pub(crate) fn run(cli: &CliContext, args: &RunArgs) -> Result<CommandAnswer> {
     match &args.command {
         RunCommand::List => runs::run(cli),
         RunCommand::Show(args) => show::run(cli, args),
+        RunCommand::Log(args) => run_log::run(cli, args),
         RunCommand::Compare(args) => compare::run(cli, args),
         RunCommand::Manifest(args) => manifest::run(cli, args),
         RunCommand::Runner(command) => print_refusal(cli, ask(cli, &args.runner, command)),

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use counterfoil_runner::run::inputs::snapshot_store;
 use counterfoil_snapshot::snapshot_store::SnapshotSummary;
+use counterfoil_snapshot::store::manifest::{LayerInstrument, LayerManifest};
 use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};
 
@@ -25,6 +26,8 @@ pub(crate) fn run(cli: &CliContext) -> Result<CommandAnswer> {
                     "timeframe": manifest.timeframe.to_string(),
                     "bars": manifest.bars(),
                     "instruments": manifest.instruments.iter().map(|instrument| &instrument.symbol).collect::<Vec<_>>(),
+                    "negative-prices": symbols_of(manifest, |instrument| instrument.negative_prices),
+                    "without-volume": symbols_of(manifest, |instrument| instrument.volume.is_some()),
                 }),
                 Err(error) => json!({ "snapshot": summary.id.to_string(), "error": error.to_string() }),
             })
@@ -38,6 +41,24 @@ pub(crate) fn run(cli: &CliContext) -> Result<CommandAnswer> {
     }
     print(&all);
     Ok(CommandAnswer::yes_if(!damaged))
+}
+
+/// The symbols of the instruments that `which` selects.
+fn symbols_of(manifest: &LayerManifest, which: fn(&LayerInstrument) -> bool) -> Vec<&str> {
+    let chosen = manifest.instruments.iter().filter(|one| which(one));
+    chosen.map(|one| one.symbol.as_str()).collect()
+}
+
+/// A symbol, with what sets the instrument apart.
+fn marked(instrument: &LayerInstrument) -> String {
+    let negative = instrument.negative_prices.then_some("negative prices");
+    let without = instrument.volume.map(|_| "no volume");
+    let marks: Vec<&str> = [negative, without].into_iter().flatten().collect();
+    if marks.is_empty() {
+        instrument.symbol.clone()
+    } else {
+        format!("{} ({})", instrument.symbol, marks.join(", "))
+    }
 }
 
 /// One line for each snapshot; resampled ones, which may be many, are counted.
@@ -61,11 +82,7 @@ fn print(all: &[SnapshotSummary]) {
         let id = short_digest(&summary.id.to_string());
         match &summary.manifest {
             Ok(manifest) => {
-                let symbols: Vec<&str> = manifest
-                    .instruments
-                    .iter()
-                    .map(|instrument| instrument.symbol.as_str())
-                    .collect();
+                let symbols: Vec<String> = manifest.instruments.iter().map(marked).collect();
                 let sources: Vec<&str> = manifest
                     .sources
                     .iter()

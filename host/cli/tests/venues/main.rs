@@ -10,6 +10,7 @@
     reason = "a server for tests, which names what it looks for"
 )]
 
+mod fetch;
 mod markets;
 mod venue;
 

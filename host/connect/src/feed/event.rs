@@ -24,6 +24,8 @@ pub enum FeedEvent {
     OutOfOrder(ClosedBar),
     /// A bar whose slice has ended.
     Late(ClosedBar),
+    /// A bar that is none of the run's timeframe, or that overlaps the one before it.
+    Misfit { bar: ClosedBar, reason: String },
     /// A trade whose bar is closed, or that is invalid.
     TradeRefused {
         reason: String,
@@ -94,6 +96,7 @@ impl FeedEvent {
             Self::Revised(_) => "revised-bar",
             Self::OutOfOrder(_) => "out-of-order-bar",
             Self::Late(_) => "late-bar",
+            Self::Misfit { .. } => "misfit-bar",
             Self::TradeRefused { .. } => "trade-refused",
             Self::Amended { .. } => "trades-amended",
             Self::Missing { .. } => "missing-bars",
@@ -115,6 +118,7 @@ impl FeedEvent {
             Self::Revised(_)
             | Self::OutOfOrder(_)
             | Self::Late(_)
+            | Self::Misfit { .. }
             | Self::TradeRefused { .. }
             | Self::Amended { .. }
             | Self::Missing { .. }
@@ -140,7 +144,8 @@ impl FeedEvent {
             Self::Amended { .. } => {
                 format!("{code}: the venue took back or corrected trades; the bars stand")
             }
-            Self::Missing { reason, .. }
+            Self::Misfit { reason, .. }
+            | Self::Missing { reason, .. }
             | Self::TradeRefused { reason, .. }
             | Self::Refused { reason, .. }
             | Self::Disconnected { reason }
@@ -160,7 +165,8 @@ impl FeedEvent {
             | Self::Duplicate(bar)
             | Self::Revised(bar)
             | Self::OutOfOrder(bar)
-            | Self::Late(bar) => bar_json(bar),
+            | Self::Late(bar)
+            | Self::Misfit { bar, .. } => bar_json(bar),
             Self::EndOfSlice(time) => json!({"close-time": time.0}),
             Self::TradeRefused {
                 instrument, time, ..

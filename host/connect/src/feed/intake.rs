@@ -83,10 +83,7 @@ impl BarIntake {
     /// that contains `until`.
     #[must_use]
     pub fn gaps(&self, until: UnixNanos) -> Vec<BarGap> {
-        let offset = until
-            .0
-            .checked_rem_euclid(self.timeframe_nanos)
-            .unwrap_or(0);
+        let offset = until.past_grid(self.timeframe_nanos).unwrap_or(0);
         let to = UnixNanos(until.0.saturating_sub(offset));
         self.lost(to, None)
     }

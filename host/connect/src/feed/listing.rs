@@ -152,7 +152,7 @@ impl Listings {
         let (instrument, _) = self
             .get(id)
             .ok_or_else(|| FieldError::new(time_field, "the run has no such instrument"))?;
-        if open_time.0.checked_rem_euclid(self.timeframe_nanos) != Some(0) {
+        if open_time.past_grid(self.timeframe_nanos) != Some(0) {
             return Err(FieldError::new(
                 time_field,
                 "is not the start of an interval",
@@ -176,6 +176,6 @@ impl Listings {
             close: price(close_name, close)?,
             volume: Volume(number(volume_name, volume, instrument.volume_scale())?),
         };
-        ClosedBar::parse(raw).map_err(|error| FieldError::new("bar", error))
+        ClosedBar::parse_in(raw, instrument.prices()).map_err(|error| FieldError::new("bar", error))
     }
 }

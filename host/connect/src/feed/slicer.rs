@@ -60,6 +60,22 @@ impl Slicer {
         Ok(is_whole)
     }
 
+    /// Whether the slice of a bar has ended, or has a bar of its instrument.
+    #[must_use]
+    pub fn is_past(&self, bar: &ClosedBar) -> bool {
+        let time = bar.get().close_time;
+        let under_way = self.pending.close_time();
+        let is_second =
+            under_way == Some(time) && self.pending.bar_of(bar.get().instrument).is_some();
+        is_second || self.is_late(time)
+    }
+
+    /// Whether a slice that closes at this time has ended.
+    fn is_late(&self, time: UnixNanos) -> bool {
+        let under_way = self.pending.close_time();
+        self.ended.max(under_way.filter(|slice| time < *slice)) >= Some(time)
+    }
+
     /// Applies an event. If it ends the slice in progress, that is in `slice`; call
     /// [`Slicer::start_next`] before the next event then.
     ///
@@ -89,7 +105,7 @@ impl Slicer {
         let under_way = self.pending.close_time();
         // A slice is decided once. A bar that arrives after that would have to change a decision
         // that is signed and perhaps sent.
-        if self.ended.max(under_way.filter(|slice| time < *slice)) >= Some(time) {
+        if self.is_late(time) {
             return Ok(SliceProgress::Note(FeedEvent::Late(bar)));
         }
         if under_way.is_some_and(|slice| time > slice) {

@@ -68,7 +68,7 @@ impl TradeBars {
         let Timeframe::Fixed(length) = self.timeframe else {
             return None;
         };
-        let offset = time.0.checked_rem_euclid(length)?;
+        let offset = time.past_grid(length)?;
         time.0
             .checked_sub(offset)?
             .checked_add(length)

@@ -114,6 +114,12 @@ impl Endpoint {
         format!("{}{target}", self.path)
     }
 
+    /// Scheme, host, port and base path.
+    pub(crate) fn base_url(&self) -> String {
+        let scheme = if self.is_encrypted { "https" } else { "http" };
+        format!("{scheme}://{self}")
+    }
+
     /// Host and port, as the header of a request names them.
     pub(crate) fn authority(&self) -> String {
         let usual = if self.is_encrypted { 443 } else { 80 };

@@ -24,6 +24,7 @@ pub struct HttpClient {
     dialer: Dialer,
     endpoint: Endpoint,
     timeout: Duration,
+    response_bytes_max: usize,
     /// The connection of the last request, if it may be used again.
     open: Mutex<Option<SendRequest<Full<Bytes>>>>,
 }
@@ -71,7 +72,17 @@ impl HttpClient {
             dialer,
             endpoint,
             timeout,
+            response_bytes_max: RESPONSE_BYTES_MAX,
             open: Mutex::new(None),
+        }
+    }
+
+    /// The same client with another bound on the bytes of a response.
+    #[must_use]
+    pub fn with_response_bytes_max(self, response_bytes_max: usize) -> Self {
+        Self {
+            response_bytes_max,
+            ..self
         }
     }
 
@@ -89,7 +100,9 @@ impl HttpClient {
             let answer = sender.send_request(request).await?;
             let (head, body) = answer.into_parts();
             // Bounded: a hostile or broken server could otherwise send until the memory is full.
-            let body = Limited::new(body, RESPONSE_BYTES_MAX).collect().await?;
+            let body = Limited::new(body, self.response_bytes_max)
+                .collect()
+                .await?;
             Ok::<_, Box<dyn core::error::Error + Send + Sync>>((head, body.to_bytes()))
         };
         let unknown = |reason: String| HttpError::Unknown {
@@ -151,6 +164,20 @@ impl HttpClient {
 }
 
 impl HttpResponse {
+    /// A response for tests.
+    #[cfg(test)]
+    pub(crate) fn of(status: u16, headers: &[(&'static str, &str)], body: &[u8]) -> Self {
+        let headers = headers.iter().map(|(name, value)| {
+            let name = hyper::header::HeaderName::from_static(name);
+            (name, value.parse().unwrap())
+        });
+        Self {
+            status,
+            headers: headers.collect(),
+            body: body.to_vec(),
+        }
+    }
+
     /// The text of a header.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {

@@ -36,6 +36,10 @@ fn one_of_each() -> Vec<FeedEvent> {
         FeedEvent::Revised(bar),
         FeedEvent::OutOfOrder(bar),
         FeedEvent::Late(bar),
+        FeedEvent::Misfit {
+            bar,
+            reason: reason(),
+        },
         FeedEvent::TradeRefused {
             reason: reason(),
             instrument: InstrumentId(0),

@@ -11,7 +11,7 @@ use counterfoil_trading::time::UnixNanos;
 use super::{
     Act, ApprovalClass, ApprovalClassRules, BreakGlass, BudgetHolder, Delegation, DigestSet,
     DriftFinding, EvidenceKind, EvidenceSet, ExceptionSubject, GateVerdict, HostRefusal, KillScope,
-    PolicyException, Provenance, RunEnd, RunStart, RunTerms, StartAuthorization, Usage,
+    PolicyException, Provenance, RunEnd, RunResume, RunStart, RunTerms, StartAuthorization, Usage,
     UsageBudget,
 };
 use crate::id::Id;
@@ -189,6 +189,7 @@ acts! {
     "break-glass-open": BreakGlassOpen(BreakGlass);
     "start-authorize": StartAuthorize(StartAuthorization);
     "run-start": RunStart(RunStart);
+    "run-resume": RunResume(RunResume);
     "run-end": RunEnd(RunEnd);
     "budget-set": BudgetSet(UsageBudget);
     "usage": Usage(Usage);
@@ -210,6 +211,7 @@ fields! {
     Provenance { source_commit, lock_file, toolchain, wit_world }
     GateReason { code, text }
     HostRefusal { act, subject, rule, why }
+    RunResume { run, execution, tree_size, asked_by }
     RunEnd { run, execution, tree_size, root, decisions, reason }
     RunStart { run, authorized, terms }
     RunTerms { owner, set, account, market, timeframe, parameters, limits }

@@ -86,6 +86,18 @@ pub struct RunStart {
     pub terms: RunTerms,
 }
 
+/// A process goes on with a run after the one before it ended without a closing record.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct RunResume {
+    /// The run id.
+    pub run: Digest,
+    pub execution: u64,
+    /// How many entries of the journal were under a signed checkpoint.
+    pub tree_size: u64,
+    /// Who asked; `None` where a process resumed what it found open at its start.
+    pub asked_by: Option<Id>,
+}
+
 /// The end of one run, and the last checkpoint of its journal: no entry can be added to or removed
 /// from the journal without contradicting the ledger.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -263,9 +263,15 @@ impl LedgerState {
                 let started = RegisteredRun {
                     start: start.clone(),
                     record_ref,
+                    resumed: Vec::new(),
                     ended: None,
                 };
                 self.registry.runs.insert(start.run, started);
+            }
+            Act::RunResume(resume) => {
+                if let Some(found) = self.registry.runs.get_mut(&resume.run) {
+                    found.resumed.push((resume.clone(), record_ref));
+                }
             }
             Act::RunEnd(end) => {
                 if let Some(found) = self.registry.runs.get_mut(&end.run) {

@@ -85,6 +85,7 @@ impl LedgerState {
             | Act::StartAuthorize(_)
             | Act::StartWithdraw { .. }
             | Act::RunStart(_)
+            | Act::RunResume(_)
             | Act::RunEnd(_)
             | Act::Kill { .. }
             | Act::TeamSet { .. }

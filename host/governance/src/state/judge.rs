@@ -101,6 +101,7 @@ fn judge_act(state: &LedgerState, context: ActContext<'_>, act: &Act) -> Judgmen
         Act::StartAuthorize(asked) => runs::authorize(state, context, asked),
         Act::StartWithdraw { authorized, reason } => runs::withdraw(state, *authorized, reason),
         Act::RunStart(start) => runs::start(state, context, start),
+        Act::RunResume(resume) => runs::resume(state, context, resume),
         Act::RunEnd(end) => runs::end(state, context, end),
         Act::Kill { scope, reason } => runs::kill(state, context, scope, reason),
         Act::KillLift { killed, reason } => runs::kill_lift(state, context, *killed, reason),

@@ -192,6 +192,7 @@ fn every_act_is_in_the_table_with_the_class_that_signs_it() {
         (A::BreakGlassOpen, None),
         (A::StartAuthorize, None),
         (A::RunStart, None),
+        (A::RunResume, None),
         (A::RunEnd, None),
         (A::BudgetSet, Some(Operations)),
         (A::Usage, None),

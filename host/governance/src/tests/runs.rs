@@ -81,12 +81,18 @@ fn people_authorize_and_services_start() {
     desk.denied("robot", start("run", authorized, set), Rule::RunExists);
     let text = desk.denied("robot", start("run 2", authorized, set), Rule::StartRunning);
     assert!(text.contains(&format!("run {}", digest("run"))), "{text}");
+    desk.denied("erin", resume("run", None), Rule::ServiceOnly);
+    desk.denied("robot", resume("run 2", None), Rule::RunUnknown);
+    desk.act("robot", resume("run", Some(id("erin")))).unwrap();
     desk.act("robot", end("run")).unwrap();
     desk.denied("robot", end("run"), Rule::RunEnded);
+    desk.denied("robot", resume("run", None), Rule::RunEnded);
     desk.act("robot", start("run 2", authorized, set)).unwrap();
     let run = &desk.ledger.state().registry().runs()[&digest("run")];
     let (anchor, _) = run.ended.as_ref().unwrap();
     assert_eq!((anchor.tree_size, anchor.root), (12, digest("root")));
+    let resumed = run.resumed.iter().map(|(one, _)| one.asked_by.clone());
+    assert_eq!(resumed.collect::<Vec<_>>(), [Some(id("erin"))]);
 }
 
 #[test]

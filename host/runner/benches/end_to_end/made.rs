@@ -57,6 +57,7 @@ pub(crate) fn manifest(data: &DataDir, snapshot: &str) -> Manifest {
         ("quantity", "10"),
         ("short", "true"),
     ];
+    let instruments = snapshot.instruments();
     Manifest {
         format: text(FORMAT),
         component: component.to_string(),
@@ -69,11 +70,8 @@ pub(crate) fn manifest(data: &DataDir, snapshot: &str) -> Manifest {
             to: None,
         },
         timeframe: snapshot.manifest().timeframe.to_string(),
-        instruments: snapshot
-            .instruments()
-            .iter()
-            .map(InstrumentEntry::from)
-            .collect(),
+        calendars: snapshot.manifest().calendars_of(&instruments),
+        instruments: instruments.iter().map(InstrumentEntry::from).collect(),
         parameters: parameters
             .map(|(name, value)| (text(name), text(value)))
             .into(),

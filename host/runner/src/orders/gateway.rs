@@ -9,6 +9,7 @@ pub mod any;
 mod attempt;
 pub mod broker;
 pub mod client;
+mod clock_notes;
 pub mod deliveries;
 mod error;
 pub mod guard;
@@ -28,22 +29,24 @@ use counterfoil_journal::signer::Signer as _;
 use counterfoil_os::files::FileError;
 use counterfoil_trading::execution::Delivery;
 use counterfoil_trading::gateway::{
-    ClockReport, EndedSubmission, LookupAnswer, OrderAuthorization, OrderLogRecord, SubmissionEnd,
+    EndedSubmission, LookupAnswer, OrderAuthorization, OrderLogRecord, SubmissionEnd,
     SubmissionEvent, SubmissionPhase, SubmissionState, SubmissionStep, TokenContext, TokenRefusal,
     VenueAnswer, VenueOrderId, check_token, recover_state,
 };
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::order::{ClientOrderId, Intent};
 use counterfoil_trading::plan::{PlanDigest, Released};
+use counterfoil_trading::record::RunStarter;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::Money;
 use counterfoil_trading::venue::recorded_venue::not_sent_event;
 
-use crate::clock;
+use crate::clock::RecordClock;
 use crate::store::data_dir::Execution;
 use crate::store::keys::SharedSigner;
 use attempt::OrderAttempt;
 use client::{ClearedIntent, VenueClient, VenueLookup};
+use clock_notes::clock_record;
 pub use error::GatewayError;
 use guard::RunGuard;
 use order_log::{KnownOrders, OrderLog, OrderLogError, RecordedOrder};
@@ -56,10 +59,6 @@ pub const TOKEN_NANOS: i64 = 60_000_000_000;
 
 /// Lookups of an order before the run stops with its outcome unknown.
 const LOOKUPS_MAX: u32 = 3;
-
-/// How often the kernel's statement about its clock is recorded: a clock that nothing corrects
-/// drifts by a few milliseconds in that time.
-const CLOCK_NANOS: i64 = 60_000_000_000;
 
 /// Decisions of earlier processes: the number of each plan, with the time of its decision.
 pub type PriorDecisions = BTreeMap<u64, UnixNanos>;
@@ -75,6 +74,12 @@ pub struct GatewayConfig {
     pub policy: Digest,
     /// What the venue's books are reconciled with.
     pub books: ReconcileConfig,
+    /// Who started this process, and what allowed it.
+    pub start: RunStarter,
+    /// How many records of the journal were under a signed checkpoint when the run was resumed; `None` where it begins.
+    pub resumed_at: Option<u64>,
+    /// The clock of the run's records.
+    pub clock: RecordClock,
 }
 
 /// What the venue's books are reconciled with, and how often.
@@ -100,8 +105,11 @@ pub struct Gateway<V> {
     key: VerifierKey,
     origin: String,
     standing: TokenContext,
+    clock: RecordClock,
     /// When the kernel's statement about its clock was last recorded.
     clock_noted: UnixNanos,
+    /// Whether the clock is behind and that is recorded.
+    is_step_noted: bool,
     /// Orders of earlier processes.
     known: KnownOrders,
     decided: PriorDecisions,
@@ -133,12 +141,18 @@ impl<V: VenueClient> Gateway<V> {
             guard,
             policy,
             books,
+            start,
+            resumed_at,
+            clock,
         } = terms;
         let run = execution.run;
         let approver = signer.verifying_key();
         let origin = order_log::origin(execution);
         let key = VerifierKey::new(&origin, &approver)?;
         let fencing_token = guard.slot.lease().fencing_token();
+        let (mut log, known) = log_of(execution, &signer, &key)?;
+        clock.not_before(known.last_time);
+        let now = clock.now();
         let standing = TokenContext {
             run,
             execution: execution.number,
@@ -146,10 +160,9 @@ impl<V: VenueClient> Gateway<V> {
             limits: guard.limits.digest(),
             approver,
             fencing_token,
-            now: clock::now(),
+            now,
         };
-        let clock_noted = standing.now;
-        let (mut log, known) = log_of(execution, &signer, &key)?;
+        let clock_noted = now;
         let watch = BooksWatch::new(books, known.baseline.clone());
         // The lease's file was restored from a backup: the token of this process was given to
         // another one before, and a venue or log could not tell the two apart.
@@ -168,11 +181,13 @@ impl<V: VenueClient> Gateway<V> {
                 approver,
             })?;
         }
-        log.append(&OrderLogRecord::Lease {
+        log.append(&OrderLogRecord::Process {
             fencing_token,
-            time: standing.now,
+            resumed_at,
+            start,
+            time: now,
         })?;
-        log.append(&clock_record(standing.now))?;
+        log.append(&clock_record(now))?;
         Ok(Self {
             venue,
             log,
@@ -181,7 +196,9 @@ impl<V: VenueClient> Gateway<V> {
             key,
             origin,
             standing,
+            clock,
             clock_noted,
+            is_step_noted: false,
             by_journal: known.fencing_token == 0 && !decided.is_empty(),
             known,
             decided,
@@ -200,7 +217,7 @@ impl<V: VenueClient> Gateway<V> {
     ///
     /// Returns [`GatewayError`] if the refusal cannot be recorded.
     pub fn present(&mut self, token: &SignedToken) -> Result<TokenRefusal, GatewayError> {
-        self.standing.now = clock::now();
+        self.standing.now = self.clock.now();
         let refused = match self.accept(token, None) {
             Err(refusal) => refusal,
             Ok(()) => TokenRefusal::Foreign,
@@ -296,7 +313,7 @@ impl<V: VenueClient> Gateway<V> {
             end,
             refusal: attempt.refusal,
             detail: attempt.detail,
-            time: clock::now(),
+            time: self.clock.now(),
         }))?;
         Ok(end)
     }
@@ -305,24 +322,14 @@ impl<V: VenueClient> Gateway<V> {
     /// conditions may have changed since the token was spent, and the token may have expired.
     fn send_guard(&self, intent: Intent, not_after: UnixNanos) -> SendGuard {
         let guard = Arc::clone(&self.guard);
+        let clock = self.clock.clone();
         SendGuard::new(move || {
-            let now = clock::now();
+            let now = clock.now();
             let in_time = now <= not_after;
             let permitted = guard.permit(&intent, now);
             let held = permitted.and_then(|()| in_time.then_some(()).ok_or(TokenRefusal::Expired));
             held.map_err(|refusal| refusal.code().to_owned())
         })
-    }
-
-    /// Records the kernel's statement about its clock, if the last record is old enough.
-    fn note_clock(&mut self) -> Result<(), GatewayError> {
-        let now = clock::now();
-        if now.0.saturating_sub(self.clock_noted.0) < CLOCK_NANOS {
-            return Ok(());
-        }
-        self.log.append(&clock_record(now))?;
-        self.clock_noted = now;
-        Ok(())
     }
 
     /// The state of an order when this process first carries it.
@@ -348,7 +355,8 @@ impl<V: VenueClient> Gateway<V> {
         let decided = self.decided.get(&sequence).copied();
         // All orders of a slice are as old as its first: an order that waits behind slow ones must
         // not get a fresh expiry, since its price is as old as theirs.
-        let decided = decided.unwrap_or_else(|| *self.slice_began.get_or_insert_with(clock::now));
+        let decided =
+            decided.unwrap_or_else(|| *self.slice_began.get_or_insert_with(|| self.clock.now()));
         UnixNanos(decided.0.saturating_add(TOKEN_NANOS))
     }
 
@@ -382,7 +390,7 @@ impl<V: VenueClient> Gateway<V> {
         cleared: &ClearedIntent<'_>,
     ) -> Result<(), GatewayError> {
         let sequence = cleared.released.sequence();
-        self.standing.now = clock::now();
+        self.standing.now = self.clock.now();
         let now = self.standing.now;
         let event = match attempt.state.next_step() {
             SubmissionStep::Authorize => {
@@ -558,15 +566,4 @@ fn log_of(
         return OrderLog::resume(execution, own, key);
     }
     Ok((OrderLog::create(execution, own)?, KnownOrders::default()))
-}
-
-fn clock_record(time: UnixNanos) -> OrderLogRecord {
-    let report = counterfoil_os::clock::kernel_clock()
-        .ok()
-        .map(|report| ClockReport {
-            is_synchronized: report.is_synchronized,
-            offset_max_nanos: report.offset_max_nanos,
-            offset_estimate_nanos: report.offset_estimate_nanos,
-        });
-    OrderLogRecord::Clock { report, time }
 }

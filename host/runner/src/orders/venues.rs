@@ -12,6 +12,8 @@ use counterfoil_connect::feed::config::FeedConfig;
 use counterfoil_connect::feed::inbox::FeedInbox;
 use counterfoil_connect::feed::listing::{ListingError, Listings};
 use counterfoil_connect::feed::market::{self, MarketError, MarketSource};
+use counterfoil_connect::fetch::client::HistoryAccess;
+use counterfoil_connect::fetch::source::HistorySource;
 use counterfoil_connect::net::credentials::{Credentials, CredentialsError};
 use counterfoil_connect::net::dial::{DialError, Dialer};
 use counterfoil_connect::net::endpoint::{Endpoint, EndpointError, EndpointKind};
@@ -178,6 +180,39 @@ impl Venues {
         Ok(market.check(&connection)?)
     }
 
+    /// Where a source of history is reached: at `url` if it is given, else as this file says, else at its public
+    /// address.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`VenuesError`] naming the defect.
+    pub fn history_access(
+        &self,
+        source: HistorySource,
+        url: Option<&str>,
+    ) -> Result<HistoryAccess, VenuesError> {
+        let (stated, credentials) = match source {
+            HistorySource::Binance => (self.binance.history.as_deref(), None),
+            HistorySource::Alpaca => (
+                self.alpaca.data.history.as_deref(),
+                Some(self.alpaca.key()?),
+            ),
+            HistorySource::BinanceArchive | HistorySource::Kraken => (None, None),
+        };
+        let address = url.or(stated).unwrap_or(source.address());
+        Ok(HistoryAccess {
+            source,
+            endpoint: Endpoint::parse(address, EndpointKind::Http)?,
+            credentials,
+            feed: self.alpaca_source(),
+        })
+    }
+
+    fn alpaca_source(&self) -> String {
+        let source = self.alpaca.source.as_deref();
+        source.unwrap_or(ALPACA_SOURCE).to_owned()
+    }
+
     fn connection(
         &self,
         market: MarketSource,
@@ -194,7 +229,6 @@ impl Venues {
         let history = addresses.history.as_deref().unwrap_or(history);
         let stream = Endpoint::parse(stream, EndpointKind::WebSocket)?;
         let history = Endpoint::parse(history, EndpointKind::Http)?;
-        let source = self.alpaca.source.as_deref().unwrap_or(ALPACA_SOURCE);
         Ok(market::MarketConnection {
             config: FeedConfig {
                 decided,
@@ -203,7 +237,7 @@ impl Venues {
             listings: listings(setup)?,
             dialer: Dialer::new(DIAL_MAX)?,
             credentials,
-            source: source.to_owned(),
+            source: self.alpaca_source(),
         })
     }
 }

@@ -1,6 +1,8 @@
 //! The only loop over slices. Backtest, live and resume call it with another feed, journal and clock, and it must never
 //! know which of them called.
 
+use counterfoil_os::files::FileError;
+use counterfoil_sandbox::guest::{LogLine, TextLosses};
 use counterfoil_trading::journal::{self, RecordBytes, RecordSeal};
 use counterfoil_trading::record::{Opening, RefusedInput, RunStop};
 use counterfoil_trading::run::{ClosedRun, Run, RunClock, RunError, RunPorts, StepOutcome};
@@ -34,6 +36,10 @@ pub trait RunObserver<S> {
     fn skipped(&mut self) {}
     /// The host stops the run. The stop is recorded next.
     fn stopped(&mut self, _stop: &RunStop) {}
+    /// The strategy logged these lines in the slice that was decided, and the sandbox cut so much of its texts.
+    fn logged(&mut self, _lines: Vec<LogLine>, _losses: TextLosses) {}
+    /// The run's log cannot be written any more. The run goes on.
+    fn log_not_kept(&mut self, _error: &FileError) {}
 }
 
 /// Drives a run from its first slice to its closing record.

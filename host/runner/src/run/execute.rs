@@ -20,6 +20,7 @@ use counterfoil_trading::venue::Venue;
 use counterfoil_trading::venue::simulated::SimulatedVenue;
 
 use crate::build::{self, host_build};
+use crate::clock::RecordClock;
 use crate::orders::gateway::any::AnyVenue;
 use crate::orders::gateway::broker::{BrokerVenue, RecordedDeliveries};
 use crate::orders::gateway::guard::{GuardedFeed, RunGuard};
@@ -38,11 +39,13 @@ use crate::run::inputs::InputsError;
 use crate::run::journal::{
     AnyJournal, JournalError, JournalFile, ReadJournalError, RunJournal, Sealer, Sealing,
 };
+use crate::run::keep_log::KeepLog;
 use crate::run::mismatch::ManifestMismatch;
 use crate::run::permission::RunPermission;
 use crate::store::data_dir::{DataDir, DataDirError, Execution};
 use crate::store::keys::SharedSigner;
 use crate::store::lock::{LockError, RunLock};
+use crate::store::run_log::RunLog;
 
 /// Everything that one execution needs.
 pub struct ExecutionConfig<'a> {
@@ -75,8 +78,10 @@ pub struct LiveContext {
     pub permit: Option<Box<dyn RunPermission>>,
     /// The broker that takes the run's orders; `None` for the paper venue.
     pub broker: Option<BrokerBridge>,
-    /// Who started the run, and what allowed it.
+    /// Who started the run, or this process of it, and what allowed it.
     pub start: RunStarter,
+    /// The clock of the run's records.
+    pub clock: RecordClock,
 }
 
 /// Time between two reconciliations with a venue's books: short against a trading day, long against a broker's
@@ -134,6 +139,9 @@ impl LiveContext {
             signer: signer.clone(),
             guard: Arc::clone(&guard),
             policy: self.policy,
+            start: self.start,
+            resumed_at: None,
+            clock: self.clock,
             books: ReconcileConfig {
                 instruments: setup.instruments.clone(),
                 cash: setup.cash,
@@ -272,6 +280,8 @@ where
             .map_or_else(RunStarter::default, |context| context.start.clone()),
         commitments: start.commitments,
     };
+    let log = RunLog::begin(&execution, &setup.instruments)?;
+    let observer = &mut KeepLog::new(observer, log);
     let signer = SharedSigner::new(start.signer);
     // The order log begins before the journal. If the process stops between the two, no decision exists that
     // could have sent an order; the other way round, a journal without an order log could belong to a run whose

@@ -9,7 +9,8 @@ use counterfoil_snapshot::snapshot_store::SnapshotStore;
 use counterfoil_snapshot::store::read_error::ReadError;
 use counterfoil_snapshot::store::selection::{BarSelection, InstrumentCommitment};
 use counterfoil_snapshot::store::snapshot::Snapshot;
-use counterfoil_trading::corporate::CorporateAction;
+use counterfoil_trading::corporate::{CorporateAction, CorporateActionKind};
+use counterfoil_trading::instrument::{Instrument, InstrumentTraits, VolumeKind};
 use counterfoil_trading::manifest::{DataSource, InstrumentEntry, Manifest, RunSetup};
 use counterfoil_trading::record::deliveries::encode_action;
 use counterfoil_trading::record::{DataCommitment, Opening};
@@ -130,9 +131,11 @@ pub fn inputs_of(selection: &BarSelection) -> Result<SnapshotInputs, InputsError
         .iter()
         .filter_map(|commitment| commitment.last_close)
         .max();
-    // An action after the last bar joins no slice. It is left out of the commitments too, so that they hold exactly
-    // what the run can meet.
-    actions.retain(|action| Some(action.ex_time) < last);
+    // The end of the last session ends the data and nothing else. With `to` on the day after, it would be an action
+    // without bars; without `to` it is none.
+    actions.retain(|action| {
+        Some(action.ex_time) < last || action.kind != CorporateActionKind::SessionEnd
+    });
     Ok(SnapshotInputs {
         commitments: commitments(bars, actions.clone()),
         feed: SnapshotFeed::new(selection.slices(), actions),
@@ -229,7 +232,18 @@ fn check_selection(
         );
     }
     let there = selection.instruments();
-    if there != setup.instruments {
+    // Whether there is any volume is seen in the bars, and a live run's bars, or a sample of a snapshot's, may
+    // show something else than what the run was started with. The manifest's word counts.
+    let without_volume = |all: &[Instrument]| -> Vec<Instrument> {
+        let plain = |it: &Instrument| {
+            it.clone().with_traits(InstrumentTraits {
+                volume: VolumeKind::Traded,
+                ..it.traits()
+            })
+        };
+        all.iter().map(plain).collect()
+    };
+    if without_volume(&there) != without_volume(&setup.instruments) {
         let list = |all: Vec<InstrumentEntry>| {
             let texts = all.into_iter().map(|instrument| {
                 format!(

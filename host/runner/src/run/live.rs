@@ -9,7 +9,7 @@ use counterfoil_sandbox::guest::Guest;
 use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
 use counterfoil_trading::record::RunStarter;
 
-use crate::clock::{self, WallClock};
+use crate::clock::{self, RecordClock, WallClock};
 use crate::orders::kill::{InProcessStop, KillSwitch};
 use crate::orders::lease::{Lease, LeaseError, RUNS_PER_ACCOUNT_MAX};
 use crate::orders::limits::{LimitsRequirement, LimitsWatch};
@@ -65,6 +65,7 @@ pub fn live_in_context<B: BarSource>(
 ) -> Result<ExecutionOutcome, ExecuteError> {
     let setup = manifest.setup()?;
     check_manifest(manifest, &setup)?;
+    let mut clock = WallClock::new(context.clock.clone());
     let start = ExecutionConfig {
         data,
         manifest,
@@ -77,7 +78,7 @@ pub fn live_in_context<B: BarSource>(
         context: Some(context),
     };
     let mut feed = source.open(manifest, &setup, DecidedBars::default())?;
-    execute_prepared(start, component, &mut feed, &mut WallClock::new(), observer)
+    execute_prepared(start, component, &mut feed, &mut clock, observer)
 }
 
 /// Checks that a manifest can be run live: over a feed, every decision signed, no money at stake.
@@ -154,5 +155,6 @@ pub fn live_context(
         permit: None,
         broker: None,
         start: RunStarter::default(),
+        clock: RecordClock::default(),
     })
 }

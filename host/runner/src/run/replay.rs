@@ -273,7 +273,7 @@ impl ReplayJob<'_> {
             for (place, recorded) in batch.iter().enumerate() {
                 self.view.set(&batch, place, decided.decisions);
                 if recorded.is_foreign {
-                    decided.foreign_slice = recorded.slice.close_time();
+                    decided.foreign_slice = recorded.slice.time();
                     return Ok(decided);
                 }
                 // Broker reports are inputs that the host cannot compute; they are taken from the journal, and so

@@ -17,7 +17,7 @@ use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::salt::LogSigner;
 use counterfoil_os::files::FileError;
 use counterfoil_sandbox::engine::EngineSettings;
-use counterfoil_sandbox::guest::Guest;
+use counterfoil_sandbox::guest::{Guest, LogLine, TextLosses};
 use counterfoil_trading::manifest::{DataSource, Manifest, ManifestError, RunSetup};
 use counterfoil_trading::record::{DataCommitment, Opening, RefusedInput, RunStarter, RunStop};
 use counterfoil_trading::run::{ClosedRun, NoClock, RecordedTimes, Run, RunClock};
@@ -43,12 +43,14 @@ use crate::run::execute::{ExecuteError, ExecutionOutcome, LiveContext, run_guest
 use crate::run::feed::{BarSource, BrokerActionFilter, SliceFeed};
 use crate::run::inputs::{check_inputs, inputs_of, selection_of};
 use crate::run::journal::{JournalReader, ReadJournalError, RunJournal as _, Sealing};
+use crate::run::keep_log::KeepLog;
 use crate::run::live::live_context;
 use crate::run::mismatch::ManifestMismatch;
 use crate::run::replay::RecordDifference;
 use crate::store::data_dir::{DataDir, DataDirError, Execution};
 use crate::store::keys::SharedSigner;
 use crate::store::lock::{LockError, RunLock};
+use crate::store::run_log::RunLog;
 use recorded_run::RecordedRun;
 use replay_then_live::ReplayThenLive;
 use resumed_journal::{JournalContinuation, ResumedJournal};
@@ -383,8 +385,12 @@ impl Resumption {
         }
         let reports = self.known.take_broker_reports();
         let venue = context.venue(around.data, &self.setup, reports)?;
-        let start = core::mem::take(&mut context.start);
-        let (guard, terms) = context.watch(around.data, &self.execution, &self.signer, &self.setup);
+        let start = context.start.clone();
+        let wall = context.clock.clone();
+        // Before anything is recorded: a clock that was set back since must not give an earlier time.
+        wall.not_before(self.known.decided());
+        let (guard, mut terms) =
+            context.watch(around.data, &self.execution, &self.signer, &self.setup);
         // Before the feed is opened, so that a refused resumption takes no bar from it.
         if let Err(stop) = guard.check(clock::now())
             && !stop.cause.is_kill()
@@ -406,12 +412,13 @@ impl Resumption {
         let plans = core::mem::take(&mut self.known.plans);
         let times = core::mem::take(&mut self.known.times);
         let is_begun = self.open.is_some();
+        terms.resumed_at = is_begun.then_some(self.signed.entries);
         let mut gateway = Gateway::open(venue, &self.execution, terms, plans)?;
         if !is_begun {
             gateway.begin()?;
         }
         let sealing = Sealing::RunThread;
-        let mut clock = RecordedTimes::new(times, WallClock::new());
+        let mut clock = RecordedTimes::new(times, WallClock::new(wall));
         self.resume(
             &mut feed,
             &mut gateway,
@@ -464,10 +471,13 @@ impl Resumption {
             };
             drive::append_opening(&opening, &mut journal)?;
         }
-        let mut observer = SuppressReplayed {
+        let mut shown = SuppressReplayed {
             inner: observer,
             decided: self.known.bars,
+            is_replaying: false,
         };
+        let log = RunLog::begin(&self.execution, &setup.instruments)?;
+        let mut observer = KeepLog::new(&mut shown, log);
         let decided = run_guest(
             component,
             manifest,
@@ -506,15 +516,26 @@ struct SuppressReplayed<'a> {
     inner: &'a mut (dyn RunObserver<Guest> + Send),
     /// Bars that were decided before the process ended.
     decided: u64,
+    /// Whether the slice that was decided last is one of these.
+    is_replaying: bool,
 }
 
 impl RunObserver<Guest> for SuppressReplayed<'_> {
     fn stepped(&mut self, strategy: &mut Guest, run: &Run) {
-        if run.totals().decisions <= self.decided {
-            let _logged_before = strategy.take_log();
-        } else {
+        self.is_replaying = run.totals().decisions <= self.decided;
+        if !self.is_replaying {
             self.inner.stepped(strategy, run);
         }
+    }
+
+    fn logged(&mut self, lines: Vec<LogLine>, losses: TextLosses) {
+        if !self.is_replaying {
+            self.inner.logged(lines, losses);
+        }
+    }
+
+    fn log_not_kept(&mut self, error: &FileError) {
+        self.inner.log_not_kept(error);
     }
 
     fn refused(&mut self, input: &RefusedInput) {

@@ -6,6 +6,7 @@
 //! DATA/compiled/…                         wasmtime's cache; may be deleted
 //! DATA/runs/<run id>/<execution>/journal  the truth
 //! DATA/runs/<run id>/<execution>/manifest.json
+//! DATA/runs/<run id>/<execution>/log      what the strategy logged
 //! ```
 
 use std::fs;

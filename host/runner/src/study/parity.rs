@@ -64,6 +64,12 @@ pub enum ParityError {
          compare it with a snapshot that has them: --snapshot ID"
     )]
     HasActions { run: String },
+    /// A snapshot of the run's bars would close some of them at other times.
+    #[error(
+        "run {run} has bars that end with their session or follow the exchange's clock, which a snapshot of its bars \
+         alone does not show; compare it with a snapshot that has them: --snapshot ID"
+    )]
+    OtherLengths { run: String },
     /// A snapshot of the run's bars would lack these instruments.
     #[error(
         "run {run} has no bar of {symbols} yet, so its bars do not make a snapshot of everything it trades; \
@@ -202,7 +208,7 @@ pub fn parity(
                 symbols: live_bars.without_bars(&setup).join(", "),
             });
         }
-        None => live_bars.ingest(&store, data, execution, &setup, request.now)?,
+        None => live_bars.ingest(&store, data, execution, &manifest, request.now)?,
     };
     let again = Manifest {
         data: DataSource::Snapshot {
@@ -289,7 +295,7 @@ fn is_late([live, _]: &[Option<(u64, DecisionRecord)>; 2]) -> bool {
     let verdicts = live.iter().flat_map(|(_, decision)| &decision.verdicts);
     verdicts
         .into_iter()
-        .any(|verdict| *verdict == RiskVerdict::Refused(OrderCode::BarTooLate))
+        .any(|verdict| matches!(verdict, RiskVerdict::Refused(refusal) if refusal.code == OrderCode::BarTooLate))
 }
 
 fn difference(pair: &DecisionPair, live_bars: &LiveBars) -> Option<(DifferingBar, ParityCause)> {

@@ -4,10 +4,12 @@
 use counterfoil_sandbox::compile::load;
 use counterfoil_sandbox::engine::Engine;
 use counterfoil_sandbox::guest::{
-    Guest, LOG_BYTES_KEPT_MAX, LogLevel, LogLine, StartError, TextLosses,
+    Guest, LOG_BYTES_KEPT_MAX, LogLevel, LogLine, LogPlace, StartError, TextLosses,
 };
 use counterfoil_sandbox::thread::guest_thread;
+use counterfoil_trading::instrument::InstrumentId;
 use counterfoil_trading::limits::SandboxLimits;
+use counterfoil_trading::record::Callback;
 use counterfoil_trading::strategy::{AccountView, CallbackError, Strategy as _};
 use counterfoil_trading::time::UnixNanos;
 
@@ -62,6 +64,12 @@ fn every_value_of_a_bar_a_fill_an_event_and_an_action_arrives_as_it_was_sent() {
         let line = LogLine {
             level: LogLevel::Warn,
             text: String::from("why"),
+            place: LogPlace {
+                callback: Callback::OnBar,
+                time: Some(bar.bar.get().close_time),
+                instrument: Some(InstrumentId(0)),
+                bar: Some(7),
+            },
         };
         let nothing = TextLosses::default();
         assert_eq!(guest.take_log(), (vec![line], nothing));

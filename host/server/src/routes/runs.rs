@@ -261,7 +261,7 @@ pub(crate) async fn resume(
         // The caller may operate runs, and that is not enough: the start and its authorization must still be
         // valid as well.
         let grant = may_continue(&caller.state, &manifest, clock::now())?;
-        let status = own.supervisor.resume(&grant, &run)?;
+        let status = own.supervisor.resume(&grant, &run, Some(&caller.id))?;
         tracing::info!(run = status.run.hex(), by = %caller.id, "run resumed");
         Ok(status)
     })

@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::id::Id;
+use counterfoil_os::files::FileError;
 use counterfoil_runner::clock;
 use counterfoil_runner::orders::kill::InProcessStop;
 use counterfoil_runner::run::drive::RunObserver;
-use counterfoil_sandbox::guest::{Guest, LogLevel, TextLosses};
+use counterfoil_sandbox::guest::{Guest, LogLine, TextLosses};
 use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
 use counterfoil_trading::record::{RefusedInput, RunStop};
 use counterfoil_trading::run::Run;
@@ -220,7 +221,7 @@ impl FeedSubscriber {
 pub(super) struct SupervisedObserver<'a>(pub(super) &'a SupervisedRun);
 
 impl RunObserver<Guest> for SupervisedObserver<'_> {
-    fn stepped(&mut self, strategy: &mut Guest, run: &Run) {
+    fn stepped(&mut self, _strategy: &mut Guest, run: &Run) {
         let totals = run.totals();
         // The figures before the event: a watcher that reads the status because of the event finds this slice
         // in it.
@@ -232,7 +233,9 @@ impl RunObserver<Guest> for SupervisedObserver<'_> {
             requests_refused: totals.refused,
             equity: run.account().equity().to_text(),
         });
-        let (mut lines, mut losses) = strategy.take_log();
+    }
+
+    fn logged(&mut self, mut lines: Vec<LogLine>, mut losses: TextLosses) {
         // Bounded: a strategy that logs without end must not push the events of other runs out of
         // the ring.
         let shown = lines.len().min(LOG_LINES_PER_SLICE);
@@ -240,13 +243,7 @@ impl RunObserver<Guest> for SupervisedObserver<'_> {
             losses.drop_line(line.text.len());
         }
         for line in lines {
-            let level = match line.level {
-                LogLevel::Debug => "debug",
-                LogLevel::Info => "info",
-                LogLevel::Warn => "warn",
-                LogLevel::Error => "error",
-            };
-            let text = line.text;
+            let (level, text) = (line.level.name(), line.text);
             self.0.publish(RunActivity::Log { level, text });
         }
         if losses != TextLosses::default() {
@@ -262,6 +259,12 @@ impl RunObserver<Guest> for SupervisedObserver<'_> {
         drop(live);
         let reason = input.reason.clone();
         self.0.publish(RunActivity::InputRefused { reason });
+    }
+
+    fn log_not_kept(&mut self, error: &FileError) {
+        let text = format!("the strategy's log is not kept any more: {error}");
+        let level = "warn";
+        self.0.publish(RunActivity::Log { level, text });
     }
 
     fn stopped(&mut self, stop: &RunStop) {

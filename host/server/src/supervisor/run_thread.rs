@@ -3,12 +3,14 @@
 
 use core::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
-use std::sync::{Arc, PoisonError};
+use std::sync::PoisonError;
 
 use counterfoil_journal::salt::LogSigner;
 use counterfoil_trading::record::{CloseReason, RunStop};
 
-use counterfoil_runner::orders::venues::Venues;
+use counterfoil_governance::act::RunResume;
+use counterfoil_governance::id::Id;
+use counterfoil_governance::rule::AccessDenial;
 use counterfoil_runner::run::component::{ComponentError, PreparedComponent, SharedComponent};
 use counterfoil_runner::run::end_cause::RunEndCause;
 use counterfoil_runner::run::execute::{ExecuteError, ExecutionOutcome, LiveContext};
@@ -41,7 +43,11 @@ pub(super) enum RunBeginning {
     /// With its first bar, from an opened feed.
     Anew(feeds::OpenedFeed),
     /// Where the journal of this execution ends.
-    Resume(Execution),
+    Resume {
+        execution: Execution,
+        /// Who asked; `None` where this process resumes what it found open.
+        asked_by: Option<Id>,
+    },
 }
 
 /// How the run ended.
@@ -62,6 +68,8 @@ enum RunThreadError {
     Component(#[from] ComponentError),
     #[error(transparent)]
     Feed(#[from] FeedOpenError),
+    #[error("the resumption is not recorded in the ledger: {0}")]
+    Record(#[from] AccessDenial),
 }
 
 impl From<ExecuteError> for RunThreadError {
@@ -76,9 +84,7 @@ pub(super) fn run_to_end(settings: &SupervisorConfig, run: &SupervisedRun, ready
     let key = ready.signer.verifying_key();
     // A panic of one run must not end the process: the other runs would lose their threads with
     // orders at their venues.
-    let done = catch_unwind(AssertUnwindSafe(|| {
-        carry_out(data, &settings.venues, run, ready)
-    }));
+    let done = catch_unwind(AssertUnwindSafe(|| carry_out(settings, run, ready)));
     // Before anything is recorded: senders that wait for this run are released even if the disk is
     // full.
     let left = run.inlet.end();
@@ -259,11 +265,11 @@ fn write(
 }
 
 fn carry_out(
-    data: &DataDir,
-    venues: &Arc<Venues>,
+    settings: &SupervisorConfig,
     run: &SupervisedRun,
     ready: ReadyRun,
 ) -> Result<ThreadEnd, RunThreadError> {
+    let (data, venues) = (&settings.data, &settings.venues);
     let starting = [RunState::Starting];
     let ReadyRun {
         component,
@@ -288,7 +294,10 @@ fn carry_out(
             )?;
             Ok(ThreadEnd::Closed(Box::new(done)))
         }
-        RunBeginning::Resume(execution) => {
+        RunBeginning::Resume {
+            execution,
+            asked_by,
+        } => {
             run.advance(&starting, RunState::Resuming, None);
             let resumption = match resume::open(data, &execution, signer) {
                 Ok(resume::ResumeAttempt::Ready(resumption)) => resumption,
@@ -301,6 +310,13 @@ fn carry_out(
             };
             let component = resumption.share(&component)?;
             let feed = feeds::open(data, venues, &run.manifest, &run.feed)?;
+            // Before anything is sent, and after everything that can be checked without sending.
+            settings.records.resume(RunResume {
+                run: run.id,
+                execution: execution.number,
+                tree_size: resumption.resume_point().records,
+                asked_by,
+            })?;
             let (bars, _thread) = feed.start(run, resumption.last_close())?;
             continue_run(data, run, resumption, &component, conditions, bars)
         }

@@ -2,11 +2,13 @@
 //! never round.
 
 use counterfoil_trading::bar::{ClosedBar, RawBar};
+use counterfoil_trading::exchange_calendar::ExchangeCalendar;
 use counterfoil_trading::instrument::{Instrument, InstrumentId};
-use counterfoil_trading::time::{Timeframe, UnixNanos};
+use counterfoil_trading::time::{DAY_NANOS, Timeframe, UnixNanos};
 use counterfoil_trading::units::{Price, Volume};
 
 use crate::error::IngestError;
+use crate::quality::market_clock::spans_dates;
 use crate::source::choices::TimeMeaning;
 use crate::source::interval::interval;
 use crate::source::row::SourceRow;
@@ -20,6 +22,10 @@ pub(crate) struct BarConversion<'a> {
     pub(crate) nanos_per_key: i64,
     pub(crate) timeframe: Timeframe,
     pub(crate) meaning: TimeMeaning,
+    /// The local time of the source.
+    pub(crate) clock: &'a ExchangeCalendar,
+    /// Whether the times are trading dates, whatever clock they show.
+    pub(crate) is_dates: bool,
     /// The line with the most decimals in its prices; 0 where an option decided.
     pub(crate) price_line: u64,
     /// The line with the most decimals in its volume; 0 where an option decided.
@@ -47,10 +53,37 @@ impl BarConversion<'_> {
     pub(crate) fn open_time(&self, time: i64, line: u64) -> Result<UnixNanos, IngestError> {
         let interval = time
             .checked_mul(self.nanos_per_key)
-            .and_then(|stated| interval(self.timeframe, self.meaning, stated));
+            .and_then(|stated| self.interval(UnixNanos(stated)));
         interval
             .map(|(open, _)| open)
             .ok_or_else(|| self.too_far(line))
+    }
+
+    /// Open and close of the bar that a time states.
+    fn interval(&self, stated: UnixNanos) -> Option<(UnixNanos, UnixNanos)> {
+        interval(self.timeframe, self.meaning, self.on_dates(stated)?)
+    }
+
+    /// The time of a bar that spans dates, with the trading date that it shows as a date in UTC: New York's midnight
+    /// of 8 March is the date of 8 March, as the dates of sessions and actions are.
+    fn on_dates(&self, stated: UnixNanos) -> Option<i64> {
+        if !spans_dates(self.timeframe) {
+            return Some(stated.0);
+        }
+        let local = stated.0.checked_add(self.clock.offset_at(stated))?;
+        let past = local.rem_euclid(DAY_NANOS);
+        if past == 0 {
+            return Some(local);
+        }
+        if !self.is_dates {
+            return Some(stated.0);
+        }
+        let midnight = local.checked_sub(past)?;
+        match self.meaning {
+            TimeMeaning::Open => Some(midnight),
+            // A date that closes a bar is its last one.
+            TimeMeaning::Close => midnight.checked_add(DAY_NANOS),
+        }
     }
 
     fn too_far(&self, line: u64) -> IngestError {
@@ -97,7 +130,8 @@ pub(crate) fn closed_bar(
     conversion: &BarConversion<'_>,
 ) -> Result<ClosedBar, IngestError> {
     let stated = conversion.stated_time(row)?;
-    let (open_time, close_time) = interval(conversion.timeframe, conversion.meaning, stated.0)
+    let (open_time, close_time) = conversion
+        .interval(stated)
         .ok_or_else(|| conversion.too_far(row.line))?;
     let too_large = |column, scale, finest_line| IngestError::NumberTooLarge {
         file: conversion.source.to_owned(),
@@ -114,7 +148,7 @@ pub(crate) fn closed_bar(
     let [open, high, low, close] = row.prices;
     let scale = instrument.volume_scale();
     let volume = rescale(row.volume, row.volume_scale, scale);
-    ClosedBar::parse(RawBar {
+    let bar = RawBar {
         instrument: InstrumentId(0),
         open_time,
         close_time,
@@ -125,8 +159,8 @@ pub(crate) fn closed_bar(
         volume: volume
             .map(Volume)
             .ok_or_else(|| too_large("volume", scale, conversion.volume_line))?,
-    })
-    .map_err(|source| IngestError::Inconsistent {
+    };
+    ClosedBar::parse_in(bar, instrument.prices()).map_err(|source| IngestError::Inconsistent {
         file: conversion.source.to_owned(),
         line: row.line,
         source,

@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
 
 use cap_std::fs::Dir;
+use counterfoil_trading::exchange_calendar::ExchangeCalendar;
+use counterfoil_trading::manifest::CalendarEntry;
+use counterfoil_trading::time::Timeframe;
 
 use crate::error::IngestError;
 use crate::layers::column_actions;
@@ -17,7 +20,9 @@ use crate::quality::calendar::ExpectedBars;
 use crate::quality::checks::{BarChecker, CheckContext};
 use crate::quality::findings::{QualityFinding, QualityRule, Severity};
 use crate::quality::findings_file::FindingsWriter;
-use crate::quality::sessions::write_session_ends;
+use crate::quality::grid::OpenGrid;
+use crate::quality::market_clock::MarketClock;
+use crate::quality::sessions::{write_own_session_ends, write_session_ends};
 use crate::source::choices::ErrorPolicy;
 use crate::source::progress::IngestProgress;
 use crate::source::row_error::RowErrorCode;
@@ -123,6 +128,7 @@ fn write_snapshot(
         take_over_quarantine(layer, &mut out)?;
     }
     let symbols = inputs.symbols();
+    inputs.check_calendars(&symbols)?;
     report_sources(inputs, &expected, &symbols, &mut out)?;
     let context = CheckContext {
         timeframe: inputs.timeframe,
@@ -133,13 +139,17 @@ fn write_snapshot(
     let bars_total = layers().fold(0, u64::saturating_add);
     let mut bars: u64 = 0;
     let mut instruments = Vec::new();
+    let mut calendars = SnapshotCalendars::default();
     for (index, symbol) in symbols.iter().enumerate() {
         let mut progress = |more: u64| {
             bars = bars.saturating_add(more);
             progress(IngestProgress::Writing { bars, bars_total });
         };
         let written = write_instrument(inputs, context, index, symbol, &mut out, &mut progress)?;
-        instruments.extend(written);
+        if let Some((instrument, clock)) = written {
+            instruments.push(instrument);
+            calendars.add(symbol, clock);
+        }
     }
     let sources = inputs.sources();
     let (errors, count) = (
@@ -167,6 +177,7 @@ fn write_snapshot(
     let (file, quarantine) = out.quarantine.finish();
     sync(file, QUARANTINE)?;
     Ok(LayerManifest {
+        calendars: calendars.entries(inputs, &symbols),
         actions: write_actions(staging, inputs, &symbols)?,
         data_sha256: LayerManifest::data_digest(inputs.timeframe, &instruments),
         findings: Some(findings),
@@ -292,7 +303,10 @@ fn report_sources(
             }
         }
     }
-    if matches!(expected, ExpectedBars::Unknown) {
+    let all_have_own = symbols
+        .iter()
+        .all(|symbol| inputs.own_calendars.contains_key(symbol));
+    if matches!(expected, ExpectedBars::Unknown) && !all_have_own {
         let message = format!(
             "bars of {}, and no calendar: gaps were not looked for",
             inputs.timeframe
@@ -322,11 +336,18 @@ fn write_instrument(
     symbol: &str,
     out: &mut CurationOutput<'_>,
     progress: &mut dyn FnMut(u64),
-) -> Result<Option<LayerInstrument>, IngestError> {
+) -> Result<Option<(LayerInstrument, MarketClock)>, IngestError> {
+    let own = inputs.own_calendars.get(symbol);
+    let context = CheckContext {
+        expected: own.unwrap_or(context.expected),
+        ..context
+    };
+    let clock = clock_of(inputs, symbol)?;
     let mut merge = BarMerge::new(&inputs.layers, symbol)?;
     let instrument = merge.instrument.clone();
     let mut writer = InstrumentWriter::new(out.staging, index, &instrument);
-    let mut checker = BarChecker::new(symbol, instrument.price_scale(), context);
+    let calendar = clock.calendar.clone();
+    let mut checker = BarChecker::new(symbol, instrument.price_scale(), context, calendar);
     let mut bars: u64 = 0;
     while let Some((merged, next)) = merge.next()? {
         let raw = *merged.bar.get();
@@ -339,10 +360,16 @@ fn write_instrument(
                 QualityFinding::new(QualityRule::Revised, message).about(symbol, Some(date)),
             )?;
         }
+        let misfit = checker.check_fit(&raw);
         let mut error: Option<QualityFinding> = None;
         // Every finding is written, and any that is not accepted keeps the bar out: an acceptance
         // covers one rule and not the bar.
-        for finding in checker.check_bar(&raw, next.as_ref()) {
+        // What is said of the price of a bar that no run may have would only hide why it is left out.
+        let findings = match misfit {
+            None => checker.check_bar(&raw, next.as_ref()),
+            Some(_) => Vec::new(),
+        };
+        for finding in findings {
             if !out.add_finding(finding.clone())? {
                 error = Some(finding);
             }
@@ -351,7 +378,10 @@ fn write_instrument(
         if bars.is_multiple_of(BARS_PER_PROGRESS) {
             progress(BARS_PER_PROGRESS);
         }
-        let Some(error) = error else {
+        let refused = misfit
+            .map(|(rule, message)| (rule.name().to_owned(), message))
+            .or(error.map(|error| (error.rule, error.message)));
+        let Some((reason, message)) = refused else {
             // Only a bar that is used becomes the one to compare the next with: after a price of
             // 0.01 that was refused, the next good price must not look like a jump.
             checker.keep(&raw);
@@ -361,8 +391,8 @@ fn write_instrument(
         let row = QuarantinedRow {
             file: String::new(),
             line: 0,
-            message: error.message,
-            reason: error.rule,
+            message,
+            reason,
             row: bar_text(&instrument, &merged.bar),
         };
         out.quarantine
@@ -370,10 +400,114 @@ fn write_instrument(
             .map_err(IngestError::write(QUARANTINE))?;
     }
     progress(bars.checked_rem(BARS_PER_PROGRESS).unwrap_or(0));
+    let fit = check_misfits(&checker, symbol, inputs.timeframe);
     for finding in checker.finish() {
         out.add_finding(finding)?;
     }
-    writer.finish(tickers(&inputs.layers, symbol))
+    fit?;
+    let mut written = writer.finish(tickers(&inputs.layers, symbol))?;
+    if let (Some(written), Some(calendar)) = (&mut written, own) {
+        let (first, last) = (written.first_open, written.last_close);
+        let ends = calendar.session_ends(inputs.timeframe, first, last);
+        written.sessions = Some(write_own_session_ends(out.staging, index, &ends)?);
+    }
+    Ok(written.map(|instrument| (instrument, clock)))
+}
+
+/// An error if most bars of an instrument are left out: with fewer bars on the grid than off it the grid is a guess,
+/// and what is left would be a market that never was.
+fn check_misfits(
+    checker: &BarChecker<'_>,
+    symbol: &str,
+    timeframe: Timeframe,
+) -> Result<(), IngestError> {
+    let (left_out, kept) = (checker.left_out(), checker.kept());
+    if left_out <= kept {
+        return Ok(());
+    }
+    Err(IngestError::Misfits {
+        symbol: symbol.to_owned(),
+        left_out,
+        bars: left_out.saturating_add(kept),
+        timeframe,
+    })
+}
+
+/// The market's local time for an instrument, on the grid where most of its bars begin.
+fn clock_of(inputs: &CurationInputs, symbol: &str) -> Result<MarketClock, IngestError> {
+    if !inputs.stated.is_empty() {
+        return Ok(MarketClock {
+            calendar: stated_calendar_of(&inputs.stated, symbol)?,
+            ..inputs.clock.clone()
+        });
+    }
+    let (timeframe, clock) = (inputs.timeframe, inputs.clock_of(symbol));
+    let mut merge = BarMerge::new(&inputs.layers, symbol)?;
+    let mut grid = OpenGrid::default();
+    while let Some((merged, _)) = merge.next()? {
+        let open_time = merged.bar.get().open_time;
+        grid.add(clock.grid_place(timeframe, open_time), open_time);
+    }
+    let place = grid.commonest().unwrap_or(0);
+    Ok(MarketClock {
+        calendar: clock.anchored_at(timeframe, place),
+        zone: clock.zone,
+    })
+}
+
+/// The calendar that is stated for an instrument.
+fn stated_calendar_of(
+    stated: &[CalendarEntry],
+    symbol: &str,
+) -> Result<ExchangeCalendar, IngestError> {
+    let is_named = |entry: &&CalendarEntry| entry.instruments.iter().any(|one| one == symbol);
+    let is_default = |entry: &&CalendarEntry| entry.instruments.is_empty();
+    let own = stated.iter().find(is_named);
+    match own.or_else(|| stated.iter().find(is_default)) {
+        None => Ok(ExchangeCalendar::default()),
+        Some(entry) => entry.parse().map_err(|error| IngestError::Option {
+            option: "calendars",
+            reason: error.to_string(),
+        }),
+    }
+}
+
+/// The calendars of a snapshot's instruments.
+#[derive(Default)]
+struct SnapshotCalendars {
+    all: Vec<(MarketClock, Vec<String>)>,
+}
+
+impl SnapshotCalendars {
+    fn add(&mut self, symbol: &str, clock: MarketClock) {
+        // By the times alone: two zones with the same times are one grid.
+        let known = self
+            .all
+            .iter_mut()
+            .find(|(known, _)| known.calendar == clock.calendar);
+        match known {
+            Some((_, symbols)) => symbols.push(symbol.to_owned()),
+            None => self.all.push((clock, vec![symbol.to_owned()])),
+        }
+    }
+
+    /// As a manifest states them: one that holds for all without their names, and none for the grid of UTC.
+    fn entries(self, inputs: &CurationInputs, symbols: &BTreeSet<String>) -> Vec<CalendarEntry> {
+        if !inputs.stated.is_empty() {
+            let symbols = symbols.iter().map(String::as_str).collect();
+            return CalendarEntry::chosen(&inputs.stated, &symbols);
+        }
+        let is_one = self.all.len() == 1;
+        let own = self
+            .all
+            .into_iter()
+            .filter(|(clock, _)| clock.calendar != ExchangeCalendar::default());
+        let entry = |(clock, symbols): (MarketClock, Vec<String>)| CalendarEntry {
+            instruments: if is_one { Vec::new() } else { symbols },
+            ..CalendarEntry::of(&clock.zone, &clock.calendar)
+        };
+        own.map(entry).collect()
+    }
 }
 
 /// Writes the actions of the instruments that the snapshot has: equal data gives an equal snapshot,

@@ -13,12 +13,13 @@ use cap_std::fs::Dir;
 use core::num::NonZeroU32;
 use counterfoil_trading::corporate::CorporateActionKind;
 use counterfoil_trading::decimal;
-use counterfoil_trading::time::UnixNanos;
+use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use counterfoil_trading::units::{MONEY_SCALE, Money};
 
 use crate::error::IngestError;
 use crate::layers::raw::{self, ReceiptDraft};
 use crate::quality::actions::SymbolAction;
+use crate::quality::market_clock::source_calendar;
 use crate::source::columns::{AdjustedColumns, HeaderContext, field};
 use crate::source::mapping::ColumnMapping;
 use crate::source::number::NumberColumn;
@@ -73,6 +74,7 @@ pub(crate) fn derive_actions(
         vendor: options.vendor.as_deref(),
         schema: mapping.schema.as_deref(),
         ingested_at: options.ingested_at,
+        origin: None,
     };
     // The file is kept like any other: the actions that come out of it can be traced to it.
     let raw = raw::add_file(data, source, options.limits.bytes_max, &arrival)?;
@@ -109,11 +111,22 @@ pub(crate) fn derive_actions(
         }
     }
     let nanos_per_key = times.nanos_per_key(name, &columns.common.time.name)?;
+    let (clock, _) = source_calendar(&times);
+    // A local midnight is a date, as the dates of other actions are.
+    let on_date = |time: i64| {
+        let time = time.saturating_mul(nanos_per_key);
+        let local = time.saturating_add(clock.offset_at(UnixNanos(time)));
+        UnixNanos(if local.rem_euclid(DAY_NANOS) == 0 {
+            local
+        } else {
+            time
+        })
+    };
     for (symbol, mut days) in days {
         // Stable, so that of two rows with one date the first in the file counts, as in ingestion.
         days.sort_by_key(|day| day.time);
         days.dedup_by_key(|day| day.time);
-        find_actions(&symbol, &days, nanos_per_key, &mut derived);
+        find_actions(&symbol, &days, &on_date, &mut derived);
     }
     derived
         .actions
@@ -161,7 +174,7 @@ fn parse_close(
 fn find_actions(
     symbol: &str,
     days: &[AdjustedClose],
-    nanos_per_key: i64,
+    on_date: &dyn Fn(i64) -> UnixNanos,
     derived: &mut DerivedActions,
 ) {
     // As many digits as any adjusted close of the instrument shows: shorter ones ended in zeros.
@@ -171,7 +184,7 @@ fn find_actions(
     let digits = shown.max().unwrap_or(0);
     let mut regular: Option<Money> = None;
     for (before, day) in days.iter().zip(days.iter().skip(1)) {
-        let time = UnixNanos(day.time.saturating_mul(nanos_per_key));
+        let time = on_date(day.time);
         let mut add = |kind| {
             derived.actions.push(SymbolAction {
                 ex_time: time,

@@ -8,7 +8,7 @@ use cap_std::fs::Dir;
 use crate::error::IngestError;
 use crate::layers::curate::{CuratedSnapshot, curate};
 use crate::layers::normalize::{NormalizeJob, normalize, renames};
-use crate::layers::plan::CurationPlan;
+use crate::layers::plan::{CurationPlan, own_calendar_role};
 use crate::layers::raw::{self, ReceiptDraft};
 use crate::layers::report::IngestReport;
 use crate::layout::DataLayer;
@@ -18,7 +18,7 @@ use crate::source::mapping::{ColumnMapping, delimiter};
 use crate::source::number_rules::NumberRules;
 use crate::source::options::{IngestLimits, IngestOptions, SideFile};
 use crate::source::progress::IngestProgress;
-use crate::source::scales::lot;
+use crate::source::scales::stated_lot;
 use crate::store::acceptance::FindingAcceptance;
 use crate::store::load::load;
 use crate::store::manifest::LayerManifest;
@@ -49,20 +49,16 @@ pub(crate) fn ingest(
     // What can be refused without the source is refused before a copy of gigabytes is made.
     let mapping = ColumnMapping::parse(options.mapping.as_ref())?;
     let options = &mapping.fill(options);
-    NumberRules::of(options)?;
-    delimiter(options)?;
-    mapping
-        .times(options)
-        .map_err(|reason| IngestError::Option {
-            option: "time",
-            reason,
-        })?;
-    lot(options)?;
+    check_options(&mapping, options)?;
     let actions = match &options.actions {
         Some(file) => parse_actions(&file.name, &file.bytes)?,
         None => Vec::new(),
     };
-    if let Some(file) = &options.calendar {
+    for file in options
+        .calendar
+        .iter()
+        .chain(options.own_calendars.values())
+    {
         parse_calendar(&file.name, &file.bytes)?;
     }
     let plan_before = match &options.revises {
@@ -75,6 +71,7 @@ pub(crate) fn ingest(
         vendor: options.vendor.as_deref(),
         schema: mapping.schema.as_deref(),
         ingested_at: options.ingested_at,
+        origin: None,
     };
     // The raw file is kept even if what follows fails: it is evidence of what the vendor sent, and
     // the next try does not need it again.
@@ -96,9 +93,17 @@ pub(crate) fn ingest(
         renames,
     };
     let normalized = normalize(data, &job, progress)?;
+    let mut own_calendars = plan_before.own_calendars;
+    for (symbol, file) in &options.own_calendars {
+        let role = own_calendar_role(symbol);
+        let sha256 = add_side_file(data, &role, Some(file), options)?;
+        own_calendars.extend(sha256.map(|sha256| (symbol.clone(), sha256)));
+    }
     let mut plan = CurationPlan {
+        own_calendars,
         actions: side("actions", &options.actions)?.or(plan_before.actions),
         calendar: side("calendar", &options.calendar)?.or(plan_before.calendar),
+        calendars: options.calendars.clone(),
         policy: options.policy,
         normalized: plan_before.normalized,
         accepted: plan_before.accepted,
@@ -111,6 +116,20 @@ pub(crate) fn ingest(
         plan.accepted.insert(add_acceptance(data, acceptance)?);
     }
     outcome(curate(data, &plan, progress)?)
+}
+
+/// What is wrong with options, whatever the source.
+fn check_options(mapping: &ColumnMapping, options: &IngestOptions) -> Result<(), IngestError> {
+    NumberRules::of(options)?;
+    delimiter(options)?;
+    mapping
+        .times(options)
+        .map_err(|reason| IngestError::Option {
+            option: "time",
+            reason,
+        })?;
+    stated_lot(options)?;
+    Ok(())
 }
 
 /// The plan of a snapshot that is revised.
@@ -195,6 +214,7 @@ fn add_side_file(
         vendor: options.vendor.as_deref(),
         schema: None,
         ingested_at: options.ingested_at,
+        origin: None,
     };
     let bytes_max = IngestLimits::default().bytes_max;
     let raw = raw::add_file(data, file.bytes.as_slice(), bytes_max, &arrival)?;
@@ -209,6 +229,7 @@ fn add_acceptance(data: &Dir, acceptance: &FindingAcceptance) -> Result<Digest, 
         vendor: None,
         schema: None,
         ingested_at: acceptance.at,
+        origin: None,
     };
     let bytes_max = IngestLimits::default().bytes_max;
     Ok(raw::add_file(data, bytes.as_slice(), bytes_max, &arrival)?.sha256)

@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 
 use cap_std::fs::Dir;
 
+use crate::layers::fetch_index::FetchIndex;
+use crate::layers::fetched_records::FETCHED;
 use crate::layers::raw::{self, RawReceipt};
 use crate::layout::DataLayer;
 use crate::store::load::load;
+use crate::store::manifest::LayerManifest;
 use crate::store::read_error::ReadError;
 use crate::store::recipe::DRAWN_FROM;
 use crate::store::snapshot_id::SnapshotId;
@@ -61,11 +64,19 @@ pub(crate) fn lineage(data: &Dir, id: &SnapshotId) -> Result<SnapshotLineage, Re
         let manifest = layer.manifest();
         let inputs = manifest.recipe.inputs.iter();
         let files = inputs.map(|input| file(data, &input.role, input.sha256));
+        let mut files: Vec<LineageFile> = files.collect::<Result<_, _>>()?;
+        if manifest
+            .sources
+            .iter()
+            .any(|source| source.format == FETCHED)
+        {
+            files.extend(pages(data, manifest)?);
+        }
         normalized.push(NormalizedLineage {
             id,
             data_sha256: manifest.data_sha256,
             settings: manifest.recipe.settings.clone(),
-            files: files.collect::<Result<_, _>>()?,
+            files,
         });
     }
     let others = recipe
@@ -80,6 +91,24 @@ pub(crate) fn lineage(data: &Dir, id: &SnapshotId) -> Result<SnapshotLineage, Re
         normalized,
         files: files.collect::<Result<_, _>>()?,
     })
+}
+
+/// The pages of a source that was fetched.
+fn pages(data: &Dir, manifest: &LayerManifest) -> Result<Vec<LineageFile>, ReadError> {
+    let mut pages = Vec::new();
+    for sha256 in manifest.recipe.inputs_of("raw") {
+        // An index that was moved to an archive is named with its digest; its pages are then in there.
+        if !data.exists(raw::place(&sha256)) {
+            continue;
+        }
+        let bytes = raw::read_small(data, &sha256)?;
+        let index = FetchIndex::parse(&bytes, &raw::place(&sha256))
+            .map_err(|error| ReadError::malformed(&raw::place(&sha256), error.to_string()))?;
+        for page in &index.pages {
+            pages.push(file(data, "page", page.sha256)?);
+        }
+    }
+    Ok(pages)
 }
 
 fn file(data: &Dir, role: &str, sha256: Digest) -> Result<LineageFile, ReadError> {

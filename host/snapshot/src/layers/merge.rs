@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use counterfoil_trading::bar::{ClosedBar, RawBar};
 use counterfoil_trading::decimal;
-use counterfoil_trading::instrument::{Instrument, InstrumentGrid, InstrumentId};
+use counterfoil_trading::instrument::{
+    Instrument, InstrumentGrid, InstrumentId, InstrumentTraits, PriceRange, VolumeKind,
+};
 use counterfoil_trading::units::{Price, Volume};
 
 use crate::error::IngestError;
@@ -104,7 +106,17 @@ impl BarMerge {
             lot_size,
             volume_scale: finest(|data| data.volume_scale),
         };
-        let instrument = Instrument::new(symbol.to_owned(), grid);
+        // Whoever let one file have such prices meant the instrument, not the file.
+        let prices = if all.iter().any(|data| data.negative_prices) {
+            PriceRange::Any
+        } else {
+            PriceRange::Positive
+        };
+        let traits = InstrumentTraits {
+            prices,
+            volume: VolumeKind::Traded,
+        };
+        let instrument = Instrument::new(symbol.to_owned(), grid).map(|it| it.with_traits(traits));
         let mut merge = Self {
             instrument: instrument.map_err(|source| IngestError::Instrument {
                 file: symbol.to_owned(),
@@ -195,15 +207,16 @@ impl MergeInput {
         };
         let raw = *bar.get();
         let volume = rescale(raw.volume.0, self.volume_scale, volume_scale);
-        ClosedBar::parse(RawBar {
+        let scaled = RawBar {
             open: price(raw.open)?,
             high: price(raw.high)?,
             low: price(raw.low)?,
             close: price(raw.close)?,
             volume: Volume(volume.ok_or_else(|| too_large("volume", volume_scale))?),
             ..raw
-        })
-        .map_err(|source| IngestError::Inconsistent {
+        };
+        // The file's own instrument decided which prices it may have, and its reader checked them.
+        ClosedBar::parse_in(scaled, PriceRange::Any).map_err(|source| IngestError::Inconsistent {
             file: self.name.clone(),
             line: 0,
             source,

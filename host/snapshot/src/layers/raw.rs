@@ -17,6 +17,7 @@ use crate::error::IngestError;
 use crate::layout::RAW;
 use crate::spool::staging::{StagingDir, sync, write_whole};
 use crate::store::hashing::{HashingReader, too_many_bytes};
+use crate::store::manifest::NOT_STATED;
 use crate::store::read_error::ReadError;
 use crate::store::text::{as_text, optional_nanos};
 use counterfoil_base::digest::Digest;
@@ -29,6 +30,8 @@ pub const RECEIPT_FORMAT: &str = "counterfoil-raw/1";
 const RECEIPT_BYTES_MAX: u64 = 65_536;
 /// Bytes of a mapping, a calendar, a file of actions: a million actions.
 const SMALL_FILE_BYTES_MAX: u64 = 64 << 20;
+/// Bytes of one fetched answer that are read at once: a month of bars of one second has 80 MB.
+const FETCHED_BYTES_MAX: u64 = 512 << 20;
 
 /// One arrival of a file: from whom, when, under which name. The same file may arrive more than once.
 #[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
@@ -41,15 +44,29 @@ pub struct RawReceipt {
     pub ingested_at: Option<UnixNanos>,
     /// Its name on arrival.
     pub name: String,
-    /// Its role: `bars`, `trades`, `actions`, `calendar`, `mapping` or `acceptance`.
+    /// The request that it answers, if it was fetched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<RawOrigin>,
+    /// Its role: `bars`, `trades`, `actions`, `calendar`, `mapping` or `acceptance`; of what was fetched `page`,
+    /// `checksum`, `refused-page` or `fetch`.
     pub role: String,
-    /// The version of the vendor's schema, if the mapping states one.
-    pub schema: Option<String>,
+    /// The version of the vendor's schema, or [`NOT_STATED`].
+    pub schema: String,
     /// SHA-256 of the file.
     #[serde(with = "as_text")]
     pub sha256: Digest,
-    /// Who made the data, if stated.
-    pub vendor: Option<String>,
+    /// Who made the data, or [`NOT_STATED`].
+    pub vendor: String,
+}
+
+/// The request that a file answers.
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawOrigin {
+    /// The HTTP status of the answer.
+    pub status: u16,
+    /// The address, without any secret.
+    pub url: String,
 }
 
 /// A file in the layer.
@@ -60,13 +77,14 @@ pub(crate) struct RawFile {
 }
 
 /// A receipt for a file whose digest is not known yet.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct ReceiptDraft<'a> {
     pub(crate) name: &'a str,
     pub(crate) role: &'a str,
     pub(crate) vendor: Option<&'a str>,
     pub(crate) schema: Option<&'a str>,
     pub(crate) ingested_at: Option<UnixNanos>,
+    pub(crate) origin: Option<RawOrigin>,
 }
 
 /// Copies a file into the layer, unless it is there, and adds a receipt.
@@ -116,10 +134,11 @@ pub(crate) fn add_file(
         format: RECEIPT_FORMAT.to_owned(),
         ingested_at: arrival.ingested_at,
         name: arrival.name.to_owned(),
+        origin: arrival.origin.clone(),
         role: arrival.role.to_owned(),
-        schema: arrival.schema.map(str::to_owned),
+        schema: arrival.schema.unwrap_or(NOT_STATED).to_owned(),
         sha256,
-        vendor: arrival.vendor.map(str::to_owned),
+        vendor: arrival.vendor.unwrap_or(NOT_STATED).to_owned(),
     };
     // A crash before this line leaves the file without a receipt of this arrival. The caller got no
     // answer and brings the file again, which adds the receipt.
@@ -174,11 +193,20 @@ pub(crate) fn open_checked(data: &Dir, sha256: &Digest) -> Result<File, ReadErro
 
 /// All of a small file of the layer, checked.
 pub(crate) fn read_small(data: &Dir, sha256: &Digest) -> Result<Vec<u8>, ReadError> {
+    read_bounded(data, sha256, SMALL_FILE_BYTES_MAX)
+}
+
+/// All of a fetched answer, checked.
+pub(crate) fn read_whole(data: &Dir, sha256: &Digest) -> Result<Vec<u8>, ReadError> {
+    read_bounded(data, sha256, FETCHED_BYTES_MAX)
+}
+
+fn read_bounded(data: &Dir, sha256: &Digest, bytes_max: u64) -> Result<Vec<u8>, ReadError> {
     let name = format!("{}/{FILE}", place(sha256));
     let mut bytes = Vec::new();
     open(data, sha256)?
         // A larger file reads short, and its digest does not match: it is refused, not cut.
-        .take(SMALL_FILE_BYTES_MAX)
+        .take(bytes_max)
         .read_to_end(&mut bytes)
         .map_err(ReadError::io(&name))?;
     let got = Digest::of(&bytes);

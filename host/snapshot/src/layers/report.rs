@@ -1,11 +1,12 @@
 //! A summary of an ingestion, for people. It must never know a file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use counterfoil_trading::decimal;
 use counterfoil_trading::time::Timeframe;
 
 use crate::quality::findings::LayerFindings;
-use crate::store::manifest::{LayerManifest, LayerNote};
+use crate::store::manifest::{GridSource, LayerManifest, LayerNote, LayerSource};
 use crate::store::quarantine::QuarantinedRow;
 use crate::store::read_error::ReadError;
 use crate::store::snapshot::Snapshot;
@@ -40,6 +41,14 @@ pub struct IngestReport {
     pub timeframe: Timeframe,
     /// Whether the timeframe was taken from the data.
     pub timeframe_inferred: bool,
+    /// The ticks of the instruments and what decided them, each once.
+    pub ticks: BTreeSet<String>,
+    /// The lots of the instruments and what decided them, each once.
+    pub lots: BTreeSet<String>,
+    /// The instruments without any volume.
+    pub without_volume: Vec<String>,
+    /// The instruments that may have prices of zero or below.
+    pub negative_prices: Vec<String>,
     /// Decimals of a price: the most of any instrument.
     pub price_scale: u8,
     /// Decimals of a volume: the most of any instrument.
@@ -70,6 +79,28 @@ impl IngestReport {
             notes: sources().flat_map(|source| source.notes.clone()).collect(),
             timeframe: manifest.timeframe,
             timeframe_inferred: sources().any(|source| source.timeframe_inferred),
+            ticks: instruments()
+                .map(|it| {
+                    step_text(it.tick_size, it.price_scale, manifest, |from| {
+                        from.tick_from
+                    })
+                })
+                .collect(),
+            lots: instruments()
+                .map(|it| {
+                    step_text(it.lot_size, it.quantity_scale, manifest, |from| {
+                        from.lot_from
+                    })
+                })
+                .collect(),
+            without_volume: instruments()
+                .filter(|instrument| instrument.volume.is_some())
+                .map(|instrument| instrument.symbol.clone())
+                .collect(),
+            negative_prices: instruments()
+                .filter(|instrument| instrument.negative_prices)
+                .map(|instrument| instrument.symbol.clone())
+                .collect(),
             price_scale: instruments()
                 .map(|instrument| instrument.price_scale)
                 .max()
@@ -80,4 +111,21 @@ impl IngestReport {
                 .unwrap_or(0),
         })
     }
+}
+
+/// A tick or lot, and what decided it; of several files with several reasons, all of them.
+fn step_text(
+    step: i64,
+    scale: u8,
+    manifest: &LayerManifest,
+    from: fn(&LayerSource) -> GridSource,
+) -> String {
+    let step = decimal::format(i128::from(step), scale);
+    let reasons: BTreeSet<&str> = manifest
+        .sources
+        .iter()
+        .map(|source| from(source).reason())
+        .collect();
+    let reasons: Vec<&str> = reasons.into_iter().collect();
+    format!("{step} ({})", reasons.join("; "))
 }

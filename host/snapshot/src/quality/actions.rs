@@ -8,8 +8,10 @@
 
 use core::num::NonZeroU32;
 
+use counterfoil_base::calendar_date::CalendarDate;
 use counterfoil_trading::corporate::CorporateActionKind;
 use counterfoil_trading::decimal;
+use counterfoil_trading::exchange_calendar::ExchangeCalendar;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::{MONEY_SCALE, Money};
 
@@ -64,6 +66,22 @@ fn rank(kind: &CorporateActionKind) -> u8 {
 ///
 /// Returns [`IngestError::Side`] naming the line and what does not hold.
 pub fn parse_actions(file: &str, bytes: &[u8]) -> Result<Vec<SymbolAction>, IngestError> {
+    parse_actions_of(file, bytes, &ExchangeCalendar::default())
+}
+
+/// As [`parse_actions`], with dates that begin at midnight of an exchange's local time.
+pub(crate) fn parse_actions_of(
+    file: &str,
+    bytes: &[u8],
+    calendar: &ExchangeCalendar,
+) -> Result<Vec<SymbolAction>, IngestError> {
+    let time = |text: &str| match CalendarDate::parse(text) {
+        Some(date) => calendar
+            .moment(date.day_number(), 0)
+            .map(|time| time.0)
+            .ok_or_else(|| format!("{text:?} is before 1677 or after 2262")),
+        None => nanos(text, TimeMeaning::Open),
+    };
     let error = |line: usize, reason: String| IngestError::Side {
         file: file.to_owned(),
         line: u64::try_from(line).unwrap_or(u64::MAX),
@@ -93,13 +111,14 @@ pub fn parse_actions(file: &str, bytes: &[u8]) -> Result<Vec<SymbolAction>, Inge
             ));
         };
         check_symbol(instrument).map_err(|reason| error(number, reason))?;
-        let ex_time = nanos(ex_date, TimeMeaning::Open).map_err(|reason| error(number, reason))?;
+        let ex_time = time(ex_date).map_err(|reason| error(number, reason))?;
         all.push((
             number,
             SymbolAction {
                 ex_time: UnixNanos(ex_time),
                 instrument: (*instrument).to_owned(),
-                kind: kind(action, value, ex_time).map_err(|reason| error(number, reason))?,
+                kind: kind(action, value, ex_time, &time)
+                    .map_err(|reason| error(number, reason))?,
             },
         ));
         // All of them are sorted in memory, and a run holds those of its instruments.
@@ -122,7 +141,12 @@ pub fn parse_actions(file: &str, bytes: &[u8]) -> Result<Vec<SymbolAction>, Inge
     Ok(all.into_iter().map(|(_, action)| action).collect())
 }
 
-fn kind(action: &str, value: &str, ex_time: i64) -> Result<CorporateActionKind, String> {
+fn kind(
+    action: &str,
+    value: &str,
+    ex_time: i64,
+    time: &dyn Fn(&str) -> Result<i64, String>,
+) -> Result<CorporateActionKind, String> {
     let money = || Money::parse(value).map_err(|error| error.to_string());
     let dividend = |special| {
         let per_unit = money()?;
@@ -159,7 +183,7 @@ fn kind(action: &str, value: &str, ex_time: i64) -> Result<CorporateActionKind, 
             Ok(CorporateActionKind::Delisting { per_unit })
         }
         "halt" => {
-            let until = nanos(value, TimeMeaning::Open)?;
+            let until = time(value)?;
             // A halt that never lasts would be dropped by every range, in silence.
             if until <= ex_time {
                 return Err(format!("a halt until {value} ends before it begins"));

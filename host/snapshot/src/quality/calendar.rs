@@ -11,6 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use counterfoil_trading::exchange_calendar::ExchangeCalendar;
 use counterfoil_trading::time::{DAY_NANOS, Timeframe, UnixNanos};
 use jiff::Timestamp;
 use jiff::civil::{Date, Time};
@@ -18,6 +19,7 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use crate::error::IngestError;
+use crate::quality::market_clock::{MarketClock, zone_offsets};
 use crate::source::zone::named_zone;
 
 /// The bars that are expected.
@@ -40,6 +42,8 @@ const CLOSED_DAYS_MAX: i64 = 366;
 #[derive(Clone, Debug)]
 pub(crate) struct TradingCalendar {
     zone: TimeZone,
+    /// The zone of the days that daily bars span: UTC, where a date stands for the trading day, or the venue's own.
+    date_zone: TimeZone,
     weekdays: BTreeSet<i8>,
     open: Time,
     close: Time,
@@ -108,6 +112,7 @@ impl TradingCalendar {
         };
         let calendar = Self {
             zone: named_zone(&file.zone)?,
+            date_zone: TimeZone::UTC,
             weekdays: file
                 .weekdays
                 .iter()
@@ -137,6 +142,33 @@ impl TradingCalendar {
         Ok(calendar)
     }
 
+    /// The venue's local time around bars, its opening and its closes.
+    pub(crate) fn clock(&self, first: UnixNanos, last: UnixNanos) -> MarketClock {
+        let of_day = |time: &Time| {
+            let seconds = i64::from(time.hour()) * 3_600
+                + i64::from(time.minute()) * 60
+                + i64::from(time.second());
+            seconds.saturating_mul(1_000_000_000)
+        };
+        let early = self.early_closes.iter().filter_map(|(date, close)| {
+            let midnight = midnight(&TimeZone::UTC, *date)?;
+            Some((UnixNanos(midnight).day(), of_day(close)))
+        });
+        MarketClock {
+            zone: self.zone.iana_name().unwrap_or("UTC").to_owned(),
+            calendar: ExchangeCalendar {
+                offsets: zone_offsets(&self.zone, first, last),
+                anchor: of_day(&self.open),
+                close: Some(of_day(&self.close)),
+                early_closes: early.collect(),
+            },
+        }
+    }
+
+    fn midnight(&self, date: Date) -> Option<i64> {
+        midnight(&self.date_zone, date)
+    }
+
     fn trades_on(&self, date: Date) -> bool {
         let weekday = date.weekday().to_monday_one_offset();
         self.weekdays.contains(&weekday) && !self.holidays.contains(&date)
@@ -157,11 +189,11 @@ impl TradingCalendar {
         Some((at(&self.open)?, at(close)?))
     }
 
-    /// The end of a date's session, for bars of at least a day: with its date in UTC at the
+    /// The end of a date's session, for bars of at least a day: with the date of the bar at the
     /// latest, because the bar of that date holds it whole, wherever on earth the venue is.
     fn end_of_date(&self, date: Date) -> Option<i64> {
         let (_, close) = self.session(date)?;
-        let (begins, ends) = (midnight(date)?, midnight(date.tomorrow().ok()?)?);
+        let (begins, ends) = (self.midnight(date)?, self.midnight(date.tomorrow().ok()?)?);
         // Where the session ends on another UTC date, the bar of this date may hold trades after
         // that end: only the date's own end is certain.
         let is_inside = begins < close && close < ends;
@@ -192,6 +224,17 @@ impl TradingCalendar {
 }
 
 impl ExpectedBars {
+    /// The same for daily bars that span the venue's own days.
+    pub(crate) fn on_local_days(self) -> Self {
+        match self {
+            Self::Calendar(mut calendar) => {
+                calendar.date_zone = calendar.zone.clone();
+                Self::Calendar(calendar)
+            }
+            Self::Unknown | Self::Dates(_) | Self::Always => self,
+        }
+    }
+
     /// The bars that are expected between two that are there, by their open times.
     pub(crate) fn missing(
         &self,
@@ -225,10 +268,11 @@ impl ExpectedBars {
                 if step > DAY_NANOS {
                     return None;
                 }
-                let (first, last) = (date_of(&TimeZone::UTC, from)?, date_of(&TimeZone::UTC, to)?);
+                let zone = &calendar.date_zone;
+                let (first, last) = (date_of(zone, from)?, date_of(zone, to)?);
                 let days =
                     dates(first, last).filter(|date| *date < last && calendar.trades_on(*date));
-                sum(days.filter_map(|date| Some(one_missing(midnight(date)?))))
+                sum(days.filter_map(|date| Some(one_missing(calendar.midnight(date)?))))
             }
             Self::Calendar(calendar) => {
                 let zone = &calendar.zone;
@@ -253,7 +297,7 @@ impl ExpectedBars {
         let zone = if is_intraday {
             &calendar.zone
         } else {
-            &TimeZone::UTC
+            &calendar.date_zone
         };
         // From before the data: a strategy that starts on a Monday must know that Friday's session
         // ended, so the last end before the first bar belongs to the snapshot.
@@ -286,7 +330,7 @@ impl ExpectedBars {
         };
         if step >= DAY_NANOS {
             return step == DAY_NANOS
-                && date_of(&TimeZone::UTC, open_time.0)
+                && date_of(&calendar.date_zone, open_time.0)
                     .is_some_and(|date| !calendar.trades_on(date));
         }
         let session = date_of(&calendar.zone, open_time.0).and_then(|date| calendar.session(date));
@@ -322,8 +366,8 @@ fn date_of(zone: &TimeZone, time: i64) -> Option<Date> {
     Some(zone.to_datetime(moment).date())
 }
 
-fn midnight(date: Date) -> Option<i64> {
-    let moment = TimeZone::UTC.to_timestamp(date.at(0, 0, 0, 0)).ok()?;
+fn midnight(zone: &TimeZone, date: Date) -> Option<i64> {
+    let moment = zone.to_timestamp(date.at(0, 0, 0, 0)).ok()?;
     i64::try_from(moment.as_nanosecond()).ok()
 }
 

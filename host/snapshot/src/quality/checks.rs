@@ -2,15 +2,16 @@
 //! All arithmetic is of integers, and no rule changes a bar. It must never know other instruments.
 
 use counterfoil_trading::bar::RawBar;
+use counterfoil_trading::bar_grid::{BarMisfit, check_bar};
 use counterfoil_trading::corporate::CorporateActionKind;
 use counterfoil_trading::decimal;
+use counterfoil_trading::exchange_calendar::ExchangeCalendar;
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 use counterfoil_trading::units::{Price, Volume};
 
 use crate::quality::actions::SymbolAction;
 use crate::quality::calendar::ExpectedBars;
 use crate::quality::findings::{QualityFinding, QualityRule, Severity};
-use crate::quality::grid::OpenGrid;
 use crate::source::times::{date, show};
 
 /// How many times its neighbours a price must be to be absurd.
@@ -57,14 +58,35 @@ pub(crate) struct BarChecker<'a> {
     /// The last bar, usable or not.
     seen: Option<RawBar>,
     same: u32,
-    overlaps: u64,
-    first_overlap: Option<UnixNanos>,
-    grid: OpenGrid,
+    kept: u64,
+    calendar: ExchangeCalendar,
+    overlaps: MisfitTally,
+    off_grid: MisfitTally,
+    bars: u64,
     zero_volume: u64,
 }
 
+/// Bars that are left out, and the first of them.
+#[derive(Clone, Copy, Debug, Default)]
+struct MisfitTally {
+    bars: u64,
+    first: Option<UnixNanos>,
+}
+
+impl MisfitTally {
+    fn add(&mut self, bar: &RawBar) {
+        self.bars = self.bars.saturating_add(1);
+        self.first = self.first.or(Some(bar.open_time));
+    }
+}
+
 impl<'a> BarChecker<'a> {
-    pub(crate) fn new(symbol: &'a str, price_scale: u8, context: CheckContext<'a>) -> Self {
+    pub(crate) fn new(
+        symbol: &'a str,
+        price_scale: u8,
+        context: CheckContext<'a>,
+        calendar: ExchangeCalendar,
+    ) -> Self {
         // A halt explains missing prices, not a jump.
         let actions: Vec<&SymbolAction> = context
             .actions
@@ -85,11 +107,27 @@ impl<'a> BarChecker<'a> {
             before: None,
             seen: None,
             same: 0,
-            overlaps: 0,
-            first_overlap: None,
-            grid: OpenGrid::new(context.timeframe),
+            kept: 0,
+            calendar,
+            overlaps: MisfitTally::default(),
+            off_grid: MisfitTally::default(),
+            bars: 0,
             zero_volume: 0,
         }
+    }
+
+    /// The rule that keeps a bar out of every run of this timeframe, and the sentence about it; `None` if none does.
+    pub(crate) fn check_fit(&mut self, bar: &RawBar) -> Option<(QualityRule, String)> {
+        let last = self.before.map(|before| before.close_time);
+        let misfit = check_bar(self.context.timeframe, &self.calendar, bar, last).err()?;
+        let rule = if matches!(misfit, BarMisfit::Overlap { .. }) {
+            self.overlaps.add(bar);
+            QualityRule::Overlap
+        } else {
+            self.off_grid.add(bar);
+            QualityRule::OffGrid
+        };
+        Some((rule, misfit.to_string()))
     }
 
     /// The findings about a bar; `next` is the bar after it.
@@ -119,41 +157,64 @@ impl<'a> BarChecker<'a> {
                 found.push(self.about(QualityRule::Stale, bar, message));
             }
         }
+        self.bars = self.bars.saturating_add(1);
         self.zero_volume = self
             .zero_volume
             .saturating_add((bar.volume == Volume(0)).into());
-        self.grid.add(bar.open_time);
         self.seen = Some(*bar);
         found
     }
 
+    /// Bars that no run of the timeframe may have.
+    pub(crate) const fn left_out(&self) -> u64 {
+        self.overlaps.bars.saturating_add(self.off_grid.bars)
+    }
+
+    /// Bars that are used.
+    pub(crate) const fn kept(&self) -> u64 {
+        self.kept
+    }
+
     /// Remembers a bar that is used.
     pub(crate) fn keep(&mut self, bar: &RawBar) {
+        self.kept = self.kept.saturating_add(1);
         self.before = Some(*bar);
     }
 
     /// The findings that are reported once, after the last bar.
     pub(crate) fn finish(self) -> Vec<QualityFinding> {
         let mut found = Vec::new();
-        let mut count = |rule, count: u64, what: &str| {
-            if count > 0 {
-                found.push(
-                    QualityFinding::new(rule, format!("{count} {what}")).about(self.symbol, None),
-                );
-            }
-        };
+        let timeframe = self.context.timeframe;
+        let since = |tally: &MisfitTally| tally.first.map_or_else(String::new, show);
         let overlap = format!(
-            "bars open before the bar before them closed, the first at {}; the timeframe may be too long",
-            self.first_overlap.map_or_else(String::new, show)
+            "{} bars open before the bar before them closed, the first at {}, and are left out; the timeframe may be \
+             too long, or the file may date bars by their last day (--time close)",
+            self.overlaps.bars,
+            since(&self.overlaps)
         );
-        count(QualityRule::Overlap, self.overlaps, &overlap);
-        count(
-            QualityRule::ZeroVolume,
-            self.zero_volume,
-            "bars without any volume; nothing fills on them",
+        let off_grid = format!(
+            "{} bars are off the grid of the others, the first at {}, and are left out; if they are not bars of \
+             {timeframe}, state another timeframe; if clocks changed, state the zone with --calendar or in a mapping",
+            self.off_grid.bars,
+            since(&self.off_grid)
         );
-        if let Some(message) = self.grid.strays() {
-            found.push(QualityFinding::new(QualityRule::OffGrid, message).about(self.symbol, None));
+        let what = if self.zero_volume == self.bars {
+            "bars, and none of them has a volume: orders fill without, and a volume cap is refused"
+        } else {
+            "bars without any volume; nothing fills on them"
+        };
+        let zero_volume = format!("{} {what}", self.zero_volume);
+        for (rule, bars, message) in [
+            (QualityRule::Overlap, self.overlaps.bars, overlap),
+            (QualityRule::ZeroVolume, self.zero_volume, zero_volume),
+            (QualityRule::OffGrid, self.off_grid.bars, off_grid),
+        ] {
+            if bars > 0 {
+                found.push(QualityFinding {
+                    quarantined: rule.severity() == Severity::Error,
+                    ..QualityFinding::new(rule, message).about(self.symbol, None)
+                });
+            }
         }
         found
     }
@@ -198,10 +259,6 @@ impl<'a> BarChecker<'a> {
         }
         // Against the last bar seen, usable or not: a quarantined bar is not a gap.
         let Some(seen) = &self.seen else { return };
-        if bar.open_time < seen.close_time {
-            self.overlaps = self.overlaps.saturating_add(1);
-            self.first_overlap = self.first_overlap.or(Some(bar.open_time));
-        }
         let expected = self.context.expected;
         if let Some(gap) = expected.missing(self.context.timeframe, seen.open_time, bar.open_time) {
             let (first, last) = (show(gap.first), show(gap.last));
@@ -221,12 +278,15 @@ impl<'a> BarChecker<'a> {
         next: &RawBar,
         found: &mut Vec<QualityFinding>,
     ) {
+        // How many times larger is no question about prices of zero or below.
+        if [before, bar, next].iter().any(|bar| bar.low.0 <= 0) {
+            return;
+        }
         let wide = |price: Price| i128::from(price.0);
         let highest = wide(before.high.max(next.high));
         let lowest = wide(before.low.min(next.low));
         let (high, low) = (wide(bar.high), wide(bar.low));
-        // Products are compared, never quotients: a price of zero needs no case of its own and
-        // nothing is rounded.
+        // Products are compared, never quotients: nothing is rounded.
         let times = |value: i128, factor: i128| value.saturating_mul(factor);
         let rule = if high >= times(highest, ABSURD_FACTOR) || times(low, ABSURD_FACTOR) <= lowest {
             QualityRule::AbsurdPrice
@@ -255,7 +315,10 @@ impl<'a> BarChecker<'a> {
         for action in self.actions(before.open_time, bar.close_time) {
             // Any action explains a jump. Only a split states how large it should be.
             explained = true;
-            if let CorporateActionKind::Split { new, old } = action.kind {
+            if let CorporateActionKind::Split { new, old } = action.kind
+                && close > 0
+                && open > 0
+            {
                 let (new, old) = (i128::from(new.get()), i128::from(old.get()));
                 if !is_near(close, open, new, old, 25) {
                     let message =
@@ -265,6 +328,14 @@ impl<'a> BarChecker<'a> {
             }
         }
         if explained {
+            return;
+        }
+        // There is no ratio through zero. A change of sign is always worth a look.
+        if close <= 0 || open <= 0 {
+            if (close > 0) != (open > 0) {
+                let message = format!("close to open is {}", from_to());
+                found.push(self.about(QualityRule::Jump, bar, message));
+            }
             return;
         }
         let both_ways = USUAL_SPLITS
@@ -328,7 +399,7 @@ mod tests {
                 ..RawBar::default()
             })
             .collect();
-        let mut checker = BarChecker::new("A", 0, context);
+        let mut checker = BarChecker::new("A", 0, context, ExchangeCalendar::default());
         let mut found = Vec::new();
         for (place, bar) in raw.iter().enumerate() {
             let new = checker.check_bar(bar, raw.get(place + 1));
@@ -400,6 +471,25 @@ mod tests {
         check(
             "",
             &[a, [2, 180, 180, 180, 180, 3], [3, 181, 181, 181, 181, 2]],
+            &["jump 1970-01-03"],
+        );
+    }
+
+    #[test]
+    fn prices_below_zero_are_no_spike_and_a_change_of_sign_is_a_jump() {
+        check(
+            "",
+            &[
+                [1, 20, 20, 17, 18, 1],
+                [2, 17, 17, -40, -37, 2],
+                [3, -14, 13, -16, 10, 3],
+                [4, 11, 13, 6, 13, 4],
+            ],
+            &[],
+        );
+        check(
+            "",
+            &[[1, 20, 20, 18, 18, 1], [2, -3, -3, -4, -4, 2]],
             &["jump 1970-01-03"],
         );
     }

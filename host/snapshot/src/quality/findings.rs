@@ -53,10 +53,12 @@ pub enum QualityRule {
     Jump,
     /// A split is stated, and close to open is not within 25 % of its ratio.
     SplitWithoutJump,
-    /// Bars open before the bar before them closed.
+    /// Bars open before the bar before them closed, and are left out.
     Overlap,
-    /// Bars open at a time of day that is not on the grid of the others.
+    /// Bars are not on the grid of the others or not of their length, and are left out.
     OffGrid,
+    /// Rows whose offsets from UTC are those of several zones.
+    SeveralZones,
     /// Rows after a later one of their instrument, which were put in their place.
     OutOfOrder,
     /// Bars without any volume.
@@ -93,7 +95,7 @@ pub enum QualityRule {
 
 impl QualityRule {
     /// Every rule.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::AbsurdPrice,
         Self::AfterDelisting,
         Self::Gap,
@@ -105,6 +107,7 @@ impl QualityRule {
         Self::SplitWithoutJump,
         Self::Overlap,
         Self::OffGrid,
+        Self::SeveralZones,
         Self::OutOfOrder,
         Self::ZeroVolume,
         Self::Revised,
@@ -138,6 +141,7 @@ impl QualityRule {
             Self::SplitWithoutJump => "split-without-jump",
             Self::Overlap => "overlap",
             Self::OffGrid => "off-grid",
+            Self::SeveralZones => "several-zones",
             Self::OutOfOrder => "out-of-order",
             Self::ZeroVolume => "zero-volume",
             Self::Revised => "revised",
@@ -157,6 +161,41 @@ impl QualityRule {
         }
     }
 
+    /// Whether a figure of a run can be wrong by what it found: a split at the wrong time, a number read in two ways.
+    #[must_use]
+    pub const fn is_weighty(self) -> bool {
+        match self {
+            Self::AbsurdPrice
+            | Self::AfterDelisting
+            | Self::Overlap
+            | Self::OffGrid
+            | Self::SeveralZones
+            | Self::MissingSplit
+            | Self::SplitWithoutJump
+            | Self::AmbiguousNumber
+            | Self::FloatNoise
+            | Self::TwoDigitYear => true,
+            Self::Gap
+            | Self::ClosedVenue
+            | Self::Outlier
+            | Self::Stale
+            | Self::Jump
+            | Self::OutOfOrder
+            | Self::ZeroVolume
+            | Self::Revised
+            | Self::IgnoredColumn
+            | Self::InferredTimeframe
+            | Self::UnusedAction
+            | Self::NoCalendar
+            | Self::Rounded
+            | Self::Repeated
+            | Self::AbbreviatedVolume
+            | Self::Currency
+            | Self::ArchiveMember
+            | Self::ActionColumn => false,
+        }
+    }
+
     /// The rule with a name.
     pub(crate) fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|rule| rule.name() == name)
@@ -166,7 +205,9 @@ impl QualityRule {
     #[must_use]
     pub const fn severity(self) -> Severity {
         match self {
-            Self::AbsurdPrice | Self::AfterDelisting => Severity::Error,
+            Self::AbsurdPrice | Self::AfterDelisting | Self::Overlap | Self::OffGrid => {
+                Severity::Error
+            }
             Self::Gap
             | Self::ClosedVenue
             | Self::Outlier
@@ -174,8 +215,7 @@ impl QualityRule {
             | Self::MissingSplit
             | Self::Jump
             | Self::SplitWithoutJump
-            | Self::Overlap
-            | Self::OffGrid
+            | Self::SeveralZones
             | Self::AmbiguousNumber
             | Self::FloatNoise
             | Self::TwoDigitYear
@@ -246,6 +286,23 @@ pub struct LayerFindings {
 }
 
 impl LayerFindings {
+    /// The open findings that can make a figure of a run wrong, by rule: how many, and how bad they are.
+    #[must_use]
+    pub fn weighty(&self) -> Vec<(&str, u64, Severity)> {
+        // A rule without a name here is a row that could not be read: the bar is missing.
+        let is_weighty = |name: &str, count: &RuleCount| match QualityRule::named(name) {
+            Some(rule) => rule.is_weighty(),
+            None => count.severity == Severity::Error,
+        };
+        let rules = self.rules.iter();
+        let open = rules.filter_map(|(name, count)| {
+            let open = count.count.saturating_sub(count.accepted);
+            let is_open = open > 0 && is_weighty(name, count);
+            is_open.then_some((name.as_str(), open, count.severity))
+        });
+        open.collect()
+    }
+
     /// Findings of a severity that are not accepted.
     #[must_use]
     pub fn open(&self, severity: Severity) -> u64 {

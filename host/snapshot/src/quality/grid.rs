@@ -1,26 +1,17 @@
-//! The grid on which an instrument's bars open, as most of them show it. It must never know a price.
+//! The places of a grid at which an instrument's bars open, and the one where most of them do. It must never know a
+//! price.
 
 use std::collections::BTreeMap;
 
-use counterfoil_trading::time::{Timeframe, UnixNanos};
+use counterfoil_trading::time::UnixNanos;
 
-use crate::source::times::show;
+/// Different places that are told apart: the seconds of an hour. Later ones are not counted.
+const PLACES_MAX: usize = 3_600;
 
-/// Different places on the grid that are told apart; later ones are counted together.
-const PLACES_MAX: usize = 64;
-
-/// The period of the grid of longer bars: summer time moves it by whole hours, and half an hour only where the
-/// zone itself is half an hour off.
-const PERIOD_NANOS_MAX: i64 = 3_600_000_000_000;
-
-/// Where in the period the bars of one instrument open.
-#[derive(Debug)]
+/// How many bars open at which place.
+#[derive(Debug, Default)]
 pub(crate) struct OpenGrid {
-    timeframe: Timeframe,
-    period: i64,
     places: BTreeMap<i64, GridPlace>,
-    /// Bars at places beyond [`PLACES_MAX`].
-    others: Option<GridPlace>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -30,51 +21,24 @@ struct GridPlace {
 }
 
 impl OpenGrid {
-    pub(crate) fn new(timeframe: Timeframe) -> Self {
-        let period = match timeframe {
-            Timeframe::Fixed(nanos) => nanos.clamp(1, PERIOD_NANOS_MAX),
-            Timeframe::Months(_) => PERIOD_NANOS_MAX,
-        };
-        Self {
-            timeframe,
-            period,
-            places: BTreeMap::new(),
-            others: None,
-        }
-    }
-
     /// Counts a bar.
-    pub(crate) fn add(&mut self, open: UnixNanos) {
-        let place = open.0.rem_euclid(self.period);
+    pub(crate) fn add(&mut self, place: i64, open: UnixNanos) {
         let new = GridPlace {
             bars: 0,
             first: open,
         };
-        let known = if self.places.len() < PLACES_MAX || self.places.contains_key(&place) {
-            self.places.entry(place).or_insert(new)
-        } else {
-            self.others.get_or_insert(new)
-        };
-        known.bars = known.bars.saturating_add(1);
+        if self.places.len() < PLACES_MAX || self.places.contains_key(&place) {
+            let known = self.places.entry(place).or_insert(new);
+            known.bars = known.bars.saturating_add(1);
+        }
     }
 
-    /// A sentence about the bars that open elsewhere than most; `None` if there are none.
-    pub(crate) fn strays(&self) -> Option<String> {
+    /// The place of most bars.
+    pub(crate) fn commonest(&self) -> Option<i64> {
         // Of equals the first in time is the grid: rows that were added later are the strays.
         let best = |place: &GridPlace| (place.bars, core::cmp::Reverse(place.first));
-        let (at, _) = self.places.iter().max_by_key(|(_, place)| best(place))?;
-        let strays = || {
-            let elsewhere = self.places.iter().filter(|(place, _)| *place != at);
-            elsewhere.map(|(_, place)| *place).chain(self.others)
-        };
-        let first = strays().map(|place| place.first).min()?;
-        let bars = strays().fold(0_u64, |sum, place| sum.saturating_add(place.bars));
-        Some(format!(
-            "{bars} bars open off the grid of the others, the first at {}; if they are not bars of {}, remove \
-             them or state another timeframe",
-            show(first),
-            self.timeframe
-        ))
+        let most = self.places.iter().max_by_key(|(_, place)| best(place));
+        most.map(|(place, _)| *place)
     }
 }
 
@@ -83,40 +47,20 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(timeframe: &str, seconds: &[i64], expect: Option<&str>) {
-        let mut grid = OpenGrid::new(timeframe.parse().unwrap());
-        for second in seconds {
-            grid.add(UnixNanos(second * 1_000_000_000));
+    fn check(places: &[i64], expect: Option<i64>) {
+        let mut grid = OpenGrid::default();
+        for (time, place) in (0..).zip(places) {
+            grid.add(*place, UnixNanos(time));
         }
-        let got = grid.strays();
-        let is_as_expected = match (&got, expect) {
-            (Some(got), Some(expect)) => got.starts_with(expect),
-            (None, None) => true,
-            _ => false,
-        };
-        assert!(is_as_expected, "{timeframe} {seconds:?}: {got:?}");
+        assert_eq!(grid.commonest(), expect, "{places:?}");
     }
 
     #[test]
-    fn bars_elsewhere_than_most_are_strays() {
-        check("1m", &[0, 60, 120, 240], None);
-        check("1m", &[30, 90, 150], None);
-        let strays = "2 bars open off the grid of the others, the first at 1970-01-01T00:01:02Z";
-        check("1m", &[0, 60, 62, 120, 121, 180], Some(strays));
-        check(
-            "1m",
-            &[60, 62],
-            Some("1 bars open off the grid of the others, the first at 1970-01-01T00:01:02Z"),
-        );
-        // Daily bars at a local midnight, in winter and in summer.
-        check("1d", &[5 * 3_600, 28 * 3_600], None);
-        check("1M", &[0, 31 * 86_400], None);
-        check("1m", &[], None);
-    }
-
-    #[test]
-    fn places_are_bounded_and_every_bar_counts() {
-        let seconds: Vec<i64> = (0..3_600).collect();
-        check("1h", &seconds, Some("3599 bars open off the grid"));
+    fn the_grid_is_where_most_bars_open() {
+        check(&[], None);
+        check(&[30, 30, 2, 30], Some(30));
+        check(&[2, 30, 30, 2], Some(2));
+        let all: Vec<i64> = (0..10_000).chain([9, 9_000, 9_000, 9_000]).collect();
+        check(&all, Some(9));
     }
 }

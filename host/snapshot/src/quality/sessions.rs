@@ -38,6 +38,23 @@ pub(crate) fn write_session_ends(
     }))
 }
 
+/// Writes the ends of one instrument's own sessions. The file is there even without any: it shows that the
+/// instrument has a calendar of its own, and takes no ends from that of the others.
+pub(crate) fn write_own_session_ends(
+    staging: &StagingDir,
+    index: usize,
+    ends: &[UnixNanos],
+) -> Result<LayerList, IngestError> {
+    let text = format_sessions(ends);
+    let file = format!("{index:04}-{SESSIONS}");
+    staging.write_file(&file, text.as_bytes())?;
+    Ok(LayerList {
+        count: u64::try_from(ends.len()).unwrap_or(u64::MAX),
+        sha256: Digest::of(text.as_bytes()),
+        file,
+    })
+}
+
 fn format_sessions(ends: &[UnixNanos]) -> String {
     let mut text = format!("{HEADER}\n");
     for end in ends {

@@ -1,6 +1,7 @@
 //! From a stated time to a bar's open and close. It must never know a price.
 
-use counterfoil_trading::time::{Timeframe, UnixNanos};
+use counterfoil_base::calendar_date::CalendarDate;
+use counterfoil_trading::time::{DAY_NANOS, Timeframe, UnixNanos};
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 
@@ -12,7 +13,25 @@ pub(crate) fn interval(
     meaning: TimeMeaning,
     stated: i64,
 ) -> Option<(UnixNanos, UnixNanos)> {
+    let last_date = || stated.checked_sub(1).map(|last| UnixNanos(last).day());
     let (open, close) = match (timeframe, meaning) {
+        // A week or month is dated by its last trading day, which is a Thursday before a holiday: it is the week or
+        // month of that date, and known when that is over.
+        (Timeframe::Fixed(nanos), TimeMeaning::Close)
+            if is_multiple(nanos, WEEK_NANOS) && is_multiple(stated, DAY_NANOS) =>
+        {
+            let day = last_date()?;
+            // 1970-01-01 was a Thursday.
+            let monday = day.checked_sub(day.checked_add(3)?.rem_euclid(7))?;
+            let close = monday.checked_add(7)?.checked_mul(DAY_NANOS)?;
+            (close.checked_sub(nanos)?, close)
+        }
+        (Timeframe::Months(count), TimeMeaning::Close) if is_multiple(stated, DAY_NANOS) => {
+            let last = CalendarDate::of_day_number(last_date()?);
+            let first = CalendarDate { day: 1, ..last };
+            let close = first.months_later(1).day_number().checked_mul(DAY_NANOS)?;
+            (months(close, i64::from(count).checked_neg()?)?, close)
+        }
         (Timeframe::Fixed(nanos), TimeMeaning::Open) => (stated, stated.checked_add(nanos)?),
         (Timeframe::Fixed(nanos), TimeMeaning::Close) => (stated.checked_sub(nanos)?, stated),
         (Timeframe::Months(count), TimeMeaning::Open) => {
@@ -23,6 +42,13 @@ pub(crate) fn interval(
         }
     };
     Some((UnixNanos(open), UnixNanos(close)))
+}
+
+/// Nanoseconds in a week.
+const WEEK_NANOS: i64 = 7 * DAY_NANOS;
+
+fn is_multiple(nanos: i64, of: i64) -> bool {
+    nanos.checked_rem(of) == Some(0)
 }
 
 /// The same day and time of day, `count` calendar months away in UTC; the last day of a month that
@@ -99,5 +125,40 @@ mod tests {
         );
         assert_eq!(interval(Timeframe::Fixed(1), Open, i64::MAX), None);
         assert_eq!(interval(Timeframe::Months(u32::MAX), Open, 0), None);
+    }
+
+    #[test]
+    fn a_week_or_month_that_is_dated_by_its_last_trading_day_is_the_calendars() {
+        use TimeMeaning::Close;
+        // Dated by the last trading day: a Friday, a Thursday before a holiday, the last one of a month.
+        for (timeframe, date_after, expect) in [
+            (
+                "1w",
+                "2024-03-23",
+                "2024-03-18T00:00:00Z 2024-03-25T00:00:00Z",
+            ),
+            (
+                "1w",
+                "2024-03-29",
+                "2024-03-25T00:00:00Z 2024-04-01T00:00:00Z",
+            ),
+            (
+                "1w",
+                "2024-04-01",
+                "2024-03-25T00:00:00Z 2024-04-01T00:00:00Z",
+            ),
+            (
+                "1M",
+                "2024-03-29",
+                "2024-03-01T00:00:00Z 2024-04-01T00:00:00Z",
+            ),
+            (
+                "3M",
+                "2024-03-29",
+                "2024-01-01T00:00:00Z 2024-04-01T00:00:00Z",
+            ),
+        ] {
+            check(timeframe, Close, &format!("{date_after}T00:00:00Z"), expect);
+        }
     }
 }

@@ -78,6 +78,8 @@ pub(crate) struct TimeMapping {
     pub(crate) columns: Vec<ColumnRef>,
     /// Where the years of two digits begin.
     century_from: Option<i16>,
+    /// Whether the times are trading dates, whatever clock they show.
+    dates: bool,
     format: Option<String>,
     meaning: Option<TimeMeaning>,
     zone: Option<String>,
@@ -267,6 +269,7 @@ impl ColumnMapping {
             meaning,
             format,
             zone: zone.map(SourceZone::parse).transpose()?,
+            is_dates: time.dates,
             century_from: time.century_from,
         })
     }

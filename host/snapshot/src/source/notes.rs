@@ -4,6 +4,7 @@
 use crate::quality::findings::QualityRule;
 use crate::source::number::{PointMeaning, WrittenNumber};
 use crate::source::number_grid::plain_18;
+use crate::source::precision::Precision;
 use crate::source::row_error::{RowError, RowErrorCode};
 use crate::store::manifest::LayerNote;
 
@@ -59,6 +60,8 @@ pub(crate) struct NumberNotes {
     away_max: i128,
     prices: PointNotes,
     volume: PointNotes,
+    /// The most decimals that a price was written with.
+    pub(crate) written: Precision,
 }
 
 impl SeenCount {
@@ -131,6 +134,12 @@ impl NumberNotes {
         }
         if prices.iter().any(|price| price.has_noise()) {
             self.noisy.note(line);
+        }
+        for price in prices {
+            // A number that was rounded is not used as it was written.
+            if price.away == 0 {
+                self.written.note(price.written.decimals_written, line);
+            }
         }
         self.prices.note(prices, line);
         self.volume.note(volume.as_slice(), line);

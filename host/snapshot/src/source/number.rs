@@ -77,6 +77,8 @@ pub(crate) struct WrittenNumber {
     /// Whether it ended in K, M, B or T: its source has rounded it.
     pub(crate) is_abbreviated: bool,
     pub(crate) point: PointMeaning,
+    /// Decimals as written, with the zeros at their end: two of `1.50`.
+    pub(crate) decimals_written: u8,
 }
 
 impl Default for NumberSigns {
@@ -188,7 +190,13 @@ impl NumberSigns {
                 "{text:?} has more than {DECIMALS_MAX} digits or decimals"
             ))
         })?;
+        // An exponent moves the point: what is written before it are no decimals of the number.
+        let fraction = match body.split_once(signs.decimal) {
+            Some((_, fraction)) if !fraction.contains(['e', 'E']) => fraction.len(),
+            Some(_) | None => 0,
+        };
         Ok(WrittenNumber {
+            decimals_written: u8::try_from(fraction).unwrap_or(u8::MAX),
             number,
             currency,
             is_abbreviated: thousandfold > 0,

@@ -155,6 +155,15 @@ impl NumberForm {
             .filter(|value| value.decimals <= DECIMALS_MAX);
         value.ok_or_else(|| bad(column, &format!("{text:?} is too large or too fine")))
     }
+
+    /// The decimals of a value that was written with some: two of `10000` in cents.
+    pub(crate) fn decimals_written(self, written: u8) -> u8 {
+        // The decimals that integers imply are those of the source's notation, and finer than its prices.
+        match self.factor.filter(|_| !self.is_integer) {
+            Some(factor) => written.saturating_add(factor.decimals),
+            None => written,
+        }
+    }
 }
 
 impl FractionForm {
@@ -188,6 +197,8 @@ impl FractionForm {
             currency: None,
             is_abbreviated: false,
             point: PointMeaning::Clear,
+            // The market moves in these fractions, although 101-16 is written with one decimal.
+            decimals_written: u8::try_from(self.denominator.trailing_zeros()).ok()?,
         })
     }
 
@@ -254,6 +265,7 @@ fn inverse(number: ExactNumber) -> Result<ExactNumber, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::options::IngestOptions;
 
     #[track_caller]
     fn check(scaling: &str, text: &str, expect: &str) {
@@ -302,6 +314,31 @@ mod tests {
         check(r#"{"divide": "3"}"#, "1", "has no end");
         check(r#"{"divide": "0"}"#, "1", "0 is not above zero");
         check(r#"{"multiply": "2", "divide": "2"}"#, "1", "state one of");
+    }
+
+    /// A file of whole prices would get a tick of 1, although it is written in cents or 32nds.
+    #[test]
+    fn decimals_are_those_of_the_values_that_the_notation_can_have() {
+        let check = |scaling: &str, text: &str, expect: u8| {
+            let column = NumberColumn {
+                place: 0,
+                name: "close",
+                is_typed: false,
+            };
+            let rules = crate::source::number_rules::NumberRules::of(&IngestOptions {
+                prices_as: serde_json::from_str(scaling).unwrap(),
+                ..IngestOptions::default()
+            });
+            let (_, seen) = rules.unwrap().read(text, column).unwrap();
+            assert_eq!(seen.written.decimals_written, expect, "{scaling} {text}");
+        };
+        check("{}", "100.00", 2);
+        check(r#"{"divide": "100"}"#, "10000", 2);
+        check(r#"{"multiply": "0.01"}"#, "10000.0", 3);
+        check(r#"{"multiply": "100"}"#, "1", 0);
+        check(r#"{"implied_decimals": 9}"#, "100000000000", 0);
+        check(r#"{"fractions": 32}"#, "101-00", 5);
+        check(r#"{"fractions": 8}"#, "452", 3);
     }
 
     #[test]

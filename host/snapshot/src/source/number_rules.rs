@@ -64,11 +64,12 @@ impl NumberRules {
         column: NumberColumn,
         form: NumberForm,
     ) -> Result<(ExactNumber, WrittenNumber), RowError> {
-        let written = match form.fraction(text, column) {
+        let mut written = match form.fraction(text, column) {
             Some(read) => read?,
             None => self.signs.read(text, column)?,
         };
         let value = form.value(written.number, column, text)?;
+        written.decimals_written = form.decimals_written(written.decimals_written);
         Ok((value, written))
     }
 }

@@ -1,8 +1,13 @@
 //! The options of an ingestion, and its limits. It must never guess.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use counterfoil_trading::instrument::PriceRange;
+use counterfoil_trading::manifest::CalendarEntry;
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 use serde::Deserialize;
 
+use crate::source::asset_class::AssetClass;
 use crate::source::choices::{
     EpochUnit, ErrorPolicy, HeaderRule, PriceAdjustment, RepeatRule, SourceKind, TextEncoding,
     TimeMeaning,
@@ -59,9 +64,12 @@ pub struct IngestOptions {
     pub prices_as: NumberScaling,
     /// What the volumes of the source stand for.
     pub volumes_as: NumberScaling,
-    /// Decimals of a price; without it the most decimals in the file.
+    /// Decimals of a price; without it the most that the file writes.
     pub price_scale: Option<u8>,
-    /// The price grid step as decimal text, such as `0.05`; without it one at the price scale.
+    /// The class of the instruments, which decides tick and lot where nothing else does.
+    pub asset_class: Option<AssetClass>,
+    /// The price grid step as decimal text, such as `0.05`; without it that of the asset class, and never coarser
+    /// than the prices are written.
     pub tick: Option<String>,
     /// The most that rounding a price to scale or tick may change it, as decimal text; without it nothing
     /// is rounded.
@@ -90,8 +98,11 @@ pub struct IngestOptions {
     pub volume_scale: Option<u8>,
     /// Decimals of a quantity; without it those of the lot.
     pub quantity_scale: Option<u8>,
-    /// The quantity grid step as decimal text, such as `0.001`; without it one at the quantity scale.
+    /// The quantity grid step as decimal text, such as `0.001`; without it that of the asset class, or the
+    /// decimals of the volumes.
     pub lot: Option<String>,
+    /// The symbols whose prices may be zero or below; of all others such a row is quarantined.
+    pub negative_prices: BTreeSet<String>,
     /// Who made the data.
     pub vendor: Option<String>,
     /// When the file is ingested; it goes into the receipt, never into a snapshot.
@@ -102,9 +113,13 @@ pub struct IngestOptions {
     pub mapping: Option<SideFile>,
     /// The corporate actions: see `docs/start/DATA.md`.
     pub actions: Option<SideFile>,
+    /// Where bars begin and sessions end, as a run's manifest states it; empty: from the calendar and the bars.
+    pub calendars: Vec<CalendarEntry>,
     /// The trading calendar: see `docs/start/DATA.md`. Without one, daily bars are expected on every
     /// date on which any instrument has one.
     pub calendar: Option<SideFile>,
+    /// Calendars of single instruments, which count for them in place of the one above.
+    pub own_calendars: BTreeMap<String, SideFile>,
     /// The policy for data with errors.
     pub policy: ErrorPolicy,
     /// Findings that a person accepts.
@@ -113,6 +128,17 @@ pub struct IngestOptions {
     pub revises: Option<SnapshotId>,
     /// The limits.
     pub limits: IngestLimits,
+}
+
+impl IngestOptions {
+    /// The prices that rows of a symbol may have.
+    pub(crate) fn prices_of(&self, symbol: &str) -> PriceRange {
+        if self.negative_prices.contains(symbol) {
+            PriceRange::Any
+        } else {
+            PriceRange::Positive
+        }
+    }
 }
 
 /// What the numbers of a source stand for; one of these, or themselves.

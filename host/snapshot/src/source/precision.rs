@@ -13,6 +13,8 @@ pub(crate) struct Precision {
 pub(crate) struct MaxPrecision {
     pub(crate) price: Precision,
     pub(crate) volume: Precision,
+    /// Of prices as they are written, with the zeros at their end.
+    pub(crate) written: Precision,
 }
 
 impl MaxPrecision {
@@ -21,10 +23,14 @@ impl MaxPrecision {
         self.price.note(price_scale, line);
         self.volume.note(volume_scale, line);
     }
+
+    pub(crate) fn with_written(self, written: Precision) -> Self {
+        Self { written, ..self }
+    }
 }
 
 impl Precision {
-    fn note(&mut self, decimals: u8, line: u64) {
+    pub(crate) fn note(&mut self, decimals: u8, line: u64) {
         // Rows come in sequence of time, not of lines: among equals the earliest line is named, so
         // that the message is the same whatever the sequence.
         // Lines begin at 1, so a line of 0 means that none was seen.

@@ -2,7 +2,7 @@
 //! rows.
 
 use counterfoil_trading::bar::{BarError, ClosedBar, RawBar};
-use counterfoil_trading::instrument::InstrumentId;
+use counterfoil_trading::instrument::{InstrumentId, PriceRange};
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::{Price, Volume};
 use serde::{Deserialize, Serialize};
@@ -47,6 +47,7 @@ pub(crate) fn parse_row<'a>(
     symbol: Option<&'a str>,
     times: &TimeParser,
     rules: &NumberRules,
+    prices_of: impl FnOnce(&str) -> PriceRange,
     line: u64,
 ) -> Result<ParsedRow<'a>, RowError> {
     let (symbol, time) = columns.common.symbol_and_time(fields, symbol, times)?;
@@ -74,11 +75,12 @@ pub(crate) fn parse_row<'a>(
         price_scale,
         volume_scale: volume.decimals,
     };
-    if let Err(error) = check_bar(&row) {
+    if let Err(error) = check_bar(&row, prices_of(symbol)) {
         return Err(RowError {
             code: RowErrorCode::from(&error),
             message: explain(
                 &error,
+                symbol,
                 [text(open)?, text(high)?, text(low)?, text(close)?],
                 columns.volume.map(text).transpose()?.unwrap_or("0"),
             ),
@@ -97,9 +99,9 @@ pub(crate) fn parse_row<'a>(
 }
 
 /// Whether prices and volume agree. The interval is any: the timeframe may not be known yet.
-fn check_bar(row: &SourceRow) -> Result<ClosedBar, BarError> {
+fn check_bar(row: &SourceRow, prices: PriceRange) -> Result<ClosedBar, BarError> {
     let [open, high, low, close] = row.prices.map(Price);
-    ClosedBar::parse(RawBar {
+    let raw = RawBar {
         instrument: InstrumentId(0),
         open_time: UnixNanos(0),
         close_time: UnixNanos(1),
@@ -108,21 +110,29 @@ fn check_bar(row: &SourceRow) -> Result<ClosedBar, BarError> {
         low,
         close,
         volume: Volume(row.volume),
-    })
+    };
+    ClosedBar::parse_in(raw, prices)
 }
 
 /// The error in the numbers of the source.
-fn explain(error: &BarError, prices: [&str; 4], volume: &str) -> String {
+fn explain(error: &BarError, symbol: &str, prices: [&str; 4], volume: &str) -> String {
     let [open, high, low, close] = prices;
     match error {
         BarError::Crossed { .. } => format!("low {low} is above high {high}"),
         BarError::OutsideRange { .. } => {
             format!("open {open} or close {close} lies outside {low} to {high}")
         }
-        BarError::NotPositive { .. } => format!("low {low} is not above zero"),
+        BarError::NotPositive { .. } => {
+            format!("low {low} is not above zero; {}", negative_hint(symbol))
+        }
         BarError::NegativeVolume { .. } => format!("volume {volume} is below zero"),
         BarError::Interval { .. } | _ => error.to_string(),
     }
+}
+
+/// What to do about a price of zero or below.
+pub(crate) fn negative_hint(symbol: &str) -> String {
+    format!("if {symbol} traded so, ingest it with --negative-prices {symbol}")
 }
 
 #[cfg(test)]
@@ -155,7 +165,11 @@ mod tests {
         let got = fields
             .split(line)
             .and_then(|fields| {
-                parse_row(&fields, &columns, None, &times, rules, 7).map(|parsed| {
+                let prices_of = |symbol: &str| match symbol {
+                    "CL" => PriceRange::Any,
+                    _ => PriceRange::Positive,
+                };
+                parse_row(&fields, &columns, None, &times, rules, prices_of, 7).map(|parsed| {
                     let row = parsed.row;
                     format!(
                         "{} {:?} at {} {} at {}",
@@ -238,7 +252,12 @@ mod tests {
         check(
             "A,2003-01-02,1,2,0,2,1",
             any,
-            "not-positive: low 0 is not above zero",
+            "not-positive: low 0 is not above zero; if A traded so, ingest it with --negative-prices A",
+        );
+        check(
+            "CL,2020-04-20,17.73,17.85,-40.32,-37.63,10",
+            any,
+            "CL [1773, 1785, -4032, -3763] at 2 10 at 0",
         );
         check(
             "A,2003-01-02,1,2,1,2,-1",

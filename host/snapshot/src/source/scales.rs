@@ -5,7 +5,8 @@ use counterfoil_trading::decimal::{self, SCALE_MAX};
 
 use crate::error::IngestError;
 use crate::source::options::IngestOptions;
-use crate::source::precision::Precision;
+use crate::source::precision::{MaxPrecision, Precision};
+use crate::store::manifest::GridSource;
 
 /// The scale and the grid step of an instrument's prices or quantities.
 #[derive(Clone, Copy, Debug)]
@@ -15,21 +16,56 @@ pub(crate) struct GridScale {
     pub(crate) step: i64,
 }
 
+/// Decimals of an inferred tick or lot: the finest that are traded in. More are noise of the file.
+const INFERRED_DECIMALS_MAX: u8 = 8;
+
+/// A grid, and what decided it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ChosenGrid {
+    pub(crate) grid: GridScale,
+    pub(crate) from: GridSource,
+}
+
 /// The scale and tick of prices, with the line that decided the scale (0: an option did).
+///
+/// The tick is never coarser than prices are written: 100.00 and 101.00 have two decimals, although both
+/// are whole numbers.
 pub(crate) fn price_scale(
     options: &IngestOptions,
-    most: Precision,
-) -> Result<(GridScale, u64), IngestError> {
+    precision: &MaxPrecision,
+) -> Result<(ChosenGrid, u64), IngestError> {
     let error = |reason: String| IngestError::Option {
         option: "tick",
         reason,
     };
+    let most = precision.price;
+    let chosen = |scale, step, from| ChosenGrid {
+        grid: GridScale { scale, step },
+        from,
+    };
     let Some(text) = options.tick.as_deref() else {
-        let (scale, line) = match options.price_scale {
-            Some(scale) => (scale, 0),
-            None => (most.decimals, most.line),
+        if let Some(scale) = options.price_scale {
+            return Ok((chosen(scale, 1, GridSource::Stated), 0));
+        }
+        let written = precision.written;
+        let zeros = written.decimals.min(INFERRED_DECIMALS_MAX);
+        let seen = if zeros > most.decimals {
+            Precision {
+                decimals: zeros,
+                line: written.line,
+            }
+        } else {
+            most
         };
-        return Ok((GridScale { scale, step: 1 }, line));
+        let class = options
+            .asset_class
+            .and_then(|class| class.grid().tick_decimals);
+        return Ok(match class {
+            Some(decimals) if decimals >= seen.decimals => {
+                (chosen(decimals, 1, GridSource::AssetClass), 0)
+            }
+            _ => (chosen(seen.decimals, 1, GridSource::Prices), seen.line),
+        });
     };
     let needed = decimal::decimals_of(text).unwrap_or(0);
     let (scale, line) = match options.price_scale {
@@ -39,7 +75,7 @@ pub(crate) fn price_scale(
     };
     let tick = decimal::parse(text, scale).map_err(|source| error(source.to_string()))?;
     let step = i64::try_from(tick).map_err(|_| error(format!("{text} is too large")))?;
-    Ok((GridScale { scale, step }, line))
+    Ok((chosen(scale, step, GridSource::Stated), line))
 }
 
 /// Volume scale, and the line that decided it (0: an option did).
@@ -69,8 +105,33 @@ pub(crate) fn volume_scale(
     }
 }
 
-/// Quantity scale and lot size at that scale: whole units, unless the caller asks for others.
-pub(crate) fn lot(options: &IngestOptions) -> Result<GridScale, IngestError> {
+/// Quantity scale and lot size at that scale: what the caller states, else the asset class, else the decimals
+/// of the volumes, which are quantities that were traded; else whole units.
+pub(crate) fn lot(
+    options: &IngestOptions,
+    volume: Precision,
+    price_scale: u8,
+) -> Result<ChosenGrid, IngestError> {
+    if let Some(grid) = stated_lot(options)? {
+        let from = GridSource::Stated;
+        return Ok(ChosenGrid { grid, from });
+    }
+    let (decimals, from) = match options.asset_class {
+        Some(class) => (class.grid().lot_decimals, GridSource::AssetClass),
+        None if volume.decimals > 0 => (volume.decimals, GridSource::Volumes),
+        None => (0, GridSource::WholeUnits),
+    };
+    // Price and quantity together have a limit of their own: see `Instrument`.
+    let most = SCALE_MAX.saturating_sub(price_scale);
+    let grid = GridScale {
+        scale: decimals.min(INFERRED_DECIMALS_MAX).min(most),
+        step: 1,
+    };
+    Ok(ChosenGrid { grid, from })
+}
+
+/// The lot that the caller states, if any.
+pub(crate) fn stated_lot(options: &IngestOptions) -> Result<Option<GridScale>, IngestError> {
     let error = |reason: String| IngestError::Option {
         option: "lot",
         reason,
@@ -78,17 +139,17 @@ pub(crate) fn lot(options: &IngestOptions) -> Result<GridScale, IngestError> {
     let text = options.lot.as_deref();
     let scale = options
         .quantity_scale
-        .or_else(|| text.and_then(decimal::decimals_of))
-        .unwrap_or(0);
+        .or_else(|| text.and_then(decimal::decimals_of));
     let Some(text) = text else {
-        return Ok(GridScale { scale, step: 1 });
+        return Ok(scale.map(|scale| GridScale { scale, step: 1 }));
     };
+    let scale = scale.unwrap_or(0);
     let lot = decimal::parse(text, scale).map_err(|source| error(source.to_string()))?;
     let step = i64::try_from(lot).map_err(|_| error(format!("{text} is too large")))?;
     if step <= 0 {
         return Err(error(format!("{text} is not above zero")));
     }
-    Ok(GridScale { scale, step })
+    Ok(Some(GridScale { scale, step }))
 }
 
 /// The same number with more decimals; `None` if it does not fit or has more already.

@@ -70,6 +70,7 @@ pub(crate) fn read_table<'a>(
             context.symbol,
             &times,
             &context.numbers,
+            |symbol| context.options.prices_of(symbol),
             line,
         );
         let checked = parsed.and_then(|parsed| {
@@ -102,7 +103,6 @@ pub(crate) fn read_table<'a>(
         &mut deferred,
         &mut quarantine,
     );
-    let years = short_years(&times);
     let SortedTable {
         series,
         precision,
@@ -113,7 +113,7 @@ pub(crate) fn read_table<'a>(
             .finish()
             .into_iter()
             .chain(repeated)
-            .chain(years)
+            .chain(short_years(&times))
             .chain(records.note())
             .chain(actions.notes())
             .collect(),
@@ -125,7 +125,7 @@ pub(crate) fn read_table<'a>(
         out_of_order: deferred.settle(context.name, &mut quarantine)?,
         quarantine,
         counts,
-        precision,
+        precision: precision.with_written(notes.written),
     })
 }
 

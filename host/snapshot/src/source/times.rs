@@ -10,6 +10,7 @@ use jiff::tz::TimeZone;
 
 use crate::error::IngestError;
 use crate::source::choices::{EpochUnit, TimeMeaning};
+use crate::source::row_offsets::{RowClock, RowOffsets, stated_offset};
 use crate::source::zone::{SourceZone, narrow, too_far};
 
 /// The longest text of a time: ISO 8601 with nanoseconds and offset has 35 characters.
@@ -42,6 +43,8 @@ pub(crate) struct TimeReader {
     pub(crate) format: TimeFormat,
     /// The zone of times that state none; without it UTC.
     pub(crate) zone: Option<SourceZone>,
+    /// Whether each time is of the trading date that it shows, whatever its clock: of days, weeks and months.
+    pub(crate) is_dates: bool,
     /// Where the years of two digits begin: 1969 reads 68 as 2068. Without it 1969.
     pub(crate) century_from: Option<i16>,
 }
@@ -58,6 +61,7 @@ pub(crate) struct TimeParser {
     telling: [Option<u64>; EpochUnit::ALL.len()],
     /// The first and the last year that were read from two digits.
     years: Option<(i16, i16)>,
+    offsets: RowOffsets,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -79,6 +83,7 @@ impl TimeParser {
             first: None,
             telling: [None; EpochUnit::ALL.len()],
             years: None,
+            offsets: RowOffsets::default(),
         }
     }
 
@@ -119,7 +124,16 @@ impl TimeParser {
         let is_short =
             matches!(&self.reader.format, TimeFormat::Pattern(pattern) if has_short_year(pattern));
         let year = is_short.then(|| year_of(time)).flatten();
-        Ok(TimeKey { time, kind, year })
+        let offset = match kind {
+            TimeNotation::Epoch => None,
+            TimeNotation::Text => self.reader.offset(text, time),
+        };
+        Ok(TimeKey {
+            time,
+            kind,
+            year,
+            offset,
+        })
     }
 
     /// Remembers the key of a row that was taken.
@@ -157,6 +171,18 @@ impl TimeParser {
         nanos.ok_or_else(|| too_far(text))
     }
 
+    /// The local time that the rows show: that of the mapping's zone, or what their offsets show.
+    pub(crate) fn clock(&self) -> SourceClock {
+        match &self.reader.zone {
+            Some(zone) => SourceClock::Zone(zone.clone()),
+            None => SourceClock::Rows(self.offsets.clock()),
+        }
+    }
+
+    pub(crate) fn is_dates(&self) -> bool {
+        self.reader.is_dates
+    }
+
     /// A sentence about years of two digits, if there are some and the mapping does not say where they begin.
     pub(crate) fn short_years(&self) -> Option<String> {
         let (first, last) = self.years.filter(|_| self.reader.century_from.is_none())?;
@@ -169,6 +195,9 @@ impl TimeParser {
     /// Remembers how a time was written: those after it must be written so too.
     pub(crate) fn note_notation(&mut self, key: &TimeKey) {
         self.kind = Some(key.kind);
+        if let Some(offset) = key.offset {
+            self.offsets.note(key.time, offset);
+        }
         if let Some(year) = key.year {
             let (first, last) = self.years.unwrap_or((year, year));
             self.years = Some((first.min(year), last.max(year)));
@@ -239,6 +268,14 @@ impl TimeParser {
     }
 }
 
+/// Where a source's local time is from.
+#[derive(Clone, Debug)]
+pub(crate) enum SourceClock {
+    /// The mapping.
+    Zone(SourceZone),
+    Rows(RowClock),
+}
+
 /// One time, as it sorts.
 #[derive(Debug)]
 pub(crate) struct TimeKey {
@@ -246,9 +283,26 @@ pub(crate) struct TimeKey {
     kind: TimeNotation,
     /// The year, if it was written with two digits.
     year: Option<i16>,
+    /// Local time less UTC in nanoseconds, if it was stated with the time.
+    offset: Option<i64>,
 }
 
 impl TimeReader {
+    /// The offset that a text of this time states, in nanoseconds.
+    fn offset(&self, text: &str, time: i64) -> Option<i64> {
+        let TimeFormat::Pattern(pattern) = &self.format else {
+            return stated_offset(text);
+        };
+        if !directives(pattern).any(|directive| matches!(directive, 'z' | 'Q')) {
+            return None;
+        }
+        let parsed = strtime::parse(pattern, text).ok()?;
+        let local = TimeZone::UTC
+            .to_timestamp(parsed.to_datetime().ok()?)
+            .ok()?;
+        narrow(local)?.checked_sub(time)
+    }
+
     /// Nanoseconds since 1970 of a date or a moment. A date is the midnight in UTC it begins with,
     /// or, where times are closes, the one it ends with: a zone never moves it.
     fn nanos(&self, text: &str) -> Result<i64, String> {

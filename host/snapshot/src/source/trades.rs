@@ -5,7 +5,7 @@
 use counterfoil_trading::aggregate::{BarAggregator, Trade};
 use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::decimal;
-use counterfoil_trading::instrument::InstrumentId;
+use counterfoil_trading::instrument::{InstrumentId, PriceRange};
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 use counterfoil_trading::units::{Price, Volume};
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,7 @@ use crate::source::reading::{RowCounts, RowOutcome, SourceContext, read_rows};
 use crate::source::records::SourceRecords;
 use crate::source::repeats::{RepeatCandidate, RepeatChoice, RowValue, UsedRow};
 use crate::source::row::SourceRow;
+use crate::source::row::negative_hint;
 use crate::source::row_actions::RowActions;
 use crate::source::row_error::{RowError, RowErrorCode};
 use crate::source::scales::rescale;
@@ -167,7 +168,7 @@ pub(crate) fn read_trades<'a>(
         quarantine,
         counts,
         out_of_order: 0,
-        precision,
+        precision: precision.with_written(notes.written),
         notes: notes
             .finish()
             .into_iter()
@@ -276,10 +277,11 @@ fn parse_trade<'a>(
     let (price, price_value, price_seen) = number(columns.price)?;
     let price_text = field(fields, columns.price.place)?;
     let (size, size_value, size_seen) = number(columns.size)?;
-    if price_value <= 0 {
+    if !context.options.prices_of(symbol).allows(Price(price_value)) {
+        let hint = negative_hint(symbol);
         return Err(RowError {
             code: RowErrorCode::NotPositive,
-            message: format!("price {price_text} is not above zero"),
+            message: format!("price {price_text} is not above zero; {hint}"),
         });
     }
     if size_value <= 0 {
@@ -428,10 +430,13 @@ fn aggregate(
     quarantine: &mut QuarantineWriter,
 ) -> Result<(), IngestError> {
     let aggregator = || {
-        BarAggregator::new(scales.timeframe, 0).map_err(|error| IngestError::Option {
-            option: "timeframe",
-            reason: error.to_string(),
-        })
+        BarAggregator::new(scales.timeframe, 0)
+            // Each trade's price was held against its own symbol's range when its row was read.
+            .map(|aggregator| aggregator.with_prices(PriceRange::Any))
+            .map_err(|error| IngestError::Option {
+                option: "timeframe",
+                reason: error.to_string(),
+            })
     };
     let mut bars = aggregator()?;
     let mut closed: Vec<ClosedBar> = Vec::new();
@@ -488,7 +493,7 @@ fn write_bars(
 impl TradeScales<'_> {
     /// The trade at the finest scales of the source.
     fn scaled(&self, trade: &RawTrade, line: u64) -> Result<Trade, IngestError> {
-        let MaxPrecision { price, volume } = self.precision;
+        let MaxPrecision { price, volume, .. } = self.precision;
         let too_large = |column, most: Precision| IngestError::NumberTooLarge {
             file: self.file.to_owned(),
             line,

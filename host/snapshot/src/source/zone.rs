@@ -11,6 +11,8 @@ const SHIFT_SECONDS_MAX: i64 = 86_400;
 /// A zone, and by how much the source's clock is ahead of it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct SourceZone {
+    /// As it is stated, for people.
+    name: String,
     zone: TimeZone,
     /// Servers of forex brokers change clocks when New York does, and are seven hours ahead of it: no named zone
     /// does this.
@@ -20,6 +22,7 @@ pub(crate) struct SourceZone {
 impl Default for SourceZone {
     fn default() -> Self {
         Self {
+            name: "UTC".to_owned(),
             zone: TimeZone::UTC,
             ahead: SignedDuration::ZERO,
         }
@@ -37,11 +40,13 @@ impl SourceZone {
                 .ok()
                 .and_then(|seconds| Offset::from_seconds(seconds).ok());
             return Ok(Self {
+                name: text.to_owned(),
                 zone: TimeZone::fixed(offset.ok_or_else(|| unknown(text))?),
                 ahead: SignedDuration::ZERO,
             });
         }
         Ok(Self {
+            name: text.to_owned(),
             ahead: SignedDuration::from_secs(seconds),
             ..Self::named(name)?
         })
@@ -49,10 +54,27 @@ impl SourceZone {
 
     /// A zone by its name.
     pub(crate) fn named(name: &str) -> Result<Self, String> {
+        let zone = named_zone(name)?;
         Ok(Self {
-            zone: named_zone(name)?,
+            // In the database's own spelling: it takes names in any case.
+            name: zone.iana_name().unwrap_or(name).to_owned(),
+            zone,
             ahead: SignedDuration::ZERO,
         })
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The zone whose changes of the clock the source's follows.
+    pub(crate) fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
+    /// By how many nanoseconds the source's clock is ahead of the zone's.
+    pub(crate) fn ahead_nanos(&self) -> i64 {
+        i64::try_from(self.ahead.as_nanos()).unwrap_or(0)
     }
 
     /// Nanoseconds since 1970 of a local time. One that the clocks showed twice or never is an error and not

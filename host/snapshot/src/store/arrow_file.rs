@@ -13,7 +13,7 @@ use arrow_ipc::writer::FileWriter;
 use arrow_ipc::{Block, MetadataVersion, root_as_message};
 use arrow_schema::{ArrowError, DataType, Field, Metadata, Schema, TimeUnit};
 use counterfoil_trading::bar::{BarError, ClosedBar, RawBar};
-use counterfoil_trading::instrument::{Instrument, InstrumentId};
+use counterfoil_trading::instrument::{Instrument, InstrumentId, PriceRange};
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::{Price, Volume};
 use sha2::{Digest as _, Sha256};
@@ -272,8 +272,13 @@ fn check_message(bytes: &[u8], metadata: i32, body: i64, bars: u64) -> Result<()
 
 impl BatchColumns {
     /// The bar in one row; `None` beyond the last.
-    pub(crate) fn bar(&self, row: usize, id: InstrumentId) -> Option<Result<ClosedBar, BarError>> {
-        Some(ClosedBar::parse(RawBar {
+    pub(crate) fn bar(
+        &self,
+        row: usize,
+        id: InstrumentId,
+        prices: PriceRange,
+    ) -> Option<Result<ClosedBar, BarError>> {
+        let raw = RawBar {
             instrument: id,
             open_time: UnixNanos(*self.open_time.get(row)?),
             close_time: UnixNanos(*self.close_time.get(row)?),
@@ -282,7 +287,8 @@ impl BatchColumns {
             low: Price(*self.low.get(row)?),
             close: Price(*self.close.get(row)?),
             volume: Volume(*self.volume.get(row)?),
-        }))
+        };
+        Some(ClosedBar::parse_in(raw, prices))
     }
 }
 
@@ -320,12 +326,19 @@ mod tests {
     fn a_batch_reads_back_as_written() {
         let (schema, bytes, bars) = written();
         let columns = decode(&schema, &Buffer::from(bytes.as_slice()), bars).unwrap();
-        let bar = columns.bar(8, InstrumentId(3)).unwrap().unwrap();
+        let bar = columns
+            .bar(8, InstrumentId(3), PriceRange::Positive)
+            .unwrap()
+            .unwrap();
         assert_eq!(
             (bar.get().instrument, bar.get().volume),
             (InstrumentId(3), Volume(8))
         );
-        assert!(columns.bar(9, InstrumentId(3)).is_none());
+        assert!(
+            columns
+                .bar(9, InstrumentId(3), PriceRange::Positive)
+                .is_none()
+        );
         assert!(decode(&schema, &Buffer::from(bytes.as_slice()), 8).is_err());
     }
 
@@ -349,7 +362,7 @@ mod tests {
             }
             if let Ok(columns) = decode(&schema, &Buffer::from(bytes.as_slice()), bars) {
                 for row in 0..9 {
-                    prop_assert!(columns.bar(row, InstrumentId(0)).is_some());
+                    prop_assert!(columns.bar(row, InstrumentId(0), PriceRange::Any).is_some());
                 }
             }
         }

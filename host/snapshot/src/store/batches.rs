@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow_buffer::{Buffer, MutableBuffer};
 use arrow_schema::Schema;
 use counterfoil_trading::bar::ClosedBar;
-use counterfoil_trading::instrument::InstrumentId;
+use counterfoil_trading::instrument::{InstrumentId, PriceRange};
 use counterfoil_trading::time::UnixNanos;
 
 use crate::store::arrow_file::{BatchColumns, decode, schema};
@@ -32,6 +32,8 @@ pub(crate) struct BarReader {
     /// Its id in the selection.
     id: InstrumentId,
     range: TimeRange,
+    /// The prices that the manifest allows it.
+    prices: PriceRange,
     schema: Option<Arc<Schema>>,
     next_batch: usize,
     buffer: Option<Buffer>,
@@ -56,11 +58,14 @@ impl BarReader {
         id: InstrumentId,
         range: TimeRange,
     ) -> Self {
+        let data = contents.manifest.instruments.get(place);
+        let prices = data.map_or(PriceRange::Positive, LayerInstrument::prices);
         Self {
             contents,
             place,
             id,
             range,
+            prices,
             schema: None,
             next_batch: 0,
             buffer: None,
@@ -77,7 +82,7 @@ impl BarReader {
         loop {
             if self.row < self.end
                 && let Some(columns) = &self.columns
-                && let Some(bar) = columns.bar(self.row, self.id)
+                && let Some(bar) = columns.bar(self.row, self.id, self.prices)
             {
                 let bar = bar.map_err(|source| self.bad_bar(source))?;
                 let close_time = bar.get().close_time;

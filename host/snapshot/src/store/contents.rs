@@ -46,6 +46,17 @@ impl SnapshotContents {
         self.list(data, |_, bytes| parse_sessions(bytes))
     }
 
+    /// The session ends of an instrument with a calendar of its own, by time.
+    pub(crate) fn own_session_ends(
+        &self,
+        place: usize,
+    ) -> Result<Option<Vec<UnixNanos>>, ReadError> {
+        let data = self.manifest.instruments.get(place);
+        data.and_then(|data| data.sessions.as_ref())
+            .map(|list| self.list(list, |_, bytes| parse_sessions(bytes)))
+            .transpose()
+    }
+
     /// The list in a file beside the manifest, once its digest was checked.
     fn list<T>(
         &self,

@@ -4,7 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use counterfoil_trading::instrument::{Instrument, InstrumentError, InstrumentGrid};
+use counterfoil_trading::instrument::{
+    Instrument, InstrumentError, InstrumentGrid, InstrumentTraits, PriceRange, VolumeKind,
+};
+use counterfoil_trading::manifest::CalendarEntry;
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -23,12 +26,19 @@ pub const BARS_PER_BATCH: u64 = 8_192;
 /// file, and minutes of many years are several.
 pub const BARS_PER_FILE_MIN: u64 = 65_536;
 
+/// What a vendor or schema is that nobody stated: a text, so that no reader takes a gap for a name.
+pub const NOT_STATED: &str = "not stated";
+
 /// The contents of a snapshot, or of a file in the normalized layer.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct LayerManifest {
     /// The corporate actions; in a snapshot only.
     pub actions: Option<LayerList>,
+    /// Where bars begin and sessions end by the exchanges' clocks; in a snapshot whose bars are not on the grid of
+    /// UTC, or that has a calendar.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calendars: Vec<CalendarEntry>,
     /// SHA-256 over timeframe, instruments and their bars, whatever they were read from: equal
     /// data has an equal digest.
     #[serde(with = "as_text")]
@@ -106,10 +116,16 @@ pub struct LayerInstrument {
     /// The quantity grid step at the quantity scale.
     #[serde(with = "as_text")]
     pub lot_size: i64,
+    /// Whether its prices may be zero or below: whoever ingested it said that it traded so.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub negative_prices: bool,
     /// Decimals of a price.
     pub price_scale: u8,
     /// Decimals of a quantity.
     pub quantity_scale: u8,
+    /// The session ends of its own calendar, which may have none; in a snapshot only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sessions: Option<LayerList>,
     /// The instrument's canonical id: the first ticker it had.
     pub symbol: String,
     /// The price grid step at the price scale.
@@ -117,8 +133,27 @@ pub struct LayerInstrument {
     pub tick_size: i64,
     /// The tickers it had, by time.
     pub tickers: Vec<LayerTicker>,
+    /// `none` if every volume is zero.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume: Option<VolumeMark>,
     /// Decimals of a volume.
     pub volume_scale: u8,
+}
+
+/// What the volumes of an instrument show.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum VolumeMark {
+    /// All of them are zero.
+    #[serde(rename = "none")]
+    AllZero,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde gives a reference to the field"
+)]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// One Arrow file.
@@ -187,6 +222,8 @@ pub struct LayerSource {
     pub format: String,
     /// Columns that were not read.
     pub ignored_columns: Vec<String>,
+    /// What decided its instruments' lot.
+    pub lot_from: GridSource,
     /// Its name, for people.
     pub name: String,
     /// What was seen of its rows, beside what has a field here.
@@ -199,10 +236,42 @@ pub struct LayerSource {
     /// SHA-256 of the file, before decompression.
     #[serde(with = "as_text")]
     pub sha256: Digest,
+    /// What decided its instruments' tick.
+    pub tick_from: GridSource,
     /// Whether the timeframe was taken from the data.
     pub timeframe_inferred: bool,
-    /// Who made the data, if stated.
-    pub vendor: Option<String>,
+    /// Who made the data, or [`NOT_STATED`].
+    pub vendor: String,
+}
+
+/// What decided a tick or a lot.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GridSource {
+    /// The caller.
+    Stated,
+    /// The asset class that the caller stated.
+    AssetClass,
+    /// The decimals that prices are written with.
+    Prices,
+    /// The decimals of the volumes.
+    Volumes,
+    /// Nothing: whole units.
+    WholeUnits,
+}
+
+impl GridSource {
+    /// What to say of a tick or lot that was decided so.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Stated => "as stated",
+            Self::AssetClass => "of the asset class",
+            Self::Prices => "the decimals of the prices; --tick or --asset-class states another",
+            Self::Volumes => "the decimals of the volumes; --lot or --asset-class states another",
+            Self::WholeUnits => "whole units; --lot or --asset-class states another",
+        }
+    }
 }
 
 /// Something that was seen of a source's rows; it becomes a finding.
@@ -244,6 +313,13 @@ impl LayerManifest {
         self.recipe.inputs_of(DRAWN_FROM).next().map(SnapshotId)
     }
 
+    /// The calendars of these instruments, as a run's manifest states them.
+    #[must_use]
+    pub fn calendars_of(&self, instruments: &[Instrument]) -> Vec<CalendarEntry> {
+        let symbols = instruments.iter().map(Instrument::symbol).collect();
+        CalendarEntry::chosen(&self.calendars, &symbols)
+    }
+
     /// Bars of all instruments.
     #[must_use]
     pub fn bars(&self) -> u64 {
@@ -276,6 +352,10 @@ impl LayerManifest {
                 instrument.lot_size,
                 instrument.volume_scale
             ));
+            // Only where it is so: the same bars of any other instrument keep their digest.
+            if instrument.negative_prices {
+                text("negative-prices");
+            }
             text(&format!("{} {}", instrument.bars, instrument.bars_sha256));
         }
         Digest::finish(hash)
@@ -305,6 +385,7 @@ impl LayerManifest {
             .actions
             .iter()
             .chain(&self.sessions)
+            .chain(self.instruments.iter().flat_map(|one| &one.sessions))
             .map(|list| &list.file);
         let findings = self.findings.iter().map(|findings| &findings.file);
         for file in lists.chain(findings).chain([&self.quarantine.file]) {
@@ -335,7 +416,24 @@ impl LayerInstrument {
             lot_size: self.lot_size,
             volume_scale: self.volume_scale,
         };
-        Instrument::new(self.symbol.clone(), grid)
+        let traits = InstrumentTraits {
+            prices: self.prices(),
+            volume: match self.volume {
+                None => VolumeKind::Traded,
+                Some(VolumeMark::AllZero) => VolumeKind::None,
+            },
+        };
+        Instrument::new(self.symbol.clone(), grid).map(|it| it.with_traits(traits))
+    }
+
+    /// The prices that it may have.
+    #[must_use]
+    pub fn prices(&self) -> PriceRange {
+        if self.negative_prices {
+            PriceRange::Any
+        } else {
+            PriceRange::Positive
+        }
     }
 
     fn check_batches(&self) -> Result<(), String> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use counterfoil_trading::corporate::{CorporateAction, CorporateActionKind};
 use counterfoil_trading::instrument::{Instrument, InstrumentId};
+use counterfoil_trading::manifest::CalendarEntry;
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 use sha2::{Digest as _, Sha256};
 
@@ -18,11 +19,12 @@ use crate::store::slices::SliceReader;
 use crate::store::snapshot_id::SnapshotId;
 use counterfoil_base::digest::Digest;
 
-/// Bars of a snapshot. The id of an instrument is its place among the selected ones, by symbol.
+/// Bars of a snapshot. The id of an instrument is its place among the selected ones, in the sequence in which
+/// they were asked for; of the whole snapshot, by symbol.
 #[derive(Clone, Debug)]
 pub struct BarSelection {
     contents: Arc<SnapshotContents>,
-    /// Places in the manifest, in sequence.
+    /// Places in the manifest, in sequence of ids.
     places: Vec<usize>,
     range: TimeRange,
 }
@@ -63,6 +65,13 @@ impl BarSelection {
     /// The length of every bar.
     pub(crate) fn timeframe(&self) -> Timeframe {
         self.contents.manifest.timeframe
+    }
+
+    /// The calendars of its instruments.
+    #[must_use]
+    pub fn calendars(&self) -> Vec<CalendarEntry> {
+        let instruments = self.instruments();
+        self.contents.manifest.calendars_of(&instruments)
     }
 
     /// The start and the end of the range.
@@ -145,12 +154,21 @@ impl BarSelection {
             })
         });
         let mut all: Vec<CorporateAction> = all.collect();
-        // The file is sorted by time, symbol and kind, and ids are in sequence of symbols; the end
-        // of a session is last.
+        // Of one instrument and time the file is sorted by kind; the end of a session is last.
         self.add_session_ends(&mut all)?;
         // Stable: of one time and instrument a split stays before what is paid on the new shares.
         all.sort_by_key(|action| (action.ex_time, action.instrument));
         Ok(all)
+    }
+
+    /// The same instruments in the sequence of a snapshot, by symbol.
+    pub(crate) fn by_symbol(&self) -> Self {
+        let mut places = self.places.clone();
+        places.sort_unstable();
+        Self {
+            places,
+            ..self.clone()
+        }
     }
 
     /// The session ends of the whole snapshot.
@@ -158,12 +176,21 @@ impl BarSelection {
         self.contents.session_ends()
     }
 
+    /// By id, the session ends of an instrument with a calendar of its own.
+    pub(crate) fn own_session_ends(&self) -> Result<Vec<Option<Vec<UnixNanos>>>, ReadError> {
+        let own = |place: &usize| self.contents.own_session_ends(*place);
+        self.places.iter().map(own).collect()
+    }
+
     fn add_session_ends(&self, all: &mut Vec<CorporateAction>) -> Result<(), ReadError> {
-        let ends = self.contents.session_ends()?;
+        let common = self.contents.session_ends()?;
         for (place, id) in self.places.iter().zip(0..) {
             let Some(data) = self.contents.manifest.instruments.get(*place) else {
                 continue;
             };
+            // Of its own calendar none as well: a coin has no session that a stock exchange ends.
+            let own = self.contents.own_session_ends(*place)?;
+            let ends = own.as_ref().unwrap_or(&common);
             let from = self
                 .range
                 .from

@@ -1,6 +1,7 @@
 //! One snapshot: its manifest, what can be selected from it, and the check of every byte. It must
 //! never change a file.
 
+use std::collections::BTreeSet;
 use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::sync::Arc;
 
@@ -122,22 +123,28 @@ impl Snapshot {
                 to: to.0,
             });
         }
-        let known = || self.contents.instruments.iter().map(Instrument::symbol);
+        let all = &self.contents.instruments;
         let mut places = Vec::new();
+        let mut seen = BTreeSet::new();
         for symbol in symbols {
-            let place = known().position(|other| other == symbol);
-            places.push(place.ok_or_else(|| ReadError::UnknownSymbol {
+            // The manifest is sorted by symbol.
+            let place = all.binary_search_by(|other| other.symbol().cmp(symbol));
+            let place = place.map_err(|_| ReadError::UnknownSymbol {
                 symbol: symbol.clone(),
-                known: known().collect::<Vec<_>>().join(", "),
-            })?);
+                known: all
+                    .iter()
+                    .map(Instrument::symbol)
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            })?;
+            // A symbol that was named twice is one instrument: its bars must not come twice.
+            if seen.insert(place) {
+                places.push(place);
+            }
         }
         if symbols.is_empty() {
-            places.extend(0..self.contents.instruments.len());
+            places.extend(0..all.len());
         }
-        // The manifest is sorted by symbol, so places are in sequence of symbols.
-        places.sort_unstable();
-        // A symbol that was named twice is one instrument: its bars must not come twice.
-        places.dedup();
         Ok(BarSelection::new(
             Arc::clone(&self.contents),
             places,
@@ -222,10 +229,12 @@ impl Snapshot {
             .findings
             .iter()
             .map(|findings| (&findings.file, findings.sha256));
+        let own = manifest.instruments.iter().flat_map(|one| &one.sessions);
         let lists = manifest
             .actions
             .iter()
             .chain(&manifest.sessions)
+            .chain(own)
             .map(|list| (&list.file, list.sha256));
         for (file, sha256) in findings.chain(lists) {
             self.check_file(file, sha256)?;

@@ -5,7 +5,7 @@ use std::io::BufWriter;
 use arrow_schema::ArrowError;
 use cap_std::fs::File;
 use counterfoil_trading::bar::{ClosedBar, RawBar};
-use counterfoil_trading::instrument::Instrument;
+use counterfoil_trading::instrument::{Instrument, PriceRange};
 use counterfoil_trading::time::UnixNanos;
 use sha2::{Digest as _, Sha256};
 
@@ -15,6 +15,7 @@ use crate::spool::staging::{StagingDir, sync};
 use crate::store::arrow_file::BarWriter;
 use crate::store::manifest::{
     BARS_PER_BATCH, BARS_PER_FILE_MIN, LayerBatch, LayerFile, LayerInstrument, LayerTicker,
+    VolumeMark,
 };
 use counterfoil_base::digest::Digest;
 
@@ -31,6 +32,7 @@ pub(crate) struct InstrumentWriter<'a> {
     batches: Vec<LayerBatch>,
     ends: Option<(RawBar, RawBar)>,
     bars: u64,
+    has_volume: bool,
 }
 
 /// The file that is written.
@@ -54,6 +56,7 @@ impl<'a> InstrumentWriter<'a> {
             batches: Vec::new(),
             ends: None,
             bars: 0,
+            has_volume: false,
         }
     }
 
@@ -78,6 +81,7 @@ impl<'a> InstrumentWriter<'a> {
         // what a run was promised.
         self.hash.update(bar.canonical());
         self.bars = self.bars.saturating_add(1);
+        self.has_volume |= raw.volume.0 > 0;
         self.batch.push(bar);
         if let Some(open) = &mut self.open {
             open.bars = open.bars.saturating_add(1);
@@ -157,11 +161,15 @@ impl<'a> InstrumentWriter<'a> {
             last_close: last.close_time,
             last_open: last.open_time,
             lot_size: self.instrument.lot_size(),
+            negative_prices: self.instrument.prices() == PriceRange::Any,
             price_scale: self.instrument.price_scale(),
             quantity_scale: self.instrument.quantity_scale(),
+            // Known to curation alone.
+            sessions: None,
             symbol: self.instrument.symbol().to_owned(),
             tick_size: self.instrument.tick_size(),
             tickers,
+            volume: (!self.has_volume).then_some(VolumeMark::AllZero),
             volume_scale: self.instrument.volume_scale(),
         }))
     }

@@ -10,7 +10,7 @@ use crate::layers::publish::{find_layer, publish_layer};
 use crate::layout::{DataLayer, FINDINGS, QUARANTINE};
 use crate::quality::accept::AcceptanceList;
 use crate::quality::findings_file::FindingsWriter;
-use crate::quality::sessions::write_session_ends;
+use crate::quality::sessions::{write_own_session_ends, write_session_ends};
 use crate::spool::staging::{StagingDir, sync};
 use crate::store::load::load;
 use crate::store::manifest::{LayerInstrument, LayerManifest, LayerTicker};
@@ -80,7 +80,12 @@ fn manifest(
         for bar in bars {
             writer.add(bar)?;
         }
-        instruments.extend(writer.finish(vec![ticker])?);
+        let mut written = writer.finish(vec![ticker])?;
+        if let (Some(written), Some(Some(ends))) = (&mut written, deck.own_session_ends.get(index))
+        {
+            written.sessions = Some(write_own_session_ends(staging, index, ends)?);
+        }
+        instruments.extend(written);
     }
     let findings = FindingsWriter::new(staging.create(FINDINGS)?, AcceptanceList::default());
     let (file, findings) = findings.finish();
@@ -88,6 +93,7 @@ fn manifest(
     let (file, quarantine) = QuarantineWriter::new(staging.create(QUARANTINE)?).finish();
     sync(file, QUARANTINE)?;
     Ok(LayerManifest {
+        calendars: deck.calendars.clone(),
         actions: None,
         data_sha256: LayerManifest::data_digest(deck.timeframe, &instruments),
         findings: Some(findings),

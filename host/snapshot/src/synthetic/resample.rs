@@ -13,7 +13,8 @@ use counterfoil_base::draws::Random;
 use counterfoil_trading::bar::{ClosedBar, RawBar};
 use counterfoil_trading::corporate::{CorporateAction, CorporateActionKind};
 use counterfoil_trading::decimal::{divide_half_even, power_of_ten};
-use counterfoil_trading::instrument::Instrument;
+use counterfoil_trading::instrument::{Instrument, PriceRange};
+use counterfoil_trading::manifest::CalendarEntry;
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 use counterfoil_trading::units::{MONEY_SCALE, Price, Volume};
@@ -58,9 +59,13 @@ pub struct BarDeck {
     pub(crate) source: SnapshotId,
     pub(crate) range: [Option<UnixNanos>; 2],
     pub(crate) timeframe: Timeframe,
+    /// Times stay, so the calendars do.
+    pub(crate) calendars: Vec<CalendarEntry>,
     pub(crate) instruments: Vec<Instrument>,
     /// When sessions ended: times stay, so these do.
     pub(crate) session_ends: Vec<UnixNanos>,
+    /// The same of each instrument with a calendar of its own.
+    pub(crate) own_session_ends: Vec<Option<Vec<UnixNanos>>>,
     /// Open and close time of each slice.
     times: Vec<(UnixNanos, UnixNanos)>,
     /// By slice, where its bars begin; and their end.
@@ -103,6 +108,10 @@ impl BarDeck {
     /// Returns [`ResampleError`] if there are none or too many, or if they cannot be read.
     pub(crate) fn read(selection: &BarSelection) -> Result<Self, ResampleError> {
         let instruments = selection.instruments();
+        if let Some(below) = instruments.iter().find(|it| it.prices() == PriceRange::Any) {
+            let symbol = below.symbol().to_owned();
+            return Err(ResampleError::NegativePrices { symbol });
+        }
         let mut actions = selection.actions()?.into_iter().peekable();
         let mut last: BTreeMap<usize, Price> = BTreeMap::new();
         let mut since: BTreeMap<usize, Vec<CorporateAction>> = BTreeMap::new();
@@ -110,7 +119,9 @@ impl BarDeck {
             source: selection.source(),
             range: selection.range(),
             timeframe: selection.timeframe(),
+            calendars: selection.calendars(),
             session_ends: selection.session_ends()?,
+            own_session_ends: selection.own_session_ends()?,
             times: Vec::new(),
             starts: Vec::new(),
             relative_bars: Vec::new(),
@@ -322,8 +333,10 @@ mod tests {
             source: SnapshotId(Digest::of(b"")),
             range: [None, None],
             timeframe: Timeframe::Fixed(1),
+            calendars: Vec::new(),
             instruments: Vec::new(),
             session_ends: Vec::new(),
+            own_session_ends: Vec::new(),
             times: (0..slices)
                 .map(|time| (UnixNanos(time), UnixNanos(time + 1)))
                 .collect(),

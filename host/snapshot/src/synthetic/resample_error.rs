@@ -15,6 +15,11 @@ pub enum ResampleError {
     /// More bars than are held in memory.
     #[error("more than {max} bars to draw from; select a shorter range or fewer instruments")]
     TooMany { max: usize },
+    /// Bars are drawn as ratios of the close before them, and there is none of a price of zero or below.
+    #[error(
+        "{symbol} may have prices of zero or below, whose moves are no ratios; draw from a run without it"
+    )]
+    NegativePrices { symbol: String },
     /// A bar's move cannot be computed from the close before it.
     #[error(
         "{symbol}: no valid reference close for the bar closing at {}; check the dividend or split before it",

@@ -168,7 +168,11 @@ fn trades_of_few_in_memory_become_the_same_bars_and_repeats_are_told_by_line() {
         writeln!(csv, "T{symbol},{second},{price},1,{id}").unwrap();
         let first = seen.get(&(symbol, id.clone()));
         if price == 0 {
-            expected.push((line, "not-positive price 0 is not above zero".to_owned()));
+            let reason = format!(
+                "not-positive price 0 is not above zero; if T{symbol} traded so, ingest it with --negative-prices \
+                 T{symbol}"
+            );
+            expected.push((line, reason));
         } else if let Some(first) = first.filter(|_| !id.is_empty()) {
             expected.push((line, replaced(*first)));
         } else {

@@ -99,13 +99,14 @@ fn prices_that_are_adjusted_are_not_adjusted_again() {
         got.contains("f.csv, line 2: the file has splits or dividends: state whether its prices are adjusted for them with --adjusted none (as traded), splits, or all"),
         "{got}"
     );
-    let dividend = "AAPL,2020-08-07T04:00:00Z,dividend,0.205";
+    // New York's midnight is the trading date, of the dividend as of the bar.
+    let dividend = "AAPL,2020-08-07,dividend,0.205";
     for (adjusted, expect) in [
         (PriceAdjustment::All, "none".to_owned()),
         (PriceAdjustment::Splits, dividend.to_owned()),
         (
             PriceAdjustment::None,
-            format!("{dividend}|AAPL,2020-08-31T04:00:00Z,split,4:1"),
+            format!("{dividend}|AAPL,2020-08-31,split,4:1"),
         ),
     ] {
         assert_eq!(actions(&data, YFINANCE, &stated(Some(adjusted))), expect);

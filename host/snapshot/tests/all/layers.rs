@@ -110,17 +110,14 @@ fn a_raw_file_is_kept_byte_for_byte_with_a_receipt_for_each_time_it_came() {
             (
                 receipt.ingested_at.unwrap().0,
                 receipt.name.as_str(),
-                receipt.vendor.as_deref(),
+                receipt.vendor.as_str(),
                 receipt.role.as_str(),
             )
         })
         .collect();
     assert_eq!(
         listed,
-        [
-            (7, "f.csv", Some("acme"), "bars"),
-            (9, "f.csv", Some("acme"), "bars")
-        ]
+        [(7, "f.csv", "acme", "bars"), (9, "f.csv", "acme", "bars")]
     );
     // Raw bytes that were changed are never read as what they were.
     fs::write(kept.join("file"), "x").unwrap();
@@ -941,7 +938,7 @@ fn a_mapping_reads_a_vendors_own_columns_and_local_times() {
     assert_eq!(plain.manifest.data_sha256, done.manifest.data_sha256);
     let lineage = data.store.lineage(&done.id).unwrap();
     let files = &lineage.normalized[0].files;
-    assert_eq!(files[0].receipts[0].schema.as_deref(), Some("acme/3"));
+    assert_eq!(files[0].receipts[0].schema, "acme/3");
     assert_eq!(files[1].role, "mapping");
     let missing = IngestOptions {
         mapping: side("acme.json", &mapping.replace("\"O\"", "\"Opn\"")),

@@ -5,7 +5,10 @@
 mod archives;
 mod bounded;
 mod column_actions;
+mod columnar;
+mod dates;
 mod formats;
+mod instruments;
 mod layers;
 mod resample;
 mod snapshot;

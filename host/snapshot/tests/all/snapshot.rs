@@ -241,7 +241,7 @@ fn a_range_is_one_of_open_times_and_its_commitment_is_that_of_its_bars() {
         let names = selection.instruments();
         assert_eq!(
             names.iter().map(Instrument::symbol).collect::<Vec<_>>(),
-            ["AAPL", "FB", "MSFT"]
+            ["MSFT", "AAPL", "FB"]
         );
         let read = bars(&selection);
         let inside =
@@ -579,8 +579,8 @@ fn volume_scale_and_lot_are_as_given_or_refused() {
     let csv = format!("{HEADER}A,2003-01-02,1,2,1,2,1.25\nA,2003-01-03,1,2,1,2,1\n");
     //  volume scale, quantity scale, lot; the resulting scales, or the error
     let table: [Case; 9] = [
-        (None, None, None, Ok((2, 0, 1))),
-        (Some(4), None, None, Ok((4, 0, 1))),
+        (None, None, None, Ok((2, 2, 1))),
+        (Some(4), None, None, Ok((4, 2, 1))),
         (None, Some(3), None, Ok((2, 3, 1))),
         (None, None, Some("0.005"), Ok((2, 3, 5))),
         (None, Some(4), Some("0.005"), Ok((2, 4, 50))),

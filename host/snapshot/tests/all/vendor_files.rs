@@ -104,10 +104,9 @@ fn a_stray_row_is_a_finding_and_does_not_decide_the_timeframe() {
     assert_eq!(
         findings(&data, &done),
         [
-            "overlap: 2 bars open before the bar before them closed, the first at 2024-01-02T09:40:02Z; the \
-             timeframe may be too long",
-            "off-grid: 1 bars open off the grid of the others, the first at 2024-01-02T09:40:02Z; if they are not \
-             bars of 1m, remove them or state another timeframe",
+            "off-grid: 1 bars are off the grid of the others, the first at 2024-01-02T09:40:02Z, and are left out; if \
+             they are not bars of 1m, state another timeframe; if clocks changed, state the zone with --calendar or \
+             in a mapping",
         ]
     );
     check_refused(

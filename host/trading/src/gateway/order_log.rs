@@ -7,10 +7,11 @@ use counterfoil_base::digest::Digest;
 
 use super::{Reconciliation, SubmissionEnd, TokenRefusal, VenueDifference};
 use crate::cbor::{self, CborError, CborReader, KNOWN_NUMBER, number_in};
+use crate::record::RunStarter;
 use crate::time::UnixNanos;
 
 /// The version of the form.
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
 /// The most bytes of a venue's sentence, or of a refused token, that are kept.
 const KEPT_BYTES_MAX: usize = 1_024;
 
@@ -47,9 +48,13 @@ pub enum OrderLogRecord {
         /// The runner's public key.
         approver: [u8; 32],
     },
-    /// A process takes the account's lease.
-    Lease {
+    /// A process takes the account's lease, and the run begins or goes on.
+    Process {
         fencing_token: u64,
+        /// How many records of the journal were under a signed checkpoint; `None` where the run begins.
+        resumed_at: Option<u64>,
+        /// Who started the process, and what allowed it.
+        start: RunStarter,
         /// When.
         time: UnixNanos,
     },
@@ -97,6 +102,13 @@ pub enum OrderLogRecord {
         /// When it was asked.
         time: UnixNanos,
     },
+    /// The clock was set back. Records have the time before until the clock has it again.
+    ClockStep {
+        /// What the clock says.
+        clock: UnixNanos,
+        /// The last time given.
+        time: UnixNanos,
+    },
 }
 
 /// A kernel's report on its own clock.
@@ -129,12 +141,16 @@ impl OrderLogRecord {
                 cbor::put_text(out, venue);
                 cbor::put_bytes(out, approver);
             }
-            Self::Lease {
+            Self::Process {
                 fencing_token,
+                resumed_at,
+                start,
                 time,
             } => {
-                head(out, 3, 1);
+                head(out, 5, 1);
                 cbor::put_u64(out, *fencing_token);
+                put_count_or_null(out, *resumed_at);
+                start.encode(out);
                 cbor::put_i64(out, time.0);
             }
             Self::Spent {
@@ -167,16 +183,15 @@ impl OrderLogRecord {
                 refusal,
                 token,
                 time,
-            } => {
-                head(out, 4, 5);
-                cbor::put_u64(out, number_in(&TokenRefusal::ALL, refusal));
-                // What was presented is not trusted, and may have any length: it must not fill the log.
-                cbor::put_bytes(out, token.get(..KEPT_BYTES_MAX).unwrap_or(token));
-                cbor::put_i64(out, time.0);
-            }
+            } => put_refused(out, *refusal, token, *time),
             Self::Reconciled(reconciliation) => reconciliation.encode(out),
             Self::Difference(difference) => difference.encode(out),
             Self::Clock { report, time } => put_clock(out, *report, *time),
+            Self::ClockStep { clock, time } => {
+                head(out, 3, 9);
+                cbor::put_i64(out, clock.0);
+                cbor::put_i64(out, time.0);
+            }
         }
     }
 
@@ -193,8 +208,14 @@ impl OrderLogRecord {
         // position.
         let record = match (kind, items) {
             (0, 7) => read_open(&mut reader)?,
-            (1, 3) => Self::Lease {
+            (1, 5) => Self::Process {
                 fencing_token: reader.u64()?,
+                resumed_at: if reader.null() {
+                    None
+                } else {
+                    Some(reader.u64()?)
+                },
+                start: RunStarter::read(&mut reader)?,
                 time: UnixNanos(reader.i64()?),
             },
             (2, 5) => Self::Spent {
@@ -229,10 +250,14 @@ impl OrderLogRecord {
                 }),
                 time: UnixNanos(reader.i64()?),
             },
+            (9, 3) => Self::ClockStep {
+                clock: UnixNanos(reader.i64()?),
+                time: UnixNanos(reader.i64()?),
+            },
             _ => {
                 return Err(CborError {
                     offset: 1,
-                    expected: "a kind of order-log record from 0 to 8",
+                    expected: "a kind of order-log record from 0 to 9",
                 });
             }
         };
@@ -241,12 +266,31 @@ impl OrderLogRecord {
     }
 }
 
+impl OrderLogRecord {
+    /// When it was written; `None` for the first.
+    #[must_use]
+    pub const fn time(&self) -> Option<UnixNanos> {
+        match self {
+            Self::Open { .. } => None,
+            Self::Process { time, .. }
+            | Self::Spent { time, .. }
+            | Self::Unknown { time, .. }
+            | Self::Refused { time, .. }
+            | Self::Clock { time, .. }
+            | Self::ClockStep { time, .. } => Some(*time),
+            Self::Ended(ended) => Some(ended.time),
+            Self::Reconciled(books) => Some(books.time),
+            Self::Difference(difference) => Some(difference.time),
+        }
+    }
+}
+
 fn read_open(reader: &mut CborReader<'_>) -> Result<OrderLogRecord, CborError> {
     // A later format may have other items in the same places.
     if reader.u64()? != FORMAT {
         return Err(CborError {
             offset: 2,
-            expected: "an order log of format 1",
+            expected: "an order log of format 2",
         });
     }
     Ok(OrderLogRecord::Open {
@@ -269,6 +313,21 @@ fn put_ended(out: &mut Vec<u8>, ended: &EndedSubmission) {
     }
     cbor::put_text(out, &kept(&ended.detail));
     cbor::put_i64(out, ended.time.0);
+}
+
+fn put_count_or_null(out: &mut Vec<u8>, count: Option<u64>) {
+    match count {
+        None => cbor::put_null(out),
+        Some(count) => cbor::put_u64(out, count),
+    }
+}
+
+fn put_refused(out: &mut Vec<u8>, refusal: TokenRefusal, token: &[u8], time: UnixNanos) {
+    head(out, 4, 5);
+    cbor::put_u64(out, number_in(&TokenRefusal::ALL, &refusal));
+    // What was presented is not trusted, and may have any length: it must not fill the log.
+    cbor::put_bytes(out, token.get(..KEPT_BYTES_MAX).unwrap_or(token));
+    cbor::put_i64(out, time.0);
 }
 
 fn put_clock(out: &mut Vec<u8>, report: Option<ClockReport>, time: UnixNanos) {

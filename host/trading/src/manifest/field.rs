@@ -2,6 +2,7 @@
 //! It must never know what the fields mean together.
 
 use alloc::string::{String, ToString as _};
+use core::fmt;
 
 use counterfoil_base::digest::Digest;
 
@@ -34,12 +35,38 @@ pub enum ManifestError {
         field: &'static str,
         source: DecimalError,
     },
+    /// A term that needs volumes, over an instrument without any.
+    #[error("manifest: {symbol} has no volume in any bar, and {term}")]
+    NoVolume { symbol: String, term: VolumeTerm },
     #[error("manifest: timeframe: {0}")]
     Timeframe(#[from] TimeframeError),
     #[error("manifest: instruments: {0}")]
     Instrument(#[from] InstrumentError),
     #[error("manifest: {0}")]
     Limit(#[from] SandboxLimitError),
+}
+
+/// A term that is a share of a bar's volume.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum VolumeTerm {
+    /// `costs.volume-cap-bps`.
+    Cap,
+    /// `costs.slippage-volume-bps`.
+    Slippage,
+}
+
+impl fmt::Display for VolumeTerm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Cap => {
+                "under a volume cap no order in it would ever fill; use --volume-cap off (costs.volume-cap-bps off)"
+            }
+            Self::Slippage => {
+                "slippage by the share of a bar's volume cannot be computed; use costs.slippage-volume-bps 0, and \
+                 slippage by rate or ticks"
+            }
+        })
+    }
 }
 
 /// The digest written `sha256:<hex>`.

@@ -6,17 +6,20 @@ use alloc::vec::Vec;
 
 use counterfoil_base::digest::Digest;
 
-use super::field::{ManifestError, digest, invalid, step};
+use super::calendar;
+use super::field::{ManifestError, VolumeTerm, digest, invalid, step};
 use super::terms::{self, BrokerTerms};
 use super::{FORMAT, InstrumentEntry, Manifest, PROFILE_PURE, WORLD};
 use crate::account::AccountKind;
+use crate::bar_grid::BarSequence;
 use crate::costs::CostModel;
 use crate::decimal;
-use crate::instrument::{Instrument, InstrumentGrid};
+use crate::exchange_calendar::InstrumentCalendars;
+use crate::instrument::{Instrument, InstrumentGrid, InstrumentTraits, PriceRange, VolumeKind};
 use crate::record::FaultAction;
 use crate::risk::{Leverage, MaintenanceMargin, RiskLimits};
 use crate::time::Timeframe;
-use crate::units::Money;
+use crate::units::{BasisPoints, Money};
 use crate::venue::matching::MatchingRules;
 
 /// The most instruments of one run.
@@ -30,6 +33,8 @@ pub struct RunSetup {
     pub engine: Digest,
     /// The length of a bar.
     pub timeframe: Timeframe,
+    /// Where bars begin and sessions end, by instrument.
+    pub calendars: InstrumentCalendars,
     pub instruments: Vec<Instrument>,
     /// Bars of each instrument before orders are let through.
     pub warm_up: u64,
@@ -51,6 +56,18 @@ pub struct RunSetup {
     pub cadence: u64,
     /// The broker; `None` for a simulated venue.
     pub broker: Option<BrokerTerms>,
+}
+
+impl RunSetup {
+    /// The run's bars, before the first one.
+    #[must_use]
+    pub fn bar_sequence(&self) -> BarSequence {
+        BarSequence::new(
+            self.timeframe,
+            self.calendars.clone(),
+            self.instruments.len(),
+        )
+    }
 }
 
 impl Manifest {
@@ -96,21 +113,29 @@ impl Manifest {
                 let expected = "leave, cancel or cancel-and-flatten";
                 invalid("on-fault", &self.on_fault, expected)
             })?;
+        let instruments: Vec<Instrument> = self
+            .instruments
+            .iter()
+            .map(instrument)
+            .collect::<Result<_, _>>()?;
+        let costs = terms::costs(&self.costs)?;
+        let broker = terms::broker(self)?;
+        // A broker fills by its own market, and its runs have no such terms.
+        if broker.is_none() {
+            check_volumes(&instruments, &costs)?;
+        }
         Ok(RunSetup {
             component: digest("component", &self.component)?,
             engine: digest("engine", &self.engine)?,
             timeframe: self.timeframe.parse()?,
-            instruments: self
-                .instruments
-                .iter()
-                .map(instrument)
-                .collect::<Result<_, _>>()?,
+            calendars: calendar::of_instruments(self)?,
+            instruments,
             warm_up: u64::from(self.warm_up),
             account_kind: account.kind,
             cash: account.cash,
             leverage: account.leverage,
             maintenance: account.maintenance,
-            costs: terms::costs(&self.costs)?,
+            costs,
             matching: terms::matching(&self.matching)?,
             risk: self.risk.limits()?,
             requests_per_bar: usize::try_from(self.limits.requests_per_bar).unwrap_or(usize::MAX),
@@ -124,7 +149,7 @@ impl Manifest {
                 0 => return Err(invalid("cadence", "0", "at least 1")),
                 cadence => u64::from(cadence),
             },
-            broker: terms::broker(self)?,
+            broker,
         })
     }
 }
@@ -143,7 +168,38 @@ fn instrument(entry: &InstrumentEntry) -> Result<Instrument, ManifestError> {
         lot_size: lot,
         volume_scale: entry.volume_scale,
     };
-    Ok(Instrument::new(entry.symbol.clone(), grid)?)
+    let traits = InstrumentTraits {
+        prices: if entry.negative_prices {
+            PriceRange::Any
+        } else {
+            PriceRange::Positive
+        },
+        volume: match entry.volume.as_deref() {
+            None => VolumeKind::Traded,
+            Some("none") => VolumeKind::None,
+            Some(other) => return Err(invalid("instruments.volume", other, "none, or no field")),
+        },
+    };
+    Ok(Instrument::new(entry.symbol.clone(), grid)?.with_traits(traits))
+}
+
+/// A share of a volume that no bar has is nothing: no order would ever fill, and nobody would know why.
+fn check_volumes(instruments: &[Instrument], costs: &CostModel) -> Result<(), ManifestError> {
+    let without = |it: &&Instrument| it.traits().volume == VolumeKind::None;
+    let Some(first) = instruments.iter().find(without) else {
+        return Ok(());
+    };
+    let term = if costs.volume_cap.is_some() {
+        VolumeTerm::Cap
+    } else if costs.slippage.volume_rate == BasisPoints::ZERO {
+        return Ok(());
+    } else {
+        VolumeTerm::Slippage
+    };
+    Err(ManifestError::NoVolume {
+        symbol: first.symbol().to_string(),
+        term,
+    })
 }
 
 impl From<&Instrument> for InstrumentEntry {
@@ -156,6 +212,11 @@ impl From<&Instrument> for InstrumentEntry {
             quantity_scale: instrument.quantity_scale(),
             lot_size: text(instrument.lot_size(), instrument.quantity_scale()),
             volume_scale: instrument.volume_scale(),
+            negative_prices: instrument.prices() == PriceRange::Any,
+            volume: match instrument.traits().volume {
+                VolumeKind::Traded => None,
+                VolumeKind::None => Some("none".to_string()),
+            },
         }
     }
 }

@@ -5,10 +5,10 @@ use alloc::string::{String, ToString as _};
 use super::field::{ManifestError, amount, bps, invalid};
 use super::{AccountEntry, CostsEntry, DataSource, Manifest, MatchingEntry, RiskEntry};
 use crate::account::AccountKind;
-use crate::costs::{CostModel, FeeSchedule, SlippageModel};
+use crate::costs::{CostModel, FeeCap, FeeSchedule, SlippageModel};
 use crate::decimal;
 use crate::risk::{Leverage, LiveRiskLimits, MaintenanceMargin, MarginCallPolicy, RiskLimits};
-use crate::units::Money;
+use crate::units::{BasisPoints, Money};
 use crate::venue::matching::{LimitFillRule, MatchingRules};
 
 /// The most bars of latency: a year of minutes would be a mistake, a trading week of them is not.
@@ -70,13 +70,10 @@ pub(super) fn costs(entry: &CostsEntry) -> Result<CostModel, ManifestError> {
         per_unit: amount("costs.fee-per-share", &entry.fee_per_share)?,
         fixed: amount("costs.fee-fixed", &entry.fee_fixed)?,
         min: amount("costs.fee-min", &entry.fee_min)?,
-        max: match entry.fee_max.as_str() {
-            "off" => None,
-            text => Some(amount("costs.fee-max", text)?),
-        },
+        max: fee_cap(&entry.fee_max)?,
     };
-    // Both bounds could not hold, and the fee would depend on which is applied last.
-    if fees.max.is_some_and(|max| max < fees.min) {
+    // Both bounds could not hold. A share is another matter: of a small order it is below any minimum.
+    if matches!(fees.max, Some(FeeCap::Amount(max)) if max < fees.min) {
         return Err(invalid(
             "costs.fee-max",
             &entry.fee_max,
@@ -102,6 +99,19 @@ pub(super) fn costs(entry: &CostsEntry) -> Result<CostModel, ManifestError> {
         },
         borrow: bps("costs.borrow-bps", &entry.borrow_bps)?,
     })
+}
+
+fn fee_cap(text: &str) -> Result<Option<FeeCap>, ManifestError> {
+    let field = "costs.fee-max";
+    if text == "off" {
+        return Ok(None);
+    }
+    let Some(share) = text.strip_suffix('%') else {
+        return Ok(Some(FeeCap::Amount(amount(field, text)?)));
+    };
+    BasisPoints::parse_percent(share)
+        .map(|rate| Some(FeeCap::Share(rate)))
+        .map_err(|source| ManifestError::Number { field, source })
 }
 
 pub(super) fn matching(entry: &MatchingEntry) -> Result<MatchingRules, ManifestError> {
@@ -221,6 +231,11 @@ pub(super) fn broker(manifest: &Manifest) -> Result<Option<BrokerTerms>, Manifes
     if manifest.account.margin_call != "reduce" {
         let (field, value) = ("account.margin-call", &manifest.account.margin_call);
         return Err(invalid(field, value, "reduce in a broker's run"));
+    }
+    // A fill at zero or below is refused as a broker's error, and such an instrument could have true ones.
+    if manifest.instruments.iter().any(|it| it.negative_prices) {
+        let expected = "absent in a broker's run: its instruments have prices above zero";
+        return Err(invalid("instruments.negative-prices", "true", expected));
     }
     // After an outage the bars of hours come at once, and their orders would go out at today's prices.
     if manifest.risk.bar_age_max_ms.is_none() {

@@ -8,9 +8,10 @@ use super::order::{put_request, read_request};
 use crate::bar::{ClosedBar, RawBar};
 use crate::cbor::{self, CborError, CborReader, number_in};
 use crate::execution::OrderCode;
-use crate::instrument::InstrumentId;
+use crate::instrument::{InstrumentId, PriceRange};
 use crate::order::Request;
 use crate::plan::PlanDigest;
+use crate::risk::{LimitFigures, RiskRefusal};
 use crate::time::UnixNanos;
 use crate::units::{Money, Price, Quantity, Volume};
 
@@ -19,8 +20,8 @@ use crate::units::{Money, Price, Quantity, Volume};
 pub enum RiskVerdict {
     /// It was let through.
     Approved,
-    /// It was refused by this rule.
-    Refused(OrderCode),
+    /// It was refused.
+    Refused(RiskRefusal),
 }
 
 /// One authorized plan: its digest and the number of the token that was spent for it.
@@ -82,13 +83,7 @@ impl DecisionRecord {
         }
         cbor::put_array(out, self.verdicts.len());
         for verdict in &self.verdicts {
-            cbor::put_u64(
-                out,
-                match verdict {
-                    RiskVerdict::Approved => 0,
-                    RiskVerdict::Refused(code) => code_number(*code),
-                },
-            );
+            put_verdict(out, verdict);
         }
         cbor::put_i128(out, self.cash.0);
         cbor::put_i128(out, self.equity.0);
@@ -240,8 +235,8 @@ fn read_bar(reader: &mut CborReader<'_>) -> Result<(ClosedBar, u64), CborError> 
         volume: Volume(reader.i64()?),
     };
     // A record is input too: a bar that could not have closed is refused before anything computes with
-    // it.
-    let bar = ClosedBar::parse(raw).map_err(|_| CborError {
+    // it. Which prices its instrument may have is in the manifest: the run that takes the bar checks it.
+    let bar = ClosedBar::parse_in(raw, PriceRange::Any).map_err(|_| CborError {
         offset: 0,
         expected: "a closed bar",
     })?;
@@ -258,12 +253,49 @@ pub(super) fn read_code(reader: &mut CborReader<'_>) -> Result<OrderCode, CborEr
     reader.item_of(&OrderCode::ALL, "a known code")
 }
 
+fn put_verdict(out: &mut Vec<u8>, verdict: &RiskVerdict) {
+    match verdict {
+        RiskVerdict::Approved => cbor::put_u64(out, 0),
+        RiskVerdict::Refused(RiskRefusal {
+            code,
+            figures: None,
+        }) => cbor::put_u64(out, code_number(*code)),
+        RiskVerdict::Refused(RiskRefusal {
+            code,
+            figures: Some(figures),
+        }) => {
+            cbor::put_array(out, 3);
+            cbor::put_u64(out, code_number(*code));
+            cbor::put_i128(out, figures.asked);
+            cbor::put_i128(out, figures.limit);
+        }
+    }
+}
+
 fn read_verdict(reader: &mut CborReader<'_>) -> Result<RiskVerdict, CborError> {
-    // The number of an approval is that of "no code".
+    let has_figures = reader.is_array();
+    if has_figures {
+        reader.array_of(3, "a verdict of 3 items")?;
+    }
     let code = read_code(reader)?;
-    Ok(if code == OrderCode::None {
-        RiskVerdict::Approved
+    // A code has figures always or never: one refusal has one form.
+    if has_figures != code.figure_unit().is_some() {
+        return Err(CborError {
+            offset: 0,
+            expected: "figures for exactly the codes that have them",
+        });
+    }
+    // The number of an approval is that of "no code".
+    if code == OrderCode::None {
+        return Ok(RiskVerdict::Approved);
+    }
+    let figures = if has_figures {
+        Some(LimitFigures {
+            asked: reader.i128()?,
+            limit: reader.i128()?,
+        })
     } else {
-        RiskVerdict::Refused(code)
-    })
+        None
+    };
+    Ok(RiskVerdict::Refused(RiskRefusal { code, figures }))
 }

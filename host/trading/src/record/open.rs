@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use counterfoil_base::digest::Digest;
 use sha2::{Digest as _, Sha256};
 
+use super::RunStarter;
 use super::{ITEMS_PER_RECORD_MAX, KIND_COMMITMENTS, KIND_MANIFEST, KIND_OPEN};
 use crate::cbor::{self, CborError, CborReader};
 use crate::time::UnixNanos;
@@ -54,23 +55,6 @@ pub struct HostBuild {
     pub lock_file: Option<Digest>,
     /// SHA-256 of the running program's file.
     pub binary: Option<Digest>,
-}
-
-/// Who started a run, and what allowed it.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct RunStarter {
-    /// The name of who started it; `None` where nobody had to be named, as for a backtest.
-    pub starter: Option<String>,
-    /// The ledger's record that authorized it; `None` without an authorization.
-    pub authorization: Option<LedgerEntry>,
-}
-
-/// A record of a ledger.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct LedgerEntry {
-    /// The ledger's origin.
-    pub ledger: String,
-    pub index: u64,
 }
 
 /// The first record of a journal.
@@ -302,16 +286,7 @@ impl OpenRecord {
         cbor::put_text_or_null(out, self.host.commit.as_deref());
         put_digest_or_null(out, self.host.lock_file);
         put_digest_or_null(out, self.host.binary);
-        cbor::put_array(out, 2);
-        cbor::put_text_or_null(out, self.start.starter.as_deref());
-        match &self.start.authorization {
-            None => cbor::put_null(out),
-            Some(entry) => {
-                cbor::put_array(out, 2);
-                cbor::put_text(out, &entry.ledger);
-                cbor::put_u64(out, entry.index);
-            }
-        }
+        self.start.encode(out);
         let Some(data) = &self.data else {
             // Null and not a count of 0: a feed promises nothing, and a verifier must not read that as a promise of
             // no bars.
@@ -351,19 +326,7 @@ impl OpenRecord {
             lock_file: read_digest_or_null(&mut reader)?,
             binary: read_digest_or_null(&mut reader)?,
         };
-        reader.array_of(2, "a start of 2 items")?;
-        let start = RunStarter {
-            starter: reader.text_or_null()?,
-            authorization: if reader.null() {
-                None
-            } else {
-                reader.array_of(2, "a ledger and an index")?;
-                Some(LedgerEntry {
-                    ledger: reader.text()?,
-                    index: reader.u64()?,
-                })
-            },
-        };
+        let start = RunStarter::read(&mut reader)?;
         let data = if reader.null() {
             None
         } else {

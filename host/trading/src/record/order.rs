@@ -30,7 +30,7 @@ pub(super) fn read_request(reader: &mut CborReader<'_>) -> Result<Request, CborE
     })
 }
 
-fn put_intent(out: &mut Vec<u8>, intent: &Intent) {
+pub(super) fn put_intent(out: &mut Vec<u8>, intent: &Intent) {
     match intent {
         Intent::Submit(order) => {
             cbor::put_array(out, 2);
@@ -51,7 +51,7 @@ fn put_intent(out: &mut Vec<u8>, intent: &Intent) {
     }
 }
 
-fn read_intent(reader: &mut CborReader<'_>) -> Result<Intent, CborError> {
+pub(super) fn read_intent(reader: &mut CborReader<'_>) -> Result<Intent, CborError> {
     let error = CborError {
         offset: 0,
         expected: "an intent: submit, cancel or replace",
@@ -101,7 +101,7 @@ pub(super) fn read_orders(reader: &mut CborReader<'_>) -> Result<Vec<Order>, Cbo
 }
 
 fn put_order(out: &mut Vec<u8>, order: &Order) {
-    cbor::put_array(out, 6);
+    cbor::put_array(out, 7);
     cbor::put_u64(out, u64::from(order.instrument.0));
     cbor::put_u64(out, order.client_order_id.0);
     put_side(out, order.side);
@@ -120,11 +120,13 @@ fn put_order(out: &mut Vec<u8>, order: &Order) {
         TimeInForce::Ioc => put_numbers(out, &[3]),
         TimeInForce::Fok => put_numbers(out, &[4]),
     }
+    // The options of an order: none has any so far.
+    cbor::put_null(out);
 }
 
 fn read_order(reader: &mut CborReader<'_>) -> Result<Order, CborError> {
-    reader.array_of(6, "an order of 6 items")?;
-    Ok(Order {
+    reader.array_of(7, "an order of 7 items")?;
+    let order = Order {
         instrument: InstrumentId(reader.u32()?),
         client_order_id: ClientOrderId(reader.u64()?),
         side: read_side(reader)?,
@@ -158,7 +160,16 @@ fn read_order(reader: &mut CborReader<'_>) -> Result<Order, CborError> {
                 });
             }
         },
-    })
+    };
+    // Passed over, an option such as reduce-only would make another order of it.
+    if reader.null() {
+        Ok(order)
+    } else {
+        Err(CborError {
+            offset: 0,
+            expected: "no options of an order",
+        })
+    }
 }
 
 pub(super) fn put_side(out: &mut Vec<u8>, side: Side) {

@@ -1,6 +1,7 @@
 //! The second half of a step: decides on one bar, reviews, plans, authorizes and records the answer,
 //! and only then releases its orders.
 
+use alloc::vec;
 use alloc::vec::Vec;
 
 use super::{Run, RunClock, RunError, RunPorts};
@@ -8,7 +9,10 @@ use crate::bar::ClosedBar;
 use crate::execution::OrderCode;
 use crate::journal::{Journal, RecordSeal};
 use crate::order::{ClientOrderId, Intent, Request};
-use crate::record::{DecisionCircumstances, DecisionRecord, PlanNote, RiskVerdict};
+use crate::record::{
+    DecisionCircumstances, DecisionRecord, InputsRecord, PlanNote, RiskVerdict, RunInput,
+};
+use crate::risk::{RiskRefusal, is_too_late};
 use crate::slice::Slice;
 use crate::strategy::{BarView, CallbackError, Strategy, StrategyFault};
 use crate::venue::Venue;
@@ -68,6 +72,7 @@ impl Run {
             let close_time = view.bar.get().close_time;
             decided.0.saturating_sub(close_time.0)
         });
+        self.record_deadline(view, ports.journal)?;
         // A guest that faulted after it pushed requests gets none of them: its answer is not complete.
         let reviewed = if fault.is_none() {
             self.review_all(&requests, view.warming_up)?
@@ -88,6 +93,35 @@ impl Run {
         };
         self.record_decision(view, answer, reviewed.verdicts, circumstances, ports)?;
         Ok(fault)
+    }
+
+    /// Records that the decision on this bar came too late for new risk, if it did: the verdicts follow from it, and
+    /// the times themselves are not in the digest.
+    fn record_deadline<J: Journal>(
+        &mut self,
+        view: &BarView,
+        journal: &mut J,
+    ) -> Result<(), RunError<J::Error>> {
+        let Some(age) = self
+            .bar_age
+            .filter(|age| is_too_late(*age, self.bar_age_max))
+        else {
+            return Ok(());
+        };
+        let bar = view.bar.get();
+        let record = InputsRecord {
+            time: bar.close_time,
+            inputs: vec![RunInput::Deadline {
+                instrument: bar.instrument,
+                age,
+            }],
+        };
+        self.buffers.digested.clear();
+        record.encode_digested(&mut self.buffers.digested);
+        self.buffers.body.clear();
+        InputsRecord::encode(&self.buffers.digested, &mut self.buffers.body);
+        let _receipt = self.append(journal, RecordSeal::Later)?;
+        Ok(())
     }
 
     /// Records a bar about which the strategy was not asked, because it is dead.
@@ -162,17 +196,21 @@ impl Run {
             // another order, so every id in the journal means one order.
             let usable = check_id_range(&intent).and_then(|()| self.note_id(&intent));
             let reviewed = if place < self.requests_per_bar {
-                usable.and_then(|()| self.review(intent, warming_up, approved_orders))
+                usable
+                    .map_err(RiskRefusal::from)
+                    .and_then(|()| self.review(intent, warming_up, approved_orders))
             } else {
                 // Refused whatever it is, a cancel too: what a bar can cause is bounded by the manifest, and
                 // the strategy is told what was not done.
-                Err(OrderCode::TooManyRequests)
+                let most = u64::try_from(self.requests_per_bar).unwrap_or(u64::MAX);
+                let asked = u64::try_from(requests.len()).unwrap_or(u64::MAX);
+                Err(RiskRefusal::limit(OrderCode::TooManyRequests, asked, most))
             };
             let approved = match reviewed {
                 Ok(approved) => approved,
-                Err(code) => {
-                    all.verdicts.push(RiskVerdict::Refused(code));
-                    self.note_refusal(&intent, code);
+                Err(refusal) => {
+                    all.verdicts.push(RiskVerdict::Refused(refusal));
+                    self.note_refusal(&intent, refusal.code);
                     self.totals.refused = self.totals.refused.saturating_add(1);
                     continue;
                 }

@@ -3,6 +3,7 @@
 use alloc::string::String;
 
 use crate::account::AccountError;
+use crate::bar_grid::BarMisfit;
 use crate::execution::OrderCode;
 use crate::instrument::InstrumentId;
 use crate::plan::TokenError;
@@ -13,7 +14,7 @@ use crate::venue::VenueError;
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError<E> {
-    #[error("the slice holds no bar")]
+    #[error("the slice holds no bar and no corporate action")]
     EmptySlice,
     #[error("slice closes at {time:?}, which is not after the last close at {last:?}")]
     OutOfOrder {
@@ -23,6 +24,14 @@ pub enum RunError<E> {
     },
     #[error("the manifest lists no instrument {}", id.0)]
     UnknownInstrument { id: InstrumentId },
+    /// A bar that is none of the manifest's timeframe.
+    #[error("{symbol}: {misfit}")]
+    BarMisfit { symbol: String, misfit: BarMisfit },
+    /// The slice's feed did not check its bars.
+    #[error(
+        "a price of {symbol} is zero or below, and the manifest does not allow that (instruments.negative-prices)"
+    )]
+    NotPositive { symbol: String },
     /// A corporate action outside the time between the previous close and the slice's close.
     #[error(
         "corporate action of {id:?} at {ex_time:?} does not belong to the slice that closes at {time:?}"

@@ -220,7 +220,7 @@ impl Run {
         for id in ids {
             let approved = self
                 .review(Intent::Cancel(*id), false, 0)
-                .map_err(RunError::Refused)?;
+                .map_err(|refusal| RunError::Refused(refusal.code))?;
             plans.push(self.authorize(&approved)?);
         }
         Ok(plans)

@@ -129,7 +129,7 @@ impl SidedBar {
 const fn seen_by(side: Side, price: Price) -> i64 {
     match side {
         Side::Buy => price.0,
-        // Bars and accepted orders have prices above zero: nothing saturates here.
+        // Only the least i64 has no positive counterpart; one unit more is as far beyond every price.
         Side::Sell => price.0.saturating_neg(),
     }
 }

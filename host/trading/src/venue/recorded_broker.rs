@@ -155,7 +155,7 @@ impl Venue for RecordedBroker {
         slice: &Slice,
         deliveries: &mut Vec<Delivery>,
     ) -> Result<(), VenueError> {
-        let time = slice.close_time().unwrap_or_default();
+        let time = slice.time().unwrap_or_default();
         for delivery in core::mem::take(&mut self.next) {
             self.check_delivery(&delivery, time)
                 .map_err(|reason| VenueError {

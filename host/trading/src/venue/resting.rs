@@ -10,7 +10,7 @@ use crate::execution::{Delivery, OrderCode, OrderEvent};
 use crate::instrument::Instrument;
 use crate::order::{Intent, Order, OrderStatus, OrderType, TimeInForce};
 use crate::time::UnixNanos;
-use crate::units::{Price, Quantity};
+use crate::units::Quantity;
 
 use super::sessions::TradingDay;
 
@@ -119,8 +119,10 @@ pub(super) fn split(
         ratio.order(instrument, order.order_type, order.side, Quantity(*leaves))?;
     let priced = match order_type {
         OrderType::Market => true,
-        OrderType::Limit(price) | OrderType::Stop(price) => price > Price(0),
-        OrderType::StopLimit { stop, limit } => stop > Price(0) && limit > Price(0),
+        OrderType::Limit(price) | OrderType::Stop(price) => instrument.prices().allows(price),
+        OrderType::StopLimit { stop, limit } => {
+            instrument.prices().allows(stop) && instrument.prices().allows(limit)
+        }
     };
     // Rounded to a price of zero, or to less than a lot, the order could neither fill nor be refused: it
     // would rest forever.

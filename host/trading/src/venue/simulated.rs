@@ -13,7 +13,7 @@ use crate::bar::RawBar;
 use crate::corporate::{CorporateAction, CorporateActionKind, SplitRatio};
 use crate::costs::{CostModel, FeeTally, price_after_slippage, slippage_cost};
 use crate::execution::{Delivery, Fill, OrderCode};
-use crate::instrument::{Instrument, InstrumentId};
+use crate::instrument::{Instrument, InstrumentId, VolumeKind};
 use crate::manifest::RunSetup;
 use crate::order::{ClientOrderId, Intent, Order, OrderStatus, OrderType, Side, TimeInForce};
 use crate::plan::Released;
@@ -129,7 +129,7 @@ impl SimulatedVenue {
         {
             return Some(OrderCode::ExpiredTimeInForce);
         }
-        let good = |price: crate::units::Price| price.0 > 0 && instrument.is_on_tick(price);
+        let good = |price| instrument.prices().allows(price) && instrument.is_on_tick(price);
         let priced = match order.order_type {
             OrderType::Market => true,
             OrderType::Limit(price) | OrderType::Stop(price) => good(price),
@@ -281,10 +281,15 @@ impl SimulatedVenue {
         }
         // Before the match, or a DAY order would fill on the first bar of the next day.
         expire(resting, bar, trading_day, deliveries);
-        // In a bar without volume nothing was traded: nothing fills and no stop is triggered. In a
-        // bar that a halt touches it is unknown which prices were traded outside the halt.
+        // In a bar without volume nothing was traded: nothing fills and no stop is triggered, unless the
+        // instrument's bars never have one. In a bar that a halt touches it is unknown which prices were
+        // traded outside the halt.
         let halted = self.books.is_halted(id, bar.open_time);
-        if bar.volume.0 > 0 && !halted {
+        let traded = match instrument.traits().volume {
+            VolumeKind::Traded => bar.volume.0 > 0,
+            VolumeKind::None => true,
+        };
+        if traded && !halted {
             self.matches.clear();
             find_matches(resting, bar, self.matching, &mut self.matches);
             let market = BarExecution {
@@ -329,7 +334,7 @@ impl Venue for SimulatedVenue {
         }
         // Last: an order that arrived with this slice was accepted at the close before it, which decides
         // its trading day.
-        self.now = slice.close_time().unwrap_or(self.now);
+        self.now = slice.time().unwrap_or(self.now);
         Ok(())
     }
 

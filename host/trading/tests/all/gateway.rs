@@ -8,6 +8,7 @@ use counterfoil_trading::gateway::{
     check_token, recover_state,
 };
 use counterfoil_trading::plan::PlanDigest;
+use counterfoil_trading::record::{LedgerEntry, RunStarter};
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::{Money, Quantity};
 
@@ -286,6 +287,30 @@ fn what_a_venues_books_held_and_each_difference_read_back() {
 }
 
 #[test]
+fn what_a_process_of_a_run_records_of_itself_and_of_its_clock_reads_back() {
+    let time = UnixNanos(5);
+    let of_a_ledger = RunStarter {
+        starter: Some("erin".to_owned()),
+        authorization: Some(LedgerEntry {
+            ledger: "counterfoil/ledger/desk".to_owned(),
+            index: 12,
+        }),
+    };
+    for (resumed_at, start) in [(None, RunStarter::default()), (Some(70_000), of_a_ledger)] {
+        reads_back(&OrderLogRecord::Process {
+            fencing_token: 3,
+            resumed_at,
+            start,
+            time,
+        });
+    }
+    reads_back(&OrderLogRecord::ClockStep {
+        clock: UnixNanos(-1),
+        time,
+    });
+}
+
+#[test]
 fn a_record_of_the_order_log_reads_back_and_keeps_little_from_outside() {
     let time = UnixNanos(5);
     let long = "\u{e9}".repeat(2_000);
@@ -318,10 +343,6 @@ fn a_record_of_the_order_log_reads_back_and_keeps_little_from_outside() {
             account: "desk-1".to_owned(),
             venue: "paper".to_owned(),
             approver: [2; 32],
-        },
-        OrderLogRecord::Lease {
-            fencing_token: 3,
-            time,
         },
         OrderLogRecord::Spent {
             token: vec![1, 2],

@@ -19,6 +19,7 @@ mod host;
 mod manifest;
 #[cfg(test)]
 mod markets;
+mod negative;
 #[cfg(test)]
 mod orders;
 #[cfg(test)]

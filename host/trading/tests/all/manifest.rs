@@ -1,7 +1,8 @@
 //! Every term of a manifest is read, and an error names its field.
 
-use counterfoil_trading::costs::{CostModel, FeeSchedule, SlippageModel};
-use counterfoil_trading::manifest::Manifest;
+use counterfoil_trading::costs::{CostModel, FeeCap, FeeSchedule, SlippageModel};
+use counterfoil_trading::instrument::{InstrumentTraits, PriceRange, VolumeKind};
+use counterfoil_trading::manifest::{InstrumentEntry, Manifest};
 use counterfoil_trading::record::FaultAction;
 use counterfoil_trading::risk::MarginCallPolicy;
 use counterfoil_trading::venue::matching::{LimitFillRule, MatchingRules};
@@ -42,7 +43,7 @@ fn every_term_is_read() {
             per_unit: money("0.005"),
             fixed: money("0.5"),
             min: money("1"),
-            max: Some(money("9")),
+            max: Some(FeeCap::Amount(money("9"))),
         },
         slippage: SlippageModel {
             rate: bps("2"),
@@ -64,6 +65,42 @@ fn every_term_is_read() {
     let off = manifest().replace(r#""fee-max":"9""#, r#""fee-max":"off""#);
     let setup = Manifest::parse(&off).unwrap().setup().unwrap();
     assert_eq!(setup.costs.fees.max, None);
+    // A share may be below the minimum: of a small order it always is.
+    let share = manifest().replace(r#""fee-max":"9""#, r#""fee-max":"0.25%""#);
+    let setup = Manifest::parse(&share).unwrap().setup().unwrap();
+    assert_eq!(setup.costs.fees.max, Some(FeeCap::Share(bps("25"))));
+}
+
+/// An instrument's facts are part of the manifest, and so of the run's id.
+#[test]
+fn the_traits_of_an_instrument_are_read_and_change_the_run() {
+    let with = |field: &str| {
+        let scale = r#""volume-scale":0"#;
+        Manifest::parse(&manifest().replace(scale, &format!("{scale},{field}"))).unwrap()
+    };
+    let plain = Manifest::parse(&manifest()).unwrap();
+    let setup = plain.setup().unwrap();
+    assert_eq!(setup.instruments[0].traits(), InstrumentTraits::default());
+    let below = with(r#""negative-prices":true"#);
+    assert_ne!(below.run_id().unwrap(), plain.run_id().unwrap());
+    let instrument = below.setup().unwrap().instruments[0].clone();
+    assert_eq!(instrument.prices(), PriceRange::Any);
+    assert_eq!(InstrumentEntry::from(&instrument), below.instruments[0]);
+    let mut without = with(r#""volume":"none""#);
+    let error = |manifest: &Manifest| manifest.setup().unwrap_err().to_string();
+    assert!(error(&without).contains("A has no volume in any bar, and under a volume cap no order in it would ever fill; use --volume-cap off"), "{}", error(&without));
+    without.costs.volume_cap_bps = "off".to_owned();
+    assert!(
+        error(&without).contains("costs.slippage-volume-bps 0"),
+        "{}",
+        error(&without)
+    );
+    without.costs.slippage_volume_bps = "0".to_owned();
+    let instrument = without.setup().unwrap().instruments[0].clone();
+    assert_eq!(instrument.traits().volume, VolumeKind::None);
+    assert_eq!(InstrumentEntry::from(&instrument), without.instruments[0]);
+    let other = error(&with(r#""volume":"some""#));
+    assert!(other.contains("instruments.volume is \"some\""), "{other}");
 }
 
 /// The text in the manifest, its replacement, and the error.

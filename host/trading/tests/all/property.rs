@@ -313,6 +313,7 @@ impl Books {
             | RunRecord::Commitments(_)
             | RunRecord::Positions(_)
             | RunRecord::WindDown(_)
+            | RunRecord::Inputs(_)
             | RunRecord::Fault(_)
             | RunRecord::Close(_)
             | RunRecord::Refused(_)

@@ -11,9 +11,12 @@ use counterfoil_base::digest::Digest;
 use counterfoil_trading::account::{Account, AccountKind};
 use counterfoil_trading::bar::{ClosedBar, RawBar};
 use counterfoil_trading::corporate::{CorporateAction, CorporateActionKind};
-use counterfoil_trading::costs::{CostModel, LiquiditySide};
+use counterfoil_trading::costs::{CostModel, FeeCap, LiquiditySide};
+use counterfoil_trading::exchange_calendar::InstrumentCalendars;
 use counterfoil_trading::execution::{Delivery, Fill, OrderEvent};
-use counterfoil_trading::instrument::{Instrument, InstrumentGrid, InstrumentId};
+use counterfoil_trading::instrument::{
+    Instrument, InstrumentGrid, InstrumentId, InstrumentTraits, PriceRange, VolumeKind,
+};
 use counterfoil_trading::journal::{Journal, RecordBytes};
 use counterfoil_trading::manifest::RunSetup;
 use counterfoil_trading::order::{
@@ -59,6 +62,7 @@ pub(crate) fn setup(settings: &str) -> RunSetup {
         component: Digest([0; 32]),
         engine: Digest([0; 32]),
         timeframe: "1d".parse().unwrap(),
+        calendars: InstrumentCalendars::default(),
         instruments: vec![instrument("A"), instrument("B")],
         warm_up: 0,
         account_kind: AccountKind::Margin,
@@ -103,7 +107,12 @@ fn set(setup: &mut RunSetup, name: &str, value: &str) {
         "per-unit" => costs.fees.per_unit = money(value),
         "fixed" => costs.fees.fixed = money(value),
         "min" => costs.fees.min = money(value),
-        "max" => costs.fees.max = Some(money(value)),
+        "max" => {
+            costs.fees.max = Some(match value.strip_suffix('%') {
+                Some(share) => FeeCap::Share(BasisPoints::parse_percent(share).unwrap()),
+                None => FeeCap::Amount(money(value)),
+            });
+        }
         "slip" => costs.slippage.rate = bps(value),
         "ticks" => costs.slippage.ticks = value.parse().unwrap(),
         "impact" => costs.slippage.volume_rate = bps(value),
@@ -143,9 +152,23 @@ fn set(setup: &mut RunSetup, name: &str, value: &str) {
             let lots = |symbol: &str| Instrument::new(symbol.to_owned(), grid).unwrap();
             setup.instruments = vec![lots("A"), lots("B")];
         }
+        "prices" if value == "any" => {
+            change_traits(setup, |traits| traits.prices = PriceRange::Any);
+        }
+        "volume" if value == "none" => {
+            change_traits(setup, |traits| traits.volume = VolumeKind::None);
+        }
         "step" => setup.timeframe = value.parse().unwrap(),
         other => panic!("no setting {other}={value}"),
     }
+}
+
+/// Changes the traits of instrument A.
+fn change_traits(setup: &mut RunSetup, change: fn(&mut InstrumentTraits)) {
+    let instrument = setup.instruments[0].clone();
+    let mut traits = instrument.traits();
+    change(&mut traits);
+    setup.instruments[0] = instrument.with_traits(traits);
 }
 
 fn price(word: Option<&str>) -> Price {
@@ -282,7 +305,8 @@ pub(crate) fn slice(text: &str, open_time: i64, close_time: i64) -> Slice {
             .map(|one| one.parse().unwrap())
             .collect();
         let bar = raw(0, values.try_into().unwrap());
-        slice.add(ClosedBar::parse(bar).unwrap()).unwrap();
+        let bar = ClosedBar::parse_in(bar, PriceRange::Any).unwrap();
+        slice.add(bar).unwrap();
     }
     let other = raw(1, [50, 50, 50, 50, 0]);
     slice.add(ClosedBar::parse(other).unwrap()).unwrap();
@@ -477,7 +501,7 @@ fn reported(record: &RunRecord) -> Vec<String> {
             .iter()
             .filter_map(|verdict| match verdict {
                 RiskVerdict::Approved => None,
-                RiskVerdict::Refused(code) => Some(format!("gate: {}", code.name())),
+                RiskVerdict::Refused(refusal) => Some(format!("gate: {}", refusal.code.name())),
             })
             .collect(),
         RunRecord::MarginCall(call) => vec![format!(
@@ -505,6 +529,7 @@ fn reported(record: &RunRecord) -> Vec<String> {
                 .collect::<Vec<_>>(),
             part.plans.len()
         )],
+        RunRecord::Inputs(record) => vec![format!("inputs: {:?}", record.inputs)],
         RunRecord::Open(_)
         | RunRecord::Manifest(_)
         | RunRecord::Commitments(_)

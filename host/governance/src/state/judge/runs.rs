@@ -5,7 +5,7 @@ use counterfoil_trading::time::UnixNanos;
 use super::changes::check_reason;
 use super::{ActContext, Judgment, LedgerState};
 use crate::act::{
-    BudgetHolder, KillScope, RunEnd, RunStart, StartAuthorization, Usage, UsageBudget,
+    BudgetHolder, KillScope, RunEnd, RunResume, RunStart, StartAuthorization, Usage, UsageBudget,
     account_digest,
 };
 use crate::id::Id;
@@ -189,15 +189,24 @@ fn service(state: &LedgerState, context: ActContext<'_>) -> Judgment {
     Err(Denial::new(Rule::ServiceOnly, why, who))
 }
 
+pub(super) fn resume(state: &LedgerState, context: ActContext<'_>, resume: &RunResume) -> Judgment {
+    service(state, context)?;
+    not_ended(known_run(state, &resume.run)?, &resume.run)
+}
+
 pub(super) fn end(state: &LedgerState, context: ActContext<'_>, end: &RunEnd) -> Judgment {
     service(state, context)?;
     check_reason(&end.reason)?;
-    let found = known_run(state, &end.run)?;
     // One end for each run: a second one could anchor another journal under the same run id.
+    not_ended(known_run(state, &end.run)?, &end.run)
+}
+
+/// Nothing follows the end of a run: what it decided is anchored.
+fn not_ended(found: &crate::registry::RegisteredRun, run: &Digest) -> Judgment {
     let Some((_, record_ref)) = &found.ended else {
         return Ok(());
     };
-    let why = format!("run {} ended with record {}", end.run, record_ref.index);
+    let why = format!("run {run} ended with record {}", record_ref.index);
     Err(Denial::new(Rule::RunEnded, why, "nothing is left to do"))
 }
 

@@ -16,6 +16,7 @@ use counterfoil_trading::gateway::{
     DurableMark, OrderAuthorization, OrderLogRecord, ReconcileTrigger, Reconciliation,
 };
 use counterfoil_trading::journal::{RecordBytes, RecordSeal};
+use counterfoil_trading::time::UnixNanos;
 
 use crate::run::journal::{JournalError, JournalFile, JournalHead, Sealer};
 use crate::run::resume::{SignedPrefix, keep_tail};
@@ -72,6 +73,8 @@ pub struct KnownOrders {
     pub fencing_token: u64,
     /// The venue's books when the run began.
     pub baseline: Option<Reconciliation>,
+    /// The time of its last record.
+    pub last_time: UnixNanos,
 }
 
 /// The log, open for writing.
@@ -245,6 +248,7 @@ fn audit_records(
 
 impl KnownOrders {
     fn add(&mut self, record: OrderLogRecord) -> Result<(), CborError> {
+        self.last_time = record.time().unwrap_or_default().max(self.last_time);
         match record {
             OrderLogRecord::Spent { token, .. } => {
                 let token = OrderAuthorization::decode(&token)?;
@@ -256,7 +260,7 @@ impl KnownOrders {
                 let order = self.orders.entry(outcome.sequence).or_default();
                 order.marks.push(DurableMark::Ended(outcome.end));
             }
-            OrderLogRecord::Lease { fencing_token, .. } => self.fencing_token = fencing_token,
+            OrderLogRecord::Process { fencing_token, .. } => self.fencing_token = fencing_token,
             OrderLogRecord::Reconciled(books) if books.trigger == ReconcileTrigger::Baseline => {
                 self.baseline = Some(books);
             }
@@ -264,6 +268,7 @@ impl KnownOrders {
             | OrderLogRecord::Unknown { .. }
             | OrderLogRecord::Refused { .. }
             | OrderLogRecord::Clock { .. }
+            | OrderLogRecord::ClockStep { .. }
             | OrderLogRecord::Reconciled(_)
             | OrderLogRecord::Difference(_) => {}
         }

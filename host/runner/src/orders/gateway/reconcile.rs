@@ -13,7 +13,6 @@ use counterfoil_trading::venue::VenueError;
 use super::client::VenueClient;
 use super::deliveries::{DeliverySource, VenueNotices};
 use super::{Gateway, GatewayError, ReconcileConfig};
-use crate::clock;
 use crate::orders::reconcile::{Baseline, BookDifference, Holdings, compare, expected_holdings};
 
 /// What is known of the venue's books.
@@ -91,11 +90,11 @@ impl<V: VenueClient + DeliverySource> Gateway<V> {
         }
         // Everything the account holds now belongs to someone else: without this record a resumed
         // run would count it as its own difference, or as its own position.
-        let record = record_of(ReconcileTrigger::Baseline, &theirs);
+        let record = record_of(ReconcileTrigger::Baseline, &theirs, self.clock.now());
         self.log
             .append(&OrderLogRecord::Reconciled(record.clone()))?;
+        self.watch.last = Some(record.time);
         self.watch.begin(record);
-        self.watch.last = Some(clock::now());
         Ok(())
     }
 
@@ -114,7 +113,7 @@ impl<V: VenueClient + DeliverySource> Gateway<V> {
         if notices.stop.is_some() {
             return Ok(notices.stop);
         }
-        let Some(trigger) = self.watch.due(&notices, clock::now()) else {
+        let Some(trigger) = self.watch.due(&notices, self.clock.now()) else {
             return Ok(None);
         };
         let Some((theirs, notices)) = self.venue.read_books()? else {
@@ -154,7 +153,7 @@ impl<V: VenueClient + DeliverySource> Gateway<V> {
             compare(&expected, theirs, baseline, tolerance, instruments).ok_or_else(overflow)?;
         // Both sides are recorded before the run is stopped for them: the stop record names one
         // difference, and an auditor needs all of them.
-        let record = record_of(trigger, theirs);
+        let record = record_of(trigger, theirs, self.clock.now());
         let time = record.time;
         self.log.append(&OrderLogRecord::Reconciled(record))?;
         self.watch.last = Some(time);
@@ -174,13 +173,13 @@ impl<V: VenueClient + DeliverySource> Gateway<V> {
     }
 }
 
-fn record_of(trigger: ReconcileTrigger, theirs: &Holdings) -> Reconciliation {
+fn record_of(trigger: ReconcileTrigger, theirs: &Holdings, time: UnixNanos) -> Reconciliation {
     Reconciliation {
         trigger,
         cash: theirs.cash,
         positions: theirs.positions.clone(),
         open_orders: u64::try_from(theirs.open.len()).unwrap_or(u64::MAX),
-        time: clock::now(),
+        time,
     }
 }
 

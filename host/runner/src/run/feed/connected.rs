@@ -7,6 +7,7 @@ use counterfoil_connect::feed::event::{FeedEvent, FeedTreatment};
 use counterfoil_connect::feed::inbox::{EventRead, FeedInbox};
 use counterfoil_connect::feed::slicer::{SliceProgress, Slicer};
 use counterfoil_trading::bar::ClosedBar;
+use counterfoil_trading::bar_grid::BarSequence;
 use counterfoil_trading::instrument::InstrumentId;
 use counterfoil_trading::record::RefusedInput;
 use counterfoil_trading::slice::Slice;
@@ -36,19 +37,44 @@ impl EventSource for FeedInbox {
 pub struct ConnectedFeed<S> {
     source: S,
     slicer: Slicer,
+    bars: BarSequence,
     decided: BTreeMap<(UnixNanos, InstrumentId), ClosedBar>,
     /// Whether [`Slicer::start_next`] may hold a whole slice that is not given yet.
     is_fresh: bool,
 }
 
 impl<S: EventSource> ConnectedFeed<S> {
-    /// A feed of this many instruments. It may send decided bars again, and ends the slice that is open.
-    pub fn new(source: S, instruments: usize, decided: DecidedBars) -> Self {
+    /// A feed of the bars of a run of this many instruments. It may send decided bars again, and ends the slice that
+    /// is open.
+    pub fn new(source: S, mut bars: BarSequence, instruments: usize, decided: DecidedBars) -> Self {
+        decided.bars.values().for_each(|bar| bars.take(bar.get()));
         Self {
             source,
+            bars,
             slicer: Slicer::new(instruments, decided.ended, decided.open),
             decided: decided.bars,
             is_fresh: true,
+        }
+    }
+
+    /// The event, with a bar that the run may not decide marked as such.
+    fn checked(&mut self, event: FeedEvent) -> FeedEvent {
+        let FeedEvent::Closed(bar) = event else {
+            return event;
+        };
+        // A bar that comes late overlaps as well. That it is late is the reason.
+        if self.slicer.is_past(&bar) {
+            return event;
+        }
+        match self.bars.check(bar.get()) {
+            Ok(()) => {
+                self.bars.take(bar.get());
+                event
+            }
+            Err(misfit) => FeedEvent::Misfit {
+                bar,
+                reason: misfit.to_string(),
+            },
         }
     }
 
@@ -97,6 +123,7 @@ impl<S: EventSource> SliceFeed for ConnectedFeed<S> {
                     });
                 }
             };
+            let event = self.checked(event);
             match self.slicer.push(event, slice)? {
                 SliceProgress::Waiting => {}
                 SliceProgress::Whole => {
@@ -112,6 +139,8 @@ impl<S: EventSource> SliceFeed for ConnectedFeed<S> {
 #[cfg(test)]
 mod tests {
     use counterfoil_trading::bar::RawBar;
+    use counterfoil_trading::exchange_calendar::InstrumentCalendars;
+    use counterfoil_trading::time::Timeframe;
     use counterfoil_trading::units::{Price, Volume};
 
     use super::*;
@@ -130,6 +159,11 @@ mod tests {
         .unwrap()
     }
 
+    /// Bars of ten nanoseconds.
+    fn tens() -> BarSequence {
+        BarSequence::new(Timeframe::Fixed(10), InstrumentCalendars::default(), 2)
+    }
+
     /// The items of a feed of two instruments, as text.
     fn items(events: Vec<FeedEvent>, decided: DecidedBars) -> Vec<String> {
         let (sender, inbox) = FeedInbox::pair().unwrap();
@@ -137,7 +171,7 @@ mod tests {
             sender.try_send(event).unwrap();
         }
         drop(sender);
-        let mut feed = ConnectedFeed::new(inbox, 2, decided);
+        let mut feed = ConnectedFeed::new(inbox, tens(), 2, decided);
         let mut slice = Slice::default();
         let mut out = Vec::new();
         loop {

@@ -85,7 +85,7 @@ pub(super) fn parse(line: &[u8], instruments: &[Instrument]) -> Result<LineConte
         volume: Volume(number("volume", line.volume, instrument.volume_scale())?),
     };
     // A bar whose high is below its low, or that closes before it opens, never reaches the run.
-    ClosedBar::parse(raw)
+    ClosedBar::parse_in(raw, instrument.prices())
         .map_err(|error| error.to_string())
         .map(LineContent::Bar)
 }

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use counterfoil_trading::bar::ClosedBar;
+use counterfoil_trading::bar_grid::BarSequence;
 use counterfoil_trading::instrument::{Instrument, InstrumentId};
 use counterfoil_trading::record::RefusedInput;
 use counterfoil_trading::slice::Slice;
@@ -25,6 +26,7 @@ const AHEAD_NANOS: i64 = 5_000_000_000;
 pub struct LineFeed<R> {
     source: R,
     instruments: Vec<Instrument>,
+    bars: BarSequence,
     line: Vec<u8>,
     /// A bar that ended the slice before it and belongs to the next.
     ahead: Option<ClosedBar>,
@@ -56,14 +58,21 @@ pub struct DecidedBars {
 
 impl<R: LineSource> LineFeed<R> {
     /// A feed of the manifest's instruments.
-    pub fn new(source: R, instruments: &[Instrument]) -> Self {
-        Self::resume(source, instruments, DecidedBars::default())
+    pub fn new(source: R, instruments: &[Instrument], bars: BarSequence) -> Self {
+        Self::resume(source, instruments, bars, DecidedBars::default())
     }
 
     /// A feed that may send decided bars again, and ends the open slice.
-    pub fn resume(source: R, instruments: &[Instrument], decided: DecidedBars) -> Self {
+    pub fn resume(
+        source: R,
+        instruments: &[Instrument],
+        mut bars: BarSequence,
+        decided: DecidedBars,
+    ) -> Self {
+        decided.bars.values().for_each(|bar| bars.take(bar.get()));
         Self {
             source,
+            bars,
             instruments: instruments.to_vec(),
             line: Vec::new(),
             ahead: None,
@@ -107,6 +116,33 @@ impl<R: LineSource> LineFeed<R> {
             reason,
             input: self.line.trim_ascii().to_vec(),
         })
+    }
+
+    /// Why no slice may have the bar; `None` if one may.
+    fn refusal(&self, bar: &ClosedBar) -> Option<String> {
+        // A bar from the future could still change before it closes, and a decision on it would look into the
+        // future. The clock is asked here and not in the run: replay reads the refusal from the journal.
+        let time = bar.get().close_time;
+        if time.0.saturating_sub(clock::now().0) > AHEAD_NANOS {
+            let reason = "closes in the future by this machine's clock: it may still form";
+            return Some(reason.to_owned());
+        }
+        if self.ended.is_some_and(|ended| time <= ended) {
+            return Some("its slice has ended".to_owned());
+        }
+        let under_way = self.pending.close_time();
+        if under_way.is_some_and(|under_way| time < under_way) {
+            return Some("closes before the slice under way".to_owned());
+        }
+        // A second bar of the slice overlaps the first, which is not what is wrong with it.
+        let id = bar.get().instrument;
+        if under_way == Some(time) && self.pending.bar_of(id).is_some() {
+            return None;
+        }
+        // The timeframe is the manifest's, and what was authorized. A minute taken for a day would fill orders at
+        // prices that the strategy could not have had.
+        let misfit = self.bars.check(bar.get()).err()?;
+        Some(format!("misfit-bar: {misfit}"))
     }
 
     /// Gives the open slice.
@@ -170,23 +206,15 @@ impl<R: LineSource> SliceFeed for LineFeed<R> {
                 return Ok(known);
             }
             self.is_behind = false;
-            // A bar from the future could still change before it closes, and a decision on it would look into the
-            // future. The clock is asked here and not in the run: replay reads the refusal from the journal.
+            if let Some(reason) = self.refusal(&bar) {
+                return Ok(self.refused(reason));
+            }
             let time = bar.get().close_time;
-            if time.0.saturating_sub(clock::now().0) > AHEAD_NANOS {
-                let reason = "closes in the future by this machine's clock: it may still form";
-                return Ok(self.refused(reason.to_owned()));
-            }
-            if self.ended.is_some_and(|ended| time <= ended) {
-                return Ok(self.refused("its slice has ended".to_owned()));
-            }
             match self.pending.close_time() {
-                Some(under_way) if time < under_way => {
-                    return Ok(self.refused("closes before the slice under way".to_owned()));
-                }
                 // A later bar ends the slice. The bar waits, so that the slice is decided without it.
                 Some(under_way) if time > under_way => {
                     self.source.treated(LineTreatment::Taken);
+                    self.bars.take(bar.get());
                     self.ahead = Some(bar);
                     return self.give(slice);
                 }
@@ -196,6 +224,7 @@ impl<R: LineSource> SliceFeed for LineFeed<R> {
                 return Ok(self.refused(error.to_string()));
             }
             self.source.treated(LineTreatment::Taken);
+            self.bars.take(bar.get());
         }
     }
 }

@@ -43,7 +43,12 @@ impl<R: LineSource + Send> BarSource for R {
         setup: &RunSetup,
         decided: DecidedBars,
     ) -> Result<Self::Feed, Box<VenuesError>> {
-        Ok(LineFeed::resume(self, &setup.instruments, decided))
+        Ok(LineFeed::resume(
+            self,
+            &setup.instruments,
+            setup.bar_sequence(),
+            decided,
+        ))
     }
 }
 
@@ -75,7 +80,12 @@ impl MarketBars {
         // The venue sends history from each instrument's last decided bar on, so a gap while the process was down is
         // filled with closed bars instead of being skipped.
         let count = setup.instruments.len();
-        Ok(ConnectedFeed::new(wrap(inbox), count, decided))
+        Ok(ConnectedFeed::new(
+            wrap(inbox),
+            setup.bar_sequence(),
+            count,
+            decided,
+        ))
     }
 }
 

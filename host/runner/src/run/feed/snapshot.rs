@@ -17,7 +17,8 @@ pub struct SnapshotFeed {
 }
 
 impl SnapshotFeed {
-    /// A feed of these slices; each action joins the slice in whose time it falls.
+    /// A feed of these slices; each action joins the slice in whose time it falls. What comes after the last bar is a
+    /// slice without bars.
     #[must_use]
     pub fn new(slices: SliceReader, actions: Vec<CorporateAction>) -> Self {
         Self {
@@ -29,11 +30,17 @@ impl SnapshotFeed {
 
 impl SliceFeed for SnapshotFeed {
     fn next(&mut self, slice: &mut Slice) -> Result<FeedItem, FeedError> {
-        if !self.slices.next_into(slice)? {
-            return Ok(FeedItem::End);
+        if self.slices.next_into(slice)? {
+            self.actions.join(slice)?;
+            return Ok(FeedItem::Slice);
         }
-        self.actions.join(slice)?;
-        Ok(FeedItem::Slice)
+        slice.clear();
+        // What comes after the last bar still changes the account: a company may be delisted the day after.
+        Ok(if self.actions.join_rest(slice)? {
+            FeedItem::Slice
+        } else {
+            FeedItem::End
+        })
     }
 }
 
@@ -57,6 +64,15 @@ impl PendingActions {
             slice.add_action(action)?;
         }
         Ok(())
+    }
+
+    /// Moves the actions after the last bar into a slice; false if there are none.
+    fn join_rest(&mut self, slice: &mut Slice) -> Result<bool, SliceError> {
+        let is_left = self.0.peek().is_some();
+        for action in self.0.by_ref() {
+            slice.add_action(action)?;
+        }
+        Ok(is_left)
     }
 }
 
@@ -101,5 +117,11 @@ mod tests {
         // After a gap without bars, such as a weekend.
         assert_eq!(joined(30, 40), [20]);
         assert_eq!(joined(40, 50), [40]);
+        let mut after = PendingActions::new([60, 70, 60].map(action).to_vec());
+        let mut slice = Slice::default();
+        assert_eq!(after.join_rest(&mut slice), Ok(true));
+        assert_eq!((slice.actions().len(), slice.close_time()), (3, None));
+        assert_eq!(slice.time(), Some(UnixNanos(70)));
+        assert_eq!(after.join_rest(&mut Slice::default()), Ok(false));
     }
 }

@@ -82,6 +82,7 @@ impl RecordedSlice {
             RunRecord::Fault(fault) => fault.callback != Callback::Init && fault.time == time,
             RunRecord::Stop(_) => false,
             RunRecord::WindDown(_) => self.is_faulted,
+            RunRecord::Inputs(inputs) => inputs.time == time,
             RunRecord::Open(_)
             | RunRecord::Manifest(_)
             | RunRecord::Commitments(_)
@@ -180,6 +181,10 @@ impl RecordedSliceReader {
                 | RunRecord::Positions(_)
                 | RunRecord::Refused(_) => {}
                 RunRecord::WindDown(_) => out.push(index, body),
+                RunRecord::Inputs(inputs) => {
+                    out.push(index, body);
+                    out.time = Some(inputs.time);
+                }
                 RunRecord::Close(close) => self.close = Some((index, close)),
                 RunRecord::Deliveries(deliveries) => {
                     out.push(index, body);
@@ -235,7 +240,8 @@ impl RecordedSliceReader {
         let Some(snapshot) = &mut self.snapshot else {
             return Ok(());
         };
-        if out.slice.bars().is_empty() {
+        // A fault of `init`, or a stop.
+        if out.slice.time().is_none() {
             return Ok(());
         }
         // Bars and actions together, as one value: a journal whose bars were exchanged for others that lead to the

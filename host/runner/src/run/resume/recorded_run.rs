@@ -99,7 +99,8 @@ impl RecordedRun {
                 }
             }
             RunRecord::Close(_) => self.is_closed = true,
-            RunRecord::Refused(_) | RunRecord::Positions(_) => {}
+            // What follows from an input is derived again.
+            RunRecord::Refused(_) | RunRecord::Positions(_) | RunRecord::Inputs(_) => {}
             RunRecord::WindDown(record) => {
                 self.note(&record.plans);
                 self.head.decisions = decisions;
@@ -210,6 +211,11 @@ impl RecordedRun {
             }
         }
         Ok(())
+    }
+
+    /// When the last decision of a live run was made; 0 without one.
+    pub(super) const fn decided(&self) -> UnixNanos {
+        self.decided
     }
 
     pub(super) fn take_broker_reports(&mut self) -> RecordedDeliveries {

@@ -15,12 +15,12 @@ use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::decimal;
 use counterfoil_trading::execution::Delivery;
 use counterfoil_trading::instrument::{Instrument, InstrumentId};
-use counterfoil_trading::manifest::{InstrumentEntry, RunSetup};
+use counterfoil_trading::manifest::{InstrumentEntry, Manifest, RunSetup};
 use counterfoil_trading::record::{
     DecisionRecord, DeliveriesRecord, KIND_DECISION, KIND_DELIVERIES, KIND_REFUSED, RefusedInput,
     record_kind,
 };
-use counterfoil_trading::time::UnixNanos;
+use counterfoil_trading::time::{DAY_NANOS, Timeframe, UnixNanos};
 
 use super::ParityError;
 use crate::run::feed::bar_in;
@@ -40,6 +40,8 @@ pub(super) struct LiveBars {
     closes: Option<(UnixNanos, UnixNanos)>,
     /// Whether the live run received corporate actions or session ends, which bars do not show.
     pub(super) has_actions: bool,
+    /// Whether a bar ends with its session or follows an exchange's clock.
+    has_other_lengths: bool,
     /// Bars that the live run refused.
     refused: BTreeSet<(String, UnixNanos)>,
     /// Instruments with a bar.
@@ -59,6 +61,7 @@ impl LiveBars {
             first_open: UnixNanos(i64::MAX),
             closes: None,
             has_actions: false,
+            has_other_lengths: false,
             refused: BTreeSet::new(),
             seen: BTreeSet::new(),
         };
@@ -100,6 +103,7 @@ impl LiveBars {
                 break;
             }
             open_slice.add(&decision.bar);
+            live_bars.has_other_lengths |= !is_whole(setup.timeframe, &decision.bar);
             live_bars.seen.insert(decision.bar.get().instrument);
             if open_slice.bars == setup.instruments.len() {
                 live_bars.end(&mut open_slice, reader.index());
@@ -152,9 +156,15 @@ impl LiveBars {
         store: &SnapshotStore,
         data: &DataDir,
         execution: &Execution,
-        setup: &RunSetup,
+        manifest: &Manifest,
         now: UnixNanos,
     ) -> Result<SnapshotId, ParityError> {
+        if self.has_other_lengths {
+            return Err(ParityError::OtherLengths {
+                run: execution.short(),
+            });
+        }
+        let setup = manifest.setup()?;
         let mut snapshot = None;
         let mut grids: Vec<InstrumentEntry> = Vec::new();
         for instrument in &setup.instruments {
@@ -168,15 +178,21 @@ impl LiveBars {
             let mut file = tempfile::tempfile_in(data.root())
                 .map_err(FileError::at("write into", data.root()))?;
             let is_of = |instrument: &Instrument| grid_of(instrument) == *grid;
-            self.write(&mut file, execution, &setup.instruments, &is_of)?;
+            let symbols = self.write(&mut file, execution, &setup.instruments, &is_of)?;
             let options = IngestOptions {
                 timeframe: Some(setup.timeframe),
+                calendars: manifest.calendars.clone(),
                 epoch_unit: Some(EpochUnit::Nanos),
                 price_scale: Some(grid.price_scale),
                 tick: Some(grid.tick_size.clone()),
                 volume_scale: Some(grid.volume_scale),
                 quantity_scale: Some(grid.quantity_scale),
                 lot: Some(grid.lot_size.clone()),
+                negative_prices: if grid.negative_prices {
+                    symbols
+                } else {
+                    BTreeSet::new()
+                },
                 vendor: Some(execution.origin()),
                 ingested_at: Some(now),
                 revises: snapshot,
@@ -191,14 +207,15 @@ impl LiveBars {
         })
     }
 
-    /// Writes the bars of the wanted instruments, and rewinds the file.
+    /// Writes the bars of the wanted instruments, and rewinds the file; the symbols that have a bar.
     fn write(
         &self,
         file: &mut File,
         execution: &Execution,
         instruments: &[Instrument],
         is_wanted: &dyn Fn(&Instrument) -> bool,
-    ) -> Result<(), ParityError> {
+    ) -> Result<BTreeSet<String>, ParityError> {
+        let mut symbols = BTreeSet::new();
         let path = execution.journal();
         let io = |error| ParityError::File(FileError::at("copy the bars of", &path)(error));
         let mut out = BufWriter::new(&mut *file);
@@ -217,6 +234,9 @@ impl LiveBars {
             let Some(instrument) = instrument.filter(|instrument| is_wanted(instrument)) else {
                 continue;
             };
+            if !symbols.contains(instrument.symbol()) {
+                symbols.insert(instrument.symbol().to_owned());
+            }
             line.clear();
             put_row(&mut line, instrument, &decision.bar);
             writeln!(out, "{line}").map_err(io)?;
@@ -224,7 +244,16 @@ impl LiveBars {
         out.flush().map_err(io)?;
         drop(out);
         file.seek(SeekFrom::Start(0)).map_err(io)?;
-        Ok(())
+        Ok(symbols)
+    }
+}
+
+/// Whether a bar closes where an ingested one would, which states its open time alone.
+fn is_whole(timeframe: Timeframe, bar: &ClosedBar) -> bool {
+    let bar = bar.get();
+    match timeframe {
+        Timeframe::Fixed(nanos) => bar.open_time.0.checked_add(nanos) == Some(bar.close_time.0),
+        Timeframe::Months(_) => bar.open_time.0.rem_euclid(DAY_NANOS) == 0,
     }
 }
 
@@ -252,10 +281,12 @@ impl PartialSlice {
     }
 }
 
-/// An instrument's definition without its symbol.
+/// An instrument's definition as a file of bars states it: without its symbol, and without the volume mark,
+/// which follows from the bars.
 fn grid_of(instrument: &Instrument) -> InstrumentEntry {
     InstrumentEntry {
         symbol: String::new(),
+        volume: None,
         ..InstrumentEntry::from(instrument)
     }
 }

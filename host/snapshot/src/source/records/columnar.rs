@@ -17,15 +17,19 @@ use arrow_ipc::reader::FileReader;
 use arrow_schema::ArrowError;
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use arrow_select::take::take;
-use counterfoil_trading::decimal;
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use jiff::Timestamp;
+use jiff::tz::{Offset, TimeZone};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::Compression;
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 
 use super::{SourceRecord, SourceRecords};
 use crate::error::IngestError;
 use crate::source::options::IngestLimits;
+use crate::source::row_offsets::offset_in;
 use crate::source::times::date;
+use crate::source::zone::named_zone;
 
 mod footer;
 
@@ -62,12 +66,28 @@ pub(super) fn open_parquet(
     let open = || {
         let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(ArrowError::from)?;
         let schema = builder.schema().clone();
+        check_codecs(builder.metadata())?;
         // A row group may hold a billion rows; no more than these are decoded at once.
         let reader = builder.with_batch_size(ROWS_PER_BATCH).build();
         let batches: BatchIterator = Box::new(reader.map_err(ArrowError::from)?);
         Ok((header(&schema)?, batches))
     };
     ColumnarRecords::open(name, "parquet", limits, open)
+}
+
+/// Whether every column is packed in a way that can be read. The reader says no more than that one is not.
+fn check_codecs(metadata: &ParquetMetaData) -> Result<(), ArrowError> {
+    let groups = metadata.row_groups().iter();
+    for column in groups.flat_map(RowGroupMetaData::columns) {
+        if let Compression::LZO = column.compression() {
+            return Err(ArrowError::NotYetImplemented(format!(
+                "column {} is compressed with LZO, which is not read; write the file again with ZSTD, SNAPPY, \
+                 GZIP, BROTLI, LZ4_RAW or without compression",
+                column.column_path()
+            )));
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn open_arrow(
@@ -185,10 +205,21 @@ impl ColumnarRecords {
 }
 
 fn unreadable(name: &str, format: &'static str) -> impl FnOnce(ArrowError) -> IngestError {
-    move |error| IngestError::Unreadable {
-        file: name.to_owned(),
-        format,
-        reason: error.to_string(),
+    move |error| {
+        let file = name.to_owned();
+        // The file is whole: fetching it again would bring the same.
+        if let ArrowError::NotYetImplemented(reason) = error {
+            return IngestError::Unsupported {
+                file,
+                format,
+                reason,
+            };
+        }
+        IngestError::Unreadable {
+            file,
+            format,
+            reason: error.to_string(),
+        }
     }
 }
 
@@ -285,6 +316,13 @@ fn cell(column: &ArrayRef, row: usize) -> String {
                 .map(|values| values.value(row).to_string())
         };
     }
+    macro_rules! exact {
+        ($kind:ty) => {
+            column
+                .as_primitive_opt::<$kind>()
+                .map(|values| values.value_as_string(row))
+        };
+    }
     let text = match column.data_type() {
         DataType::Utf8 => column
             .as_string_opt::<i32>()
@@ -307,14 +345,22 @@ fn cell(column: &ArrayRef, row: usize) -> String {
         DataType::Float32 => number!(types::Float32Type),
         DataType::Float64 => number!(types::Float64Type),
         // Exact, unlike a float: the scale is the file's own and no digit is rounded.
-        DataType::Decimal128(_, scale) => column
-            .as_primitive_opt::<types::Decimal128Type>()
-            .and_then(|values| exact(values.value(row), *scale)),
+        DataType::Decimal32(..) => exact!(types::Decimal32Type),
+        DataType::Decimal64(..) => exact!(types::Decimal64Type),
+        DataType::Decimal128(..) => exact!(types::Decimal128Type),
+        DataType::Decimal256(..) => exact!(types::Decimal256Type),
         DataType::Date32 => column
             .as_primitive_opt::<types::Date32Type>()
             .and_then(|values| day(i64::from(values.value(row)))),
+        DataType::Date64 => column
+            .as_primitive_opt::<types::Date64Type>()
+            .and_then(|values| day_of_millis(values.value(row))),
         DataType::Timestamp(unit, zone) => {
-            moment(column, row, *unit).map(|text| if zone.is_some() { text } else { naive(text) })
+            let moment = moment(column, row, *unit);
+            moment.map(|moment| match zone {
+                Some(zone) => local(moment, zone),
+                None => naive(moment.to_string()),
+            })
         }
         // Lists, structs and the like become an empty field, which the row's own parser refuses
         // where it needs a value there.
@@ -323,18 +369,23 @@ fn cell(column: &ArrayRef, row: usize) -> String {
     text.unwrap_or_default()
 }
 
-fn exact(value: i128, scale: i8) -> Option<String> {
-    u8::try_from(scale)
-        .ok()
-        .map(|scale| decimal::format(value, scale))
-}
-
 fn day(days: i64) -> Option<String> {
     days.checked_mul(DAY_NANOS)
         .map(|nanos| date(UnixNanos(nanos)))
 }
 
-fn moment(column: &ArrayRef, row: usize, unit: TimeUnit) -> Option<String> {
+/// A date in milliseconds. Arrow asks for whole days; some writers have a time of day in it, which stays.
+fn day_of_millis(millis: i64) -> Option<String> {
+    let nanos = millis.checked_mul(1_000_000)?;
+    if nanos.checked_rem(DAY_NANOS)? == 0 {
+        return day(nanos.checked_div(DAY_NANOS)?);
+    }
+    Timestamp::from_nanosecond(i128::from(nanos))
+        .ok()
+        .map(|moment| naive(moment.to_string()))
+}
+
+fn moment(column: &ArrayRef, row: usize, unit: TimeUnit) -> Option<Timestamp> {
     let (value, nanos) = match unit {
         TimeUnit::Second => (
             column
@@ -364,9 +415,23 @@ fn moment(column: &ArrayRef, row: usize, unit: TimeUnit) -> Option<String> {
     // In 128 bits: seconds of 64 bits do not fit in 64 bits of nanoseconds. What is out of the
     // calendar's range becomes an empty field and no other date.
     let nanos = i128::from(value).checked_mul(nanos)?;
-    Timestamp::from_nanosecond(nanos)
-        .ok()
-        .map(|moment| moment.to_string())
+    Timestamp::from_nanosecond(nanos).ok()
+}
+
+/// A time with the offset of the column's zone, which shows the trading date; in UTC if the zone is unknown.
+fn local(moment: Timestamp, name: &str) -> String {
+    let fixed = || {
+        let seconds = offset_in(name)?.checked_div(1_000_000_000)?;
+        let offset = Offset::from_seconds(i32::try_from(seconds).ok()?).ok()?;
+        Some(TimeZone::fixed(offset))
+    };
+    match named_zone(name).ok().or_else(fixed) {
+        Some(zone) if zone != TimeZone::UTC => {
+            let offset = zone.to_offset(moment);
+            moment.display_with_offset(offset).to_string()
+        }
+        Some(_) | None => moment.to_string(),
+    }
 }
 
 /// A time without a zone: the mapping states the source's zone.

@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 
-use arrow_ipc::root_as_footer;
+use arrow_ipc::{Block, root_as_footer, root_as_message};
 use arrow_schema::ArrowError;
 
 /// The end of a file: the footer's length and the magic. Source: Arrow IPC File Format.
@@ -12,6 +12,9 @@ const TRAILER_BYTES: u64 = 10;
 
 /// Bytes of a footer: 24 a batch, so half a billion bars.
 const FOOTER_BYTES_MAX: u64 = 16 << 20;
+
+/// Bytes of one batch after decompression: seventy million bars. The reader allocates what a batch states.
+const BATCH_UNPACKED_MAX: u64 = 4 << 30;
 
 /// Whether every block that the footer names is inside the file.
 pub(super) fn check_footer(mut file: &File) -> Result<(), ArrowError> {
@@ -51,8 +54,59 @@ pub(super) fn check_footer(mut file: &File) -> Result<(), ArrowError> {
         if parts.iter().any(|part| *part < 0) || parts.iter().sum::<i128>() > limit {
             return Err(malformed("a batch reaches beyond the file"));
         }
+        check_unpacked(file, block)?;
     }
     // The handle is the reader's next: it expects the beginning.
     file.seek(SeekFrom::Start(0))?;
+    Ok(())
+}
+
+/// Whether the columns of a compressed batch state sizes that may be allocated.
+fn check_unpacked(mut file: &File, block: &Block) -> Result<(), ArrowError> {
+    let malformed = |reason: String| ArrowError::IpcError(reason);
+    let number = |value: i64| u64::try_from(value).unwrap_or(u64::MAX);
+    let (offset, metadata) = (
+        number(block.offset()),
+        number(block.metaDataLength().into()),
+    );
+    if metadata > FOOTER_BYTES_MAX {
+        return Err(malformed(format!(
+            "a batch has metadata of {metadata} bytes"
+        )));
+    }
+    let mut bytes = vec![0; usize::try_from(metadata).unwrap_or(0)];
+    file.seek(SeekFrom::Start(offset))?;
+    file.read_exact(&mut bytes)?;
+    // Before the message: its length, since 2019 after four bytes of a marker.
+    let from = if bytes.starts_with(&[0xff; 4]) { 8 } else { 4 };
+    let message = bytes.get(from..).unwrap_or_default();
+    let message = root_as_message(message).map_err(|error| malformed(error.to_string()))?;
+    let dictionary = message.header_as_dictionary_batch();
+    let batch = message
+        .header_as_record_batch()
+        .or_else(|| dictionary.and_then(|dictionary| dictionary.data()));
+    let Some(batch) = batch.filter(|batch| batch.compression().is_some()) else {
+        return Ok(());
+    };
+    let body = offset.saturating_add(metadata);
+    let mut sum: u64 = 0;
+    for buffer in batch.buffers().into_iter().flatten() {
+        let (from, length) = (number(buffer.offset()), number(buffer.length()));
+        // Arrow's reader refuses a buffer that is outside the body or has no room for a length.
+        if length < 8 || from.saturating_add(length) > number(block.bodyLength()) {
+            continue;
+        }
+        let mut stated = [0; 8];
+        file.seek(SeekFrom::Start(body.saturating_add(from)))?;
+        file.read_exact(&mut stated)?;
+        // Minus one says that the buffer is not compressed.
+        let stated = u64::try_from(i64::from_le_bytes(stated)).unwrap_or(length);
+        sum = sum.saturating_add(stated);
+        if sum > BATCH_UNPACKED_MAX {
+            return Err(malformed(format!(
+                "a batch states more than {BATCH_UNPACKED_MAX} bytes after decompression"
+            )));
+        }
+    }
     Ok(())
 }

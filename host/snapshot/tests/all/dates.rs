@@ -1,0 +1,384 @@
+//! Bars, dates of actions and sessions are joined in the exchange's calendar, and what ingestion keeps is what a run
+//! of the timeframe may have.
+
+use core::fmt::Write as _;
+
+use counterfoil_snapshot::layers::ingest::IngestOutcome;
+use counterfoil_snapshot::source::choices::TimeMeaning;
+use counterfoil_snapshot::source::options::{IngestOptions, SideFile};
+use counterfoil_trading::bar::RawBar;
+use counterfoil_trading::bar_grid::BarSequence;
+use counterfoil_trading::corporate::CorporateActionKind;
+use counterfoil_trading::exchange_calendar::InstrumentCalendars;
+use counterfoil_trading::slice::Slice;
+use proptest::prelude::*;
+
+use crate::test_store::TestStore;
+
+const YORK: &str = r#"{"zone":"America/New_York","weekdays":["mon","tue","wed","thu","fri"],"open":"09:30","close":"16:00","early_closes":{"2024-07-03":"13:00"}}"#;
+
+fn side(text: &str) -> Option<SideFile> {
+    (!text.is_empty()).then(|| SideFile {
+        name: "side".to_owned(),
+        bytes: text.as_bytes().to_vec(),
+    })
+}
+
+fn options(timeframe: &str, mapping: &str) -> IngestOptions {
+    IngestOptions {
+        symbol: Some("A".to_owned()),
+        timeframe: Some(timeframe.parse().unwrap()),
+        mapping: side(mapping),
+        ..IngestOptions::default()
+    }
+}
+
+/// Rows at these times, with volumes that differ.
+fn rows_at<T: AsRef<str>>(times: &[T]) -> String {
+    let mut csv = "date,open,high,low,close,volume\n".to_owned();
+    for (number, time) in (1..).zip(times) {
+        writeln!(csv, "{},10,11,9,10,{number}", time.as_ref()).unwrap();
+    }
+    csv
+}
+
+fn bars(data: &TestStore, done: &IngestOutcome) -> Vec<RawBar> {
+    let mut slices = data.select(done).slices();
+    let (mut slice, mut all) = (Slice::default(), Vec::new());
+    while slices.next_into(&mut slice).unwrap() {
+        all.extend(slice.bars().iter().map(|bar| *bar.get()));
+    }
+    all
+}
+
+fn spans(data: &TestStore, done: &IngestOutcome) -> Vec<String> {
+    let all = bars(data, done).into_iter();
+    let text = |bar: RawBar| {
+        let (open, close) = (bar.open_time, bar.close_time);
+        format!("{} {}", open.date_or_time(), close.date_or_time())
+    };
+    all.map(text).collect()
+}
+
+/// Daily bars at New York's or Tokyo's midnight were bars of those hours: a split given by date applied a bar early,
+/// and a resting limit filled at a price that never was.
+#[test]
+fn a_local_midnight_is_the_date_that_it_shows() {
+    let dates = [
+        "2024-03-08",
+        "2024-03-10",
+        "2024-03-11",
+        "2024-11-03",
+        "2024-11-04",
+    ];
+    let data = TestStore::new();
+    let plain = data
+        .ingest(rows_at(&dates).as_bytes(), &options("1d", ""))
+        .unwrap();
+    let york = r#"{"time":{"zone":"America/New_York"}}"#;
+    // A forex broker's clock, and an offset that no clock changes.
+    let server = r#"{"time":{"zone":"America/New_York+07:00"}}"#;
+    let fixed = r#"{"time":{"zone":"-05:00"}}"#;
+    let shown = r#"{"time":{"dates":true}}"#;
+    let in_york = r#"{"time":{"zone":"America/New_York","dates":true}}"#;
+    let stated = r#"{"time":{"format":"%Y-%m-%d %H:%M:%S%:z"}}"#;
+    let named = r#"{"time":{"format":"%Y-%m-%d %H:%M:%S %Q"}}"#;
+    let cases = [
+        ("", "DATE 00:00:00-OFFSET:00"),
+        ("", "DATET00:00:00+09:00"),
+        (york, "DATE 00:00:00"),
+        (york, "DATETOFFSET:00:00Z"),
+        (server, "DATE 00:00:00"),
+        (fixed, "DATE 00:00:00"),
+        (stated, "DATE 00:00:00-OFFSET:00"),
+        (named, "DATE 00:00:00 America/New_York"),
+        (shown, "DATET16:00:00-OFFSET:00"),
+        (shown, "DATET21:00:00Z"),
+        (in_york, "DATET23:00:00Z"),
+    ];
+    for (mapping, pattern) in cases {
+        let times = dates.map(|date| {
+            let is_summer = ("2024-03-11".."2024-11-04").contains(&date);
+            let offset = if is_summer { "04" } else { "05" };
+            pattern.replace("DATE", date).replace("OFFSET", offset)
+        });
+        let done = data
+            .ingest(rows_at(&times).as_bytes(), &options("1d", mapping))
+            .unwrap();
+        assert_eq!(
+            done.manifest.data_sha256, plain.manifest.data_sha256,
+            "{pattern} {mapping}"
+        );
+    }
+}
+
+/// The dates of actions were midnights in UTC, and a split came before the last hours of the day before in New York.
+#[test]
+fn dates_of_actions_begin_with_the_days_of_the_bars() {
+    let actions = "instrument,ex_date,action,value\nA,2024-01-11,split,2:1\nA,2024-07-11T12:00:00Z,dividend,1\n";
+    let check =
+        |timeframe: &str, mapping: &str, calendar: &str, times: &[&str], expect: [&str; 2]| {
+            let data = TestStore::new();
+            let with = IngestOptions {
+                actions: side(actions),
+                calendar: side(calendar),
+                ..options(timeframe, mapping)
+            };
+            let done = data.ingest(rows_at(times).as_bytes(), &with).unwrap();
+            let found = data.select(&done).actions().unwrap();
+            let found = found
+                .iter()
+                .filter(|one| one.kind != CorporateActionKind::SessionEnd);
+            let found: Vec<String> = found.map(|one| one.ex_time.rfc3339()).collect();
+            assert_eq!(found, expect, "{timeframe} {times:?}");
+        };
+    let noon = "2024-07-11T12:00:00Z";
+    let utc = ["2024-01-11T00:00:00Z", noon];
+    let york = ["2024-01-11T05:00:00Z", noon];
+    let hours = [
+        "2024-01-10T19:00:00-05:00",
+        "2024-01-11T04:00:00-05:00",
+        "2024-07-12T04:00:00-04:00",
+    ];
+    check("1h", "", "", &hours, york);
+    let zulu = [
+        "2024-01-11T00:00:00Z",
+        "2024-01-11T09:00:00Z",
+        "2024-07-12T08:00:00Z",
+    ];
+    check("1h", "", "", &zulu, utc);
+    check("1h", "", YORK, &zulu, york);
+    check(
+        "1h",
+        r#"{"time":{"zone":"America/New_York"}}"#,
+        "",
+        &zulu,
+        york,
+    );
+    let tokyo = [
+        "2024-01-10T09:00:00+09:00",
+        "2024-01-11T09:00:00+09:00",
+        "2024-07-12T09:00:00+09:00",
+    ];
+    check("1h", "", "", &tokyo, ["2024-01-10T15:00:00Z", noon]);
+    // Dates stand for the trading days of any exchange.
+    check(
+        "1d",
+        "",
+        YORK,
+        &["2024-01-10", "2024-01-11", "2024-07-12"],
+        utc,
+    );
+    let midnights = [
+        "2024-01-10 00:00:00-05:00",
+        "2024-01-11 00:00:00-05:00",
+        "2024-07-12 00:00:00-04:00",
+    ];
+    check("1d", "", "", &midnights, utc);
+}
+
+/// The calendars of a snapshot, as `symbols zone first offset, anchor, close`.
+#[track_caller]
+fn check_calendars(timeframe: &str, calendar: &str, rows: &str, expect: &[&str]) {
+    let data = TestStore::new();
+    let with = IngestOptions {
+        calendar: side(calendar),
+        timeframe: Some(timeframe.parse().unwrap()),
+        ..IngestOptions::default()
+    };
+    let done = data.ingest_rows(rows, &with).unwrap();
+    let got = done.manifest.calendars.iter().map(|entry| {
+        let offset = entry.offsets.first().map_or("none", String::as_str);
+        let close = entry.close.as_deref().unwrap_or("none");
+        let symbols = entry.instruments.join("+");
+        format!(
+            "[{symbols}] {} {offset} {} {close}",
+            entry.zone, entry.anchor
+        )
+    });
+    assert_eq!(got.collect::<Vec<_>>(), expect, "{rows}");
+}
+
+#[test]
+fn the_grid_begins_where_most_bars_do() {
+    let row = |symbol: &str, time: &str| format!("{symbol},{time},5,5,5,5,1\n");
+    let a = |times: &[&str]| times.iter().map(|time| row("A", time)).collect::<String>();
+    check_calendars(
+        "1h",
+        "",
+        &a(&["2024-01-02T14:00:00Z", "2024-01-02T15:00:00Z"]),
+        &[],
+    );
+    let half = a(&["2024-01-02T14:30:00Z", "2024-01-02T15:30:00Z"]);
+    check_calendars("1h", "", &half, &["[] UTC none 00:30 none"]);
+    check_calendars(
+        "1h",
+        YORK,
+        &half,
+        &["[] America/New_York -05:00 09:30 16:00"],
+    );
+    // A vendor that cuts at whole hours.
+    let whole = a(&["2024-01-02T14:00:00Z", "2024-01-02T15:00:00Z"]);
+    check_calendars(
+        "1h",
+        YORK,
+        &whole,
+        &["[] America/New_York -05:00 00:00 16:00"],
+    );
+    // Each on its own grid, and B on that of UTC.
+    let both = half.clone() + &row("B", "2024-01-02T14:00:00Z") + &row("B", "2024-01-02T16:00:00Z");
+    check_calendars("1h", "", &both, &["[A] UTC none 00:30 none"]);
+    // Four hours from the opening, in winter and in summer.
+    let four = a(&[
+        "2024-03-08T14:30:00Z",
+        "2024-03-08T18:30:00Z",
+        "2024-03-11T13:30:00Z",
+        "2024-03-11T17:30:00Z",
+    ]);
+    check_calendars(
+        "4h",
+        YORK,
+        &four,
+        &["[] America/New_York -05:00 09:30 16:00"],
+    );
+    check_calendars("1d", "", &a(&["2024-01-02", "2024-01-03"]), &[]);
+    check_calendars(
+        "1d",
+        YORK,
+        &a(&["2024-01-02", "2024-01-03"]),
+        &["[] America/New_York -05:00 09:30 16:00"],
+    );
+    // The night session of currencies.
+    let night = a(&[
+        "2024-03-08T17:00:00-05:00",
+        "2024-03-09T17:00:00-05:00",
+        "2024-03-10T17:00:00-04:00",
+    ]);
+    check_calendars(
+        "1d",
+        "",
+        &night,
+        &["[] offsets of the rows -05:00 17:00 none"],
+    );
+}
+
+#[test]
+fn a_week_or_month_that_is_dated_by_its_last_day_is_that_week_or_month() {
+    let check = |timeframe: &str, times: &[&str], expect: &[&str]| {
+        let data = TestStore::new();
+        let with = IngestOptions {
+            time: TimeMeaning::Close,
+            ..options(timeframe, "")
+        };
+        let done = data.ingest(rows_at(times).as_bytes(), &with).unwrap();
+        assert_eq!(spans(&data, &done), expect, "{times:?}");
+    };
+    // A Friday, the Thursday before Good Friday, a Friday.
+    check(
+        "1w",
+        &["2024-03-22", "2024-03-28", "2024-04-05"],
+        &[
+            "2024-03-18 2024-03-25",
+            "2024-03-25 2024-04-01",
+            "2024-04-01 2024-04-08",
+        ],
+    );
+    check(
+        "1M",
+        &["2024-01-31", "2024-02-29", "2024-03-28"],
+        &[
+            "2024-01-01 2024-02-01",
+            "2024-02-01 2024-03-01",
+            "2024-03-01 2024-04-01",
+        ],
+    );
+}
+
+#[test]
+fn a_file_of_another_timeframe_or_of_several_zones_is_refused_or_said() {
+    let data = TestStore::new();
+    let minutes: Vec<String> = (0..60)
+        .map(|minute| format!("2024-01-02T10:{minute:02}:00Z"))
+        .collect();
+    let error = data
+        .ingest(rows_at(&minutes).as_bytes(), &options("1h", ""))
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "A: 59 of 60 bars overlap or are off the grid of 1h; state another timeframe with --timeframe, or the \
+         exchange's zone with --calendar or in a mapping"
+    );
+    let zones = [
+        "2024-01-02T00:00:00-05:00",
+        "2024-01-03T00:00:00-05:00",
+        "2024-01-04T00:00:00+09:00",
+        "2024-01-05T00:00:00-05:00",
+        "2024-01-06T00:00:00-05:00",
+    ];
+    let done = data
+        .ingest(rows_at(&zones).as_bytes(), &options("1d", ""))
+        .unwrap();
+    let found = &done.report.findings.rules;
+    assert!(found.contains_key("several-zones"), "{found:?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever rows come, each bar of the snapshot is one that a run of its timeframe and calendars takes.
+    #[test]
+    fn what_ingestion_keeps_fits_every_run(
+        timeframe in prop::sample::select(vec!["1m", "7m", "1h", "4h", "7h", "1d", "2d", "1w", "1M", "3M"]),
+        mapping in prop::sample::select(vec![
+            "",
+            r#"{"time":{"zone":"America/New_York"}}"#,
+            r#"{"time":{"dates":true}}"#,
+            r#"{"time":{"meaning":"close"}}"#,
+        ]),
+        calendar in prop::sample::select(vec!["", "24x7", YORK]),
+        start in 0_i64..400,
+        phase in prop::sample::select(vec![0_i64, 30, 570, 23 * 60]),
+        steps in proptest::collection::vec(0_i64..4, 3..40),
+        strays in proptest::collection::btree_set(0_usize..40, 0..2),
+    ) {
+        let minutes = match timeframe {
+            "1m" => 1,
+            "7m" => 7,
+            "1h" => 60,
+            "4h" => 240,
+            "7h" => 420,
+            "1d" => 1_440,
+            "2d" => 2_880,
+            "1w" => 10_080,
+            _ => 44_640,
+        };
+        let mut at = 1_704_067_200 + start * 86_400 + phase * 60;
+        let mut times = Vec::new();
+        for (place, step) in steps.iter().enumerate() {
+            at += (step + 1) * minutes * 60 + if strays.contains(&place) { 11 } else { 0 };
+            times.push(counterfoil_trading::time::UnixNanos(at * 1_000_000_000).rfc3339());
+        }
+        let with = IngestOptions {
+            calendar: side(calendar),
+            ..options(timeframe, mapping)
+        };
+        let data = TestStore::new();
+        let Ok(done) = data.ingest(rows_at(&times).as_bytes(), &with) else {
+            return Ok(());
+        };
+        let entries = done.manifest.calendars.iter();
+        let calendars = entries.map(|entry| entry.parse().unwrap()).collect::<Vec<_>>();
+        let calendars = if calendars.is_empty() {
+            InstrumentCalendars::default()
+        } else {
+            InstrumentCalendars::new(calendars, Vec::new())
+        };
+        let mut sequence = BarSequence::new(timeframe.parse().unwrap(), calendars, 1);
+        let all = bars(&data, &done);
+        prop_assert!(!all.is_empty());
+        for bar in all {
+            prop_assert_eq!(sequence.check(&bar), Ok(()), "{} {:?}", timeframe, times);
+            sequence.take(&bar);
+        }
+    }
+}
