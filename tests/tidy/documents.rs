@@ -16,6 +16,7 @@ mod tests {
     use counterfoil_runner::study::parity::ParityCause;
     use counterfoil_snapshot::quality::findings::QualityRule;
     use counterfoil_snapshot::source::asset_class::AssetClass;
+    use counterfoil_snapshot::source::formats::FORMATS;
     use counterfoil_trading::execution::OrderCode;
     use counterfoil_trading::gateway::TokenRefusal;
     use counterfoil_trading::manifest::{
@@ -173,6 +174,16 @@ mod tests {
             .map(|one| (one.code(), one.sentence()));
         let expected = table("| code | refused because |", rows);
         generated::check("docs/reference/ORDER_LOG.md", "tokens", &expected);
+    }
+
+    #[test]
+    fn formats_of_files_are_written_from_the_source() {
+        let mut expected = String::from("| format | written by | times |\n| --- | --- | --- |\n");
+        for format in &FORMATS {
+            let (name, writer, times) = (format.name, format.writer, format.times);
+            writeln!(expected, "| `{name}` | {writer} | {times} |").unwrap();
+        }
+        generated::check("docs/start/DATA.md", "formats", &expected);
     }
 
     #[test]

@@ -42,7 +42,8 @@ pub(crate) use component::{
     ComponentPromoteArgs, ComponentSubmitArgs, ComponentValidateArgs,
 };
 pub(crate) use data::{
-    DataAcceptArgs, DataCommand, DataLineageArgs, DataReportArgs, DeriveActionsArgs, IngestArgs,
+    DataAcceptArgs, DataCommand, DataFormatsArgs, DataLineageArgs, DataReportArgs,
+    DeriveActionsArgs, IngestArgs,
 };
 pub(crate) use fetch::FetchArgs;
 pub(crate) use groups::command;

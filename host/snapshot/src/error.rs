@@ -31,6 +31,9 @@ pub enum IngestError {
         #[source]
         source: io::Error,
     },
+    /// A ZIP archive has no table that can be read.
+    #[error("{file}: {reason}")]
+    Archive { file: String, reason: String },
     /// The source is larger than a source may be.
     #[error("{file}, line {line}: more than {max} {unit}; split the file")]
     TooLarge {
@@ -41,42 +44,74 @@ pub enum IngestError {
     },
     /// The first line is not a header.
     #[error(
-        "{file}, line 1: no header: {reason}; the first line must name the columns, such as time,open,high,low,close,volume"
+        "{file}, line {line}: no header: {reason}; the first line must name the columns, such as time,open,high,low,close,volume"
     )]
-    NoHeader { file: String, reason: String },
+    NoHeader {
+        file: String,
+        line: u64,
+        reason: String,
+    },
+    /// The first line is a row.
+    #[error("{file}, line {line}: no header: the line begins with {found:?}; {hint}")]
+    Headerless {
+        file: String,
+        line: u64,
+        found: String,
+        hint: String,
+    },
     /// The first line is cut at the wrong sign.
     #[error(
-        "{file}, line 1: its fields are separated by {found}, not by {stated}: state --delimiter {found}"
+        "{file}, line {line}: its fields are separated by {found}, not by {stated}: state --delimiter {found}{hint}"
     )]
     OtherDelimiter {
         file: String,
+        line: u64,
         found: String,
         stated: String,
+        hint: String,
     },
     /// The header lacks a column.
     #[error(
-        "{file}, line 1: no column for {column}: name it {accepted}; the header has {found}{hint}"
+        "{file}, line {line}: no column for {column}: name it {accepted}; the header has {found}{hint}"
     )]
     MissingColumn {
         file: String,
+        line: u64,
         column: &'static str,
         accepted: String,
         found: String,
-        hint: &'static str,
+        hint: String,
+    },
+    /// A mapping states a place that no row has.
+    #[error(
+        "{file}, line {line}: no column {place}: the line has {count} fields; correct the mapping"
+    )]
+    MissingPlace {
+        file: String,
+        line: u64,
+        place: usize,
+        count: usize,
     },
     /// Two columns of the header mean the same.
     #[error(
-        "{file}, line 1: columns {first:?} and {second:?} both name the {column}; rename or remove one"
+        "{file}, line {line}: columns {first:?} and {second:?} both name the {column}; rename or remove one, or state in a mapping which one to use"
     )]
     TwoColumns {
         file: String,
+        line: u64,
         column: &'static str,
         first: String,
         second: String,
     },
     /// A symbol was given for a file that has a symbol column.
-    #[error("{file}, line 1: column {column:?} already gives the symbol; drop the symbol option")]
-    SymbolTwice { file: String, column: String },
+    #[error(
+        "{file}, line {line}: column {column:?} already gives the symbol; drop the symbol option"
+    )]
+    SymbolTwice {
+        file: String,
+        line: u64,
+        column: String,
+    },
     /// The unit of numeric times is ambiguous.
     #[error(
         "{file}, line {line}, column {column}: {text} could be s, ms, us or ns since 1970; state the unit, or write the time as YYYY-MM-DD or ISO 8601; dates of eight digits are \"time\": {{\"format\": \"%Y%m%d\"}} in a mapping"
@@ -137,6 +172,21 @@ pub enum IngestError {
         /// The first column that differs, and both values.
         difference: String,
         hint: String,
+    },
+    /// A file has splits or dividends, and the caller has not stated what its prices are adjusted for.
+    #[error(
+        "{file}, line {line}: the file has splits or dividends: state whether its prices are adjusted for them with --adjusted none (as traded), splits, or all"
+    )]
+    AdjustmentUnknown { file: String, line: u64 },
+    /// A column of a bars' file and the file of actions contradict each other.
+    #[error(
+        "{instrument}, {date}: the bars' file has {column}, and the file of actions has {stated}; correct one of them"
+    )]
+    ActionContradiction {
+        instrument: String,
+        date: String,
+        column: String,
+        stated: String,
     },
     /// A price or volume does not fit at the scale of the file.
     #[error(

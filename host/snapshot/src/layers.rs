@@ -10,9 +10,11 @@ pub mod raw;
 pub mod report;
 
 pub(crate) mod bars;
+pub(crate) mod column_actions;
 pub(crate) mod curate;
 pub(crate) mod fetched_records;
 pub(crate) mod merge;
 pub(crate) mod normalize;
+pub(crate) mod option_settings;
 pub(crate) mod plan;
 pub(crate) mod publish;

@@ -2,10 +2,12 @@
 
 pub mod asset_class;
 pub mod choices;
+pub mod formats;
 pub mod options;
 pub mod progress;
 pub mod venue_page;
 
+pub(crate) mod column_ref;
 pub(crate) mod columns;
 pub(crate) mod deferred;
 pub(crate) mod encoding;
@@ -16,6 +18,7 @@ pub(crate) mod lines;
 pub(crate) mod mapping;
 pub(crate) mod notes;
 pub(crate) mod number;
+pub(crate) mod number_form;
 pub(crate) mod number_grid;
 pub(crate) mod number_rules;
 pub(crate) mod precision;
@@ -23,6 +26,7 @@ pub(crate) mod reading;
 pub(crate) mod records;
 pub(crate) mod repeats;
 pub(crate) mod row;
+pub(crate) mod row_actions;
 pub(crate) mod row_error;
 pub(crate) mod row_offsets;
 pub(crate) mod scales;
@@ -30,3 +34,4 @@ pub(crate) mod symbols;
 pub(crate) mod table;
 pub(crate) mod times;
 pub(crate) mod trades;
+pub(crate) mod zone;

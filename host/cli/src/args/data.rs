@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Subcommand, ValueHint};
+use counterfoil_snapshot::source::formats::FORMATS;
 use counterfoil_trading::time::Timeframe;
 
 use super::FetchArgs;
@@ -13,6 +15,8 @@ pub(crate) enum DataCommand {
     Ingest(Box<IngestArgs>),
     /// Fetch bars from Binance, Alpaca or Kraken; a fetch that was cut off goes on where it was
     Fetch(Box<FetchArgs>),
+    /// List the formats that ingestion knows by name, or print the mapping of one
+    Formats(DataFormatsArgs),
     /// List the snapshots
     List,
     /// List a snapshot's data quality findings
@@ -28,13 +32,14 @@ pub(crate) enum DataCommand {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 The file is kept byte for byte; its bars are checked, and rows with errors are quarantined.
-Times are UTC unless the mapping names a time zone. docs/start/DATA.md describes columns, checks
-and the mapping.
+Times are UTC unless a format, a mapping or --zone says otherwise. docs/start/DATA.md describes
+columns, checks and the mapping; `counterfoil data formats` lists the formats.
 
   counterfoil data ingest bars.csv.gz
+  counterfoil data ingest BTCUSDT-1m-2024-03.zip --format binance-klines --symbol BTCUSDT
   counterfoil data ingest ibm.csv --symbol IBM --timeframe 1d --vendor stooq")]
 pub(crate) struct IngestArgs {
-    /// A CSV file with a header, plain or gzip, a Parquet file or an Arrow IPC file
+    /// A CSV file, plain, gzip, Zstandard or in a ZIP archive, a Parquet file or an Arrow IPC file
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
     /// Symbol of every row, for a file without a symbol column
@@ -99,9 +104,30 @@ pub(crate) struct IngestArgs {
     /// Vendor of the data, kept with the file
     #[arg(long, value_name = "NAME")]
     pub(crate) vendor: Option<String>,
-    /// JSON file with column names, delimiter, time format and time zone
+    /// Vendor's or library's format, see `data formats`
+    #[arg(long, value_name = "NAME", conflicts_with = "mapping", hide_possible_values = true,
+        value_parser = PossibleValuesParser::new(FORMATS.iter().map(|format| format.name)))]
+    pub(crate) format: Option<String>,
+    /// JSON file with columns by name or place, delimiter, time format and time zone
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) mapping: Option<PathBuf>,
+    /// Zone of times that state none: a name such as Europe/Berlin, an offset such as -05:00, or both
+    /// [default: UTC]
+    #[arg(long, value_name = "ZONE", allow_hyphen_values = true)]
+    pub(crate) zone: Option<String>,
+    /// Lines of a CSV file before its header or first row
+    #[arg(long, value_name = "LINES")]
+    pub(crate) skip: Option<u64>,
+    /// What prices are adjusted for, if the file has columns of splits and dividends: none (they become corporate
+    /// actions), splits or all
+    #[arg(long, value_name = "none|splits|all")]
+    pub(crate) adjusted: Option<String>,
+    /// File in a ZIP archive [default: all of its tables]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) member: Option<String>,
+    /// The file has no volume; each bar's volume is 0
+    #[arg(long, conflicts_with = "trades")]
+    pub(crate) no_volume: bool,
     /// CSV file of corporate actions
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) actions: Option<PathBuf>,
@@ -123,6 +149,18 @@ pub(crate) struct IngestArgs {
     /// Add this file to a snapshot's files; where both have a bar, this file's bar is used
     #[arg(long, value_name = "SNAPSHOT")]
     pub(crate) revises: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example, to change a mapping:
+  counterfoil data formats mt5 > mapping.json
+  counterfoil data ingest EURUSD_M1.csv --symbol EURUSD --mapping mapping.json")]
+pub(crate) struct DataFormatsArgs {
+    /// The format whose mapping to print
+    #[arg(hide_possible_values = true,
+        value_parser = PossibleValuesParser::new(FORMATS.iter().map(|format| format.name)))]
+    pub(crate) name: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]

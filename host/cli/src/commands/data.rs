@@ -9,6 +9,7 @@ use counterfoil_runner::run::inputs::snapshot_store;
 use counterfoil_snapshot::layers::lineage::LineageFile;
 use counterfoil_snapshot::quality::actions::format_actions;
 use counterfoil_snapshot::quality::findings::Severity;
+use counterfoil_snapshot::source::formats::{FORMATS, SourceFormat};
 use counterfoil_snapshot::source::options::IngestOptions;
 use counterfoil_snapshot::store::acceptance::{ACCEPTANCE_FORMAT, FindingAcceptance};
 use counterfoil_snapshot::store::manifest::NOT_STATED;
@@ -20,7 +21,8 @@ use super::findings::print_findings;
 use super::ingest::{self, side_file};
 use super::{fetch, snapshots};
 use crate::args::{
-    DataAcceptArgs, DataCommand, DataLineageArgs, DataReportArgs, DeriveActionsArgs,
+    DataAcceptArgs, DataCommand, DataFormatsArgs, DataLineageArgs, DataReportArgs,
+    DeriveActionsArgs,
 };
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_fields, print_json, print_line, print_table};
@@ -29,12 +31,37 @@ pub(crate) fn run(cli: &CliContext, args: &DataCommand) -> Result<CommandAnswer>
     match args {
         DataCommand::Ingest(args) => ingest::run(cli, args),
         DataCommand::Fetch(args) => fetch::run(cli, args),
+        DataCommand::Formats(args) => Ok(formats(cli, args)),
         DataCommand::List => snapshots::run(cli),
         DataCommand::Report(args) => report(cli, args),
         DataCommand::Accept(args) => accept(cli, args),
         DataCommand::Lineage(args) => lineage(cli, args),
         DataCommand::DeriveActions(args) => derive_actions(cli, args),
     }
+}
+
+/// Lists the formats, or prints the mapping of one.
+fn formats(cli: &CliContext, args: &DataFormatsArgs) -> CommandAnswer {
+    let named = args.name.as_deref().and_then(SourceFormat::named);
+    if let Some(format) = named {
+        // The mapping is JSON already, with or without --json.
+        print_line(format.mapping.trim_end());
+        return CommandAnswer::Yes;
+    }
+    if cli.json {
+        let format = |format: &SourceFormat| json!({ "name": format.name, "writer": format.writer, "times": format.times });
+        let all: Vec<Value> = FORMATS.iter().map(format).collect();
+        print_json(&json!({ "formats": all }));
+        return CommandAnswer::Yes;
+    }
+    let mut rows = vec![["format", "written by", "times"].map(String::from).to_vec()];
+    rows.extend(FORMATS.iter().map(|format| {
+        [format.name, format.writer, format.times]
+            .map(String::from)
+            .to_vec()
+    }));
+    print_table(&rows);
+    CommandAnswer::Yes
 }
 
 fn open(cli: &CliContext, id: &str) -> Result<Snapshot> {

@@ -14,6 +14,7 @@ use counterfoil_snapshot::layers::ingest::IngestOutcome;
 use counterfoil_snapshot::layers::report::IngestReport;
 use counterfoil_snapshot::quality::findings::{LayerFindings, RuleCount, Severity};
 use counterfoil_snapshot::source::choices::SourceKind;
+use counterfoil_snapshot::source::formats::SourceFormat;
 use counterfoil_snapshot::source::options::{IngestOptions, SideFile};
 use counterfoil_snapshot::source::progress::IngestProgress;
 use counterfoil_snapshot::store::acceptance::FindingAcceptance;
@@ -112,7 +113,15 @@ fn options(cli: &CliContext, args: &IngestArgs) -> Result<IngestOptions> {
         } else {
             SourceKind::Bars
         },
-        mapping: side_file(args.mapping.as_deref())?,
+        mapping: match args.format.as_deref().and_then(SourceFormat::named) {
+            Some(format) => Some(format.side_file()),
+            None => side_file(args.mapping.as_deref())?,
+        },
+        zone: args.zone.clone(),
+        adjusted: args.adjusted.as_deref().map(str::parse).transpose()?,
+        skip: args.skip,
+        member: args.member.clone(),
+        has_no_volume: args.no_volume,
         actions: side_file(args.actions.as_deref())?,
         calendar: common,
         own_calendars: own,

@@ -45,6 +45,25 @@ impl BarConversion<'_> {
             .ok_or_else(|| self.too_far(row.line))
     }
 
+    /// When the bar of a row's time opens.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`IngestError::TimeTooFar`] if it does not fit in 64 bits.
+    pub(crate) fn open_time(&self, time: i64, line: u64) -> Result<UnixNanos, IngestError> {
+        let interval = time
+            .checked_mul(self.nanos_per_key)
+            .and_then(|stated| self.interval(UnixNanos(stated)));
+        interval
+            .map(|(open, _)| open)
+            .ok_or_else(|| self.too_far(line))
+    }
+
+    /// Open and close of the bar that a time states.
+    fn interval(&self, stated: UnixNanos) -> Option<(UnixNanos, UnixNanos)> {
+        interval(self.timeframe, self.meaning, self.on_dates(stated)?)
+    }
+
     /// The time of a bar that spans dates, with the trading date that it shows as a date in UTC: New York's midnight
     /// of 8 March is the date of 8 March, as the dates of sessions and actions are.
     fn on_dates(&self, stated: UnixNanos) -> Option<i64> {
@@ -112,8 +131,7 @@ pub(crate) fn closed_bar(
 ) -> Result<ClosedBar, IngestError> {
     let stated = conversion.stated_time(row)?;
     let (open_time, close_time) = conversion
-        .on_dates(stated)
-        .and_then(|stated| interval(conversion.timeframe, conversion.meaning, stated))
+        .interval(stated)
         .ok_or_else(|| conversion.too_far(row.line))?;
     let too_large = |column, scale, finest_line| IngestError::NumberTooLarge {
         file: conversion.source.to_owned(),

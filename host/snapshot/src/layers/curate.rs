@@ -5,17 +5,17 @@ use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
 
 use cap_std::fs::Dir;
-use counterfoil_base::digest::Digest;
 use counterfoil_trading::exchange_calendar::ExchangeCalendar;
 use counterfoil_trading::manifest::CalendarEntry;
 use counterfoil_trading::time::Timeframe;
 
 use crate::error::IngestError;
+use crate::layers::column_actions;
 use crate::layers::merge::{BarMerge, bar_text, tickers};
 use crate::layers::plan::{CurationInputs, CurationPlan};
 use crate::layers::publish::{noted, publish_layer};
-use crate::layout::{ACTIONS, DataLayer, FINDINGS, QUARANTINE};
-use crate::quality::actions::{SymbolAction, format_actions};
+use crate::layout::{DataLayer, FINDINGS, QUARANTINE};
+use crate::quality::actions::SymbolAction;
 use crate::quality::calendar::ExpectedBars;
 use crate::quality::checks::{BarChecker, CheckContext};
 use crate::quality::findings::{QualityFinding, QualityRule, Severity};
@@ -523,16 +523,7 @@ fn write_actions(
         .filter(|action| symbols.contains(&action.instrument))
         .cloned()
         .collect();
-    if used.is_empty() {
-        return Ok(None);
-    }
-    let text = format_actions(&used);
-    staging.write_file(ACTIONS, text.as_bytes())?;
-    Ok(Some(LayerList {
-        count: u64::try_from(used.len()).unwrap_or(u64::MAX),
-        file: ACTIONS.to_owned(),
-        sha256: Digest::of(text.as_bytes()),
-    }))
+    column_actions::write_actions(staging, &used)
 }
 
 /// Writes the ends of the calendar's sessions, from the last one before the bars to the last bar.

@@ -22,7 +22,8 @@ use crate::quality::actions::SymbolAction;
 use crate::quality::market_clock::source_calendar;
 use crate::source::columns::{AdjustedColumns, HeaderContext, field};
 use crate::source::mapping::ColumnMapping;
-use crate::source::number::{NumberColumn, NumberSigns};
+use crate::source::number::NumberColumn;
+use crate::source::number_rules::NumberRules;
 use crate::source::options::IngestOptions;
 use crate::source::records::{self, SourceRecord};
 use crate::source::times::{TimeParser, date};
@@ -66,7 +67,7 @@ pub(crate) fn derive_actions(
 ) -> Result<DerivedActions, IngestError> {
     let mapping = ColumnMapping::parse(options.mapping.as_ref())?;
     let options = &mapping.fill(options);
-    let signs = NumberSigns::of(options)?;
+    let rules = NumberRules::of(options)?;
     let arrival = ReceiptDraft {
         name,
         role: "bars",
@@ -81,11 +82,8 @@ pub(crate) fn derive_actions(
     let mut records = records::open(file, name, options)?;
     let symbol = options.symbol.as_deref().or(mapping.symbol.as_deref());
     let columns = AdjustedColumns::find(HeaderContext {
-        file: name,
-        header: records.header(),
         symbol,
-        mapping: &mapping,
-        typed: records.typed(),
+        ..HeaderContext::of(&*records, name, &mapping)
     })?;
     let times = mapping
         .times(options)
@@ -107,7 +105,7 @@ pub(crate) fn derive_actions(
             }
             SourceRecord::Row { line, fields, .. } => (line, fields),
         };
-        match parse_close(&fields, &columns, symbol, signs, &mut times, line) {
+        match parse_close(&fields, &columns, symbol, &rules, &mut times, line) {
             Ok((symbol, day)) => days.entry(symbol).or_default().push(day),
             Err(reason) => derived.unexplained.push(format!("line {line}: {reason}")),
         }
@@ -140,7 +138,7 @@ fn parse_close(
     fields: &[&str],
     columns: &AdjustedColumns,
     symbol: Option<&str>,
-    signs: NumberSigns,
+    rules: &NumberRules,
     times: &mut TimeParser,
     line: u64,
 ) -> Result<(String, AdjustedClose), String> {
@@ -150,17 +148,14 @@ fn parse_close(
         .map_err(|error| error.message)?;
     let text = |place: usize| field(fields, place).map_err(|error| error.message);
     let number = |column: NumberColumn, scale: u8| {
-        let written = signs
-            .read(text(column.place)?, column)
+        let price = rules
+            .price(text(column.place)?, column)
             .map_err(|error| error.message)?;
-        let value = written
-            .number
-            .half_even_at(scale)
-            .filter(|value| *value > 0);
+        let value = price.half_even_at(scale).filter(|value| *value > 0);
         value.ok_or_else(|| format!("column {}: not above zero", column.name))
     };
     let adjusted = text(columns.adjusted.place)?;
-    let sign = signs.decimal_in(columns.adjusted);
+    let sign = rules.signs.decimal_in(columns.adjusted);
     let (whole, fraction) = adjusted.split_once(sign).unwrap_or((adjusted, ""));
     let length = |text: &str| {
         let digits = text.bytes().filter(u8::is_ascii_digit).count();

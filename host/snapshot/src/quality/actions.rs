@@ -41,7 +41,7 @@ pub struct SymbolAction {
 impl SymbolAction {
     /// The sort key of a list of actions: time, instrument, and splits before what is paid on new
     /// shares.
-    fn key(&self) -> (UnixNanos, &str, u8) {
+    pub(crate) fn key(&self) -> (UnixNanos, &str, u8) {
         (self.ex_time, &self.instrument, rank(&self.kind))
     }
 }

@@ -20,7 +20,7 @@ use serde::Deserialize;
 
 use crate::error::IngestError;
 use crate::quality::market_clock::{MarketClock, zone_offsets};
-use crate::source::times::zone;
+use crate::source::zone::named_zone;
 
 /// The bars that are expected.
 #[derive(Clone, Debug)]
@@ -111,7 +111,7 @@ impl TradingCalendar {
                 .ok_or_else(|| format!("{text:?} is not a weekday: use {}", WEEKDAYS.join(", ")))
         };
         let calendar = Self {
-            zone: zone(&file.zone)?,
+            zone: named_zone(&file.zone)?,
             date_zone: TimeZone::UTC,
             weekdays: file
                 .weekdays

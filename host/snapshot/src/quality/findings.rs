@@ -87,11 +87,15 @@ pub enum QualityRule {
     AbbreviatedVolume,
     /// The currency's sign in the prices.
     Currency,
+    /// The files of an archive that were read, and those that were not.
+    ArchiveMember,
+    /// Splits and dividends in columns of the bars' file.
+    ActionColumn,
 }
 
 impl QualityRule {
     /// Every rule.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 28] = [
         Self::AbsurdPrice,
         Self::AfterDelisting,
         Self::Gap,
@@ -118,6 +122,8 @@ impl QualityRule {
         Self::Repeated,
         Self::AbbreviatedVolume,
         Self::Currency,
+        Self::ArchiveMember,
+        Self::ActionColumn,
     ];
 
     /// Its stable name.
@@ -150,6 +156,8 @@ impl QualityRule {
             Self::Repeated => "repeated",
             Self::AbbreviatedVolume => "abbreviated-volume",
             Self::Currency => "currency",
+            Self::ArchiveMember => "archive-member",
+            Self::ActionColumn => "action-column",
         }
     }
 
@@ -182,7 +190,9 @@ impl QualityRule {
             | Self::Rounded
             | Self::Repeated
             | Self::AbbreviatedVolume
-            | Self::Currency => false,
+            | Self::Currency
+            | Self::ArchiveMember
+            | Self::ActionColumn => false,
         }
     }
 
@@ -219,7 +229,9 @@ impl QualityRule {
             | Self::Rounded
             | Self::Repeated
             | Self::AbbreviatedVolume
-            | Self::Currency => Severity::Note,
+            | Self::Currency
+            | Self::ArchiveMember
+            | Self::ActionColumn => Severity::Note,
         }
     }
 }

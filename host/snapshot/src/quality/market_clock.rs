@@ -10,6 +10,7 @@ use jiff::tz::TimeZone;
 use crate::quality::findings::QualityRule;
 use crate::source::row_offsets::{RowClock, changes};
 use crate::source::times::{SourceClock, TimeParser};
+use crate::source::zone::SourceZone;
 use crate::store::manifest::{LayerInstrument, LayerNote};
 
 /// How far beyond the last bar the changes of the clocks are stated, so that a live run may follow: ten years.
@@ -61,6 +62,15 @@ pub(crate) fn zone_offsets(zone: &TimeZone, from: UnixNanos, to: UnixNanos) -> V
         });
     }
     changes(all)
+}
+
+/// The offsets of a source's clock: those of its zone, and what it is ahead of the zone.
+fn source_offsets(zone: &SourceZone, from: UnixNanos, to: UnixNanos) -> Vec<UtcOffset> {
+    let mut all = zone_offsets(zone.zone(), from, to);
+    for offset in &mut all {
+        offset.nanos = offset.nanos.saturating_add(zone.ahead_nanos());
+    }
+    all
 }
 
 /// The clock that the sources state, each with the open time of its first bar; `None` if none does.
@@ -153,12 +163,13 @@ pub(crate) fn source_calendar(times: &TimeParser) -> (ExchangeCalendar, Option<L
         SourceClock::Zone(zone) => {
             // All changes that the calendar knows: the bars are not converted yet.
             let ends = [UnixNanos(i64::MIN), UnixNanos(i64::MAX)];
-            (zone_offsets(&zone, ends[0], ends[1]), None)
+            (source_offsets(&zone, ends[0], ends[1]), None)
         }
         SourceClock::Rows(RowClock::Unstated) => (Vec::new(), None),
         SourceClock::Rows(RowClock::Offsets(offsets)) => (offsets, None),
         SourceClock::Rows(RowClock::SeveralZones) => {
-            let message = "rows have offsets from UTC that no one zone has, and dates are taken as UTC; ingest the                            rows of each zone by themselves, or state time.zone in a mapping";
+            let message = "rows have offsets from UTC that no one zone has, and dates are taken as UTC; ingest the \
+                           rows of each zone by themselves, or state time.zone in a mapping";
             let note = LayerNote {
                 count: 1,
                 line: 2,
@@ -183,10 +194,7 @@ pub(crate) fn stated_calendar(
     let first = instruments.iter().map(|one| one.first_open).min()?;
     let last = instruments.iter().map(|one| one.last_close).max()?;
     let (zone, offsets) = match times.clock() {
-        SourceClock::Zone(zone) => {
-            let name = zone.iana_name().unwrap_or(OFFSETS_ZONE).to_owned();
-            (name, zone_offsets(&zone, first, last))
-        }
+        SourceClock::Zone(zone) => (zone.name().to_owned(), source_offsets(&zone, first, last)),
         SourceClock::Rows(RowClock::Offsets(offsets)) => (OFFSETS_ZONE.to_owned(), offsets),
         SourceClock::Rows(RowClock::Unstated | RowClock::SeveralZones) => return None,
     };

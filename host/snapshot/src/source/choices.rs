@@ -4,7 +4,8 @@
 use core::fmt;
 use core::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// The meaning of the times in a source.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -42,6 +43,30 @@ pub enum RepeatRule {
     /// None: rows that differ refuse the file. Rows that are the same are one.
     #[default]
     Refuse,
+}
+
+/// What the prices of a file are adjusted for.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PriceAdjustment {
+    /// Nothing: they are as traded.
+    None,
+    /// Splits.
+    Splits,
+    /// Splits and dividends.
+    All,
+}
+
+/// Whether the first line of a text file names its columns.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum HeaderRule {
+    /// It does.
+    #[default]
+    Present,
+    /// It is a row: columns are known by their places.
+    Absent,
+    /// It does unless a field of it begins with a digit, as every row's do.
+    Optional,
 }
 
 /// How the bytes of a text file are letters.
@@ -164,6 +189,76 @@ impl FromStr for RepeatRule {
                 text: text.to_owned(),
                 words: "first, last, refuse",
             })
+    }
+}
+
+impl PriceAdjustment {
+    /// `none`, `splits` or `all`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Splits => "splits",
+            Self::All => "all",
+        }
+    }
+}
+
+impl FromStr for PriceAdjustment {
+    type Err = WordError;
+
+    fn from_str(text: &str) -> Result<Self, WordError> {
+        [Self::None, Self::Splits, Self::All]
+            .into_iter()
+            .find(|adjustment| adjustment.name() == text)
+            .ok_or_else(|| WordError {
+                text: text.to_owned(),
+                words: "none, splits, all",
+            })
+    }
+}
+
+impl HeaderRule {
+    /// `true`, `false` or `optional`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Present => "true",
+            Self::Absent => "false",
+            Self::Optional => "optional",
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for HeaderRule {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(HeaderRuleVisitor)
+    }
+}
+
+/// Reads `true`, `false` or `"optional"`.
+struct HeaderRuleVisitor;
+
+impl Visitor<'_> for HeaderRuleVisitor {
+    type Value = HeaderRule;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("header: true, false or \"optional\"")
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, is_present: bool) -> Result<HeaderRule, E> {
+        Ok(if is_present {
+            HeaderRule::Present
+        } else {
+            HeaderRule::Absent
+        })
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<HeaderRule, E> {
+        match text {
+            "optional" => Ok(HeaderRule::Optional),
+            _ => Err(E::invalid_value(serde::de::Unexpected::Str(text), &self)),
+        }
     }
 }
 

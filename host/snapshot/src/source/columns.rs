@@ -1,8 +1,12 @@
 //! Which column means what, by its usual names or a mapping. It must never look at a row.
 
 use crate::error::IngestError;
+use crate::source::column_ref::ColumnRef;
+use crate::source::fields::begins_with_digit;
+use crate::source::formats;
 use crate::source::mapping::ColumnMapping;
 use crate::source::number::NumberColumn;
+use crate::source::records::SourceRecords;
 use crate::source::row_error::{RowError, RowErrorCode};
 use crate::source::symbols::check_row_symbol;
 use crate::source::times::{TimeKey, TimeParser};
@@ -22,6 +26,8 @@ pub(crate) struct CommonColumns {
     symbol: Option<usize>,
     /// How many fields a row has.
     count: usize,
+    /// What has shown that number, for messages.
+    counted_by: &'static str,
     pub(crate) ignored: Vec<String>,
 }
 
@@ -31,7 +37,10 @@ pub(crate) struct BarColumns {
     pub(crate) common: CommonColumns,
     /// Open, high, low, close.
     pub(crate) prices: [NumberColumn; 4],
-    pub(crate) volume: NumberColumn,
+    /// `None` if the source has no volume.
+    pub(crate) volume: Option<NumberColumn>,
+    pub(crate) dividend: Option<NumberColumn>,
+    pub(crate) split: Option<NumberColumn>,
 }
 
 /// A meaning of columns, and the usual names of a column with it.
@@ -39,7 +48,15 @@ type ColumnMeaning = (&'static str, &'static [&'static str]);
 
 const TIME: ColumnMeaning = ("time", &["time", "timestamp", "ts", "date", "datetime"]);
 const SYMBOL: ColumnMeaning = ("symbol", &["symbol", "ticker"]);
-const BARS: [ColumnMeaning; 7] = [
+const DIVIDEND: ColumnMeaning = (
+    "dividend",
+    &["dividend", "dividends", "divcash", "dividend_amount"],
+);
+const SPLIT: ColumnMeaning = (
+    "split",
+    &["split", "stock splits", "splitfactor", "split_coefficient"],
+);
+const BARS: [ColumnMeaning; 9] = [
     TIME,
     SYMBOL,
     ("open", &["open"]),
@@ -47,6 +64,8 @@ const BARS: [ColumnMeaning; 7] = [
     ("low", &["low"]),
     ("close", &["close"]),
     ("volume", &["volume"]),
+    DIVIDEND,
+    SPLIT,
 ];
 const TRADES: [ColumnMeaning; 5] = [
     TIME,
@@ -55,20 +74,18 @@ const TRADES: [ColumnMeaning; 5] = [
     ("size", &["size", "quantity", "qty", "amount"]),
     ("id", &["id", "trade_id"]),
 ];
+const ADJUSTED_CLOSE: &[&str] = &[
+    "adj close",
+    "adj_close",
+    "adjclose",
+    "adjusted_close",
+    "adjusted close",
+];
 const ADJUSTED: [ColumnMeaning; 4] = [
     TIME,
     SYMBOL,
     ("close", &["close"]),
-    (
-        "adjusted",
-        &[
-            "adj close",
-            "adj_close",
-            "adjclose",
-            "adjusted_close",
-            "adjusted close",
-        ],
-    ),
+    ("adjusted", ADJUSTED_CLOSE),
 ];
 
 /// The columns of a source of trades.
@@ -94,12 +111,38 @@ pub(crate) struct HeaderContext<'a> {
     /// The source's name, for messages.
     pub(crate) file: &'a str,
     pub(crate) header: &'a [String],
+    /// Its line.
+    pub(crate) line: u64,
+    /// Whether the columns have names; without a header they have places alone.
+    pub(crate) has_names: bool,
+    /// Whether every bar's volume is 0, whatever the columns.
+    pub(crate) has_no_volume: bool,
     /// The symbol of every row, if the caller states one: no column is needed then, and none may
     /// be there.
     pub(crate) symbol: Option<&'a str>,
     pub(crate) mapping: &'a ColumnMapping,
     /// By place, whether a column's values are numbers in the file; empty for text files.
     pub(crate) typed: &'a [bool],
+}
+
+impl<'a> HeaderContext<'a> {
+    /// The header of a source whose rows state their symbol.
+    pub(crate) fn of(
+        records: &'a dyn SourceRecords,
+        file: &'a str,
+        mapping: &'a ColumnMapping,
+    ) -> Self {
+        Self {
+            file,
+            header: records.header(),
+            line: records.header_line(),
+            has_names: records.has_names(),
+            has_no_volume: false,
+            symbol: None,
+            mapping,
+            typed: records.typed(),
+        }
+    }
 }
 
 impl BarColumns {
@@ -112,9 +155,23 @@ impl BarColumns {
                 header.column("low")?,
                 header.column("close")?,
             ],
-            volume: header.column("volume")?,
+            volume: if context.has_no_volume {
+                None
+            } else {
+                Some(header.column("volume")?)
+            },
+            dividend: header.optional("dividend"),
+            split: header.optional("split"),
             common: header.common()?,
         })
+    }
+
+    /// A sign that the prices are not adjusted for dividends: a column of those that are.
+    pub(crate) fn adjusted_close(&self) -> Option<&str> {
+        let has_actions = self.dividend.is_some() || self.split.is_some();
+        let is_adjusted = |name: &&String| ADJUSTED_CLOSE.contains(&name.to_lowercase().as_str());
+        let found = self.common.ignored.iter().find(is_adjusted);
+        found.filter(|_| has_actions).map(String::as_str)
     }
 }
 
@@ -158,7 +215,12 @@ impl CommonColumns {
         if fields.len() != self.count {
             return Err(RowError {
                 code: RowErrorCode::Fields,
-                message: format!("{} fields, the header has {}", fields.len(), self.count),
+                message: format!(
+                    "{} fields, {} has {}",
+                    fields.len(),
+                    self.counted_by,
+                    self.count
+                ),
             });
         }
         let symbol = match (self.symbol, symbol) {
@@ -224,11 +286,13 @@ impl<'a> HeaderColumns<'a> {
             time: Vec::new(),
             ignored: Vec::new(),
         };
-        for name in &mapping.time.columns {
-            columns.time.push(columns.named(name)?);
+        for column in &mapping.time.columns {
+            columns.time.extend(columns.stated(column)?);
         }
-        for (meaning, name) in &mapping.columns {
-            let place = columns.named(name)?;
+        for (meaning, column) in &mapping.columns {
+            let Some(place) = columns.stated(column)? else {
+                continue;
+            };
             let index = meanings.iter().position(|(known, _)| known == meaning);
             if let Some(slot) = index.and_then(|index| columns.places.get_mut(index)) {
                 *slot = Some(place);
@@ -255,10 +319,7 @@ impl<'a> HeaderColumns<'a> {
         let is_known =
             |meaning: &ColumnMeaning| meaning.0 != "symbol" && columns.place(meaning.0).is_some();
         if !meanings.iter().any(is_known) && columns.time.is_empty() {
-            return Err(IngestError::NoHeader {
-                file: context.file.to_owned(),
-                reason: format!("no known column among {}", context.header.join(", ")),
-            });
+            return Err(columns.no_header());
         }
         Ok(columns)
     }
@@ -267,6 +328,10 @@ impl<'a> HeaderColumns<'a> {
     fn assign(&mut self, place: usize, name: &str) -> Result<(), IngestError> {
         let mapping = self.context.mapping;
         let lower = name.to_lowercase();
+        if !self.context.has_names || (self.context.has_no_volume && lower == "volume") {
+            self.ignored.push(name.to_owned());
+            return Ok(());
+        }
         let index = self
             .meanings
             .iter()
@@ -284,6 +349,7 @@ impl<'a> HeaderColumns<'a> {
         if let Some(first) = *slot {
             return Err(IngestError::TwoColumns {
                 file: self.context.file.to_owned(),
+                line: self.context.line,
                 column: index
                     .and_then(|index| self.meanings.get(index))
                     .map_or("", |(meaning, _)| meaning),
@@ -295,15 +361,77 @@ impl<'a> HeaderColumns<'a> {
         Ok(())
     }
 
-    /// The place of a column that the mapping names.
-    fn named(&self, name: &str) -> Result<usize, IngestError> {
-        let place = self.context.header.iter().position(|there| there == name);
-        place.ok_or_else(|| IngestError::MissingColumn {
-            file: self.context.file.to_owned(),
-            column: "the mapping",
-            accepted: name.to_owned(),
-            found: self.context.header.join(", "),
-            hint: "; or correct the mapping",
+    /// The place of a column that the mapping states, if the source has one.
+    fn stated(&self, column: &ColumnRef) -> Result<Option<usize>, IngestError> {
+        let header = self.context.header;
+        let place = match column {
+            ColumnRef::Absent => return Ok(None),
+            ColumnRef::Place(place) => {
+                let index = place.checked_sub(1).filter(|index| *index < header.len());
+                index.ok_or_else(|| IngestError::MissingPlace {
+                    file: self.context.file.to_owned(),
+                    line: self.context.line,
+                    place: *place,
+                    count: header.len(),
+                })?
+            }
+            ColumnRef::Name(name) => {
+                let place = header.iter().position(|there| there == name);
+                place.ok_or_else(|| IngestError::MissingColumn {
+                    file: self.context.file.to_owned(),
+                    line: self.context.line,
+                    column: "the mapping",
+                    accepted: name.clone(),
+                    found: header.join(", "),
+                    hint: "; or correct the mapping".to_owned(),
+                })?
+            }
+        };
+        Ok(Some(place))
+    }
+
+    /// The error of a first line that names nothing.
+    fn no_header(&self) -> IngestError {
+        let HeaderContext {
+            file, header, line, ..
+        } = self.context;
+        let Some(found) = header.first().filter(|_| {
+            let is_value = |field: &String| begins_with_digit(field);
+            header.iter().any(is_value)
+        }) else {
+            return IngestError::NoHeader {
+                file: file.to_owned(),
+                line,
+                reason: format!(
+                    "no known column among {}{}",
+                    header.join(", "),
+                    self.format_hint()
+                ),
+            };
+        };
+        let way_on = "state the columns by place in a mapping, with \"header\": false";
+        let hint = match formats::of_first_fields(header) {
+            Some(name) => {
+                format!("it is like those of {name}: state --format {name}, or {way_on}")
+            }
+            None => format!("{way_on}, or name the vendor's format with --format"),
+        };
+        IngestError::Headerless {
+            file: file.to_owned(),
+            line,
+            found: found.clone(),
+            hint,
+        }
+    }
+
+    /// The format whose mapping fits the header, if the caller stated no mapping.
+    fn format_hint(&self) -> String {
+        let found = formats::of_header(self.context.header).filter(|_| {
+            let mapping = self.context.mapping;
+            mapping.columns.is_empty() && mapping.time.columns.is_empty()
+        });
+        found.map_or_else(String::new, |name| {
+            format!("; the header is that of {name}: state --format {name}")
         })
     }
 
@@ -316,8 +444,12 @@ impl<'a> HeaderColumns<'a> {
     }
 
     fn column(&self, meaning: &'static str) -> Result<NumberColumn, IngestError> {
-        let place = self.place(meaning).ok_or_else(|| self.missing(meaning))?;
-        Ok(NumberColumn {
+        self.optional(meaning).ok_or_else(|| self.missing(meaning))
+    }
+
+    fn optional(&self, meaning: &'static str) -> Option<NumberColumn> {
+        let place = self.place(meaning)?;
+        Some(NumberColumn {
             place,
             name: meaning,
             is_typed: self.context.typed.get(place).copied().unwrap_or(false),
@@ -343,6 +475,11 @@ impl<'a> HeaderColumns<'a> {
             symbol: self.symbol()?,
             time: self.time()?,
             count: self.context.header.len(),
+            counted_by: if self.context.has_names {
+                "the header"
+            } else {
+                "the first row"
+            },
             ignored: self.ignored,
         })
     }
@@ -352,6 +489,7 @@ impl<'a> HeaderColumns<'a> {
             // Two sources of one fact could disagree, and neither is more likely to be right.
             (Some(_), Some(place)) => Err(IngestError::SymbolTwice {
                 file: self.context.file.to_owned(),
+                line: self.context.line,
                 column: self.context.header.get(place).cloned().unwrap_or_default(),
             }),
             (None, None) => Err(self.missing("symbol")),
@@ -362,16 +500,18 @@ impl<'a> HeaderColumns<'a> {
 
     fn missing(&self, meaning: &'static str) -> IngestError {
         let names = self.meanings.iter().find(|(known, _)| *known == meaning);
+        let way_on = match meaning {
+            "symbol" => "; or state the symbol with --symbol",
+            "volume" => "; or name it in a mapping, or state --no-volume",
+            _ => "; or name it in a mapping",
+        };
         IngestError::MissingColumn {
             file: self.context.file.to_owned(),
+            line: self.context.line,
             column: meaning,
             accepted: names.map_or_else(String::new, |(_, names)| names.join(", ")),
             found: self.context.header.join(", "),
-            hint: if meaning == "symbol" {
-                "; or state the symbol as an option"
-            } else {
-                "; or name it in a mapping"
-            },
+            hint: format!("{way_on}{}", self.format_hint()),
         }
     }
 }
@@ -387,6 +527,9 @@ mod tests {
         let context = HeaderContext {
             file: "f.csv",
             header: &header,
+            line: 1,
+            has_names: true,
+            has_no_volume: false,
             symbol,
             mapping: &mapping,
             typed: &[],
@@ -397,7 +540,7 @@ mod tests {
                 columns.common.time.places,
                 columns.common.symbol,
                 columns.prices.map(|price| price.place),
-                columns.volume.place,
+                columns.volume.unwrap().place,
                 columns.common.ignored.join(" ")
             ),
             Err(error) => error.to_string(),

@@ -76,3 +76,10 @@ impl FieldSplitter {
         Ok(all)
     }
 }
+
+/// Whether a field is a number or a time and not a name: it begins with a digit, after a sign of some kind.
+pub(crate) fn begins_with_digit(field: &str) -> bool {
+    let mut letters = field.chars();
+    let first = letters.find(|letter| !matches!(letter, '-' | '+' | '.' | '$' | '€' | '£' | '¥'));
+    first.is_some_and(|letter| letter.is_ascii_digit())
+}

@@ -1,4 +1,4 @@
-//! The bytes of a source: unpacked if they are gzip, as UTF-8, cut into lines of
+//! The bytes of a source: unpacked if they are gzip or Zstandard, as UTF-8, cut into lines of
 //! bounded length. It must never know what a row means.
 
 use std::io::{self, BufRead, BufReader, Read};
@@ -11,6 +11,9 @@ use crate::source::options::ROW_BYTES_MAX;
 
 /// The first bytes of every gzip member. Source: RFC 1952, 2.3.1.
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+/// The first bytes of every Zstandard frame. Source: RFC 8878, 3.1.1.
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// Bytes read at once.
 const CHUNK_BYTES: usize = 65_536;
@@ -35,7 +38,8 @@ pub(crate) struct LineReader<'a> {
     pub(crate) number: u64,
     /// Bytes read so far, after decompression.
     pub(crate) bytes: u64,
-    pub(crate) gzip: bool,
+    /// `gzip`, `zstd` or `none`.
+    pub(crate) packing: &'static str,
 }
 
 impl<'a> LineReader<'a> {
@@ -43,18 +47,24 @@ impl<'a> LineReader<'a> {
         let mut reader = BufReader::with_capacity(CHUNK_BYTES, source);
         // By its bytes, not by its name: vendors send gzip without the suffix and plain files with it.
         let mut magic = Vec::new();
-        Read::by_ref(&mut reader).take(2).read_to_end(&mut magic)?;
-        let gzip = magic == GZIP_MAGIC;
+        Read::by_ref(&mut reader).take(4).read_to_end(&mut magic)?;
+        let is_gzip = magic.starts_with(&GZIP_MAGIC);
+        let is_zstd = magic == ZSTD_MAGIC;
         let whole = io::Cursor::new(magic).chain(reader);
-        let unpacked: Box<dyn BufRead + 'a> = if gzip {
+        let (packing, unpacked): (_, Box<dyn BufRead + 'a>) = if is_gzip {
             // Several members in sequence are one file (RFC 1952, 2.2). A decoder of one member would
             // end after the first, and the rest of the data would be missing without an error.
-            Box::new(BufReader::with_capacity(
-                CHUNK_BYTES,
-                MultiGzDecoder::new(whole),
-            ))
+            let unpacked = BufReader::with_capacity(CHUNK_BYTES, MultiGzDecoder::new(whole));
+            ("gzip", Box::new(unpacked))
+        } else if is_zstd {
+            // It reads all frames, and refuses windows above 128 MiB.
+            let unpacked = zstd::Decoder::with_buffer(whole)?;
+            (
+                "zstd",
+                Box::new(BufReader::with_capacity(CHUNK_BYTES, unpacked)),
+            )
         } else {
-            Box::new(whole)
+            ("none", Box::new(whole))
         };
         let mut inner = as_utf8(unpacked, encoding)?;
         // No more than a row is looked at: a first line that is longer is refused anyway.
@@ -70,7 +80,7 @@ impl<'a> LineReader<'a> {
             end,
             number: 0,
             bytes: 0,
-            gzip,
+            packing,
         })
     }
 
@@ -111,6 +121,11 @@ impl<'a> LineReader<'a> {
         } else {
             SourceLine::TooLong(length)
         })
+    }
+
+    /// Whether no line follows.
+    pub(crate) fn is_at_end(&mut self) -> io::Result<bool> {
+        self.inner.fill_buf().map(<[u8]>::is_empty)
     }
 
     fn part(&mut self, buffer: &mut Vec<u8>) -> io::Result<u64> {
@@ -184,6 +199,9 @@ mod tests {
         gzip.write_all(b"a\nb\n").unwrap();
         let mut packed = gzip.finish().unwrap();
         assert_eq!(lines(&packed), ["a", "b"]);
+        packed.extend_from_within(..);
+        assert_eq!(lines(&packed), ["a", "b", "a", "b"]);
+        let mut packed = zstd::encode_all(&b"a\nb\n"[..], 1).unwrap();
         packed.extend_from_within(..);
         assert_eq!(lines(&packed), ["a", "b", "a", "b"]);
         assert_eq!(lines(b"a\rb\r\rc"), ["a", "b", "", "c"]);

@@ -13,29 +13,41 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::error::IngestError;
-use crate::source::choices::{EpochUnit, RepeatRule, TextEncoding, TimeMeaning};
+use crate::source::choices::{
+    EpochUnit, HeaderRule, PriceAdjustment, RepeatRule, TextEncoding, TimeMeaning,
+};
+use crate::source::column_ref::ColumnRef;
 use crate::source::number_rules::NumberRules;
-use crate::source::options::{IngestOptions, SideFile};
-use crate::source::times::{TimeFormat, TimeReader, directives, zone};
+use crate::source::options::{IngestOptions, NumberScaling, SideFile};
+use crate::source::times::{TimeFormat, TimeReader, directives};
+use crate::source::zone::SourceZone;
 
 /// The meanings of columns.
-const MEANINGS: [&str; 10] = [
-    "symbol", "open", "high", "low", "close", "volume", "price", "size", "id", "adjusted",
+const MEANINGS: [&str; 12] = [
+    "symbol", "open", "high", "low", "close", "volume", "dividend", "split", "price", "size", "id",
+    "adjusted",
 ];
+
+/// The zone of a format whose files do not show theirs: the caller must state it.
+const ZONE_REQUIRED: &str = "required";
 
 /// Column names, delimiter and times of a source.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct ColumnMapping {
-    /// By meaning, the column's name.
-    pub(crate) columns: BTreeMap<String, String>,
+    adjusted: Option<PriceAdjustment>,
+    /// By meaning, the column.
+    pub(crate) columns: BTreeMap<String, ColumnRef>,
     decimal: Option<String>,
     delimiter: Option<String>,
     encoding: Option<TextEncoding>,
+    header: Option<HeaderRule>,
     prices: NumberMapping,
     repeats: Option<RepeatRule>,
     /// The version of the vendor's schema, for the receipt.
     pub(crate) schema: Option<String>,
+    /// Lines before the header, or before the first row.
+    skip: Option<u64>,
     /// The symbol of every row.
     pub(crate) symbol: Option<String>,
     thousands: Option<String>,
@@ -47,6 +59,11 @@ pub(crate) struct ColumnMapping {
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
 #[serde(deny_unknown_fields, default)]
 struct NumberMapping {
+    divide: Option<String>,
+    /// Of prices only.
+    fractions: Option<u8>,
+    implied_decimals: Option<u8>,
+    multiply: Option<String>,
     /// The most that rounding may change a number, as decimal text.
     round: Option<String>,
     scale: Option<u8>,
@@ -58,7 +75,7 @@ struct NumberMapping {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct TimeMapping {
     /// One column, or date and clock in two.
-    pub(crate) columns: Vec<String>,
+    pub(crate) columns: Vec<ColumnRef>,
     /// Where the years of two digits begin.
     century_from: Option<i16>,
     /// Whether the times are trading dates, whatever clock they show.
@@ -66,6 +83,17 @@ pub(crate) struct TimeMapping {
     format: Option<String>,
     meaning: Option<TimeMeaning>,
     zone: Option<String>,
+}
+
+impl NumberMapping {
+    fn scaling(&self) -> NumberScaling {
+        NumberScaling {
+            divide: self.divide.clone(),
+            fractions: self.fractions,
+            implied_decimals: self.implied_decimals,
+            multiply: self.multiply.clone(),
+        }
+    }
 }
 
 impl ColumnMapping {
@@ -81,43 +109,78 @@ impl ColumnMapping {
         };
         let mapping: Self = serde_json::from_slice(&file.bytes)
             .map_err(|problem| error(problem.line(), problem.to_string()))?;
-        for meaning in mapping.columns.keys() {
-            // A misspelled meaning would be no meaning: its column would be found by its usual name,
-            // or ignored, and the user would not know.
-            if !MEANINGS.contains(&meaning.as_str()) {
-                let known = MEANINGS.join(", ");
-                return Err(error(
-                    1,
-                    format!("columns: unknown meaning {meaning:?}; use {known}"),
-                ));
-            }
+        mapping.check_columns().map_err(|reason| error(1, reason))?;
+        let mut stated = mapping.fill(&IngestOptions::default());
+        if stated.zone.as_deref() == Some(ZONE_REQUIRED) {
+            // The caller's zone is checked with the caller's other options.
+            stated.zone = Some("UTC".to_owned());
         }
-        let stated = mapping.fill(&IngestOptions::default());
         mapping.times(&stated).map_err(|reason| error(1, reason))?;
         // Here, where the error names the mapping and not an option that was not given.
         let checked = delimiter(&stated)
             .and_then(|_| NumberRules::of(&stated))
             .map(|_| ());
         checked.map_err(|problem| error(1, problem.to_string()))?;
-        if mapping.volumes.tick.is_some() {
-            return Err(error(
-                1,
-                "volumes: volumes have no tick; state a scale".to_owned(),
+        let reason = if mapping.volumes.tick.is_some() {
+            "volumes: volumes have no tick; state a scale"
+        } else if mapping.volumes.fractions.is_some() {
+            "volumes: volumes have no fractions"
+        } else {
+            return Ok(mapping);
+        };
+        Err(error(1, reason.to_owned()))
+    }
+
+    /// What is wrong with the columns, whatever the file.
+    fn check_columns(&self) -> Result<(), String> {
+        for (meaning, column) in &self.columns {
+            // A misspelled meaning would be no meaning: its column would be found by its usual name,
+            // or ignored, and the user would not know.
+            if !MEANINGS.contains(&meaning.as_str()) {
+                let known = MEANINGS.join(", ");
+                return Err(format!("columns: unknown meaning {meaning:?}; use {known}"));
+            }
+            if *column == ColumnRef::Absent && meaning != "volume" {
+                return Err(format!(
+                    "columns.{meaning}: only a volume may be absent (null)"
+                ));
+            }
+        }
+        if self.time.columns.len() > 2 {
+            return Err("time.columns: name one column, or two for date and clock".to_owned());
+        }
+        if self.time.columns.contains(&ColumnRef::Absent) {
+            return Err("time.columns: name a column, or state its place".to_owned());
+        }
+        let all = || self.columns.values().chain(&self.time.columns);
+        let named = all().find(|column| matches!(column, ColumnRef::Name(_)));
+        if let (Some(HeaderRule::Absent), Some(name)) = (self.header, named) {
+            return Err(format!(
+                "a file without a header has no column {name:?}: state its place, such as 1",
+                name = name.to_string()
             ));
         }
-        if mapping.time.columns.len() > 2 {
-            return Err(error(
-                1,
-                "time.columns: name one column, or two for date and clock".to_owned(),
-            ));
+        if self.header == Some(HeaderRule::Absent) && all().next().is_none() {
+            return Err(
+                "a file without a header needs its columns by place: \"time\": {\"columns\": [1]}, \"columns\": \
+                 {\"open\": 2, \"high\": 3, \"low\": 4, \"close\": 5, \"volume\": 6}"
+                    .to_owned(),
+            );
         }
-        Ok(mapping)
+        Ok(())
     }
 
     /// The options with what the mapping states where they state nothing.
     pub(crate) fn fill(&self, options: &IngestOptions) -> IngestOptions {
         let text = |given: &Option<String>, stated: &Option<String>| {
             given.clone().or_else(|| stated.clone())
+        };
+        let scaling = |given: &NumberScaling, stated: &NumberMapping| {
+            if *given == NumberScaling::default() {
+                stated.scaling()
+            } else {
+                given.clone()
+            }
         };
         // Scale or tick of the options replace both of the mapping: a tick of 0.125 that the caller states does
         // not fit the scale 2 of a mapping for another instrument.
@@ -133,16 +196,24 @@ impl ColumnMapping {
             self.volumes.clone()
         };
         IngestOptions {
+            adjusted: options.adjusted.or(self.adjusted),
             decimal: text(&options.decimal, &self.decimal),
             delimiter: text(&options.delimiter, &self.delimiter),
             encoding: options.encoding.or(self.encoding),
+            has_no_volume: options.has_no_volume
+                || self.columns.get("volume") == Some(&ColumnRef::Absent),
+            header: options.header.or(self.header),
             price_scale: options.price_scale.or(prices.scale),
+            prices_as: scaling(&options.prices_as, &self.prices),
+            volumes_as: scaling(&options.volumes_as, &self.volumes),
             repeats: options.repeats.or(self.repeats),
             round_prices: text(&options.round_prices, &self.prices.round),
             round_volumes: text(&options.round_volumes, &self.volumes.round),
+            skip: options.skip.or(self.skip),
             thousands: text(&options.thousands, &self.thousands),
             tick: text(&options.tick, &prices.tick),
             volume_scale: options.volume_scale.or(volumes.scale),
+            zone: text(&options.zone, &self.time.zone),
             ..options.clone()
         }
     }
@@ -184,10 +255,20 @@ impl ColumnMapping {
             (TimeMeaning::Open, Some(stated)) => stated,
             (given, _) => given,
         };
+        // Times in the zone of a broker's server look like any others: read as UTC, every bar would be hours
+        // off, and nothing would show it.
+        let zone = options.zone.as_deref().or(time.zone.as_deref());
+        if zone == Some(ZONE_REQUIRED) {
+            return Err(
+                "time.zone: the file's times are in a zone that it does not show; state it with --zone, such as \
+                 Europe/Athens, +02:00, or America/New_York+07:00 (New York's clock and seven hours)"
+                    .to_owned(),
+            );
+        }
         Ok(TimeReader {
             meaning,
             format,
-            zone: time.zone.as_deref().map(zone).transpose()?,
+            zone: zone.map(SourceZone::parse).transpose()?,
             is_dates: time.dates,
             century_from: time.century_from,
         })

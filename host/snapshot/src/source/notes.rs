@@ -12,7 +12,8 @@ use crate::store::manifest::LayerNote;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RowNumbers {
     pub(crate) prices: [RowNumber; 4],
-    pub(crate) volume: RowNumber,
+    /// `None` if the source has no volume.
+    pub(crate) volume: Option<RowNumber>,
 }
 
 /// One number of a row.
@@ -107,10 +108,10 @@ impl NumberNotes {
     pub(crate) fn add(
         &mut self,
         prices: &[RowNumber],
-        volume: RowNumber,
+        volume: Option<RowNumber>,
         line: u64,
     ) -> Result<(), RowError> {
-        let all = || prices.iter().copied().chain([volume]);
+        let all = || prices.iter().copied().chain(volume);
         for sign in all().filter_map(|number| number.written.currency) {
             let (first, first_line) = *self.currency.get_or_insert((sign, line));
             if first != sign {
@@ -141,7 +142,7 @@ impl NumberNotes {
             }
         }
         self.prices.note(prices, line);
-        self.volume.note(&[volume], line);
+        self.volume.note(volume.as_slice(), line);
         Ok(())
     }
 

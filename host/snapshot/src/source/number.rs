@@ -11,7 +11,7 @@ use crate::source::row_error::{RowError, RowErrorCode};
 
 /// Decimals, trailing zeros apart, and digits: ten to this power still fits in 128 bits. A binary float has at
 /// most 17 digits.
-const DECIMALS_MAX: u8 = 38;
+pub(crate) const DECIMALS_MAX: u8 = 38;
 
 /// Digits of an exponent: no price or volume needs more.
 const EXPONENT_DIGITS_MAX: usize = 3;
@@ -368,7 +368,7 @@ fn plain_sign(sign: char) -> char {
 }
 
 /// Whether a number is below zero, and the text after its sign.
-fn sign_of(text: &str) -> (bool, &str) {
+pub(crate) fn sign_of(text: &str) -> (bool, &str) {
     match text.strip_prefix(['-', '\u{2212}']) {
         Some(rest) => (true, rest),
         None => (false, text.strip_prefix('+').unwrap_or(text)),

@@ -219,7 +219,7 @@ fn is_multiple(number: ExactNumber, tick: i128) -> bool {
 }
 
 /// A number without trailing zeros.
-fn shortened(digits: i128, decimals: u8) -> Option<ExactNumber> {
+pub(crate) fn shortened(digits: i128, decimals: u8) -> Option<ExactNumber> {
     let mut number = ExactNumber { digits, decimals };
     while number.decimals > 0 && number.digits.checked_rem(10)? == 0 {
         number.digits = number.digits.checked_div(10)?;

@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use counterfoil_trading::instrument::PriceRange;
 use counterfoil_trading::manifest::CalendarEntry;
 use counterfoil_trading::time::{Timeframe, UnixNanos};
+use serde::Deserialize;
 
 use crate::source::asset_class::AssetClass;
 use crate::source::choices::{
-    EpochUnit, ErrorPolicy, RepeatRule, SourceKind, TextEncoding, TimeMeaning,
+    EpochUnit, ErrorPolicy, HeaderRule, PriceAdjustment, RepeatRule, SourceKind, TextEncoding,
+    TimeMeaning,
 };
 use crate::store::acceptance::FindingAcceptance;
 use crate::store::snapshot_id::SnapshotId;
@@ -23,8 +25,8 @@ pub const SOURCE_BYTES_MAX: u64 = 80_000_000_000;
 /// Rows that are sorted in memory, at about 80 bytes each: 10 MB.
 pub const ROWS_IN_MEMORY: usize = 131_072;
 
-/// Bytes of one row: a hundred times a real one.
-pub const ROW_BYTES_MAX: usize = 16_384;
+/// Bytes of one row: a line of a wide file that has 600 instruments side by side.
+pub const ROW_BYTES_MAX: usize = 65_536;
 
 /// Instruments of one source: each is a file.
 pub const INSTRUMENTS_MAX: usize = 65_536;
@@ -52,6 +54,16 @@ pub struct IngestOptions {
     pub time: TimeMeaning,
     /// The unit of times that are numbers; without it their size decides.
     pub epoch_unit: Option<EpochUnit>,
+    /// The zone of times that state none, such as `America/New_York`, `-05:00` or `America/New_York+07:00`;
+    /// without it UTC.
+    pub zone: Option<String>,
+    /// What the prices of the source are adjusted for; a source with splits or dividends in columns of its own
+    /// needs it.
+    pub adjusted: Option<PriceAdjustment>,
+    /// What the prices of the source stand for.
+    pub prices_as: NumberScaling,
+    /// What the volumes of the source stand for.
+    pub volumes_as: NumberScaling,
     /// Decimals of a price; without it the most that the file writes.
     pub price_scale: Option<u8>,
     /// The class of the instruments, which decides tick and lot where nothing else does.
@@ -72,6 +84,14 @@ pub struct IngestOptions {
     pub thousands: Option<String>,
     /// The encoding of a text file; without it UTF-8, or UTF-16 with a byte order mark.
     pub encoding: Option<TextEncoding>,
+    /// Lines of a text file before its header, or before its first row.
+    pub skip: Option<u64>,
+    /// The file of a ZIP archive that is read; without it all tables in it.
+    pub member: Option<String>,
+    /// Whether a text file has a header; without it there must be one.
+    pub header: Option<HeaderRule>,
+    /// The source has no volume: every bar's is 0.
+    pub has_no_volume: bool,
     /// Which of several rows with one time is used; without it rows that differ refuse the file.
     pub repeats: Option<RepeatRule>,
     /// Decimals of a volume; without it the most decimals in the file.
@@ -119,6 +139,20 @@ impl IngestOptions {
             PriceRange::Positive
         }
     }
+}
+
+/// What the numbers of a source stand for; one of these, or themselves.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct NumberScaling {
+    /// A number that divides them, as decimal text; one over it must be a decimal with an end.
+    pub divide: Option<String>,
+    /// The denominator of fractions such as `101-16`: 2, 4, 8, 32 or 64.
+    pub fractions: Option<u8>,
+    /// Decimals of numbers that are written as integers.
+    pub implied_decimals: Option<u8>,
+    /// A number that multiplies them, as decimal text.
+    pub multiply: Option<String>,
 }
 
 /// A small file that goes with a source.

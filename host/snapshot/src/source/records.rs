@@ -1,8 +1,11 @@
 //! The rows of a source as text fields, whatever its format. It must never know what a field
 //! means.
 
+mod archive;
+mod archived;
 mod columnar;
 mod csv;
+mod wide;
 
 use std::io::{Read as _, Seek as _, SeekFrom};
 
@@ -11,6 +14,7 @@ use cap_std::fs::File;
 use crate::error::IngestError;
 use crate::source::options::IngestOptions;
 use crate::source::row_error::RowError;
+use crate::store::manifest::LayerNote;
 
 /// One row, or what was read instead of one.
 pub(crate) enum SourceRecord<'a> {
@@ -36,6 +40,14 @@ pub(crate) enum SourceRecord<'a> {
 pub(crate) trait SourceRecords {
     /// The names of the columns.
     fn header(&self) -> &[String];
+    /// The line of the header, or of the first row if there is no header.
+    fn header_line(&self) -> u64 {
+        1
+    }
+    /// Whether the columns have names in the source.
+    fn has_names(&self) -> bool {
+        true
+    }
     /// The next row.
     fn next(&mut self) -> Result<SourceRecord<'_>, IngestError>;
     /// Bytes read so far, after decompression.
@@ -43,6 +55,10 @@ pub(crate) trait SourceRecords {
     /// By place, whether a column's values are numbers in the file; empty for text.
     fn typed(&self) -> &[bool] {
         &[]
+    }
+    /// What a person should know of how the source was read.
+    fn note(&self) -> Option<LayerNote> {
+        None
     }
     /// `csv`, `parquet` or `arrow`, and how it is packed.
     fn format(&self) -> (&'static str, &'static str);
@@ -72,6 +88,15 @@ pub(crate) fn open(
     }
     if magic.starts_with(ARROW_MAGIC) {
         return columnar::open_arrow(file.into_std(), name, limits);
+    }
+    if archive::ZIP_MAGIC
+        .iter()
+        .any(|start| magic.starts_with(start))
+    {
+        let file = file.into_std();
+        return Ok(Box::new(archived::ArchivedRecords::open(
+            file, name, options,
+        )?));
     }
     Ok(Box::new(csv::CsvRecords::open(file, name, options)?))
 }

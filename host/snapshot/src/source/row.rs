@@ -56,7 +56,10 @@ pub(crate) fn parse_row<'a>(
     let [open, high, low, close] = columns.prices;
     let read = [number(open)?, number(high)?, number(low)?, number(close)?];
     let prices = read.map(|(price, _)| price);
-    let (volume, volume_seen) = number(columns.volume)?;
+    let volume = columns.volume.map(number).transpose()?;
+    let (volume, volume_seen) = volume.unzip();
+    // A source without volumes: the checks find that every volume is 0, and a run says what that means for it.
+    let volume = volume.unwrap_or_default();
     // Each row has a scale of its own until the whole file was read: only then is the most decimals
     // of any row known, and a value that was rounded before could not get its digits back.
     let price_scale = prices.iter().map(|price| price.decimals).max().unwrap_or(0);
@@ -68,7 +71,7 @@ pub(crate) fn parse_row<'a>(
         time: time.time,
         line,
         prices: scaled,
-        volume: volume.at(volume.decimals, columns.volume.name)?,
+        volume: volume.at(volume.decimals, "volume")?,
         price_scale,
         volume_scale: volume.decimals,
     };
@@ -79,7 +82,7 @@ pub(crate) fn parse_row<'a>(
                 &error,
                 symbol,
                 [text(open)?, text(high)?, text(low)?, text(close)?],
-                text(columns.volume)?,
+                columns.volume.map(text).transpose()?.unwrap_or("0"),
             ),
         });
     }
@@ -142,13 +145,16 @@ mod tests {
     use crate::source::times::TimeReader;
 
     #[track_caller]
-    fn check(line: &str, rules: NumberRules, expect: &str) {
+    fn check(line: &str, rules: &NumberRules, expect: &str) {
         let header =
             ["symbol", "time", "open", "high", "low", "close", "volume"].map(str::to_owned);
         let mapping = ColumnMapping::default();
         let columns = BarColumns::find(HeaderContext {
             file: "f.csv",
             header: &header,
+            line: 1,
+            has_names: true,
+            has_no_volume: false,
             symbol: None,
             mapping: &mapping,
             typed: &[],
@@ -163,7 +169,7 @@ mod tests {
                     "CL" => PriceRange::Any,
                     _ => PriceRange::Positive,
                 };
-                parse_row(&fields, &columns, None, &times, &rules, prices_of, 7).map(|parsed| {
+                parse_row(&fields, &columns, None, &times, rules, prices_of, 7).map(|parsed| {
                     let row = parsed.row;
                     format!(
                         "{} {:?} at {} {} at {}",
@@ -177,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_row_is_exact_or_its_reason_is_named() {
-        let any = NumberRules::default();
+        let any = &NumberRules::default();
         check(
             "A,2003-01-02,1,2.50,0.5,2,10",
             any,
@@ -232,7 +238,7 @@ mod tests {
 
     #[test]
     fn prices_and_volume_that_do_not_agree_are_no_bar() {
-        let any = NumberRules::default();
+        let any = &NumberRules::default();
         check(
             "A,2003-01-02,1,2,3,2,1",
             any,
@@ -262,7 +268,7 @@ mod tests {
 
     #[test]
     fn a_price_off_the_grid_that_was_asked_for_is_no_bar() {
-        let grid = NumberRules::of(&IngestOptions {
+        let grid = &NumberRules::of(&IngestOptions {
             price_scale: Some(2),
             tick: Some("0.05".to_owned()),
             ..IngestOptions::default()

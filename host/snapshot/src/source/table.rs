@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::IngestError;
 use crate::quality::findings::QualityRule;
+use crate::source::choices::PriceAdjustment;
 use crate::source::columns::{BarColumns, HeaderContext};
 use crate::source::deferred::DeferredRows;
 use crate::source::notes::NumberNotes;
@@ -13,7 +14,8 @@ use crate::source::progress::IngestProgress;
 use crate::source::reading::{RowCounts, RowOutcome, SourceContext, read_rows};
 use crate::source::records::SourceRecords;
 use crate::source::repeats::{RepeatCandidate, RepeatChoice, RowValue, UsedRow};
-use crate::source::row::{ParsedRow, SourceRow, parse_row};
+use crate::source::row::{SourceRow, parse_row};
+use crate::source::row_actions::RowActions;
 use crate::source::symbols::{RowArrival, SymbolTable, by_number};
 use crate::source::times::TimeParser;
 use crate::spool::series::{SeriesFile, SeriesWriter};
@@ -33,6 +35,7 @@ pub(crate) struct SourceTable<'a> {
     pub(crate) out_of_order: u64,
     pub(crate) precision: MaxPrecision,
     pub(crate) notes: Vec<LayerNote>,
+    pub(crate) actions: RowActions,
 }
 
 /// A row and the number of its symbol.
@@ -50,19 +53,17 @@ pub(crate) fn read_table<'a>(
     mut quarantine: QuarantineWriter,
     progress: &mut dyn FnMut(IngestProgress),
 ) -> Result<SourceTable<'a>, IngestError> {
-    let columns = BarColumns::find(HeaderContext {
-        file: context.name,
-        header: records.header(),
-        symbol: context.symbol,
-        mapping: context.mapping,
-        typed: records.typed(),
-    })?;
+    let columns = find_columns(records, context)?;
     let rows_in_memory = context.options.limits.rows_in_memory;
     let mut sorter = ExternalSorter::new(context.scratch, "rows", rows_in_memory);
     let mut deferred = DeferredRows::new(context.scratch, rows_in_memory);
     let mut symbols = SymbolTable::new();
     let mut notes = NumberNotes::default();
+    let mut actions = RowActions::default();
     let take = |line, fields: &[&str]| {
+        if let Err(error) = actions.note(fields, &columns, context, &times, line)? {
+            return Ok(RowOutcome::Invalid(error));
+        }
         let parsed = parse_row(
             fields,
             &columns,
@@ -76,16 +77,15 @@ pub(crate) fn read_table<'a>(
             notes.add(&parsed.numbers.prices, parsed.numbers.volume, line)?;
             Ok(parsed)
         });
-        let ParsedRow {
-            symbol, time, row, ..
-        } = match checked {
+        let parsed = match checked {
             Ok(parsed) => parsed,
             Err(error) => return Ok(RowOutcome::Invalid(error)),
         };
         // Dates and numbers in one column are an error of the file: read by two rules they could be
         // years apart.
-        times.note_notation(&time);
-        let (symbol, arrival) = symbols.note(symbol, row.time);
+        times.note_notation(&parsed.time);
+        let row = parsed.row;
+        let (symbol, arrival) = symbols.note(parsed.symbol, row.time);
         // At each row and not at the end: a source that names a new instrument in every row must be
         // stopped while the table still fits.
         context.check_instruments(symbols.len(), line)?;
@@ -114,7 +114,10 @@ pub(crate) fn read_table<'a>(
             .into_iter()
             .chain(repeated)
             .chain(short_years(&times))
+            .chain(records.note())
+            .chain(actions.notes())
             .collect(),
+        actions,
         time_name: columns.common.time.name,
         ignored: columns.common.ignored,
         series,
@@ -124,6 +127,33 @@ pub(crate) fn read_table<'a>(
         counts,
         precision: precision.with_written(notes.written),
     })
+}
+
+/// The columns of a source of bars. If prices are said to be adjusted for dividends, none may show that they are
+/// not.
+fn find_columns(
+    records: &dyn SourceRecords,
+    context: &SourceContext<'_>,
+) -> Result<BarColumns, IngestError> {
+    let columns = BarColumns::find(HeaderContext {
+        has_no_volume: context.options.has_no_volume,
+        symbol: context.symbol,
+        ..HeaderContext::of(records, context.name, context.mapping)
+    })?;
+    // The dividends would be left out, although the prices fall by them.
+    if let Some(column) = columns.adjusted_close()
+        && context.options.adjusted == Some(PriceAdjustment::All)
+    {
+        return Err(IngestError::Option {
+            option: "adjusted",
+            reason: format!(
+                "{} has a column {column:?}, so its other prices are not adjusted for dividends: state --adjusted \
+                 splits (or none); for yfinance with auto_adjust=False --format yfinance-unadjusted",
+                context.name
+            ),
+        });
+    }
+    Ok(columns)
 }
 
 /// A note of years of two digits.

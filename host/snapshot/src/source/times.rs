@@ -6,11 +6,12 @@ use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::fmt::strtime::{self, BrokenDownTime};
-use jiff::tz::{TimeZone, TimeZoneDatabase};
+use jiff::tz::TimeZone;
 
 use crate::error::IngestError;
 use crate::source::choices::{EpochUnit, TimeMeaning};
 use crate::source::row_offsets::{RowClock, RowOffsets, stated_offset};
+use crate::source::zone::{SourceZone, narrow, too_far};
 
 /// The longest text of a time: ISO 8601 with nanoseconds and offset has 35 characters.
 const TIME_BYTES_MAX: usize = 40;
@@ -41,7 +42,7 @@ pub(crate) struct TimeReader {
     pub(crate) meaning: TimeMeaning,
     pub(crate) format: TimeFormat,
     /// The zone of times that state none; without it UTC.
-    pub(crate) zone: Option<TimeZone>,
+    pub(crate) zone: Option<SourceZone>,
     /// Whether each time is of the trading date that it shows, whatever its clock: of days, weeks and months.
     pub(crate) is_dates: bool,
     /// Where the years of two digits begin: 1969 reads 68 as 2068. Without it 1969.
@@ -271,7 +272,7 @@ impl TimeParser {
 #[derive(Clone, Debug)]
 pub(crate) enum SourceClock {
     /// The mapping.
-    Zone(TimeZone),
+    Zone(SourceZone),
     Rows(RowClock),
 }
 
@@ -364,9 +365,9 @@ impl TimeReader {
         }
         // A zone's name was read and ignored, and the time taken for UTC or for the mapping's zone.
         if let Some(name) = parsed.iana_time_zone() {
-            let zone = zone(name).map_err(|reason| format!("{text:?}: {reason}"))?;
+            let zone = SourceZone::named(name).map_err(|reason| format!("{text:?}: {reason}"))?;
             let civil = parsed.to_datetime().map_err(|_| unreadable())?;
-            let time = local_time(&zone, civil, text)?;
+            let time = zone.nanos(civil, text)?;
             let stated = parsed
                 .offset()
                 .map(|offset| offset.to_timestamp(civil).ok().and_then(narrow));
@@ -400,29 +401,11 @@ impl TimeReader {
 
     /// A time without a zone, in the zone of the source.
     fn at_zone(&self, civil: DateTime, text: &str) -> Result<i64, String> {
-        local_time(self.zone.as_ref().unwrap_or(&TimeZone::UTC), civil, text)
+        match &self.zone {
+            Some(zone) => zone.nanos(civil, text),
+            None => SourceZone::default().nanos(civil, text),
+        }
     }
-}
-
-/// A time zone of the database that is compiled in.
-pub(crate) fn zone(name: &str) -> Result<TimeZone, String> {
-    // The bundled database and not the machine's: rules of past years differ between machines, and
-    // the same file would give two snapshots.
-    TimeZoneDatabase::bundled().get(name).map_err(|_| {
-        format!("unknown time zone {name:?}; use an IANA name such as America/New_York, or UTC")
-    })
-}
-
-/// A local time of a zone. One that the clocks showed twice or never is an error and not guessed.
-fn local_time(zone: &TimeZone, civil: DateTime, text: &str) -> Result<i64, String> {
-    let ambiguous = zone.to_ambiguous_timestamp(civil);
-    if ambiguous.is_ambiguous() {
-        return Err(format!(
-            "{text:?} is a time that clocks of the zone showed twice or never; give it with an offset"
-        ));
-    }
-    let moment = ambiguous.unambiguous().ok();
-    moment.and_then(narrow).ok_or_else(|| too_far(text))
 }
 
 /// Whether a text is a number since 1970: digits, and a fraction as programs write it that keep times as floats.
@@ -452,14 +435,6 @@ pub(crate) fn directives(pattern: &str) -> impl Iterator<Item = char> {
 fn year_of(nanos: i64) -> Option<i16> {
     let moment = Timestamp::from_nanosecond(i128::from(nanos)).ok()?;
     Some(TimeZone::UTC.to_datetime(moment).year())
-}
-
-fn too_far(text: &str) -> String {
-    format!("{text:?} is before 1677 or after 2262")
-}
-
-fn narrow(moment: Timestamp) -> Option<i64> {
-    i64::try_from(moment.as_nanosecond()).ok()
 }
 
 /// Nanoseconds since 1970 of a date or an ISO 8601 moment, in UTC where it states no zone.

@@ -23,6 +23,7 @@ use crate::source::records::SourceRecords;
 use crate::source::repeats::{RepeatCandidate, RepeatChoice, RowValue, UsedRow};
 use crate::source::row::SourceRow;
 use crate::source::row::negative_hint;
+use crate::source::row_actions::RowActions;
 use crate::source::row_error::{RowError, RowErrorCode};
 use crate::source::scales::rescale;
 use crate::source::symbols::{RowArrival, SymbolTable, by_number};
@@ -113,11 +114,8 @@ pub(crate) fn read_trades<'a>(
     let name = context.name;
     let timeframe = timeframe(context, &times)?;
     let columns = TradeColumns::find(HeaderContext {
-        file: name,
-        header: records.header(),
         symbol: context.symbol,
-        mapping: context.mapping,
-        typed: records.typed(),
+        ..HeaderContext::of(records, context.name, context.mapping)
     })?;
     let mut deferred = DeferredRows::new(context.scratch, context.options.limits.rows_in_memory);
     let TradesById {
@@ -176,7 +174,9 @@ pub(crate) fn read_trades<'a>(
             .into_iter()
             .chain(repeated)
             .chain(years)
+            .chain(records.note())
             .collect(),
+        actions: RowActions::default(),
     })
 }
 
@@ -211,7 +211,7 @@ fn read_by_id<'a>(
             Ok(parsed) => parsed,
             Err(error) => return Ok(RowOutcome::Invalid(error)),
         };
-        if let Err(error) = notes.add(&[price], size, line) {
+        if let Err(error) = notes.add(&[price], Some(size), line) {
             return Ok(RowOutcome::Invalid(error));
         }
         times.note_notation(&time);

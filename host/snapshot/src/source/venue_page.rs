@@ -10,7 +10,7 @@ use jiff::civil::Time;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::source::times::zone;
+use crate::source::zone::named_zone;
 
 /// The most characters of a venue's text that an error repeats.
 const SHOWN_MAX: usize = 200;
@@ -227,7 +227,8 @@ fn alpaca(symbol: &str, body: &[u8], length: i64) -> Result<VenuePage, PageError
             asked: symbol.to_owned(),
         });
     }
-    let new_york = zone(ALPACA_ZONE).map_err(|reason| form("a page of daily bars", &reason))?;
+    let new_york =
+        named_zone(ALPACA_ZONE).map_err(|reason| form("a page of daily bars", &reason))?;
     let read = |raw: &RawValue| -> Result<VenueRow, String> {
         let bar: AlpacaPageBar<'_> =
             serde_json::from_str(raw.get()).map_err(|error| shown(&error.to_string()))?;

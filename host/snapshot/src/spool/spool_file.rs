@@ -18,7 +18,7 @@ const BUFFER_BYTES: usize = 32_768;
 
 /// Bytes of one frame: a row of a source in which every byte was replaced by three, its message and
 /// more. Our own file, but a disk may change it.
-const FRAME_BYTES_MAX: u32 = 1 << 20;
+const FRAME_BYTES_MAX: u32 = 4 << 20;
 
 /// Writes frames to a new file.
 pub(crate) struct SpoolWriter {

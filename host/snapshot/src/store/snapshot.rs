@@ -22,8 +22,8 @@ use crate::store::selection::BarSelection;
 use crate::store::snapshot_id::SnapshotId;
 use counterfoil_base::digest::Digest;
 
-/// Bytes of one line of quarantine or findings: a row whose every byte is escaped, and its message.
-const LINE_BYTES_MAX: u64 = 1 << 20;
+/// Bytes of one line of quarantine or findings: a row whose every byte is escaped, and a message that repeats it.
+const LINE_BYTES_MAX: u64 = 4 << 20;
 
 /// A snapshot whose manifest was checked against its id. Bars are checked as they are read.
 #[derive(Clone, Debug)]

@@ -76,6 +76,9 @@ fn a_local_midnight_is_the_date_that_it_shows() {
         .ingest(rows_at(&dates).as_bytes(), &options("1d", ""))
         .unwrap();
     let york = r#"{"time":{"zone":"America/New_York"}}"#;
+    // A forex broker's clock, and an offset that no clock changes.
+    let server = r#"{"time":{"zone":"America/New_York+07:00"}}"#;
+    let fixed = r#"{"time":{"zone":"-05:00"}}"#;
     let shown = r#"{"time":{"dates":true}}"#;
     let in_york = r#"{"time":{"zone":"America/New_York","dates":true}}"#;
     let stated = r#"{"time":{"format":"%Y-%m-%d %H:%M:%S%:z"}}"#;
@@ -85,6 +88,8 @@ fn a_local_midnight_is_the_date_that_it_shows() {
         ("", "DATET00:00:00+09:00"),
         (york, "DATE 00:00:00"),
         (york, "DATETOFFSET:00:00Z"),
+        (server, "DATE 00:00:00"),
+        (fixed, "DATE 00:00:00"),
         (stated, "DATE 00:00:00-OFFSET:00"),
         (named, "DATE 00:00:00 America/New_York"),
         (shown, "DATET16:00:00-OFFSET:00"),

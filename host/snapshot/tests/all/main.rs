@@ -2,9 +2,12 @@
 //! program of its own.
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
+mod archives;
 mod bounded;
+mod column_actions;
 mod columnar;
 mod dates;
+mod formats;
 mod instruments;
 mod layers;
 mod resample;

@@ -27,7 +27,7 @@ fn options(timeframe: Option<&str>, mapping: &str) -> IngestOptions {
 }
 
 /// Bars as `open-time open high low close volume`, as a person writes them.
-fn bars(data: &TestStore, done: &IngestOutcome) -> Vec<String> {
+pub(crate) fn bars(data: &TestStore, done: &IngestOutcome) -> Vec<String> {
     let selection = data.select(done);
     let grids: Vec<(u8, u8)> = selection
         .instruments()

@@ -28,7 +28,8 @@ use super::{SourceRecord, SourceRecords};
 use crate::error::IngestError;
 use crate::source::options::IngestLimits;
 use crate::source::row_offsets::offset_in;
-use crate::source::times::{date, zone};
+use crate::source::times::date;
+use crate::source::zone::named_zone;
 
 mod footer;
 
@@ -424,7 +425,7 @@ fn local(moment: Timestamp, name: &str) -> String {
         let offset = Offset::from_seconds(i32::try_from(seconds).ok()?).ok()?;
         Some(TimeZone::fixed(offset))
     };
-    match zone(name).ok().or_else(fixed) {
+    match named_zone(name).ok().or_else(fixed) {
         Some(zone) if zone != TimeZone::UTC => {
             let offset = zone.to_offset(moment);
             moment.display_with_offset(offset).to_string()

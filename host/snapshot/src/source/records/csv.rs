@@ -1,10 +1,13 @@
-//! Rows of CSV, plain or gzip, one a line.
+//! Rows of CSV, plain or packed, one a line, with or without a header, or several a line under two lines of names.
 
 use std::io::Read;
 
+use super::wide::{self, WideRow, WideTable};
 use super::{SourceRecord, SourceRecords};
 use crate::error::IngestError;
-use crate::source::fields::FieldSplitter;
+use crate::source::choices::HeaderRule;
+use crate::source::fields::{FieldSplitter, begins_with_digit};
+use crate::source::formats;
 use crate::source::lines::{LineReader, SourceLine};
 use crate::source::mapping::delimiter;
 use crate::source::options::{IngestLimits, IngestOptions};
@@ -18,6 +21,11 @@ pub(super) struct CsvRecords {
     fields: FieldSplitter,
     buffer: Vec<u8>,
     header: Vec<String>,
+    header_line: u64,
+    has_names: bool,
+    /// The first line is in the buffer, and is a row.
+    is_row_read: bool,
+    wide: Option<WideTable>,
     limits: IngestLimits,
 }
 
@@ -36,22 +44,55 @@ impl CsvRecords {
             fields: FieldSplitter::new(delimiter),
             buffer: Vec::new(),
             header: Vec::new(),
+            header_line: 1,
+            has_names: true,
+            is_row_read: false,
+            wide: None,
             limits: options.limits,
         };
-        csv.header = csv.read_header()?;
+        csv.skip(options.skip.unwrap_or(0))?;
+        csv.header = csv.read_header(options.header.unwrap_or_default())?;
         Ok(csv)
     }
 
-    fn read_header(&mut self) -> Result<Vec<String>, IngestError> {
-        let file = self.name.clone();
+    /// Passes over the lines before the header.
+    fn skip(&mut self, count: u64) -> Result<(), IngestError> {
+        for _ in 0..count {
+            let read = self.read_line()?;
+            // Lines that were asked for and are not there: a mapping of another file.
+            if read == SourceLine::End {
+                return Err(IngestError::NoHeader {
+                    file: self.name.clone(),
+                    line: self.lines.number,
+                    reason: format!("the file ends within the {count} lines to skip"),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn read_line(&mut self) -> Result<SourceLine, IngestError> {
+        let before = self.lines.number;
+        self.lines
+            .next_into(&mut self.buffer)
+            .map_err(IngestError::source(&self.name, before))
+    }
+
+    /// The names of the columns, from the first line that is not blank.
+    fn read_header(&mut self, rule: HeaderRule) -> Result<Vec<String>, IngestError> {
+        let read = loop {
+            let read = self.read_line()?;
+            if read != SourceLine::Whole || !self.buffer.iter().all(u8::is_ascii_whitespace) {
+                break read;
+            }
+        };
+        self.header_line = self.lines.number.max(1);
+        let (file, line) = (self.name.clone(), self.header_line);
         let none = |reason: &str| IngestError::NoHeader {
             file: file.clone(),
+            line,
             reason: reason.to_owned(),
         };
-        let read = self
-            .lines
-            .next_into(&mut self.buffer)
-            .map_err(IngestError::source(&self.name, 0))?;
         match read {
             SourceLine::Whole => {}
             SourceLine::TooLong(_) => return Err(none("the line is too long")),
@@ -63,27 +104,133 @@ impl CsvRecords {
                 "the line has null bytes; if it is UTF-16, state --encoding utf-16le or utf-16be",
             ));
         }
+        // Excel writes a byte order mark, which would become part of the first field.
+        if self.buffer.starts_with(UTF8_MARK) {
+            self.buffer.drain(..UTF8_MARK.len());
+        }
         let text = core::str::from_utf8(&self.buffer).map_err(|_| {
             none("the line is not valid UTF-8; state --encoding, such as latin-1 or windows-1252")
         })?;
-        // Excel writes a byte order mark, which would become part of the first column's name.
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let header = self.fields.split(text).map_err(|bad| none(&bad.message))?;
-        let header: Vec<String> = header.into_iter().map(str::to_owned).collect();
+        let first = self.fields.split(text).map_err(|bad| none(&bad.message))?;
         // No source of bars or trades has one column: the line is cut at the wrong sign, and every name
         // that is missed now would be blamed on the header.
-        if let ([whole], Some(found)) = (header.as_slice(), likely_delimiter(text))
+        if let ([whole], Some(found)) = (first.as_slice(), likely_delimiter(text))
             && !whole.is_empty()
         {
+            let hint = formats::of_first_row(text)
+                .map(|name| format!("; the line is like those of {name}: state --format {name}"));
             return Err(IngestError::OtherDelimiter {
                 file: self.name.clone(),
+                line,
                 found: delimiter_text(found),
                 stated: delimiter_text(self.delimiter),
+                hint: hint.unwrap_or_default(),
             });
         }
-        Ok(header)
+        self.has_names = match rule {
+            HeaderRule::Present => true,
+            HeaderRule::Absent => false,
+            // Every row has a time and prices.
+            HeaderRule::Optional => !first.iter().any(|field| begins_with_digit(field)),
+        };
+        if self.has_names {
+            let names: Vec<String> = first.into_iter().map(str::to_owned).collect();
+            return self.read_levels(names);
+        }
+        let places = 1..=first.len();
+        self.is_row_read = true;
+        Ok(places.map(|place| format!("column {place}")).collect())
+    }
+
+    /// The names of a wide table's rows if the next lines are names as well, and the first line's names if not.
+    fn read_levels(&mut self, first: Vec<String>) -> Result<Vec<String>, IngestError> {
+        if !wide::may_be_level(&first) {
+            return Ok(first);
+        }
+        let Some(second) = self.read_cells()? else {
+            return Ok(first);
+        };
+        let table = Some(&second).filter(|cells| wide::may_be_level(cells));
+        let Some(mut table) = table.and_then(|second| WideTable::of(&first, second)) else {
+            return Ok(first);
+        };
+        self.is_row_read = false;
+        if let Some(third) = self.read_cells()?
+            && let Some(name) = wide::time_name(&third)
+        {
+            table.name_time(name);
+            self.is_row_read = false;
+        }
+        let names = table.names().to_vec();
+        self.wide = Some(table);
+        Ok(names)
+    }
+
+    /// The fields of the next line, which is a row until the caller knows better; `None` at the end.
+    fn read_cells(&mut self) -> Result<Option<Vec<String>>, IngestError> {
+        match self.read_line()? {
+            SourceLine::End => Ok(None),
+            // It is no line of names, and is reported with the rows.
+            SourceLine::TooLong(_) => Err(IngestError::NoHeader {
+                file: self.name.clone(),
+                line: self.lines.number,
+                reason: "the line is too long".to_owned(),
+            }),
+            SourceLine::Whole => {
+                self.is_row_read = true;
+                let text = core::str::from_utf8(&self.buffer).unwrap_or_default();
+                let cells = self.fields.split(text).unwrap_or_default();
+                Ok(Some(cells.into_iter().map(str::to_owned).collect()))
+            }
+        }
+    }
+
+    /// Whether no row follows.
+    pub(super) fn is_at_end(&mut self) -> Result<bool, IngestError> {
+        if self.is_row_read || self.wide.as_ref().is_some_and(WideTable::has_row) {
+            return Ok(false);
+        }
+        let before = self.lines.number;
+        self.lines
+            .is_at_end()
+            .map_err(IngestError::source(&self.name, before))
+    }
+
+    /// Lines read so far.
+    pub(super) fn lines_read(&self) -> u64 {
+        self.lines.number
+    }
+
+    /// Whether the line in the buffer is one of a wide table, whose cells were taken.
+    fn take_wide(&mut self) -> bool {
+        let Some(table) = &mut self.wide else {
+            return false;
+        };
+        let text = core::str::from_utf8(&self.buffer).ok();
+        let cells = text.and_then(|text| self.fields.split(text).ok());
+        let Some(cells) = cells.filter(|cells| cells.len() == table.count()) else {
+            return false;
+        };
+        table.take(&cells);
+        true
+    }
+
+    /// The row of the next instrument of the line last read.
+    fn wide_row(&mut self) -> SourceRecord<'_> {
+        let line = self.lines.number;
+        match self.wide.as_mut().map(WideTable::row) {
+            Some(WideRow::Fields(fields)) => SourceRecord::Row {
+                line,
+                fields,
+                raw: &self.buffer,
+            },
+            Some(WideRow::Blank) | None => SourceRecord::Blank,
+        }
     }
 }
+
+/// The byte order mark of UTF-8.
+const UTF8_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Signs that separate fields, and the fewest fields of a source.
 const DELIMITERS: [u8; 4] = *b",;\t|";
@@ -113,12 +260,24 @@ impl SourceRecords for CsvRecords {
         &self.header
     }
 
+    fn header_line(&self) -> u64 {
+        self.header_line
+    }
+
+    fn has_names(&self) -> bool {
+        self.has_names
+    }
+
     fn next(&mut self) -> Result<SourceRecord<'_>, IngestError> {
-        let before = self.lines.number;
-        let read = self
-            .lines
-            .next_into(&mut self.buffer)
-            .map_err(IngestError::source(&self.name, before))?;
+        if self.wide.as_ref().is_some_and(WideTable::has_row) {
+            return Ok(self.wide_row());
+        }
+        let read = if self.is_row_read {
+            self.is_row_read = false;
+            SourceLine::Whole
+        } else {
+            self.read_line()?
+        };
         let line = self.lines.number;
         // After decompression, and on every line: a gzip bomb of some megabytes ends here.
         if self.lines.bytes > self.limits.bytes_max {
@@ -128,6 +287,9 @@ impl SourceRecords for CsvRecords {
                 max: self.limits.bytes_max,
                 unit: "bytes after decompression",
             });
+        }
+        if read == SourceLine::Whole && self.take_wide() {
+            return Ok(self.wide_row());
         }
         let raw = self.buffer.as_slice();
         let invalid = |code, message| {
@@ -156,10 +318,18 @@ impl SourceRecords for CsvRecords {
                 );
             }
         };
-        match self.fields.split(text) {
-            Ok(fields) => Ok(SourceRecord::Row { line, fields, raw }),
-            Err(error) => Ok(SourceRecord::Invalid { line, error, raw }),
+        let fields = match self.fields.split(text) {
+            Ok(fields) => fields,
+            Err(error) => return Ok(SourceRecord::Invalid { line, error, raw }),
+        };
+        if let Some(table) = &self.wide {
+            let (found, count) = (fields.len(), table.count());
+            return invalid(
+                RowErrorCode::Fields,
+                format!("{found} fields, the header has {count}"),
+            );
         }
+        Ok(SourceRecord::Row { line, fields, raw })
     }
 
     fn bytes(&self) -> u64 {
@@ -167,6 +337,6 @@ impl SourceRecords for CsvRecords {
     }
 
     fn format(&self) -> (&'static str, &'static str) {
-        ("csv", if self.lines.gzip { "gzip" } else { "none" })
+        ("csv", self.lines.packing)
     }
 }
