@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use counterfoil_trading::corporate::CorporateActionKind;
+use counterfoil_trading::decimal::divide_half_even;
 use counterfoil_trading::execution::{AppliedAction, BorrowFee, Delivery, Fill, OrderEvent};
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::{Manifest, ManifestError, RunSetup};
@@ -11,7 +12,7 @@ use counterfoil_trading::record::{
     CloseReason, CloseRecord, DecisionRecord, FaultAction, PositionsRecord, RiskVerdict, RunRecord,
 };
 use counterfoil_trading::time::UnixNanos;
-use counterfoil_trading::units::{Money, Price};
+use counterfoil_trading::units::{Money, Price, Quantity};
 
 use crate::book::{BookedFill, TradeBook};
 use crate::facts::{
@@ -45,6 +46,25 @@ struct HeldInstrument {
     mark: Option<Price>,
     /// The absolute value of the position.
     value: Money,
+}
+
+impl HeldInstrument {
+    /// Values a position at the mark, and returns the run's exposure with it; `None` on overflow.
+    fn revalue(
+        &mut self,
+        instrument: &Instrument,
+        position: Quantity,
+        exposure: Money,
+    ) -> Option<Money> {
+        let value = match self.mark {
+            None => Money::ZERO,
+            Some(mark) => instrument.notional(mark, position)?,
+        };
+        let value = Money(value.0.checked_abs()?);
+        let others = exposure.minus(self.value)?;
+        self.value = value;
+        others.plus(value)
+    }
 }
 
 /// Gathers facts from records.
@@ -282,6 +302,20 @@ impl FactsGatherer {
         held.book
             .action(applied.quantity, applied.cash, end, trades)
             .ok_or_else(overflow)?;
+        // The holding is in new units at once; at the old price it would show a gain that never was.
+        if let (CorporateActionKind::Split { new, old }, Some(mark)) =
+            (&applied.action.kind, held.mark)
+        {
+            let scaled = i128::from(mark.0).checked_mul(i128::from(old.get()));
+            let mark = scaled
+                .and_then(|scaled| divide_half_even(scaled, i128::from(new.get())))
+                .and_then(|mark| i64::try_from(mark).ok());
+            held.mark = Some(Price(mark.ok_or_else(overflow)?));
+        }
+        if let Some(instrument) = self.facts.instruments.get(place) {
+            let exposure = held.revalue(instrument, applied.quantity, self.exposure);
+            self.exposure = exposure.ok_or_else(overflow)?;
+        }
         if let CorporateActionKind::Dividend { .. } = applied.action.kind {
             let sum = self.facts.costs.dividends.plus(applied.cash);
             self.facts.costs.dividends = sum.ok_or_else(overflow)?;
@@ -384,16 +418,8 @@ impl FactsGatherer {
                 return Err(unknown(entry, u32::try_from(place).unwrap_or(u32::MAX)));
             };
             self.positions = place.saturating_add(1);
-            let value = held.mark.map_or(Some(Money::ZERO), |mark| {
-                instrument.notional(mark, *position)
-            });
-            let value = value.and_then(|value| value.0.checked_abs()).map(Money);
-            let value = value.ok_or_else(overflow)?;
-            let exposure = self.exposure.minus(held.value);
-            self.exposure = exposure
-                .and_then(|others| others.plus(value))
-                .ok_or_else(overflow)?;
-            held.value = value;
+            let exposure = held.revalue(instrument, *position, self.exposure);
+            self.exposure = exposure.ok_or_else(overflow)?;
         }
         Ok(())
     }

@@ -37,7 +37,7 @@ pub struct ClosedBar(RawBar);
 #[non_exhaustive]
 pub enum BarError {
     /// The interval is empty or runs backwards.
-    #[error("opens at {open_time:?}, not before it closes at {close_time:?}")]
+    #[error("it opens at {}, which is not before its close at {}", .open_time.rfc3339(), .close_time.rfc3339())]
     Interval {
         /// Start.
         open_time: UnixNanos,
@@ -45,7 +45,7 @@ pub enum BarError {
         close_time: UnixNanos,
     },
     /// The lowest price is above the highest.
-    #[error("low {low:?} is above high {high:?}")]
+    #[error("its low is above its high")]
     Crossed {
         /// Low.
         low: Price,
@@ -53,7 +53,7 @@ pub enum BarError {
         high: Price,
     },
     /// Open or close lies outside the range.
-    #[error("open or close lies outside {low:?}..={high:?}")]
+    #[error("its open or close is not between its low and its high")]
     OutsideRange {
         /// Low.
         low: Price,
@@ -61,13 +61,13 @@ pub enum BarError {
         high: Price,
     },
     /// A price that is zero or below.
-    #[error("price {low:?} is not above zero")]
+    #[error("a price is not above zero")]
     NotPositive {
         /// The lowest price.
         low: Price,
     },
     /// A volume below zero.
-    #[error("volume {volume:?} is below zero")]
+    #[error("its volume is below zero")]
     NegativeVolume {
         /// The volume.
         volume: Volume,

@@ -383,7 +383,7 @@ mod tests {
             (
                 "389.13",
                 "388.0",
-                "field bar: low Price(3889750) is above high Price(3880000)",
+                "field bar: its low is above its high",
             ),
         ] {
             assert!(BAR.contains(from), "{from}");

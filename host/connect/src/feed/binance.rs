@@ -390,7 +390,7 @@ mod tests {
         check(
             "\"h\":\"0.0025\"",
             "\"h\":\"0.0017\"",
-            "field bar: open or close lies outside Price(15)..=Price(17)",
+            "field bar: its open or close is not between its low and its high",
         );
         check(
             "\"s\":\"BNBBTC\",\"i\"",

@@ -8,7 +8,7 @@ use counterfoil_trading::run::NoClock;
 
 use crate::run::drive::RunObserver;
 use crate::run::execute::{ExecuteError, ExecutionConfig, ExecutionOutcome, execute};
-use crate::run::inputs::{inputs_of, selection_of};
+use crate::run::inputs::{check_range, inputs_of, selection_of};
 use crate::run::journal::Sealing;
 use crate::store::data_dir::DataDir;
 
@@ -41,7 +41,9 @@ pub fn backtest_sealing(
     observer: &mut (dyn RunObserver<Guest> + Send),
 ) -> Result<ExecutionOutcome, ExecuteError> {
     let setup = manifest.setup()?;
-    let mut inputs = inputs_of(&selection_of(data, manifest, &setup)?)?;
+    let selection = selection_of(data, manifest, &setup)?;
+    check_range(manifest, &selection)?;
+    let mut inputs = inputs_of(&selection)?;
     let start = ExecutionConfig {
         data,
         manifest,

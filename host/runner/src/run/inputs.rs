@@ -31,6 +31,17 @@ pub enum InputsError {
     Snapshot(#[from] ReadError),
     #[error(transparent)]
     Mismatch(#[from] ManifestMismatch),
+    /// The range has no bar of any instrument.
+    #[error(
+        "no bar between {from} and {to}; the snapshot has bars of these instruments that close from {first} to {last}: \
+         change --from or --to"
+    )]
+    NoBars {
+        from: String,
+        to: String,
+        first: String,
+        last: String,
+    },
     /// A bound of the selection does not parse.
     #[error(
         "{field} is {text:?}; expected a date like 2003-01-02 or a time like 2003-01-02T15:00:00Z"
@@ -116,6 +127,29 @@ pub struct SnapshotInputs {
     pub commitments: Vec<DataCommitment>,
     /// The slices with the corporate actions that fall in them.
     pub feed: SnapshotFeed,
+}
+
+/// An error if a run over a selection would decide nothing: a range that misses the data must not look like a strategy
+/// that does not trade.
+///
+/// # Errors
+///
+/// Returns [`InputsError::NoBars`] if there is no bar, and an error if bars must be read and do not hold.
+pub fn check_range(manifest: &Manifest, selection: &BarSelection) -> Result<(), InputsError> {
+    let has_bars = selection.commitment()?.iter().any(|bars| bars.bars > 0);
+    let (DataSource::Snapshot { from, to, .. }, false) = (&manifest.data, has_bars) else {
+        return Ok(());
+    };
+    let or = |bound: &Option<String>, otherwise: &str| {
+        bound.clone().unwrap_or_else(|| otherwise.to_owned())
+    };
+    let time = |time: Option<UnixNanos>| time.unwrap_or_default().date_or_time();
+    Err(InputsError::NoBars {
+        from: or(from, "the first bar"),
+        to: or(to, "the last bar"),
+        first: time(selection.first_close()),
+        last: time(selection.last_close()),
+    })
 }
 
 /// The slices of a selection, and the promise of them.

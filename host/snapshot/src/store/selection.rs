@@ -171,6 +171,14 @@ impl BarSelection {
         }
     }
 
+    /// The close of the first bar of the instruments in the whole snapshot.
+    #[must_use]
+    pub fn first_close(&self) -> Option<UnixNanos> {
+        let all = &self.contents.manifest.instruments;
+        let own = self.places.iter().filter_map(|place| all.get(*place));
+        own.map(|data| data.first_close).min()
+    }
+
     /// The close of the last bar of the instruments in the whole snapshot.
     #[must_use]
     pub fn last_close(&self) -> Option<UnixNanos> {
