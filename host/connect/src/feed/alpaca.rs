@@ -380,11 +380,7 @@ mod tests {
             ("\"SPY\"", "\"X\"", "field S: the run has no \"X\""),
             ("\"T\":\"b\"", "\"T\":\"zz\"", "field T: \"zz\" is unknown"),
             ("\"T\":\"b\",", "", "field T: is missing"),
-            (
-                "389.13",
-                "388.0",
-                "field bar: its low is above its high",
-            ),
+            ("389.13", "388.0", "field bar: its low is above its high"),
         ] {
             assert!(BAR.contains(from), "{from}");
             let messages = read(&format!("[{},{BAR}]", BAR.replacen(from, to, 1)));

@@ -25,6 +25,7 @@ fn every_bar_is_fetched_once_and_ingested() {
     assert_eq!(done.counts.requests, 4);
     let made = bench.ingest(&done);
     assert_eq!((made.report.bars, made.report.quarantined), (2_500, 0));
+    // The answers write two decimals: a tick is never coarser than that.
     assert_eq!(made.report.price_scale, 2);
     // Each answer is in the raw layer, with its address, time and status.
     let pages = bench.receipts("page");
