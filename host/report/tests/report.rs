@@ -363,6 +363,57 @@ fn the_account_after_the_last_bar_is_the_end_of_the_curve() {
     }
 }
 
+/// A split changed the holding and left the old price: a report showed a gain of 100 % that never was.
+#[test]
+fn a_holding_after_a_split_is_valued_at_the_new_price() {
+    let mut all = records(22);
+    let (mut last, mut held) = (UnixNanos(0), [Quantity(0); 2]);
+    for record in &all {
+        if let RunRecord::Decision(decision) = record {
+            let bar = decision.bar.get();
+            last = bar.close_time;
+            held[bar.instrument.index()] = decision.position;
+        }
+    }
+    assert!(held[0] != Quantity(0), "nothing is held");
+    let value = |records: &[RunRecord]| {
+        let files = files(records, true);
+        let equity = text(&files, "equity.csv");
+        let exposure = equity.lines().next_back().unwrap().split(',').nth(3);
+        let trades = text(&files, "trades.csv");
+        let cells = trades.lines().map(|row| row.split(',').collect::<Vec<_>>());
+        // Not closed: what it is worth at the end.
+        let open = cells.filter(|cells| cells[1] == "ABC" && cells[5].is_empty());
+        let open: Vec<String> = open.map(|cells| cells[13].to_owned()).collect();
+        (exposure.unwrap().to_owned(), open)
+    };
+    let before = value(&all);
+    assert_eq!(before.1.len(), 1);
+    let action = CorporateAction {
+        instrument: InstrumentId(0),
+        ex_time: last,
+        kind: CorporateActionKind::Split {
+            new: 1.try_into().unwrap(),
+            old: 2.try_into().unwrap(),
+        },
+    };
+    let half = Quantity(held[0].0 / 2);
+    all.push(RunRecord::Deliveries(DeliveriesRecord {
+        time: last,
+        deliveries: vec![Delivery::Action(AppliedAction {
+            action,
+            quantity: half,
+            cash: Money::ZERO,
+        })],
+        fuel: 0,
+    }));
+    all.push(RunRecord::Positions(PositionsRecord {
+        positions: vec![half, held[1]],
+    }));
+    all.push(close());
+    assert_eq!(value(&all), before);
+}
+
 #[test]
 fn no_text_from_outside_becomes_markup() {
     for good in [true, false] {

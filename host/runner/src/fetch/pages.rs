@@ -203,8 +203,9 @@ impl<'a, 'b> SymbolPages<'a, 'b> {
             }
             HistorySource::Kraken => false,
         };
-        // An answer without bars may be an outage of the venue: it is asked again the next time.
-        let has_bars = !page.rows.is_empty();
+        // Nothing at all may be an outage of the venue: it is asked again the next time. After other pages it is their
+        // end.
+        let has_bars = !page.rows.is_empty() || self.series.bars != Some(0);
         if has_bars && facts.forming == 0 && (is_followed || cutoff >= self.range.to) {
             FetchedState::Final
         } else {
