@@ -84,6 +84,15 @@ fn people_authorize_and_services_start() {
     desk.denied("erin", resume("run", None), Rule::ServiceOnly);
     desk.denied("robot", resume("run 2", None), Rule::RunUnknown);
     desk.act("robot", resume("run", Some(id("erin")))).unwrap();
+    // A journal with fewer entries than before was set back.
+    let back = Act::RunResume(RunResume {
+        run: digest("run"),
+        execution: 1,
+        tree_size: 6,
+        asked_by: None,
+    });
+    let text = desk.denied("robot", back, Rule::RunRolledBack);
+    assert!(text.contains("6 signed entries, and had 7"), "{text}");
     desk.act("robot", end("run")).unwrap();
     desk.denied("robot", end("run"), Rule::RunEnded);
     desk.denied("robot", resume("run", None), Rule::RunEnded);
@@ -267,4 +276,12 @@ fn a_kill_switch_stops_starts_until_somebody_else_lifts_it() {
     let found = state.killed(&digest("run"), &id("desk-7"));
     assert_eq!(found.map(|(index, _)| index), Some(killed));
     assert!(state.killed(&digest("other"), &id("desk-7")).is_none());
+}
+
+#[test]
+fn a_killed_run_is_not_resumed() {
+    let (mut desk, set, authorized) = ready();
+    desk.act("robot", start("run", authorized, set)).unwrap();
+    desk.act("erin", kill(KillScope::Run(digest("run")))).unwrap();
+    desk.denied("robot", resume("run", None), Rule::KillOn);
 }
