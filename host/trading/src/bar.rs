@@ -198,36 +198,36 @@ mod tests {
         check("60 120                10   12   9   11    5", "closed");
         check(
             "60 120                10   12   9   13    5",
-            "open or close lies outside Price(9)..=Price(12)",
+            "its open or close is not between its low and its high",
         );
         check(
             "60 120                10   8    9   11    5",
-            "low Price(9) is above high Price(8)",
+            "its low is above its high",
         );
         check(
             "60 60                 10   12   9   11    5",
-            "opens at UnixNanos(60), not before it closes at UnixNanos(60)",
+            "it opens at 1970-01-01T00:00:00.000000060Z, which is not before its close at 1970-01-01T00:00:00.000000060Z",
         );
         check(
             "60 120                10   12   0   11    5",
-            "price Price(0) is not above zero",
+            "a price is not above zero",
         );
         check(
             "60 120                10   12   9   11    -5",
-            "volume Volume(-5) is below zero",
+            "its volume is below zero",
         );
     }
 
     #[test]
     fn prices_below_zero_are_in_a_bar_only_where_the_instrument_allows_them() {
         let below = "60 120 10 12 -9 -3 5";
-        check(below, "price Price(-9) is not above zero");
+        check(below, "a price is not above zero");
         check_in(PriceRange::Any, below, "closed");
         check_in(PriceRange::Any, "60 120 0 0 0 0 5", "closed");
         check_in(
             PriceRange::Any,
             "60 120 -3 -1 -2 -2 5",
-            "open or close lies outside Price(-2)..=Price(-1)",
+            "its open or close is not between its low and its high",
         );
     }
 }

@@ -282,6 +282,7 @@ fn a_kill_switch_stops_starts_until_somebody_else_lifts_it() {
 fn a_killed_run_is_not_resumed() {
     let (mut desk, set, authorized) = ready();
     desk.act("robot", start("run", authorized, set)).unwrap();
-    desk.act("erin", kill(KillScope::Run(digest("run")))).unwrap();
+    desk.act("erin", kill(KillScope::Run(digest("run"))))
+        .unwrap();
     desk.denied("robot", resume("run", None), Rule::KillOn);
 }
