@@ -206,7 +206,7 @@ mod tests {
         );
         check(
             "60 60                 10   12   9   11    5",
-            "it opens at 1970-01-01T00:00:00.000000060Z, which is not before its close at 1970-01-01T00:00:00.000000060Z",
+            "it opens at 1970-01-01T00:00:00.00000006Z, which is not before its close at 1970-01-01T00:00:00.00000006Z",
         );
         check(
             "60 120                10   12   0   11    5",
