@@ -3,8 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use counterfoil_trading::corporate::CorporateActionKind;
-use counterfoil_trading::decimal::divide_half_even;
+use counterfoil_trading::corporate::{CorporateActionKind, SplitRatio};
 use counterfoil_trading::execution::{AppliedAction, BorrowFee, Delivery, Fill, OrderEvent};
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::{Manifest, ManifestError, RunSetup};
@@ -60,7 +59,10 @@ impl HeldInstrument {
             None => Money::ZERO,
             Some(mark) => instrument.notional(mark, position)?,
         };
+        // Gross: a long and a short position of one size are twice the risk and not none.
         let value = Money(value.0.checked_abs()?);
+        // Only this instrument's part changes: summing all positions at every bar would take the
+        // square of their number.
         let others = exposure.minus(self.value)?;
         self.value = value;
         others.plus(value)
@@ -303,14 +305,11 @@ impl FactsGatherer {
             .action(applied.quantity, applied.cash, end, trades)
             .ok_or_else(overflow)?;
         // The holding is in new units at once; at the old price it would show a gain that never was.
-        if let (CorporateActionKind::Split { new, old }, Some(mark)) =
+        if let (&CorporateActionKind::Split { new, old }, Some(mark)) =
             (&applied.action.kind, held.mark)
         {
-            let scaled = i128::from(mark.0).checked_mul(i128::from(old.get()));
-            let mark = scaled
-                .and_then(|scaled| divide_half_even(scaled, i128::from(new.get())))
-                .and_then(|mark| i64::try_from(mark).ok());
-            held.mark = Some(Price(mark.ok_or_else(overflow)?));
+            let mark = SplitRatio { new, old }.mark(mark);
+            held.mark = Some(mark.ok_or_else(overflow)?);
         }
         if let Some(instrument) = self.facts.instruments.get(place) {
             let exposure = held.revalue(instrument, applied.quantity, self.exposure);
@@ -365,20 +364,8 @@ impl FactsGatherer {
         held.mark = Some(bar.close);
         self.orders.bar(bar, instrument);
         let overflow = || GatherError::Overflow { entry };
-        // Gross: a long and a short position of one size are twice the risk and not none.
-        let value = instrument
-            .notional(bar.close, decision.position)
-            .and_then(|value| value.0.checked_abs())
-            .map(Money)
-            .ok_or_else(overflow)?;
-        // Only this instrument's part changes: summing all positions at every bar would take the
-        // square of their number.
-        let exposure = self
-            .exposure
-            .minus(held.value)
-            .and_then(|others| others.plus(value));
+        let exposure = held.revalue(instrument, decision.position, self.exposure);
         self.exposure = exposure.ok_or_else(overflow)?;
-        held.value = value;
         let time = bar.close_time.0;
         let price = number::decimal(bar.close.0.into(), instrument.price_scale());
         let units = number::decimal(decision.position.0.into(), instrument.quantity_scale());

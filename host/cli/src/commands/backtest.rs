@@ -8,7 +8,7 @@ use counterfoil_os::files::read_whole;
 use counterfoil_runner::run::backtest::backtest;
 use counterfoil_runner::run::execute::ExecutionOutcome;
 use counterfoil_runner::run::inputs::snapshot_store;
-use counterfoil_snapshot::quality::findings::Severity;
+use counterfoil_snapshot::quality::findings::{LayerFindings, Severity};
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::record::CloseReason;
 
@@ -27,8 +27,12 @@ pub(crate) fn run(cli: &CliContext, args: &BacktestOrResumeArgs) -> Result<Comma
     }
     let args = &args.base;
     let manifest = manifest_of(cli, args)?;
-    repeat_findings(cli, &manifest)?;
-    let open_errors = open_errors(cli, &manifest)?;
+    let findings = findings_of(cli, &manifest)?;
+    if let Some(findings) = &findings {
+        repeat_findings(findings, &manifest);
+    }
+    // What they concern is missing in the bars.
+    let open_errors = findings.map_or(0, |findings| findings.open(Severity::Error));
     let outcome = execute(cli, &manifest, &args.backend)?;
     if cli.json {
         let mut json = report::outcome_json(&manifest, &outcome)?;
@@ -48,16 +52,18 @@ pub(crate) fn run(cli: &CliContext, args: &BacktestOrResumeArgs) -> Result<Comma
     })
 }
 
-/// Repeats what ingestion found of the snapshot that can make a figure wrong, before the figures.
-fn repeat_findings(cli: &CliContext, manifest: &Manifest) -> Result<()> {
+/// What ingestion found of the manifest's snapshot.
+fn findings_of(cli: &CliContext, manifest: &Manifest) -> Result<Option<LayerFindings>> {
     let DataSource::Snapshot { id, .. } = &manifest.data else {
-        return Ok(());
+        return Ok(None);
     };
     let store = snapshot_store(&cli.data)?;
     let snapshot = store.load(&store.resolve(id)?)?;
-    let Some(findings) = &snapshot.manifest().findings else {
-        return Ok(());
-    };
+    Ok(snapshot.manifest().findings.clone())
+}
+
+/// Repeats the findings that can make a figure wrong, before the figures.
+fn repeat_findings(findings: &LayerFindings, manifest: &Manifest) {
     let found: Vec<String> = findings
         .weighty()
         .into_iter()
@@ -69,30 +75,23 @@ fn repeat_findings(cli: &CliContext, manifest: &Manifest) -> Result<()> {
         warn(&format!(
             "the snapshot has open findings: {}; `counterfoil data report {}` shows them",
             found.join(", "),
-            short_digest(id)
+            short_snapshot(manifest)
         ));
     }
-    Ok(())
 }
 
-/// How many errors of the manifest's snapshot are not accepted: what they concern is missing in the bars.
-fn open_errors(cli: &CliContext, manifest: &Manifest) -> Result<u64> {
-    let DataSource::Snapshot { id, .. } = &manifest.data else {
-        return Ok(0);
-    };
-    let store = snapshot_store(&cli.data)?;
-    let snapshot = store.load(&store.resolve(id)?)?;
-    let findings = snapshot.manifest().findings.as_ref();
-    Ok(findings.map_or(0, |findings| findings.open(Severity::Error)))
+/// The short name of the manifest's snapshot; nothing for a feed.
+fn short_snapshot(manifest: &Manifest) -> String {
+    match &manifest.data {
+        DataSource::Snapshot { id, .. } => short_digest(id),
+        DataSource::Feed { .. } => String::new(),
+    }
 }
 
 /// The first line of an answer over data with errors: a holder of an instrument whose worst day is in
 /// quarantine must not overlook it.
 fn open_errors_line(manifest: &Manifest, count: u64) -> String {
-    let id = match &manifest.data {
-        DataSource::Snapshot { id, .. } => short_digest(id),
-        DataSource::Feed { .. } => String::new(),
-    };
+    let id = short_snapshot(manifest);
     let what = if count == 1 { "error" } else { "errors" };
     format!(
         "data errors      {count} {what} of the snapshot not accepted, and their rows are not in the bars: counterfoil \

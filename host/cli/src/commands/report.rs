@@ -10,12 +10,13 @@ use counterfoil_report::{
     StrategySummary, VerifierReport,
 };
 use counterfoil_runner::run::component::compile_component;
-use counterfoil_runner::run::inputs::{snapshot_store, whole_selection};
+use counterfoil_runner::run::inputs::snapshot_store;
 use counterfoil_runner::store::data_dir::Execution;
 use counterfoil_runner::times::parse_time;
 use counterfoil_sandbox::arguments::parse_arguments;
 use counterfoil_sandbox::describe::ParameterType;
 use counterfoil_sandbox::setup::ArgumentValue;
+use counterfoil_snapshot::store::snapshot::Snapshot;
 use counterfoil_trading::corporate::{CorporateAction, CorporateActionKind};
 use counterfoil_trading::decimal;
 use counterfoil_trading::manifest::{DataSource, Manifest};
@@ -226,18 +227,22 @@ fn data_findings(cli: &CliContext, manifest: &Manifest) -> Option<Vec<DataFindin
             count: *count,
             message: "quarantined: no strategy saw these rows".to_owned(),
         });
-    let after_end = actions_after_bars(cli, manifest);
+    let after_end = actions_after_bars(&snapshot, manifest);
     Some(quarantined.chain(rules).chain(after_end).collect())
 }
 
 /// What the snapshot states after the run's end, which the account does not have, or without an end after the last
 /// bar, which it has.
-fn actions_after_bars(cli: &CliContext, manifest: &Manifest) -> Option<DataFinding> {
-    let DataSource::Snapshot { id, to, .. } = &manifest.data else {
+fn actions_after_bars(snapshot: &Snapshot, manifest: &Manifest) -> Option<DataFinding> {
+    let DataSource::Snapshot { to, .. } = &manifest.data else {
         return None;
     };
-    let setup = manifest.setup().ok()?;
-    let all = whole_selection(&cli.data, manifest, &setup, id).ok()?;
+    let symbols = manifest
+        .instruments
+        .iter()
+        .map(|entry| entry.symbol.clone());
+    let symbols: Vec<String> = symbols.collect();
+    let all = snapshot.select(&symbols, None, None).ok()?;
     let (end, code, what) = match to {
         Some(to) => (
             parse_time(to)?,
@@ -255,7 +260,7 @@ fn actions_after_bars(cli: &CliContext, manifest: &Manifest) -> Option<DataFindi
     };
     let mut after = all.actions().ok()?.into_iter().filter(is_after);
     let first = after.next()?;
-    let symbol = setup.instruments.get(first.instrument.index())?.symbol();
+    let symbol = symbols.get(first.instrument.index())?;
     let (kind, time) = (first.kind.name(), first.ex_time.date_or_time());
     Some(DataFinding {
         code: code.to_owned(),

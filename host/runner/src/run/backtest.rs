@@ -42,8 +42,8 @@ pub fn backtest_sealing(
 ) -> Result<ExecutionOutcome, ExecuteError> {
     let setup = manifest.setup()?;
     let selection = selection_of(data, manifest, &setup)?;
-    check_range(manifest, &selection)?;
     let mut inputs = inputs_of(&selection)?;
+    check_range(manifest, &selection, &inputs)?;
     let start = ExecutionConfig {
         data,
         manifest,

@@ -134,9 +134,13 @@ pub struct SnapshotInputs {
 ///
 /// # Errors
 ///
-/// Returns [`InputsError::NoBars`] if there is no bar, and an error if bars must be read and do not hold.
-pub fn check_range(manifest: &Manifest, selection: &BarSelection) -> Result<(), InputsError> {
-    let has_bars = selection.commitment()?.iter().any(|bars| bars.bars > 0);
+/// Returns [`InputsError::NoBars`] if no instrument has a bar.
+pub fn check_range(
+    manifest: &Manifest,
+    selection: &BarSelection,
+    inputs: &SnapshotInputs,
+) -> Result<(), InputsError> {
+    let has_bars = inputs.commitments.iter().any(|bars| bars.bars > 0);
     let (DataSource::Snapshot { from, to, .. }, false) = (&manifest.data, has_bars) else {
         return Ok(());
     };

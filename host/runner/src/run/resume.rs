@@ -17,10 +17,10 @@ use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::salt::LogSigner;
 use counterfoil_os::files::FileError;
 use counterfoil_sandbox::engine::EngineSettings;
-use counterfoil_sandbox::guest::{Guest, LogLine, TextLosses};
+use counterfoil_sandbox::guest::Guest;
 use counterfoil_trading::manifest::{DataSource, Manifest, ManifestError, RunSetup};
-use counterfoil_trading::record::{DataCommitment, Opening, RefusedInput, RunStarter, RunStop};
-use counterfoil_trading::run::{ClosedRun, NoClock, RecordedTimes, Run, RunClock};
+use counterfoil_trading::record::{DataCommitment, Opening, RunStarter};
+use counterfoil_trading::run::{ClosedRun, NoClock, RecordedTimes, RunClock};
 use counterfoil_trading::slice::SliceError;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::venue::Venue;
@@ -471,13 +471,8 @@ impl Resumption {
             };
             drive::append_opening(&opening, &mut journal)?;
         }
-        let mut shown = SuppressReplayed {
-            inner: observer,
-            decided: self.known.bars,
-            is_replaying: false,
-        };
         let log = RunLog::begin(&self.execution, &setup.instruments);
-        let mut observer = KeepLog::new(&mut shown, log);
+        let mut observer = KeepLog::resumed(observer, log, self.known.bars);
         let decided = run_guest(
             component,
             manifest,
@@ -507,46 +502,5 @@ impl Resumption {
             }),
             compared,
         })
-    }
-}
-
-/// Hides decisions from the observer that it observed before the process ended: the strategy writes its log again
-/// while it is replayed.
-struct SuppressReplayed<'a> {
-    inner: &'a mut (dyn RunObserver<Guest> + Send),
-    /// Bars that were decided before the process ended.
-    decided: u64,
-    /// Whether the slice that was decided last is one of these.
-    is_replaying: bool,
-}
-
-impl RunObserver<Guest> for SuppressReplayed<'_> {
-    fn stepped(&mut self, strategy: &mut Guest, run: &Run) {
-        self.is_replaying = run.totals().decisions <= self.decided;
-        if !self.is_replaying {
-            self.inner.stepped(strategy, run);
-        }
-    }
-
-    fn logged(&mut self, lines: Vec<LogLine>, losses: TextLosses) {
-        if !self.is_replaying {
-            self.inner.logged(lines, losses);
-        }
-    }
-
-    fn log_not_kept(&mut self, error: &FileError) {
-        self.inner.log_not_kept(error);
-    }
-
-    fn refused(&mut self, input: &RefusedInput) {
-        self.inner.refused(input);
-    }
-
-    fn skipped(&mut self) {
-        self.inner.skipped();
-    }
-
-    fn stopped(&mut self, stop: &RunStop) {
-        self.inner.stopped(stop);
     }
 }

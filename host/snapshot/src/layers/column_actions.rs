@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use counterfoil_base::digest::Digest;
 use counterfoil_trading::corporate::CorporateActionKind;
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use counterfoil_trading::units::Money;
@@ -14,6 +13,7 @@ use crate::quality::actions::{SymbolAction, format_actions};
 use crate::source::row_actions::RowAction;
 use crate::source::times::date;
 use crate::spool::staging::StagingDir;
+use crate::store::lists::write_list;
 use crate::store::manifest::LayerList;
 
 /// The actions of a row.
@@ -52,12 +52,7 @@ pub(crate) fn write_actions(
         return Ok(None);
     }
     let text = format_actions(actions);
-    staging.write_file(ACTIONS, text.as_bytes())?;
-    Ok(Some(LayerList {
-        count: u64::try_from(actions.len()).unwrap_or(u64::MAX),
-        file: ACTIONS.to_owned(),
-        sha256: Digest::of(text.as_bytes()),
-    }))
+    write_list(staging, ACTIONS.to_owned(), actions.len(), &text).map(Some)
 }
 
 /// The actions of several files of bars; where two have one of an instrument and time, the later file's counts, as

@@ -14,8 +14,8 @@ use crate::layout::SESSIONS;
 use crate::source::choices::TimeMeaning;
 use crate::source::times::{nanos, show};
 use crate::spool::staging::StagingDir;
+use crate::store::lists::write_list;
 use crate::store::manifest::LayerList;
-use counterfoil_base::digest::Digest;
 
 /// The first line of the file.
 const HEADER: &str = "session_end";
@@ -30,12 +30,7 @@ pub(crate) fn write_session_ends(
         return Ok(None);
     }
     let text = format_sessions(ends);
-    staging.write_file(SESSIONS, text.as_bytes())?;
-    Ok(Some(LayerList {
-        count: u64::try_from(ends.len()).unwrap_or(u64::MAX),
-        file: SESSIONS.to_owned(),
-        sha256: Digest::of(text.as_bytes()),
-    }))
+    write_list(staging, SESSIONS.to_owned(), ends.len(), &text).map(Some)
 }
 
 /// Writes the ends of one instrument's own sessions. The file is there even without any: it shows that the
@@ -46,13 +41,7 @@ pub(crate) fn write_own_session_ends(
     ends: &[UnixNanos],
 ) -> Result<LayerList, IngestError> {
     let text = format_sessions(ends);
-    let file = format!("{index:04}-{SESSIONS}");
-    staging.write_file(&file, text.as_bytes())?;
-    Ok(LayerList {
-        count: u64::try_from(ends.len()).unwrap_or(u64::MAX),
-        sha256: Digest::of(text.as_bytes()),
-        file,
-    })
+    write_list(staging, format!("{index:04}-{SESSIONS}"), ends.len(), &text)
 }
 
 fn format_sessions(ends: &[UnixNanos]) -> String {
