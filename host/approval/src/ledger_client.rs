@@ -220,13 +220,13 @@ pub struct LedgerClient<A = Box<LedgerActor>> {
 
 impl<A: Deref<Target = LedgerActor>> LedgerClient<A> {
     /// Acts on an open ledger at this time, which was read after the ledger was opened: a time that
-    /// lies before another process's record would be refused as back-dated.
+    /// lies long before another process's record would be refused as back-dated.
     #[must_use]
-    pub const fn new(ledger: Ledger, actor: A, time: UnixNanos) -> Self {
+    pub fn new(ledger: Ledger, actor: A, time: UnixNanos) -> Self {
         Self {
+            time: ledger.time_of_act(time),
             ledger,
             actor,
-            time,
             emergency: None,
         }
     }

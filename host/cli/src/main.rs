@@ -59,7 +59,14 @@ fn main() -> ExitCode {
     {
         output::note(&format!("note: {replaced}"));
     }
-    match run(args) {
+    let done = run(args);
+    if let Some(reason) = output::lost_output()
+        && done.is_ok()
+    {
+        output::print_error(&anyhow::anyhow!("cannot write the output: {reason}"));
+        return ExitCode::from(EXIT_ERROR);
+    }
+    match done {
         Ok(CommandAnswer::Yes) => ExitCode::SUCCESS,
         Ok(CommandAnswer::No) => ExitCode::from(EXIT_NO),
         Err(error) => {
@@ -104,17 +111,25 @@ fn answer_usage(error: &clap::Error, arguments: usize) -> ExitCode {
         {
             // Parsed as `--help`, so that both print the same.
             let asked = args::command().try_get_matches_from(["counterfoil", "--help"]);
-            let _closed = asked.map_err(|help| help.print());
-            ExitCode::SUCCESS
+            printed(
+                asked.map_or_else(|help| help.print(), |_| Ok(())),
+                ExitCode::SUCCESS,
+            )
         }
         kind => {
-            let _closed = error.print();
-            match kind {
+            let code = match kind {
                 ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
                 _ => ExitCode::from(EXIT_USAGE),
-            }
+            };
+            printed(error.print(), code)
         }
     }
+}
+
+/// The exit code of help or a usage error, once it is written.
+fn printed(written: std::io::Result<()>, code: ExitCode) -> ExitCode {
+    output::keep_if_lost(written);
+    output::lost_output().map_or(code, |_| ExitCode::from(EXIT_ERROR))
 }
 
 fn run(args: CliArgs) -> anyhow::Result<CommandAnswer> {

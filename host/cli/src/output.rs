@@ -3,7 +3,7 @@
 
 use core::fmt::Write as _;
 use std::env;
-use std::io::{IsTerminal, Write as _, stderr, stdout};
+use std::io::{self, ErrorKind, IsTerminal, Write as _, stderr, stdout};
 use std::sync::OnceLock;
 
 use clap::ColorChoice;
@@ -141,9 +141,28 @@ fn paint(text: &str, style: Style, color: bool) -> String {
     }
 }
 
+/// Set once a result could not be written.
+static OUTPUT_LOST: OnceLock<String> = OnceLock::new();
+
 fn write_stdout(line: &str) {
-    // A closed pipe, as of `| head`, is not an error.
-    let _closed = writeln!(stdout(), "{line}");
+    keep_if_lost(writeln!(stdout(), "{line}"));
+}
+
+/// Remembers that output is lost. A closed pipe, as of `| head`, is not an error.
+pub(crate) fn keep_if_lost(written: io::Result<()>) {
+    if let Err(error) = written
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        // Only the first counts: the others follow from it.
+        let _later = OUTPUT_LOST.set(error.to_string());
+    }
+}
+
+/// Why the results of this process could not be written whole; `None` if they were. A script that reads an answer from
+/// a file on a full disk must not take the part that is there for the whole.
+pub(crate) fn lost_output() -> Option<&'static str> {
+    keep_if_lost(stdout().flush());
+    OUTPUT_LOST.get().map(String::as_str)
 }
 
 fn write_stderr(line: &str) {

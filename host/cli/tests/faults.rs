@@ -67,3 +67,31 @@ fn a_panic_and_what_was_cut_from_the_log_are_shown() {
     let (again, _) = printed(folder, &["run", "show", run]);
     assert!(again.contains(message) && again.contains(panic), "{again}");
 }
+
+/// A script that reads an answer from a file on a full disk must not take the part that is there for the whole.
+#[test]
+fn output_that_cannot_be_written_is_an_error() {
+    let place = tempfile::tempdir().unwrap();
+    let commands: [&[&str]; 6] = [
+        &["run", "list"],
+        &["run", "list", "--json"],
+        &["version"],
+        &["--help"],
+        &["completions", "bash"],
+        &["data", "formats"],
+    ];
+    for arguments in commands {
+        let full = std::fs::File::create("/dev/full").unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_counterfoil"));
+        command
+            .args(arguments)
+            .env("COUNTERFOIL_DATA_DIR", place.path().join("data"))
+            .stdout(full);
+        assert_eq!(command.status().unwrap().code(), Some(2), "{arguments:?}");
+        // A reader that has seen enough is no error.
+        let (read, write) = std::io::pipe().unwrap();
+        drop(read);
+        let done = command.stdout(write).status().unwrap();
+        assert_eq!(done.code(), Some(0), "{arguments:?}");
+    }
+}

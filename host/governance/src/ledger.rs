@@ -39,6 +39,9 @@ pub fn origin(name: &Id) -> String {
     format!("{ORIGIN_PREFIX}{name}")
 }
 
+/// Nanoseconds that a clock may be behind the last record's time and its acts still count as of that time: two minutes.
+pub const CLOCK_STEP_MAX: i64 = 120_000_000_000;
+
 /// Why a ledger cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -67,7 +70,8 @@ pub enum LedgerError {
     },
     /// A record is older than the one before it.
     #[error(
-        "record {index} is back-dated: its time {time} is before {last}, the time of the previous record"
+        "record {index} is back-dated: its time {time} is before {last}, the time of the previous record; set this \
+         machine's clock, or wait until it has come to that time"
     )]
     BackDated {
         /// The entry.
@@ -328,6 +332,19 @@ impl Ledger {
     #[must_use]
     pub fn place(&self) -> (&str, Hash) {
         (&self.origin, self.chain.last())
+    }
+
+    /// The time of an act on a machine whose clock shows `now`: not before the last record, as long as the difference
+    /// is one that clocks have ([`CLOCK_STEP_MAX`]). A larger one is left, and refused as back-dated.
+    #[must_use]
+    pub fn time_of_act(&self, now: UnixNanos) -> UnixNanos {
+        // Two machines' clocks, or one that was just corrected: without this, a kill would be refused until the slower
+        // clock has caught up.
+        let behind = self.last_time.0.saturating_sub(now.0);
+        if (1..=CLOCK_STEP_MAX).contains(&behind) {
+            return self.last_time;
+        }
+        now
     }
 
     /// Signs an act for the next position and appends it.

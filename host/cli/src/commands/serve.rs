@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use counterfoil_approval::ledger_client::LedgerActor;
 use counterfoil_approval::permit::Records;
+use counterfoil_os::lock::FileLock;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::store::keys::PeopleKeys;
 use counterfoil_server::serve::{ListenReach, LogForm, Server, log, signal};
@@ -20,6 +21,8 @@ use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, note, print_json, print_line, short_digest};
 use crate::people::ledger_access;
 
+/// The file in the data directory that a `serve` process keeps locked.
+const LOCK_FILE: &str = "serve.lock";
 /// Open files per run, with room for its share of connections.
 const FILES_PER_RUN: u64 = 8;
 /// Open files of the process. A run has a few and each connection one: a flood of connections must not
@@ -27,6 +30,14 @@ const FILES_PER_RUN: u64 = 8;
 const FILES_MAX: u64 = 65_536;
 
 pub(crate) fn run(cli: &CliContext, args: &ServeArgs) -> Result<CommandAnswer> {
+    // Held until the process ends: a second one would resume the runs that this one drives.
+    let lock = FileLock::try_take(&cli.data.root().join(LOCK_FILE))?;
+    let _only_one = lock.with_context(|| {
+        format!(
+            "another serve process has the data directory {}; stop it first, or give another --data-dir",
+            cli.data.root().display()
+        )
+    })?;
     // Raised before the first connection: at the limit, accepting fails, and so does opening a
     // lease or a journal.
     let files = rlimit::increase_nofile_limit(FILES_MAX)?;

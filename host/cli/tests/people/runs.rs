@@ -207,6 +207,14 @@ impl Office {
             .unwrap();
         let mut said = BufReader::new(child.stderr.take().unwrap());
         let base = line_with(&mut said, "the runner listens at ");
+        // A second one on the same data would resume the runs that this one drives.
+        let mut second = self
+            .desk
+            .command("robot", &["serve", "--listen", "127.0.0.1:0"]);
+        let second = second.output().unwrap();
+        let refused = String::from_utf8_lossy(&second.stderr);
+        assert_eq!(second.status.code(), Some(2), "{refused}");
+        assert!(refused.contains("another serve process"), "{refused}");
         Served { child, said, base }
     }
 

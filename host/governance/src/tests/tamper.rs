@@ -10,6 +10,8 @@ use counterfoil_journal::frame::{Frame, FrameReader, MAGIC, write_checkpoint, wr
 use counterfoil_journal::salt::LogSigner as _;
 use counterfoil_journal::tree::Tree;
 
+use crate::ledger::CLOCK_STEP_MAX;
+
 /// The bodies of a ledger's entries, and each entry with the bytes of its frame and checkpoint.
 fn parts(bytes: &[u8]) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
     let (mut frames, mut rest) = (FrameReader::new(), bytes);
@@ -128,6 +130,29 @@ fn even_with_the_logs_key_no_record_can_be_removed_moved_or_made_up() {
             "{text}"
         );
     }
+}
+
+/// Two machines' clocks differ, and a clock is set right: neither may keep a kill from being recorded.
+#[test]
+fn a_clock_that_is_a_little_behind_acts_at_the_time_of_the_last_record() {
+    let mut desk = walked();
+    let last = desk.time;
+    let time_of = |ledger: &Ledger, now| ledger.time_of_act(UnixNanos(now)).0;
+    let table = [
+        (last + 1, last + 1),
+        (last, last),
+        (last - 1, last),
+        (last - CLOCK_STEP_MAX, last),
+        (last - CLOCK_STEP_MAX - 1, last - CLOCK_STEP_MAX - 1),
+        (i64::MIN, i64::MIN),
+    ];
+    for (now, time) in table {
+        assert_eq!(time_of(&desk.ledger, now), time, "{now}");
+    }
+    let time = desk.ledger.time_of_act(UnixNanos(last - 1));
+    let bob = id("bob");
+    let index = desk.ledger.act(time, &bob, submit("two"), &signing_key(2));
+    index.unwrap();
 }
 
 #[test]
