@@ -12,7 +12,7 @@ use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
 use counterfoil_journal::tree::Tree;
 use counterfoil_trading::decision_digest::DecisionDigest;
 use counterfoil_trading::record::{CloseRecord, RunRecord, digested_part};
-use counterfoil_verify::{Integrity, VerifyOptions, VerifyReport, verify_journal};
+use counterfoil_verify::{Integrity, JournalSource, VerifyOptions, VerifyReport, verify_journal};
 
 use crate::records::encode;
 
@@ -86,6 +86,15 @@ impl Read for Slow<'_> {
         buffer[..count].copy_from_slice(&self.0[..count]);
         self.0 = &self.0[count..];
         Ok(count)
+    }
+}
+
+impl JournalSource for Slow<'_> {
+    fn look_ahead<T>(
+        &mut self,
+        look: impl FnOnce(&mut dyn Read) -> std::io::Result<T>,
+    ) -> std::io::Result<T> {
+        look(&mut Slow(self.0))
     }
 }
 
