@@ -251,3 +251,64 @@ fn size_of(checkpoint: &(Vec<u8>, u64), key: &VerifierKey) -> Result<u64, AuditE
     }
     Ok(size)
 }
+
+#[cfg(test)]
+mod tests {
+    use counterfoil_journal::entry::Chain;
+    use counterfoil_journal::frame::{MAGIC, write_checkpoint, write_entry};
+    use counterfoil_journal::salt::RecordSalt;
+    use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
+    use counterfoil_journal::tree::Tree;
+    use counterfoil_trading::record::{HostBuild, Opening, RunStarter};
+
+    use super::*;
+
+    /// A checkpoint that nobody signed, or a later copy of a good one, has nothing behind the last good one run.
+    #[test]
+    fn only_what_a_valid_checkpoint_covers_counts_as_signed() {
+        let signer = Ed25519Signer::from_seed(&[3; 32]);
+        let opening = Opening {
+            manifest: "{}".to_owned(),
+            execution: 1,
+            host: HostBuild::default(),
+            start: RunStarter::default(),
+            commitments: None,
+        };
+        let origin = origin(&opening.record().run_id, 1);
+        let (mut chain, mut tree) = (Chain::new(), Tree::new());
+        let mut bytes = MAGIC.to_vec();
+        let mut add = |bytes: &mut Vec<u8>, body: &[u8]| {
+            let mut entry = Vec::new();
+            tree.push(chain.link(RecordSalt::default(), body, &mut entry).unwrap());
+            write_entry(&entry, bytes).unwrap();
+            let (origin, size, root) = (origin.clone(), tree.size(), tree.root());
+            let checkpoint = Checkpoint { origin, size, root };
+            checkpoint.sign(&signer).unwrap()
+        };
+        for body in opening.bodies() {
+            let _unsigned = add(&mut bytes, &body);
+        }
+        let torn = bytes.clone();
+        let good = add(&mut bytes, b"third");
+        let key = PublicKey(signer.verifying_key());
+        let records = |bytes: &[u8]| {
+            let mut source = bytes;
+            SignedExtent::of(&mut source, &key).unwrap().records
+        };
+        assert_eq!(records(&torn), 0);
+        assert_eq!(records(&bytes), 0);
+        write_checkpoint(&good, &mut bytes).unwrap();
+        assert_eq!(records(&bytes), 3);
+        let signed_later = add(&mut bytes, b"fourth");
+        assert_eq!(records(&bytes), 3);
+        for forged in ["", "x\n4\nAAAA\n\n", &signed_later.replace('4', "5"), &good] {
+            let mut bytes = bytes.clone();
+            write_checkpoint(forged, &mut bytes).unwrap();
+            assert_eq!(records(&bytes), 3, "{forged}");
+        }
+        // Nor is one that claims more than what stands in front of it.
+        let mut early = torn;
+        write_checkpoint(&good, &mut early).unwrap();
+        assert_eq!(records(&early), 0);
+    }
+}
