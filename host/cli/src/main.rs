@@ -16,6 +16,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{ColorChoice, FromArgMatches as _, ValueEnum as _};
 use counterfoil_os::clock::Stopwatch;
+use counterfoil_os::folder_guard::close_new_files;
 
 use crate::args::{CliArgs, Command};
 use crate::cli_context::CliContext;
@@ -33,6 +34,8 @@ fn main() -> ExitCode {
     if let Some(commit) = option_env!("COUNTERFOIL_COMMIT") {
         counterfoil_runner::build::set_commit(commit);
     }
+    // Whatever the caller's shell allows: a journal or ledger that everybody may write is not evidence.
+    close_new_files();
     clap_complete::CompleteEnv::with_factory(args::command).complete();
     // Before parsing, so that help and usage errors of an old spelling show today's.
     let (arguments, replaced) = args::modernize(std::env::args_os().collect());
@@ -115,9 +118,12 @@ fn answer_usage(error: &clap::Error, arguments: usize) -> ExitCode {
 }
 
 fn run(args: CliArgs) -> anyhow::Result<CommandAnswer> {
-    // The evaluating process has no access to the user's directories, and may not fail for it.
+    // The evaluating and the compiling process have no access to the user's directories, and may not fail for it.
     if matches!(args.command, Command::EvaluatePolicy) {
         return commands::policy::child::run();
+    }
+    if let Command::CompileComponent(args) = &args.command {
+        return Ok(commands::compile::run(args));
     }
     // Neither of these reads a directory, so both work where none can be found.
     if matches!(args.command, Command::Version) {
@@ -161,7 +167,7 @@ fn dispatch(cli: &CliContext, command: Command) -> anyhow::Result<CommandAnswer>
         Command::Ledger(args) => commands::ledger::run(cli, &args),
         Command::Completions { shell } => Ok(commands::completions::run(shell)),
         Command::Version => Ok(commands::version::run(cli.json)),
-        Command::CompileComponent(args) => commands::compile::run(&args),
+        Command::CompileComponent(args) => Ok(commands::compile::run(&args)),
         Command::EvaluatePolicy => commands::policy::child::run(),
     }
 }
