@@ -12,7 +12,10 @@ use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
 use counterfoil_journal::tree::Tree;
 use counterfoil_trading::decision_digest::DecisionDigest;
 use counterfoil_trading::record::{CloseRecord, RunRecord, digested_part};
-use counterfoil_verify::{Integrity, VerifyOptions, VerifyReport, verify_journal};
+use counterfoil_verify::{
+    AuditFileKind, Integrity, JournalSource, VerifyOptions, VerifyReport, verify_journal,
+    verify_order_log,
+};
 
 use crate::records::encode;
 
@@ -89,6 +92,15 @@ impl Read for Slow<'_> {
     }
 }
 
+impl JournalSource for Slow<'_> {
+    fn look_ahead<T>(
+        &mut self,
+        look: impl FnOnce(&mut dyn Read) -> std::io::Result<T>,
+    ) -> std::io::Result<T> {
+        look(&mut Slow(self.0))
+    }
+}
+
 /// The verifier says something of any bytes, the same however they arrive; with the records looked
 /// at it never finds less than without.
 pub fn journal(bytes: &[u8]) {
@@ -104,6 +116,9 @@ pub fn journal(bytes: &[u8]) {
         assert_eq!(integrity.integrity, Integrity::Intact);
     }
     check(&report);
+    // The same bytes as an order log: refused, and never more than a report.
+    let orders = verify_order_log(bytes, &public_key(), None).expect("a slice can be read");
+    assert!(!orders.is_good() || AuditFileKind::of(bytes) == AuditFileKind::OrderLog);
 }
 
 /// Whoever holds the key can chain and sign any records: the bytes' records, linked and signed

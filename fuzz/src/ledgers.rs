@@ -10,6 +10,7 @@ use counterfoil_journal::frame::{Frame, FrameReader};
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
+use counterfoil_verify::verify_ledger;
 
 /// The origin of the ledgers in the corpus.
 pub const LEDGER_ORIGIN: &str = "counterfoil/ledger/seed";
@@ -35,8 +36,14 @@ pub fn ledger(bytes: &[u8]) {
         return;
     };
     let key = VerifierKey::new(LEDGER_ORIGIN, &log).expect("a key made from a seed is a key");
-    if let Ok(verified) = ledger::verify(bytes, &key) {
+    let whole = ledger::verify(bytes, &key);
+    if let Ok(verified) = &whole {
         assert!(!verified.records.is_empty() && verified.torn_bytes <= bytes.len() as u64);
+    }
+    // The auditor reads record by record, and finds the same.
+    let report = verify_ledger(bytes, &PublicKey(log)).expect("a slice can be read");
+    if report.origin.as_deref() == Some(LEDGER_ORIGIN) {
+        assert_eq!(report.is_good(), whole.is_ok(), "{report}");
     }
     let mut state = LedgerState::new(LEDGER_ORIGIN, PublicKey(log));
     for (index, body) in (0..).zip(bodies(bytes)) {

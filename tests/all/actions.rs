@@ -2,6 +2,7 @@
 //! auditor verifies and a replay repeats, with nothing but the journal to go by.
 
 use counterfoil_guests::component;
+use counterfoil_runner::clock::{RecordClock, WallClock};
 use counterfoil_runner::run::execute::{ExecutionConfig, ExecutionOutcome, execute};
 use counterfoil_runner::run::feed::{FeedError, FeedItem, SliceFeed};
 use counterfoil_runner::run::journal::Sealing;
@@ -15,7 +16,6 @@ use counterfoil_trading::execution::Delivery;
 use counterfoil_trading::instrument::InstrumentId;
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::record::{Callback, CloseReason, RunRecord};
-use counterfoil_trading::run::NoClock;
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use counterfoil_trading::units::{Money, Price, Quantity, Volume};
@@ -117,7 +117,9 @@ fn run(world: &World, manifest: &Manifest, mut feed: Slices) -> ExecutionOutcome
         sealing: Sealing::RunThread,
         context: None,
     };
-    execute(start, &mut feed, &mut NoClock, &mut Ignore).unwrap()
+    // A live run has times, even over bars of the past.
+    let mut clock = WallClock::new(RecordClock::default());
+    execute(start, &mut feed, &mut clock, &mut Ignore).unwrap()
 }
 
 /// The records of a run that verifies and replays as recorded.

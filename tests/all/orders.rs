@@ -3,6 +3,7 @@
 
 use core::net::SocketAddr;
 use core::time::Duration;
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -12,6 +13,7 @@ use std::thread;
 
 use counterfoil_governance::id::Id;
 use counterfoil_journal::key::VerifierKey;
+use counterfoil_journal::public_key::PublicKey;
 use counterfoil_runner::clock::{self, RecordClock};
 use counterfoil_runner::orders::gateway::client::{
     ClearedIntent, VenueClient, VenueLookup, VenueReply,
@@ -45,6 +47,9 @@ use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::Money;
 use counterfoil_trading::venue::{Venue, VenueError};
+use counterfoil_verify::{
+    OrderLogFacts, TimesVerdict, VerifyOptions, verify_journal, verify_order_log,
+};
 
 /// A live run of two instruments over 13 slices, with orders on many of them.
 fn manifest(world: &World, nonce: &str) -> Manifest {
@@ -58,10 +63,33 @@ pub(crate) fn key(execution: &Execution) -> VerifierKey {
 }
 
 pub(crate) fn log(execution: &Execution) -> Vec<OrderLogRecord> {
+    check_by_auditor(execution);
     order_log::records(execution, &key(execution)).unwrap()
 }
 
 /// How each order ended, by the number of its plan, with the refusal of one that was not sent.
+/// What a gateway writes, the auditor's program finds nothing in; nor between it and the journal, where there is one.
+fn check_by_auditor(execution: &Execution) {
+    let key = PublicKey(signer().verifying_key());
+    let mut facts = OrderLogFacts::default();
+    let file = File::open(order_log::path(execution)).unwrap();
+    let log = verify_order_log(file, &key, Some(&mut facts)).unwrap();
+    assert!(log.finding.is_none() && log.backward.is_none(), "{log}");
+    let Ok(journal) = File::open(execution.journal()) else {
+        return;
+    };
+    let options = VerifyOptions {
+        orders: Some(facts),
+        ..VerifyOptions::default()
+    };
+    let report = verify_journal(journal, &key, options).unwrap();
+    assert!(report.findings.is_empty(), "{report}");
+    let is_wrong = matches!(report.times, TimesVerdict::Wrong { .. });
+    assert!(!is_wrong, "{report}");
+    let join = report.orders.unwrap();
+    assert!(join.why.is_empty(), "{join}");
+}
+
 fn ends(execution: &Execution) -> Vec<(u64, &'static str, Option<&'static str>)> {
     let all = log(execution).into_iter().filter_map(|record| {
         if let OrderLogRecord::Ended(ended) = record {

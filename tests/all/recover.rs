@@ -9,6 +9,7 @@ use std::thread;
 
 use counterfoil_journal::frame::{Frame, FrameReader};
 use counterfoil_runner::build::host_build;
+use counterfoil_runner::clock::{RecordClock, WallClock};
 use counterfoil_runner::run::component::PreparedComponent;
 use counterfoil_runner::run::drive::{append_opening, drive};
 use counterfoil_runner::run::feed::LineFeed;
@@ -25,7 +26,7 @@ use counterfoil_trading::execution::{Fill, OrderEvent};
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::order::Request;
 use counterfoil_trading::record::{CloseRecord, Opening, RunRecord, RunStarter};
-use counterfoil_trading::run::{NoClock, Run, RunPorts};
+use counterfoil_trading::run::{Run, RunPorts};
 use counterfoil_trading::strategy::{AccountView, BarView, CallbackError, Strategy};
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::venue::simulated::SimulatedVenue;
@@ -573,7 +574,7 @@ fn a_decision_that_comes_out_differently_halts_the_run_and_is_named() {
         strategy: &mut Idle,
         venue: &mut SimulatedVenue::new(&setup),
         journal: &mut journal,
-        clock: &mut NoClock,
+        clock: &mut WallClock::new(RecordClock::default()),
     };
     drive(&mut feed, &mut Run::new(&setup), &mut ports, &mut Ignore).unwrap();
     let forged = std::fs::read(execution.journal()).unwrap();

@@ -4,6 +4,7 @@
 //! them. Seen with the feed of a bot that was set to another timeframe than its run.
 
 use counterfoil_runner::build::host_build;
+use counterfoil_runner::clock::{RecordClock, WallClock};
 use counterfoil_runner::run::drive::{append_opening, drive};
 use counterfoil_runner::run::feed::LineFeed;
 use counterfoil_runner::run::journal::{InlineJournal, JournalFile, Sealer};
@@ -12,7 +13,7 @@ use counterfoil_tests::world::{Ignore, World, over_a_feed, signer};
 use counterfoil_trading::bar_grid::BarSequence;
 use counterfoil_trading::manifest::{CalendarEntry, Manifest, RunSetup};
 use counterfoil_trading::record::{Opening, RunRecord, RunStarter};
-use counterfoil_trading::run::{NoClock, Run, RunPorts};
+use counterfoil_trading::run::{Run, RunPorts};
 use counterfoil_trading::venue::simulated::SimulatedVenue;
 
 use crate::recover::{killed, resume, signed_ends};
@@ -126,7 +127,7 @@ fn unchecked(world: &World, manifest: &Manifest, setup: &RunSetup, lines: &str) 
         strategy: &mut crate::recover::Idle,
         venue: &mut SimulatedVenue::new(setup),
         journal: &mut journal,
-        clock: &mut NoClock,
+        clock: &mut WallClock::new(RecordClock::default()),
     };
     drive(&mut feed, &mut Run::new(setup), &mut ports, &mut Ignore).unwrap();
     std::fs::read(execution.journal()).unwrap()

@@ -1,14 +1,32 @@
 //! Text from guests, files and networks, made safe to print.
 
 use alloc::string::String;
+use core::fmt::Write as _;
 
-/// The text with control characters replaced, except line ends. Authors of components and journals choose names,
-/// reasons and log lines, and must not be able to drive the reader's terminal.
+/// Whether a character drives a terminal, or shows what follows it elsewhere than where it stands: controls, line and
+/// paragraph separators, and what sets the direction of writing. A name with one of these could rewrite the line that it
+/// is printed on.
+#[must_use]
+pub fn drives_display(letter: char) -> bool {
+    letter.is_control()
+        || matches!(
+            letter,
+            '\u{61c}'
+                | '\u{200e}'
+                | '\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2066}'..='\u{2069}'
+                | '\u{feff}'
+        )
+}
+
+/// The text with each character that [`drives_display`] replaced, except line ends. Authors of components and journals
+/// choose names, reasons and log lines, and must not be able to drive the reader's terminal.
 #[must_use]
 pub fn harmless(text: &str) -> String {
     let replace = |letter: char| match letter {
         '\n' => '\n',
-        letter if letter.is_control() => char::REPLACEMENT_CHARACTER,
+        letter if drives_display(letter) => char::REPLACEMENT_CHARACTER,
         letter => letter,
     };
     text.chars().map(replace).collect()
@@ -18,11 +36,29 @@ pub fn harmless(text: &str) -> String {
 #[must_use]
 pub fn harmless_line(text: &str) -> String {
     // Line ends too: the caller prints one line, and a second one could pretend to be the program's own.
-    text.replace(char::is_control, "\u{fffd}")
+    text.replace(drives_display, "\u{fffd}")
+}
+
+/// JSON text with the same characters as escapes, so that no value is lost.
+#[must_use]
+pub fn harmless_json(json: &str) -> String {
+    // They occur within strings alone, and none of them takes two units of UTF-16.
+    let mut out = String::with_capacity(json.len());
+    for letter in json.chars() {
+        if letter != '\n' && drives_display(letter) {
+            // Writing to a string cannot fail.
+            let _infallible = write!(out, "\\u{:04x}", u32::from(letter));
+        } else {
+            out.push(letter);
+        }
+    }
+    out
 }
 
 #[cfg(test)]
 mod tests {
+    use alloc::format;
+
     use super::*;
 
     #[test]
@@ -32,5 +68,19 @@ mod tests {
             harmless_line("a\nintegrity: intact"),
             "a\u{fffd}integrity: intact"
         );
+    }
+
+    /// A reason with U+202E showed "intact" where the text was "tcatni", and C1 controls drive some terminals.
+    #[test]
+    fn nothing_turns_the_direction_of_writing_or_leaves_its_line() {
+        for hostile in "\u{202e}\u{2066}\u{200f}\u{61c}\u{2028}\u{2029}\u{9b}\u{7f}\u{feff}".chars()
+        {
+            let text = format!("a{hostile}b");
+            assert_eq!(harmless(&text), "a\u{fffd}b", "{hostile:?}");
+            assert_eq!(harmless_line(&text), "a\u{fffd}b", "{hostile:?}");
+            let escaped = format!("\"a\\u{:04x}b\"", u32::from(hostile));
+            assert_eq!(harmless_json(&format!("\"{text}\"")), escaped);
+        }
+        assert_eq!(harmless("Zażółć 株式 שלום"), "Zażółć 株式 שלום");
     }
 }

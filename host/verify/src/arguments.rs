@@ -8,7 +8,8 @@ use std::path::PathBuf;
 pub(crate) enum VerifyCommand {
     /// The help text.
     Help,
-    Journal(VerifyArguments),
+    /// A file of any kind.
+    File(VerifyArguments),
     /// A proof of one record.
     Proof(VerifyArguments),
 }
@@ -18,10 +19,16 @@ pub(crate) enum VerifyCommand {
 pub(crate) struct VerifyArguments {
     /// The public key's file.
     pub(crate) key: PathBuf,
-    /// The journal or proof.
+    /// The file to check.
     pub(crate) file: PathBuf,
+    /// The order log, to compare a journal with.
+    pub(crate) orders: Option<PathBuf>,
+    /// Files with the account's limits.
+    pub(crate) limits: Vec<PathBuf>,
     /// The manifest, to show a proved record by.
     pub(crate) manifest: Option<PathBuf>,
+    /// The public key that must have signed a proved act.
+    pub(crate) actor_key: Option<PathBuf>,
     /// Whether no record is run again.
     pub(crate) integrity_only: bool,
     /// Whether the answer is JSON.
@@ -39,6 +46,8 @@ pub(crate) enum UsageError {
     Twice { option: &'static str },
     #[error("missing --key FILE, the log's public key")]
     NoKey,
+    #[error("--limits needs --orders, whose tokens name the limits")]
+    NoOrders,
     #[error("expected one file to check, got {given}")]
     Files { given: usize },
 }
@@ -49,7 +58,8 @@ pub(crate) fn parse(
 ) -> Result<VerifyCommand, UsageError> {
     let mut arguments = arguments.into_iter().peekable();
     let is_proof = arguments.next_if(|first| first == "proof").is_some();
-    let (mut key, mut manifest, mut files) = (None, None, Vec::new());
+    let (mut key, mut manifest, mut actor_key, mut orders) = (None, None, None, None);
+    let (mut limits, mut files) = (Vec::new(), Vec::new());
     let (mut integrity_only, mut json, mut only_files) = (false, false, false);
     while let Some(argument) = arguments.next() {
         match argument.to_str() {
@@ -63,6 +73,15 @@ pub(crate) fn parse(
                 "--manifest" if is_proof => {
                     set("--manifest", &mut manifest, arguments.next())?;
                 }
+                "--actor-key" if is_proof => {
+                    set("--actor-key", &mut actor_key, arguments.next())?;
+                }
+                "--orders" if !is_proof => set("--orders", &mut orders, arguments.next())?,
+                "--limits" if !is_proof => {
+                    let option = "--limits";
+                    let value = arguments.next().ok_or(UsageError::NoValue { option })?;
+                    limits.push(PathBuf::from(value));
+                }
                 option => {
                     let option = option.to_owned();
                     return Err(UsageError::Unknown { option });
@@ -72,20 +91,26 @@ pub(crate) fn parse(
         }
     }
     let key = key.ok_or(UsageError::NoKey)?;
+    if orders.is_none() && !limits.is_empty() {
+        return Err(UsageError::NoOrders);
+    }
     let given = files.len();
     // Exactly one: the exit code must not be the verdict on one file while another goes unread.
     let [file] = <[PathBuf; 1]>::try_from(files).map_err(|_| UsageError::Files { given })?;
     let job = VerifyArguments {
         key,
         file,
+        orders,
+        limits,
         manifest,
+        actor_key,
         integrity_only,
         json,
     };
     Ok(if is_proof {
         VerifyCommand::Proof(job)
     } else {
-        VerifyCommand::Journal(job)
+        VerifyCommand::File(job)
     })
 }
 
@@ -110,7 +135,7 @@ mod tests {
     fn check(line: &str, expect: &str) {
         let got = match parse(line.split_whitespace().map(OsString::from)) {
             Ok(VerifyCommand::Help) => "help".to_owned(),
-            Ok(VerifyCommand::Journal(job)) => format!("journal {}", job.file.display()),
+            Ok(VerifyCommand::File(job)) => format!("file {}", job.file.display()),
             Ok(VerifyCommand::Proof(job)) => format!("proof {}", job.file.display()),
             Err(error) => error.to_string(),
         };
@@ -120,11 +145,11 @@ mod tests {
     #[test]
     fn arguments_ask_for_one_thing_or_are_refused() {
         check("--help", "help");
-        check("--key k dir", "journal dir");
-        check("dir --json --integrity-only --key k", "journal dir");
-        check("--key k -- --odd", "journal --odd");
+        check("--key k dir", "file dir");
+        check("dir --json --integrity-only --key k", "file dir");
+        check("--key k -- --odd", "file --odd");
         check("proof --manifest m --key k p", "proof p");
-        check("--key k proof", "journal proof");
+        check("--key k proof", "file proof");
         check("", "missing --key FILE, the log's public key");
         check("--key", "--key needs a file");
         check("--key k --key k j", "--key is given twice");
@@ -135,6 +160,13 @@ mod tests {
             "proof --integrity-only --key k a",
             "unknown option --integrity-only",
         );
+        check("--key k --orders o --limits l --limits m j", "file j");
+        check(
+            "--key k --limits l j",
+            "--limits needs --orders, whose tokens name the limits",
+        );
+        check("proof --actor-key a --key k p", "proof p");
+        check("proof --orders o --key k p", "unknown option --orders");
         check("-v", "unknown option -v");
     }
 }

@@ -158,7 +158,7 @@ impl BarTally {
 
 impl InstrumentTally {
     fn missing_actions(&self, ended_by_fault: bool) -> Option<String> {
-        let symbol = &self.symbol;
+        let symbol = harmless_line(&self.symbol);
         let promised = self.promised.as_ref()?;
         let (here, all) = (self.actions, promised.actions);
         // A run that stopped early did not read the rest, which is no loss of the journal.

@@ -25,6 +25,19 @@ pub struct Finding {
     pub cause: FindingCause,
 }
 
+impl Finding {
+    /// A finding at a record of which nothing else is known.
+    pub(crate) const fn at(index: u64, cause: FindingCause) -> Self {
+        Self {
+            index,
+            kind: None,
+            instrument: None,
+            close_time: None,
+            cause,
+        }
+    }
+}
+
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "record {}", self.index)?;
@@ -32,7 +45,7 @@ impl fmt::Display for Finding {
             write!(f, ", a {kind} record")?;
         }
         if let Some(instrument) = &self.instrument {
-            write!(f, " of {instrument}")?;
+            write!(f, " of {}", harmless_line(instrument))?;
         }
         if let Some(time) = self.close_time {
             write!(f, " closing at {}", time.rfc3339())?;
@@ -87,9 +100,17 @@ pub enum FindingCause {
     Slice { reason: String },
     #[error("the rules reject this record: {reason}")]
     Rules { reason: String },
+    #[error("{found} {what}; the manifest's limits ({limit}) allow {most}")]
+    BeyondLimit {
+        what: &'static str,
+        found: u64,
+        /// The names of the limits.
+        limit: &'static str,
+        most: u64,
+    },
     #[error(
-        "the re-run gives a different record; first difference: {field}\n  journal: {journal}\n  \
-         re-run:  {rules}"
+        "the re-run gives a different record; first difference: {field}; journal: {journal}; re-run: \
+         {rules}"
     )]
     Differs {
         field: String,

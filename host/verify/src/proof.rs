@@ -4,6 +4,7 @@
 use core::fmt;
 
 use counterfoil_base::digest::Digest;
+use counterfoil_base::text::harmless_line;
 use counterfoil_journal::entry::{self, EntryError};
 use counterfoil_journal::hash::Hash;
 use counterfoil_journal::proof::{TlogProof, TlogProofError};
@@ -20,6 +21,10 @@ use counterfoil_journal::public_key::PublicKey;
 
 /// What every run's origin begins with.
 const ORIGIN_PREFIX: &str = "counterfoil/run/";
+
+/// What a proof of one record cannot show.
+const NOT_SHOWN: &str =
+    "that the rules give this record, and that no other is missing: verify the whole journal";
 
 /// Why a proof proves nothing.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -104,7 +109,8 @@ impl fmt::Display for ProvedRecord {
             "proved: record {} of {} that the signed checkpoint covers, a {} record",
             self.index, self.tree_size, self.kind
         )?;
-        writeln!(f, "record: {}", self.text)
+        writeln!(f, "record: {}", harmless_line(&self.text))?;
+        writeln!(f, "not shown: {NOT_SHOWN}")
     }
 }
 
@@ -120,6 +126,7 @@ impl ProvedRecord {
             "checkpoint": {"size": self.tree_size, "root": hex::encode(self.root.0)},
             "kind": self.kind,
             "text": self.text,
+            "not-shown": [NOT_SHOWN],
         })
     }
 }

@@ -1,4 +1,4 @@
-//! What a verification found: integrity, the re-run and completeness, each a verdict of its own.
+//! What a verification found: integrity, the re-run, completeness and times, each a verdict of its own.
 
 mod json;
 mod text;
@@ -10,6 +10,8 @@ use counterfoil_trading::record::CloseRecord;
 use counterfoil_trading::time::UnixNanos;
 
 use crate::finding::Finding;
+use crate::orders::OrdersJoin;
+use crate::times::TimesVerdict;
 
 /// Whether the records are as they were written, by hashes, signatures and rules.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -111,6 +113,10 @@ pub struct VerifyReport {
     pub integrity: Integrity,
     /// What the re-run gave; part of the first verdict.
     pub rerun: Rerun,
+    /// A verdict of its own: whether the times can be a clock's.
+    pub times: TimesVerdict,
+    /// The comparison with the order log, where that was given.
+    pub orders: Option<OrdersJoin>,
     /// The second verdict.
     pub completeness: Completeness,
 }
@@ -125,8 +131,10 @@ impl VerifyReport {
             Completeness::Unknown { .. } => self.rerun == Rerun::NotAsked,
             Completeness::Incomplete { .. } => false,
         };
-        // Both verdicts: an intact journal can still lack bars, and a complete one can be forged.
-        self.integrity == Integrity::Intact && complete
+        let in_order = !matches!(self.times, TimesVerdict::Wrong { .. });
+        let joined = self.orders.as_ref().is_none_or(|join| join.why.is_empty());
+        // All verdicts: an intact journal can still lack bars, and a complete one can be forged.
+        self.integrity == Integrity::Intact && complete && in_order && joined
     }
 }
 
@@ -151,6 +159,8 @@ impl VerifyReport {
             findings: vec![finding.clone()],
             integrity: Integrity::Broken(finding),
             rerun: Rerun::Stopped,
+            times: TimesVerdict::NotAsked,
+            orders: None,
             completeness: Completeness::Unknown {
                 why: "the first record is invalid".to_owned(),
             },

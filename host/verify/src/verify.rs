@@ -6,18 +6,22 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
-use counterfoil_journal::entry;
-use counterfoil_journal::hash::leaf_hash;
+use counterfoil_base::digest::Digest;
+use counterfoil_journal::public_key::PublicKey;
 use counterfoil_trading::record::RunRecord;
 
+use crate::answers::AnswerLimits;
 use crate::chain::{ChainCheck, CheckedChain};
 use crate::chunk::{ChunkReader, JournalChunk, JournalEnd, body_of};
 use crate::completeness::BarTally;
+use crate::extent::{SignedExtent, changed_entry, links};
 use crate::finding::{Finding, FindingCause};
 use crate::opened::{OpenedJournal, OpeningBodies, origin};
+use crate::orders::{JoinCheck, OrderLogFacts};
 use crate::report::{Completeness, Integrity, Rerun, VerifyReport};
 use crate::rerun::Rerunner;
-use counterfoil_journal::public_key::PublicKey;
+use crate::source::JournalSource;
+use crate::times::{TimesCheck, TimesVerdict};
 
 /// Chunks under way to the second thread: 4 MiB at most wait there.
 const CHUNKS_WAITING_MAX: usize = 4;
@@ -30,6 +34,8 @@ pub enum VerifyError {
     Read(#[from] io::Error),
     #[error("the thread that checks hashes and signatures stopped early")]
     Thread,
+    #[error("the journal was changed while it was read; verify a copy")]
+    Unsteady,
 }
 
 /// How far a verification has come, in bytes.
@@ -49,6 +55,10 @@ pub struct VerifyOptions<'a> {
     pub integrity_only: bool,
     /// The journal's length in bytes, for the progress.
     pub bytes_total: Option<u64>,
+    /// What the run's order log holds, to compare the journal with.
+    pub orders: Option<OrderLogFacts>,
+    /// Digests of files with the account's limits, which the order log's tokens may name.
+    pub account_limits: Vec<Digest>,
     /// Called for each chunk read.
     pub progress: Option<&'a mut dyn FnMut(VerifyProgress)>,
 }
@@ -58,24 +68,32 @@ impl core::fmt::Debug for VerifyOptions<'_> {
         f.debug_struct("VerifyOptions")
             .field("integrity_only", &self.integrity_only)
             .field("bytes_total", &self.bytes_total)
+            .field("account_limits", &self.account_limits)
             .finish_non_exhaustive()
     }
 }
 
-/// What the journal in `reader` holds, and whether it holds.
+/// What the journal in `source` holds, and whether it holds. Records that no checkpoint covers are counted, and neither
+/// kept nor run again.
 ///
 /// # Errors
 ///
 /// Returns [`VerifyError`] if the journal cannot be read. What is wrong with the journal itself is in
 /// the report.
-pub fn verify_journal<R: Read>(
-    reader: R,
+pub fn verify_journal<S: JournalSource>(
+    mut source: S,
     key: &PublicKey,
     options: VerifyOptions<'_>,
 ) -> Result<VerifyReport, VerifyError> {
-    let mut chunks = ChunkReader::new(reader);
+    // First: whoever can write to the file could otherwise append records that cost the reader time and memory without
+    // end. Only what the log's key signed is run again.
+    let extent = SignedExtent::of(&mut source, key)?;
+    if let Some(finding) = extent.unsigned {
+        return Ok(VerifyReport::unopened(*finding));
+    }
+    let mut chunks = ChunkReader::new(source.take(extent.bytes));
     // The opening names the run, the key's name and the cadence; nothing behind it can be checked without them.
-    let (opened, first) = match open_journal(&mut chunks, key)? {
+    let (opened, first) = match open_journal(&mut chunks, key, extent.records)? {
         Ok(opened) => opened,
         Err(finding) => return Ok(VerifyReport::unopened(*finding)),
     };
@@ -88,7 +106,7 @@ pub fn verify_journal<R: Read>(
             .map_err(VerifyError::Read)?;
         // Two threads over the same chunks: hashing and signatures cost about as much as the re-run, and neither needs the
         // other's result before the end.
-        let mut walk = JournalWalk::new(&opened, options);
+        let mut walk = JournalWalk::new(&opened, extent.records, options);
         let walked = walk.all(first, &mut chunks, &send);
         // Ends the other thread's loop. Without it the join below would wait for ever.
         drop(send);
@@ -96,23 +114,25 @@ pub fn verify_journal<R: Read>(
         walked?;
         Ok::<_, VerifyError>((chained, walk))
     })?;
+    // A file that another process wrote between the two readings could have records that are signed and were not run.
+    if chained.covered > extent.records {
+        return Err(VerifyError::Unsteady);
+    }
     Ok(walked.report(&opened, chained, chunks.end()))
 }
-
-/// More entries than any opening has: parts of the longest manifest, and commitments of the most instruments.
-const OPENING_ENTRIES_MAX: u64 = 1_024;
 
 /// What a journal begins with, and the chunks that were read for it.
 type OpenedChunks = (OpenedJournal, Vec<JournalChunk>);
 
-/// Reads chunks until the opening is whole.
+/// Reads chunks until the opening is whole, which must be within the first `signed` records.
 fn open_journal<R: Read>(
     chunks: &mut ChunkReader<R>,
     key: &PublicKey,
+    signed: u64,
 ) -> io::Result<Result<OpenedChunks, Box<Finding>>> {
     let (mut bodies, mut read) = (OpeningBodies::default(), Vec::new());
     while let Some(chunk) = chunks.next()? {
-        let taken = take_opening(&mut bodies, &chunk);
+        let taken = take_opening(&mut bodies, &chunk, signed);
         read.push(chunk);
         let opened = match taken {
             Ok(false) => continue,
@@ -121,7 +141,7 @@ fn open_journal<R: Read>(
         };
         return Ok(match opened {
             Ok(opened) => Ok((opened, read)),
-            Err(finding) => Err(changed_entry(&read, &finding).unwrap_or(finding)),
+            Err(finding) => Err(changed_part(&read, &finding).unwrap_or(finding)),
         });
     }
     let cause = match chunks.end() {
@@ -129,18 +149,20 @@ fn open_journal<R: Read>(
         JournalEnd::Torn(_) if bodies.is_empty() => FindingCause::Empty,
         JournalEnd::Torn(_) => FindingCause::OpeningTorn,
     };
-    Ok(Err(Box::new(Finding {
-        index: 0,
-        kind: None,
-        instrument: None,
-        close_time: None,
-        cause,
-    })))
+    Ok(Err(Box::new(Finding::at(0, cause))))
 }
 
 /// Takes the opening's entries of a chunk; whether it is whole now.
-fn take_opening(bodies: &mut OpeningBodies, chunk: &JournalChunk) -> Result<bool, Box<Finding>> {
+fn take_opening(
+    bodies: &mut OpeningBodies,
+    chunk: &JournalChunk,
+    signed: u64,
+) -> Result<bool, Box<Finding>> {
     for (index, entry) in chunk.entries() {
+        // A manifest is kept while it is read: one that nobody signed has no length at which it ends.
+        if index >= signed {
+            return Err(Box::new(Finding::at(index, FindingCause::OpeningTorn)));
+        }
         // An entry too short for its link ends the chunk here, and is the other thread's finding where there is one.
         let Some(body) = body_of(entry, index) else {
             return Ok(false);
@@ -155,29 +177,11 @@ fn take_opening(bodies: &mut OpeningBodies, chunk: &JournalChunk) -> Result<bool
 
 /// The entry whose bytes changed, where that is why the opening does not hold: the parts only agree with each other, so
 /// the part that disagrees need not be the one that changed.
-fn changed_entry(read: &[JournalChunk], finding: &Finding) -> Option<Box<Finding>> {
-    let mut links = Vec::new();
-    let entries = read.iter().flat_map(JournalChunk::entries);
-    for (index, entry) in entries.take_while(|(index, _)| *index < OPENING_ENTRIES_MAX) {
-        let (link, _) = entry::split(entry, index).ok()?;
-        links.push((link, leaf_hash(entry)));
-    }
-    let fits = |place: usize| Some(links.get(place)?.1 == links.get(place.checked_add(1)?)?.0);
-    let broken = (0..links.len()).find(|place| fits(*place) == Some(false))?;
-    let after = broken.checked_add(1)?;
-    // The next entry links to the second of the two as it is: then the first one changed.
-    let place = if fits(after) == Some(false) {
-        after
-    } else {
-        broken
-    };
-    let index = u64::try_from(place).ok()?;
+fn changed_part(read: &[JournalChunk], finding: &Finding) -> Option<Box<Finding>> {
+    let index = changed_entry(&links(read.iter().flat_map(JournalChunk::entries)))?;
     Some(Box::new(Finding {
-        index,
         kind: finding.kind.filter(|_| finding.index == index),
-        instrument: None,
-        close_time: None,
-        cause: FindingCause::Changed,
+        ..Finding::at(index, FindingCause::Changed)
     }))
 }
 
@@ -185,19 +189,36 @@ fn changed_entry(read: &[JournalChunk], finding: &Finding) -> Option<Box<Finding
 struct JournalWalk<'a> {
     options: VerifyOptions<'a>,
     opened: OpenedJournal,
+    /// Records under a signed checkpoint.
+    signed: u64,
     rerunner: Rerunner,
     counter: BarTally,
+    answers: AnswerLimits,
+    times: TimesCheck,
+    join: Option<JoinCheck>,
     finding: Option<Box<Finding>>,
+    /// The first answer beyond the manifest's limits.
+    beyond: Option<Box<Finding>>,
 }
 
 impl<'a> JournalWalk<'a> {
-    fn new(opened: &OpenedJournal, options: VerifyOptions<'a>) -> Self {
+    fn new(opened: &OpenedJournal, signed: u64, mut options: VerifyOptions<'a>) -> Self {
+        let orders = options.orders.take().map(Arc::new);
+        let accounts = &options.account_limits;
+        let join = orders
+            .clone()
+            .map(|facts| JoinCheck::new(opened, facts, accounts));
         Self {
             options,
+            signed,
             opened: opened.clone(),
             rerunner: Rerunner::new(opened),
             counter: BarTally::new(opened),
+            answers: AnswerLimits::new(opened),
+            times: TimesCheck::new(opened, orders),
+            join,
             finding: None,
+            beyond: None,
         }
     }
 
@@ -231,11 +252,18 @@ impl<'a> JournalWalk<'a> {
         if self.finding.is_none() && !self.options.integrity_only {
             self.finding = self.rerunner.finish().err();
         }
+        if self.beyond.is_none() && !self.options.integrity_only {
+            self.beyond = self.answers.finish().err();
+        }
         Ok(())
     }
 
     fn chunk(&mut self, chunk: &JournalChunk) {
         for (index, entry) in chunk.entries() {
+            // Without a signature a record is anybody's, and running it could take any time.
+            if index >= self.signed {
+                return;
+            }
             // The opening was taken apart before the walk began.
             if index < self.opened.entries {
                 continue;
@@ -257,6 +285,13 @@ impl<'a> JournalWalk<'a> {
             // Before the re-run: which bars are missing is reported also where the rules stop at an early
             // difference.
             self.counter.add(&record);
+            self.times.add(index, &record);
+            if let Some(join) = &mut self.join {
+                join.add(index, &record);
+            }
+            if self.beyond.is_none() {
+                self.beyond = self.answers.add(index, body, &record).err();
+            }
             // After the first difference nothing that follows can agree; bars are still counted.
             if self.finding.is_none() {
                 self.finding = self.rerunner.record(index, body, record).err();
@@ -288,23 +323,15 @@ impl<'a> JournalWalk<'a> {
             .filter(|finding| broken_at.is_none_or(|at| finding.index <= at));
         let whole = broken_at.is_none() && rerun_finding.is_none();
         findings.extend(rerun_finding.map(|finding| *finding));
+        let beyond = self.beyond.filter(|_| broken_at.is_none());
+        findings.extend(beyond.map(|finding| *finding));
         findings.sort_by_key(|finding| finding.index);
         let torn_bytes = match end {
             JournalEnd::Torn(bytes) => bytes,
             JournalEnd::Bad(_) => 0,
         };
-        // A crash leaves records without a checkpoint, and so does an attacker who appends. No signature distinguishes them, so
-        // they are never called intact.
         let uncovered = chained.entries.saturating_sub(chained.covered);
-        let integrity = match findings.first() {
-            Some(finding) => Integrity::Broken(finding.clone()),
-            None if torn_bytes == 0 && uncovered == 0 => Integrity::Intact,
-            None => Integrity::IntactUpTo {
-                covered: chained.covered,
-                uncovered,
-                torn_bytes,
-            },
-        };
+        let integrity = integrity_of(&findings, chained.covered, uncovered, torn_bytes);
         let asked = !self.options.integrity_only;
         let rerunner = self.rerunner;
         // Judged apart from integrity: a journal with a valid chain may lack its end.
@@ -338,8 +365,31 @@ impl<'a> JournalWalk<'a> {
                 Some((index, why)) => Rerun::AgreesExceptFrom { index, why },
             },
             closed: if reached { rerunner.closed } else { None },
+            times: if asked && broken_at.is_none() {
+                self.times.verdict()
+            } else {
+                TimesVerdict::NotAsked
+            },
+            orders: self
+                .join
+                .filter(|_| asked && broken_at.is_none())
+                .map(JoinCheck::finish),
             completeness,
         }
+    }
+}
+
+fn integrity_of(findings: &[Finding], covered: u64, uncovered: u64, torn_bytes: u64) -> Integrity {
+    // A crash leaves records without a checkpoint, and so does an attacker who appends. No signature distinguishes them, so
+    // they are never called intact.
+    match findings.first() {
+        Some(finding) => Integrity::Broken(finding.clone()),
+        None if torn_bytes == 0 && uncovered == 0 => Integrity::Intact,
+        None => Integrity::IntactUpTo {
+            covered,
+            uncovered,
+            torn_bytes,
+        },
     }
 }
 
@@ -360,9 +410,14 @@ fn completeness(
     }
     let mut why = Vec::new();
     if !counter.is_closed() {
-        why.push("no closing record: the run did not end, or its end is missing".to_owned());
-    } else if uncovered > 0 {
-        why.push("no checkpoint covers the closing record".to_owned());
+        let tail = if uncovered > 0 {
+            " or is not signed"
+        } else {
+            ""
+        };
+        why.push(format!(
+            "no closing record: the run did not end, or its end is missing{tail}"
+        ));
     }
     why.extend(counter.missing());
     if why.is_empty() {

@@ -2,6 +2,7 @@
 //! bytes afterwards is seen and named.
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
+#[expect(dead_code, reason = "other tests use the rest of it")]
 mod common;
 
 use common::{

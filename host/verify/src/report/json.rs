@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 
 use super::{Completeness, Integrity, Rerun, VerifyReport};
 use crate::finding::Finding;
+use crate::orders::OrdersJoin;
+use crate::times::{NANOS_PER_MS, TimesVerdict};
 
 impl VerifyReport {
     /// The report as JSON: integrity, re-run and completeness apart.
@@ -41,6 +43,8 @@ impl VerifyReport {
             "integrity": self.integrity_json(),
             "re-run": self.rerun_json(),
             "completeness": self.completeness_json(),
+            "times": self.times_json(),
+            "orders": self.orders.as_ref().map(OrdersJoin::to_json),
         })
     }
 
@@ -67,6 +71,23 @@ impl VerifyReport {
                 json!({"verdict": "agrees-except-from", "index": index, "why": why})
             }
             Rerun::Stopped => json!({"verdict": "stopped"}),
+        }
+    }
+
+    fn times_json(&self) -> Value {
+        match &self.times {
+            TimesVerdict::NotAsked => json!({"verdict": "unknown"}),
+            TimesVerdict::Backtest => json!({"verdict": "none"}),
+            TimesVerdict::InOrder {
+                bound_nanos,
+                with_orders,
+            } => json!({
+                "verdict": "in-order", "clock-bound-ms": bound_nanos / NANOS_PER_MS,
+                "with-orders": with_orders,
+            }),
+            TimesVerdict::Wrong { why, more } => {
+                json!({"verdict": "wrong", "why": why, "more": more})
+            }
         }
     }
 

@@ -2,7 +2,10 @@
 
 use core::fmt;
 
+use counterfoil_base::text::harmless_line;
+
 use super::{Completeness, Integrity, Rerun, VerifyReport};
+use crate::times::{NANOS_PER_MS, TimesVerdict};
 
 impl fmt::Display for VerifyReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -47,10 +50,16 @@ impl fmt::Display for VerifyReport {
             Completeness::Incomplete { why } => {
                 writeln!(f, "completeness: INCOMPLETE")?;
                 for why in why {
-                    writeln!(f, "  {why}")?;
+                    writeln!(f, "  {}", harmless_line(why))?;
                 }
             }
-            Completeness::Unknown { why } => writeln!(f, "completeness: unknown: {why}")?,
+            Completeness::Unknown { why } => {
+                writeln!(f, "completeness: unknown: {}", harmless_line(why))?;
+            }
+        }
+        self.times_text(f)?;
+        if let Some(join) = &self.orders {
+            write!(f, "{join}")?;
         }
         if let Some(close) = &self.closed {
             writeln!(
@@ -62,6 +71,37 @@ impl fmt::Display for VerifyReport {
             writeln!(f, "decisions:    {}", close.decision_digest)?;
         }
         Ok(())
+    }
+}
+
+impl VerifyReport {
+    fn times_text(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.times {
+            // A backtest has none, and what was not looked at is told by the other verdicts.
+            TimesVerdict::NotAsked | TimesVerdict::Backtest => Ok(()),
+            TimesVerdict::InOrder {
+                bound_nanos,
+                with_orders,
+            } => {
+                let orders = if *with_orders {
+                    ", and with the order log's"
+                } else {
+                    ""
+                };
+                let bound = bound_nanos / NANOS_PER_MS;
+                writeln!(f, "times:        in order within {bound} ms{orders}")
+            }
+            TimesVerdict::Wrong { why, more } => {
+                writeln!(f, "times:        WRONG")?;
+                for why in why {
+                    writeln!(f, "  {why}")?;
+                }
+                if *more > 0 {
+                    writeln!(f, "  and {more} more")?;
+                }
+                Ok(())
+            }
+        }
     }
 }
 

@@ -13,6 +13,8 @@ use counterfoil_base::digest::Digest;
 use counterfoil_journal::checkpoint::Checkpoint;
 use counterfoil_journal::entry::Chain;
 use counterfoil_journal::frame::{MAGIC, write_checkpoint, write_entry};
+use counterfoil_journal::inclusion::inclusion_proof;
+use counterfoil_journal::proof::TlogProof;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::salt::RecordSalt;
 use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
@@ -23,7 +25,7 @@ use counterfoil_trading::decision_digest::DecisionDigest;
 use counterfoil_trading::execution::{Fill, OrderEvent};
 use counterfoil_trading::instrument::InstrumentId;
 use counterfoil_trading::journal::{Journal, RecordBytes, RecordSeal};
-use counterfoil_trading::manifest::Manifest;
+use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::order::{
     ClientOrderId, Intent, Order, OrderType, Request, Side, TimeInForce,
 };
@@ -32,7 +34,7 @@ use counterfoil_trading::record::{
     DataCommitment, HostBuild, Opening, OpeningReader, RunRecord, RunStarter, record_kind,
     seal_of_kind,
 };
-use counterfoil_trading::run::{NoClock, Run, RunPorts, StepOutcome};
+use counterfoil_trading::run::{Run, RunClock, RunPorts, StepOutcome};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::strategy::{AccountView, BarView, CallbackError, Fault, Strategy};
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
@@ -237,6 +239,24 @@ impl Strategy for Native {
     }
 }
 
+/// Nanoseconds from a bar's close to its receipt, and from there to the decision.
+pub const RECEIVED_AFTER: i64 = 1_000_000_000;
+
+/// The clock of a live run; of a backtest it has no time.
+#[derive(Debug)]
+pub struct TestClock {
+    is_live: bool,
+    received: i64,
+}
+
+impl RunClock for TestClock {
+    fn times(&mut self) -> Option<(UnixNanos, UnixNanos)> {
+        let decided = self.received + RECEIVED_AFTER;
+        self.is_live
+            .then_some((UnixNanos(self.received), UnixNanos(decided)))
+    }
+}
+
 /// Takes bodies.
 #[derive(Default)]
 pub struct Bodies {
@@ -342,6 +362,10 @@ pub fn run_with(
     let mut venue = SimulatedVenue::new(&setup);
     let mut run = Run::new(&setup);
     let mut slice = Slice::default();
+    let mut clock = TestClock {
+        is_live: matches!(manifest.data, DataSource::Feed { .. }),
+        received: 0,
+    };
     let mut rest = decided;
     while let Some(first) = rest.first() {
         slice.clear();
@@ -355,6 +379,7 @@ pub fn run_with(
         for bar in now {
             slice.add(*bar).unwrap();
         }
+        clock.received = time.0 + RECEIVED_AFTER;
         let start = first.get().open_time;
         for action in actions
             .iter()
@@ -366,7 +391,7 @@ pub fn run_with(
             strategy: &mut strategy,
             venue: &mut venue,
             journal: &mut journal,
-            clock: &mut NoClock,
+            clock: &mut clock,
         };
         if run.step(&slice, &mut ports).unwrap() == StepOutcome::Faulted {
             break;
@@ -393,6 +418,47 @@ pub fn opening(bodies: &[Vec<u8>]) -> (Option<Opening>, u64) {
         }
     }
     (None, all)
+}
+
+/// Bodies under an origin with a checkpoint after each, as an order log and a ledger have it.
+pub fn seal_each(bodies: &[Vec<u8>], origin: &str, signer: &Ed25519Signer) -> Vec<u8> {
+    let (mut chain, mut tree) = (Chain::new(), Tree::new());
+    let (mut bytes, mut entry) = (MAGIC.to_vec(), Vec::new());
+    for body in bodies {
+        entry.clear();
+        tree.push(chain.link(RecordSalt::default(), body, &mut entry).unwrap());
+        write_entry(&entry, &mut bytes).unwrap();
+        let checkpoint = Checkpoint {
+            origin: origin.to_owned(),
+            size: tree.size(),
+            root: tree.root(),
+        };
+        write_checkpoint(&checkpoint.sign(signer).unwrap(), &mut bytes).unwrap();
+    }
+    bytes
+}
+
+/// A proof of one of some bodies under an origin.
+pub fn prove(bodies: &[Vec<u8>], origin: &str, index: usize) -> String {
+    let (mut chain, mut leaves, mut entries) = (Chain::new(), Vec::new(), Vec::new());
+    for body in bodies {
+        let mut entry = Vec::new();
+        leaves.push(chain.link(RecordSalt::default(), body, &mut entry).unwrap());
+        entries.push(entry);
+    }
+    let size = leaves.len() as u64;
+    let checkpoint = Checkpoint {
+        origin: origin.to_owned(),
+        size,
+        root: leaves.iter().copied().collect::<Tree>().root(),
+    };
+    TlogProof {
+        extra: Some(entries.swap_remove(index)),
+        index: index as u64,
+        hashes: inclusion_proof(&leaves, index as u64, size).unwrap(),
+        checkpoint: checkpoint.sign(&signer()).unwrap(),
+    }
+    .to_string()
 }
 
 /// The bodies, chained, hashed, signed and framed as a runner would.
