@@ -5,3 +5,4 @@ pub mod data_dir;
 pub mod keys;
 pub mod lock;
 pub mod run_log;
+pub mod symbols;
