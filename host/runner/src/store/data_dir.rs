@@ -4,7 +4,6 @@
 //! DATA/snapshots/…                        market data (the snapshot crate's)
 //! DATA/components/<sha256>.wasm           components
 //! DATA/components/<sha256>.symbols        their names and lines, for people
-//! DATA/compiled/…                         wasmtime's cache; may be deleted
 //! DATA/runs/<run id>/<execution>/journal  the truth
 //! DATA/runs/<run id>/<execution>/manifest.json
 //! DATA/runs/<run id>/<execution>/log      what the strategy logged
@@ -123,12 +122,6 @@ impl DataDir {
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
-    }
-
-    /// The folder of the cache of compiled components.
-    #[must_use]
-    pub fn compiled(&self) -> PathBuf {
-        self.root.join("compiled")
     }
 
     /// The path of the component with this digest.
