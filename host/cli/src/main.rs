@@ -16,6 +16,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{ColorChoice, FromArgMatches as _, ValueEnum as _};
 use counterfoil_os::clock::Stopwatch;
+use counterfoil_os::folder_guard::close_new_files;
 
 use crate::args::{CliArgs, Command};
 use crate::cli_context::CliContext;
@@ -33,6 +34,8 @@ fn main() -> ExitCode {
     if let Some(commit) = option_env!("COUNTERFOIL_COMMIT") {
         counterfoil_runner::build::set_commit(commit);
     }
+    // Whatever the caller's shell allows: a journal or ledger that everybody may write is not evidence.
+    close_new_files();
     clap_complete::CompleteEnv::with_factory(args::command).complete();
     // Before parsing, so that help and usage errors of an old spelling show today's.
     let (arguments, replaced) = args::modernize(std::env::args_os().collect());

@@ -4,6 +4,8 @@ use std::fs::{self, DirBuilder, Metadata};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::Path;
 
+use rustix::fs::Mode;
+
 use crate::files::FileError;
 
 /// The superuser: what belongs to root can be changed by root only, who can change everything in any case.
@@ -43,6 +45,14 @@ pub enum FolderWriters {
     Owner,
     /// The group with this number.
     Group(u32),
+}
+
+/// Makes sure that no file or folder that this process makes from now on can be written by everybody. To be called
+/// before there is a second thread.
+pub fn close_new_files() {
+    // The mask can only be read by setting it.
+    let mask = rustix::process::umask(Mode::empty());
+    rustix::process::umask(mask | Mode::WOTH);
 }
 
 /// Makes a folder that its owner alone can enter, or checks that an existing one is such a folder.

@@ -2,6 +2,7 @@
 
 pub mod content;
 pub mod data_dir;
+pub mod data_settings;
 pub mod keys;
 pub mod lock;
 pub mod run_log;

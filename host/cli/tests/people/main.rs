@@ -8,6 +8,7 @@
 mod day;
 mod desk;
 mod drift;
+mod folders;
 mod keys;
 mod kills;
 mod ledger;

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! DATA/snapshots/…                        market data (the snapshot crate's)
+//! DATA/settings.json                      who besides the owner may write here; usually missing
 //! DATA/components/<sha256>.wasm           components
 //! DATA/components/<sha256>.symbols        their names and lines, for people
 //! DATA/runs/<run id>/<execution>/journal  the truth
@@ -15,9 +16,11 @@ use std::path::{Path, PathBuf};
 
 use counterfoil_base::digest::Digest;
 use counterfoil_os::files::{self, FileError};
+use counterfoil_os::folder_guard::{FolderError, guarded_folder};
 use counterfoil_sandbox::admission::COMPONENT_BYTES_MAX;
 
 use crate::store::content::{ContentError, read_content};
+use crate::store::data_settings::{DataSettingsError, folder_writers};
 use crate::store::symbols::{ComponentSymbols, SYMBOLS_BYTES_MAX};
 
 /// The journal's file in an execution's folder.
@@ -31,6 +34,10 @@ pub const MANIFEST_FILE: &str = "manifest.json";
 pub enum DataDirError {
     #[error(transparent)]
     File(#[from] FileError),
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    #[error(transparent)]
+    Settings(#[from] DataSettingsError),
     #[error(
         "no component {digest} in {folder}; run `counterfoil backtest --component FILE` once, or copy the file there"
     )]
@@ -108,8 +115,10 @@ impl DataDir {
     ///
     /// # Errors
     ///
-    /// Returns [`FileError`] if it cannot be created.
-    pub fn open(root: &Path) -> Result<Self, FileError> {
+    /// Returns [`DataDirError`] if it cannot be created, belongs to another user, or can be written by users whom its
+    /// owner did not name in its settings.
+    pub fn open(root: &Path) -> Result<Self, DataDirError> {
+        guarded_folder(root, folder_writers(root)?)?;
         for folder in ["snapshots", "components", "runs"] {
             files::make_folder(&root.join(folder))?;
         }

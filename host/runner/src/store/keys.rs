@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use counterfoil_journal::salt::{LogKey, LogSalts, LogSigner};
 use counterfoil_journal::signer::{Ed25519Signer, SignError, Signer};
 use counterfoil_os::files::{self, FileError};
+use counterfoil_os::folder_guard::{FolderError, FolderWriters, guarded_folder};
 
 use crate::store::data_dir::{DataDir, DataDirError};
 
@@ -59,12 +60,15 @@ pub enum KeyDirError {
     },
     #[error("the operating system gave no random bytes for a new key: {0}")]
     Random(String),
+    /// The folder is another user's, or is no folder.
+    #[error(transparent)]
+    Folder(FolderError),
     /// Other users could add or remove keys.
     #[error("{path} is writable by other users (mode {mode:o}); run: chmod go-w {path}")]
     FolderOpen { path: String, mode: u32 },
     /// A copy of the data directory would contain the keys.
     #[error(
-        "personal keys must be outside the data directory: {path} is in {data}; give another folder with --key-dir"
+        "keys must be outside the data directory: {path} is in {data}; give another folder with --key-dir"
     )]
     InData { path: String, data: String },
     /// The name cannot be part of a file's name.
@@ -114,11 +118,11 @@ impl KeyDir {
         if !path.exists() {
             self.check_unsigned()?;
         }
-        let mut folder = fs::DirBuilder::new();
-        folder.recursive(true).mode(0o700);
-        folder
-            .create(&self.path)
-            .map_err(FileError::at("create folder", &self.path))?;
+        match &self.data {
+            Some(data) => guard_key_folder(&self.path, data.root())?,
+            // A folder of keys alone, in tests.
+            None => make_key_folder(&self.path)?,
+        }
         self.generate_once(&path)?;
         // A salt key that was lost can be replaced: no check of a log needs it, and records that are written already
         // keep their salts.
@@ -194,6 +198,37 @@ impl KeyDir {
         files::sync_folder(&self.path)?;
         Ok(())
     }
+}
+
+fn make_key_folder(folder: &Path) -> Result<(), KeyDirError> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true).mode(0o700);
+    let made = builder.create(folder);
+    Ok(made.map_err(FileError::at("create folder", folder))?)
+}
+
+/// Makes a folder of keys, or checks that it is apart from the data directory `data` and that its owner alone can
+/// change what is in it.
+fn guard_key_folder(folder: &Path, data: &Path) -> Result<(), KeyDirError> {
+    make_key_folder(folder)?;
+    // Links are resolved first: a link out of the data directory is fine, and a link into it is not, since what
+    // counts is where the bytes are.
+    let real = folder
+        .canonicalize()
+        .map_err(FileError::at("find", folder))?;
+    let data = data.canonicalize().map_err(FileError::at("find", data))?;
+    if real.starts_with(&data) {
+        return Err(KeyDirError::InData {
+            path: real.display().to_string(),
+            data: data.display().to_string(),
+        });
+    }
+    guarded_folder(&real, FolderWriters::Owner).map_err(|error| {
+        if let FolderError::Open { path, mode, .. } = error {
+            return KeyDirError::FolderOpen { path, mode };
+        }
+        KeyDirError::Folder(error)
+    })
 }
 
 /// The public key in a file of 64 hex digits.

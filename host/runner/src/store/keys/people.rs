@@ -3,13 +3,12 @@
 //! may do.
 
 use std::fs;
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use counterfoil_journal::signer::{Ed25519Signer, Signer};
 use counterfoil_os::files::{self, FileError};
 
-use super::{KeyDir, KeyDirError, read_secret};
+use super::{KeyDir, KeyDirError, guard_key_folder, read_secret};
 
 /// The folder of personal keys in the key folder.
 pub const PEOPLE_FOLDER: &str = "people";
@@ -39,34 +38,10 @@ impl PeopleKeys {
     /// are given to auditors.
     pub fn open(keys: &KeyDir, data: &Path) -> Result<Self, KeyDirError> {
         let folder = keys.path().join(PEOPLE_FOLDER);
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&folder)
-            .map_err(FileError::at("create folder", &folder))?;
-        // Links are resolved first: a link out of the data directory is fine, and a link into it is not, since what
-        // counts is where the bytes are.
-        let real = folder
-            .canonicalize()
-            .map_err(FileError::at("find", &folder))?;
-        let data = data.canonicalize().map_err(FileError::at("find", data))?;
-        if real.starts_with(&data) {
-            return Err(KeyDirError::InData {
-                path: real.display().to_string(),
-                data: data.display().to_string(),
-            });
-        }
-        // The parent too: a user who can write there can exchange the whole folder for one with keys of their own.
-        for path in [Some(real.as_path()), real.parent()].into_iter().flatten() {
-            let mode = fs::metadata(path)
-                .map_err(FileError::at("read", path))?
-                .permissions();
-            let mode = mode.mode() & 0o7777;
-            if mode & 0o022 != 0 {
-                let path = path.display().to_string();
-                return Err(KeyDirError::FolderOpen { path, mode });
-            }
-        }
+        // The folder above too: a user who can write there can exchange the whole folder for one with keys of their
+        // own.
+        guard_key_folder(keys.path(), data)?;
+        guard_key_folder(&folder, data)?;
         Ok(Self { folder })
     }
 
@@ -161,6 +136,8 @@ fn parse_name(file: &str) -> Option<PersonKey> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     fn place() -> (tempfile::TempDir, KeyDir, PathBuf) {
