@@ -7,10 +7,13 @@ use core::fmt::Write as _;
 use counterfoil_guests::component;
 use counterfoil_runner::run::extent::JournalExtent;
 use counterfoil_runner::study::proof::{DecisionSelector, prove};
-use counterfoil_tests::journals::{records, verified, wind_down};
-use counterfoil_tests::world::{World, public_key};
-use counterfoil_trading::record::{CloseReason, RunRecord};
+use counterfoil_tests::journals::{decisions, records, verified, wind_down};
+use counterfoil_tests::world::{World, project, public_key};
+use counterfoil_trading::manifest::Manifest;
+use counterfoil_trading::record::{CloseReason, DecisionRecord, RunRecord};
 use counterfoil_verify::verify_proof;
+
+use crate::recover::{killed, resume, signed_ends};
 
 const INSTRUMENTS: usize = 1_000;
 
@@ -110,4 +113,89 @@ fn a_thousand_instruments_run_are_wound_down_verify_replay_and_prove() {
         Some(&extent.open.manifest),
     );
     assert!(proved.unwrap().text.contains("S00777"));
+}
+
+/// Two slices of orders: a first one that buys, and one after prices moved apart, that sells and buys.
+fn rebalanced(world: &World, symbols: &[String], cadence: u32) -> Manifest {
+    let path = project().join("sdk-examples/components/rebalancer.wasm");
+    let symbols: Vec<&str> = symbols.iter().map(String::as_str).collect();
+    let mut manifest = world.manifest(&std::fs::read(path).unwrap(), &symbols);
+    let parameters = [("every", "2"), ("invested", "90")];
+    let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    manifest.parameters = parameters.into_iter().collect();
+    manifest.cadence = cadence;
+    manifest
+}
+
+fn moving_bars(instruments: usize) -> (World, Vec<String>) {
+    let mut csv = String::from("Ticker,Date,Open,High,Low,Close,Volume\n");
+    let symbols: Vec<String> = (0..instruments).map(|at| format!("S{at:05}")).collect();
+    for (at, symbol) in symbols.iter().enumerate() {
+        for day in 1..=4 {
+            let close = 10 + (at + day) % 3;
+            writeln!(csv, "{symbol},2020-01-{day:02},11.05,13,9,{close},1000").unwrap();
+        }
+    }
+    (World::of_text(&csv), symbols)
+}
+
+/// The shipped rebalancer ended with 200 stocks: 64 requests were reviewed, and the answer for 2,000 did not fit in a
+/// record. Its answer takes several records now, and the limits grow with the universe.
+#[test]
+fn the_rebalancer_holds_two_hundred_and_two_thousand_stocks() {
+    for instruments in [200, 2_000] {
+        let (world, symbols) = moving_bars(instruments);
+        let outcome = world
+            .backtest(&rebalanced(&world, &symbols, 4_096), world.engine())
+            .unwrap();
+        let close = &outcome.close;
+        assert_eq!(close.reason, CloseReason::EndOfData);
+        assert_eq!(close.requests.refused, 0);
+        assert!(close.requests.approved > instruments as u64);
+        assert!(outcome.positions.iter().all(|held| held.0 > 0));
+
+        let execution = &outcome.execution;
+        let all = records(&execution.journal(), &execution.origin());
+        let decisions = decisions(&all);
+        // The last bar of the first slice asks for all of them.
+        let parts = instruments.div_ceil(128) - 1;
+        assert!(decisions.len() >= instruments * 4 + parts);
+        let most = |one: &&DecisionRecord| one.requests.as_ref().map_or(0, Vec::len);
+        assert_eq!(decisions.iter().map(most).max(), Some(128));
+
+        let report = verified(&std::fs::read(execution.journal()).unwrap());
+        assert!(report.is_good(), "{:?}", report.findings);
+        assert_eq!(report.decisions, instruments as u64 * 4);
+        assert_eq!(close.decisions, report.decisions);
+        let again = world.replay(&outcome).unwrap();
+        assert!(again.is_identical(), "{:?}", again.difference);
+        let extent = JournalExtent::read(&execution.journal()).unwrap();
+        assert_eq!(extent.decisions, report.decisions);
+    }
+}
+
+/// A crash between two records of one decision: none of its orders left, and the rest of it is appended.
+#[test]
+fn a_run_killed_within_a_decision_is_resumed_to_the_same_journal() {
+    let (world, symbols) = moving_bars(200);
+    let manifest = rebalanced(&world, &symbols, 1);
+    let outcome = world.backtest(&manifest, world.engine()).unwrap();
+    let whole = std::fs::read(outcome.execution.journal()).unwrap();
+    let origin = outcome.execution.origin();
+    let all = records(&outcome.execution.journal(), &origin);
+    let full = |one: &RunRecord| matches!(one, RunRecord::Decision(one) if one.is_full());
+    let place = all.iter().position(full).unwrap();
+    let opening = all
+        .iter()
+        .position(|one| matches!(one, RunRecord::Decision(_)))
+        .unwrap();
+    // The opening has one checkpoint, and every decision one.
+    let cut = signed_ends(&whole)[place - opening + 1];
+    let prefix = verified(&whole[..cut]);
+    assert!(prefix.findings.is_empty(), "{:?}", prefix.findings);
+    assert_eq!(prefix.entries, place as u64 + 1);
+    let execution = killed(&world, &manifest, &whole[..cut]);
+    let resumed = resume(&world, &execution, "").unwrap();
+    assert_eq!(resumed.ended.unwrap(), outcome.close);
+    assert!(std::fs::read(execution.journal()).unwrap() == whole);
 }

@@ -205,8 +205,8 @@ impl World {
                 ..CostsEntry::none()
             },
             matching: MatchingEntry::default(),
-            risk: RiskEntry::research(),
-            limits: SandboxLimits::default(),
+            risk: RiskEntry::research_for(symbols.len()),
+            limits: SandboxLimits::for_instruments(symbols.len()),
             on_fault: "leave".to_owned(),
             seed: "0".to_owned(),
             cadence: 4096,

@@ -27,6 +27,15 @@ impl CommandAnswer {
     }
 }
 
+/// A number of things, such as `1 bar` or `2 bars`.
+pub(crate) fn counted<N: Copy + core::fmt::Display + PartialEq + From<u8>>(
+    count: N,
+    noun: &str,
+) -> String {
+    let ending = if count == N::from(1) { "" } else { "s" };
+    format!("{count} {noun}{ending}")
+}
+
 /// The command line is wrong, whatever the data: the program exits with 64.
 #[derive(Debug)]
 pub(crate) struct CommandLineError(String);

@@ -7,15 +7,16 @@ use anyhow::{Context as _, Result};
 use counterfoil_report::RunFacts;
 use counterfoil_runner::run::execute::ExecutionOutcome;
 use counterfoil_runner::run::journal::{JournalReader, ReadJournalError};
-use counterfoil_runner::store::data_dir::Execution;
+use counterfoil_runner::store::data_dir::{DataDir, Execution};
 use counterfoil_trading::execution::{Delivery, Fill};
 use counterfoil_trading::instrument::Instrument;
-use counterfoil_trading::manifest::Manifest;
+use counterfoil_trading::manifest::{self, Manifest};
 use counterfoil_trading::record::{
     CloseReason, CloseRecord, DecisionRecord, DeliveriesRecord, FaultRecord, KIND_DECISION,
     KIND_DELIVERIES, KIND_FAULT, KIND_STOP, KIND_WIND_DOWN, RequestCounts, StopCause, StopRecord,
     WindDownRecord, record_kind,
 };
+use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::{Money, Quantity};
 use serde_json::{Value, json};
 
@@ -214,7 +215,19 @@ fn close_json(manifest: &Manifest, close: &CloseRecord, positions: &[Quantity]) 
     }))
 }
 
-pub(crate) fn outcome_json(manifest: &Manifest, outcome: &ExecutionOutcome) -> Result<Value> {
+/// The trace with names and lines, where the data directory has the component's symbols.
+pub(crate) fn readable_trace(data: &DataDir, manifest: &Manifest, trace: &str) -> String {
+    let symbols = manifest::digest("component", &manifest.component)
+        .ok()
+        .and_then(|component| data.symbols(&component));
+    symbols.map_or_else(|| trace.to_owned(), |symbols| symbols.explain(trace))
+}
+
+pub(crate) fn outcome_json(
+    data: &DataDir,
+    manifest: &Manifest,
+    outcome: &ExecutionOutcome,
+) -> Result<Value> {
     let mut value = close_json(manifest, &outcome.close, &outcome.positions)?;
     value["run-id"] = json!(outcome.execution.run);
     value["execution"] = json!(outcome.execution.number);
@@ -227,9 +240,9 @@ pub(crate) fn outcome_json(manifest: &Manifest, outcome: &ExecutionOutcome) -> R
         value["fault"] = json!({
             "name": fault.fault.name(),
             "callback": fault.callback.name(),
-            "time": fault.time.date_or_time(),
+            "time": fault.slice_close().map(UnixNanos::date_or_time),
             "message": fault.message,
-            "trace": fault.trace,
+            "trace": readable_trace(data, manifest, &fault.trace),
         });
     }
     if let Some(found) = stop_of(outcome)? {
@@ -238,7 +251,7 @@ pub(crate) fn outcome_json(manifest: &Manifest, outcome: &ExecutionOutcome) -> R
             "cause": record.stop.cause.name(),
             "message": record.stop.message,
             "asked-by": record.stop.by,
-            "time": record.time.date_or_time(),
+            "time": record.last_close().map(UnixNanos::date_or_time),
             "orders-canceled": found.canceled,
             "positions-flattened": found.flattened,
         });
@@ -268,7 +281,11 @@ pub(crate) fn answer_of(outcome: &ExecutionOutcome) -> Result<CommandAnswer> {
     Ok(CommandAnswer::yes_if(is_end))
 }
 
-pub(crate) fn print_outcome(manifest: &Manifest, outcome: &ExecutionOutcome) -> Result<()> {
+pub(crate) fn print_outcome(
+    data: &DataDir,
+    manifest: &Manifest,
+    outcome: &ExecutionOutcome,
+) -> Result<()> {
     let setup = manifest.setup()?;
     let close = &outcome.close;
     let held = held_text(&setup.instruments, &outcome.positions);
@@ -307,10 +324,16 @@ pub(crate) fn print_outcome(manifest: &Manifest, outcome: &ExecutionOutcome) -> 
     ]);
     print_fields(&rows);
     if close.reason == CloseReason::Fault
-        && let Some((fault, at)) = fault(&outcome.execution)?
+        && let Some((mut fault, at)) = fault(&outcome.execution)?
     {
+        fault.trace = readable_trace(data, manifest, &fault.trace);
         print_line("");
         print_line(&fault_text(&fault, at.as_ref(), &setup.instruments));
+        if let Some(limit) = limit_to_raise(&fault.message) {
+            print_line(&format!(
+                "  run it again with --set limits.{limit}=VALUE, or with the limits in a file: --limits FILE"
+            ));
+        }
     }
     if let Some(HostStop { record, .. }) = stop_of(outcome)? {
         let stop = record.stop;
@@ -325,6 +348,12 @@ pub(crate) fn print_outcome(manifest: &Manifest, outcome: &ExecutionOutcome) -> 
          counterfoil run show {short} --fills"
     ));
     Ok(())
+}
+
+/// The first limit that the message of a fault says to raise.
+fn limit_to_raise(message: &str) -> Option<&str> {
+    let (limit, _) = message.strip_prefix("raise limits.")?.split_once(' ')?;
+    Some(limit)
 }
 
 /// The positions that are not flat, by instrument.
@@ -359,12 +388,11 @@ pub(crate) fn fault_text(
         let fuel = decision.circumstances.fuel;
         format!(" on bar {} of {symbol}, {fuel} fuel used", decision.index)
     });
-    let mut text = format!(
-        "strategy fault: {} in {}{bar}, slice closing {}",
-        fault.fault.name(),
-        fault.callback.name(),
-        fault.time.date_or_time(),
-    );
+    let slice = fault.slice_close().map_or_else(String::new, |close| {
+        format!(", slice closing {}", close.date_or_time())
+    });
+    let (name, callback) = (fault.fault.name(), fault.callback.name());
+    let mut text = format!("strategy fault: {name} in {callback}{bar}{slice}");
     // Message and trace are the guest's texts. They come after the host's line, which they cannot
     // replace.
     if !fault.message.is_empty() {

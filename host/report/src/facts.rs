@@ -110,8 +110,8 @@ pub(crate) struct FaultFacts {
     pub(crate) name: &'static str,
     /// The callback.
     pub(crate) callback: &'static str,
-    /// Close time of its slice; 0 in `init`.
-    pub(crate) time: UnixNanos,
+    /// Close time of its slice; none in `init`.
+    pub(crate) slice_close: Option<UnixNanos>,
     /// The strategy's message.
     pub(crate) message: String,
     /// The engine's trace.
@@ -241,6 +241,13 @@ impl RunFacts {
         }
     }
 
+    /// Puts another text in the place of a fault's trace, such as one with the names of functions.
+    pub fn change_trace(&mut self, change: impl FnOnce(&str) -> String) {
+        if let Some(fault) = &mut self.fault {
+            fault.trace = change(&fault.trace);
+        }
+    }
+
     /// Bars decided.
     #[must_use]
     pub(crate) fn decisions(&self) -> u64 {
@@ -276,8 +283,8 @@ impl RunFacts {
                 |fault| {
                     let mut text = format!("{} in {}", fault.name, fault.callback);
                     // A fault in `init` has no slice yet.
-                    if fault.time.0 != 0 {
-                        let time = fault.time.date_or_time();
+                    if let Some(time) = fault.slice_close {
+                        let time = time.date_or_time();
                         text.push_str(&[", slice closing ", &time].concat());
                     }
                     with_message(text, &fault.message)

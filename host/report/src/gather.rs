@@ -8,7 +8,8 @@ use counterfoil_trading::execution::{AppliedAction, BorrowFee, Delivery, Fill, O
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::{Manifest, ManifestError, RunSetup};
 use counterfoil_trading::record::{
-    CloseReason, CloseRecord, DecisionRecord, FaultAction, PositionsRecord, RiskVerdict, RunRecord,
+    CloseReason, CloseRecord, DecisionRecord, DecisionStarts, FaultAction, PositionsRecord,
+    RiskVerdict, RunRecord,
 };
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::{Money, Price, Quantity};
@@ -78,6 +79,7 @@ pub struct FactsGatherer {
     orders: OrderWatch,
     /// The time of deliveries after the last decision.
     undecided: Option<UnixNanos>,
+    starts: DecisionStarts,
     /// How many instruments' positions at the end were read.
     positions: usize,
 }
@@ -107,6 +109,7 @@ impl FactsGatherer {
             exposure: Money::ZERO,
             orders: OrderWatch::new(&setup),
             undecided: None,
+            starts: DecisionStarts::default(),
             positions: 0,
             facts: RunFacts {
                 starting_cash: setup.cash,
@@ -157,7 +160,7 @@ impl FactsGatherer {
                 self.facts.fault = Some(FaultFacts {
                     name: fault.fault.name(),
                     callback: fault.callback.name(),
-                    time: fault.time,
+                    slice_close: fault.slice_close(),
                     message: fault.message.clone(),
                     trace: fault.trace.clone(),
                 });
@@ -344,6 +347,11 @@ impl FactsGatherer {
     }
 
     fn decision(&mut self, entry: u64, decision: &DecisionRecord) -> Result<(), GatherError> {
+        // A record that continues a decision adds its requests, and nothing else.
+        if !self.starts.begins(decision.decided_bar()) {
+            self.requests(entry, decision);
+            return Ok(());
+        }
         let bar = decision.bar.get();
         let place = bar.instrument.index();
         let (Some(instrument), Some(lines), Some(held)) = (

@@ -100,7 +100,7 @@ fn fault(facts: &RunFacts) -> Value {
         json!({
             "name": fault.name,
             "callback": fault.callback,
-            "time": fault.time.date_or_time(),
+            "time": fault.slice_close.map(UnixNanos::date_or_time),
             "message": fault.message,
             "trace": fault.trace,
         })

@@ -6,3 +6,4 @@ pub mod data_settings;
 pub mod keys;
 pub mod lock;
 pub mod run_log;
+pub mod symbols;

@@ -123,7 +123,9 @@ pub fn describe(
     limits: &SandboxLimits,
 ) -> Result<Description, DescribeError> {
     // Under the limits of a run: the description is the guest's own code, which may loop or ask for memory like any other.
-    let mut guest = Guest::instantiate(compiled, limits, 0)?;
+    // A description is the same for every universe, and so is its bound.
+    let limits = limits.clone().within_ranges_of(0);
+    let mut guest = Guest::instantiate(compiled, &limits, 0)?;
     let description = guest
         .call(CallFuel::Describe, |exports, store| {
             exports.call_describe(store)

@@ -121,7 +121,8 @@ impl Guest {
         instruments: u64,
     ) -> Result<Self, StartError> {
         // The limits come from a manifest, which anyone may have written; what follows converts them without a further check.
-        limits.check_ranges()?;
+        let count = usize::try_from(instruments).unwrap_or(usize::MAX);
+        limits.check_ranges(count)?;
         let settings = compiled.engine().settings();
         let fuel = fuel_max(limits, instruments);
         // On a smaller stack the same run could overflow it where its fuel would end on the right one: another fault,

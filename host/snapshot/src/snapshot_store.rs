@@ -23,7 +23,7 @@ use crate::store::selection::BarSelection;
 use crate::store::snapshot::Snapshot;
 use crate::store::snapshot_id::SnapshotId;
 use crate::synthetic::drawn::write_sample;
-use crate::synthetic::resample::{BarDeck, SampleSpec};
+use crate::synthetic::resample::{BarDeck, SampleSnapshot, SampleSpec};
 use crate::synthetic::resample_error::ResampleError;
 
 /// The snapshots of one data directory.
@@ -133,8 +133,25 @@ impl SnapshotStore {
     /// # Errors
     ///
     /// Returns [`ResampleError`] if a price does not fit, or if it cannot be written.
-    pub fn resample(&self, deck: &BarDeck, how: &SampleSpec) -> Result<SnapshotId, ResampleError> {
+    pub fn resample(
+        &self,
+        deck: &BarDeck,
+        how: &SampleSpec,
+    ) -> Result<SampleSnapshot, ResampleError> {
         write_sample(&self.data, deck, how)
+    }
+
+    /// Removes a snapshot that its caller made and nothing uses. What it was made from stays.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ReadError`] if it cannot be removed.
+    pub fn remove(&self, id: &SnapshotId) -> Result<(), ReadError> {
+        let path = format!("{}/{}", DataLayer::Snapshots.folder(), id.hex());
+        // A note that names it stays behind, and is not believed without the snapshot.
+        self.data
+            .remove_dir_all(&path)
+            .map_err(ReadError::io(&path))
     }
 
     /// Where a snapshot comes from.

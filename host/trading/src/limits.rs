@@ -4,6 +4,9 @@
 use alloc::string::String;
 use serde::{Deserialize, Serialize};
 
+/// The most instruments of one run.
+pub const INSTRUMENTS_MAX: usize = 10_000;
+
 /// One guest's limits. Fuel, memory, tables, instances and the size of an answer end in a named
 /// fault, the deadline in a host error. Requests beyond their limit are refused; reasons and log
 /// lines are cut.
@@ -62,10 +65,25 @@ pub const FUEL_PER_BAR_MAX: u64 = 100_000;
 pub const MEMORY_BYTES_DEFAULT: u64 = 16 << 20;
 /// One GiB: beyond that a thousand runs no longer fit a large machine.
 pub const MEMORY_BYTES_MAX: u64 = 1 << 30;
-/// An entry holds 65,535 bytes, so the requests of one answer must encode well below that.
-pub const ANSWER_BYTES_MAX: u64 = 32 << 10;
+/// What a strategy of a few instruments asks for on a bar.
+pub const REQUESTS_DEFAULT: u64 = 64;
+/// A new order, and a cancel of the one before it.
+pub const REQUESTS_PER_INSTRUMENT_DEFAULT: u64 = 2;
+/// The most for a few instruments.
+pub const REQUESTS_MAX: u64 = 128;
+/// A bracket, and a cancel: 40,000 for the most instruments.
+pub const REQUESTS_PER_INSTRUMENT_MAX: u64 = 4;
 /// What wasmtime may allocate while lifting one answer: a list of 128 requests with reasons.
-pub const ANSWER_BYTES_DEFAULT: u64 = ANSWER_BYTES_MAX;
+pub const ANSWER_BYTES_DEFAULT: u64 = 32 << 10;
+/// As many for each of the requests of an instrument.
+pub const ANSWER_BYTES_PER_INSTRUMENT_DEFAULT: u64 = 512;
+/// The most for a few instruments.
+pub const ANSWER_BYTES_MAX: u64 = 32 << 10;
+/// 10 MiB for the most instruments.
+pub const ANSWER_BYTES_PER_INSTRUMENT_MAX: u64 = 1 << 10;
+/// Requests of all answers of one slice: together with what follows from them, their records stay below what a
+/// verifier holds of one slice.
+pub const REQUESTS_PER_SLICE_MAX: usize = 1_000_000;
 
 impl Default for SandboxLimits {
     fn default() -> Self {
@@ -76,7 +94,7 @@ impl Default for SandboxLimits {
             memory_bytes: MEMORY_BYTES_DEFAULT,
             table_elements: 10_000,
             instances: 8,
-            requests_per_bar: 64,
+            requests_per_bar: REQUESTS_DEFAULT,
             answer_bytes: ANSWER_BYTES_DEFAULT,
             reason_bytes: 200,
             log_bytes_per_callback: 4_096,
@@ -86,6 +104,40 @@ impl Default for SandboxLimits {
 }
 
 impl SandboxLimits {
+    /// The defaults for a run of so many instruments: a strategy may trade all of them on one bar.
+    #[must_use]
+    pub fn for_instruments(instruments: usize) -> Self {
+        Self {
+            requests_per_bar: grown(
+                REQUESTS_DEFAULT,
+                REQUESTS_PER_INSTRUMENT_DEFAULT,
+                instruments,
+            ),
+            answer_bytes: grown(
+                ANSWER_BYTES_DEFAULT,
+                ANSWER_BYTES_PER_INSTRUMENT_DEFAULT,
+                instruments,
+            ),
+            ..Self::default()
+        }
+    }
+
+    /// The same limits, within the ranges of a run of so many instruments.
+    #[must_use]
+    pub fn within_ranges_of(self, instruments: usize) -> Self {
+        let requests_max = grown(REQUESTS_MAX, REQUESTS_PER_INSTRUMENT_MAX, instruments);
+        let answer_max = grown(
+            ANSWER_BYTES_MAX,
+            ANSWER_BYTES_PER_INSTRUMENT_MAX,
+            instruments,
+        );
+        Self {
+            requests_per_bar: self.requests_per_bar.min(requests_max),
+            answer_bytes: self.answer_bytes.min(answer_max),
+            ..self
+        }
+    }
+
     /// The fuel of `init` with so many instruments.
     #[must_use]
     pub fn fuel_of_init(&self, instruments: u64) -> u64 {
@@ -100,12 +152,18 @@ impl SandboxLimits {
         self.fuel_per_callback.saturating_add(more)
     }
 
-    /// Checks every limit against its range.
+    /// Checks every limit against its range in a run of so many instruments.
     ///
     /// # Errors
     ///
     /// Returns [`SandboxLimitError`] naming the first that is out of range.
-    pub fn check_ranges(&self) -> Result<(), SandboxLimitError> {
+    pub fn check_ranges(&self, instruments: usize) -> Result<(), SandboxLimitError> {
+        let requests_max = grown(REQUESTS_MAX, REQUESTS_PER_INSTRUMENT_MAX, instruments);
+        let answer_max = grown(
+            ANSWER_BYTES_MAX,
+            ANSWER_BYTES_PER_INSTRUMENT_MAX,
+            instruments,
+        );
         // The upper bounds protect the host from a manifest. The lower ones keep out limits under which
         // every guest faults, which would read as the strategy's error.
         let table = [
@@ -120,8 +178,8 @@ impl SandboxLimits {
             ),
             ("table-elements", self.table_elements, 0, 1_000_000),
             ("instances", self.instances, 1, 64),
-            ("requests-per-bar", self.requests_per_bar, 1, 128),
-            ("answer-bytes", self.answer_bytes, 1 << 10, ANSWER_BYTES_MAX),
+            ("requests-per-bar", self.requests_per_bar, 1, requests_max),
+            ("answer-bytes", self.answer_bytes, 1 << 10, answer_max),
             ("reason-bytes", self.reason_bytes, 0, 200),
             (
                 "log-bytes-per-callback",
@@ -143,4 +201,12 @@ impl SandboxLimits {
         }
         Ok(())
     }
+}
+
+/// A limit that holds for a few instruments, and grows with their number.
+fn grown(base: u64, each: u64, instruments: usize) -> u64 {
+    // A run never has more: what a manifest with a longer list says must not size anything.
+    let instruments = instruments.min(INSTRUMENTS_MAX);
+    let instruments = u64::try_from(instruments).unwrap_or(u64::MAX);
+    base.max(each.saturating_mul(instruments))
 }

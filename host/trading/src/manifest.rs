@@ -19,9 +19,10 @@ use serde::{Deserialize, Serialize};
 pub use calendar::{CalendarEntry, OFFSETS_MAX};
 pub use canonical::canonical_json;
 pub use field::{ManifestError, VolumeTerm, digest};
-pub use setup::{INSTRUMENTS_MAX, RunSetup};
+pub use setup::RunSetup;
 pub use terms::BrokerTerms;
 
+pub use crate::limits::INSTRUMENTS_MAX;
 use crate::limits::SandboxLimits;
 
 /// The format this code reads and writes.
@@ -266,6 +267,20 @@ pub struct RiskEntry {
 }
 
 impl RiskEntry {
+    /// The preset for research in a run of so many instruments: all of them may be traded on one bar.
+    #[must_use]
+    pub fn research_for(instruments: usize) -> Self {
+        let research = Self::research();
+        // An order for each, beside one that still works.
+        let orders = u32::try_from(instruments.min(INSTRUMENTS_MAX)).unwrap_or(u32::MAX);
+        let orders = orders.saturating_mul(2);
+        Self {
+            orders_per_bar_max: research.orders_per_bar_max.max(orders),
+            working_orders_max: research.working_orders_max.max(orders),
+            ..research
+        }
+    }
+
     /// The preset for research: limits so wide that only a mistake reaches them. Not for live use.
     #[must_use]
     pub fn research() -> Self {

@@ -18,7 +18,10 @@ mod stop;
 mod wind_down;
 
 pub use close::{CloseReason, CloseRecord, RequestCounts};
-pub use decision::{DecisionCircumstances, DecisionRecord, PlanNote, RiskVerdict};
+pub use decision::{
+    DecidedBar, DecisionCircumstances, DecisionRecord, DecisionStarts, PlanNote,
+    REQUESTS_PER_RECORD_MAX, RiskVerdict,
+};
 pub use deliveries::DeliveriesRecord;
 pub use fault::{Callback, FaultAction, FaultRecord};
 pub use inputs::{ApprovalAnswer, InputsRecord, OtherRunsExposure, RunInput};

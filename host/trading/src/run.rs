@@ -108,6 +108,8 @@ pub struct Run {
     gate: RiskGate,
     /// Requests of one answer that the gate reviews.
     requests_per_bar: usize,
+    /// Requests of the current slice so far.
+    slice_requests: usize,
     maintenance: MaintenanceMargin,
     borrow: BasisPoints,
     account: Account,
@@ -176,6 +178,7 @@ impl Run {
             on_fault: setup.on_fault,
             gate: RiskGate::new(setup.risk, setup.leverage),
             requests_per_bar: setup.requests_per_bar,
+            slice_requests: 0,
             maintenance: setup.maintenance,
             borrow: setup.costs.borrow,
             account: Account::new(setup.account_kind, setup.cash, count),
@@ -257,6 +260,7 @@ impl Run {
         if fault.is_none() && !slice.bars().is_empty() {
             self.check_margin(time, ports)?;
         }
+        self.slice_requests = 0;
         for (place, bar) in slice.bars().iter().enumerate() {
             let view = self.view_of(bar, place, slice)?;
             if fault.is_none() {

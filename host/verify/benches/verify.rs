@@ -25,6 +25,7 @@ fn journal(every: u64) -> (Vec<u8>, usize) {
     let plan = Plan {
         every,
         fails_at: None,
+        burst: 0,
     };
     let bodies = run(&manifest, &bars, &bars, plan);
     (seal(&bodies, &manifest, &signer()), bodies.len())

@@ -10,7 +10,9 @@ use counterfoil_journal::entry::{self, EntryError};
 use counterfoil_journal::frame::Frame;
 use counterfoil_journal::hash::{Hash, leaf_hash};
 use counterfoil_trading::journal::RecordSeal;
-use counterfoil_trading::record::{KIND_DECISION, KIND_REFUSED, record_kind, seal_of_kind};
+use counterfoil_trading::record::{
+    DecidedBar, DecisionStarts, KIND_DECISION, KIND_REFUSED, record_kind, seal_of_kind,
+};
 
 use crate::chunk::JournalChunk;
 use crate::finding::{Finding, FindingCause};
@@ -37,6 +39,7 @@ pub(crate) struct ChainCheck {
     /// How many entries the opening takes.
     opening: u64,
     decisions: u64,
+    starts: DecisionStarts,
     /// Decisions and other records that release orders: the unit of the cadence.
     releasing: u64,
     refused_inputs: u64,
@@ -63,6 +66,7 @@ impl ChainCheck {
             cadence: opened.setup.cadence,
             opening: opened.entries,
             decisions: 0,
+            starts: DecisionStarts::default(),
             releasing: 0,
             refused_inputs: 0,
             due: false,
@@ -138,9 +142,14 @@ impl ChainCheck {
             Ok(kind) => kind,
             Err(error) => return Err(self.found(Some(chunk), index, error.into())),
         };
-        self.decisions = self
-            .decisions
-            .saturating_add(u64::from(kind == KIND_DECISION));
+        if kind == KIND_DECISION {
+            let begins = match DecidedBar::of(body) {
+                Ok(bar) => self.starts.begins(bar),
+                // The other thread decodes all of it, and reports what is wrong.
+                Err(_) => true,
+            };
+            self.decisions = self.decisions.saturating_add(u64::from(begins));
+        }
         self.refused_inputs = self
             .refused_inputs
             .saturating_add(u64::from(kind == KIND_REFUSED));

@@ -5,7 +5,7 @@ use counterfoil_base::digest::Digest;
 use counterfoil_trading::corporate::CorporateAction;
 use counterfoil_trading::execution::Delivery;
 use counterfoil_trading::record::deliveries::encode_action;
-use counterfoil_trading::record::{DataCommitment, DecisionRecord, RunRecord};
+use counterfoil_trading::record::{DataCommitment, DecisionRecord, DecisionStarts, RunRecord};
 use counterfoil_trading::time::UnixNanos;
 use sha2::{Digest as _, Sha256};
 
@@ -19,6 +19,7 @@ pub(crate) struct BarTally {
     is_closed: bool,
     /// Whether a fault ended the run: then later bars are not expected.
     is_faulted: bool,
+    starts: DecisionStarts,
     instruments: Vec<InstrumentTally>,
 }
 
@@ -60,6 +61,7 @@ impl BarTally {
         Self {
             is_closed: false,
             is_faulted: false,
+            starts: DecisionStarts::default(),
             instruments: instruments.collect(),
         }
     }
@@ -97,6 +99,9 @@ impl BarTally {
     }
 
     fn bar(&mut self, decision: &DecisionRecord) {
+        if !self.starts.begins(decision.decided_bar()) {
+            return;
+        }
         let bar = decision.bar.get();
         let Some(counted) = self.instruments.get_mut(bar.instrument.index()) else {
             // The re-run names a bar of an unknown instrument.

@@ -382,19 +382,22 @@ impl<'a> RecordDescriber<'a> {
 
     fn fault(fault: &FaultRecord) -> String {
         let action = action_text(fault.action);
-        format!(
-            "the guest's fault {} in {} at {}, message {:?}; {action}",
-            fault.fault.name(),
-            fault.callback.name(),
-            fault.time.rfc3339(),
-            fault.message,
-        )
+        let (name, callback) = (fault.fault.name(), fault.callback.name());
+        // A fault in `init` has no slice yet.
+        let at = fault
+            .slice_close()
+            .map_or_else(String::new, |close| format!(" at {}", close.rfc3339()));
+        let message = &fault.message;
+        format!("the guest's fault {name} in {callback}{at}, message {message:?}; {action}")
     }
 
     fn stop(stop: &StopRecord) -> String {
+        let after = stop.last_close().map_or_else(
+            || "before its first slice".to_owned(),
+            |close| format!("after {}", close.rfc3339()),
+        );
         format!(
-            "the host stops the run after {}: {}, {:?}{}; {}",
-            stop.time.rfc3339(),
+            "the host stops the run {after}: {}, {:?}{}; {}",
             stop.stop.cause.name(),
             stop.stop.message,
             stop.stop

@@ -225,6 +225,13 @@ impl Rerunner {
         decision: DecisionRecord,
     ) -> Result<(), Box<Finding>> {
         let bar = decision.bar.get();
+        // What continues a decision is compared with what the rules give, byte for byte, like every record: here it
+        // only adds to the requests of its bar.
+        if self.time == Some(bar.close_time) && self.script.continues(&decision) {
+            self.push(index, body)?;
+            self.script.add_part(decision);
+            return Ok(());
+        }
         if self.time != Some(bar.close_time) {
             self.step()?;
         }
@@ -350,6 +357,7 @@ impl Rerunner {
         // The same within what winds a run down.
         let whole = self.slice.bars().len() == self.instruments
             && !self.script.ends_in_fault()
+            && !self.script.may_continue()
             && self.ending.is_none()
             && !self.is_closing;
         if whole {

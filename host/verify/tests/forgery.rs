@@ -24,6 +24,7 @@ use counterfoil_verify::{
 const PLAN: Plan = Plan {
     every: 1,
     fails_at: None,
+    burst: 0,
 };
 
 fn honest() -> (Manifest, Vec<Vec<u8>>) {

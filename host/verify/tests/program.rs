@@ -33,6 +33,7 @@ fn journal() -> (Manifest, Vec<Vec<u8>>) {
         Plan {
             every: 1,
             fails_at: None,
+            burst: 0,
         },
     );
     (manifest, bodies)

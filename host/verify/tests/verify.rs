@@ -31,6 +31,7 @@ fn plan(every: u64) -> Plan {
     Plan {
         every,
         fails_at: None,
+        burst: 0,
     }
 }
 
@@ -89,6 +90,7 @@ fn a_run_that_a_fault_ended_is_complete_up_to_its_closing_record() {
             let plan = Plan {
                 every: 1,
                 fails_at: Some((fails, call)),
+                burst: 0,
             };
             let bodies = run(&manifest, &bars, &bars, plan);
             let report = verify(&seal(&bodies, &manifest, &signer()));
@@ -331,6 +333,7 @@ fn ten_thousand_instruments_are_promised_wound_down_and_counted() {
     let plan = Plan {
         every: 1,
         fails_at: Some((Fails::Bar, 21_500)),
+        burst: 0,
     };
     let bodies = run(&manifest, &bars, &bars, plan);
     let report = verify(&seal(&bodies, &manifest, &signer()));
@@ -350,6 +353,63 @@ fn ten_thousand_instruments_are_promised_wound_down_and_counted() {
     }
     assert!(canceled > 1_000, "{canceled} cancels");
     assert_eq!((flattened, held), (10_000, 10_000));
+}
+
+/// An answer of more requests than a record holds takes several. Each of them must be there, once, in its place, and
+/// cut where the writer cuts.
+#[test]
+fn a_decision_in_several_records_is_derived_from_all_of_them() {
+    let manifest = manifest(2, 4096, &snapshot());
+    let bars = bars(2, 6);
+    let plan = Plan {
+        every: 2,
+        burst: 300,
+        ..Plan::default()
+    };
+    let bodies = run(&manifest, &bars, &bars, plan);
+    let report = verify(&seal(&bodies, &manifest, &signer()));
+    check_good(&report, "several records");
+    assert_eq!((report.rerun, report.decisions), (Rerun::Agrees, 12));
+    let decoded = |body: &Vec<u8>| {
+        let Ok(RunRecord::Decision(decision)) = RunRecord::decode(body) else {
+            return None;
+        };
+        Some(decision)
+    };
+    let first = bodies.iter().position(|body| {
+        decoded(body).is_some_and(|decision| decision.is_full() && decision.index > 0)
+    });
+    let first = first.unwrap();
+    let sizes = [first, first + 1, first + 2].map(|at| {
+        let decision = decoded(&bodies[at]).unwrap();
+        (
+            decision.requests.unwrap().len(),
+            decision.circumstances.fuel > 0,
+        )
+    });
+    assert_eq!(sizes, [(128, true), (128, false), (45, false)]);
+
+    // Which of the bodies from the first part on are kept, and in which sequence.
+    let forgeries: [(&str, &[usize]); 5] = [
+        ("the last part is missing", &[0, 1]),
+        ("a middle part is missing", &[0, 2]),
+        ("two parts in the other order", &[0, 2, 1]),
+        ("a part twice", &[0, 1, 1, 2]),
+        ("the first part is missing", &[1, 2]),
+    ];
+    for (name, kept) in forgeries {
+        let mut forged = bodies.clone();
+        let parts: Vec<Vec<u8>> = forged.drain(first..first + 3).collect();
+        let kept = kept.iter().map(|part| parts[*part].clone());
+        forged.splice(first..first, kept);
+        let report = verify(&seal(&forged, &manifest, &signer()));
+        assert!(!report.findings.is_empty(), "{name}");
+    }
+    // Cut within the decision, as a crash leaves it: nothing is claimed about the slice, and nothing is wrong.
+    for cut in [first + 1, first + 2] {
+        let report = verify(&seal(&bodies[..cut], &manifest, &signer()));
+        assert!(report.findings.is_empty(), "{:?}", report.findings);
+    }
 }
 
 fn byte(random: usize) -> u8 {
@@ -405,7 +465,14 @@ fn with_actions(plan: Plan, change: impl Fn(usize, Vec<u8>) -> Vec<u8>) -> Verif
 #[test]
 fn a_run_with_actions_verifies_with_and_without_a_fault_in_their_callback() {
     for fails_at in [None, Some((Fails::Action, 1)), Some((Fails::Action, 3))] {
-        let report = with_actions(Plan { every: 1, fails_at }, |_, body| body);
+        let report = with_actions(
+            Plan {
+                every: 1,
+                fails_at,
+                burst: 0,
+            },
+            |_, body| body,
+        );
         assert!(report.findings.is_empty(), "{}", report.findings[0]);
         assert!(report.is_good(), "{fails_at:?}");
     }
@@ -416,6 +483,7 @@ fn an_action_that_was_changed_or_taken_out_is_found() {
     let plan = Plan {
         every: 1,
         fails_at: None,
+        burst: 0,
     };
     let changes: [(&str, Change); 3] = [
         ("taken out", |all| {

@@ -26,6 +26,8 @@ pub enum BuildError {
     Cargo { status: ExitStatus },
     #[error("the module is not a strategy component: {reason}")]
     Component { reason: String },
+    #[error("cannot make the component's symbols: {reason}")]
+    Symbols { reason: String },
     #[error("the component imports `{import}`; it may import only {}", crate::ALLOWED_IMPORTS.join(", "))]
     Import { import: String },
 }

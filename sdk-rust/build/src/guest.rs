@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::{env, fs, io};
 
+use crate::symbols::{stripped, symbols};
 use crate::{BuildError, Toolchain, componentize, digest};
 
 const TARGET: &str = "wasm32-unknown-unknown";
@@ -52,8 +53,9 @@ const PROFILE: [(&str, &str); 7] = [
     ("CARGO_PROFILE_RELEASE_LTO", "fat"),
     ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1"),
     ("CARGO_PROFILE_RELEASE_PANIC", "abort"),
-    ("CARGO_PROFILE_RELEASE_STRIP", "symbols"),
-    ("CARGO_PROFILE_RELEASE_DEBUG", "false"),
+    // For the symbols file; what goes into the component is stripped here.
+    ("CARGO_PROFILE_RELEASE_STRIP", "none"),
+    ("CARGO_PROFILE_RELEASE_DEBUG", "line-tables-only"),
     ("CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS", "true"),
 ];
 
@@ -88,6 +90,8 @@ pub struct BuiltGuest {
     pub module_path: PathBuf,
     /// The component's bytes.
     pub component: Vec<u8>,
+    /// The contents of its symbols file.
+    pub symbols: String,
     /// The component digest, in lower-case hexadecimal.
     pub digest: String,
     /// The output of `rustc --version`.
@@ -116,10 +120,12 @@ pub fn build(toolchain: &Toolchain, guest: &GuestCrate) -> Result<BuiltGuest, Bu
         path: module_path.clone(),
         source,
     })?;
-    let component = componentize(&module)?;
+    let component = componentize(&stripped(&module)?)?;
+    let digest = digest(&component);
     Ok(BuiltGuest {
         module_path,
-        digest: digest(&component),
+        symbols: symbols(&module, &component, &digest)?,
+        digest,
         component,
         compiler_version: toolchain.compiler_version.clone(),
         recipe: recipe_id(toolchain),

@@ -5,9 +5,11 @@
 mod component;
 mod error;
 mod guest;
+mod symbols;
 mod toolchain;
 
 pub use component::{ALLOWED_IMPORTS, componentize, digest, imports};
 pub use error::BuildError;
 pub use guest::{BuiltGuest, GuestCrate, build, recipe_id};
+pub use symbols::SYMBOLS_FORMAT;
 pub use toolchain::{DESCRIPTION_VARIABLE, Toolchain};

@@ -14,7 +14,7 @@ The table is printed best profit first and written as CSV, Arrow and JSON.
   counterfoil sweep --component my.wasm --snapshot 8c1d --risk research --vary fast=5..20:5
   counterfoil sweep manifest.json --vary costs.fee-bps=0,2,5
 
-Exit codes: 2 if a run failed; the table holds the others.")]
+Exit codes: 1 if a run ended early by a fault or a stop, 2 if one failed; the table holds the others.")]
 pub(crate) struct SweepArgs {
     #[command(flatten)]
     pub(crate) base: BacktestArgs,
@@ -37,7 +37,9 @@ pub(crate) struct SweepArgs {
 #[command(after_help = "\
 Examples:
   counterfoil walk-forward --component my.wasm --snapshot 8c1d --risk research \\
-    --vary fast=5..20:5 --train 730 --test 365")]
+    --vary fast=5..20:5 --train 730 --test 365
+
+Exit codes: 1 if a run ended early by a fault or a stop, 2 if one failed.")]
 pub(crate) struct WalkForwardArgs {
     #[command(flatten)]
     pub(crate) sweep: SweepArgs,
@@ -56,7 +58,9 @@ pub(crate) struct WalkForwardArgs {
 #[command(after_help = "\
 Examples:
   counterfoil monte-carlo 3f9c --samples 10000 --seed 3
-  counterfoil monte-carlo 3f9c --bars --block 20")]
+  counterfoil monte-carlo 3f9c --bars --block 20
+
+Exit codes: with --bars 1 if a run ended early by a fault or a stop, 2 if one failed.")]
 pub(crate) struct MonteCarloArgs {
     /// The run: the first digits of its id, with /N for its Nth execution
     pub(crate) run: String,

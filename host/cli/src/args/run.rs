@@ -20,52 +20,52 @@ pub(crate) struct ManifestFlags {
     #[arg(long, value_name = "FILE|research", value_hint = ValueHint::FilePath)]
     pub(crate) risk: Option<String>,
     /// Starting cash [default: 1000000]
-    #[arg(long, value_name = "AMOUNT", help_heading = TERMS)]
+    #[arg(long, allow_negative_numbers = true, value_name = "AMOUNT", help_heading = TERMS)]
     pub(crate) cash: Option<String>,
     /// Kind of account: cash (no shorts) or margin [default: cash]
     #[arg(long, value_name = "KIND", help_heading = TERMS)]
     pub(crate) account: Option<String>,
     /// Fee, in basis points of notional [default: 0]
-    #[arg(long, value_name = "BPS", help_heading = TERMS)]
+    #[arg(long, allow_negative_numbers = true, value_name = "BPS", help_heading = TERMS)]
     pub(crate) fee_bps: Option<String>,
     /// Fee for one unit of quantity [default: 0]
-    #[arg(long, value_name = "AMOUNT", help_heading = TERMS)]
+    #[arg(long, allow_negative_numbers = true, value_name = "AMOUNT", help_heading = TERMS)]
     pub(crate) fee_per_share: Option<String>,
     /// Slippage, in basis points of the price [default: 0]
-    #[arg(long, value_name = "BPS", help_heading = TERMS)]
+    #[arg(long, allow_negative_numbers = true, value_name = "BPS", help_heading = TERMS)]
     pub(crate) slippage_bps: Option<String>,
     /// Set any term by its name, such as costs.fee-bps=10, or a parameter; repeatable
     #[arg(long, value_name = "NAME=VALUE", help_heading = TERMS)]
     pub(crate) set: Vec<String>,
-    /// JSON file of terms: `account`, `costs` and `matching` as in a manifest; flags override it
+    /// JSON file of terms: `account`, `costs`, `matching`, `limits` as in a manifest; flags override it
     #[arg(long, value_name = "FILE", help_heading = TERMS, value_hint = ValueHint::FilePath)]
     pub(crate) terms: Option<PathBuf>,
     // Flags of 0.1 for what --set names. They work, hidden.
-    #[arg(long, hide = true)]
+    #[arg(long, allow_negative_numbers = true, hide = true)]
     pub(crate) leverage: Option<String>,
-    #[arg(long, hide = true)]
+    #[arg(long, allow_negative_numbers = true, hide = true)]
     pub(crate) maintenance_bps: Option<String>,
     #[arg(long, hide = true)]
     pub(crate) margin_call: Option<String>,
-    #[arg(long, hide = true)]
+    #[arg(long, allow_negative_numbers = true, hide = true)]
     pub(crate) maker_fee_bps: Option<String>,
-    #[arg(long, hide = true)]
+    #[arg(long, allow_negative_numbers = true, hide = true)]
     pub(crate) fee_fixed: Option<String>,
-    #[arg(long, hide = true)]
+    #[arg(long, allow_negative_numbers = true, hide = true)]
     pub(crate) fee_min: Option<String>,
-    #[arg(long, hide = true)]
+    #[arg(long, allow_negative_numbers = true, hide = true)]
     pub(crate) fee_max: Option<String>,
     #[arg(long, hide = true)]
     pub(crate) slippage_ticks: Option<u32>,
-    #[arg(long, hide = true)]
+    #[arg(long, allow_negative_numbers = true, hide = true)]
     pub(crate) slippage_volume_bps: Option<String>,
-    #[arg(long, hide = true)]
+    #[arg(long, allow_negative_numbers = true, hide = true)]
     pub(crate) borrow_bps: Option<String>,
     #[arg(long, hide = true)]
     pub(crate) latency_bars: Option<u32>,
     #[arg(long, hide = true)]
     pub(crate) limit_trade_through: bool,
-    #[arg(long, hide = true)]
+    #[arg(long, allow_negative_numbers = true, hide = true)]
     pub(crate) volume_cap: Option<String>,
     #[arg(long, hide = true)]
     pub(crate) owner: Option<String>,
@@ -73,7 +73,7 @@ pub(crate) struct ManifestFlags {
     pub(crate) account_name: Option<String>,
     #[arg(long, hide = true)]
     pub(crate) currency: Option<String>,
-    /// Limits of the sandbox: a JSON file [default: the documented limits]
+    /// JSON file of sandbox limits; those it leaves out keep their documented defaults
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) limits: Option<PathBuf>,
     /// Working orders after a fault: leave, cancel or cancel-and-flatten [default: cancel]
@@ -94,6 +94,8 @@ Names for --set:
   costs     .fee-bps .maker-fee-bps .fee-per-share .fee-fixed .fee-min .fee-max .slippage-bps
             .slippage-ticks .slippage-volume-bps .volume-cap-bps .borrow-bps
   matching  .latency-bars .limit-trade-through
+  limits    .fuel-init .fuel-per-callback .fuel-per-bar .memory-bytes .table-elements .instances
+            .requests-per-bar .answer-bytes .reason-bytes .log-bytes-per-callback .deadline-ms
 docs/reference/MANIFEST.md describes each.";
 
 #[derive(Debug, clap::Args)]

@@ -1,16 +1,19 @@
 //! Admits a component: admission checks, compilation in a child process, storage by digest.
 
+use std::fs::Metadata;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use counterfoil_base::digest::Digest;
 use counterfoil_os::files::read_whole;
 use counterfoil_runner::run::component::{CompiledComponent, compile_component};
+use counterfoil_runner::store::symbols::{ComponentSymbols, SYMBOLS_BYTES_MAX};
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_trading::limits::SandboxLimits;
 use counterfoil_trading::manifest::digest;
 
 use crate::cli_context::CliContext;
+use crate::output::warn;
 
 /// Admits the component that `text` names, a file or the digest of one used before; returns its digest
 /// and its description.
@@ -33,5 +36,28 @@ pub(crate) fn component(
     // Stored under the digest of the bytes that were compiled, and only when they were: from here on the file that was
     // named may change without changing what runs, and what is refused leaves nothing behind.
     let digest = cli.data.put_component(&bytes)?;
+    keep_symbols(cli, path, &digest)?;
     Ok((digest, ready))
+}
+
+/// Keeps the symbols file beside a component's file, if there is one and it is this component's.
+pub(crate) fn keep_symbols(cli: &CliContext, component: &Path, digest: &Digest) -> Result<()> {
+    let path = component.with_extension("symbols");
+    let Some(length) = path.metadata().ok().filter(Metadata::is_file) else {
+        return Ok(());
+    };
+    let name = path.display();
+    // They are only shown, so a run does not fail for them.
+    if length.len() > SYMBOLS_BYTES_MAX {
+        warn(&format!(
+            "{name} has more than {SYMBOLS_BYTES_MAX} bytes, and is not used"
+        ));
+        return Ok(());
+    }
+    let text = String::from_utf8_lossy(&read_whole(&path)?).into_owned();
+    match ComponentSymbols::parse(&text, digest) {
+        Ok(_) => cli.data.put_symbols(digest, &text)?,
+        Err(error) => warn(&format!("{name} is not used: {error}")),
+    }
+    Ok(())
 }

@@ -12,6 +12,7 @@ use counterfoil_snapshot::quality::findings::{LayerFindings, Severity};
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::record::CloseReason;
 
+use super::admit;
 use super::manifest_flags::{BarsSource, manifest};
 use super::resume;
 use super::run_terms::flags_of_manifest;
@@ -35,7 +36,7 @@ pub(crate) fn run(cli: &CliContext, args: &BacktestOrResumeArgs) -> Result<Comma
     let open_errors = findings.map_or(0, |findings| findings.open(Severity::Error));
     let outcome = execute(cli, &manifest, &args.backend)?;
     if cli.json {
-        let mut json = report::outcome_json(&manifest, &outcome)?;
+        let mut json = report::outcome_json(&cli.data, &manifest, &outcome)?;
         if let Some(fields) = json.as_object_mut() {
             fields.insert("open-errors".to_owned(), open_errors.into());
         }
@@ -44,7 +45,7 @@ pub(crate) fn run(cli: &CliContext, args: &BacktestOrResumeArgs) -> Result<Comma
         if open_errors > 0 {
             print_line(&open_errors_line(&manifest, open_errors));
         }
-        report::print_outcome(&manifest, &outcome)?;
+        report::print_outcome(&cli.data, &manifest, &outcome)?;
     }
     Ok(match outcome.close.reason {
         CloseReason::EndOfData => CommandAnswer::Yes,
@@ -135,8 +136,8 @@ pub(super) fn store_component(
             manifest.component
         );
     }
-    cli.data.put_component(&bytes)?;
-    Ok(())
+    let digest = cli.data.put_component(&bytes)?;
+    admit::keep_symbols(cli, Path::new(file), &digest)
 }
 
 /// A manifest is complete: a flag beside it would be ignored, and the run would not be the run that

@@ -34,7 +34,9 @@ pub(crate) fn run(cli: &CliContext, args: &BuildArgs) -> Result<CommandAnswer> {
         .clone()
         .unwrap_or_else(|| folder.join(file_name(&built.module_path)));
     write_whole(&path, &built.component)?;
-    print(cli, &path, &built);
+    let symbols = path.with_extension("symbols");
+    write_whole(&symbols, built.symbols.as_bytes())?;
+    print(cli, &path, &symbols, &built);
     Ok(CommandAnswer::Yes)
 }
 
@@ -47,16 +49,22 @@ fn file_name(module: &Path) -> PathBuf {
     PathBuf::from(format!("{stem}.wasm"))
 }
 
-fn print(cli: &CliContext, path: &Path, built: &BuiltGuest) {
+fn print(cli: &CliContext, path: &Path, symbols: &Path, built: &BuiltGuest) {
     let digest = format!("sha256:{}", built.digest);
     if cli.json {
-        print_json(&json!({ "component": path, "digest": digest, "bytes": built.component.len() }));
+        print_json(&json!({
+            "component": path,
+            "digest": digest,
+            "bytes": built.component.len(),
+            "symbols": symbols,
+        }));
         return;
     }
     print_fields(&[
         ("component", path.display().to_string()),
         ("digest", digest),
         ("size", format!("{} bytes", built.component.len())),
+        ("symbols", symbols.display().to_string()),
     ]);
     print_line("");
     let path = path.display();

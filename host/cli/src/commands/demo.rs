@@ -82,7 +82,7 @@ pub(crate) fn run(global: &CliContext, args: &args::DemoArgs) -> Result<CommandA
     ));
     let operated = operator::operate(&stage, walked, &snapshot)?;
     if cli.json {
-        let list = shown.iter().map(as_json).collect::<Result<Vec<_>>>()?;
+        let list = runs_json(cli, &shown)?;
         print_json(
             &json!({ "folder": folder, "snapshot": snapshot, "runs": list, "sweep": swept.json(), "approved": approved.json(), "operated": operated.json() }),
         );
@@ -97,8 +97,12 @@ pub(crate) fn run(global: &CliContext, args: &args::DemoArgs) -> Result<CommandA
     Ok(CommandAnswer::Yes)
 }
 
-fn as_json(shown: &DemoRun) -> Result<Value> {
-    let mut value = report::outcome_json(&shown.manifest, &shown.outcome)?;
+fn runs_json(cli: &CliContext, shown: &[DemoRun]) -> Result<Vec<Value>> {
+    shown.iter().map(|one| as_json(cli, one)).collect()
+}
+
+fn as_json(cli: &CliContext, shown: &DemoRun) -> Result<Value> {
+    let mut value = report::outcome_json(&cli.data, &shown.manifest, &shown.outcome)?;
     value["strategy"] = json!(shown.name);
     value["verified"] = json!(true);
     value["replay"] = json!("identical");

@@ -64,7 +64,7 @@ fn untold(
 }
 
 fn seen(cli: &CliContext, state: &LedgerState, time: UnixNanos) -> Result<BTreeSet<DriftFinding>> {
-    look(&cli.data, &cli.keys, state, time).context("what is there cannot be told")
+    look(&cli.data, &cli.keys, state, time).context("cannot read what the installation has now")
 }
 
 /// The records that were made.

@@ -60,9 +60,9 @@ pub(crate) fn run(cli: &CliContext, args: &LiveArgs) -> Result<CommandAnswer> {
     progress.finish();
     let outcome = done?;
     if cli.json {
-        print_json(&report::outcome_json(&manifest, &outcome)?);
+        print_json(&report::outcome_json(&cli.data, &manifest, &outcome)?);
     } else {
-        report::print_outcome(&manifest, &outcome)?;
+        report::print_outcome(&cli.data, &manifest, &outcome)?;
     }
     report::answer_of(&outcome)
 }

@@ -4,7 +4,6 @@ use anyhow::{Context as _, Result, bail};
 use counterfoil_os::files::read_whole;
 use counterfoil_sandbox::engine::settings_digest;
 use counterfoil_trading::instrument::Instrument;
-use counterfoil_trading::limits::SandboxLimits;
 use counterfoil_trading::manifest::{
     CalendarEntry, DataSource, FORMAT, InstrumentEntry, Manifest, PROFILE_PURE, RiskEntry, WORLD,
 };
@@ -33,19 +32,15 @@ pub(crate) fn manifest(
         .component
         .as_deref()
         .context("no component; give --component FILE, or a manifest")?;
-    let terms = ManifestTerms::from_flags(flags)?;
-    let limits: SandboxLimits = match &flags.limits {
-        None => SandboxLimits::default(),
-        Some(path) => serde_json::from_slice(&read_whole(path)?)
-            .with_context(|| format!("invalid sandbox limits in {}", path.display()))?,
-    };
+    let instruments = bars.instruments.len();
+    let terms = ManifestTerms::from_flags(flags, instruments)?;
+    let limits = terms.limits;
     // Before the component is compiled under them: a limit of zero would look like a fault of the
     // strategy.
-    limits.check_ranges()?;
-    let risk = risk(flags.risk.as_deref())?;
+    limits.check_ranges(instruments)?;
+    let risk = risk(flags.risk.as_deref(), instruments)?;
     // The fuel limit is compiled in, so the engine that admits the component must be that of the
     // run.
-    let instruments = bars.instruments.len();
     let engine = cli.engine(backend)?.for_limits(&limits, instruments);
     let (digest, ready) = admit::component(cli, file, &limits, &engine)?;
     Ok(Manifest {
@@ -76,14 +71,14 @@ pub(crate) fn manifest(
     })
 }
 
-fn risk(text: Option<&str>) -> Result<RiskEntry> {
+fn risk(text: Option<&str>, instruments: usize) -> Result<RiskEntry> {
     match text {
         // Fails closed: without limits the risk gate would have nothing to refuse by.
         None => bail!(
             "no risk limits, and a run does not start without them; give --risk FILE, or --risk research \
              for the wide preset of backtests"
         ),
-        Some("research") => Ok(RiskEntry::research()),
+        Some("research") => Ok(RiskEntry::research_for(instruments)),
         Some(path) => {
             let bytes = read_whole(std::path::Path::new(path))?;
             serde_json::from_slice(&bytes).with_context(|| format!("invalid risk limits in {path}"))

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::{samples, verify};
 use crate::args::MonteCarloArgs;
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, print_json, print_line, print_table};
+use crate::output::{CommandAnswer, counted, print_json, print_line, print_table};
 use crate::run_facts;
 
 /// The default number of samples of trades.
@@ -84,9 +84,9 @@ fn print(drawn: &TradeSimulation, args: &MonteCarloArgs) {
         "drawn with replacement"
     };
     print_line(&format!(
-        "{} closed trades {how}, {} samples, seed {}",
-        drawn.trades,
-        drawn.samples.len(),
+        "{} {how}, {}, seed {}",
+        counted(drawn.trades, "closed trade"),
+        counted(drawn.samples.len(), "sample"),
         args.seed
     ));
     let mut rows = vec![
@@ -109,8 +109,8 @@ fn print(drawn: &TradeSimulation, args: &MonteCarloArgs) {
     ]);
     print_table(&rows);
     print_line(&format!(
-        "{} of {} samples lost money",
+        "{} of {} lost money",
         drawn.losses(),
-        drawn.samples.len()
+        counted(drawn.samples.len(), "sample")
     ));
 }

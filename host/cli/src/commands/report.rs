@@ -27,6 +27,7 @@ use crate::args::ReportArgs;
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_fields, print_json, print_line};
 use crate::progress::bar;
+use crate::report::readable_trace;
 use crate::run_facts;
 
 /// Findings read for their sentences; the counts are in the snapshot's manifest.
@@ -90,7 +91,8 @@ pub(crate) fn write(cli: &CliContext, args: &ReportArgs) -> Result<WrittenReport
     // one is still written, with a warning on it, because an auditor needs to see its content.
     let found = verify::verify(&execution.journal(), &key)?;
     let good = found.is_good();
-    let (manifest, facts) = gather(&execution, good)?;
+    let (manifest, mut facts) = gather(&execution, good)?;
+    facts.change_trace(|trace| readable_trace(&cli.data, &manifest, trace));
     let subject = ReportSubject {
         run: execution.run,
         execution: execution.number,

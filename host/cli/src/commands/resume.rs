@@ -16,7 +16,9 @@ use counterfoil_verify::describe::RecordDescriber;
 use serde_json::{Value, json};
 
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, note, print_answer, print_fields, print_json, print_line};
+use crate::output::{
+    CommandAnswer, counted, note, print_answer, print_fields, print_json, print_line,
+};
 use crate::progress::RunProgressBar;
 use crate::report;
 
@@ -91,35 +93,40 @@ fn resume(
         }
     };
     if cli.json {
-        let mut value = report::outcome_json(&manifest, &outcome)?;
+        let mut value = report::outcome_json(&cli.data, &manifest, &outcome)?;
         let resumed = resumed_json(&found, compared, cut.as_ref(), progress.skipped_bars());
         let fields = value.as_object_mut().context("an outcome is an object")?;
         fields.insert("resumed".to_owned(), resumed);
         print_json(&value);
     } else {
-        let kept = cut.as_ref().map_or_else(
-            || "nothing".to_owned(),
-            |cut| {
-                format!(
-                    "{} unsigned bytes, kept in {}",
-                    cut.bytes,
-                    cut.kept.display()
-                )
-            },
-        );
-        print_fields(&[
-            ("resumed after", format!("{} bars", found.decisions)),
-            ("replayed", format!("{compared} records, all identical")),
-            ("cut", kept),
-            (
-                "skipped",
-                format!("{} bars that the feed sent again", progress.skipped_bars()),
-            ),
-        ]);
+        print_resumed(&found, compared, cut.as_ref(), progress.skipped_bars());
         print_line("");
-        report::print_outcome(&manifest, &outcome)?;
+        report::print_outcome(&cli.data, &manifest, &outcome)?;
     }
     report::answer_of(&outcome)
+}
+
+/// How the resumption went.
+fn print_resumed(found: &ResumePoint, compared: u64, cut: Option<&CutTail>, skipped: u64) {
+    let kept = cut.map_or_else(
+        || "nothing".to_owned(),
+        |cut| {
+            format!(
+                "{} unsigned bytes, kept in {}",
+                cut.bytes,
+                cut.kept.display()
+            )
+        },
+    );
+    print_fields(&[
+        ("resumed after", counted(found.decisions, "bar")),
+        ("replayed", format!("{compared} records, all identical")),
+        ("cut", kept),
+        (
+            "skipped",
+            format!("{} that the feed sent again", counted(skipped, "bar")),
+        ),
+    ]);
 }
 
 /// What was found, before anything is changed.
@@ -142,7 +149,11 @@ fn opening(run: &str, found: &ResumePoint) -> String {
             "{tail_bytes} unsigned bytes after them ({uncovered} whole records) are kept and decided again"
         )
     };
-    format!("run {run}: {records} signed records verified, {decisions} bars decided; {tail}")
+    let (records, bars) = (
+        counted(*records, "signed record"),
+        counted(*decisions, "bar"),
+    );
+    format!("run {run}: {records} verified, {bars} decided; {tail}")
 }
 
 fn cut_text(cut: &CutTail) -> String {

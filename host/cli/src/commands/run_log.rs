@@ -37,7 +37,7 @@ pub(crate) fn run(cli: &CliContext, args: &RunLogArgs) -> Result<CommandAnswer> 
             "lines": found.lines,
         }));
     } else if found.lines.is_empty() {
-        print_line("the strategy logged nothing that is asked for");
+        print_line("no log line matches; without --level and --instrument all are shown");
     } else {
         print_table(&rows(&found.lines));
     }

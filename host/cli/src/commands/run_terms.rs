@@ -1,4 +1,4 @@
-//! Merges the terms of a run: defaults, a file of terms, flags, `--set`. It must never check what a
+//! Merges the terms of a run: defaults, files of terms and limits, flags, `--set`. It must never check what a
 //! term means: the manifest's setup does.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use counterfoil_os::files::read_whole;
+use counterfoil_trading::limits::SandboxLimits;
 use counterfoil_trading::manifest::{AccountEntry, CostsEntry, MatchingEntry};
 use serde_json::{Value, json};
 
@@ -21,26 +22,32 @@ pub(crate) struct ManifestTerms {
     pub(crate) account: AccountEntry,
     pub(crate) costs: CostsEntry,
     pub(crate) matching: MatchingEntry,
+    pub(crate) limits: SandboxLimits,
     pub(crate) parameters: BTreeMap<String, String>,
 }
 
 impl ManifestTerms {
-    /// The terms that the flags give.
+    /// The terms that the flags give a run of so many instruments.
     ///
-    /// A flag and `--set` override `--terms`, which overrides the defaults. A term that is given
+    /// A flag and `--set` override `--terms` and `--limits`, which override the defaults. A term that is given
     /// twice on the command line is an error: neither is more specific than the other.
     ///
     /// # Errors
     ///
     /// Fails for an unknown name, a term given twice, a value of the wrong type, or a file that
     /// cannot be read.
-    pub(crate) fn from_flags(flags: &ManifestFlags) -> Result<Self> {
-        let mut merged = TermSections::new()?;
+    pub(crate) fn from_flags(flags: &ManifestFlags, instruments: usize) -> Result<Self> {
+        let mut merged = TermSections::new(instruments)?;
         // The file first, so that everything on the command line overrides it.
         if let Some(path) = &flags.terms {
             merged
                 .add_file(path)
                 .with_context(|| format!("--terms {}", path.display()))?;
+        }
+        if let Some(path) = &flags.limits {
+            merged
+                .add_limits(path)
+                .with_context(|| format!("--limits {}", path.display()))?;
         }
         // Where each name was given on the command line.
         let mut given: BTreeMap<String, String> = BTreeMap::new();
@@ -162,7 +169,7 @@ fn flag_terms(flags: &ManifestFlags) -> Vec<FlagTerm> {
 /// The names that `--set` takes.
 #[cfg(test)]
 pub(crate) fn term_names() -> Vec<String> {
-    TermSections::new().unwrap().names()
+    TermSections::new(1).unwrap().names()
 }
 
 /// The flags, beside `--component`, that a manifest given as a file leaves nothing to do for.
@@ -183,15 +190,15 @@ pub(super) fn flags_of_manifest(flags: &ManifestFlags) -> Vec<&'static str> {
     others.chain(terms).collect()
 }
 
-/// The three sections of a manifest that terms are, while they are put together.
+/// The sections of a manifest that terms are, while they are put together.
 struct TermSections {
     sections: Value,
     given: BTreeSet<String>,
 }
 
 impl TermSections {
-    /// The defaults: cash, no costs, a volume cap of a tenth.
-    fn new() -> Result<Self> {
+    /// The defaults: cash, no costs, a volume cap of a tenth, the documented limits of the sandbox.
+    fn new(instruments: usize) -> Result<Self> {
         let account = AccountEntry {
             name: "paper".to_owned(),
             owner: "nobody".to_owned(),
@@ -206,6 +213,7 @@ impl TermSections {
             "account": serde_json::to_value(account)?,
             "costs": serde_json::to_value(CostsEntry::none())?,
             "matching": serde_json::to_value(MatchingEntry::default())?,
+            "limits": serde_json::to_value(SandboxLimits::for_instruments(instruments))?,
         });
         Ok(Self {
             sections,
@@ -229,24 +237,35 @@ impl TermSections {
         let file: Value = serde_json::from_slice(&read_whole(path)?).context("invalid JSON")?;
         let sections = file
             .as_object()
-            .context("expected an object with account, costs or matching")?;
+            .context("expected an object with account, costs, matching or limits")?;
         for (section, fields) in sections {
-            let fields = fields
-                .as_object()
-                .with_context(|| format!("{section}: expected an object of terms"))?;
-            for (field, value) in fields {
-                let text = match value {
-                    // As on the command line, so that a file and a flag with the same text give the
-                    // same manifest, and the same run id.
-                    Value::String(text) => text.clone(),
-                    value @ (Value::Null
-                    | Value::Bool(_)
-                    | Value::Number(_)
-                    | Value::Array(_)
-                    | Value::Object(_)) => value.to_string(),
-                };
-                self.set(&format!("{section}.{field}"), &text)?;
-            }
+            self.add_section(section, fields)?;
+        }
+        Ok(())
+    }
+
+    /// Adds the limits of a file. Those that it does not name keep their defaults.
+    fn add_limits(&mut self, path: &Path) -> Result<()> {
+        let file: Value = serde_json::from_slice(&read_whole(path)?).context("invalid JSON")?;
+        self.add_section("limits", &file)
+    }
+
+    fn add_section(&mut self, section: &str, fields: &Value) -> Result<()> {
+        let fields = fields
+            .as_object()
+            .with_context(|| format!("{section}: expected an object of terms"))?;
+        for (field, value) in fields {
+            let text = match value {
+                // As on the command line, so that a file and a flag with the same text give the
+                // same manifest, and the same run id.
+                Value::String(text) => text.clone(),
+                value @ (Value::Null
+                | Value::Bool(_)
+                | Value::Number(_)
+                | Value::Array(_)
+                | Value::Object(_)) => value.to_string(),
+            };
+            self.set(&format!("{section}.{field}"), &text)?;
         }
         Ok(())
     }
@@ -268,7 +287,11 @@ impl TermSections {
                 // The type of the default decides. Amounts are texts, because a JSON number would
                 // lose decimals.
                 Value::Number(_) => {
-                    json!(value.parse::<u32>().ok().with_context(|| format!(
+                    // The limits of the sandbox are wider than the counts of bars and ticks.
+                    let is_limit = name.starts_with("limits.");
+                    let most = if is_limit { u64::MAX } else { u32::MAX.into() };
+                    let number = value.parse::<u64>().ok().filter(|number| *number <= most);
+                    json!(number.with_context(|| format!(
                         "{name}: expected a whole number, got {value:?}"
                     ))?)
                 }
@@ -294,6 +317,7 @@ impl TermSections {
             account: serde_json::from_value(section("account"))?,
             costs: serde_json::from_value(section("costs"))?,
             matching: serde_json::from_value(section("matching"))?,
+            limits: serde_json::from_value(section("limits"))?,
             parameters,
         })
     }
@@ -312,7 +336,7 @@ mod tests {
 
     #[track_caller]
     fn refuses(flags: &ManifestFlags, expected: &str) {
-        let error = ManifestTerms::from_flags(flags).unwrap_err();
+        let error = ManifestTerms::from_flags(flags, 1).unwrap_err();
         let text = format!("{error:#}");
         assert!(text.contains(expected), "{text}");
     }
@@ -341,7 +365,7 @@ mod tests {
             "matching.limit-trade-through=true",
         ]);
         let all = [by_file, by_flags, by_set];
-        let all = all.map(|flags| ManifestTerms::from_flags(&flags).unwrap());
+        let all = all.map(|flags| ManifestTerms::from_flags(&flags, 1).unwrap());
         assert_eq!(format!("{:?}", all[0]), format!("{:?}", all[1]));
         assert_eq!(format!("{:?}", all[1]), format!("{:?}", all[2]));
         assert_eq!(all[0].costs.maker_fee_bps, "5");
@@ -354,7 +378,7 @@ mod tests {
             params: vec!["slow=50".to_owned()],
             ..ManifestFlags::default()
         };
-        let terms = ManifestTerms::from_flags(&overridden).unwrap();
+        let terms = ManifestTerms::from_flags(&overridden, 1).unwrap();
         assert_eq!(terms.costs.fee_bps, "1");
         assert_eq!(terms.costs.slippage_ticks, 2);
         assert_eq!(terms.account.cash, "8");
@@ -367,6 +391,32 @@ mod tests {
         );
         std::fs::write(file.path(), r#"{"fee-bps": "5"}"#).unwrap();
         refuses(&overridden, "fee-bps: expected an object of terms");
+    }
+
+    /// `--limits` with one field said "missing field", and `--set limits.…` was an unknown term.
+    #[test]
+    fn a_limit_is_set_alone_by_set_or_in_a_file_and_the_others_grow_with_the_universe() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), r#"{"fuel-per-bar": 7, "memory-bytes": 65536}"#).unwrap();
+        let given = ManifestFlags {
+            limits: Some(file.path().to_path_buf()),
+            ..flags(&["limits.fuel-per-bar=8", "limits.deadline-ms=5"])
+        };
+        let limits = ManifestTerms::from_flags(&given, 2_000).unwrap().limits;
+        let expected = SandboxLimits {
+            fuel_per_bar: 8,
+            memory_bytes: 65_536,
+            deadline_ms: 5,
+            requests_per_bar: 4_000,
+            answer_bytes: 1_024_000,
+            ..SandboxLimits::default()
+        };
+        assert_eq!(limits, expected);
+
+        std::fs::write(file.path(), r#"{"fuel": 7}"#).unwrap();
+        refuses(&given, "unknown term \"limits.fuel\"");
+        std::fs::write(file.path(), "[1]").unwrap();
+        refuses(&given, "limits: expected an object of terms");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use counterfoil_base::digest::Digest;
 use counterfoil_report::{PERCENTILES, RowOutcome, SweepOutcome, SweepTable};
 use counterfoil_runner::store::data_dir::Execution;
-use counterfoil_runner::study::sweep::{SweepItem, sample_items};
+use counterfoil_runner::study::sweep::{DrawnSamples, sample_items};
 use counterfoil_snapshot::synthetic::resample::{BlockDraw, SampleSpec};
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_trading::record::CloseRecord;
@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use super::sweep;
 use crate::args::MonteCarloArgs;
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, print_json, print_line, print_table};
+use crate::output::{CommandAnswer, counted, print_json, print_line, print_table};
 use crate::progress::bar;
 
 /// The default number of samples: each is a run.
@@ -52,15 +52,28 @@ pub(super) fn run(
     let actual = actual(execution, close)?;
     // All samples are drawn before the first runs: the table's id is the digest of their manifests,
     // and an interrupted command finds it again.
-    let items = draw(cli, args, &manifest, count)?;
-    let done = sweep::execute(cli, args.workers, BACKEND, &items)?;
-    let table = sweep::table_of(vec!["sample".to_owned()], &items, &done)?;
-    let (id, folder) = sweep::place_of(cli, &items)?;
-    let whole = as_json(args, &id, &table, &actual);
+    let drawn = draw(cli, args, &manifest, count)?;
+    let items = &drawn.items;
+    let done = match sweep::execute(cli, args.workers, BACKEND, items) {
+        Ok(done) => done,
+        Err(error) => {
+            drawn.remove(&cli.data, 0..items.len())?;
+            return Err(error);
+        }
+    };
+    let table = sweep::table_of(vec!["sample".to_owned()], items, &done)?;
+    let (id, folder) = sweep::place_of(cli, items)?;
+    let mut whole = as_json(args, &id, &table, &actual);
+    whole["instruments-left-out"] = json!(drawn.left_out);
+    whole["samples-without-an-instrument"] = json!(drawn.partial);
     // The table is written before a failure is reported: the samples that ended took long to
     // compute.
     sweep::write(&folder, &table, &whole)?;
     let failed = done.iter().filter(|outcome| outcome.is_err()).count();
+    // No journal names the sample of a run that did not start, so nobody would ever read it.
+    let places = done.iter().enumerate();
+    let failures = places.filter_map(|(place, outcome)| outcome.as_ref().err().map(|_| place));
+    drawn.remove(&cli.data, failures)?;
     if let Some(error) = done.into_iter().find_map(Result::err) {
         return Err(error)
             .with_context(|| format!("{failed} of {count} runs failed, the first with"));
@@ -69,9 +82,10 @@ pub(super) fn run(
         print_json(&whole);
     } else {
         print(args, &table, &actual);
+        print_left_out(&drawn);
         print_line(&format!("full table: {}", folder.display()));
     }
-    Ok(CommandAnswer::Yes)
+    Ok(CommandAnswer::yes_if(table.cut_short() == 0))
 }
 
 /// The outcome of the run itself.
@@ -99,7 +113,7 @@ fn draw(
     args: &MonteCarloArgs,
     manifest: &Manifest,
     count: u32,
-) -> Result<Vec<SweepItem>> {
+) -> Result<DrawnSamples> {
     let first = SampleSpec {
         draw: block_draw(args),
         block: args.block,
@@ -119,6 +133,22 @@ const fn block_draw(args: &MonteCarloArgs) -> BlockDraw {
         BlockDraw::Shuffle
     } else {
         BlockDraw::Stationary
+    }
+}
+
+/// What the samples lack: their figures are not of the whole run then.
+fn print_left_out(drawn: &DrawnSamples) {
+    if !drawn.left_out.is_empty() {
+        print_line(&format!(
+            "left out, without a bar in the run's range: {}",
+            drawn.left_out.join(", ")
+        ));
+    }
+    if drawn.partial > 0 {
+        print_line(&format!(
+            "samples in which an instrument has no drawn bar, and is left out: {}",
+            drawn.partial
+        ));
     }
 }
 
@@ -168,7 +198,8 @@ fn print(args: &MonteCarloArgs, whole: &SweepTable, actual: &SweepOutcome) {
     };
     let (count, seed) = (whole.rows.len(), args.seed);
     print_line(&format!(
-        "bars resampled {how}; {count} samples, seed {seed}"
+        "bars resampled {how}; {}, seed {seed}",
+        counted(count, "sample")
     ));
     let text = |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.4}"));
     let head = ["percentile", "profit"].into_iter().chain(SHOWN);
@@ -186,7 +217,8 @@ fn print(args: &MonteCarloArgs, whole: &SweepTable, actual: &SweepOutcome) {
     rows.push(line);
     print_table(&rows);
     let ended = whole.ended().count();
-    print_line(&format!("{} of {ended} samples lost money", losses(whole)));
+    let all = counted(ended, "sample");
+    print_line(&format!("{} of {all} lost money", losses(whole)));
     if ended < count {
         print_line(&format!(
             "of {count} samples {}, and are in no percentile",

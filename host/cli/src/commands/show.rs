@@ -63,10 +63,10 @@ fn summary(
                 positions,
             };
             if cli.json {
-                print_json(&report::outcome_json(manifest, &outcome)?);
+                print_json(&report::outcome_json(&cli.data, manifest, &outcome)?);
                 return Ok(());
             }
-            report::print_outcome(manifest, &outcome)
+            report::print_outcome(&cli.data, manifest, &outcome)
         }
         None if cli.json => {
             print_json(&json!({

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use super::backtest;
 use crate::args::SweepArgs;
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, print_json, print_line, print_table, short_digest};
+use crate::output::{CommandAnswer, counted, print_json, print_line, print_table, short_digest};
 use crate::progress::bar;
 use crate::run_facts;
 
@@ -33,7 +33,8 @@ pub(crate) fn run(cli: &CliContext, args: &SweepArgs) -> Result<CommandAnswer> {
         made.print(args.top);
     }
     match made.failure {
-        None => Ok(CommandAnswer::Yes),
+        // As for one run: a strategy that crashed on some of the values must not look well to a script.
+        None => Ok(CommandAnswer::yes_if(made.table.cut_short() == 0)),
         Some(error) => {
             let (failed, all) = (made.table.failed(), made.table.rows.len());
             Err(error).with_context(|| format!("{failed} of {all} runs failed, the first with"))
@@ -127,9 +128,9 @@ impl EndedSweep {
         print_table(&lines);
         print_line("");
         print_line(&format!(
-            "sweep {}: {} runs, {} of them reused; {}",
+            "sweep {}: {}, {} of them reused; {}",
             short_digest(&self.id.hex()),
-            self.table.rows.len(),
+            counted(self.table.rows.len(), "run"),
             self.reused,
             without_figures(&self.table),
         ));

@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 use super::{backtest, sweep};
 use crate::args::WalkForwardArgs;
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, print_json, print_line, print_table, short_digest};
+use crate::output::{CommandAnswer, counted, print_json, print_line, print_table, short_digest};
 
 /// One split, the values chosen in-sample and their in-sample profit.
 struct ChosenSplit {
@@ -111,7 +111,8 @@ pub(crate) fn run(cli: &CliContext, args: &WalkForwardArgs) -> Result<CommandAns
         print(&fields, &walked, &table);
         print_line(&format!("full table: {}", folder.display()));
     }
-    Ok(CommandAnswer::Yes)
+    let cut_short = train_cut_short(&walked).saturating_add(table.cut_short());
+    Ok(CommandAnswer::yes_if(cut_short == 0))
 }
 
 /// The names of the table's own columns.
@@ -266,15 +267,16 @@ fn print(fields: &[String], walked: &[ChosenSplit], whole: &SweepTable) {
             total.to_text()
         ),
         None => format!(
-            "no out-of-sample profit over all windows: {} of {} runs ended early, by a fault or a stop",
+            "no out-of-sample profit over all windows: {} of {} ended early, by a fault or a stop",
             whole.cut_short(),
-            whole.rows.len()
+            counted(whole.rows.len(), "run")
         ),
     });
     let cut_short = train_cut_short(walked);
     if cut_short > 0 {
         print_line(&format!(
-            "{cut_short} in-sample runs ended early, by a fault or a stop, and were not compared"
+            "{} ended early, by a fault or a stop, and not compared",
+            counted(cut_short, "in-sample run")
         ));
     }
 }

@@ -76,8 +76,8 @@ fn ending(page: &mut HtmlPage, render: &RunReport<'_>) {
                 page.element(": ", fault.name, " in ");
                 page.element("", fault.callback, "");
                 // A fault in `init` has no slice yet.
-                if fault.time.0 != 0 {
-                    let time = fault.time.date_or_time();
+                if let Some(time) = fault.slice_close {
+                    let time = time.date_or_time();
                     page.element(", slice closing ", &time, "");
                 }
             }

@@ -157,10 +157,10 @@ impl<'a, 'b> SymbolPages<'a, 'b> {
                 return error("not after the row before it,", previous);
             }
             if is_bounded && open < self.cursor {
-                return error("before what was asked for, which begins at", self.cursor);
+                return error("before the requested range, which begins at", self.cursor);
             }
             if is_bounded && open >= self.range.to {
-                return error("after what was asked for, which ends at", self.range.to);
+                return error("after the requested range, which ends at", self.range.to);
             }
             let is_off = open.0.checked_rem(self.job.length()) != Some(0);
             if source.is_on_utc_grid() && is_off {

@@ -44,7 +44,7 @@ pub enum LeaseError {
     Held { account: String, path: String },
     /// The lease file is malformed. To start over at 1 could let an old process trade.
     #[error(
-        "lease.unreadable: {path} is no lease of account {account}: {reason}; restore it, or put an \
+        "lease.unreadable: {path} is not a lease of account {account}: {reason}; restore it, or put an \
          epoch into it that was never used"
     )]
     Unreadable {

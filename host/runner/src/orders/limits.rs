@@ -184,9 +184,15 @@ impl LimitsWatch {
         let parsed: AccountLimits =
             serde_json::from_slice(&bytes).map_err(|error| unreadable(&error))?;
         if parsed.format != FORMAT || parsed.account != self.account.as_str() {
-            return Err(unreadable(&"it is of another format or account"));
+            return Err(unreadable(
+                &"its format is not this program's, or its account is another one",
+            ));
         }
-        let time = |text: &str| parse_time(text).ok_or_else(|| unreadable(&"a time is none"));
+        let time = |text: &str| {
+            parse_time(text).ok_or_else(|| {
+                unreadable(&"not-before or not-after is not a time such as 2026-01-05T09:30:00Z")
+            })
+        };
         Ok(Some(LimitsFile {
             digest: Digest::of(&bytes),
             window: (time(&parsed.not_before)?, time(&parsed.not_after)?),

@@ -4,7 +4,8 @@
 use std::path::Path;
 
 use counterfoil_trading::record::{
-    CloseRecord, KIND_CLOSE, KIND_DECISION, KIND_POSITIONS, Opening, PositionsRecord, record_kind,
+    CloseRecord, DecidedBar, DecisionStarts, KIND_CLOSE, KIND_DECISION, KIND_POSITIONS, Opening,
+    PositionsRecord, record_kind,
 };
 
 use counterfoil_trading::units::Quantity;
@@ -40,10 +41,14 @@ impl JournalExtent {
             close: None,
             positions: Vec::new(),
         };
+        let mut starts = DecisionStarts::default();
         while let Some(body) = reader.next_body()? {
             extent.entries = extent.entries.saturating_add(1);
             match record_kind(body)? {
-                KIND_DECISION => extent.decisions = extent.decisions.saturating_add(1),
+                KIND_DECISION => {
+                    let begins = starts.begins(DecidedBar::of(body)?);
+                    extent.decisions = extent.decisions.saturating_add(u64::from(begins));
+                }
                 KIND_CLOSE => extent.close = Some(CloseRecord::decode(body)?),
                 KIND_POSITIONS => {
                     extent

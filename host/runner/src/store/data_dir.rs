@@ -4,6 +4,7 @@
 //! DATA/snapshots/…                        market data (the snapshot crate's)
 //! DATA/settings.json                      who besides the owner may write here; usually missing
 //! DATA/components/<sha256>.wasm           components
+//! DATA/components/<sha256>.symbols        their names and lines, for people
 //! DATA/runs/<run id>/<execution>/journal  the truth
 //! DATA/runs/<run id>/<execution>/manifest.json
 //! DATA/runs/<run id>/<execution>/log      what the strategy logged
@@ -20,6 +21,7 @@ use counterfoil_sandbox::admission::COMPONENT_BYTES_MAX;
 
 use crate::store::content::{ContentError, read_content};
 use crate::store::data_settings::{DataSettingsError, folder_writers};
+use crate::store::symbols::{ComponentSymbols, SYMBOLS_BYTES_MAX};
 
 /// The journal's file in an execution's folder.
 pub const JOURNAL_FILE: &str = "journal";
@@ -176,6 +178,32 @@ impl DataDir {
                 }
             }
         })
+    }
+
+    /// Keeps the contents of a component's symbols file.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`DataDirError`] if it cannot be written.
+    pub fn put_symbols(&self, component: &Digest, text: &str) -> Result<(), DataDirError> {
+        Ok(files::write_whole(
+            &self.symbols_path(component),
+            text.as_bytes(),
+        )?)
+    }
+
+    /// The symbols of a component; `None` where they are not here, or are not its own.
+    #[must_use]
+    pub fn symbols(&self, component: &Digest) -> Option<ComponentSymbols> {
+        let path = self.symbols_path(component);
+        // A trace without names is still a trace: nothing is refused for want of them.
+        let length = fs::metadata(&path).ok()?.len();
+        let text = (length <= SYMBOLS_BYTES_MAX).then(|| fs::read_to_string(&path).ok())??;
+        ComponentSymbols::parse(&text, component).ok()
+    }
+
+    fn symbols_path(&self, component: &Digest) -> PathBuf {
+        self.component_path(component).with_extension("symbols")
     }
 
     /// A new execution of the manifest, with a folder that holds a copy of the manifest. The creation of the folder

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use counterfoil_trading::manifest::{Manifest, ManifestError, RunSetup};
 use counterfoil_trading::record::{
-    CloseRecord, DecisionRecord, KIND_CLOSE, KIND_DECISION, record_kind,
+    CloseRecord, DecidedBar, DecisionRecord, KIND_CLOSE, KIND_DECISION, record_kind,
 };
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::Money;
@@ -188,14 +188,31 @@ impl DecisionReader {
             };
             match record_kind(body)? {
                 KIND_DECISION => {
-                    self.head = Some((index, DecisionRecord::decode(body)?));
+                    let decision = DecisionRecord::decode(body)?;
                     self.count = self.count.saturating_add(1);
+                    self.head = Some((index, self.rest_of(decision)?));
                     return Ok(true);
                 }
                 KIND_CLOSE => self.close = Some(CloseRecord::decode(body)?),
                 _ => {}
             }
         }
+    }
+
+    /// The decision with the records that continue it.
+    fn rest_of(
+        &mut self,
+        mut decision: DecisionRecord,
+    ) -> Result<DecisionRecord, ReadJournalError> {
+        let bar = decision.decided_bar();
+        while let Some(body) = self.reader.peek_body()? {
+            if record_kind(body)? != KIND_DECISION || DecidedBar::of(body)? != bar {
+                break;
+            }
+            decision.append(DecisionRecord::decode(body)?);
+            self.reader.pass();
+        }
+        Ok(decision)
     }
 
     /// The sort key of the head, the same in every journal: close time, then symbol.

@@ -3,7 +3,7 @@
 use counterfoil_journal::hash::{Hash, leaf_hash};
 use counterfoil_journal::inclusion::{ProofError, inclusion_proof};
 use counterfoil_journal::proof::TlogProof;
-use counterfoil_trading::record::{DecisionRecord, KIND_DECISION, record_kind};
+use counterfoil_trading::record::{DecidedBar, DecisionStarts, KIND_DECISION, record_kind};
 
 use crate::run::journal::{JournalReader, ReadJournalError};
 use crate::store::data_dir::Execution;
@@ -47,14 +47,19 @@ pub fn prove(execution: &Execution, which: &DecisionSelector) -> Result<TlogProo
     let mut leaves: Vec<Hash> = Vec::new();
     let mut found: Option<(u64, Vec<u8>)> = None;
     let mut decisions = 0_u64;
+    let mut starts = DecisionStarts::default();
     loop {
         let index = reader.index();
         let is_selected = match reader.peek_body()? {
             None => break,
             Some(body) => {
                 let decides = record_kind(body).map_err(ReadJournalError::from)? == KIND_DECISION;
-                decisions = decisions.saturating_add(u64::from(decides));
-                decides && fits(which, index, body)?
+                decides && {
+                    let bar = DecidedBar::of(body).map_err(ReadJournalError::from)?;
+                    let begins = starts.begins(bar);
+                    decisions = decisions.saturating_add(u64::from(begins));
+                    fits(which, index, bar, begins)
+                }
             }
         };
         // All leaves, those after the decision too: the inclusion path needs the hashes of its right-hand subtrees.
@@ -98,12 +103,12 @@ impl core::fmt::Display for DecisionSelector {
     }
 }
 
-fn fits(which: &DecisionSelector, index: u64, body: &[u8]) -> Result<bool, ReadJournalError> {
+fn fits(which: &DecisionSelector, index: u64, decided: DecidedBar, begins: bool) -> bool {
     match which {
-        DecisionSelector::Entry(asked) => Ok(*asked == index),
+        DecisionSelector::Entry(asked) => *asked == index,
+        // Of a decision in several records the first, which has the bar's fuel; the others are proved by their entries.
         DecisionSelector::Bar { instrument, bar } => {
-            let decision = DecisionRecord::decode(body)?;
-            Ok(decision.bar.get().instrument.0 == *instrument && decision.index == *bar)
+            begins && decided.instrument.0 == *instrument && decided.index == *bar
         }
     }
 }

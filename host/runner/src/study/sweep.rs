@@ -25,7 +25,7 @@ use sha2::{Digest as _, Sha256};
 
 pub use axis::{SweepAxis, SweepAxisError};
 pub use item::{SweepError, SweepItem, items_from_grid, items_from_rows};
-pub use samples::{SamplesError, sample_items};
+pub use samples::{DrawnSamples, SamplesError, sample_items};
 pub use walk::{WalkSplit, WalkWindows, walk_splits, with_window};
 
 use crate::run::backtest::backtest_sealing;

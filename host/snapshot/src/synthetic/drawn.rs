@@ -18,7 +18,7 @@ use crate::store::quarantine::QuarantineWriter;
 use crate::store::recipe::{DRAWN_FROM, LayerRecipe, RULES, RecipeInput};
 use crate::store::snapshot_id::SnapshotId;
 use crate::store::write::InstrumentWriter;
-use crate::synthetic::resample::{BarDeck, SampleSpec};
+use crate::synthetic::resample::{BarDeck, SampleSnapshot, SampleSpec};
 use crate::synthetic::resample_error::ResampleError;
 
 /// The snapshot of a sample, which is made unless it is there.
@@ -26,10 +26,11 @@ pub(crate) fn write_sample(
     data: &Dir,
     deck: &BarDeck,
     how: &SampleSpec,
-) -> Result<SnapshotId, ResampleError> {
+) -> Result<SampleSnapshot, ResampleError> {
     let recipe = recipe_of(deck, how);
     if let Some(id) = find_layer(data, DataLayer::Snapshots, &recipe)? {
-        return Ok(SnapshotId(id));
+        let id = SnapshotId(id);
+        return Ok(SampleSnapshot { id, is_new: false });
     }
     let staging = StagingDir::new(data, DataLayer::Snapshots.folder())?;
     let manifest = manifest(&staging, deck, how, recipe)?;
@@ -37,7 +38,10 @@ pub(crate) fn write_sample(
     if !published.is_new {
         load(data, DataLayer::Snapshots, &published.id)?;
     }
-    Ok(SnapshotId(published.id))
+    Ok(SampleSnapshot {
+        id: SnapshotId(published.id),
+        is_new: published.is_new,
+    })
 }
 
 fn recipe_of(deck: &BarDeck, how: &SampleSpec) -> LayerRecipe {

@@ -53,6 +53,15 @@ pub struct SampleSpec {
     pub sample: u32,
 }
 
+/// A sample's snapshot.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct SampleSnapshot {
+    /// Its name.
+    pub id: SnapshotId,
+    /// Whether it was made now; otherwise it was there before.
+    pub is_new: bool,
+}
+
 /// Bars to draw from.
 #[derive(Debug)]
 pub struct BarDeck {
@@ -173,6 +182,15 @@ impl BarDeck {
             return Err(ResampleError::Empty);
         }
         Ok(deck)
+    }
+
+    /// The instruments without a bar to draw, which no sample has.
+    #[must_use]
+    pub fn without_bars(&self) -> Vec<&str> {
+        let all = self.instruments.iter().zip(&self.first);
+        // A first open is above zero: other instruments are refused.
+        let all = all.filter(|(_, first)| first.0 == 0);
+        all.map(|(instrument, _)| instrument.symbol()).collect()
     }
 
     fn symbol(&self, instrument: usize) -> String {

@@ -86,7 +86,8 @@ fn one_block_of_everything_is_the_source_bar_for_bar() {
             &read_deck(&data, &source.id),
             &how(BlockDraw::Shuffle, 4, 1, 0),
         )
-        .unwrap();
+        .unwrap()
+        .id;
     assert_eq!(bar_texts(&data, &drawn), bar_texts(&data, &source.id));
     assert_ne!(drawn, source.id, "it is another snapshot, with its own id");
     let lineage = data.store.lineage(&drawn).unwrap();
@@ -121,7 +122,8 @@ fn splits_and_dividends_are_in_the_prices_of_a_sample() {
             &read_deck(&data, &source.id),
             &how(BlockDraw::Shuffle, 9, 1, 0),
         )
-        .unwrap();
+        .unwrap()
+        .id;
     // 51 is 1.02 of half of 100. 49 is 0.98990 of 51 less 1.50, and 102 times that is 100.97.
     let bars = bar_texts(&data, &drawn);
     assert_eq!(bars[0], "0 10000 10200 9900 10000 1");
@@ -141,7 +143,7 @@ fn instruments_of_one_moment_are_drawn_together() {
     let deck = read_deck(&data, &source.id);
     for sample in 0..5 {
         let how = how(BlockDraw::Stationary, 3, 9, sample);
-        let bars = bar_texts(&data, &data.store.resample(&deck, &how).unwrap());
+        let bars = bar_texts(&data, &data.store.resample(&deck, &how).unwrap().id);
         assert_eq!(bars.len(), 56);
         for pair in bars.chunks(2) {
             assert_eq!(pair[0][1..], pair[1][1..], "one draw for both");
@@ -172,7 +174,7 @@ proptest! {
         let draw = if is_shuffled { BlockDraw::Shuffle } else { BlockDraw::Stationary };
         let count = usize::try_from(source.manifest.bars()).unwrap();
         let (deck, how) = (read_deck(&data, &source.id), how(draw, block, seed, 2));
-        let drawn = data.store.resample(&deck, &how).unwrap();
+        let drawn = data.store.resample(&deck, &how).unwrap().id;
         // Reading checks each bar: low, high and the prices between.
         let found = bar_texts(&data, &drawn);
         prop_assert_eq!(found.len(), count);
@@ -182,6 +184,6 @@ proptest! {
         }
         let other = TestStore::new();
         ingest(&other, &rows, None, Some("5"));
-        prop_assert_eq!(other.store.resample(&read_deck(&other, &source.id), &how).unwrap(), drawn);
+        prop_assert_eq!(other.store.resample(&read_deck(&other, &source.id), &how).unwrap().id, drawn);
     }
 }

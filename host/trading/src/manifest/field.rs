@@ -89,7 +89,9 @@ pub(super) fn invalid(field: &'static str, value: &str, expected: &'static str) 
 }
 
 pub(super) fn bps(field: &'static str, text: &str) -> Result<BasisPoints, ManifestError> {
-    BasisPoints::parse(text).map_err(|source| ManifestError::Number { field, source })
+    // The range says more than that the text does not fit: which sign, size and decimals are allowed.
+    let expected = "0 to 10,000 basis points with at most 4 decimals";
+    BasisPoints::parse(text).map_err(|_| invalid(field, text, expected))
 }
 
 /// Money that is at least zero.

@@ -16,14 +16,12 @@ use crate::costs::CostModel;
 use crate::decimal;
 use crate::exchange_calendar::InstrumentCalendars;
 use crate::instrument::{Instrument, InstrumentGrid, InstrumentTraits, PriceRange, VolumeKind};
+use crate::limits::INSTRUMENTS_MAX;
 use crate::record::FaultAction;
 use crate::risk::{Leverage, MaintenanceMargin, RiskLimits};
 use crate::time::Timeframe;
 use crate::units::{BasisPoints, Money};
 use crate::venue::matching::MatchingRules;
-
-/// The most instruments of one run.
-pub const INSTRUMENTS_MAX: usize = 10_000;
 
 /// A manifest's values, parsed and checked.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -92,7 +90,6 @@ impl Manifest {
                 });
             }
         }
-        self.limits.check_ranges()?;
         // Before the lists are built: the manifest is a file from outside, and its length must not size
         // every list of the run.
         let count = self.instruments.len();
@@ -105,6 +102,7 @@ impl Manifest {
                 expected,
             });
         }
+        self.limits.check_ranges(count)?;
         let account = terms::account(&self.account)?;
         let on_fault = FaultAction::ALL
             .into_iter()

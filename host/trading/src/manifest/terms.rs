@@ -109,9 +109,11 @@ fn fee_cap(text: &str) -> Result<Option<FeeCap>, ManifestError> {
     let Some(share) = text.strip_suffix('%') else {
         return Ok(Some(FeeCap::Amount(amount(field, text)?)));
     };
+    let expected =
+        "off, an amount of zero or more, or a share of the order's value from 0% to 100%";
     BasisPoints::parse_percent(share)
         .map(|rate| Some(FeeCap::Share(rate)))
-        .map_err(|source| ManifestError::Number { field, source })
+        .map_err(|_| invalid(field, text, expected))
 }
 
 pub(super) fn matching(entry: &MatchingEntry) -> Result<MatchingRules, ManifestError> {

@@ -65,7 +65,131 @@ pub struct DecisionRecord {
     pub circumstances: DecisionCircumstances,
 }
 
+/// Requests in one record. With the longest reason, order, figures and plan a request takes 360 bytes, so a record
+/// stays below 50,000.
+pub const REQUESTS_PER_RECORD_MAX: usize = 128;
+
+/// The bar that a decision is about.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct DecidedBar {
+    /// What was traded.
+    pub instrument: InstrumentId,
+    /// The bar's number among its instrument's bars of the run.
+    pub index: u64,
+    /// End of the interval.
+    pub close_time: UnixNanos,
+}
+
+impl DecidedBar {
+    /// The bar of the decision in `body`, without the rest of it.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`CborError`] if the body does not begin as a decision does.
+    pub fn of(body: &[u8]) -> Result<Self, CborError> {
+        let mut outer = CborReader::new(body);
+        outer.array_of(3, "a decision of 3 items")?;
+        outer.u64()?;
+        let mut reader = CborReader::new(outer.byte_string()?);
+        reader.array_of(7, "a deterministic part of 7 items")?;
+        reader.u64()?;
+        reader.array_of(9, "a bar of 9 items")?;
+        let (instrument, index) = (InstrumentId(reader.u32()?), reader.u64()?);
+        let _open_time = reader.i64()?;
+        Ok(Self {
+            instrument,
+            index,
+            close_time: UnixNanos(reader.i64()?),
+        })
+    }
+}
+
+/// Tells the first record of each decision from those that continue it, in a journal read front to back.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DecisionStarts {
+    last: Option<DecidedBar>,
+}
+
+impl DecisionStarts {
+    /// Whether a record about this bar begins a decision. No bar is decided twice, so one about the bar of the record
+    /// before continues it.
+    pub fn begins(&mut self, bar: DecidedBar) -> bool {
+        self.last.replace(bar) != Some(bar)
+    }
+}
+
 impl DecisionRecord {
+    /// The bar that is decided.
+    #[must_use]
+    pub fn decided_bar(&self) -> DecidedBar {
+        let bar = self.bar.get();
+        DecidedBar {
+            instrument: bar.instrument,
+            index: self.index,
+            close_time: bar.close_time,
+        }
+    }
+
+    /// The decision as records that fit in an entry each. All but the first have fuel 0.
+    #[must_use]
+    pub fn into_parts(mut self) -> Vec<Self> {
+        let mut parts = Vec::new();
+        loop {
+            let rest = self.split_off();
+            let next = rest.map(|(requests, verdicts, plans)| Self {
+                requests: Some(requests),
+                verdicts,
+                circumstances: DecisionCircumstances {
+                    fuel: 0,
+                    plans,
+                    times: self.circumstances.times,
+                },
+                ..self
+            });
+            parts.push(self);
+            match next {
+                None => return parts,
+                Some(next) => self = next,
+            }
+        }
+    }
+
+    /// Takes out what no longer fits in one record.
+    fn split_off(&mut self) -> Option<(Vec<Request>, Vec<RiskVerdict>, Vec<PlanNote>)> {
+        let requests = self.requests.as_mut()?;
+        if requests.len() <= REQUESTS_PER_RECORD_MAX {
+            return None;
+        }
+        let requests = requests.split_off(REQUESTS_PER_RECORD_MAX);
+        let verdicts = self.verdicts.len().min(REQUESTS_PER_RECORD_MAX);
+        let verdicts = self.verdicts.split_off(verdicts);
+        // One plan for each approved request, in their sequence.
+        let approved = self.verdicts.iter();
+        let approved = approved.filter(|one| **one == RiskVerdict::Approved);
+        let plans = approved.count().min(self.circumstances.plans.len());
+        Some((
+            requests,
+            verdicts,
+            self.circumstances.plans.split_off(plans),
+        ))
+    }
+
+    /// Adds the requests, verdicts and plans of a record that continues this one.
+    pub fn append(&mut self, part: Self) {
+        if let (Some(requests), Some(more)) = (&mut self.requests, part.requests) {
+            requests.extend(more);
+        }
+        self.verdicts.extend(part.verdicts);
+        self.circumstances.plans.extend(part.circumstances.plans);
+    }
+
+    /// Whether a record that continues this one may follow.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        let requests = self.requests.as_ref().map_or(0, Vec::len);
+        requests == REQUESTS_PER_RECORD_MAX
+    }
+
     /// Appends the deterministic part.
     pub fn encode_digested(&self, out: &mut Vec<u8>) {
         cbor::put_array(out, 7);

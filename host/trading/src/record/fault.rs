@@ -88,6 +88,12 @@ pub struct FaultRecord {
 }
 
 impl FaultRecord {
+    /// The close time of the slice; none for `init`, which comes before every slice.
+    #[must_use]
+    pub fn slice_close(&self) -> Option<UnixNanos> {
+        (self.callback != Callback::Init).then_some(self.time)
+    }
+
     /// Appends the deterministic part.
     pub fn encode_digested(&self, out: &mut Vec<u8>) {
         cbor::put_array(out, 6);

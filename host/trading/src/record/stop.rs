@@ -133,6 +133,12 @@ pub struct StopRecord {
 }
 
 impl StopRecord {
+    /// The close time of the last slice that was decided, if one was.
+    #[must_use]
+    pub fn last_close(&self) -> Option<UnixNanos> {
+        (self.time.0 != 0).then_some(self.time)
+    }
+
     /// Appends the deterministic part.
     pub fn encode_digested(&self, out: &mut Vec<u8>) {
         cbor::put_array(out, 6);

@@ -1,20 +1,24 @@
 //! The second half of a step: decides on one bar, reviews, plans, authorizes and records the answer,
 //! and only then releases its orders.
 
+use alloc::format;
+use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
 use super::{Run, RunClock, RunError, RunPorts};
 use crate::bar::ClosedBar;
 use crate::execution::OrderCode;
-use crate::journal::{Journal, RecordSeal};
+use crate::journal::{Journal, Receipt, RecordSeal};
+use crate::limits::REQUESTS_PER_SLICE_MAX;
 use crate::order::{ClientOrderId, Intent, Request};
 use crate::record::{
-    DecisionCircumstances, DecisionRecord, InputsRecord, PlanNote, RiskVerdict, RunInput,
+    DecisionCircumstances, DecisionRecord, InputsRecord, PlanNote, REQUESTS_PER_RECORD_MAX,
+    RiskVerdict, RunInput,
 };
 use crate::risk::{RiskRefusal, is_too_late};
 use crate::slice::Slice;
-use crate::strategy::{BarView, CallbackError, Strategy, StrategyFault};
+use crate::strategy::{BarView, CallbackError, Fault, Strategy, StrategyFault};
 use crate::venue::Venue;
 
 impl Run {
@@ -61,7 +65,7 @@ impl Run {
             .strategy
             .on_bar(view, &self.account_view(), &mut requests);
         let fault = match answer {
-            Ok(()) => None,
+            Ok(()) => self.count_requests(&requests),
             Err(CallbackError::Fault(fault)) => Some(fault),
             Err(CallbackError::Host(reason)) => return Err(RunError::Host(reason)),
         };
@@ -93,6 +97,20 @@ impl Run {
         };
         self.record_decision(view, answer, reviewed.verdicts, circumstances, ports)?;
         Ok(fault)
+    }
+
+    /// Counts the requests of the slice; a fault if there are more than any run may cause.
+    fn count_requests(&mut self, requests: &[Request]) -> Option<StrategyFault> {
+        // Each answer is bounded, and a slice has an answer for each instrument. What all of them ask for is recorded, and a
+        // verifier holds a slice in memory.
+        self.slice_requests = self.slice_requests.saturating_add(requests.len());
+        (self.slice_requests > REQUESTS_PER_SLICE_MAX).then(|| StrategyFault {
+            fault: Fault::AnswerTooLarge,
+            message: format!(
+                "more than {REQUESTS_PER_SLICE_MAX} requests on the bars of one close"
+            ),
+            trace: String::new(),
+        })
     }
 
     /// Records that the decision on this bar came too late for new risk, if it did: the verdicts follow from it, and
@@ -170,16 +188,37 @@ impl Run {
             position: self.account.position(id).quantity,
             circumstances,
         };
+        self.totals.decisions = self.totals.decisions.saturating_add(1);
+        if requests_of(&decision) <= REQUESTS_PER_RECORD_MAX {
+            let receipt = self.append_decision(&decision, ports.journal)?;
+            self.buffers.requests = decision.requests.unwrap_or_default();
+            return self.release(&receipt, ports.venue);
+        }
+        // Nothing is released before the last part is in the journal: a crash between two of them leaves a decision
+        // whose orders never left, and the run that resumes decides the bar again and appends the others.
+        let mut last = None;
+        for part in decision.into_parts() {
+            last = Some(self.append_decision(&part, ports.journal)?);
+        }
+        match last {
+            Some(receipt) => self.release(&receipt, ports.venue),
+            None => Ok(()),
+        }
+    }
+
+    /// Appends a decision, or a part of one.
+    fn append_decision<J: Journal>(
+        &mut self,
+        decision: &DecisionRecord,
+        journal: &mut J,
+    ) -> Result<Receipt, RunError<J::Error>> {
         self.buffers.digested.clear();
         decision.encode_digested(&mut self.buffers.digested);
         self.buffers.body.clear();
         decision.encode(&self.buffers.digested, &mut self.buffers.body);
-        self.buffers.requests = decision.requests.unwrap_or_default();
         // The receipt is what makes the release possible. A crash before it loses a decision whose orders
         // never left; a crash after it finds the decision in the journal and asks the order log.
-        let receipt = self.append(ports.journal, RecordSeal::AtCadence)?;
-        self.totals.decisions = self.totals.decisions.saturating_add(1);
-        self.release(&receipt, ports.venue)
+        self.append(journal, RecordSeal::AtCadence)
     }
 
     /// Reviews each request in sequence; an approved one gets a plan, whose token is spent at once.
@@ -234,6 +273,10 @@ impl Run {
             .order()
             .map_or(Ok(()), |order| self.seen.insert(order.client_order_id))
     }
+}
+
+fn requests_of(decision: &DecisionRecord) -> usize {
+    decision.requests.as_ref().map_or(0, Vec::len)
 }
 
 /// Verdicts on the requests of one bar, and the plans of those that were approved.

@@ -2,7 +2,8 @@
 
 use counterfoil_trading::costs::{CostModel, FeeCap, FeeSchedule, SlippageModel};
 use counterfoil_trading::instrument::{InstrumentTraits, PriceRange, VolumeKind};
-use counterfoil_trading::manifest::{InstrumentEntry, Manifest};
+use counterfoil_trading::limits::SandboxLimits;
+use counterfoil_trading::manifest::{InstrumentEntry, Manifest, RiskEntry};
 use counterfoil_trading::record::FaultAction;
 use counterfoil_trading::risk::MarginCallPolicy;
 use counterfoil_trading::venue::matching::{LimitFillRule, MatchingRules};
@@ -192,4 +193,44 @@ fn an_error_names_its_field() {
         "lot-size":"1","volume-scale":0}"#;
     let many = vec![one; 10_001].join(",");
     check(one, &many, "1 to 10,000");
+}
+
+/// The answer of a strategy of 200 stocks was above every limit that a manifest could state.
+#[test]
+fn the_limits_of_an_answer_grow_with_the_universe() {
+    //     instruments, default and most requests, default and most bytes
+    let table = [
+        (1, [64, 128, 32_768, 32_768]),
+        (32, [64, 128, 32_768, 32_768]),
+        (200, [400, 800, 102_400, 204_800]),
+        (2_000, [4_000, 8_000, 1_024_000, 2_048_000]),
+        (10_000, [20_000, 40_000, 5_120_000, 10_240_000]),
+        (1_000_000, [20_000, 40_000, 5_120_000, 10_240_000]),
+    ];
+    for (instruments, [requests, requests_max, bytes, bytes_max]) in table {
+        let limits = SandboxLimits::for_instruments(instruments);
+        assert_eq!(
+            (limits.requests_per_bar, limits.answer_bytes),
+            (requests, bytes)
+        );
+        let check = |requests_per_bar, answer_bytes| {
+            let limits = SandboxLimits {
+                requests_per_bar,
+                answer_bytes,
+                ..limits.clone()
+            };
+            let checked = limits.check_ranges(instruments);
+            checked.map_err(|error| error.to_string())
+        };
+        assert_eq!(check(requests_max, bytes_max), Ok(()));
+        let error = check(requests_max + 1, bytes_max).unwrap_err();
+        let range = format!("limits.requests-per-bar is {}; ", requests_max + 1);
+        assert!(error.starts_with(&range), "{error}");
+        check(requests_max, bytes_max + 1).unwrap_err();
+    }
+    let research = RiskEntry::research_for(2_000);
+    assert_eq!(research.orders_per_bar_max, 4_000);
+    assert_eq!(research.working_orders_max, 4_000);
+    assert_eq!(RiskEntry::research_for(32), RiskEntry::research());
+    assert!(RiskEntry::research_for(10_000).limits().is_ok());
 }

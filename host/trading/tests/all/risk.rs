@@ -1,5 +1,10 @@
 //! What the gate lets through although a limit is exceeded, and what a replacement counts.
 
+use counterfoil_trading::limits::REQUESTS_PER_SLICE_MAX;
+use counterfoil_trading::order::{ClientOrderId, Intent, Request};
+use counterfoil_trading::record::RunRecord;
+use counterfoil_trading::strategy::Fault;
+
 use crate::support::{Played, check};
 
 const FLAT: &str = "100 100 100 100 1000";
@@ -155,6 +160,27 @@ fn requests_beyond_the_limit_of_one_answer_are_refused_one_by_one() {
             ),
         ],
     );
+}
+
+/// Each answer is bounded, but a slice has one for each instrument, and a verifier holds all of a slice.
+#[test]
+fn requests_beyond_what_a_verifier_holds_of_a_slice_are_a_fault() {
+    let mut played = Played::new("requests=2");
+    let intent = Intent::Cancel(ClientOrderId(1));
+    let cancel = Request {
+        intent,
+        reason: None,
+    };
+    played.strategy.next = vec![cancel; REQUESTS_PER_SLICE_MAX + 1];
+    assert_eq!(played.row(FLAT, ""), "fault: leave");
+    let mut faults = Vec::new();
+    for record in &played.journal.0 {
+        if let RunRecord::Fault(fault) = record {
+            faults.push((fault.fault, fault.message.as_str()));
+        }
+    }
+    let expected = "more than 1000000 requests on the bars of one close";
+    assert_eq!(faults, [(Fault::AnswerTooLarge, expected)]);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use counterfoil_trading::corporate::CorporateAction;
 use counterfoil_trading::execution::{Fill, OrderEvent};
 use counterfoil_trading::order::Request;
-use counterfoil_trading::record::{Callback, DecisionRecord};
+use counterfoil_trading::record::{Callback, DecidedBar, DecisionRecord};
 use counterfoil_trading::strategy::{AccountView, BarView, CallbackError, Strategy, StrategyFault};
 use counterfoil_trading::time::UnixNanos;
 
@@ -22,6 +22,9 @@ pub(super) struct RecordedStrategy {
 /// What the strategy did about one bar; no requests where it was at fault.
 #[derive(Debug)]
 struct ScriptedBar {
+    bar: DecidedBar,
+    /// Whether another record of the decision may follow.
+    is_full: bool,
     requests: Option<Vec<Request>>,
     fuel: u64,
 }
@@ -38,9 +41,33 @@ impl RecordedStrategy {
 
     pub(super) fn add_decision(&mut self, decision: DecisionRecord) {
         self.lines.push(ScriptedBar {
+            bar: decision.decided_bar(),
+            is_full: decision.is_full(),
             requests: decision.requests,
             fuel: decision.circumstances.fuel,
         });
+    }
+
+    /// Whether the record continues the last decision.
+    pub(super) fn continues(&self, decision: &DecisionRecord) -> bool {
+        let last = self.lines.last();
+        last.is_some_and(|line| line.is_full && line.bar == decision.decided_bar())
+    }
+
+    /// Adds the requests of a record that continues the last decision.
+    pub(super) fn add_part(&mut self, part: DecisionRecord) {
+        let Some(line) = self.lines.last_mut() else {
+            return;
+        };
+        line.is_full = part.is_full();
+        if let (Some(requests), Some(more)) = (&mut line.requests, part.requests) {
+            requests.extend(more);
+        }
+    }
+
+    /// Whether the last decision may go on in another record.
+    pub(super) fn may_continue(&self) -> bool {
+        self.lines.last().is_some_and(|line| line.is_full)
     }
 
     /// Whether the last decision records a fault of the strategy on its bar.

@@ -129,6 +129,8 @@ pub fn bars(instruments: u32, days: u64) -> Vec<ClosedBar> {
 pub struct Plan {
     /// Bars between two rounds of orders; 0: never.
     pub every: u64,
+    /// Cancels of an unknown order beside each of them.
+    pub burst: usize,
     /// The call, counted over all callbacks from 1, in which it fails.
     pub fails_at: Option<(Fails, u64)>,
 }
@@ -210,6 +212,11 @@ impl Strategy for Native {
             .is_multiple_of(2)
             .then(|| format!("bar {}", view.index));
         requests.push(Request { intent, reason });
+        let cancel = Request {
+            intent: Intent::Cancel(ClientOrderId(999_999)),
+            reason: None,
+        };
+        requests.extend(core::iter::repeat_n(cancel, self.plan.burst));
         Ok(())
     }
 

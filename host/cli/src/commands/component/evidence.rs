@@ -127,9 +127,7 @@ fn find(
     };
     for kind in EvidenceKind::ALL {
         let Some((_, digest, piece)) = newest.get(&kind) else {
-            found
-                .objections
-                .push(format!("{}: there is none", kind.name()));
+            found.objections.push(format!("{}: missing", kind.name()));
             continue;
         };
         let objection = registered.and_then(|one| piece.objection(state, component, one, now));

@@ -118,7 +118,7 @@ pub(super) fn show(
     let manifest = backtest::manifest_of(cli, &ask)?;
     let outcome = backtest::execute(cli, &manifest, "cranelift")?;
     if !cli.json {
-        report::print_outcome(&manifest, &outcome)?;
+        report::print_outcome(&cli.data, &manifest, &outcome)?;
     }
     // Verified by the auditor's library before anything is built on the run: what follows would
     // prove nothing about an altered journal.

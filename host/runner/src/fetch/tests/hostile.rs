@@ -41,11 +41,11 @@ fn klines_that_are_not_what_was_asked_for_are_refused() {
     );
     check(
         &format!("[{}]", kline(-1)),
-        "row 1 opens at 2024-01-01T23:59:00Z, before what was asked for, which begins at 2024-01-02T00:00:00Z",
+        "row 1 opens at 2024-01-01T23:59:00Z, before the requested range, which begins at 2024-01-02T00:00:00Z",
     );
     check(
         &format!("[{}]", kline(1_440)),
-        "row 1 opens at 2024-01-03T00:00:00Z, after what was asked for, which ends at 2024-01-03T00:00:00Z",
+        "row 1 opens at 2024-01-03T00:00:00Z, after the requested range, which ends at 2024-01-03T00:00:00Z",
     );
     check(&kline(0), "row 1: not an array");
     let shifted = kline(0)
@@ -143,7 +143,7 @@ fn tokens_that_come_again_or_pages_without_bars_end_the_fetch() {
     });
     let error = bench.fetch().unwrap_err().to_string();
     assert!(
-        error.contains("row 1 opens at 2024-01-02T00:00:00Z, before what was asked for"),
+        error.contains("row 1 opens at 2024-01-02T00:00:00Z, before the requested range"),
         "{error}"
     );
 }

@@ -7,8 +7,10 @@ use std::sync::mpsc::{Receiver, SyncSender};
 use counterfoil_base::digest::Digest;
 use counterfoil_trading::decision_digest::DecisionDigest;
 use counterfoil_trading::execution::Delivery;
-use counterfoil_trading::record::{Callback, CloseRecord, RunRecord, RunStop, digested_part};
-use counterfoil_trading::slice::Slice;
+use counterfoil_trading::record::{
+    Callback, CloseRecord, DecisionRecord, DecisionStarts, RunRecord, RunStop, digested_part,
+};
+use counterfoil_trading::slice::{Slice, SliceError};
 use counterfoil_trading::time::UnixNanos;
 
 use super::ReplayError;
@@ -33,6 +35,7 @@ pub(super) struct RecordedSlice {
     /// Deliveries other than corporate actions. Some are inputs, and the venue knows which.
     pub(super) from_outside: Vec<Delivery>,
     time: Option<UnixNanos>,
+    starts: DecisionStarts,
     is_faulted: bool,
     bytes: Vec<u8>,
     /// Entry index and end in `bytes` of each record.
@@ -60,6 +63,7 @@ impl RecordedSlice {
         self.times.clear();
         self.from_outside.clear();
         self.time = None;
+        self.starts = DecisionStarts::default();
         self.is_faulted = false;
         self.bytes.clear();
         self.ends.clear();
@@ -68,6 +72,16 @@ impl RecordedSlice {
     fn push(&mut self, index: u64, body: &[u8]) {
         self.bytes.extend_from_slice(body);
         self.ends.push((index, self.bytes.len()));
+    }
+
+    /// Takes the bar and the times of a decision, once for all of its records.
+    fn decide(&mut self, decision: &DecisionRecord) -> Result<(), SliceError> {
+        self.time = Some(decision.bar.get().close_time);
+        if self.starts.begins(decision.decided_bar()) {
+            self.slice.add(decision.bar)?;
+            self.times.push(decision.circumstances.times);
+        }
+        Ok(())
     }
 
     /// Whether the record belongs to this slice.
@@ -207,9 +221,7 @@ impl RecordedSliceReader {
                 }
                 RunRecord::Decision(decision) => {
                     out.push(index, body);
-                    out.time = Some(decision.bar.get().close_time);
-                    out.slice.add(decision.bar).map_err(FeedError::from)?;
-                    out.times.push(decision.circumstances.times);
+                    out.decide(&decision).map_err(FeedError::from)?;
                 }
                 RunRecord::Stop(record) => {
                     out.push(index, body);

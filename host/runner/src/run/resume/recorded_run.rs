@@ -8,7 +8,8 @@ use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::corporate::{CorporateAction, CorporateActionKind};
 use counterfoil_trading::execution::Delivery;
 use counterfoil_trading::record::{
-    DeliveriesRecord, Opening, OpeningReader, PlanNote, RunRecord, RunStop, digested_part,
+    DecisionStarts, DeliveriesRecord, Opening, OpeningReader, PlanNote, RunRecord, RunStop,
+    digested_part,
 };
 use counterfoil_trading::slice::{Slice, SliceError};
 use counterfoil_trading::time::UnixNanos;
@@ -30,6 +31,7 @@ pub(super) struct RecordedRun {
     /// Records within the decision digest.
     pub(super) records: u64,
     pub(super) bars: u64,
+    starts: DecisionStarts,
     pub(super) is_closed: bool,
     /// Whether the last record comes before the bars of its slice, none of which is decided.
     pub(super) is_ahead: bool,
@@ -141,7 +143,8 @@ impl RecordedRun {
             }
             RunRecord::Decision(decision) => {
                 self.head.decisions = decisions;
-                self.bars = self.bars.saturating_add(1);
+                let begins = self.starts.begins(decision.decided_bar());
+                self.bars = self.bars.saturating_add(u64::from(begins));
                 self.broker_reports.settled = Some(decision.bar.get().close_time);
                 // Only plans of signed decisions count. A plan in the cut tail is decided again, and the gateway
                 // would take an order without a decision for one that it never approved.
@@ -151,7 +154,7 @@ impl RecordedRun {
                 }
                 self.is_ahead = false;
                 // A snapshot gives its bars again; only a feed's are kept in memory.
-                if self.is_feed() {
+                if self.is_feed() && begins {
                     self.times.push_back(decision.circumstances.times);
                     self.add_bar(&decision.bar)?;
                 }

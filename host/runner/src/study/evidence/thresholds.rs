@@ -4,7 +4,8 @@
 use counterfoil_trading::decimal;
 use counterfoil_trading::manifest::{Manifest, ManifestError};
 use counterfoil_trading::record::{
-    CloseReason, CloseRecord, DecisionRecord, KIND_CLOSE, KIND_DECISION, record_kind,
+    CloseReason, CloseRecord, DecisionRecord, DecisionStarts, KIND_CLOSE, KIND_DECISION,
+    record_kind,
 };
 use counterfoil_trading::units::{BPS_SCALE, BasisPoints, Money};
 use serde::{Deserialize, Serialize};
@@ -162,6 +163,7 @@ impl ThresholdFigures {
         let mut reader = JournalReader::open(&execution.journal())?;
         let (mut peak, mut drawdown_bps, mut fuel) = (0, 0, Vec::new());
         let (mut ended, mut closed_well) = (Money::ZERO, false);
+        let mut starts = DecisionStarts::default();
         while let Some(body) = reader.next_body()? {
             match record_kind(body)? {
                 KIND_DECISION => {
@@ -170,7 +172,10 @@ impl ThresholdFigures {
                     // Equity after each decision, not at the end of a day: a fall that recovered within the day counts.
                     peak = equity.max(peak);
                     drawdown_bps = share(peak.saturating_sub(equity), peak).max(drawdown_bps);
-                    fuel.push(decision.circumstances.fuel);
+                    // A record that continues a decision has no fuel of its own.
+                    if starts.begins(decision.decided_bar()) {
+                        fuel.push(decision.circumstances.fuel);
+                    }
                     ended = decision.equity;
                 }
                 KIND_CLOSE => {

@@ -17,8 +17,8 @@ use counterfoil_trading::execution::Delivery;
 use counterfoil_trading::instrument::{Instrument, InstrumentId};
 use counterfoil_trading::manifest::{InstrumentEntry, Manifest, RunSetup};
 use counterfoil_trading::record::{
-    DecisionRecord, DeliveriesRecord, KIND_DECISION, KIND_DELIVERIES, KIND_REFUSED, RefusedInput,
-    record_kind,
+    DecisionRecord, DecisionStarts, DeliveriesRecord, KIND_DECISION, KIND_DELIVERIES, KIND_REFUSED,
+    RefusedInput, record_kind,
 };
 use counterfoil_trading::time::{DAY_NANOS, Timeframe, UnixNanos};
 
@@ -67,6 +67,7 @@ impl LiveBars {
         };
         let mut reader = JournalReader::open(&execution.journal())?;
         let mut open_slice = PartialSlice::default();
+        let mut starts = DecisionStarts::default();
         // Up to the verified checkpoint and not to the end of the file, to which the live run may still append.
         while reader.index() < entries {
             let before = reader.index();
@@ -94,6 +95,9 @@ impl LiveBars {
                 }
             }
             let decision = DecisionRecord::decode(body)?;
+            if !starts.begins(decision.decided_bar()) {
+                continue;
+            }
             let close = decision.bar.get().close_time;
             if open_slice.close != Some(close) {
                 live_bars.end(&mut open_slice, before);
@@ -222,6 +226,7 @@ impl LiveBars {
         writeln!(out, "{HEADER}").map_err(io)?;
         let mut reader = JournalReader::open(&path)?;
         let mut line = String::new();
+        let mut starts = DecisionStarts::default();
         while reader.index() < self.entries {
             let Some(body) = reader.next_body()? else {
                 break;
@@ -230,6 +235,9 @@ impl LiveBars {
                 continue;
             }
             let decision = DecisionRecord::decode(body).map_err(ReadJournalError::from)?;
+            if !starts.begins(decision.decided_bar()) {
+                continue;
+            }
             let instrument = instruments.get(decision.bar.get().instrument.index());
             let Some(instrument) = instrument.filter(|instrument| is_wanted(instrument)) else {
                 continue;
