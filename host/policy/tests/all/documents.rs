@@ -42,10 +42,11 @@ fn example(heading: &str) -> Value {
     serde_json::from_str(found.unwrap().1).unwrap()
 }
 
-/// The first column of the tables in a text, without their heads.
+/// The names in the first column of the tables in a text.
 fn rows(text: &str) -> BTreeSet<String> {
-    let cells = text.lines().filter_map(|line| line.strip_prefix("| `"));
-    let names = cells.filter_map(|cell| cell.split('`').next());
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| "));
+    let cells = rows.filter_map(|row| row.split(" |").next());
+    let names = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2));
     names.map(str::to_owned).collect()
 }
 
