@@ -177,11 +177,11 @@ mod tests {
         out
     }
 
-    /// A table of two columns, the first one as code.
-    fn table<'a>(head: &str, rows: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
-        let mut out = format!("{head}\n| --- | --- |\n");
-        for (name, sentence) in rows {
-            writeln!(out, "| `{name}` | {sentence} |").unwrap();
+    /// A list of names with what they mean.
+    fn explained<'a>(items: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+        let mut out = String::new();
+        for (name, sentence) in items {
+            writeln!(out, "- `{name}`: {sentence}").unwrap();
         }
         out
     }
@@ -191,7 +191,7 @@ mod tests {
         let rows = TokenRefusal::ALL
             .iter()
             .map(|one| (one.code(), one.sentence()));
-        let expected = table("| code | refused because |", rows);
+        let expected = explained(rows);
         generated::check("docs/reference/ORDER_LOG.md", "tokens", &expected);
     }
 
@@ -228,7 +228,7 @@ mod tests {
         let rows = ParityCause::ALL
             .iter()
             .map(|one| (one.name(), one.sentence()));
-        let expected = table("| cause | meaning |", rows);
+        let expected = explained(rows);
         generated::check("docs/start/OPERATE.md", "causes", &expected);
     }
 

@@ -148,6 +148,10 @@ mod tests {
             .collect()
     }
 
+    pub(crate) fn documents() -> Vec<(String, String)> {
+        files("docs", ".md")
+    }
+
     pub(crate) fn is_test_or_bench(path: &str) -> bool {
         path.split('/')
             .any(|part| part == "tests" || part == "benches" || part == "tests.rs")
@@ -296,7 +300,7 @@ mod tests {
 
     #[test]
     fn a_document_has_one_title_and_its_links_lead_somewhere() {
-        let mut all = files("docs", ".md");
+        let mut all = documents();
         for name in ["README.md", "CHANGELOG.md", "CONTRIBUTING.md"] {
             all.push((name.to_owned(), read(name)));
         }

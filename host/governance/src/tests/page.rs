@@ -1,4 +1,4 @@
-//! Tables of acts and rules in the documents are written from the source.
+//! The table of acts and the lists of rules in the documents are written from the source.
 
 #[path = "../../../../tests/tidy/generated.rs"]
 mod generated;
@@ -76,15 +76,15 @@ fn the_table_of_acts_is_written_from_the_source() {
 }
 
 fn rules<'a>(rows: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
-    let mut table = String::from("| code | meaning |\n| --- | --- |\n");
+    let mut list = String::new();
     for (code, meaning) in rows {
-        writeln!(table, "| `{code}` | {} |", meaning.trim_end_matches('.')).unwrap();
+        writeln!(list, "- `{code}`: {}", meaning.trim_end_matches('.')).unwrap();
     }
-    table
+    list
 }
 
 #[test]
-fn the_tables_of_rules_are_written_from_the_source() {
+fn the_lists_of_rules_are_written_from_the_source() {
     let ledger = Rule::ALL.iter().map(|rule| (rule.code(), rule.meaning()));
     generated::check("docs/reference/GOVERNANCE.md", "rules", &rules(ledger));
     let host = HostRule::ALL

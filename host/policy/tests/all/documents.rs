@@ -42,11 +42,12 @@ fn example(heading: &str) -> Value {
     serde_json::from_str(found.unwrap().1).unwrap()
 }
 
-/// The names in the first column of the tables in a text.
+/// The names before the colon of each item of the lists in a text.
 fn rows(text: &str) -> BTreeSet<String> {
-    let rows = text.lines().filter_map(|line| line.strip_prefix("| "));
-    let cells = rows.filter_map(|row| row.split(" |").next());
-    let names = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2));
+    let lines = text.replace("\n  ", " ");
+    let items = lines.lines().filter_map(|line| line.strip_prefix("- "));
+    let named = items.filter_map(|item| item.split("`:").next());
+    let names = named.flat_map(|names| names.split('`').skip(1).step_by(2));
     names.map(str::to_owned).collect()
 }
 
