@@ -10,7 +10,9 @@ mod generated;
 
 /// The names of a command's subcommands, with theirs in parentheses.
 fn names(command: &clap::Command) -> String {
-    let shown = command.get_subcommands().filter(|below| !below.is_hide_set());
+    let shown = command
+        .get_subcommands()
+        .filter(|below| !below.is_hide_set());
     let names = shown.map(|below| {
         let inner = names(below);
         let name = below.get_name();

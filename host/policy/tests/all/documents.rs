@@ -46,9 +46,9 @@ fn example(heading: &str) -> Value {
 fn rows(text: &str) -> BTreeSet<String> {
     let lines = text.replace("\n  ", " ");
     let items = lines.lines().filter_map(|line| line.strip_prefix("- "));
-    let named = items.filter_map(|item| item.split("`:").next());
-    let names = named.flat_map(|names| names.split('`').skip(1).step_by(2));
-    names.map(str::to_owned).collect()
+    let heads = items.filter_map(|item| item.split("`:").next());
+    let fields = heads.flat_map(|head| head.split('`').skip(1).step_by(2));
+    fields.map(str::to_owned).collect()
 }
 
 fn fields(value: &Value, path: &str, found: &mut BTreeSet<String>) {
