@@ -148,6 +148,10 @@ mod tests {
             .collect()
     }
 
+    pub(crate) fn documents() -> Vec<(String, String)> {
+        files("docs", ".md")
+    }
+
     pub(crate) fn is_test_or_bench(path: &str) -> bool {
         path.split('/')
             .any(|part| part == "tests" || part == "benches" || part == "tests.rs")
@@ -296,7 +300,7 @@ mod tests {
 
     #[test]
     fn a_document_has_one_title_and_its_links_lead_somewhere() {
-        let mut all = files("docs", ".md");
+        let mut all = documents();
         for name in ["README.md", "CHANGELOG.md", "CONTRIBUTING.md"] {
             all.push((name.to_owned(), read(name)));
         }
@@ -358,20 +362,24 @@ mod tests {
         out
     }
 
-    /// The second column of the table under a heading, whose first column must count from 0.
+    /// The names under a heading, which count from 0: "0 `name`, 1 `name`", or the first two columns of a table.
     fn numbered(text: &str, heading: &str) -> Vec<String> {
         let (_, from) = text.split_once(&format!("\n### {heading}\n")).unwrap();
-        let rows = from
-            .lines()
-            .skip_while(|line| !line.starts_with("| ---"))
-            .skip(1)
-            .take_while(|line| line.starts_with('|'));
+        let section = from.split("\n#").next().unwrap();
+        let mut items = section
+            .split([',', '|', '\n'])
+            .map(str::trim)
+            .filter(|item| !item.is_empty())
+            .peekable();
         let mut names = Vec::new();
-        for row in rows {
-            let mut cells = row.split('|').map(str::trim).skip(1);
-            let number = cells.next().unwrap();
-            assert_eq!(number, names.len().to_string(), "{heading}: {row}");
-            names.push(cells.next().unwrap().trim_matches('`').to_owned());
+        while let Some(item) = items.next() {
+            let in_a_table = || (item, items.peek().copied().unwrap_or_default());
+            let (number, name) = item.split_once(' ').unwrap_or_else(in_a_table);
+            let is_name = name == "none" || name.starts_with('`') && name.ends_with('`');
+            if is_name && number.parse::<usize>().is_ok() {
+                assert_eq!(number, names.len().to_string(), "{heading}: {name}");
+                names.push(name.trim_matches('`').to_owned());
+            }
         }
         names
     }

@@ -45,9 +45,9 @@ rules! {
     /// A rule of the ledger that an act can break. The codes are part of the ledger's format and
     /// never change.
     Rule:
-    /// The actor is not a principal of this ledger.
+    /// Actor unknown to this ledger.
     PrincipalUnknown = "principal.unknown";
-    /// A principal with this id exists.
+    /// The id is taken.
     PrincipalExists = "principal.exists";
     /// The id looks like another principal's.
     PrincipalLook = "principal.look";
@@ -59,21 +59,21 @@ rules! {
     KeyRevoked = "key.revoked";
     /// The key has or had another owner.
     KeyTaken = "key.taken";
-    /// The key is not a usable Ed25519 public key.
+    /// Not a usable Ed25519 public key.
     KeyUnusable = "key.unusable";
-    /// The signature over the act is not valid.
+    /// Invalid signature over the act.
     SignatureInvalid = "signature.invalid";
-    /// None of the principal's roles allows the act.
+    /// No role of the principal allows the act.
     RoleMissing = "role.missing";
-    /// A principal may not change its own roles.
+    /// No principal changes its own roles.
     RolesOwn = "roles.own";
     /// No administrator with a valid key would be left.
     AdministratorLast = "administrator.last";
-    /// The author of a component may not validate, approve or promote it.
+    /// The author may not validate, approve or promote the component.
     DutyAuthor = "duty.author";
-    /// The reviewer who validated a component may not approve it.
+    /// The reviewer who validated the component may not approve it.
     DutyReviewer = "duty.reviewer";
-    /// The holder of the log's signing key may not be an operator.
+    /// The holder of the log's key may not be an operator.
     DutyLogKey = "duty.log-key";
     /// The component is not registered.
     ComponentUnknown = "component.unknown";
@@ -81,11 +81,11 @@ rules! {
     ComponentExists = "component.exists";
     /// The component's stage does not allow the act.
     StageOrder = "stage.order";
-    /// Evidence of some kind is missing.
+    /// A kind of evidence is missing.
     EvidenceMissing = "evidence.missing";
-    /// The signature over the digest set is not valid.
+    /// Invalid signature over the digest set.
     ApprovalSignature = "approval.signature";
-    /// Too few valid approvals of the component.
+    /// Too few valid approvals.
     ApprovalMissing = "approval.missing";
     /// Other evidence was validated, or another set approved.
     ApprovalChanged = "approval.changed";
@@ -93,13 +93,13 @@ rules! {
     RunExists = "run.exists";
     /// A ledger has one first record.
     GenesisRepeated = "genesis.repeated";
-    /// An exception is incomplete, or ends before it begins.
+    /// The exception is incomplete, or ends before it begins.
     ExceptionIncomplete = "exception.incomplete";
     /// The exception was never granted, or has ended.
     ExceptionUnknown = "exception.unknown";
-    /// An exception is to a rule that no exception waives, or too long.
+    /// The exception is too long, or no exception waives the rule.
     ExceptionUnfit = "exception.unfit";
-    /// A principal may not grant an exception that they own.
+    /// No principal grants an exception that they own.
     DutyException = "duty.exception";
     /// The policy bundle is already in force.
     PolicyRepeated = "policy.repeated";
@@ -107,27 +107,27 @@ rules! {
     PolicyMissing = "policy.missing";
     /// Another policy is in force.
     PolicyChanged = "policy.changed";
-    /// A verdict lacks reasons or limits, or has limits where none belong.
+    /// The verdict lacks reasons or limits, or has limits where none belong.
     VerdictIncomplete = "verdict.incomplete";
     /// The policy in force has no verdict on the subject.
     VerdictMissing = "verdict.missing";
     /// The last verdict of the policy in force failed.
     VerdictFailed = "verdict.failed";
-    /// The component is already approved under this set.
+    /// Already approved under this set.
     PromotionExists = "promotion.exists";
     /// The act gives no reason.
     ReasonMissing = "reason.missing";
     /// The set-up has not ended.
     SetupOpen = "setup.open";
-    /// The set-up has already ended.
+    /// The set-up has ended.
     SetupOver = "setup.over";
     /// The approval classes have too few members.
     SetupIncomplete = "setup.incomplete";
     /// The act takes more than one signature.
     ApprovalsMissing = "approvals.missing";
-    /// A class would take fewer signatures than its minimum.
+    /// The class would take fewer signatures than its minimum.
     ClassUnfit = "class.unfit";
-    /// A class would have fewer members than signatures it takes.
+    /// The class would have fewer members than signatures.
     ClassShort = "class.short";
     /// The act does not take signatures by others.
     ChangeKind = "change.kind";
@@ -135,39 +135,39 @@ rules! {
     ChangeUnknown = "change.unknown";
     /// The change is done, withdrawn or expired.
     ChangeOver = "change.over";
-    /// A principal may not sign a change twice.
+    /// No principal signs a change twice.
     ChangeRepeated = "change.repeated";
-    /// A principal may not sign their own proposal.
+    /// No principal signs their own proposal.
     DutyProposer = "duty.proposer";
-    /// A delegate has no unused vote in the matter.
+    /// The delegate has no unused vote here.
     DutyDelegation = "duty.delegation";
-    /// A delegation is by or to the wrong principal, or too long.
+    /// The delegation is by or to the wrong principal, or too long.
     DelegationUnfit = "delegation.unfit";
     /// The delegation was never made, or has ended.
     DelegationUnknown = "delegation.unknown";
-    /// A break-glass names no acts that take two signatures, or is too long.
+    /// The break-glass is too long, or names no acts that take two signatures.
     BreakGlassUnfit = "break-glass.unfit";
     /// The retrospective of an earlier break-glass is owed.
     BreakGlassOwed = "break-glass.owed";
     /// The record is not a break-glass.
     BreakGlassUnknown = "break-glass.unknown";
-    /// The act is outside the scope, the time or the person of the break-glass.
+    /// Outside the scope, time or person of the break-glass.
     BreakGlassScope = "break-glass.scope";
     /// The break-glass is still open.
     BreakGlassOpen = "break-glass.open";
     /// The break-glass was closed, or its retrospective signed.
     BreakGlassClosed = "break-glass.closed";
-    /// A principal may not sign the retrospective of their own break-glass.
+    /// No principal signs the retrospective of their own break-glass.
     DutyBreakGlass = "duty.break-glass";
-    /// The verdict is not the last one, is too old, or rests on an ended exception.
+    /// The verdict is not the last, is too old, or rests on an ended exception.
     VerdictStale = "verdict.stale";
     /// Only a service may do this.
     ServiceOnly = "service.only";
     /// The account has no limits.
     LimitsMissing = "limits.missing";
-    /// The limits are not those in force, or not those that the policy gave.
+    /// Not the limits in force, or not those of the verdict.
     LimitsChanged = "limits.changed";
-    /// The limits are not those that the component was approved under.
+    /// Not the limits that the component was approved under.
     LimitsUnapproved = "limits.unapproved";
     /// The start was never authorized.
     StartUnknown = "start.unknown";
@@ -175,38 +175,39 @@ rules! {
     StartWithdrawn = "start.withdrawn";
     /// Another start was authorized.
     StartChanged = "start.changed";
-    /// The authorization's window is not open, or not valid.
+    /// The authorization's window is invalid, or not open.
     StartWindow = "start.window";
     /// A run of the authorization has not ended.
     StartRunning = "start.running";
     /// The run was never started.
     RunUnknown = "run.unknown";
-    /// The run has already ended.
+    /// The run has ended.
     RunEnded = "run.ended";
+    /// The journal is shorter than at a resumption: it was set back.
     RunRolledBack = "run.rolled-back";
     /// A kill switch is on.
     KillOn = "kill.on";
     /// The kill switch was never thrown, or was lifted.
     KillUnknown = "kill.unknown";
-    /// A principal may not lift a kill switch that they threw.
+    /// No principal lifts a kill switch that they threw.
     DutyKill = "duty.kill";
     /// A budget is used up.
     BudgetOver = "budget.over";
-    /// An excess is of no budget, or too long.
+    /// The excess is too long, or there is no such budget.
     BudgetUnfit = "budget.unfit";
-    /// A principal may not decide on their own budget.
+    /// No principal decides on their own budget.
     DutyBudget = "duty.budget";
     /// The run has another owner.
     UsageOwner = "usage.owner";
-    /// A key of a rotation did not sign it.
+    /// A key of the rotation did not sign it.
     LogSignature = "log.signature";
-    /// A record of drift lacks a field, or names no difference.
+    /// The record lacks a field, or names no difference.
     DriftIncomplete = "drift.incomplete";
-    /// The same difference is recorded and open.
+    /// The difference is recorded and open.
     DriftRepeated = "drift.repeated";
     /// The drift was never recorded, or has ended.
     DriftUnknown = "drift.unknown";
-    /// A refusal lacks a field.
+    /// The refusal lacks a field.
     RefusalIncomplete = "refusal.incomplete";
 }
 
@@ -221,17 +222,17 @@ impl Rule {
 rules! {
     /// A rule that the host checks before it asks the ledger; the refusal is recorded by its code.
     HostRule:
-    /// The bytes of a registered component are not stored here.
+    /// The component is not stored here.
     ComponentMissing = "component.missing";
-    /// The stored bytes of a component have another digest.
+    /// The stored component has another digest.
     ComponentChanged = "component.changed";
-    /// A recorded piece of evidence cannot be opened, or was changed.
+    /// Recorded evidence cannot be opened, or was changed.
     EvidenceChanged = "evidence.changed";
     /// The manifest does not parse, or cannot be started.
     ManifestInvalid = "manifest.invalid";
     /// The ledger is missing, does not verify, or cannot be written.
     LedgerUnusable = "ledger.unusable";
-    /// The bundle of the policy in force cannot be read.
+    /// The policy in force cannot be read.
     PolicyUnreadable = "policy.unreadable";
     /// The policy's own tests fail.
     PolicyTests = "policy.tests";

@@ -453,7 +453,7 @@ fn the_document_names_every_rule_act_role_and_piece_of_evidence() {
     const FORMAT: &str = include_str!("../../../docs/reference/ledger.cddl");
     let (_, rules) = DOCUMENT.split_once("\n## Rules\n").unwrap();
     let (rules, _) = rules.split_once("\n## Record format\n").unwrap();
-    let rows = rules.lines().filter_map(|line| line.strip_prefix("| `"));
+    let rows = rules.lines().filter_map(|line| line.strip_prefix("- `"));
     let codes: Vec<_> = rows.filter_map(|row| row.split('`').next()).collect();
     let known = Rule::ALL.iter().map(|rule| rule.code());
     assert_eq!(codes, known.collect::<Vec<_>>());

@@ -42,11 +42,13 @@ fn example(heading: &str) -> Value {
     serde_json::from_str(found.unwrap().1).unwrap()
 }
 
-/// The first column of the tables in a text, without their heads.
+/// The names before the colon of each item of the lists in a text.
 fn rows(text: &str) -> BTreeSet<String> {
-    let cells = text.lines().filter_map(|line| line.strip_prefix("| `"));
-    let names = cells.filter_map(|cell| cell.split('`').next());
-    names.map(str::to_owned).collect()
+    let lines = text.replace("\n  ", " ");
+    let items = lines.lines().filter_map(|line| line.strip_prefix("- "));
+    let heads = items.filter_map(|item| item.split("`:").next());
+    let fields = heads.flat_map(|head| head.split('`').skip(1).step_by(2));
+    fields.map(str::to_owned).collect()
 }
 
 fn fields(value: &Value, path: &str, found: &mut BTreeSet<String>) {

@@ -69,7 +69,7 @@ impl TokenRefusal {
             Self::Altered => "the token, its signature or its plan is not what was authorized",
             Self::Expired => "the token's time is over",
             Self::Foreign => "the token is of another run, execution, approver or process",
-            Self::StaleLease => "the account's lease has passed on since the token was issued",
+            Self::StaleLease => "the account's lease has a new holder since the token was issued",
             Self::OtherPolicy => "the token was issued under another policy",
             Self::OtherLimits => "the token was issued under other limits",
             Self::NoVerdict => "no durable decision approved the plan",
