@@ -35,7 +35,7 @@ use counterfoil_server::types::{
 };
 use counterfoil_tests::acts::id;
 use counterfoil_tests::desk::{Desk, hand};
-use counterfoil_tests::world::{World, over_a_feed, signer};
+use counterfoil_tests::world::{World, code_cache, over_a_feed, signer};
 use counterfoil_trading::gateway::OrderLogRecord;
 use counterfoil_trading::manifest::Manifest;
 use serde_json::{Value, json};
@@ -53,7 +53,7 @@ fn supervisor(data: &DataDir, records: Arc<dyn Records>, venues: Arc<Venues>) ->
     Supervisor::new(SupervisorConfig {
         data: data.clone(),
         engine: EngineSettings {
-            cache: Some(data.compiled()),
+            cache: Some(code_cache(data)),
             ..EngineSettings::default()
         },
         signers: Arc::new(signer),

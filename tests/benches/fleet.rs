@@ -31,7 +31,7 @@ use counterfoil_server::supervisor::{Supervisor, SupervisorConfig};
 use counterfoil_server::types::{BarsReply, BarsRequest, FeedRequest, RunReply, StartRequest};
 use counterfoil_tests::acts::id;
 use counterfoil_tests::desk::{Desk, hand};
-use counterfoil_tests::world::{World, over_a_feed, signer};
+use counterfoil_tests::world::{World, code_cache, over_a_feed, signer};
 use counterfoil_trading::manifest::Manifest;
 
 /// Names the data directory to the child, which serves it.
@@ -197,7 +197,7 @@ fn serve(folder: &Path) {
     let supervisor = Supervisor::new(SupervisorConfig {
         data: data.clone(),
         engine: EngineSettings {
-            cache: Some(data.compiled()),
+            cache: Some(code_cache(&data)),
             ..EngineSettings::default()
         },
         signers: Arc::new(signer),

@@ -10,7 +10,7 @@ use counterfoil_runner::store::data_dir::DataDir;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_trading::manifest::Manifest;
 
-use crate::world::{Ignore, signer};
+use crate::world::{Ignore, code_cache, signer};
 
 /// A data directory, the manifest in it, and the engine.
 pub type Place = (DataDir, Manifest, EngineSettings);
@@ -23,7 +23,7 @@ pub fn place(variable: &str, manifest: &str) -> Option<Place> {
     let manifest = std::fs::read_to_string(folder.join(manifest)).unwrap();
     let manifest = Manifest::parse(&manifest).unwrap();
     let engine = EngineSettings {
-        cache: Some(data.compiled()),
+        cache: Some(code_cache(&data)),
         ..EngineSettings::default()
     };
     Some((data, manifest, engine))

@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use counterfoil_base::digest::Digest;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::salt::{LogKey, LogSigner};
 use counterfoil_journal::signer::Ed25519Signer;
@@ -17,6 +18,7 @@ use counterfoil_runner::run::inputs::snapshot_store;
 use counterfoil_runner::run::live::live;
 use counterfoil_runner::run::replay::{ReplayError, ReplayReport, replay};
 use counterfoil_runner::store::data_dir::DataDir;
+use counterfoil_sandbox::code_cache::CodeCache;
 use counterfoil_sandbox::engine::{EngineSettings, settings_digest};
 use counterfoil_snapshot::source::options::{IngestOptions, SideFile};
 use counterfoil_snapshot::store::snapshot::Snapshot;
@@ -243,7 +245,7 @@ impl World {
     /// The settings of every test that is not about settings: compiled code is kept.
     pub fn engine(&self) -> EngineSettings {
         EngineSettings {
-            cache: Some(self.data.compiled()),
+            cache: Some(code_cache(&self.data)),
             ..EngineSettings::default()
         }
     }
@@ -360,6 +362,11 @@ pub fn over_a_feed(manifest: &Manifest, nonce: &str) -> Manifest {
         cadence: 1,
         ..manifest.clone()
     }
+}
+
+/// Compiled code of one data directory's tests.
+pub fn code_cache(data: &DataDir) -> CodeCache {
+    CodeCache::open(&data.root().join("code"), Digest::of(b"tests")).unwrap()
 }
 
 /// The tests' signer.

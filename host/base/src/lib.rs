@@ -8,5 +8,6 @@ pub mod calendar_date;
 pub mod digest;
 pub mod draws;
 pub mod gate;
+pub mod keyed_hash;
 pub mod text;
 pub mod time_text;

@@ -96,6 +96,9 @@ pub(crate) struct GlobalArgs {
     /// Directory of private keys [default: below the user's configuration]
     #[arg(long, global = true, value_name = "DIR", env = "COUNTERFOIL_KEY_DIR", hide_env_values = true, value_hint = ValueHint::DirPath)]
     pub(crate) key_dir: Option<PathBuf>,
+    /// Directory of compiled code [default: the user's cache directory]
+    #[arg(long, global = true, value_name = "DIR", env = "COUNTERFOIL_CACHE_DIR", hide_env_values = true, value_hint = ValueHint::DirPath)]
+    pub(crate) cache_dir: Option<PathBuf>,
     // Named and never guessed from the keys present: with two of them the wrong person would sign.
     /// Act as this principal and sign with its key
     #[arg(

@@ -4,8 +4,10 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use counterfoil_runner::build::host_build;
 use counterfoil_runner::store::data_dir::DataDir;
 use counterfoil_runner::store::keys::KeyDir;
+use counterfoil_sandbox::code_cache::CodeCache;
 use counterfoil_sandbox::engine::{Backend, EngineSettings, OptLevel};
 
 use crate::args::GlobalArgs;
@@ -17,6 +19,8 @@ pub(crate) struct CliContext {
     pub(crate) data: DataDir,
     pub(crate) keys: KeyDir,
     pub(crate) json: bool,
+    /// The folder of compiled code; none where there is no place for one.
+    cache: Option<PathBuf>,
     /// Name of the acting principal, as typed.
     pub(crate) actor: Option<String>,
     /// Ledger record of the break-glass that waives the second signature.
@@ -35,8 +39,8 @@ impl CliContext {
             Some(path) => path.clone(),
             None => user_folder("XDG_CONFIG_HOME", ".config", "--key-dir")?.join("keys"),
         };
-        // Absolute, because the code cache takes no relative path.
         let data = std::path::absolute(&data)?;
+        let cache = cache_folder(global.cache_dir.as_deref())?;
         print_detail(&format!("data directory: {}", data.display()));
         print_detail(&format!("key directory: {}", keys.display()));
         if let Some(actor) = &global.actor {
@@ -46,6 +50,7 @@ impl CliContext {
         Ok(Self {
             keys: KeyDir::new(keys).for_data(&data),
             data,
+            cache,
             json: global.json,
             actor: global.actor.clone(),
             emergency: global.emergency,
@@ -58,6 +63,7 @@ impl CliContext {
         Ok(Self {
             keys: KeyDir::new(keys).for_data(&data),
             data,
+            cache: self.cache.clone(),
             json: self.json,
             // The demo's steps name their principals themselves; the user's own must not sign for
             // them.
@@ -78,17 +84,48 @@ impl CliContext {
                 )));
             }
         };
-        // The cache holds compiled code by the digest of component and engine, so another back end
-        // never finds this one's.
-        let cache = Some(self.data.compiled());
         print_detail(&format!("back end: {backend}"));
         Ok(EngineSettings {
             backend: compiler,
             opt,
-            cache,
+            cache: self.code_cache()?,
+            // Compilation runs over bytes of an unknown author: a component made to exhaust the compiler's memory or
+            // time takes the child down, not the runs of this process.
+            child: Some(crate::commands::compile::program()?),
             ..EngineSettings::default()
         })
     }
+
+    /// The compiled code of this user; none is kept where there is no folder for it.
+    fn code_cache(&self) -> Result<Option<CodeCache>> {
+        let (Some(folder), Some(program)) = (&self.cache, host_build().binary) else {
+            return Ok(None);
+        };
+        // Code runs as it is found. A folder that is copied with the data would bring the code of whoever had it
+        // before.
+        if folder.starts_with(self.data.root()) {
+            return Err(CommandLineError::new(format!(
+                "the folder of compiled code, {}, is in the data directory; give another one with --cache-dir",
+                folder.display()
+            )));
+        }
+        print_detail(&format!("compiled code: {}", folder.display()));
+        let cache = CodeCache::open(folder, program);
+        Ok(Some(
+            cache.context("give another folder with --cache-dir DIR")?,
+        ))
+    }
+}
+
+/// The folder of compiled code: the one given, or below the user's cache directory; none where the user has no home.
+fn cache_folder(given: Option<&Path>) -> Result<Option<PathBuf>> {
+    let folder = match given {
+        Some(folder) => Some(folder.to_path_buf()),
+        None => user_folder("XDG_CACHE_HOME", ".cache", "--cache-dir")
+            .ok()
+            .map(|folder| folder.join("code")),
+    };
+    Ok(folder.map(std::path::absolute).transpose()?)
 }
 
 /// The user's directory by an XDG variable, or below the home directory.
@@ -98,7 +135,12 @@ fn user_folder(variable: &str, below_home: &str, flag: &str) -> Result<PathBuf> 
         // directory, a new one for each place of a call.
         .filter(|value| !value.is_empty())
         .map(PathBuf::from);
-    let home = || env::var_os("HOME").map(|home| PathBuf::from(home).join(below_home));
+    let home = || {
+        env::var_os("HOME")
+            // Empty, it would put everything below the root of the file system.
+            .filter(|home| !home.is_empty())
+            .map(|home| PathBuf::from(home).join(below_home))
+    };
     let folder = named
         .or_else(home)
         .with_context(|| format!("neither {variable} nor HOME is set; give {flag} DIR"))?;

@@ -115,9 +115,12 @@ fn answer_usage(error: &clap::Error, arguments: usize) -> ExitCode {
 }
 
 fn run(args: CliArgs) -> anyhow::Result<CommandAnswer> {
-    // The evaluating process has no access to the user's directories, and may not fail for it.
+    // The evaluating and the compiling process have no access to the user's directories, and may not fail for it.
     if matches!(args.command, Command::EvaluatePolicy) {
         return commands::policy::child::run();
+    }
+    if let Command::CompileComponent(args) = &args.command {
+        return Ok(commands::compile::run(args));
     }
     // Neither of these reads a directory, so both work where none can be found.
     if matches!(args.command, Command::Version) {
@@ -161,7 +164,7 @@ fn dispatch(cli: &CliContext, command: Command) -> anyhow::Result<CommandAnswer>
         Command::Ledger(args) => commands::ledger::run(cli, &args),
         Command::Completions { shell } => Ok(commands::completions::run(shell)),
         Command::Version => Ok(commands::version::run(cli.json)),
-        Command::CompileComponent(args) => commands::compile::run(&args),
+        Command::CompileComponent(args) => Ok(commands::compile::run(&args)),
         Command::EvaluatePolicy => commands::policy::child::run(),
     }
 }

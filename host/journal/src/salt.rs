@@ -3,7 +3,8 @@
 
 use core::fmt;
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
+use counterfoil_base::keyed_hash::keyed_hash;
+use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 
 use crate::signer::{Ed25519Signer, SignError, Signer};
@@ -25,10 +26,10 @@ impl LogSalts {
     /// The salts of the log `origin` under a secret of 32 bytes.
     #[must_use]
     pub fn new(secret: &[u8; 32], origin: &str) -> Self {
-        let mut of_log = keyed(secret);
+        let mut of_log = keyed_hash(secret);
         of_log.update(origin.as_bytes());
         // A key of its own for each log: with it somebody can be given one log's salts and no other's.
-        Self(keyed(&of_log.finalize().into_bytes().into()))
+        Self(keyed_hash(&of_log.finalize().into_bytes().into()))
     }
 
     /// The salt of the entry at `index`: the first 16 bytes of the HMAC-SHA256 of the index as eight bytes, big-endian,
@@ -52,15 +53,6 @@ impl fmt::Debug for LogSalts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LogSalts").finish_non_exhaustive()
     }
-}
-
-fn keyed(secret: &[u8; 32]) -> Hmac<Sha256> {
-    // RFC 2104 pads a key that is shorter than a block with zeros. Given at that length it cannot be refused.
-    let mut block = [0; 64];
-    for (to, from) in block.iter_mut().zip(secret) {
-        *to = *from;
-    }
-    Hmac::new(&block.into())
 }
 
 /// The holder of a log's two secrets: the key that signs its checkpoints, and the one that its salts come from.

@@ -96,7 +96,12 @@ pub struct OwnLimits {
 /// Returns the operating system's error if a limit cannot be lowered; then nothing may be evaluated.
 pub fn lower_own_limits(limits: OwnLimits) -> io::Result<()> {
     // Soft and hard limit alike: with a higher hard limit, the process could raise the soft one again.
-    let lower = |resource: Resource, limit: u64| rlimit::setrlimit(resource, limit, limit);
+    let lower = |resource: Resource, limit: u64| {
+        let (_, hard) = rlimit::getrlimit(resource)?;
+        // Whoever started this program may allow it less already, and only root may take more again.
+        let limit = limit.min(hard);
+        rlimit::setrlimit(resource, limit, limit)
+    };
     lower(Resource::AS, limits.memory_bytes)?;
     lower(Resource::CPU, limits.cpu_seconds)?;
     lower(Resource::CORE, 0)

@@ -5,5 +5,7 @@ pub mod child;
 pub mod clock;
 #[cfg(feature = "files")]
 pub mod files;
+#[cfg(all(unix, feature = "files"))]
+pub mod folder_guard;
 #[cfg(feature = "files")]
 pub mod lock;

@@ -26,15 +26,16 @@ impl FileLock {
     ///
     /// Returns [`FileError`] if the file cannot be opened or locked.
     pub fn try_take(path: &Path) -> Result<Option<Self>, FileError> {
-        // Not truncated: the file may be another's, and its bytes are not ours before the lock is.
-        let mut options = OpenOptions::new();
-        let file = options
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(path)
-            .map_err(FileError::at("open", path))?;
-        Self::try_of(file).map_err(FileError::at("lock", path))
+        Self::try_of(open_or_make(path)?).map_err(FileError::at("lock", path))
+    }
+
+    /// Waits for the lock on the file at `path`, which is made if it is missing, and never removed.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`FileError`] if the file cannot be opened or locked.
+    pub fn wait_for(path: &Path) -> Result<Self, FileError> {
+        Self::wait_of(open_or_make(path)?).map_err(FileError::at("lock", path))
     }
 
     /// Takes the lock on an open file; `None` if another holder has it.
@@ -59,6 +60,17 @@ impl FileLock {
         file.lock()?;
         Ok(Self { _file: file })
     }
+}
+
+fn open_or_make(path: &Path) -> Result<File, FileError> {
+    // Not truncated: the file may be another's, and its bytes are not ours before the lock is.
+    let mut options = OpenOptions::new();
+    options
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)
+        .map_err(FileError::at("open", path))
 }
 
 /// Locks an open file that its owner keeps using; `false` if another holder has the lock. Closing the file

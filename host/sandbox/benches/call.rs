@@ -4,7 +4,7 @@
 
 use std::io::Write as _;
 
-use counterfoil_sandbox::compile::{LoadedComponent, load};
+use counterfoil_sandbox::compile::{LoadedComponent, compile_here};
 use counterfoil_sandbox::describe::describe;
 use counterfoil_sandbox::engine::{Backend, Engine, EngineSettings};
 use counterfoil_sandbox::guest::Guest;
@@ -39,7 +39,7 @@ fn compiled(backend: Backend) -> Option<LoadedComponent> {
         backend,
         ..EngineSettings::default()
     };
-    load(&Engine::new(settings).ok()?, &bytes).ok()
+    compile_here(&Engine::new(settings).ok()?, &bytes).ok()
 }
 
 fn start(compiled: &LoadedComponent) -> Option<Guest> {

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use wasmparser::{Parser, Validator, WasmFeatures};
 
+use crate::compile_class::CompileClass;
 use error::invalid;
 
 pub use self::error::{AdmissionError, WORLD_VERSION};
@@ -28,14 +29,15 @@ const FEATURES: WasmFeatures = WasmFeatures::WASM2
     .difference(WasmFeatures::SIMD.union(WasmFeatures::MULTI_VALUE))
     .union(WasmFeatures::COMPONENT_MODEL);
 
-/// Checks size, structure, features, imports and exports, in this sequence.
+/// Checks size, structure, features, imports and exports, in this sequence; returns how much compilation the
+/// component may ask for.
 ///
 /// # Errors
 ///
 /// Returns [`AdmissionError`] naming the first thing that does not hold.
-pub fn check(bytes: &[u8]) -> Result<(), AdmissionError> {
+pub fn check(bytes: &[u8]) -> Result<CompileClass, AdmissionError> {
     // Size and structure are checked in here, before the validator works on the bytes: its time and memory grow with them.
-    let functions = functions(bytes)?;
+    let (class, functions) = outline(bytes)?;
     let world: BTreeMap<&str, &str> = WORLD.lines().filter_map(|l| l.split_once(": ")).collect();
     for (name, found) in &functions {
         // What a component exports beyond the world is never called.
@@ -67,7 +69,7 @@ pub fn check(bytes: &[u8]) -> Result<(), AdmissionError> {
             })?;
         check_type(export, found, expected)?;
     }
-    Ok(())
+    Ok(class)
 }
 
 /// The functions that a component imports and exports, with their types written out: the keys are
@@ -77,6 +79,10 @@ pub fn check(bytes: &[u8]) -> Result<(), AdmissionError> {
 ///
 /// Returns [`AdmissionError`] if the bytes are too large or no valid component.
 pub fn functions(bytes: &[u8]) -> Result<BTreeMap<String, String>, AdmissionError> {
+    outline(bytes).map(|(_, functions)| functions)
+}
+
+fn outline(bytes: &[u8]) -> Result<(CompileClass, BTreeMap<String, String>), AdmissionError> {
     if Parser::is_core_wasm(bytes) {
         return Err(AdmissionError::CoreModule);
     }
@@ -109,7 +115,7 @@ pub fn functions(bytes: &[u8]) -> Result<BTreeMap<String, String>, AdmissionErro
             );
         }
     }
-    Ok(functions)
+    Ok((outline.class, functions))
 }
 
 fn check_interface(interface: &str) -> Result<(), AdmissionError> {

@@ -2,12 +2,16 @@
 //! admitted.
 
 use core::fmt;
+use std::path::Path;
 
 use counterfoil_base::digest::Digest;
 use wasmtime::component::Component;
 
 use crate::admission::{self, AdmissionError};
-use crate::engine::Engine;
+use crate::child::{ChildError, compile_in_child};
+use crate::code_cache::CodeCacheError;
+use crate::compile_class::CompileClass;
+use crate::engine::{Engine, EngineError, EngineSettings};
 use crate::imports;
 use crate::state::GuestState;
 use crate::wit;
@@ -20,6 +24,14 @@ pub enum CompileError {
     NotAdmitted(#[from] AdmissionError),
     #[error("the component does not compile: {reason}")]
     Refused { reason: String },
+    #[error(transparent)]
+    Child(#[from] ChildError),
+    #[error(transparent)]
+    Cache(#[from] CodeCacheError),
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error("cannot make a folder for compiled code")]
+    Folder(std::io::Error),
 }
 
 /// A compiled component, bound to its engine. Cloning is cheap.
@@ -56,16 +68,53 @@ impl LoadedComponent {
     }
 }
 
-/// Admits and compiles a component, or takes the compiled code from the engine's cache.
+/// Admits and compiles a component from anybody: in the settings' child process, into the settings' cache, or takes the
+/// authenticated code that is there.
 ///
-/// Compilation has no limit of its own here. For bytes from outside call
-/// [`crate::child::compile_in_child`] first: then the code is in the cache.
+/// # Errors
+///
+/// Returns [`CompileError`] if the component is not admitted, or does not compile within the limits of its class.
+pub fn load(settings: EngineSettings, bytes: &[u8]) -> Result<LoadedComponent, CompileError> {
+    // Never skipped, also where the code is there: the cache outlives the rules of the host that filled it.
+    let class = admission::check(bytes)?;
+    let digest = Digest::of(bytes);
+    let compile = |folder: &Path| compile_into(&settings, class, folder, bytes);
+    if let Some(cache) = &settings.cache {
+        let folder = cache.code_of(&digest, &settings.code_digest(), compile)?;
+        let engine = Engine::with_code(settings, Some(&folder))?;
+        return compile_here(&engine, bytes);
+    }
+    if settings.child.is_none() {
+        return compile_here(&Engine::new(settings)?, bytes);
+    }
+    let folder = tempfile::tempdir().map_err(CompileError::Folder)?;
+    compile(folder.path())?;
+    let engine = Engine::with_code(settings, Some(folder.path()))?;
+    // The folder goes away at the end of this function: the code is in memory by then.
+    compile_here(&engine, bytes)
+}
+
+/// Compiles into a folder, in a child process where the settings name its program.
+fn compile_into(
+    settings: &EngineSettings,
+    class: CompileClass,
+    folder: &Path,
+    bytes: &[u8],
+) -> Result<(), CompileError> {
+    if let Some(program) = &settings.child {
+        return Ok(compile_in_child(program, settings, class, folder, bytes)?);
+    }
+    let engine = Engine::with_code(settings.clone(), Some(folder))?;
+    compile_here(&engine, bytes).map(|_| ())
+}
+
+/// Admits and compiles a component in this process, without a limit of time or memory: for the compile process
+/// itself, and for components of one's own in tests. [`load`] is for bytes from anybody else.
 ///
 /// # Errors
 ///
 /// Returns [`CompileError`] if the component is not admitted or does not compile.
-pub fn load(engine: &Engine, bytes: &[u8]) -> Result<LoadedComponent, CompileError> {
-    // Never skipped, also where the cache has the code: the cache is a folder, and its owner may have changed the rules since.
+pub fn compile_here(engine: &Engine, bytes: &[u8]) -> Result<LoadedComponent, CompileError> {
     admission::check(bytes)?;
     let refused = |error: wasmtime::Error| CompileError::Refused {
         reason: crate::cut::bounded(format!("{error:#}"), crate::fault::TRACE_BYTES_MAX),

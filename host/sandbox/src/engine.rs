@@ -5,12 +5,14 @@
 
 use core::fmt::Write as _;
 use core::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use counterfoil_base::digest::Digest;
 use counterfoil_trading::limits::{FUEL_DEFAULT, SandboxLimits};
 use wasmtime::{Cache, CacheConfig, Config, OperatorCost};
 
+use crate::code_cache::CodeCache;
+use crate::compile_class::CompileProgram;
 use crate::thread::HOST_STACK_BYTES;
 
 /// The engine the settings were chosen for. Another major version may charge other fuel, so it is
@@ -62,8 +64,10 @@ pub struct EngineSettings {
     pub opt: OptLevel,
     /// The most fuel any one call on this engine gets; it decides the size of the stack.
     pub fuel_max: u64,
-    /// Where compiled code is kept, a directory that no other user may write; none: nowhere.
-    pub cache: Option<PathBuf>,
+    /// Where compiled code is kept between calls; none: nowhere.
+    pub cache: Option<CodeCache>,
+    /// The program that compiles components, as a child; none: this process, which only tests may do.
+    pub child: Option<CompileProgram>,
 }
 
 impl Default for EngineSettings {
@@ -73,6 +77,7 @@ impl Default for EngineSettings {
             opt: OptLevel::Speed,
             fuel_max: FUEL_DEFAULT,
             cache: None,
+            child: None,
         }
     }
 }
@@ -84,6 +89,21 @@ impl EngineSettings {
         let instruments = u64::try_from(instruments).unwrap_or(u64::MAX);
         self.fuel_max = fuel_max(limits, instruments);
         self
+    }
+
+    /// The back end's name in the compile process's arguments.
+    pub(crate) const fn backend_name(&self) -> &'static str {
+        match (self.backend, self.opt) {
+            (Backend::Pulley, _) => "pulley",
+            (Backend::Cranelift, OptLevel::None) => "cranelift-none",
+            (Backend::Cranelift, OptLevel::Speed) => "cranelift",
+        }
+    }
+
+    /// What compiled code depends on besides the component and the program.
+    pub(crate) fn code_digest(&self) -> Digest {
+        let text = format!("{}{}\n", settings_text(), self.backend_name());
+        Digest::of(text.as_bytes())
     }
 
     /// Bytes of stack a guest may use: more than its fuel can push, up to [`STACK_BYTES_MAX`].
@@ -133,16 +153,26 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine with these settings.
+    /// An engine with these settings, which compiles by itself.
     ///
     /// # Errors
     ///
-    /// Returns [`EngineError`] if the cache directory or the settings cannot be used.
+    /// Returns [`EngineError`] if the settings cannot be used.
     pub fn new(settings: EngineSettings) -> Result<Self, EngineError> {
-        let inner =
-            wasmtime::Engine::new(&config(&settings)?).map_err(|error| EngineError::Settings {
-                reason: format!("{error:#}"),
-            })?;
+        Self::with_code(settings, None)
+    }
+
+    /// An engine that takes the compiled code of its one component from a folder, and puts it there if it is missing.
+    /// What is in the folder runs as this process: it must have been authenticated.
+    pub(crate) fn with_code(
+        settings: EngineSettings,
+        code: Option<&Path>,
+    ) -> Result<Self, EngineError> {
+        let mut config = config(&settings)?;
+        config.cache(code.map(wasmtime_cache).transpose()?);
+        let inner = wasmtime::Engine::new(&config).map_err(|error| EngineError::Settings {
+            reason: format!("{error:#}"),
+        })?;
         Ok(Self { inner, settings })
     }
 
@@ -203,17 +233,16 @@ fn config(settings: &EngineSettings) -> Result<Config, EngineError> {
                 reason: format!("{error:#}"),
             })?;
     }
-    if let Some(path) = &settings.cache {
-        config.cache(Some(cache(path)?));
-    }
     Ok(config)
 }
 
-fn cache(path: &PathBuf) -> Result<Cache, EngineError> {
+fn wasmtime_cache(folder: &Path) -> Result<Cache, EngineError> {
     let mut config = CacheConfig::new();
-    config.with_directory(path);
+    config.with_directory(folder);
+    // No second, better compression after many uses: it would change bytes that are authenticated.
+    config.with_optimized_compression_level(config.baseline_compression_level());
     Cache::new(config).map_err(|error| EngineError::Cache {
-        path: path.clone(),
+        path: folder.to_path_buf(),
         reason: format!("{error:#}"),
     })
 }

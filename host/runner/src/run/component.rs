@@ -7,7 +7,7 @@ use counterfoil_base::digest::Digest;
 use counterfoil_sandbox::arguments::{ArgumentError, parse_arguments};
 use counterfoil_sandbox::compile::{CompileError, LoadedComponent, load};
 use counterfoil_sandbox::describe::{DescribeError, Description, describe};
-use counterfoil_sandbox::engine::{Engine, EngineError, EngineSettings, settings_digest};
+use counterfoil_sandbox::engine::{EngineSettings, settings_digest};
 use counterfoil_sandbox::setup::GuestSetup;
 use counterfoil_sandbox::thread::guest_thread;
 use counterfoil_sandbox::watchdog::Watchdog;
@@ -34,8 +34,6 @@ pub enum ComponentError {
         wants: String,
         has: String,
     },
-    #[error(transparent)]
-    Engine(#[from] EngineError),
     /// The component was not admitted, or does not compile.
     #[error(transparent)]
     Compile(#[from] CompileError),
@@ -65,9 +63,8 @@ pub fn compile_component(
     limits: &SandboxLimits,
     settings: EngineSettings,
 ) -> Result<CompiledComponent, ComponentError> {
-    let engine = Engine::new(settings)?;
-    let compiled = load(&engine, bytes)?;
-    let stack = engine.settings().thread_stack_bytes();
+    let compiled = load(settings, bytes)?;
+    let stack = compiled.engine().settings().thread_stack_bytes();
     let description =
         guest_thread(stack, || describe(&compiled, limits)).map_err(ComponentError::Thread)??;
     Ok(CompiledComponent {

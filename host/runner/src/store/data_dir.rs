@@ -3,7 +3,6 @@
 //! ```text
 //! DATA/snapshots/…                        market data (the snapshot crate's)
 //! DATA/components/<sha256>.wasm           components
-//! DATA/compiled/…                         wasmtime's cache; may be deleted
 //! DATA/runs/<run id>/<execution>/journal  the truth
 //! DATA/runs/<run id>/<execution>/manifest.json
 //! DATA/runs/<run id>/<execution>/log      what the strategy logged
@@ -121,12 +120,6 @@ impl DataDir {
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
-    }
-
-    /// The folder of the cache of compiled components.
-    #[must_use]
-    pub fn compiled(&self) -> PathBuf {
-        self.root.join("compiled")
     }
 
     /// The path of the component with this digest.

@@ -47,11 +47,14 @@ pub fn check_admission(
     limits: &SandboxLimits,
     engine: EngineSettings,
 ) -> EvidenceCheck {
-    let found = admission::check(bytes)
+    let admitted = admission::check(bytes);
+    let class = admitted.as_ref().ok().map(|class| class.name());
+    let found = admitted
         .map_err(|error| error.to_string())
-        .and_then(|()| compile_component(bytes, limits, engine).map_err(|error| error.to_string()));
+        .and_then(|_| compile_component(bytes, limits, engine).map_err(|error| error.to_string()));
     let mut facts = json!({
         "bytes": bytes.len(),
+        "compile-class": class,
         "world": WORLD,
         "engine": settings_digest(),
         "limits": limits,

@@ -31,6 +31,11 @@ pub enum AdmissionError {
         /// Where.
         at: usize,
     },
+    /// A function that an inner component lifts.
+    #[error(
+        "a component inside the component lifts a function; only the outermost one may: build it with the SDK's build command"
+    )]
+    NestedLift,
     /// An import from another version of the contract.
     #[error("{name}: built against world {built}, this host speaks {WORLD_VERSION}")]
     WorldVersion {

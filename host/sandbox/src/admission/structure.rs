@@ -1,9 +1,10 @@
 //! How much of everything a component has, counted from its bytes in one pass. It must never
 //! follow an index: that is the validator's work, and it comes after this.
 
-use wasmparser::{Parser, Payload};
+use wasmparser::{CanonicalFunction, Parser, Payload};
 
 use super::error::{AdmissionError, invalid};
+use crate::compile_class::CompileClass;
 
 /// Bytes of a component: a Python guest with its interpreter has 18 MB.
 pub const COMPONENT_BYTES_MAX: u64 = 32 << 20;
@@ -20,10 +21,15 @@ pub const ITEMS_MAX: u64 = 50_000;
 pub const BODY_BYTES_MAX: u64 = 1 << 20;
 /// Locals of one function.
 pub const BODY_LOCALS_MAX: u64 = 10_000;
+/// Bytes above which a component counts as an interpreter's: compiled strategies have 40 to 400 kB.
+const STRATEGY_BYTES_MAX: u64 = 1 << 20;
+/// Core instances above which a component counts as an interpreter's.
+const STRATEGY_INSTANCES_MAX: u64 = 8;
 
-/// The names at the component's border.
-#[derive(Debug, Default)]
+/// The names at the component's border, and how much compilation it may ask for.
+#[derive(Debug)]
 pub(super) struct ComponentOutline {
+    pub(super) class: CompileClass,
     pub(super) imports: Vec<String>,
     pub(super) exports: Vec<String>,
 }
@@ -31,6 +37,7 @@ pub(super) struct ComponentOutline {
 #[derive(Default)]
 struct ItemCounts {
     modules: u64,
+    core_instances: u64,
     instances: u64,
     memories: u64,
     tables: u64,
@@ -47,7 +54,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<ComponentOutline, AdmissionError> {
     let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     // First, because everything below takes time that grows with the size.
     within("bytes", size, COMPONENT_BYTES_MAX)?;
-    let mut outline = ComponentOutline::default();
+    let (mut imports, mut exports) = (Vec::new(), Vec::new());
     let mut counts = ItemCounts::default();
     let mut depth: u64 = 0;
     for payload in Parser::new(0).parse_all(bytes) {
@@ -74,20 +81,44 @@ pub(super) fn check(bytes: &[u8]) -> Result<ComponentOutline, AdmissionError> {
                 // Names of the outermost component only: what inner components import is given to them by this one.
                 for import in section.clone() {
                     let name = import.map_err(|error| invalid(&error))?.name.name;
-                    outline.imports.push(name.to_owned());
+                    imports.push(name.to_owned());
                 }
             }
             Payload::ComponentExportSection(section) if depth == 1 => {
                 add(&mut counts.exports, section.count(), "exports", ITEMS_MAX)?;
                 for export in section.clone() {
                     let name = export.map_err(|error| invalid(&error))?.name.name;
-                    outline.exports.push(name.to_owned());
+                    exports.push(name.to_owned());
                 }
             }
+            // wasmtime's compiler panics on a lift inside an inner component. Tools make none: inner components are
+            // there to give a type or a name to what the outermost one lifts.
+            Payload::ComponentCanonicalSection(section) if depth > 1 => check_no_lift(section)?,
             _ => count(&mut counts, &payload)?,
         }
     }
-    Ok(outline)
+    let class = if size > STRATEGY_BYTES_MAX || counts.core_instances > STRATEGY_INSTANCES_MAX {
+        CompileClass::Interpreter
+    } else {
+        CompileClass::Strategy
+    };
+    Ok(ComponentOutline {
+        class,
+        imports,
+        exports,
+    })
+}
+
+fn check_no_lift(
+    section: &wasmparser::ComponentCanonicalSectionReader<'_>,
+) -> Result<(), AdmissionError> {
+    for function in section.clone() {
+        let function = function.map_err(|error| invalid(&error))?;
+        if matches!(function, CanonicalFunction::Lift { .. }) {
+            return Err(AdmissionError::NestedLift);
+        }
+    }
+    Ok(())
 }
 
 fn count(counts: &mut ItemCounts, payload: &Payload<'_>) -> Result<(), AdmissionError> {
@@ -113,7 +144,7 @@ fn count(counts: &mut ItemCounts, payload: &Payload<'_>) -> Result<(), Admission
         Payload::TableSection(s) => add(&mut counts.tables, s.count(), "tables", PARTS_MAX),
         Payload::MemorySection(s) => add(&mut counts.memories, s.count(), "memories", PARTS_MAX),
         Payload::InstanceSection(s) => add(
-            &mut counts.instances,
+            &mut counts.core_instances,
             s.count(),
             "core instances",
             PARTS_MAX,

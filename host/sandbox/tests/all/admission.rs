@@ -1,13 +1,14 @@
 //! What may be registered, and what the refusal of anything else says.
 
 use counterfoil_sandbox::admission::{check as admit, functions};
+use counterfoil_sandbox::compile_class::CompileClass;
 use wit_parser::{Resolve, abi::AbiVariant};
 
 use crate::support::{WIT, component, encode, guest_text, module};
 
 #[track_caller]
 fn check(bytes: &[u8], expect: &str) {
-    let got = admit(bytes).map_or_else(|error| error.to_string(), |()| String::from("admitted"));
+    let got = admit(bytes).map_or_else(|error| error.to_string(), |_| String::from("admitted"));
     assert_eq!(got, expect);
 }
 
@@ -158,4 +159,41 @@ fn a_forbidden_feature_or_too_much_of_anything_is_refused_by_name() {
         &text(&format!("(component {modules})")),
         "the component has 65 modules and components, the limit is 64",
     );
+}
+
+/// A component inside the component that lifts a function made the compiler panic.
+#[test]
+fn only_the_outermost_component_may_lift() {
+    let inner = "(component
+        (core module $m (func (export \"f\")))
+        (core instance $i (instantiate $m))
+        (func (export \"f\") (canon lift (core func $i \"f\"))))";
+    check(
+        &text(&format!("(component {inner})")),
+        "a component inside the component lifts a function; only the outermost one may: build it with the SDK's \
+         build command",
+    );
+}
+
+#[test]
+fn compiled_strategies_ask_for_little_compilation_and_interpreters_for_more() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../sdk-examples/components");
+    let files = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|file| file.unwrap().path());
+    let components = files.filter(|file| file.extension().is_some_and(|name| name == "wasm"));
+    let mut seen = 0;
+    for file in components {
+        let bytes = std::fs::read(&file).unwrap();
+        assert_eq!(
+            admit(&bytes).unwrap(),
+            CompileClass::Strategy,
+            "{}",
+            file.display()
+        );
+        seen += 1;
+    }
+    assert!(seen >= 4, "{seen} components");
+    let large = component(&format!("(data $large \"{}\")", "x".repeat(1 << 20)));
+    assert_eq!(admit(&large).unwrap(), CompileClass::Interpreter);
 }

@@ -1,7 +1,7 @@
 //! The door from inside: every value arrives as it was sent, the log is handed out, a fault says
 //! where it was, and a dead guest stays dead.
 
-use counterfoil_sandbox::compile::load;
+use counterfoil_sandbox::compile::compile_here;
 use counterfoil_sandbox::engine::Engine;
 use counterfoil_sandbox::guest::{
     Guest, LOG_BYTES_KEPT_MAX, LogLevel, LogLine, LogPlace, StartError, TextLosses,
@@ -19,7 +19,7 @@ use crate::support::{account, bar, component, dividend, engines, event, fill, gu
 fn with(name: &str, look: impl Fn(Guest, &AccountView<'_>) + Sync) {
     let component = component(&guest_text(name));
     for (_, engine) in engines() {
-        let compiled = load(&engine, &component).unwrap();
+        let compiled = compile_here(&engine, &component).unwrap();
         guest_thread(engine.settings().thread_stack_bytes(), || {
             let guest = Guest::start(&compiled, &SandboxLimits::default(), &setup()).unwrap();
             let account = account();
@@ -135,7 +135,7 @@ fn a_fault_names_the_function_and_nothing_is_called_after_it() {
 #[test]
 fn a_guest_starts_only_where_the_stack_is_large_enough() {
     let engine = Engine::new(counterfoil_sandbox::engine::EngineSettings::default()).unwrap();
-    let compiled = load(&engine, &component("")).unwrap();
+    let compiled = compile_here(&engine, &component("")).unwrap();
     let start = || Guest::start(&compiled, &SandboxLimits::default(), &setup()).map(drop);
     let needed = engine.settings().thread_stack_bytes();
     assert_eq!(start(), Err(StartError::Thread { needed, has: 0 }));

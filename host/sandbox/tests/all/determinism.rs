@@ -28,6 +28,7 @@ fn the_stack_holds_what_the_fuel_can_push() {
         opt: OptLevel::None,
         fuel_max,
         cache: None,
+        child: None,
     };
     assert_eq!(settings(1_000_000).stack_bytes(), 64 << 20);
     assert_eq!(settings(100_000_000).stack_bytes(), 256 << 20);

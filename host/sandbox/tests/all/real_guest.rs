@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use counterfoil_sandbox::arguments::parse_arguments;
-use counterfoil_sandbox::compile::load;
+use counterfoil_sandbox::compile::compile_here;
 use counterfoil_sandbox::describe::describe;
 use counterfoil_sandbox::engine::{Engine, EngineSettings};
 use counterfoil_sandbox::guest::Guest;
@@ -32,7 +32,7 @@ fn the_moving_average_cross_orders_alike_on_every_engine() {
     };
     let mut seen = Vec::new();
     for (_, engine) in engines() {
-        let compiled = load(&engine, &bytes).unwrap();
+        let compiled = compile_here(&engine, &bytes).unwrap();
         let stack = engine.settings().thread_stack_bytes();
         seen.push(guest_thread(stack, || run(&compiled)).unwrap());
     }
@@ -95,7 +95,7 @@ fn the_rebalancer_has_fuel_for_a_slice_of_two_thousand_bars() {
     let limits = SandboxLimits::default();
     let settings = EngineSettings::default().for_limits(&limits, 2_000);
     let engine = Engine::new(settings).unwrap();
-    let compiled = load(&engine, &bytes).unwrap();
+    let compiled = compile_here(&engine, &bytes).unwrap();
     let stack = engine.settings().thread_stack_bytes();
     let (init, most) = guest_thread(stack, || {
         let description = describe(&compiled, &limits).unwrap();

@@ -1,7 +1,7 @@
 //! Guests from text, engines, an account and bars: what the tests share.
 
 pub(crate) use counterfoil_guests::{WIT, component, encode, module, module_text};
-use counterfoil_sandbox::compile::{LoadedComponent, load};
+use counterfoil_sandbox::compile::{LoadedComponent, compile_here};
 use counterfoil_sandbox::describe::describe;
 use counterfoil_sandbox::engine::{Backend, Engine, EngineSettings, OptLevel};
 use counterfoil_sandbox::guest::{Guest, PANIC_BYTES_MAX, StartError};
@@ -119,7 +119,7 @@ pub(crate) enum Outcome {
 
 /// Loads a component and runs it through all its calls on a guest thread.
 pub(crate) fn outcome(engine: &Engine, component: &[u8], limits: &SandboxLimits) -> Outcome {
-    let compiled = load(engine, component).unwrap();
+    let compiled = compile_here(engine, component).unwrap();
     let stack = engine.settings().thread_stack_bytes();
     guest_thread(stack, || run(&compiled, limits)).unwrap()
 }
@@ -186,7 +186,7 @@ pub(crate) fn on_a_bar_of(
     component: &[u8],
     limits: &SandboxLimits,
 ) -> String {
-    let compiled = load(engine, component).unwrap();
+    let compiled = compile_here(engine, component).unwrap();
     let stack = engine.settings().thread_stack_bytes();
     let bar = BarView {
         bars_in_slice: bars,
