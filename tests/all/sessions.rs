@@ -230,7 +230,7 @@ fn an_end_that_comes_too_late_is_refused_and_one_that_came_before_is_known() {
         .collect();
     let expected = [
         "its slice has ended",
-        "field session-end is no time",
+        "field session-end is not a time",
         "the run has no instrument \"CCC\"",
     ];
     assert_eq!(refused, expected);

@@ -2,6 +2,7 @@
 //! are not accepted.
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
+use core::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -153,6 +154,35 @@ fn a_price_below_zero_is_missing_loudly_or_used() {
     let (code, said) = place.text(&["data", "list"]);
     assert_eq!(code, Some(0));
     assert!(said.contains("CLK0 (negative prices)"), "{said}");
+}
+
+/// Five hundred tickers were one line of the table; a directory was "truncated or damaged".
+#[test]
+fn a_list_of_snapshots_names_a_few_instruments_and_counts_the_rest() {
+    let place = Place::new();
+    let mut csv = "symbol,date,open,high,low,close,volume\n".to_owned();
+    for number in 0..500 {
+        writeln!(csv, "T{number:03},2024-01-02,1,1,1,1,1").unwrap();
+    }
+    let file = place.0.path().join("many.csv");
+    fs::write(&file, csv).unwrap();
+    let arguments = ["data", "ingest", "many.csv", "--timeframe", "1d"];
+    place.json(0, &arguments);
+    let (code, said) = place.text(&["data", "list"]);
+    assert_eq!(code, Some(0));
+    assert!(
+        said.contains("T000, T001, T002, T003, T004 and 495 more"),
+        "{said}"
+    );
+    assert!(said.lines().all(|line| line.len() < 200), "{said}");
+    let all = place.json(0, &["data", "list"]);
+    assert_eq!(all[0]["instruments"].as_array().unwrap().len(), 500);
+    let (code, said) = place.text(&["data", "ingest", "data"]);
+    assert_eq!(code, Some(64));
+    assert!(
+        said.contains("data is a directory: give one file, or a ZIP archive"),
+        "{said}"
+    );
 }
 
 #[test]

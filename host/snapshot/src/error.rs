@@ -9,7 +9,11 @@ use counterfoil_trading::time::Timeframe;
 
 use crate::quality::findings::QualityFinding;
 use crate::source::choices::EpochUnit;
+use crate::source::options::SideFile;
 use crate::store::read_error::ReadError;
+
+/// What a file of actions is called where its own name is not known.
+pub(crate) const ACTIONS_ROLE: &str = "actions";
 
 /// Why no snapshot was made. No entry of a layer is left incomplete.
 #[derive(Debug, thiserror::Error)]
@@ -148,6 +152,31 @@ pub enum IngestError {
         "{file}: cannot infer the timeframe: {reason}; state it with --timeframe, such as 1m, 1h, 1d or 1M"
     )]
     NoTimeframe { file: String, reason: String },
+    /// The bars of an instrument are longer than the timeframe.
+    #[error(
+        "{file}: {symbol}: {found}: bars of {timeframe} would have their closes before they happened; state --timeframe {length}, or if other instruments have bars of {timeframe}, ingest {symbol} from a file of its own"
+    )]
+    LongerBars {
+        file: String,
+        symbol: String,
+        /// How often the commonest gap is there, and the first line.
+        found: String,
+        /// The commonest gap.
+        length: Timeframe,
+        timeframe: Timeframe,
+    },
+    /// Bars of weeks or months are not dated by first days.
+    #[error(
+        "{file}, line {line}: bars of {timeframe} begin on {first_day}, and most rows do not: this one is dated {date}; {hint}"
+    )]
+    PeriodLabel {
+        file: String,
+        line: u64,
+        date: String,
+        timeframe: Timeframe,
+        first_day: &'static str,
+        hint: &'static str,
+    },
     /// Two bars of one instrument would close at the same time.
     #[error(
         "{file}: {symbol}: lines {first_line} and {second_line} would close at the same time as bars of {timeframe}; state another timeframe"
@@ -201,10 +230,11 @@ pub enum IngestError {
         finest_line: u64,
     },
     /// Not a single row is a bar.
-    #[error("{file}: no valid bar in {rows} rows; the first problem: {first}")]
+    #[error("{file}: {}", no_bars(*.rows, .first))]
     NoBars {
         file: String,
         rows: u64,
+        /// The first problem.
         first: String,
     },
     /// An instrument's definition does not hold.
@@ -297,6 +327,15 @@ pub enum IngestError {
     Damaged(#[source] Box<ReadError>),
 }
 
+/// Why a file has no bars.
+fn no_bars(rows: u64, first: &str) -> String {
+    match rows {
+        0 => "it has no rows; export it again with data".to_owned(),
+        1 => format!("its only row is not a valid bar: {first}"),
+        rows => format!("none of its {rows} rows is a valid bar; the first problem: {first}"),
+    }
+}
+
 impl From<ReadError> for IngestError {
     fn from(error: ReadError) -> Self {
         Self::Layer(Box::new(error))
@@ -304,6 +343,20 @@ impl From<ReadError> for IngestError {
 }
 
 impl IngestError {
+    /// The same of a file of actions, by the name that the caller knows it by.
+    pub(crate) fn of_actions(self, given: Option<&SideFile>) -> Self {
+        match (self, given) {
+            (Self::Side { file, line, reason }, Some(given)) if file == ACTIONS_ROLE => {
+                Self::Side {
+                    file: given.name.clone(),
+                    line,
+                    reason,
+                }
+            }
+            (other, _) => other,
+        }
+    }
+
     pub(crate) fn source(file: &str, line: u64) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Source {
             file: file.to_owned(),

@@ -18,3 +18,5 @@ pub(crate) mod normalize;
 pub(crate) mod option_settings;
 pub(crate) mod plan;
 pub(crate) mod publish;
+pub(crate) mod ticker_history;
+pub(crate) mod timeframes;

@@ -21,6 +21,7 @@ pub(crate) mod number;
 pub(crate) mod number_form;
 pub(crate) mod number_grid;
 pub(crate) mod number_rules;
+pub(crate) mod period_labels;
 pub(crate) mod precision;
 pub(crate) mod reading;
 pub(crate) mod records;

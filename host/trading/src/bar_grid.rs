@@ -59,8 +59,9 @@ pub enum BarMisfit {
 ///
 /// Bars of seconds, minutes and hours are exactly as long, on a grid from the calendar's anchor; the last one of a
 /// session may end with it. Bars of days, weeks and months span as many calendar days or months: from midnight UTC,
-/// which stands for a trading date wherever the exchange is, or in local time from midnight or the anchor. A daily
-/// bar may also be the session alone.
+/// which stands for a trading date wherever the exchange is, or in local time from midnight or the anchor. Weeks begin
+/// on Monday, or on Sunday where the exchange opens then; months on their first day. A daily bar may also be the session
+/// alone.
 ///
 /// # Errors
 ///
@@ -76,14 +77,7 @@ pub fn check_bar(
         Timeframe::Fixed(nanos) if nanos.checked_rem(DAY_NANOS) != Some(0) => {
             check_clock_bar(timeframe, nanos, calendar, bar)
         }
-        Timeframe::Fixed(nanos) => {
-            let days = nanos.checked_div(DAY_NANOS).unwrap_or(1);
-            check_dates(timeframe, calendar, bar, |day| day.checked_add(days))
-        }
-        Timeframe::Months(months) => check_dates(timeframe, calendar, bar, |day| {
-            let later = CalendarDate::of_day_number(day).months_later(months);
-            Some(later.day_number())
-        }),
+        Timeframe::Fixed(_) | Timeframe::Months(_) => check_dates(timeframe, calendar, bar),
     };
     checked?;
     // Last: of a bar of another length this would be said as well, and the length is the reason.
@@ -144,12 +138,46 @@ fn check_clock_bar(
     })
 }
 
-/// A bar of days, weeks or months; `after` is the day on which the next one begins.
+/// Days in a week.
+const WEEK_DAYS: i64 = 7;
+
+/// Whether a bar of days, weeks or months may begin on a day. Weeks begin on Monday, or on Sunday where the exchange
+/// opens then.
+fn begins_on(timeframe: Timeframe, day: i64) -> bool {
+    match timeframe {
+        Timeframe::Fixed(nanos) => {
+            let is_weeks = nanos.checked_rem(WEEK_DAYS.saturating_mul(DAY_NANOS)) == Some(0);
+            // 1970-01-01 was a Thursday.
+            let since_sunday = day.saturating_add(4).rem_euclid(WEEK_DAYS);
+            !is_weeks || since_sunday <= 1
+        }
+        Timeframe::Months(_) => CalendarDate::of_day_number(day).day == 1,
+    }
+}
+
+/// The day on which the next bar of days, weeks or months begins.
+fn day_after(timeframe: Timeframe, day: i64) -> Option<i64> {
+    match timeframe {
+        Timeframe::Fixed(nanos) => day.checked_add(nanos.checked_div(DAY_NANOS)?),
+        Timeframe::Months(months) => {
+            let later = CalendarDate::of_day_number(day).months_later(months);
+            Some(later.day_number())
+        }
+    }
+}
+
+/// The last place before a moment at which a bar of days, weeks or months may begin.
+fn last_place(timeframe: Timeframe, time: UnixNanos) -> Option<UnixNanos> {
+    let days = (0..=31).filter_map(|back| time.day().checked_sub(back));
+    let begun = days.filter(|day| begins_on(timeframe, *day)).max()?;
+    ExchangeCalendar::default().moment(begun, 0)
+}
+
+/// A bar of days, weeks or months.
 fn check_dates(
     timeframe: Timeframe,
     calendar: &ExchangeCalendar,
     bar: &RawBar,
-    after: impl Fn(i64) -> Option<i64>,
 ) -> Result<(), BarMisfit> {
     let (open_time, close_time) = (bar.open_time, bar.close_time);
     let utc = ExchangeCalendar::default();
@@ -161,10 +189,10 @@ fn check_dates(
     ];
     let mut begins_at = None;
     for (clock, day, anchor) in starts {
-        if clock.moment(day, anchor) != Some(open_time) {
+        if clock.moment(day, anchor) != Some(open_time) || !begins_on(timeframe, day) {
             continue;
         }
-        let next = after(day).and_then(|day| clock.moment(day, anchor));
+        let next = day_after(timeframe, day).and_then(|day| clock.moment(day, anchor));
         if next == Some(close_time) {
             return Ok(());
         }
@@ -185,12 +213,11 @@ fn check_dates(
             expected_close,
         });
     }
-    let before = utc.moment(open_time.day(), 0);
     Err(BarMisfit::OffGrid {
         open_time,
         close_time,
         timeframe,
-        before: before.ok_or(BarMisfit::TimeTooFar)?,
+        before: last_place(timeframe, open_time).ok_or(BarMisfit::TimeTooFar)?,
     })
 }
 

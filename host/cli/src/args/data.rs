@@ -50,18 +50,19 @@ pub(crate) struct IngestArgs {
     /// Length of a bar, such as 1m, 1h, 1d or 1M (one month) [default: the commonest gap]
     #[arg(long, value_name = "LENGTH", allow_hyphen_values = true)]
     pub(crate) timeframe: Option<Timeframe>,
-    /// Whether the time column is the bar's open or close
-    #[arg(long, default_value = "open", value_name = "open|close")]
-    pub(crate) time: String,
+    /// Whether the time column is the bar's open or close [default: the format's, or open]
+    #[arg(long, value_name = "open|close")]
+    pub(crate) time: Option<String>,
     /// Unit of numeric times: s, ms, us or ns [default: by their size]
     #[arg(long, value_name = "UNIT")]
     pub(crate) epoch_unit: Option<String>,
     /// Decimals of a price [default: the most that the file writes]
     #[arg(long, value_name = "DECIMALS")]
     pub(crate) price_scale: Option<u8>,
-    /// Class of the instruments, for lot and tick: equity, crypto, fx, future or option
-    #[arg(long, value_name = "CLASS")]
-    pub(crate) asset_class: Option<String>,
+    /// Class of the instruments, for lot and tick: equity, crypto, fx, future or option; of one instrument with
+    /// SYMBOL=; repeatable
+    #[arg(long, value_name = "CLASS|SYMBOL=CLASS")]
+    pub(crate) asset_class: Vec<String>,
     /// Symbols whose prices may be zero or below, separated by commas; repeatable
     #[arg(long, value_name = "SYMBOLS", value_delimiter = ',')]
     pub(crate) negative_prices: Vec<String>,
@@ -88,8 +89,8 @@ pub(crate) struct IngestArgs {
     /// its byte order mark]
     #[arg(long, value_name = "NAME")]
     pub(crate) encoding: Option<String>,
-    /// Which of several rows of one time, or trades of one id, is used if they differ: first, last or refuse
-    /// [default: refuse]
+    /// Which of several rows of one time, or trades of one id, is used if they differ: first, last, more-volume or
+    /// refuse [default: the format's, or refuse]
     #[arg(long, value_name = "RULE")]
     pub(crate) repeats: Option<String>,
     /// Decimals of a volume [default: the most in the file]

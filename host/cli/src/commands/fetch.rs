@@ -11,10 +11,8 @@ use counterfoil_runner::fetch::perform::{self, HistoryClient, HistorySource};
 use counterfoil_runner::fetch::port::{FetchCounts, FetchPort};
 use counterfoil_runner::run::inputs::snapshot_store;
 use counterfoil_runner::times::parse_time;
-use counterfoil_snapshot::layers::fetch_index::FetchIndexPage;
 use counterfoil_snapshot::layers::ingest::IngestOutcome;
 use counterfoil_snapshot::source::options::{IngestOptions, SideFile};
-use counterfoil_snapshot::source::venue_page::PageFormat;
 use counterfoil_trading::time::UnixNanos;
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
@@ -37,14 +35,6 @@ const PROGRESS_AFTER: Duration = Duration::from_secs(2);
 pub(crate) fn run(cli: &CliContext, args: &FetchArgs) -> Result<CommandAnswer> {
     let job = job(args)?;
     let source = job.terms().source;
-    // Before the first request, and not after an hour of them.
-    if args.ingest && source == HistorySource::BinanceArchive {
-        return Err(CommandLineError::new(
-            "the ZIP files of binance-archive are ingested one by one: leave out --ingest, and the answer names the \
-             commands"
-                .to_owned(),
-        ));
-    }
     let venues = venues_of(args.venues.as_deref())?;
     let client = HistoryClient::new(venues.history_access(source, args.url.as_deref())?)?;
     let store = snapshot_store(&cli.data)?;
@@ -55,7 +45,6 @@ pub(crate) fn run(cli: &CliContext, args: &FetchArgs) -> Result<CommandAnswer> {
     let done = perform::fetch(&store, &client, &job, &mut port);
     port.finish();
     let done = done?;
-    let archives = archives(&done);
     let made = if args.ingest {
         Some(make_snapshot(cli, &job, &done)?)
     } else {
@@ -72,7 +61,6 @@ pub(crate) fn run(cli: &CliContext, args: &FetchArgs) -> Result<CommandAnswer> {
     }
     match made {
         Some(made) => ingest::print(&made),
-        None if !archives.is_empty() => print_next_of_archives(cli, &job, &archives),
         None => print_line("next: the same command with --ingest, which fetches nothing again"),
     }
     Ok(answer)
@@ -110,13 +98,6 @@ fn job(args: &FetchArgs) -> Result<FetchJob> {
 /// Whether the source had everything: months before the first that an archive has were before the listing.
 fn is_complete(series: &FetchedSeries) -> bool {
     !series.is_empty() && series.missing_later.is_empty()
-}
-
-fn archives(done: &FetchOutcome) -> Vec<&FetchIndexPage> {
-    let pages = done.index.pages.iter();
-    pages
-        .filter(|page| page.page_format == PageFormat::BinanceArchive)
-        .collect()
 }
 
 fn make_snapshot(cli: &CliContext, job: &FetchJob, done: &FetchOutcome) -> Result<IngestOutcome> {
@@ -194,27 +175,6 @@ fn warn_of(series: &FetchedSeries, source: HistorySource) {
         warn(&format!(
             "{symbol}: the archive does not have {}; fetch them with the source binance",
             series.missing_later.join(", ")
-        ));
-    }
-}
-
-/// The commands that make one snapshot of the archive's files.
-fn print_next_of_archives(cli: &CliContext, job: &FetchJob, archives: &[&FetchIndexPage]) {
-    print_line(
-        "next, file by file, each after the first with --revises and the snapshot before it:",
-    );
-    for page in archives {
-        let file = cli
-            .data
-            .root()
-            .join("raw")
-            .join(page.sha256.hex())
-            .join("file");
-        print_line(&format!(
-            "  counterfoil data ingest {} --format binance-klines --symbol {} --timeframe {} --calendar 24x7",
-            file.display(),
-            page.symbol,
-            job.terms().timeframe
         ));
     }
 }

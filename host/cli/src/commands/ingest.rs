@@ -11,8 +11,9 @@ use counterfoil_runner::clock::now;
 use counterfoil_runner::run::inputs::snapshot_store;
 use counterfoil_snapshot::error::IngestError;
 use counterfoil_snapshot::layers::ingest::IngestOutcome;
-use counterfoil_snapshot::layers::report::IngestReport;
+use counterfoil_snapshot::layers::report::{IngestReport, listed};
 use counterfoil_snapshot::quality::findings::{LayerFindings, RuleCount, Severity};
+use counterfoil_snapshot::source::asset_class::AssetClass;
 use counterfoil_snapshot::source::choices::SourceKind;
 use counterfoil_snapshot::source::formats::SourceFormat;
 use counterfoil_snapshot::source::options::{IngestOptions, SideFile};
@@ -44,6 +45,11 @@ pub(crate) fn run(cli: &CliContext, args: &IngestArgs) -> Result<CommandAnswer> 
 
 pub(crate) fn ingest(cli: &CliContext, args: &IngestArgs) -> Result<IngestOutcome> {
     let path = args.file.display();
+    if args.file.is_dir() {
+        return Err(CommandLineError::new(format!(
+            "{path} is a directory: give one file, or a ZIP archive of the files"
+        )));
+    }
     let file = File::open(&args.file).with_context(|| format!("cannot open {path}"))?;
     let name = args
         .file
@@ -85,13 +91,15 @@ fn options(cli: &CliContext, args: &IngestArgs) -> Result<IngestOptions> {
     let store = snapshot_store(&cli.data)?;
     let revises = args.revises.as_deref().map(|id| store.resolve(id));
     let GivenCalendars { common, own } = calendars(&args.calendar)?;
+    let classes = asset_classes(&args.asset_class)?;
     Ok(IngestOptions {
         symbol: args.symbol.clone(),
         timeframe: args.timeframe,
-        time: args.time.parse()?,
+        time: args.time.as_deref().map(str::parse).transpose()?,
         epoch_unit: args.epoch_unit.as_deref().map(str::parse).transpose()?,
         price_scale: args.price_scale,
-        asset_class: args.asset_class.as_deref().map(str::parse).transpose()?,
+        asset_class: classes.common,
+        asset_classes: classes.own,
         negative_prices: args.negative_prices.iter().cloned().collect(),
         tick: args.tick.clone(),
         volume_scale: args.volume_scale,
@@ -173,6 +181,33 @@ fn calendars(given: &[String]) -> Result<GivenCalendars> {
     Ok(all)
 }
 
+/// The asset classes of the command line.
+#[derive(Default)]
+struct GivenClasses {
+    common: Option<AssetClass>,
+    own: BTreeMap<String, AssetClass>,
+}
+
+fn asset_classes(given: &[String]) -> Result<GivenClasses> {
+    let mut all = GivenClasses::default();
+    for text in given {
+        let before = match text.rsplit_once('=') {
+            Some((symbol, class)) => all.own.insert(symbol.to_owned(), class.parse()?),
+            None => all.common.replace(text.parse()?),
+        };
+        // The second would silently replace the first.
+        if before.is_some() {
+            let whose = text
+                .rsplit_once('=')
+                .map_or("all instruments", |(symbol, _)| symbol);
+            return Err(CommandLineError::new(format!(
+                "--asset-class gives {whose} two classes; give one"
+            )));
+        }
+    }
+    Ok(all)
+}
+
 /// A file that describes a source: mapping, actions or calendar.
 pub(crate) fn side_file(path: Option<&Path>) -> Result<Option<SideFile>> {
     let Some(path) = path else { return Ok(None) };
@@ -221,6 +256,7 @@ pub(crate) fn as_json(done: &IngestOutcome) -> Value {
         "volume-scale": report.volume_scale,
         "ticks": report.ticks,
         "lots": report.lots,
+        "reused-tickers": report.reused,
         "without-volume": report.without_volume,
         "negative-prices": report.negative_prices,
     })
@@ -243,8 +279,11 @@ pub(crate) fn print(done: &IngestOutcome) {
         (
             "rows",
             format!(
-                "{} read, {} bars, {} quarantined",
-                report.rows, report.bars, report.quarantined
+                "{} read, {} {}, {} quarantined",
+                report.rows,
+                report.bars,
+                if report.bars == 1 { "bar" } else { "bars" },
+                report.quarantined
             ),
         ),
         ("timeframe", format!("{}{inferred}", report.timeframe)),
@@ -257,7 +296,10 @@ pub(crate) fn print(done: &IngestOutcome) {
     if report.out_of_order > 0 {
         rows.push((
             "sorted",
-            format!("{} rows were out of order", report.out_of_order),
+            match report.out_of_order {
+                1 => "1 row was out of order".to_owned(),
+                count => format!("{count} rows were out of order"),
+            },
         ));
     }
     for note in &report.notes {
@@ -291,6 +333,11 @@ fn instrument_lines(report: &IngestReport) -> Vec<(&'static str, String)> {
     let ticks = report.ticks.iter().map(|tick| ("tick", tick.clone()));
     let lots = report.lots.iter().map(|lot| ("lot", lot.clone()));
     let mut lines: Vec<_> = ticks.chain(lots).collect();
+    for (symbol, ticker) in &report.reused {
+        let text =
+            format!("{symbol} has the ticker {ticker} after another instrument was delisted");
+        lines.push(("instrument", text));
+    }
     if !report.without_volume.is_empty() {
         let symbols = listed(&report.without_volume);
         let text = format!("none: {symbols}; a backtest needs --volume-cap off");
@@ -301,17 +348,6 @@ fn instrument_lines(report: &IngestReport) -> Vec<(&'static str, String)> {
         lines.push(("prices", text));
     }
     lines
-}
-
-/// The first few of a list, and how many more there are.
-fn listed(symbols: &[String]) -> String {
-    const SHOWN_MAX: usize = 5;
-    let shown: Vec<&str> = symbols.iter().take(SHOWN_MAX).map(String::as_str).collect();
-    let shown = shown.join(", ");
-    match symbols.len().saturating_sub(SHOWN_MAX) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
 }
 
 /// The findings of the checks, one line for each rule, without notes.

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use counterfoil_runner::run::inputs::snapshot_store;
+use counterfoil_snapshot::layers::report::listed;
 use counterfoil_snapshot::snapshot_store::SnapshotSummary;
 use counterfoil_snapshot::store::manifest::{LayerInstrument, LayerManifest};
 use counterfoil_trading::time::UnixNanos;
@@ -93,10 +94,10 @@ fn print(all: &[SnapshotSummary]) {
                     id,
                     manifest.timeframe.to_string(),
                     manifest.bars().to_string(),
-                    symbols.join(","),
+                    listed(&symbols),
                     time(manifest.first_open()),
                     time(manifest.last_close()),
-                    sources.join(","),
+                    listed(&sources),
                 ]);
             }
             Err(error) => rows.push(vec![id, format!("damaged: {error}")]),

@@ -114,7 +114,6 @@ binance BTC 1x 2024-01-10 64 | --timeframe: \"1x\" is not a timeframe
 binance BTC 1m soon 64 | --to is \"soon\"; expected a date
 binance BTC 1m 2024-01-01 64 | --from 2024-01-02 is not before --to 2024-01-01
 binance-archive BTC 1m 2222-01-01 2 | the archive has a month only when it is over
-binance-archive BTC 1m 2024-01-10 --ingest 64 | ingested one by one: leave out --ingest
 alpaca SPY 1m 2024-01-10 2 | no key for alpaca: give --venues FILE
 ftx BTC 1m 2024-01-10 64 | invalid value 'ftx'";
 
@@ -181,4 +180,37 @@ fn a_symbol_without_bars_beside_one_with_bars_is_a_negative_answer() {
         "{printed}"
     );
     assert!(printed.contains("snapshot "), "{printed}");
+}
+
+/// A ZIP file of Binance's archive with the klines of 1 and 2 January 2024.
+const JANUARY: &str = "\
+504b03041400000008000000415850b6199f320000006000000005000000422e6373766d8a310e002008c476df72030702e1\
+ff1f538c93b14997a64c9912a9d280d0a381bbd3cdabc184239090717bfc7eb5aaf75f504b01021403140000000800000041\
+5850b6199f3200000060000000050000000000000000000000800100000000422e637376504b050600000000010001003300\
+0000550000000000";
+
+/// The ZIP files were ingested one by one, by commands that the answer named.
+#[test]
+fn the_months_of_binances_archive_become_one_snapshot() {
+    let byte = |place: usize| u8::from_str_radix(&JANUARY[place..place + 2], 16).unwrap();
+    let zip: Vec<u8> = (0..JANUARY.len()).step_by(2).map(byte).collect();
+    let server = TestServer::start(Arc::new(move |target: &str, _| {
+        let file = target
+            .rsplit('/')
+            .next()
+            .unwrap()
+            .trim_end_matches(".CHECKSUM");
+        if target.ends_with(".CHECKSUM") {
+            let digest = counterfoil_base::digest::Digest::of(&zip).hex();
+            return Reply::of(200, "", format!("{digest}  {file}\n").as_bytes());
+        }
+        Reply::of(200, "content-type: application/zip\r\n", &zip)
+    }));
+    let url = format!("http://127.0.0.1:{}", server.port());
+    let text = "data fetch binance-archive --symbol BTCUSDT --timeframe 1d --from 2024-01-01 --to 2024-02-01 --ingest \
+        --url";
+    let arguments: Vec<&str> = text.split_whitespace().chain([url.as_str()]).collect();
+    let done = Place::new().json(0, &arguments);
+    assert_eq!(done["ingested"]["bars"], 2, "{done}");
+    assert_eq!(done["ingested"]["quarantined"], 0, "{done}");
 }

@@ -11,7 +11,9 @@ use crate::error::IngestError;
 use crate::quality::market_clock::spans_dates;
 use crate::source::choices::TimeMeaning;
 use crate::source::interval::interval;
+use crate::source::period_labels::WeekStart;
 use crate::source::row::SourceRow;
+use crate::source::row_error::{RowError, RowErrorCode};
 use crate::source::scales::rescale;
 
 /// The conversion from rows to bars, the same for all bars of a source.
@@ -22,6 +24,8 @@ pub(crate) struct BarConversion<'a> {
     pub(crate) nanos_per_key: i64,
     pub(crate) timeframe: Timeframe,
     pub(crate) meaning: TimeMeaning,
+    /// When weeks begin.
+    pub(crate) week_start: WeekStart,
     /// The local time of the source.
     pub(crate) clock: &'a ExchangeCalendar,
     /// Whether the times are trading dates, whatever clock they show.
@@ -61,7 +65,19 @@ impl BarConversion<'_> {
 
     /// Open and close of the bar that a time states.
     fn interval(&self, stated: UnixNanos) -> Option<(UnixNanos, UnixNanos)> {
-        interval(self.timeframe, self.meaning, self.on_dates(stated)?)
+        let stated = self.on_dates(stated)?;
+        interval(self.timeframe, self.meaning, self.week_start, stated)
+    }
+
+    /// The number of the day that dates a row.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`IngestError::TimeTooFar`] if its time does not fit in 64 bits.
+    pub(crate) fn trading_day(&self, row: &SourceRow) -> Result<i64, IngestError> {
+        let date = self.on_dates(self.stated_time(row)?);
+        let date = date.ok_or_else(|| self.too_far(row.line))?;
+        Ok(UnixNanos(date).day())
     }
 
     /// The time of a bar that spans dates, with the trading date that it shows as a date in UTC: New York's midnight
@@ -95,32 +111,58 @@ impl BarConversion<'_> {
     }
 }
 
-/// A bar and the line that it was read from.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct LineBar {
-    pub(crate) line: u64,
-    pub(crate) bar: RawBar,
+/// The bars of one instrument that close with the bar before them, as two rows of one week do.
+#[derive(Debug, Default)]
+pub(crate) struct PeriodOverlaps {
+    /// Line and close time of the last bar that is used.
+    last: Option<(u64, UnixNanos)>,
+    kept: u64,
+    left_out: u64,
+    /// The lines of the first two.
+    first: Option<(u64, u64)>,
 }
 
-/// Whether a bar closes after the one before it.
-pub(crate) fn check_sequence(
-    last: &LineBar,
-    next: &LineBar,
-    symbol: &str,
-    conversion: &BarConversion<'_>,
-) -> Result<(), IngestError> {
-    if last.bar.close_time < next.bar.close_time {
-        return Ok(());
+impl PeriodOverlaps {
+    /// Why a bar cannot be used after the last one, if it cannot.
+    pub(crate) fn check(&mut self, line: u64, bar: &RawBar) -> Option<RowError> {
+        match self.last {
+            Some((before, close)) if bar.close_time <= close => {
+                self.left_out = self.left_out.saturating_add(1);
+                self.first = self.first.or(Some((before, line)));
+                Some(RowError {
+                    code: RowErrorCode::Overlap,
+                    message: format!(
+                        "is of the same week or month as line {before}, which is kept"
+                    ),
+                })
+            }
+            Some(_) | None => {
+                self.kept = self.kept.saturating_add(1);
+                self.last = Some((line, bar.close_time));
+                None
+            }
+        }
     }
-    // Only calendar months do this: both the 30th and the 31st of January are a month before the
-    // end of February.
-    Err(IngestError::SameClose {
-        file: conversion.source.to_owned(),
-        symbol: symbol.to_owned(),
-        first_line: last.line,
-        second_line: next.line,
-        timeframe: conversion.timeframe,
-    })
+
+    /// An error if more bars are left out than used: then the timeframe is too long.
+    pub(crate) fn finish(
+        self,
+        symbol: &str,
+        conversion: &BarConversion<'_>,
+    ) -> Result<(), IngestError> {
+        match self.first {
+            Some((first_line, second_line)) if self.left_out > self.kept => {
+                Err(IngestError::SameClose {
+                    file: conversion.source.to_owned(),
+                    symbol: symbol.to_owned(),
+                    first_line,
+                    second_line,
+                    timeframe: conversion.timeframe,
+                })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
 }
 
 /// The bar of a row.

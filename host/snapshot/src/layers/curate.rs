@@ -11,8 +11,8 @@ use counterfoil_trading::time::Timeframe;
 
 use crate::error::IngestError;
 use crate::layers::column_actions;
-use crate::layers::merge::{BarMerge, bar_text, tickers};
-use crate::layers::plan::{CurationInputs, CurationPlan};
+use crate::layers::merge::{BarMerge, bar_text, tickers, with_grid_sources};
+use crate::layers::plan::{CurationInputs, CurationPlan, stated_calendar_of};
 use crate::layers::publish::{noted, publish_layer};
 use crate::layout::{DataLayer, FINDINGS, QUARANTINE};
 use crate::quality::actions::SymbolAction;
@@ -284,8 +284,12 @@ fn report_sources(
             };
             if source.out_of_order > 0 {
                 let count = source.out_of_order;
-                let what =
-                    "rows came after a later one of their instrument and were put in their place";
+                let what = match count {
+                    1 => "row came after a later one of its instrument and was put in its place",
+                    _ => {
+                        "rows came after a later one of their instrument and were put in their place"
+                    }
+                };
                 report(QualityRule::OutOfOrder, format!("{count} {what}"))?;
             }
             if !source.ignored_columns.is_empty() {
@@ -401,17 +405,43 @@ fn write_instrument(
     }
     progress(bars.checked_rem(BARS_PER_PROGRESS).unwrap_or(0));
     let fit = check_misfits(&checker, symbol, inputs.timeframe);
-    for finding in checker.finish() {
-        out.add_finding(finding)?;
-    }
+    add_findings(checker.finish(), only_file(inputs, symbol).as_deref(), out)?;
     fit?;
-    let mut written = writer.finish(tickers(&inputs.layers, symbol))?;
+    let written = writer.finish(tickers(&inputs.layers, symbol))?;
+    let mut written = written.map(|one| with_grid_sources(&inputs.layers, one));
     if let (Some(written), Some(calendar)) = (&mut written, own) {
         let (first, last) = (written.first_open, written.last_close);
         let ends = calendar.session_ends(inputs.timeframe, first, last);
         written.sessions = Some(write_own_session_ends(out.staging, index, &ends)?);
     }
     Ok(written.map(|instrument| (instrument, clock)))
+}
+
+/// Adds what was found of all bars of an instrument.
+fn add_findings(
+    found: Vec<QualityFinding>,
+    file: Option<&str>,
+    out: &mut CurationOutput<'_>,
+) -> Result<(), IngestError> {
+    for finding in found {
+        let file = file.map(str::to_owned);
+        out.add_finding(QualityFinding { file, ..finding })?;
+    }
+    Ok(())
+}
+
+/// The file that an instrument's bars are from, if it is one.
+fn only_file(inputs: &CurationInputs, symbol: &str) -> Option<String> {
+    let has = |layer: &&Snapshot| {
+        layer
+            .manifest()
+            .instruments
+            .iter()
+            .any(|it| it.symbol == symbol)
+    };
+    let mut files = inputs.layers.iter().filter(has);
+    let first = files.next()?.source_name();
+    files.next().is_none().then_some(first)
 }
 
 /// An error if most bars of an instrument are left out: with fewer bars on the grid than off it the grid is a guess,
@@ -435,9 +465,9 @@ fn check_misfits(
 
 /// The market's local time for an instrument, on the grid where most of its bars begin.
 fn clock_of(inputs: &CurationInputs, symbol: &str) -> Result<MarketClock, IngestError> {
-    if !inputs.stated.is_empty() {
+    if let Some(calendar) = stated_calendar_of(&inputs.stated, symbol)? {
         return Ok(MarketClock {
-            calendar: stated_calendar_of(&inputs.stated, symbol)?,
+            calendar,
             ..inputs.clock.clone()
         });
     }
@@ -453,23 +483,6 @@ fn clock_of(inputs: &CurationInputs, symbol: &str) -> Result<MarketClock, Ingest
         calendar: clock.anchored_at(timeframe, place),
         zone: clock.zone,
     })
-}
-
-/// The calendar that is stated for an instrument.
-fn stated_calendar_of(
-    stated: &[CalendarEntry],
-    symbol: &str,
-) -> Result<ExchangeCalendar, IngestError> {
-    let is_named = |entry: &&CalendarEntry| entry.instruments.iter().any(|one| one == symbol);
-    let is_default = |entry: &&CalendarEntry| entry.instruments.is_empty();
-    let own = stated.iter().find(is_named);
-    match own.or_else(|| stated.iter().find(is_default)) {
-        None => Ok(ExchangeCalendar::default()),
-        Some(entry) => entry.parse().map_err(|error| IngestError::Option {
-            option: "calendars",
-            reason: error.to_string(),
-        }),
-    }
 }
 
 /// The calendars of a snapshot's instruments.

@@ -5,14 +5,15 @@ use std::io::Read;
 
 use cap_std::fs::Dir;
 
-use crate::error::IngestError;
+use crate::error::{ACTIONS_ROLE, IngestError};
 use crate::layers::curate::{CuratedSnapshot, curate};
-use crate::layers::normalize::{NormalizeJob, normalize, renames};
+use crate::layers::normalize::{NormalizeJob, normalize};
 use crate::layers::plan::{CurationPlan, own_calendar_role};
 use crate::layers::raw::{self, ReceiptDraft};
 use crate::layers::report::IngestReport;
+use crate::layers::ticker_history::TickerHistory;
 use crate::layout::DataLayer;
-use crate::quality::actions::parse_actions;
+use crate::quality::actions::{SymbolAction, parse_actions};
 use crate::quality::calendar::parse_calendar;
 use crate::source::mapping::{ColumnMapping, delimiter};
 use crate::source::number_rules::NumberRules;
@@ -61,10 +62,15 @@ pub(crate) fn ingest(
     {
         parse_calendar(&file.name, &file.bytes)?;
     }
-    let plan_before = match &options.revises {
-        Some(id) => plan_of(&load(data, DataLayer::Snapshots, &id.0)?)?,
-        None => CurationPlan::default(),
+    let revised = match &options.revises {
+        Some(id) => Some(load(data, DataLayer::Snapshots, &id.0)?),
+        None => None,
     };
+    let plan_before = revised
+        .as_ref()
+        .map(plan_of)
+        .transpose()?
+        .unwrap_or_default();
     let arrival = ReceiptDraft {
         name,
         role: options.kind.name(),
@@ -77,20 +83,15 @@ pub(crate) fn ingest(
     // the next try does not need it again.
     let raw = raw::add_file(data, source, options.limits.bytes_max, &arrival)?;
     let side = |role, file: &Option<SideFile>| add_side_file(data, role, file.as_ref(), options);
-    let renames = match (&options.actions, plan_before.actions) {
-        // A revision without a file of actions keeps that of the snapshot, and with it the tickers.
-        (None, Some(sha256)) => {
-            renames(&parse_actions("actions", &raw::read_small(data, &sha256)?)?)
-        }
-        _ => renames(&actions),
-    };
+    let kept_actions = plan_before.actions.filter(|_| options.actions.is_none());
+    let history = ticker_history(data, actions, kept_actions, revised.as_ref())?;
     let job = NormalizeJob {
         raw,
         name,
         options,
         mapping: &mapping,
         mapping_sha256: side("mapping", &options.mapping)?,
-        renames,
+        history,
     };
     let normalized = normalize(data, &job, progress)?;
     let mut own_calendars = plan_before.own_calendars;
@@ -115,7 +116,27 @@ pub(crate) fn ingest(
     for acceptance in &options.accepted {
         plan.accepted.insert(add_acceptance(data, acceptance)?);
     }
-    outcome(curate(data, &plan, progress)?)
+    let curated = curate(data, &plan, progress);
+    outcome(curated.map_err(|error| error.of_actions(options.actions.as_ref()))?)
+}
+
+/// What is known of tickers: from the actions of the ingestion, or those that the revised snapshot keeps, and from its
+/// instruments.
+fn ticker_history(
+    data: &Dir,
+    given: Vec<SymbolAction>,
+    kept: Option<Digest>,
+    revised: Option<&Snapshot>,
+) -> Result<TickerHistory, IngestError> {
+    let actions = match kept {
+        Some(sha256) => parse_actions(ACTIONS_ROLE, &raw::read_small(data, &sha256)?)?,
+        None => given,
+    };
+    let instruments = revised.map(|snapshot| snapshot.manifest().instruments.as_slice());
+    Ok(TickerHistory::new(
+        &actions,
+        instruments.unwrap_or_default(),
+    ))
 }
 
 /// What is wrong with options, whatever the source.

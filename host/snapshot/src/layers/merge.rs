@@ -58,6 +58,21 @@ pub(crate) fn tickers(layers: &[Snapshot], symbol: &str) -> Vec<LayerTicker> {
     all
 }
 
+/// An instrument with what decided its tick and lot, where it is not what the sources state for all; of several files
+/// the last one that has its own.
+pub(crate) fn with_grid_sources(
+    layers: &[Snapshot],
+    mut instrument: LayerInstrument,
+) -> LayerInstrument {
+    for layer in layers {
+        if let Some((_, data)) = find_instrument(layer, &instrument.symbol) {
+            instrument.tick_from = data.tick_from.or(instrument.tick_from);
+            instrument.lot_from = data.lot_from.or(instrument.lot_from);
+        }
+    }
+    instrument
+}
+
 fn find_instrument<'a>(layer: &'a Snapshot, symbol: &str) -> Option<(usize, &'a LayerInstrument)> {
     let all = layer.manifest().instruments.iter().enumerate();
     let mut found = all.filter(|(_, data)| data.symbol == symbol);

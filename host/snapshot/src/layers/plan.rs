@@ -9,14 +9,16 @@ use counterfoil_trading::exchange_calendar::ExchangeCalendar;
 use counterfoil_trading::manifest::CalendarEntry;
 use counterfoil_trading::time::{DAY_NANOS, Timeframe};
 
-use crate::error::IngestError;
+use crate::error::{ACTIONS_ROLE, IngestError};
 use crate::layers::column_actions::ColumnActions;
 use crate::layers::raw;
+use crate::layers::ticker_history::ReusedTicker;
 use crate::layout::{DataLayer, SESSIONS};
 use crate::quality::accept::AcceptanceList;
+use crate::quality::action_days::ActionDays;
 use crate::quality::actions::{SymbolAction, parse_actions_of};
 use crate::quality::calendar::{ExpectedBars, parse_calendar};
-use crate::quality::market_clock::{MarketClock, spans_dates, stated_clock};
+use crate::quality::market_clock::{MarketClock, stated_clock};
 use crate::source::choices::{ErrorPolicy, WordError};
 use crate::store::acceptance::FindingAcceptance;
 use crate::store::load::load;
@@ -163,13 +165,49 @@ fn market_clock(layers: &[Snapshot], calendar: Option<&ExpectedBars>) -> MarketC
     stated_clock(stated).unwrap_or_default()
 }
 
-/// Whether bars begin at midnight UTC, where each stands for a date.
-fn are_dates(layers: &[Snapshot]) -> bool {
-    let all = layers
+/// The local time of an instrument's own calendar, if it has one.
+fn own_clock(
+    layers: &[Snapshot],
+    own_calendars: &BTreeMap<String, ExpectedBars>,
+    symbol: &str,
+) -> Option<MarketClock> {
+    let calendar = match own_calendars.get(symbol)? {
+        ExpectedBars::Calendar(calendar) => calendar,
+        // Around the clock: its days are not those of the exchange beside it.
+        ExpectedBars::Always => return Some(MarketClock::default()),
+        ExpectedBars::Unknown | ExpectedBars::Dates(_) => return None,
+    };
+    let of_symbol = layers
         .iter()
-        .flat_map(|layer| &layer.manifest().instruments);
-    let mut ends = all.flat_map(|instrument| [instrument.first_open, instrument.last_open]);
-    ends.all(|time| time.0.rem_euclid(DAY_NANOS) == 0)
+        .flat_map(|layer| &layer.manifest().instruments)
+        .filter(|instrument| instrument.symbol == symbol);
+    let ends = of_symbol.map(|instrument| (instrument.first_open, instrument.last_close));
+    let whole = ends.reduce(|(first, last), (open, close)| (first.min(open), last.max(close)));
+    let (first, last) = whole.unwrap_or_default();
+    Some(calendar.clock(first, last))
+}
+
+/// The calendar that a plan states for an instrument; `None` if it states no calendars.
+pub(crate) fn stated_calendar_of(
+    stated: &[CalendarEntry],
+    symbol: &str,
+) -> Result<Option<ExchangeCalendar>, IngestError> {
+    if stated.is_empty() {
+        return Ok(None);
+    }
+    let is_named = |entry: &&CalendarEntry| entry.instruments.iter().any(|one| one == symbol);
+    let is_default = |entry: &&CalendarEntry| entry.instruments.is_empty();
+    let own = stated.iter().find(is_named);
+    match own.or_else(|| stated.iter().find(is_default)) {
+        None => Ok(Some(ExchangeCalendar::default())),
+        Some(entry) => entry
+            .parse()
+            .map(Some)
+            .map_err(|error| IngestError::Option {
+                option: "calendars",
+                reason: error.to_string(),
+            }),
+    }
 }
 
 /// The actions of the plan's file and those in columns of the bars' files.
@@ -177,10 +215,10 @@ fn all_actions(
     data: &Dir,
     plan: &CurationPlan,
     layers: &[Snapshot],
-    days: &ExchangeCalendar,
+    days: &ActionDays,
 ) -> Result<Vec<SymbolAction>, IngestError> {
     let stated = match &plan.actions {
-        Some(sha256) => parse_actions_of("actions", &raw::read_small(data, sha256)?, days)?,
+        Some(sha256) => parse_actions_of(ACTIONS_ROLE, &raw::read_small(data, sha256)?, days)?,
         None => Vec::new(),
     };
     // Those of columns have the times of their bars, which are on these days already.
@@ -188,7 +226,12 @@ fn all_actions(
     for layer in layers {
         columns.add(layer.contents().actions().map_err(IngestError::from)?);
     }
-    columns.join(stated)
+    let mut all = columns.join(stated)?;
+    let instruments = layers
+        .iter()
+        .flat_map(|layer| &layer.manifest().instruments);
+    ReusedTicker::assign_actions(&ReusedTicker::of_instruments(instruments), &mut all);
+    Ok(all)
 }
 
 impl CurationInputs {
@@ -223,30 +266,26 @@ impl CurationInputs {
             None => None,
         };
         let clock = market_clock(&layers, calendar.as_ref());
-        let is_dates = spans_dates(timeframe) && are_dates(&layers);
-        // Dates begin where the bars' days do: in UTC where a date stands for the trading day, and else with the
-        // exchange's own day. A split applied at midnight UTC would come before the last hours of New York's day.
-        let days = if is_dates {
-            ExchangeCalendar::default()
-        } else {
-            clock.calendar.clone()
-        };
-        let actions = all_actions(data, plan, &layers, &days)?;
-        let is_local = spans_dates(timeframe) && !is_dates;
-        let on_days = |calendar: ExpectedBars| {
-            if is_local {
-                calendar.on_local_days()
-            } else {
-                calendar
-            }
-        };
-        let calendar = calendar.map(on_days);
         let mut own_calendars = BTreeMap::new();
         for (symbol, sha256) in &plan.own_calendars {
             let bytes = raw::read_small(data, sha256)?;
             let expected = parse_calendar(&own_calendar_role(symbol), &bytes)?;
-            own_calendars.insert(symbol.clone(), on_days(expected));
+            own_calendars.insert(symbol.clone(), expected);
         }
+        let instruments = layers
+            .iter()
+            .flat_map(|layer| &layer.manifest().instruments);
+        let days = ActionDays::new(instruments, timeframe, &clock.calendar, |symbol| {
+            let own = || own_clock(&layers, &own_calendars, symbol).map(|clock| clock.calendar);
+            Ok(stated_calendar_of(&plan.calendars, symbol)?.or_else(own))
+        })?;
+        let actions = all_actions(data, plan, &layers, &days)?;
+        let calendar = calendar.map(|calendar| days.expected(None, calendar));
+        let on_days = |(symbol, expected): (String, ExpectedBars)| {
+            let expected = days.expected(Some(&symbol), expected);
+            (symbol, expected)
+        };
+        let own_calendars = own_calendars.into_iter().map(on_days).collect();
         let mut accepted = AcceptanceList::default();
         for sha256 in &plan.accepted {
             let bytes = raw::read_small(data, sha256)?;
@@ -285,17 +324,8 @@ impl CurationInputs {
 
     /// The market's local time for an instrument: its own calendar's, or that of all.
     pub(crate) fn clock_of(&self, symbol: &str) -> MarketClock {
-        let Some(ExpectedBars::Calendar(calendar)) = self.own_calendars.get(symbol) else {
-            return self.clock.clone();
-        };
-        let layers = self.layers.iter();
-        let of_symbol = layers
-            .flat_map(|layer| &layer.manifest().instruments)
-            .filter(|instrument| instrument.symbol == symbol);
-        let ends = of_symbol.map(|instrument| (instrument.first_open, instrument.last_close));
-        let whole = ends.reduce(|(first, last), (open, close)| (first.min(open), last.max(close)));
-        let (first, last) = whole.unwrap_or_default();
-        calendar.clock(first, last)
+        let own = own_clock(&self.layers, &self.own_calendars, symbol);
+        own.unwrap_or_else(|| self.clock.clone())
     }
 
     pub(crate) fn sources(&self) -> Vec<LayerSource> {

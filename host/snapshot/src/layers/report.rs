@@ -6,7 +6,7 @@ use counterfoil_trading::decimal;
 use counterfoil_trading::time::Timeframe;
 
 use crate::quality::findings::LayerFindings;
-use crate::store::manifest::{GridSource, LayerManifest, LayerNote, LayerSource};
+use crate::store::manifest::{GridSource, LayerInstrument, LayerManifest, LayerNote, LayerSource};
 use crate::store::quarantine::QuarantinedRow;
 use crate::store::read_error::ReadError;
 use crate::store::snapshot::Snapshot;
@@ -45,6 +45,8 @@ pub struct IngestReport {
     pub ticks: BTreeSet<String>,
     /// The lots of the instruments and what decided them, each once.
     pub lots: BTreeSet<String>,
+    /// The instruments that have the ticker of one that was delisted, each with the ticker.
+    pub reused: Vec<(String, String)>,
     /// The instruments without any volume.
     pub without_volume: Vec<String>,
     /// The instruments that may have prices of zero or below.
@@ -79,19 +81,17 @@ impl IngestReport {
             notes: sources().flat_map(|source| source.notes.clone()).collect(),
             timeframe: manifest.timeframe,
             timeframe_inferred: sources().any(|source| source.timeframe_inferred),
-            ticks: instruments()
-                .map(|it| {
-                    step_text(it.tick_size, it.price_scale, manifest, |from| {
-                        from.tick_from
-                    })
-                })
-                .collect(),
-            lots: instruments()
-                .map(|it| {
-                    step_text(it.lot_size, it.quantity_scale, manifest, |from| {
-                        from.lot_from
-                    })
-                })
+            ticks: steps(manifest, |it| {
+                let step = decimal::format(i128::from(it.tick_size), it.price_scale);
+                (step, it.tick_from, |source| source.tick_from)
+            }),
+            lots: steps(manifest, |it| {
+                let step = decimal::format(i128::from(it.lot_size), it.quantity_scale);
+                (step, it.lot_from, |source| source.lot_from)
+            }),
+            reused: instruments()
+                .filter_map(|it| Some((it.symbol.clone(), it.tickers.first()?.symbol.clone())))
+                .filter(|(symbol, ticker)| symbol != ticker)
                 .collect(),
             without_volume: instruments()
                 .filter(|instrument| instrument.volume.is_some())
@@ -113,19 +113,45 @@ impl IngestReport {
     }
 }
 
-/// A tick or lot, and what decided it; of several files with several reasons, all of them.
-fn step_text(
-    step: i64,
-    scale: u8,
+/// A tick or lot as text, what decided it if the instrument has its own, and where its sources have it.
+type InstrumentStep = (String, Option<GridSource>, fn(&LayerSource) -> GridSource);
+
+/// The ticks or lots of all instruments, each with what decided it (of several files with several reasons, all of
+/// them), and with its instruments if there are several.
+fn steps(
     manifest: &LayerManifest,
-    from: fn(&LayerSource) -> GridSource,
-) -> String {
-    let step = decimal::format(i128::from(step), scale);
-    let reasons: BTreeSet<&str> = manifest
-        .sources
-        .iter()
-        .map(|source| from(source).reason())
-        .collect();
-    let reasons: Vec<&str> = reasons.into_iter().collect();
-    format!("{step} ({})", reasons.join("; "))
+    step: fn(&LayerInstrument) -> InstrumentStep,
+) -> BTreeSet<String> {
+    let mut all: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for instrument in &manifest.instruments {
+        let (step, own, from) = step(instrument);
+        let reasons: BTreeSet<&str> = match own {
+            Some(own) => BTreeSet::from([own.reason()]),
+            None => manifest
+                .sources
+                .iter()
+                .map(|it| from(it).reason())
+                .collect(),
+        };
+        let reasons: Vec<&str> = reasons.into_iter().collect();
+        let text = format!("{step} ({})", reasons.join("; "));
+        all.entry(text).or_default().push(&instrument.symbol);
+    }
+    if all.len() == 1 {
+        return all.into_keys().collect();
+    }
+    let text = |(text, symbols): (String, Vec<&str>)| format!("{text}: {}", listed(&symbols));
+    all.into_iter().map(text).collect()
+}
+
+/// The first few of a list, and how many more there are.
+#[must_use]
+pub fn listed<T: AsRef<str>>(symbols: &[T]) -> String {
+    const SHOWN_MAX: usize = 5;
+    let shown: Vec<&str> = symbols.iter().take(SHOWN_MAX).map(AsRef::as_ref).collect();
+    let shown = shown.join(", ");
+    match symbols.len().saturating_sub(SHOWN_MAX) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
 }

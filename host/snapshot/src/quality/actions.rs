@@ -11,11 +11,11 @@ use core::num::NonZeroU32;
 use counterfoil_base::calendar_date::CalendarDate;
 use counterfoil_trading::corporate::CorporateActionKind;
 use counterfoil_trading::decimal;
-use counterfoil_trading::exchange_calendar::ExchangeCalendar;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::{MONEY_SCALE, Money};
 
 use crate::error::IngestError;
+use crate::quality::action_days::ActionDays;
 use crate::source::choices::TimeMeaning;
 use crate::source::fields::FieldSplitter;
 use crate::source::symbols::check_symbol;
@@ -66,20 +66,17 @@ fn rank(kind: &CorporateActionKind) -> u8 {
 ///
 /// Returns [`IngestError::Side`] naming the line and what does not hold.
 pub fn parse_actions(file: &str, bytes: &[u8]) -> Result<Vec<SymbolAction>, IngestError> {
-    parse_actions_of(file, bytes, &ExchangeCalendar::default())
+    parse_actions_of(file, bytes, &ActionDays::default())
 }
 
-/// As [`parse_actions`], with dates that begin at midnight of an exchange's local time.
+/// As [`parse_actions`], with dates that begin as the days of the instruments' bars do.
 pub(crate) fn parse_actions_of(
     file: &str,
     bytes: &[u8],
-    calendar: &ExchangeCalendar,
+    days: &ActionDays,
 ) -> Result<Vec<SymbolAction>, IngestError> {
-    let time = |text: &str| match CalendarDate::parse(text) {
-        Some(date) => calendar
-            .moment(date.day_number(), 0)
-            .map(|time| time.0)
-            .ok_or_else(|| format!("{text:?} is before 1677 or after 2262")),
+    let time_of = |instrument: &str, text: &str| match CalendarDate::parse(text) {
+        Some(date) => days.moment(instrument, date).map(|time| time.0),
         None => nanos(text, TimeMeaning::Open),
     };
     let error = |line: usize, reason: String| IngestError::Side {
@@ -111,7 +108,9 @@ pub(crate) fn parse_actions_of(
             ));
         };
         check_symbol(instrument).map_err(|reason| error(number, reason))?;
-        let ex_time = time(ex_date).map_err(|reason| error(number, reason))?;
+        let time = |text: &str| time_of(instrument, text);
+        let ex_time =
+            time(ex_date).map_err(|reason| error(number, format!("column ex_date: {reason}")))?;
         all.push((
             number,
             SymbolAction {
@@ -183,7 +182,7 @@ fn kind(
             Ok(CorporateActionKind::Delisting { per_unit })
         }
         "halt" => {
-            let until = time(value)?;
+            let until = time(value).map_err(|reason| format!("column value: {reason}"))?;
             // A halt that never lasts would be dropped by every range, in silence.
             if until <= ex_time {
                 return Err(format!("a halt until {value} ends before it begins"));
@@ -296,9 +295,9 @@ mod tests {
             "A,2004-11-15,halt,2004-11-15",
             "line 2: a halt until 2004-11-15 ends before it begins",
         );
-        check("A,2004-11-15,halt,soon", "is no time");
+        check("A,2004-11-15,halt,soon", "is not a time");
         check("A,2004-11-15,split", "line 2: 3 fields, not 4");
-        check("A,15.11.2004,split,2:1", "is no time");
+        check("A,15.11.2004,split,2:1", "is not a time");
         for value in ["2", "0:1", "1:1", "2:0", "-2:1", "2/1", "99999999999:1"] {
             check(
                 &format!("A,2004-11-15,split,{value}"),

@@ -80,6 +80,14 @@ impl MisfitTally {
     }
 }
 
+/// A number of bars.
+fn bars_text(count: u64) -> String {
+    match count {
+        1 => "1 bar".to_owned(),
+        count => format!("{count} bars"),
+    }
+}
+
 impl<'a> BarChecker<'a> {
     pub(crate) fn new(
         symbol: &'a str,
@@ -187,23 +195,23 @@ impl<'a> BarChecker<'a> {
         let timeframe = self.context.timeframe;
         let since = |tally: &MisfitTally| tally.first.map_or_else(String::new, show);
         let overlap = format!(
-            "{} bars open before the bar before them closed, the first at {}, and are left out; the timeframe may be \
-             too long, or the file may date bars by their last day (--time close)",
-            self.overlaps.bars,
+            "left out: {}, which open before the bar before them closed, the first at {}; the timeframe may be too \
+             long, or the file may date bars by their last day (--time close)",
+            bars_text(self.overlaps.bars),
             since(&self.overlaps)
         );
         let off_grid = format!(
-            "{} bars are off the grid of the others, the first at {}, and are left out; if they are not bars of \
-             {timeframe}, state another timeframe; if clocks changed, state the zone with --calendar or in a mapping",
-            self.off_grid.bars,
+            "left out: {} off the grid of the others, the first at {}; if they are not bars of {timeframe}, state \
+             another timeframe; if clocks changed, state the zone with --calendar or in a mapping",
+            bars_text(self.off_grid.bars),
             since(&self.off_grid)
         );
         let what = if self.zero_volume == self.bars {
-            "bars, and none of them has a volume: orders fill without, and a volume cap is refused"
+            ", and none has a volume: orders fill without, and a volume cap is refused"
         } else {
-            "bars without any volume; nothing fills on them"
+            " without any volume; nothing fills there"
         };
-        let zero_volume = format!("{} {what}", self.zero_volume);
+        let zero_volume = format!("{}{what}", bars_text(self.zero_volume));
         for (rule, bars, message) in [
             (QualityRule::Overlap, self.overlaps.bars, overlap),
             (QualityRule::ZeroVolume, self.zero_volume, zero_volume),

@@ -83,7 +83,7 @@ mod tests {
             assert!(error.contains(expect), "{text:?}: {error}");
         };
         check("", "the first line is not session_end");
-        check("session_end\nsoon\n", "is no time");
+        check("session_end\nsoon\n", "is not a time");
         check(
             "session_end\n2003-07-02\n2003-07-02\n",
             "not in ascending order",

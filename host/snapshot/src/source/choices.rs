@@ -19,6 +19,16 @@ pub enum TimeMeaning {
     Close,
 }
 
+/// Whether the gaps between bars are held against the timeframe.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum GapRule {
+    /// A file whose bars are longer is refused.
+    #[default]
+    Held,
+    /// The bars are known to be of the timeframe, however far apart they are: a run took them.
+    Any,
+}
+
 /// The unit of times that are numbers since 1970.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum EpochUnit {
@@ -34,12 +44,14 @@ pub enum EpochUnit {
 
 /// Which of several rows of one instrument and time, or of one trade id, is used.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum RepeatRule {
     /// The first in the file.
     First,
     /// The last in the file.
     Last,
+    /// The last in the file if it has more volume, as the whole bar has after one that was still forming; else none.
+    MoreVolume,
     /// None: rows that differ refuse the file. Rows that are the same are one.
     #[default]
     Refuse,
@@ -173,6 +185,7 @@ impl RepeatRule {
         match self {
             Self::First => "first",
             Self::Last => "last",
+            Self::MoreVolume => "more-volume",
             Self::Refuse => "refuse",
         }
     }
@@ -182,12 +195,12 @@ impl FromStr for RepeatRule {
     type Err = WordError;
 
     fn from_str(text: &str) -> Result<Self, WordError> {
-        [Self::First, Self::Last, Self::Refuse]
+        [Self::First, Self::Last, Self::MoreVolume, Self::Refuse]
             .into_iter()
             .find(|rule| rule.name() == text)
             .ok_or_else(|| WordError {
                 text: text.to_owned(),
-                words: "first, last, refuse",
+                words: "first, last, more-volume, refuse",
             })
     }
 }

@@ -12,6 +12,16 @@ const GAPS_MAX: usize = 86_400;
 /// Of so many gaps of a bar's length one may be shorter: a stray row adds two short gaps.
 const GAPS_PER_STRAY: u64 = 10;
 
+/// Equal gaps of less than a day that are no chance.
+const SHORT_GAPS_MIN: u64 = 3;
+
+/// Equal gaps of a length that bars rarely have, such as 19 minutes or 3 days, that are no chance.
+const ODD_GAPS_MIN: u64 = 8;
+
+/// Gaps that show the length of one instrument's bars beside others that have the timeframe: a sparse instrument
+/// may have fewer at equal distances by chance.
+const LONGER_GAPS_MIN: u64 = 4;
+
 const SECOND_NANOS: i64 = 1_000_000_000;
 const HOUR_NANOS: i64 = 3_600 * SECOND_NANOS;
 
@@ -30,7 +40,80 @@ struct GapCount {
     line: u64,
 }
 
+/// The commonest gap of an instrument whose bars are longer than the timeframe.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct LongerGap {
+    pub(crate) length: Timeframe,
+    pub(crate) count: u64,
+    /// All gaps of the instrument.
+    pub(crate) gaps: u64,
+    /// The first line that ends such a gap.
+    pub(crate) line: u64,
+}
+
+impl LongerGap {
+    /// Whether so few rows show it, although other instruments have bars of the timeframe.
+    pub(crate) const fn is_sparse(&self) -> bool {
+        self.gaps < LONGER_GAPS_MIN
+    }
+}
+
 impl GapCounts {
+    /// How many gaps are as long as a timeframe.
+    pub(crate) fn count_of(&self, timeframe: Timeframe) -> u64 {
+        let own = self.by_length();
+        own.get(&timeframe).map_or(0, |gap| gap.count)
+    }
+
+    /// The commonest gap, if it shows that the bars are longer than a timeframe: it is a whole multiple, half of all
+    /// gaps are of it and three quarters multiples of it, and fewer than one to ten of it are of the timeframe.
+    ///
+    /// Bars that are closed by a shorter timeframe have closes that are known before they happened.
+    pub(crate) fn longer_than(&self, timeframe: Timeframe) -> Option<LongerGap> {
+        let all = self.by_length();
+        // Of equals the shorter: it may be the length, and the longer a multiple of it.
+        let (length, most) = all
+            .iter()
+            .max_by_key(|(length, gap)| (gap.count, core::cmp::Reverse(nanos_of(**length))))?;
+        let count = |is_one: &dyn Fn(Timeframe) -> bool| {
+            let some = all.iter().filter(|(length, _)| is_one(**length));
+            some.fold(0_u64, |sum, (_, gap)| sum.saturating_add(gap.count))
+        };
+        let gaps = count(&|_| true).saturating_add(self.uncounted);
+        let multiples = count(&|other| other == *length || is_multiple(other, *length));
+        let own = all.get(&timeframe).map_or(0, |gap| gap.count);
+        let own = own.saturating_mul(GAPS_PER_STRAY);
+        // Two of an odd length, such as 7 minutes, are chance; a day between two rows is not.
+        let needed = match length {
+            Timeframe::Fixed(nanos) if usual_length(*nanos).is_none() => ODD_GAPS_MIN,
+            Timeframe::Fixed(nanos) if *nanos < DAY_NANOS => SHORT_GAPS_MIN,
+            Timeframe::Fixed(_) | Timeframe::Months(_) => 1,
+        };
+        let is_shown = gaps > 1 && most.count >= needed;
+        let is_longer = is_multiple(*length, timeframe) && is_shown;
+        let is_rule = most.count.saturating_mul(2) >= gaps
+            && multiples.saturating_mul(4) >= gaps.saturating_mul(3)
+            && own < most.count;
+        (is_longer && is_rule).then_some(LongerGap {
+            length: *length,
+            count: most.count,
+            gaps,
+            line: most.line,
+        })
+    }
+
+    /// The gaps by the length of bars that they show, and those that show none as they are.
+    fn by_length(&self) -> BTreeMap<Timeframe, GapCount> {
+        let mut all: BTreeMap<Timeframe, GapCount> = BTreeMap::new();
+        for (nanos, gap) in &self.by_nanos {
+            let length = usual_length(*nanos).unwrap_or(Timeframe::Fixed(*nanos));
+            let known = all.entry(length).or_insert(GapCount { count: 0, ..*gap });
+            known.count = known.count.saturating_add(gap.count);
+            known.line = known.line.min(gap.line);
+        }
+        all
+    }
+
     /// Counts the gap before the row of a line.
     pub(crate) fn add(&mut self, nanos: i64, line: u64) {
         if let Some(known) = self.by_nanos.get_mut(&nanos) {
@@ -51,23 +134,18 @@ impl GapCounts {
         if self.uncounted > 0 {
             return Err(format!("there are more than {GAPS_MAX} different gaps"));
         }
-        let mut by_length: Vec<(Timeframe, u64)> = Vec::new();
-        for (nanos, gap) in &self.by_nanos {
-            let Some(length) = usual_length(*nanos) else {
-                continue;
-            };
-            match by_length.iter_mut().find(|(known, _)| *known == length) {
-                Some((_, count)) => *count = count.saturating_add(gap.count),
-                None => by_length.push((length, gap.count)),
-            }
-        }
-        let Some((length, count)) = by_length.iter().max_by_key(|(_, count)| *count).copied()
-        else {
+        let mut by_length = self.by_length();
+        by_length.retain(|length, _| match length {
+            Timeframe::Fixed(nanos) => usual_length(*nanos) == Some(*length),
+            Timeframe::Months(_) => true,
+        });
+        let most = by_length.iter().max_by_key(|(_, gap)| gap.count);
+        let Some((length, count)) = most.map(|(length, gap)| (*length, gap.count)) else {
             return Err(format!("no gap is a usual length: {}", self.commonest()));
         };
         let is_tie = by_length
             .iter()
-            .any(|(other, as_many)| *other != length && *as_many == count);
+            .any(|(other, gap)| *other != length && gap.count == count);
         // Rows between two bars are strays as long as they are few. Taken for the grid they would make every
         // bar shorter than it is, and a run would know its close before it happened.
         let is_shorter =
@@ -98,10 +176,10 @@ impl GapCounts {
             } else {
                 format!("{nanos} ns")
             };
-            format!(
-                "{length} between {} rows (first before line {})",
-                gap.count, gap.line
-            )
+            match gap.count {
+                1 => format!("{length} once (before line {})", gap.line),
+                count => format!("{length} {count} times (first before line {})", gap.line),
+            }
         };
         let three: Vec<String> = all.iter().take(3).map(text).collect();
         three.join(", ")
@@ -136,6 +214,23 @@ fn usual_length(nanos: i64) -> Option<Timeframe> {
         Some(Timeframe::Months(12))
     } else {
         None
+    }
+}
+
+/// Whether bars of a length are several of a timeframe.
+fn is_multiple(length: Timeframe, of: Timeframe) -> bool {
+    match (length, of) {
+        (Timeframe::Fixed(length), Timeframe::Fixed(of)) => {
+            length > of && length.checked_rem(of) == Some(0)
+        }
+        (Timeframe::Months(length), Timeframe::Months(of)) => {
+            length > of && length.checked_rem(of) == Some(0)
+        }
+        // A month is whole days, and is longer than a week.
+        (Timeframe::Months(_), Timeframe::Fixed(of)) => {
+            DAY_NANOS.checked_rem(of) == Some(0) || of == DAY_NANOS.saturating_mul(7)
+        }
+        (Timeframe::Fixed(_), Timeframe::Months(_)) => false,
     }
 }
 
@@ -203,20 +298,19 @@ mod tests {
         check(&[(60, 100), (2, 1), (58, 1), (63_060, 3)], "1m");
         check(
             &[(60, 2), (2, 1), (58, 1)],
-            "the gaps do not agree: 1m between 2 rows (first before line 3), 2s between 1 rows (first before \
-             line 5), 58s between 1 rows (first before line 6)",
+            "the gaps do not agree: 1m 2 times (first before line 3), 2s 1 times (first before \
+             line 5), 58s once (before line 6)",
         );
         check(
             &[(60, 5), (300, 5)],
-            "the gaps do not agree: 1m between 5 rows (first before line 3), 5m between 5 rows (first before \
+            "the gaps do not agree: 1m 5 times (first before line 3), 5m 5 times (first before \
              line 8)",
         );
         check(
             &[(300, 5), (60, 4)],
             &format!(
                 "the gaps do not agree: {}, {}",
-                "5m between 5 rows (first before line 3)",
-                "1m between 4 rows (first before line 8)"
+                "5m 5 times (first before line 3)", "1m 4 times (first before line 8)"
             ),
         );
     }
@@ -240,8 +334,7 @@ mod tests {
     fn a_gap_that_no_bars_have_is_no_length() {
         for seconds in [7, 37, 13 * 60, 5 * 3_600, 20 * 3_600, 3 * 86_400] {
             let gap = Timeframe::Fixed(seconds * SECOND_NANOS);
-            let expect =
-                format!("no gap is a usual length: {gap} between 1 rows (first before line 3)");
+            let expect = format!("no gap is a usual length: {gap} once (before line 3)");
             check(&[(seconds, 1)], &expect);
         }
         let mut trades = GapCounts::default();
@@ -249,8 +342,51 @@ mod tests {
         let reason = trades.timeframe().unwrap_err();
         assert_eq!(
             reason,
-            "no gap is a usual length: 1 ns between 1 rows (first before line 3)"
+            "no gap is a usual length: 1 ns once (before line 3)"
         );
+    }
+
+    /// Daily rows were taken as bars of a minute, and hours of one instrument as those beside minutes of another: their
+    /// closes were known before they happened.
+    #[test]
+    fn bars_that_are_longer_than_the_timeframe_are_seen() {
+        let check = |timeframe: &str, gaps: &[(i64, u64)], expect: &str| {
+            let mut counts = GapCounts::default();
+            for (seconds, count) in gaps {
+                for _ in 0..*count {
+                    counts.add(seconds * SECOND_NANOS, 3);
+                }
+            }
+            let found = counts.longer_than(timeframe.parse().unwrap());
+            let text = found.map_or_else(
+                || "none".to_owned(),
+                |longer| format!("{} {}/{}", longer.length, longer.count, longer.gaps),
+            );
+            assert_eq!(text, expect, "{timeframe} {gaps:?}");
+        };
+        let (hour, day) = (3_600, 86_400);
+        check("1m", &[(day, 2)], "1d 2/2");
+        check("1m", &[(day, 1), (3 * day, 1)], "1d 1/2");
+        check("1m", &[(hour, 60), (18 * hour, 9)], "1h 60/69");
+        check(
+            "1d",
+            &[(day - hour, 1), (7 * day, 20), (7 * day - hour, 1)],
+            "1w 21/22",
+        );
+        check("1d", &[(7 * day, 20), (7 * day - hour, 1)], "1w 21/21");
+        check("1d", &[(3 * day, 9)], "3d 9/9");
+        check("1w", &[(28 * day, 3), (31 * day, 7)], "1M 10/10");
+        check("1M", &[(90 * day, 2), (92 * day, 2)], "3M 4/4");
+        // As long, or sparse.
+        check("1d", &[(day, 4), (3 * day, 5)], "none");
+        check("1m", &[(60, 1), (300, 10)], "none");
+        check("1m", &[(60, 1), (300, 11)], "5m 11/12");
+        check("1m", &[(420, 1), (780, 1), (1_320, 1)], "none");
+        check("1m", &[(300, 2), (780, 1), (1_320, 1)], "none");
+        check("1d", &[(7 * day, 1)], "none");
+        check("1d", &[(3 * day, 1)], "none");
+        check("1h", &[(90 * 60, 9)], "none");
+        check("1h", &[(60, 9)], "none");
     }
 
     #[test]

@@ -6,11 +6,13 @@ use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 
 use crate::source::choices::TimeMeaning;
+use crate::source::period_labels::WeekStart;
 
 /// Open and close time of the bar with the stated time, or `None` when they do not fit.
 pub(crate) fn interval(
     timeframe: Timeframe,
     meaning: TimeMeaning,
+    week_start: WeekStart,
     stated: i64,
 ) -> Option<(UnixNanos, UnixNanos)> {
     let last_date = || stated.checked_sub(1).map(|last| UnixNanos(last).day());
@@ -20,11 +22,23 @@ pub(crate) fn interval(
         (Timeframe::Fixed(nanos), TimeMeaning::Close)
             if is_multiple(nanos, WEEK_NANOS) && is_multiple(stated, DAY_NANOS) =>
         {
-            let day = last_date()?;
-            // 1970-01-01 was a Thursday.
-            let monday = day.checked_sub(day.checked_add(3)?.rem_euclid(7))?;
+            let monday = WeekStart::Monday.first_day(last_date()?)?;
             let close = monday.checked_add(7)?.checked_mul(DAY_NANOS)?;
             (close.checked_sub(nanos)?, close)
+        }
+        // Or by its first trading day, which is a Tuesday after a holiday.
+        (Timeframe::Fixed(nanos), TimeMeaning::Open)
+            if is_multiple(nanos, WEEK_NANOS) && is_multiple(stated, DAY_NANOS) =>
+        {
+            let first = week_start.first_day(UnixNanos(stated).day())?;
+            let open = first.checked_mul(DAY_NANOS)?;
+            (open, open.checked_add(nanos)?)
+        }
+        (Timeframe::Months(count), TimeMeaning::Open) if is_multiple(stated, DAY_NANOS) => {
+            let date = CalendarDate::of_day_number(UnixNanos(stated).day());
+            let first = CalendarDate { day: 1, ..date };
+            let open = first.day_number().checked_mul(DAY_NANOS)?;
+            (open, months(open, i64::from(count))?)
         }
         (Timeframe::Months(count), TimeMeaning::Close) if is_multiple(stated, DAY_NANOS) => {
             let last = CalendarDate::of_day_number(last_date()?);
@@ -74,7 +88,13 @@ mod tests {
                 .unwrap()
                 .to_string()
         };
-        let (open, close) = interval(timeframe.parse().unwrap(), meaning, stated).unwrap();
+        let (open, close) = interval(
+            timeframe.parse().unwrap(),
+            meaning,
+            WeekStart::Monday,
+            stated,
+        )
+        .unwrap();
         assert_eq!(format!("{} {}", text(open), text(close)), expect);
     }
 
@@ -121,10 +141,16 @@ mod tests {
             "1M",
             Open,
             "2003-01-31T00:00:00Z",
-            "2003-01-31T00:00:00Z 2003-02-28T00:00:00Z",
+            "2003-01-01T00:00:00Z 2003-02-01T00:00:00Z",
         );
-        assert_eq!(interval(Timeframe::Fixed(1), Open, i64::MAX), None);
-        assert_eq!(interval(Timeframe::Months(u32::MAX), Open, 0), None);
+        assert_eq!(
+            interval(Timeframe::Fixed(1), Open, WeekStart::Monday, i64::MAX),
+            None
+        );
+        assert_eq!(
+            interval(Timeframe::Months(u32::MAX), Open, WeekStart::Monday, 0),
+            None
+        );
     }
 
     #[test]

@@ -218,6 +218,11 @@ impl ColumnMapping {
         }
     }
 
+    /// What times mean, if the options or the mapping state it.
+    pub(crate) fn meaning(&self, options: &IngestOptions) -> Option<TimeMeaning> {
+        options.time.or(self.time.meaning)
+    }
+
     /// How times are read; options override the mapping.
     pub(crate) fn times(&self, options: &IngestOptions) -> Result<TimeReader, String> {
         let time = &self.time;
@@ -234,8 +239,6 @@ impl ColumnMapping {
                 )
             })?)),
         };
-        // "open" is also the default of the option, so it cannot override a mapping that states
-        // "close": a mapping is written for one vendor, a default for none.
         if let TimeFormat::Pattern(pattern) = &format
             && directives(pattern).any(|directive| directive == 'Z')
         {
@@ -251,10 +254,6 @@ impl ColumnMapping {
         {
             return Err("time.century_from: use a year from 1600 to 2200".to_owned());
         }
-        let meaning = match (options.time, time.meaning) {
-            (TimeMeaning::Open, Some(stated)) => stated,
-            (given, _) => given,
-        };
         // Times in the zone of a broker's server look like any others: read as UTC, every bar would be hours
         // off, and nothing would show it.
         let zone = options.zone.as_deref().or(time.zone.as_deref());
@@ -266,7 +265,7 @@ impl ColumnMapping {
             );
         }
         Ok(TimeReader {
-            meaning,
+            meaning: self.meaning(options).unwrap_or_default(),
             format,
             zone: zone.map(SourceZone::parse).transpose()?,
             is_dates: time.dates,

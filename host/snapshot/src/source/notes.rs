@@ -4,7 +4,6 @@
 use crate::quality::findings::QualityRule;
 use crate::source::number::{PointMeaning, WrittenNumber};
 use crate::source::number_grid::plain_18;
-use crate::source::precision::Precision;
 use crate::source::row_error::{RowError, RowErrorCode};
 use crate::store::manifest::LayerNote;
 
@@ -50,6 +49,14 @@ struct PointNotes {
     is_clear: bool,
 }
 
+/// The most decimals that the prices of a row are written with.
+pub(crate) fn written_decimals(prices: &[RowNumber]) -> u8 {
+    // A number that was rounded is not used as it was written.
+    let used = prices.iter().filter(|price| price.away == 0);
+    let decimals = used.map(|price| price.written.decimals_written);
+    decimals.max().unwrap_or(0)
+}
+
 /// What was seen of all numbers so far.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct NumberNotes {
@@ -60,8 +67,6 @@ pub(crate) struct NumberNotes {
     away_max: i128,
     prices: PointNotes,
     volume: PointNotes,
-    /// The most decimals that a price was written with.
-    pub(crate) written: Precision,
 }
 
 impl SeenCount {
@@ -134,12 +139,6 @@ impl NumberNotes {
         }
         if prices.iter().any(|price| price.has_noise()) {
             self.noisy.note(line);
-        }
-        for price in prices {
-            // A number that was rounded is not used as it was written.
-            if price.away == 0 {
-                self.written.note(price.written.decimals_written, line);
-            }
         }
         self.prices.note(prices, line);
         self.volume.note(volume.as_slice(), line);

@@ -143,7 +143,7 @@ impl NumberForm {
         // Prices that are decimals already would become a billionth of themselves.
         if self.is_integer && text.contains(['.', ',', 'e', 'E']) {
             let reason = format!(
-                "{text:?} is no integer; if prices are decimals, leave implied_decimals out of the mapping"
+                "{text:?} is not an integer; if prices are decimals, leave implied_decimals out of the mapping"
             );
             return Err(bad(column, &reason));
         }
@@ -302,7 +302,7 @@ mod tests {
         check(
             r#"{"implied_decimals": 9}"#,
             "4512.25",
-            "\"4512.25\" is no integer",
+            "\"4512.25\" is not an integer",
         );
         check(r#"{"implied_decimals": 19}"#, "1", "at most 18");
         check(r#"{"multiply": "0.01"}"#, "12345", "123.45");

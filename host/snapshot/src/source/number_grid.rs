@@ -143,7 +143,7 @@ impl NumberGrid {
         } else {
             (
                 RowErrorCode::OffTick,
-                "is no multiple of the tick".to_owned(),
+                "is not a multiple of the tick".to_owned(),
             )
         };
         let away = nearest.map(|nearest| nearest.away);
@@ -334,7 +334,7 @@ mod tests {
         check(
             "- 0.05 -",
             "1.99",
-            "off-tick: column open: 1.99 is no multiple of the tick; to round it, add --round-prices 0.01",
+            "off-tick: column open: 1.99 is not a multiple of the tick; to round it, add --round-prices 0.01",
         );
         check(
             "- - -",

@@ -9,8 +9,8 @@ use serde::Deserialize;
 
 use crate::source::asset_class::AssetClass;
 use crate::source::choices::{
-    EpochUnit, ErrorPolicy, HeaderRule, PriceAdjustment, RepeatRule, SourceKind, TextEncoding,
-    TimeMeaning,
+    EpochUnit, ErrorPolicy, GapRule, HeaderRule, PriceAdjustment, RepeatRule, SourceKind,
+    TextEncoding, TimeMeaning,
 };
 use crate::store::acceptance::FindingAcceptance;
 use crate::store::snapshot_id::SnapshotId;
@@ -50,8 +50,10 @@ pub struct IngestOptions {
     pub symbol: Option<String>,
     /// The length of every bar; without it the commonest gap between two bars of one instrument.
     pub timeframe: Option<Timeframe>,
-    /// The meaning of the times.
-    pub time: TimeMeaning,
+    /// Whether gaps that are longer than the timeframe refuse the file.
+    pub gaps: GapRule,
+    /// The meaning of the times; without it the mapping's, or open.
+    pub time: Option<TimeMeaning>,
     /// The unit of times that are numbers; without it their size decides.
     pub epoch_unit: Option<EpochUnit>,
     /// The zone of times that state none, such as `America/New_York`, `-05:00` or `America/New_York+07:00`;
@@ -68,6 +70,8 @@ pub struct IngestOptions {
     pub price_scale: Option<u8>,
     /// The class of the instruments, which decides tick and lot where nothing else does.
     pub asset_class: Option<AssetClass>,
+    /// The classes of single instruments, which count for them in place of the one above.
+    pub asset_classes: BTreeMap<String, AssetClass>,
     /// The price grid step as decimal text, such as `0.05`; without it that of the asset class, and never coarser
     /// than the prices are written.
     pub tick: Option<String>,
@@ -131,6 +135,15 @@ pub struct IngestOptions {
 }
 
 impl IngestOptions {
+    /// The class of an instrument that had these tickers.
+    pub(crate) fn class_of<'a>(
+        &self,
+        mut tickers: impl Iterator<Item = &'a str>,
+    ) -> Option<AssetClass> {
+        let own = tickers.find_map(|ticker| self.asset_classes.get(ticker));
+        own.copied().or(self.asset_class)
+    }
+
     /// The prices that rows of a symbol may have.
     pub(crate) fn prices_of(&self, symbol: &str) -> PriceRange {
         if self.negative_prices.contains(symbol) {

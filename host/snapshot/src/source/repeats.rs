@@ -7,8 +7,12 @@ use crate::error::IngestError;
 use crate::quality::findings::QualityRule;
 use crate::source::choices::RepeatRule;
 use crate::source::deferred::{DeferredRows, RepeatedRow, quarantine_row, replaced_error};
+use crate::source::reading::SourceContext;
 use crate::store::manifest::LayerNote;
 use crate::store::quarantine::QuarantineWriter;
+
+/// The name of a value that is a time.
+pub(crate) const TIME: &str = "time";
 
 /// One value of a row, for messages.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -47,18 +51,28 @@ impl RowValue {
     fn text(self) -> String {
         decimal::format(i128::from(self.digits), self.scale)
     }
+
+    /// The value at the finest scale; `None` if it does not fit.
+    fn value(self) -> Option<i128> {
+        let factor = decimal::power_of_ten(decimal::SCALE_MAX.checked_sub(self.scale)?)?;
+        i128::from(self.digits).checked_mul(factor)
+    }
+
+    /// Whether both are one number, however many decimals their rows are read at.
+    fn is_same(self, other: Self) -> bool {
+        self == other || self.value().is_some() && self.value() == other.value()
+    }
 }
 
 impl<'a, 'b> RepeatChoice<'a, 'b> {
     pub(crate) fn new(
-        file: &'a str,
-        rule: RepeatRule,
+        context: &SourceContext<'a>,
         deferred: &'a mut DeferredRows<'b>,
         quarantine: &'a mut QuarantineWriter,
     ) -> Self {
         Self {
-            file,
-            rule,
+            file: context.name,
+            rule: context.options.repeats.unwrap_or_default(),
             deferred,
             quarantine,
             same: 0,
@@ -76,7 +90,15 @@ impl<'a, 'b> RepeatChoice<'a, 'b> {
         first: &RepeatCandidate,
         last: &RepeatCandidate,
         what: impl Fn() -> String,
+        time_text: impl Fn(i64) -> String,
     ) -> Result<UsedRow, IngestError> {
+        let text = |value: &RowValue| {
+            if value.name == TIME {
+                time_text(value.digits)
+            } else {
+                value.text()
+            }
+        };
         // Counted as late when it was read; a repeat is in its place.
         self.deferred.forget_late();
         let differing = || {
@@ -84,7 +106,7 @@ impl<'a, 'b> RepeatChoice<'a, 'b> {
                 .values
                 .iter()
                 .zip(&last.values)
-                .find(|(one, other)| one != other)
+                .find(|(one, other)| !one.is_same(**other))
         };
         let Some((one, other)) = differing() else {
             self.same = self.same.saturating_add(1);
@@ -95,13 +117,18 @@ impl<'a, 'b> RepeatChoice<'a, 'b> {
             };
             return Ok(UsedRow::First);
         };
-        match self.rule {
-            RepeatRule::Refuse => Err(IngestError::Repeats {
+        let rule = match self.rule {
+            RepeatRule::MoreVolume if has_more_volume(first, last) => RepeatRule::Last,
+            RepeatRule::MoreVolume => RepeatRule::Refuse,
+            RepeatRule::First | RepeatRule::Last | RepeatRule::Refuse => self.rule,
+        };
+        match rule {
+            RepeatRule::Refuse | RepeatRule::MoreVolume => Err(IngestError::Repeats {
                 file: self.file.to_owned(),
                 line: last.line,
                 what: what(),
                 first_line: first.line,
-                difference: format!("{} {}, now {}", one.name, one.text(), other.text()),
+                difference: format!("{} {}, now {}", one.name, text(one), text(other)),
                 hint: hint(first, last),
             }),
             RepeatRule::First => {
@@ -112,7 +139,7 @@ impl<'a, 'b> RepeatChoice<'a, 'b> {
                 Ok(UsedRow::First)
             }
             RepeatRule::Last => {
-                let values: Vec<String> = first.values.iter().map(|value| value.text()).collect();
+                let values: Vec<String> = first.values.iter().map(text).collect();
                 let error = replaced_error(last.line);
                 // The line itself is no longer in memory: most sources repeat nothing, and their lines are
                 // not kept for this.
@@ -128,24 +155,27 @@ impl<'a, 'b> RepeatChoice<'a, 'b> {
         (self.same > 0).then(|| LayerNote {
             count: self.same,
             line: self.same_line,
-            message: format!(
-                "{} rows repeat another with the same values and were left out",
-                self.same
-            ),
+            message: match self.same {
+                1 => "1 row repeats another with the same values and was left out".to_owned(),
+                same => {
+                    format!("{same} rows repeat another with the same values and were left out")
+                }
+            },
             rule: QualityRule::Repeated.name().to_owned(),
         })
     }
 }
 
+/// Whether the later row has more volume: a download of a bar that was still forming, and a later one of the whole
+/// bar.
+fn has_more_volume(first: &RepeatCandidate, last: &RepeatCandidate) -> bool {
+    let volume = |row: &RepeatCandidate| row.values.last()?.value();
+    volume(first) < volume(last)
+}
+
 /// What to do about two rows that differ.
 fn hint(first: &RepeatCandidate, last: &RepeatCandidate) -> String {
-    let volume = |row: &RepeatCandidate| {
-        let value = row.values.last()?;
-        let factor = decimal::power_of_ten(decimal::SCALE_MAX.checked_sub(value.scale)?)?;
-        i128::from(value.digits).checked_mul(factor)
-    };
-    // A download of a bar that was still forming, and a later one of the whole bar.
-    if volume(first) < volume(last) {
+    if has_more_volume(first, last) {
         return "the later row has more volume, as after a download while the bar was forming: keep it with \
                 --repeats last"
             .to_owned();

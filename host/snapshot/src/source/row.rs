@@ -207,16 +207,16 @@ mod tests {
         check("", any, "fields: ");
         check(&",".repeat(1000), any, "fields: 1001 fields");
         check("A,2003-01-02,\"1,2,1,2,1", any, "quotes: a quote is open");
-        check(",2003-01-02,1,2,1,2,1", any, "symbol: \"\" is no symbol");
+        check(",2003-01-02,1,2,1,2,1", any, "symbol: \"\" is not a symbol");
         check(
             "A\0,2003-01-02,1,2,1,2,1",
             any,
-            "symbol: \"A\\0\" is no symbol",
+            "symbol: \"A\\0\" is not a symbol",
         );
         check(
             "A,today,1,2,1,2,1",
             any,
-            "time: column time: \"today\" is no time",
+            "time: column time: \"today\" is not a time",
         );
         check(
             "A,2003-01-02,NaN,2,1,2,1",
@@ -282,7 +282,7 @@ mod tests {
         check(
             "A,2003-01-02,1,2,1,1.99,1",
             grid,
-            "off-tick: column close: 1.99 is no multiple",
+            "off-tick: column close: 1.99 is not a multiple",
         );
         check(
             "A,2003-01-02,1,2,1,1.95,1",

@@ -164,7 +164,7 @@ impl RowActions {
                 return Ok(());
             }
             // Twice a dividend is twice the money.
-            if rule == RepeatRule::Refuse {
+            if matches!(rule, RepeatRule::Refuse | RepeatRule::MoreVolume) {
                 return Err(IngestError::Repeats {
                     file: context.name.to_owned(),
                     line: action.line,
@@ -232,7 +232,7 @@ fn values(
             return Ok(None);
         };
         let text = field(fields, column.place)?;
-        // Programs leave the field empty, or write that there is no number.
+        // Programs leave the field empty, or write that there is not a number.
         if text.is_empty() || text.eq_ignore_ascii_case("nan") {
             return Ok(None);
         }

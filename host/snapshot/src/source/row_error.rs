@@ -40,6 +40,8 @@ pub(crate) enum RowErrorCode {
     Duplicate,
     /// The rule for repeats uses another row of that time or id.
     Replaced,
+    /// The bar closes with one before it.
+    Overlap,
 }
 
 impl RowErrorCode {
@@ -63,6 +65,7 @@ impl RowErrorCode {
             Self::NegativeVolume => "negative-volume",
             Self::Duplicate => "duplicate",
             Self::Replaced => "replaced",
+            Self::Overlap => "overlap",
         }
     }
 }

@@ -4,6 +4,7 @@
 use counterfoil_trading::decimal::{self, SCALE_MAX};
 
 use crate::error::IngestError;
+use crate::source::asset_class::AssetClass;
 use crate::source::options::IngestOptions;
 use crate::source::precision::{MaxPrecision, Precision};
 use crate::store::manifest::GridSource;
@@ -19,6 +20,9 @@ pub(crate) struct GridScale {
 /// Decimals of an inferred tick or lot: the finest that are traded in. More are noise of the file.
 const INFERRED_DECIMALS_MAX: u8 = 8;
 
+/// Decimals of a price that instruments of a known class are written with; more zeros are padding.
+const CLASS_DECIMALS_MAX: u8 = 5;
+
 /// A grid, and what decided it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ChosenGrid {
@@ -32,6 +36,7 @@ pub(crate) struct ChosenGrid {
 /// are whole numbers.
 pub(crate) fn price_scale(
     options: &IngestOptions,
+    class: Option<AssetClass>,
     precision: &MaxPrecision,
 ) -> Result<(ChosenGrid, u64), IngestError> {
     let error = |reason: String| IngestError::Option {
@@ -48,7 +53,13 @@ pub(crate) fn price_scale(
             return Ok((chosen(scale, 1, GridSource::Stated), 0));
         }
         let written = precision.written;
-        let zeros = written.decimals.min(INFERRED_DECIMALS_MAX);
+        // Of a known class, vendors write more zeros than anything is traded in: 100.00000000 is a price in cents.
+        let is_padded = class.is_some() && written.decimals > CLASS_DECIMALS_MAX;
+        let zeros = if is_padded {
+            0
+        } else {
+            written.decimals.min(INFERRED_DECIMALS_MAX)
+        };
         let seen = if zeros > most.decimals {
             Precision {
                 decimals: zeros,
@@ -57,10 +68,7 @@ pub(crate) fn price_scale(
         } else {
             most
         };
-        let class = options
-            .asset_class
-            .and_then(|class| class.grid().tick_decimals);
-        return Ok(match class {
+        return Ok(match class.and_then(|class| class.grid().tick_decimals) {
             Some(decimals) if decimals >= seen.decimals => {
                 (chosen(decimals, 1, GridSource::AssetClass), 0)
             }
@@ -109,6 +117,7 @@ pub(crate) fn volume_scale(
 /// of the volumes, which are quantities that were traded; else whole units.
 pub(crate) fn lot(
     options: &IngestOptions,
+    class: Option<AssetClass>,
     volume: Precision,
     price_scale: u8,
 ) -> Result<ChosenGrid, IngestError> {
@@ -116,7 +125,7 @@ pub(crate) fn lot(
         let from = GridSource::Stated;
         return Ok(ChosenGrid { grid, from });
     }
-    let (decimals, from) = match options.asset_class {
+    let (decimals, from) = match class {
         Some(class) => (class.grid().lot_decimals, GridSource::AssetClass),
         None if volume.decimals > 0 => (volume.decimals, GridSource::Volumes),
         None => (0, GridSource::WholeUnits),

@@ -109,7 +109,7 @@ pub(crate) fn check_row_symbol(symbol: &str) -> Result<(), RowError> {
     // The quarantine's bytes are part of what names a snapshot, so this text never changes.
     Err(RowError {
         code: RowErrorCode::Symbol,
-        message: format!("{symbol:?} is no symbol: 1 to 64 bytes without control characters"),
+        message: format!("{symbol:?} is not a symbol: 1 to 64 bytes without control characters"),
     })
 }
 

@@ -8,8 +8,8 @@ use crate::quality::findings::QualityRule;
 use crate::source::choices::PriceAdjustment;
 use crate::source::columns::{BarColumns, HeaderContext};
 use crate::source::deferred::DeferredRows;
-use crate::source::notes::NumberNotes;
-use crate::source::precision::MaxPrecision;
+use crate::source::notes::{NumberNotes, written_decimals};
+use crate::source::precision::{MaxPrecision, TickerPrecision, WrittenPrecision};
 use crate::source::progress::IngestProgress;
 use crate::source::reading::{RowCounts, RowOutcome, SourceContext, read_rows};
 use crate::source::records::SourceRecords;
@@ -33,7 +33,7 @@ pub(crate) struct SourceTable<'a> {
     pub(crate) counts: RowCounts,
     /// Rows after a later one of their ticker.
     pub(crate) out_of_order: u64,
-    pub(crate) precision: MaxPrecision,
+    pub(crate) precision: TickerPrecision,
     pub(crate) notes: Vec<LayerNote>,
     pub(crate) actions: RowActions,
 }
@@ -59,6 +59,7 @@ pub(crate) fn read_table<'a>(
     let mut deferred = DeferredRows::new(context.scratch, rows_in_memory);
     let mut symbols = SymbolTable::new();
     let mut notes = NumberNotes::default();
+    let mut written = WrittenPrecision::default();
     let mut actions = RowActions::default();
     let take = |line, fields: &[&str]| {
         if let Err(error) = actions.note(fields, &columns, context, &times, line)? {
@@ -86,6 +87,7 @@ pub(crate) fn read_table<'a>(
         times.note_notation(&parsed.time);
         let row = parsed.row;
         let (symbol, arrival) = symbols.note(parsed.symbol, row.time);
+        written.note(symbol, written_decimals(&parsed.numbers.prices), line);
         // At each row and not at the end: a source that names a new instrument in every row must be
         // stopped while the table still fits.
         context.check_instruments(symbols.len(), line)?;
@@ -97,17 +99,12 @@ pub(crate) fn read_table<'a>(
     };
     let counts = read_rows(records, context, &mut deferred, progress, take)?;
     let names = symbols.names();
-    let repeats = RepeatChoice::new(
-        context.name,
-        context.options.repeats.unwrap_or_default(),
-        &mut deferred,
-        &mut quarantine,
-    );
+    let repeats = RepeatChoice::new(context, &mut deferred, &mut quarantine);
     let SortedTable {
         series,
         precision,
         repeated,
-    } = keep_used_rows(context, sorter, &names, repeats, &mut times)?;
+    } = keep_used_rows(context, sorter, &names, &written, repeats, &mut times)?;
     Ok(SourceTable {
         notes: notes
             .finish()
@@ -125,7 +122,7 @@ pub(crate) fn read_table<'a>(
         out_of_order: deferred.settle(context.name, &mut quarantine)?,
         quarantine,
         counts,
-        precision: precision.with_written(notes.written),
+        precision,
     })
 }
 
@@ -173,8 +170,11 @@ struct UsedRows<'a, 'b> {
     names: &'a [&'a str],
     times: &'a mut TimeParser,
     series: SeriesWriter,
-    precision: MaxPrecision,
+    written: &'a WrittenPrecision,
+    precision: TickerPrecision,
     symbol: Option<u32>,
+    /// Of the rows of that symbol so far.
+    most: MaxPrecision,
 }
 
 impl UsedRows<'_, '_> {
@@ -182,13 +182,23 @@ impl UsedRows<'_, '_> {
         let row = &used.row;
         if self.symbol != Some(used.symbol) {
             let name = by_number(self.names, used.symbol, self.context.name)?;
+            self.end_symbol()?;
             self.series.begin(name);
             self.symbol = Some(used.symbol);
         }
         self.times.note_unit(row.time, row.line);
-        self.precision
-            .note(row.price_scale, row.volume_scale, row.line);
+        self.most.note(row.price_scale, row.volume_scale, row.line);
         self.series.add(row)
+    }
+
+    fn end_symbol(&mut self) -> Result<(), IngestError> {
+        if let Some(number) = self.symbol {
+            let name = by_number(self.names, number, self.context.name)?;
+            let most = core::mem::take(&mut self.most);
+            let most = most.with_written(self.written.of(number));
+            self.precision.by_ticker.insert(name.to_owned(), most);
+        }
+        Ok(())
     }
 }
 
@@ -222,6 +232,7 @@ fn keep_used_rows<'a>(
     context: &SourceContext<'a>,
     sorter: ExternalSorter<'a, NumberedRow>,
     names: &[&str],
+    written: &WrittenPrecision,
     mut repeats: RepeatChoice<'_, 'a>,
     times: &mut TimeParser,
 ) -> Result<SortedTable<'a>, IngestError> {
@@ -231,8 +242,10 @@ fn keep_used_rows<'a>(
         names,
         times,
         series: SeriesWriter::new(context.scratch)?,
-        precision: MaxPrecision::default(),
+        written,
+        precision: TickerPrecision::default(),
         symbol: None,
+        most: MaxPrecision::default(),
     };
     let mut held: Option<NumberedRow> = None;
     while let Some(next) = rows.next()? {
@@ -251,8 +264,10 @@ fn keep_used_rows<'a>(
         };
         // The first line in the file is the first, and not the first in any other sequence: rows of one
         // time are sorted by line.
+        // A bar's time is not among its values: rows of another time repeat nothing.
+        let no_time = |_| String::new();
         held = Some(
-            match repeats.choose(&first.candidate(), &next.candidate(), what)? {
+            match repeats.choose(&first.candidate(), &next.candidate(), what, no_time)? {
                 UsedRow::First => first,
                 UsedRow::Last => next,
             },
@@ -261,6 +276,7 @@ fn keep_used_rows<'a>(
     if let Some(last) = &held {
         used.add(last)?;
     }
+    used.end_symbol()?;
     Ok(SortedTable {
         series: used.series.finish(context.scratch)?,
         precision: used.precision,
@@ -271,7 +287,7 @@ fn keep_used_rows<'a>(
 /// The rows that are used, by symbol and time.
 struct SortedTable<'a> {
     series: SeriesFile<'a>,
-    precision: MaxPrecision,
+    precision: TickerPrecision,
     repeated: Option<LayerNote>,
 }
 
@@ -285,7 +301,7 @@ impl SourceTable<'_> {
             .quarantine
             .examples
             .first()
-            .map_or("there is none".to_owned(), |row| {
+            .map_or_else(String::new, |row| {
                 format!("line {}: {}", row.line, row.message)
             });
         Err(IngestError::NoBars {

@@ -103,7 +103,7 @@ impl TimeParser {
         let kind = match (&self.reader.format, number) {
             (TimeFormat::Any | TimeFormat::Epoch(_), true) => TimeNotation::Epoch,
             (TimeFormat::Epoch(_), false) => {
-                return Err(format!("{text:?} is no number since 1970"));
+                return Err(format!("{text:?} is not a number since 1970"));
             }
             _ => TimeNotation::Text,
         };
@@ -113,7 +113,7 @@ impl TimeParser {
             return Err(match kind {
                 TimeNotation::Epoch => format!("{text:?} is a number, and earlier rows have dates"),
                 TimeNotation::Text => {
-                    format!("{text:?} is no number, and earlier rows have numbers")
+                    format!("{text:?} is not a number, and earlier rows have numbers")
                 }
             });
         }
@@ -307,10 +307,10 @@ impl TimeReader {
     /// or, where times are closes, the one it ends with: a zone never moves it.
     fn nanos(&self, text: &str) -> Result<i64, String> {
         let unreadable = || match &self.format {
-            TimeFormat::Date => format!("{text:?} is no time: a date is YYYY-MM-DD"),
-            TimeFormat::Pattern(pattern) => format!("{text:?} is no time of the form {pattern}"),
+            TimeFormat::Date => format!("{text:?} is not a time: a date is YYYY-MM-DD"),
+            TimeFormat::Pattern(pattern) => format!("{text:?} is not a time of the form {pattern}"),
             TimeFormat::Any | TimeFormat::Iso | TimeFormat::Epoch(_) => format!(
-                "{text:?} is no time: YYYY-MM-DD, ISO 8601 such as 2003-01-02T09:30:00Z, or a number since 1970; another form is stated in a mapping as time.format"
+                "{text:?} is not a time: YYYY-MM-DD, ISO 8601 such as 2003-01-02T09:30:00Z, or a number since 1970; another form is stated in a mapping as time.format"
             ),
         };
         // A zone in brackets is refused: it can contradict the offset before it.
@@ -349,7 +349,7 @@ impl TimeReader {
         mut parsed: BrokenDownTime,
         text: &str,
     ) -> Result<i64, String> {
-        let unreadable = || format!("{text:?} is no time of the form {pattern}");
+        let unreadable = || format!("{text:?} is not a time of the form {pattern}");
         if let (Some(from), Some(year)) = (self.century_from, parsed.year())
             && has_short_year(pattern)
         {
@@ -513,11 +513,11 @@ mod tests {
             "2003-01-02T00:00:00Z",
             "a date is YYYY-MM-DD",
         );
-        check_mapped(r#"{"format": "iso"}"#, "20030102", "is no time");
+        check_mapped(r#"{"format": "iso"}"#, "20030102", "is not a time");
         check_mapped(
             r#"{"format": "ms"}"#,
             "2003-01-02",
-            "is no number since 1970",
+            "is not a number since 1970",
         );
         check_mapped(
             r#"{"format": "dd.mm"}"#,
@@ -659,7 +659,7 @@ mod tests {
             "2003-01-02T25:00:00Z",
             "NaN",
         ] {
-            check(text, Open, "is no time");
+            check(text, Open, "is not a time");
         }
         for text in [
             "2003-01-02T09:30:00 EST",
@@ -667,7 +667,7 @@ mod tests {
             "2003-01-02T",
             "2003-01-02T09:30:00+99:00",
         ] {
-            check(text, Open, "is no time");
+            check(text, Open, "is not a time");
         }
         check("1600-01-01", Open, "before 1677");
         check("9999999999999999999999", Open, "too large");

@@ -2,6 +2,8 @@
 //! sequence of rows in the file does not matter. It must never know a file's format, and never hold
 //! more trades than fit in the memory it was given.
 
+use std::collections::BTreeMap;
+
 use counterfoil_trading::aggregate::{BarAggregator, Trade};
 use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::decimal;
@@ -14,13 +16,13 @@ use crate::error::IngestError;
 use crate::source::choices::TimeMeaning;
 use crate::source::columns::{HeaderContext, TradeColumns, field};
 use crate::source::deferred::{DeferredRows, quarantine_row};
-use crate::source::notes::{NumberNotes, RowNumber};
+use crate::source::notes::{NumberNotes, RowNumber, written_decimals};
 use crate::source::number::NumberColumn;
-use crate::source::precision::{MaxPrecision, Precision};
+use crate::source::precision::{MaxPrecision, Precision, TickerPrecision, WrittenPrecision};
 use crate::source::progress::IngestProgress;
 use crate::source::reading::{RowCounts, RowOutcome, SourceContext, read_rows};
 use crate::source::records::SourceRecords;
-use crate::source::repeats::{RepeatCandidate, RepeatChoice, RowValue, UsedRow};
+use crate::source::repeats::{RepeatCandidate, RepeatChoice, RowValue, TIME, UsedRow};
 use crate::source::row::SourceRow;
 use crate::source::row::negative_hint;
 use crate::source::row_actions::RowActions;
@@ -84,7 +86,8 @@ struct ParsedTrade<'a> {
 struct TradeScales<'a> {
     timeframe: Timeframe,
     nanos_per_key: i64,
-    precision: MaxPrecision,
+    /// By rank of the symbol.
+    precision: &'a BTreeMap<u32, MaxPrecision>,
     file: &'a str,
     time_name: &'a str,
 }
@@ -122,6 +125,7 @@ pub(crate) fn read_trades<'a>(
         sorter,
         symbols,
         notes,
+        written,
         counts,
     } = read_by_id(
         records,
@@ -131,12 +135,7 @@ pub(crate) fn read_trades<'a>(
         &mut deferred,
         progress,
     )?;
-    let repeats = RepeatChoice::new(
-        name,
-        context.options.repeats.unwrap_or_default(),
-        &mut deferred,
-        &mut quarantine,
-    );
+    let repeats = RepeatChoice::new(context, &mut deferred, &mut quarantine);
     let years = short_years(&times);
     let SortedTrades {
         trades,
@@ -147,7 +146,7 @@ pub(crate) fn read_trades<'a>(
     let scales = TradeScales {
         timeframe,
         nanos_per_key: times.nanos_per_key(name, &columns.common.time.name)?,
-        precision,
+        precision: &precision,
         file: name,
         time_name: &columns.common.time.name,
     };
@@ -168,7 +167,7 @@ pub(crate) fn read_trades<'a>(
         quarantine,
         counts,
         out_of_order: 0,
-        precision: precision.with_written(notes.written),
+        precision: by_ticker(&symbols, &precision, &written),
         notes: notes
             .finish()
             .into_iter()
@@ -180,11 +179,29 @@ pub(crate) fn read_trades<'a>(
     })
 }
 
+/// The most decimals of each ticker, from those by rank and those by number.
+fn by_ticker(
+    symbols: &SymbolTable<TradeId>,
+    precision: &BTreeMap<u32, MaxPrecision>,
+    written: &WrittenPrecision,
+) -> TickerPrecision {
+    let ranks = symbols.ranks();
+    let numbered = (0..).zip(symbols.names()).zip(&ranks);
+    let one = |((number, name), rank): ((u32, &str), &u32)| {
+        let most = precision.get(rank).copied().unwrap_or_default();
+        (name.to_owned(), most.with_written(written.of(number)))
+    };
+    TickerPrecision {
+        by_ticker: numbered.map(one).collect(),
+    }
+}
+
 /// All trades of a source, by symbol and id.
 struct TradesById<'a> {
     sorter: ExternalSorter<'a, TradeById>,
     symbols: SymbolTable<TradeId>,
     notes: NumberNotes,
+    written: WrittenPrecision,
     counts: RowCounts,
 }
 
@@ -200,6 +217,7 @@ fn read_by_id<'a>(
     let mut sorter = ExternalSorter::new(context.scratch, "ids", rows_in_memory);
     let mut symbols = SymbolTable::new();
     let mut notes = NumberNotes::default();
+    let mut written = WrittenPrecision::default();
     let take = |line, fields: &[&str]| {
         let ParsedTrade {
             symbol,
@@ -216,6 +234,7 @@ fn read_by_id<'a>(
         }
         times.note_notation(&time);
         let (symbol, arrival) = symbols.note(symbol, id.clone());
+        written.note(symbol, written_decimals(&[price]), line);
         context.check_instruments(symbols.len(), line)?;
         let is_late = arrival == RowArrival::Late && id.is_stated();
         sorter.add(TradeById {
@@ -235,6 +254,7 @@ fn read_by_id<'a>(
         sorter,
         symbols,
         notes,
+        written,
         counts,
     })
 }
@@ -326,7 +346,7 @@ impl TradeById {
         RepeatCandidate {
             line: self.line,
             values: vec![
-                value("time", trade.time, 0),
+                value(TIME, trade.time, 0),
                 value("price", trade.price, trade.price_scale),
                 value("size", trade.size, trade.size_scale),
             ],
@@ -340,7 +360,8 @@ struct UsedTrades<'a, 'b> {
     ranks: &'a [u32],
     times: &'a mut TimeParser,
     by_time: ExternalSorter<'b, TradeByTime>,
-    precision: MaxPrecision,
+    /// By rank of the symbol.
+    precision: BTreeMap<u32, MaxPrecision>,
 }
 
 impl UsedTrades<'_, '_> {
@@ -352,10 +373,11 @@ impl UsedTrades<'_, '_> {
             trade,
         } = used;
         self.times.note_unit(trade.time, line);
-        self.precision
-            .note(trade.price_scale, trade.size_scale, line);
+        let rank = by_number(self.ranks, symbol, self.context.name)?;
+        let most = self.precision.entry(rank).or_default();
+        most.note(trade.price_scale, trade.size_scale, line);
         self.by_time.add(TradeByTime {
-            rank: by_number(self.ranks, symbol, self.context.name)?,
+            rank,
             time: trade.time,
             id,
             line,
@@ -380,7 +402,7 @@ fn keep_used_trades<'a>(
         ranks: &ranks,
         times,
         by_time: ExternalSorter::new(context.scratch, "trades", rows_in_memory),
-        precision: MaxPrecision::default(),
+        precision: BTreeMap::new(),
     };
     let mut held: Option<TradeById> = None;
     while let Some(next) = by_id.next()? {
@@ -397,8 +419,9 @@ fn keep_used_trades<'a>(
             let name = by_number(&names, next.symbol, context.name).unwrap_or("");
             format!("trade {} of {name}", next.id.text)
         };
+        let time = |time: i64| used.times.text(time);
         held = Some(
-            match repeats.choose(&first.candidate(), &next.candidate(), what)? {
+            match repeats.choose(&first.candidate(), &next.candidate(), what, time)? {
                 UsedRow::First => first,
                 UsedRow::Last => next,
             },
@@ -417,7 +440,7 @@ fn keep_used_trades<'a>(
 /// The trades that are used, by symbol and time.
 struct SortedTrades<'a> {
     trades: SortedRows<'a, TradeByTime>,
-    precision: MaxPrecision,
+    precision: BTreeMap<u32, MaxPrecision>,
     repeated: Option<LayerNote>,
 }
 
@@ -448,12 +471,12 @@ fn aggregate(
         // A new instrument, a new aggregator: the last bar of the one before must not take its trades.
         if at != Some(rank) {
             bars.finish(&mut closed);
-            write_bars(&mut closed, scales, series)?;
+            write_bars(&mut closed, scales.of(at), series)?;
             bars = aggregator()?;
             series.begin(by_number(names, rank, scales.file)?);
             at = Some(rank);
         }
-        if let Err(error) = bars.push(scales.scaled(&trade, line)?, &mut closed) {
+        if let Err(error) = bars.push(scales.scaled(&trade, rank, line)?, &mut closed) {
             // The sizes of one bar do not fit in 64 bits. The trade is quarantined, so that the
             // bar's volume is never less than stated without a record of it.
             let error = RowError {
@@ -463,16 +486,16 @@ fn aggregate(
             let text = decimal::format(i128::from(trade.size), trade.size_scale);
             quarantine_row(quarantine, scales.file, line, error, text)?;
         }
-        write_bars(&mut closed, scales, series)?;
+        write_bars(&mut closed, scales.of(at), series)?;
     }
     bars.finish(&mut closed);
-    write_bars(&mut closed, scales, series)
+    write_bars(&mut closed, scales.of(at), series)
 }
 
 /// Writes the bars that closed, each as a row.
 fn write_bars(
     closed: &mut Vec<ClosedBar>,
-    scales: &TradeScales<'_>,
+    precision: MaxPrecision,
     series: &mut SeriesWriter,
 ) -> Result<(), IngestError> {
     for bar in closed.drain(..) {
@@ -483,17 +506,23 @@ fn write_bars(
             line: 0,
             prices: [raw.open.0, raw.high.0, raw.low.0, raw.close.0],
             volume: raw.volume.0,
-            price_scale: scales.precision.price.decimals,
-            volume_scale: scales.precision.volume.decimals,
+            price_scale: precision.price.decimals,
+            volume_scale: precision.volume.decimals,
         })?;
     }
     Ok(())
 }
 
 impl TradeScales<'_> {
-    /// The trade at the finest scales of the source.
-    fn scaled(&self, trade: &RawTrade, line: u64) -> Result<Trade, IngestError> {
-        let MaxPrecision { price, volume, .. } = self.precision;
+    /// The finest scales of a symbol's trades.
+    fn of(&self, rank: Option<u32>) -> MaxPrecision {
+        let known = rank.and_then(|rank| self.precision.get(&rank));
+        known.copied().unwrap_or_default()
+    }
+
+    /// The trade at the finest scales of its symbol.
+    fn scaled(&self, trade: &RawTrade, rank: u32, line: u64) -> Result<Trade, IngestError> {
+        let MaxPrecision { price, volume, .. } = self.of(Some(rank));
         let too_large = |column, most: Precision| IngestError::NumberTooLarge {
             file: self.file.to_owned(),
             line,

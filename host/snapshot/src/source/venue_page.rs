@@ -310,20 +310,60 @@ fn kraken(body: &[u8], length: i64) -> Result<VenuePage, PageError> {
     page_of(&rows, read)
 }
 
+/// Of a time that is milliseconds or microseconds, the least that is microseconds: the year 5138 in milliseconds.
+const MICROS_MIN: i64 = 100_000_000_000_000;
+
+/// A row of a file of klines in Binance's archive, whose times are milliseconds, and microseconds since 2025.
+///
+/// # Errors
+///
+/// Returns why it is not one.
+pub(crate) fn archive_row(cells: &[&str], timeframe: Timeframe) -> Result<VenueRow, String> {
+    let Timeframe::Fixed(length) = timeframe else {
+        return Err("bars of a fixed length are needed, and months have none".to_owned());
+    };
+    let &[time, open, high, low, close, volume, last, ..] = cells else {
+        return Err(format!("{} fields, and at least 7 are needed", cells.len()));
+    };
+    let number: i64 = time
+        .parse()
+        .map_err(|_| format!("the time {:?} is not a whole number", shown(time)))?;
+    let nanos = if number >= MICROS_MIN {
+        1_000
+    } else {
+        1_000_000
+    };
+    let open_time = time_of(time, nanos)?;
+    let close_time = end_of(open_time, length)?;
+    if time_of(last, nanos)?.0.checked_add(nanos) != Some(close_time.0) {
+        return Err("its close time does not end the interval that was asked for".to_owned());
+    }
+    Ok(row_of(
+        open_time,
+        close_time,
+        [open, high, low, close, volume],
+        cells.join(","),
+    ))
+}
+
 fn venue_row(open: UnixNanos, close: UnixNanos, values: [&str; 5], raw: &RawValue) -> VenueRow {
+    row_of(open, close, values, raw.get().to_owned())
+}
+
+fn row_of(open: UnixNanos, close: UnixNanos, values: [&str; 5], text: String) -> VenueRow {
     let mut fields = [const { String::new() }; 6];
     let time = open.rfc3339();
-    for (field, text) in fields
+    for (field, value) in fields
         .iter_mut()
         .zip(core::iter::once(time.as_str()).chain(values))
     {
-        text.clone_into(field);
+        value.clone_into(field);
     }
     VenueRow {
         open_time: open,
         close_time: close,
         fields,
-        text: raw.get().to_owned(),
+        text,
     }
 }
 

@@ -113,6 +113,9 @@ pub struct LayerInstrument {
     /// Open time of the last bar.
     #[serde(with = "nanos")]
     pub last_open: UnixNanos,
+    /// What decided its lot, if not what its source states for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lot_from: Option<GridSource>,
     /// The quantity grid step at the quantity scale.
     #[serde(with = "as_text")]
     pub lot_size: i64,
@@ -128,6 +131,9 @@ pub struct LayerInstrument {
     pub sessions: Option<LayerList>,
     /// The instrument's canonical id: the first ticker it had.
     pub symbol: String,
+    /// What decided its tick, if not what its source states for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tick_from: Option<GridSource>,
     /// The price grid step at the price scale.
     #[serde(with = "as_text")]
     pub tick_size: i64,
@@ -267,9 +273,9 @@ impl GridSource {
         match self {
             Self::Stated => "as stated",
             Self::AssetClass => "of the asset class",
-            Self::Prices => "the decimals of the prices; --tick or --asset-class states another",
-            Self::Volumes => "the decimals of the volumes; --lot or --asset-class states another",
-            Self::WholeUnits => "whole units; --lot or --asset-class states another",
+            Self::Prices => "the decimals of the prices; change it with --tick or --asset-class",
+            Self::Volumes => "the decimals of the volumes; change it with --lot or --asset-class",
+            Self::WholeUnits => "whole units; change it with --lot or --asset-class",
         }
     }
 }

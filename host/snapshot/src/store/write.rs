@@ -160,6 +160,8 @@ impl<'a> InstrumentWriter<'a> {
             first_open: first.open_time,
             last_close: last.close_time,
             last_open: last.open_time,
+            // Known to normalization alone.
+            lot_from: None,
             lot_size: self.instrument.lot_size(),
             negative_prices: self.instrument.prices() == PriceRange::Any,
             price_scale: self.instrument.price_scale(),
@@ -167,6 +169,7 @@ impl<'a> InstrumentWriter<'a> {
             // Known to curation alone.
             sessions: None,
             symbol: self.instrument.symbol().to_owned(),
+            tick_from: None,
             tick_size: self.instrument.tick_size(),
             tickers,
             volume: (!self.has_volume).then_some(VolumeMark::AllZero),

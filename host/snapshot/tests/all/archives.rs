@@ -2,7 +2,11 @@
 
 use std::io::{Cursor, Write as _};
 
+use counterfoil_snapshot::layers::fetch_index::{FETCH_FORMAT, FetchIndex, FetchIndexPage};
+use counterfoil_snapshot::layers::fetched::{FetchedArrival, FetchedRole, FetchedState};
 use counterfoil_snapshot::source::options::{IngestLimits, IngestOptions};
+use counterfoil_snapshot::source::venue_page::PageFormat;
+use counterfoil_trading::time::UnixNanos;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
@@ -179,5 +183,83 @@ fn a_member_that_is_made_to_exhaust_its_reader_is_refused() {
     assert!(
         got.contains("in it would be 268435456 bytes, from "),
         "{got}"
+    );
+}
+
+fn hour(text: &str) -> UnixNanos {
+    let time: jiff::Timestamp = text.parse().unwrap();
+    UnixNanos(i64::try_from(time.as_nanosecond()).unwrap())
+}
+
+/// A row of an hour, with times in units of so many nanoseconds.
+fn kline(open: &str, unit: i64, price: u32) -> String {
+    let open = hour(open).0 / unit;
+    let last = open + 3_600_000_000_000 / unit - 1;
+    format!("{open},{price},{price},{price},{price},5.00,{last},1,2,3,4,0\n")
+}
+
+/// The ZIP files of a fetch had to be ingested one by one.
+#[test]
+fn the_files_of_binances_archive_are_the_bars_of_their_fetch() {
+    let data = TestStore::new();
+    // Milliseconds until 2024, microseconds since.
+    let millis =
+        kline("2024-12-31T22:00:00Z", 1_000_000, 1) + &kline("2024-12-31T23:00:00Z", 1_000_000, 2);
+    let micros = format!(
+        "open_time,open,high,low,close,volume,close_time,a,b,c,d,e\n{}{}",
+        kline("2025-01-01T00:00:00Z", 1_000, 3),
+        kline("2025-01-01T01:00:00Z", 1_000, 4)
+    );
+    let index = |files: &[&str]| {
+        let page = |text: &&str| {
+            let bytes = archive(&[("BTCUSDT-1h.csv", text)], CompressionMethod::Deflated);
+            let url = format!("https://data.example/{}.zip", text.len());
+            let arrival = FetchedArrival {
+                at: UnixNanos(0),
+                url: &url,
+                status: 200,
+                vendor: "binance-archive",
+                role: FetchedRole::Page,
+                state: FetchedState::Final,
+            };
+            FetchIndexPage {
+                closed_to: hour("2026-01-01T00:00:00Z"),
+                page_format: PageFormat::BinanceArchive,
+                sha256: data.store.keep_fetched(&arrival, &bytes).unwrap(),
+                symbol: "BTCUSDT".to_owned(),
+                url,
+            }
+        };
+        let index = FetchIndex {
+            format: FETCH_FORMAT.to_owned(),
+            from: hour("2024-12-31T23:00:00Z"),
+            to: hour("2025-01-01T01:00:00Z"),
+            source: "binance-archive".to_owned(),
+            timeframe: "1h".parse().unwrap(),
+            pages: files.iter().map(page).collect(),
+        };
+        index.canonical().unwrap()
+    };
+    let options = IngestOptions {
+        timeframe: Some("1h".parse().unwrap()),
+        ..IngestOptions::default()
+    };
+    // From and to cut the months.
+    let done = data.ingest(&index(&[&millis, &micros]), &options).unwrap();
+    assert_eq!(
+        bars(&data, &done),
+        ["2024-12-31T23:00:00Z 2 2 2 2 5", "2025-01-01 3 3 3 3 5"]
+    );
+    let other_length = index(&["1735689600000,1,1,1,1,5,1735689659999,1,2,3,4,0\n"]);
+    let error = chain_text(&data.ingest(&other_length, &options).unwrap_err());
+    assert!(
+        error.contains("cannot be read as a file of klines: line 1: its close time"),
+        "{error}"
+    );
+    let short = index(&["1735689600000,1,1\n"]);
+    let error = chain_text(&data.ingest(&short, &options).unwrap_err());
+    assert!(
+        error.contains("line 1: 3 fields, and at least 7 are needed"),
+        "{error}"
     );
 }

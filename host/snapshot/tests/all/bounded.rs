@@ -5,7 +5,7 @@ use core::fmt::Write as _;
 use std::collections::BTreeMap;
 
 use counterfoil_snapshot::layers::ingest::IngestOutcome;
-use counterfoil_snapshot::source::choices::{RepeatRule, SourceKind};
+use counterfoil_snapshot::source::choices::{GapRule, RepeatRule, SourceKind};
 use counterfoil_snapshot::source::options::{IngestLimits, IngestOptions, SideFile};
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::DAY_NANOS;
@@ -58,7 +58,9 @@ fn model(rows: &[Given], rule: RepeatRule) -> Model {
             if *there != close {
                 let (dropped, kept) = match rule {
                     RepeatRule::Last => (*first, line),
-                    RepeatRule::First | RepeatRule::Refuse => (line, *first),
+                    RepeatRule::First | RepeatRule::MoreVolume | RepeatRule::Refuse => {
+                        (line, *first)
+                    }
                 };
                 model.quarantine.push((dropped, replaced(kept)));
                 if rule == RepeatRule::Last {
@@ -137,7 +139,7 @@ proptest! {
         // Of 1970 the days since its first, as the rows above write them.
         let day = |day: i64| day / 28 * 31 + day % 28;
         let rows: Vec<Given> = rows.into_iter().map(|(a, b, c, d)| (a, day(b), c, d)).collect();
-        let options = IngestOptions { repeats: Some(rule), ..daily() };
+        let options = IngestOptions { repeats: Some(rule), gaps: GapRule::Any, ..daily() };
         let (data, done) = ingest(&csv, &options, few);
         prop_assert_eq!(found(&data, &done), model(&rows, rule));
         let (_, whole) = ingest(&csv, &options, 100_000);

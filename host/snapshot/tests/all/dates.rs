@@ -156,6 +156,7 @@ fn dates_of_actions_begin_with_the_days_of_the_bars() {
         york,
     );
     let tokyo = [
+        "2024-01-10T08:00:00+09:00",
         "2024-01-10T09:00:00+09:00",
         "2024-01-11T09:00:00+09:00",
         "2024-07-12T09:00:00+09:00",
@@ -267,7 +268,7 @@ fn a_week_or_month_that_is_dated_by_its_last_day_is_that_week_or_month() {
     let check = |timeframe: &str, times: &[&str], expect: &[&str]| {
         let data = TestStore::new();
         let with = IngestOptions {
-            time: TimeMeaning::Close,
+            time: Some(TimeMeaning::Close),
             ..options(timeframe, "")
         };
         let done = data.ingest(rows_at(times).as_bytes(), &with).unwrap();
@@ -381,4 +382,104 @@ proptest! {
             sequence.take(&bar);
         }
     }
+}
+
+const TOKYO: &str = r#"{"zone":"Asia/Tokyo","weekdays":["mon","tue","wed","thu","fri"],"open":"09:00","close":"15:00"}"#;
+
+/// Dates of actions of an instrument with a calendar of its own began with the days of the others.
+#[test]
+fn dates_of_actions_begin_with_the_days_of_their_own_instrument() {
+    let data = TestStore::new();
+    let own = [("T", TOKYO), ("B", "24x7")]
+        .map(|(symbol, text)| (symbol.to_owned(), side(text).unwrap()));
+    let actions = "instrument,ex_date,action,value\nT,2024-01-11,split,2:1\nB,2024-01-11,split,2:1\nY,2024-01-11,split,2:1\n";
+    let with = IngestOptions {
+        actions: side(actions),
+        calendar: side(YORK),
+        own_calendars: own.into_iter().collect(),
+        timeframe: Some("1h".parse().unwrap()),
+        ..IngestOptions::default()
+    };
+    let row = |symbol: &str, day: u32, hour: u32| {
+        format!("{symbol},2024-01-{day:02}T{hour:02}:00:00Z,10,10,10,10,1\n")
+    };
+    // The hours of a morning: rows a day apart would be daily bars.
+    let mut rows = String::new();
+    for day in 10..13 {
+        for hour in 0..3 {
+            rows += &row("T", day, hour);
+            rows += &row("B", day, hour);
+            rows += &row("Y", day, 15 + hour).replace(":00:00Z", ":30:00Z");
+        }
+    }
+    let done = data.ingest_rows(&rows, &with).unwrap();
+    let selection = data.select(&done);
+    let actions = selection.actions().unwrap();
+    let splits = actions
+        .iter()
+        .filter(|one| one.kind != CorporateActionKind::SessionEnd);
+    let found: Vec<String> = splits
+        .map(|one| {
+            format!(
+                "{} {}",
+                selection.instruments()[one.instrument.index()].symbol(),
+                one.ex_time.rfc3339()
+            )
+        })
+        .collect();
+    let expect = [
+        "T 2024-01-10T15:00:00Z",
+        "B 2024-01-11T00:00:00Z",
+        "Y 2024-01-11T05:00:00Z",
+    ];
+    assert_eq!(found, expect);
+}
+
+/// Daily bars at 05:00 UTC are New York's midnight or not: by dates in UTC a split came a bar early.
+#[test]
+fn dates_of_actions_are_asked_for_where_the_bars_do_not_show_their_dates() {
+    let data = TestStore::new();
+    let actions = "instrument,ex_date,action,value\nA,2024-01-11,split,2:1\n";
+    let ingest = |hour: &str, mapping: &str, zone: Option<&str>, actions: &str| {
+        let mut rows = "time,open,high,low,close,volume\n".to_owned();
+        for day in 10..13 {
+            writeln!(rows, "2024-01-{day}T{hour}:00:00Z,10,10,10,10,{day}").unwrap();
+        }
+        let with = IngestOptions {
+            actions: side(actions),
+            zone: zone.map(str::to_owned),
+            ..options("1d", mapping)
+        };
+        data.ingest(rows.as_bytes(), &with)
+    };
+    for hour in ["04", "05", "21"] {
+        let error = ingest(hour, "", None, actions).unwrap_err().to_string();
+        let expect = format!(
+            "side, line 2: column ex_date: bars of A begin at hours such as 2024-01-10T{hour}:00:00Z, and no zone"
+        );
+        assert!(error.starts_with(&expect), "{error}");
+    }
+    // Each way on, and an action with a time of its own.
+    let split_of = |done: &IngestOutcome| {
+        let actions = data.select(done).actions().unwrap();
+        let bars = bars(&data, done);
+        let first = bars
+            .iter()
+            .position(|bar| bar.open_time >= actions[0].ex_time);
+        (first, actions[0].ex_time.rfc3339())
+    };
+    let by_date = (Some(1), "2024-01-11T00:00:00Z".to_owned());
+    let york = ingest("05", "", Some("America/New_York"), actions).unwrap();
+    assert_eq!(split_of(&york), by_date);
+    for hour in ["05", "21"] {
+        let dates = ingest(hour, r#"{"time":{"dates":true}}"#, None, actions).unwrap();
+        assert_eq!(split_of(&dates), by_date);
+    }
+    let timed = actions.replace("2024-01-11", "2024-01-11T05:00:00Z");
+    let timed = ingest("05", "", None, &timed).unwrap();
+    assert_eq!(
+        split_of(&timed),
+        (Some(1), "2024-01-11T05:00:00Z".to_owned())
+    );
+    ingest("05", "", None, "").unwrap();
 }

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use counterfoil_snapshot::layers::ingest::IngestOutcome;
+use counterfoil_snapshot::source::choices::SourceKind;
 use counterfoil_snapshot::source::options::{IngestOptions, SideFile};
-use counterfoil_snapshot::store::manifest::{GridSource, VolumeMark};
+use counterfoil_snapshot::store::manifest::{GridSource, LayerInstrument, VolumeMark};
 use counterfoil_trading::decimal;
 use counterfoil_trading::instrument::{Instrument, PriceRange, VolumeKind};
 use counterfoil_trading::slice::Slice;
@@ -235,6 +236,79 @@ fn lot_and_tick_come_from_the_caller_the_asset_class_or_the_digits_of_the_file()
     check("100.0", "1.25", &scale, "0.01 Stated, 0.001 Stated");
 }
 
+/// Tick and lot were those of the file's finest instrument: a share beside a coin had eight decimals.
+#[test]
+fn each_instrument_of_a_file_has_its_own_tick_and_lot() {
+    let rows = "BTC,2024-01-02,60123.45000000,60123.45,60123.45,60123.45,0.52041000\n\
+        JPY,2024-01-02,150.123,150.123,150.123,150.123,0\nSPY,2024-01-02,400.00,401.00,400.00,401.00,5\n";
+    let grids = |options: &IngestOptions| {
+        let done = TestStore::new().ingest_rows(rows, options).unwrap();
+        let text = |it: &LayerInstrument| {
+            let tick = decimal::format(it.tick_size.into(), it.price_scale);
+            let lot = decimal::format(it.lot_size.into(), it.quantity_scale);
+            format!("{tick} {lot}")
+        };
+        let all: Vec<String> = done.manifest.instruments.iter().map(text).collect();
+        (all, done.report.ticks.into_iter().collect::<Vec<String>>())
+    };
+    let (plain, ticks) = grids(&daily());
+    assert_eq!(plain, ["0.00000001 0.00001", "0.001 1", "0.01 1"]);
+    assert_eq!(
+        ticks[2],
+        "0.01 (the decimals of the prices; change it with --tick or --asset-class): SPY"
+    );
+    let class = |name: &str| Some(name.parse().unwrap());
+    let own = [("BTC", "crypto"), ("JPY", "fx")]
+        .map(|(symbol, name)| (symbol.to_owned(), name.parse().unwrap()));
+    let classes = IngestOptions {
+        asset_class: class("equity"),
+        asset_classes: own.into_iter().collect(),
+        ..daily()
+    };
+    // Padded with zeros that no venue of the class has.
+    let (known, ticks) = grids(&classes);
+    assert_eq!(known, ["0.01 0.00000001", "0.00001 1", "0.01 1"]);
+    assert_eq!(
+        ticks,
+        [
+            "0.00001 (of the asset class): JPY",
+            "0.01 (of the asset class): BTC, SPY"
+        ]
+    );
+    let future = IngestOptions {
+        asset_class: class("future"),
+        ..daily()
+    };
+    let (futures, ticks) = grids(&future);
+    assert_eq!(futures, ["0.01 1", "0.001 1", "0.01 1"]);
+    assert_eq!(ticks.len(), 2);
+    let error = TestStore::new()
+        .ingest_rows("BTC,2024-01-02,1,1,1,1,1\n", &classes)
+        .unwrap_err();
+    assert!(
+        chain_text(&error).contains("option asset-class: the file has no usable row of \"JPY\"")
+    );
+}
+
+/// Trades of several symbols were read at the scales of the finest.
+#[test]
+fn trades_of_each_instrument_have_its_own_tick() {
+    let rows =
+        "symbol,time,price,size\nA,2024-01-02T10:00:00Z,1.25,1\nB,2024-01-02T10:00:00Z,7,0.5\n";
+    let options = IngestOptions {
+        kind: SourceKind::Trades,
+        timeframe: Some("1m".parse().unwrap()),
+        ..daily()
+    };
+    let done = TestStore::new().ingest(rows.as_bytes(), &options).unwrap();
+    let scales = done
+        .manifest
+        .instruments
+        .iter()
+        .map(|it| (it.price_scale, it.volume_scale, it.lot_size));
+    assert_eq!(scales.collect::<Vec<_>>(), [(2, 0, 1), (0, 1, 1)]);
+}
+
 #[test]
 fn the_answer_says_what_decided_tick_and_lot() {
     let data = TestStore::new();
@@ -243,11 +317,11 @@ fn the_answer_says_what_decided_tick_and_lot() {
     let one = |text: &str| BTreeSet::from([text.to_owned()]);
     assert_eq!(
         done.report.lots,
-        one("0.1 (the decimals of the volumes; --lot or --asset-class states another)")
+        one("0.1 (the decimals of the volumes; change it with --lot or --asset-class)")
     );
     assert_eq!(
         done.report.ticks,
-        one("0.01 (the decimals of the prices; --tick or --asset-class states another)")
+        one("0.01 (the decimals of the prices; change it with --tick or --asset-class)")
     );
 }
 

@@ -16,7 +16,7 @@ use counterfoil_snapshot::error::IngestError;
 use counterfoil_snapshot::layers::ingest::IngestOutcome;
 use counterfoil_snapshot::quality::actions::format_actions;
 use counterfoil_snapshot::quality::findings::Severity;
-use counterfoil_snapshot::source::choices::{ErrorPolicy, SourceKind};
+use counterfoil_snapshot::source::choices::{ErrorPolicy, GapRule, SourceKind};
 use counterfoil_snapshot::source::options::{IngestOptions, SideFile};
 use counterfoil_snapshot::store::acceptance::{ACCEPTANCE_FORMAT, FindingAcceptance};
 use counterfoil_trading::corporate::CorporateActionKind;
@@ -815,7 +815,7 @@ fn floats_that_are_no_number_and_columns_of_a_wrong_type_are_put_aside_or_refuse
         .to_string();
     assert!(
         error.contains(
-            "no valid bar in 2 rows; the first problem: line 2: column time: \"\" is no time"
+            "none of its 2 rows is a valid bar; the first problem: line 2: column time: \"\" is not a time"
         ),
         "{error}"
     );
@@ -1068,7 +1068,7 @@ proptest! {
                     let price = 500 + minute;
                     writeln!(rows, "A,{time},{price},{price},{price},{price},{minute}").unwrap();
                 }
-                let options = IngestOptions { timeframe: Some("1m".parse().unwrap()), revises, ..IngestOptions::default() };
+                let options = IngestOptions { timeframe: Some("1m".parse().unwrap()), gaps: GapRule::Any, revises, ..IngestOptions::default() };
                 let done = data.ingest_rows(&rows, &options).unwrap();
                 revises = Some(done.id);
                 last = Some(done.manifest.data_sha256);

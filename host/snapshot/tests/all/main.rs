@@ -11,6 +11,8 @@ mod formats;
 mod instruments;
 mod layers;
 mod resample;
+mod reused_tickers;
 mod snapshot;
 mod test_store;
+mod timeframes;
 mod vendor_files;

@@ -330,7 +330,7 @@ fn times_that_are_closes_give_the_same_bars_as_times_that_are_opens() {
     let csv =
         format!("{HEADER}A,2003-01-02T09:31:00Z,1,2,1,2,1\nA,2003-01-02T09:32:00Z,1,2,1,2,1\n");
     let options = IngestOptions {
-        time: TimeMeaning::Close,
+        time: Some(TimeMeaning::Close),
         ..IngestOptions::default()
     };
     let close = data.ingest(csv.as_bytes(), &options).unwrap();
@@ -425,15 +425,11 @@ fn a_file_that_is_none_is_refused_with_file_line_and_way_on() {
         &any,
         "no column for symbol",
     );
-    check_refused(
-        HEADER.as_bytes(),
-        &any,
-        "no valid bar in 0 rows; the first problem: there is none",
-    );
+    check_refused(HEADER.as_bytes(), &any, "f.csv: it has no rows");
     check_refused(
         format!("{HEADER}A\n").as_bytes(),
         &any,
-        "no valid bar in 1 rows; the first problem: line 2: 1 fields",
+        "its only row is not a valid bar: line 2: 1 fields",
     );
     check_refused(
         format!("{HEADER}{row}").as_bytes(),
@@ -460,7 +456,18 @@ fn scales_and_timeframes_that_cannot_be_are_refused() {
     check_refused(
         months.as_bytes(),
         &options,
-        "A: lines 2 and 3 would close at the same time as bars of 1M",
+        "line 2: bars of 1M begin on the first day of a month, and most rows do not: this one is dated 2003-01-30; add \
+         --time close if the file dates bars by their last day",
+    );
+    let closes = IngestOptions {
+        time: Some(TimeMeaning::Close),
+        ..options
+    };
+    let days = format!("{months}A,2003-01-29,1,2,1,2,1\n");
+    check_refused(
+        days.as_bytes(),
+        &closes,
+        "A: lines 4 and 2 would close at the same time as bars of 1M",
     );
     let fine = format!(
         "{HEADER}{row}A,2003-01-03,1,2,0.000000000000000001,2,1\nA,2003-01-04,5,50,5,5,1\n"

@@ -6,6 +6,7 @@ use core::fmt::Write as _;
 use counterfoil_snapshot::layers::ingest::IngestOutcome;
 use counterfoil_snapshot::quality::findings::Severity;
 use counterfoil_snapshot::source::choices::{RepeatRule, SourceKind, TextEncoding};
+use counterfoil_snapshot::source::formats::SourceFormat;
 use counterfoil_snapshot::source::options::{IngestOptions, SideFile};
 use counterfoil_trading::decimal;
 use counterfoil_trading::slice::Slice;
@@ -104,9 +105,8 @@ fn a_stray_row_is_a_finding_and_does_not_decide_the_timeframe() {
     assert_eq!(
         findings(&data, &done),
         [
-            "off-grid: 1 bars are off the grid of the others, the first at 2024-01-02T09:40:02Z, and are left out; if \
-             they are not bars of 1m, state another timeframe; if clocks changed, state the zone with --calendar or \
-             in a mapping",
+            "off-grid: left out: 1 bar off the grid of the others, the first at 2024-01-02T09:40:02Z; if they are not \
+             bars of 1m, state another timeframe; if clocks changed, state the zone with --calendar or in a mapping",
         ]
     );
     check_refused(
@@ -117,8 +117,8 @@ fn a_stray_row_is_a_finding_and_does_not_decide_the_timeframe() {
         ])
         .as_bytes(),
         &options(None, ""),
-        "f.csv: cannot infer the timeframe: the gaps do not agree: 2s between 1 rows (first before line 4), 1m \
-         between 1 rows (first before line 3); state it with --timeframe",
+        "f.csv: cannot infer the timeframe: the gaps do not agree: 2s once (before line 4), 1m once \
+         (before line 3); state it with --timeframe",
     );
 }
 
@@ -261,8 +261,34 @@ fn a_repeated_row_is_the_same_or_chosen() {
     assert_eq!((done.report.bars, done.report.quarantined), (3, 0));
     assert_eq!(
         findings(&data, &done),
-        ["repeated: 1 rows repeat another with the same values and were left out, first in line 4"]
+        ["repeated: 1 row repeats another with the same values and was left out, first in line 4"]
     );
+}
+
+/// Binance and yfinance give a bar that still forms, and the whole one after it. The message named a column that did not
+/// differ: `open 100.0, now 100`.
+#[test]
+fn a_later_row_with_more_volume_replaces_the_first_where_the_vendor_is_known_for_it() {
+    let data = TestStore::new();
+    let csv = b"date,open,high,low,close,volume\n2023-01-03,100.0,100,100,100,5\n2023-01-03,100,101.5,100,101,7\n";
+    check_refused(
+        csv,
+        &options(Some("1d"), ""),
+        "f.csv, line 3: the bar of A at 2023-01-03 is in line 2 already, with other values: high 100, now 101.5",
+    );
+    let rule = options(Some("1d"), r#"{"repeats": "more-volume"}"#);
+    let done = data.ingest(csv, &rule).unwrap();
+    assert_eq!(bars(&data, &done), ["2023-01-03 100.0 101.5 100.0 101.0 7"]);
+    let less = b"date,open,high,low,close,volume\n2023-01-03,100,101.5,100,101,7\n2023-01-03,100,100,100,100,5\n";
+    check_refused(less, &rule, "high 101.5, now 100");
+    let klines = b"1672704000000,1,2,1,2,3,1672790399999,4,5,6,7,0\n1672704000000,1,3,1,2,9,1672790399999,4,5,6,7,0\n";
+    let binance = SourceFormat::named("binance-klines").unwrap();
+    let by_format = IngestOptions {
+        mapping: Some(binance.side_file()),
+        ..options(Some("1d"), "")
+    };
+    let done = data.ingest(klines, &by_format).unwrap();
+    assert_eq!(bars(&data, &done), ["2023-01-03 1 3 1 2 9"]);
 }
 
 #[test]
@@ -276,8 +302,8 @@ fn trades_with_one_id_are_the_same_or_chosen() {
     check_refused(
         csv,
         &trades(None),
-        "f.csv, line 3: trade 1 of A is in line 2 already, with other values: time 1041517800000000000, now \
-         1041517801000000000; keep one of them with --repeats first or --repeats last, or remove one",
+        "f.csv, line 3: trade 1 of A is in line 2 already, with other values: time 2003-01-02T14:30:00Z, now \
+         2003-01-02T14:30:01Z; keep one of them with --repeats first or --repeats last, or remove one",
     );
     let data = TestStore::new();
     for (rule, price) in [(RepeatRule::First, 10), (RepeatRule::Last, 11)] {

@@ -150,7 +150,19 @@ fn weeks_and_months_span_their_dates() {
     );
     check("utc 1M 2024-02-01 2024-03-01", "fits");
     check("utc 1M 2024-02-01 2024-03-02", "until 2024-03-01T00:00:00Z");
-    check("utc 1M 2023-01-31 2023-02-28", "fits");
+    // Any weekday and any day of a month were taken, and a month that was dated by its last day.
+    check("utc 1M 2023-01-31 2023-02-28", "after 2023-01-01T00:00:00Z");
+    check("utc 1M 2024-03-02 2024-04-02", "after 2024-03-01T00:00:00Z");
+    check("utc 1w 2024-03-06 2024-03-13", "after 2024-03-04T00:00:00Z");
+    check("utc 1w 2024-03-09 2024-03-16", "after 2024-03-04T00:00:00Z");
+    check(
+        "york 1w 2024-03-06T05:00 2024-03-13T04:00",
+        "after 2024-03-04T00:00:00Z",
+    );
+    check("york-night 1w 2024-03-03T22:00 2024-03-10T21:00", "fits");
+    check("utc 1w 2024-03-03 2024-03-10", "fits");
+    check("utc 1w 2024-03-10 2024-03-04 2024-03-11", "overlap");
+    check("utc 2d 2024-03-06 2024-03-08", "fits");
     check("york 1M 2024-03-01T05:00 2024-04-01T04:00", "fits");
     check("utc 12M 2024-02-01 2025-02-01", "fits");
     check(

@@ -116,5 +116,5 @@ fn time(name: &str, raw: Option<&RawValue>) -> Result<UnixNanos, String> {
     let nanos = text.parse().ok().map(UnixNanos);
     nanos
         .or_else(|| parse_time(text))
-        .ok_or_else(|| format!("field {name} is no time"))
+        .ok_or_else(|| format!("field {name} is not a time"))
 }

@@ -8,7 +8,7 @@ use std::io::{BufWriter, Seek as _, SeekFrom, Write as _};
 
 use counterfoil_os::files::FileError;
 use counterfoil_snapshot::snapshot_store::SnapshotStore;
-use counterfoil_snapshot::source::choices::EpochUnit;
+use counterfoil_snapshot::source::choices::{EpochUnit, GapRule, TimeMeaning};
 use counterfoil_snapshot::source::options::IngestOptions;
 use counterfoil_snapshot::store::snapshot_id::SnapshotId;
 use counterfoil_trading::bar::ClosedBar;
@@ -185,6 +185,8 @@ impl LiveBars {
             let symbols = self.write(&mut file, execution, &setup.instruments, &is_of)?;
             let options = IngestOptions {
                 timeframe: Some(setup.timeframe),
+                gaps: GapRule::Any,
+                time: Some(TimeMeaning::Open),
                 calendars: manifest.calendars.clone(),
                 epoch_unit: Some(EpochUnit::Nanos),
                 price_scale: Some(grid.price_scale),
