@@ -9,7 +9,6 @@ use counterfoil_trading::time::Timeframe;
 
 use crate::quality::findings::QualityFinding;
 use crate::source::choices::EpochUnit;
-use crate::source::options::SideFile;
 use crate::store::read_error::ReadError;
 
 /// What a file of actions is called where its own name is not known.
@@ -344,15 +343,13 @@ impl From<ReadError> for IngestError {
 
 impl IngestError {
     /// The same of a file of actions, by the name that the caller knows it by.
-    pub(crate) fn of_actions(self, given: Option<&SideFile>) -> Self {
-        match (self, given) {
-            (Self::Side { file, line, reason }, Some(given)) if file == ACTIONS_ROLE => {
-                Self::Side {
-                    file: given.name.clone(),
-                    line,
-                    reason,
-                }
-            }
+    pub(crate) fn of_actions(self, name: Option<&str>) -> Self {
+        match (self, name) {
+            (Self::Side { file, line, reason }, Some(name)) if file == ACTIONS_ROLE => Self::Side {
+                file: name.to_owned(),
+                line,
+                reason,
+            },
             (other, _) => other,
         }
     }

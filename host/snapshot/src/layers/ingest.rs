@@ -116,8 +116,9 @@ pub(crate) fn ingest(
     for acceptance in &options.accepted {
         plan.accepted.insert(add_acceptance(data, acceptance)?);
     }
+    let name_of_actions = options.actions.as_ref().map(|file| file.name.as_str());
     let curated = curate(data, &plan, progress);
-    outcome(curated.map_err(|error| error.of_actions(options.actions.as_ref()))?)
+    outcome(curated.map_err(|error| error.of_actions(name_of_actions))?)
 }
 
 /// What is known of tickers: from the actions of the ingestion, or those that the revised snapshot keeps, and from its
