@@ -298,7 +298,7 @@ mod tests {
         check(&[(60, 100), (2, 1), (58, 1), (63_060, 3)], "1m");
         check(
             &[(60, 2), (2, 1), (58, 1)],
-            "the gaps do not agree: 1m 2 times (first before line 3), 2s 1 times (first before \
+            "the gaps do not agree: 1m 2 times (first before line 3), 2s once (before \
              line 5), 58s once (before line 6)",
         );
         check(

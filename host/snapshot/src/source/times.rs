@@ -496,7 +496,7 @@ mod tests {
         check_mapped(york, "2003-04-06 02:30", "showed twice or never");
         let german = r#"{"format": "%d.%m.%Y %H:%M", "zone": "Europe/Berlin"}"#;
         check_mapped(german, "02.01.2003 09:30", "2003-01-02T08:30:00Z");
-        check_mapped(german, "2003-01-02", "no time of the form %d.%m.%Y");
+        check_mapped(german, "2003-01-02", "not a time of the form %d.%m.%Y");
         check_mapped(r#"{"format": "%Y%m%d"}"#, "20030102", "2003-01-02");
         check_mapped(
             r#"{"format": "%Y%m%d", "meaning": "close"}"#,
