@@ -207,7 +207,12 @@ fn retoken(
 #[test]
 fn an_order_log_that_its_key_forges_is_named() {
     let (manifest, bodies) = live();
-    let table: [(&str, ChangeLog); 10] = [
+    let table: [(&str, ChangeLog); 11] = [
+        ("with attempt 7, and 1 tokens", |_, log| {
+            if let OrderLogRecord::Ended(ended) = &mut log[3] {
+                ended.attempt = 7;
+            }
+        }),
         ("second opening", |_, log| log.insert(1, log[0].clone())),
         ("fencing token 4", |_, log| {
             let mut again = log[1].clone();
@@ -260,6 +265,11 @@ fn an_order_log_that_its_key_forges_is_named() {
         let finding = report.finding.unwrap_or_else(|| unreachable!("{expect}"));
         assert!(finding.why.contains(expect), "{expect}: {finding}");
     }
+}
+
+#[test]
+fn an_order_that_was_withheld_or_sent_again_is_no_finding() {
+    let (manifest, bodies) = live();
     // Not sent, and not a finding: the gateway withheld it.
     let mut records = log(&manifest, &bodies);
     records.remove(2);
