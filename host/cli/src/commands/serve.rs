@@ -30,14 +30,7 @@ const FILES_PER_RUN: u64 = 8;
 const FILES_MAX: u64 = 65_536;
 
 pub(crate) fn run(cli: &CliContext, args: &ServeArgs) -> Result<CommandAnswer> {
-    // Held until the process ends: a second one would resume the runs that this one drives.
-    let lock = FileLock::try_take(&cli.data.root().join(LOCK_FILE))?;
-    let _only_one = lock.with_context(|| {
-        format!(
-            "another serve process has the data directory {}; stop it first, or give another --data-dir",
-            cli.data.root().display()
-        )
-    })?;
+    let _only_one = only_process(cli)?;
     // Raised before the first connection: at the limit, accepting fails, and so does opening a
     // lease or a journal.
     let files = rlimit::increase_nofile_limit(FILES_MAX)?;
@@ -111,6 +104,18 @@ pub(crate) fn run(cli: &CliContext, args: &ServeArgs) -> Result<CommandAnswer> {
         CommandAnswer::No
     } else {
         CommandAnswer::Yes
+    })
+}
+
+/// The lock that is held until the process ends: a second one on the same data would resume the runs that this one
+/// drives.
+fn only_process(cli: &CliContext) -> Result<FileLock> {
+    let root = cli.data.root();
+    FileLock::try_take(&root.join(LOCK_FILE))?.with_context(|| {
+        format!(
+            "another serve process has the data directory {}; stop it first, or give another --data-dir",
+            root.display()
+        )
     })
 }
 
