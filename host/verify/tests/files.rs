@@ -29,6 +29,7 @@ fn folder() -> tempfile::TempDir {
     let plan = Plan {
         every: 1,
         fails_at: None,
+        burst: 0,
     };
     let bodies = run(&manifest, &bars, &bars, plan);
     let origin = format!("counterfoil/run/{}/3", manifest.run_id().unwrap().hex());

@@ -24,6 +24,7 @@ use sha2::{Digest as _, Sha256};
 const PLAN: Plan = Plan {
     every: 1,
     fails_at: None,
+    burst: 0,
 };
 
 /// A live run of eight bars.

@@ -21,6 +21,7 @@ fn journal() -> (Manifest, Vec<Vec<u8>>) {
     let plan = Plan {
         every: 1,
         fails_at: None,
+        burst: 0,
     };
     let bodies = run(&manifest, &bars, &bars, plan);
     (manifest, bodies)
