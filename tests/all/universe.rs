@@ -1,11 +1,11 @@
 //! Many instruments, from their file to the proof of one decision: a run over all of them is made, wound down, verified
-//! and replayed. What the records hold grows with the universe, and no record may have to. `host/verify/tests/verify.rs`
-//! has ten thousand, without files.
+//! and replayed. What the records hold grows with the universe, and no record may have to.
 
 use core::fmt::Write as _;
 
 use counterfoil_guests::component;
 use counterfoil_runner::run::extent::JournalExtent;
+use counterfoil_runner::store::data_dir::Execution;
 use counterfoil_runner::study::proof::{DecisionSelector, prove};
 use counterfoil_tests::journals::{decisions, records, verified, wind_down};
 use counterfoil_tests::world::{World, project, public_key};
@@ -42,10 +42,10 @@ const TRADES_ALL: &str = r#"(memory (export "memory") 64)
   (i32.store (i32.const 20) (i32.const 4096)) (i32.store (i32.const 24) (i32.const 1))
   (i32.const 16))"#;
 
-fn bars() -> String {
+fn bars(instruments: usize, days: u32) -> String {
     let mut csv = String::from("Ticker,Date,Open,High,Low,Close,Volume\n");
-    for instrument in 0..INSTRUMENTS {
-        for day in 1..=3 {
+    for instrument in 0..instruments {
+        for day in 1..=days {
             writeln!(csv, "S{instrument:05},2020-01-{day:02},10.05,12,9,11,1000").unwrap();
         }
     }
@@ -54,7 +54,7 @@ fn bars() -> String {
 
 #[test]
 fn a_thousand_instruments_run_are_wound_down_verify_replay_and_prove() {
-    let world = World::of_text(&bars());
+    let world = World::of_text(&bars(INSTRUMENTS, 3));
     let symbols: Vec<String> = (0..INSTRUMENTS).map(|at| format!("S{at:05}")).collect();
     let symbols: Vec<&str> = symbols.iter().map(String::as_str).collect();
     let mut manifest = world.manifest(&component(TRADES_ALL), &symbols);
@@ -102,17 +102,46 @@ fn a_thousand_instruments_run_are_wound_down_verify_replay_and_prove() {
     let extent = JournalExtent::read(&execution.journal()).unwrap();
     assert_eq!(extent.open.manifest, manifest.canonical().unwrap());
     assert_eq!(extent.positions, outcome.positions);
-    let decision = all
-        .iter()
-        .position(|record| matches!(record, RunRecord::Decision(_)));
-    let entry = u64::try_from(decision.unwrap() + 777).unwrap();
+    let text = proved(execution, &extent.open.manifest, first_decision(&all) + 777);
+    assert!(text.contains("S00777"), "{text}");
+}
+
+fn first_decision(all: &[RunRecord]) -> usize {
+    let is_decision = |record: &RunRecord| matches!(record, RunRecord::Decision(_));
+    all.iter().position(is_decision).unwrap()
+}
+
+/// What the proof of the decision in this entry says.
+fn proved(execution: &Execution, manifest: &str, entry: usize) -> String {
+    let entry = u64::try_from(entry).unwrap();
     let proof = prove(execution, &DecisionSelector::Entry(entry)).unwrap();
-    let proved = verify_proof(
-        proof.to_string().as_bytes(),
-        &public_key(),
-        Some(&extent.open.manifest),
-    );
-    assert!(proved.unwrap().text.contains("S00777"));
+    let proof = proof.to_string();
+    verify_proof(proof.as_bytes(), &public_key(), Some(manifest))
+        .unwrap()
+        .text
+}
+
+/// As many instruments as a manifest may have.
+#[test]
+fn ten_thousand_instruments_run_verify_replay_and_prove() {
+    let world = World::of_text(&bars(10_000, 2));
+    let symbols: Vec<String> = (0..10_000).map(|at| format!("S{at:05}")).collect();
+    let symbols: Vec<&str> = symbols.iter().map(String::as_str).collect();
+    let path = project().join("sdk-examples/components/buy-and-hold.wasm");
+    let mut manifest = world.manifest(&std::fs::read(path).unwrap(), &symbols);
+    manifest.account.cash = "100000000".to_owned();
+    let outcome = world.backtest(&manifest, world.engine()).unwrap();
+    assert_eq!(outcome.close.reason, CloseReason::EndOfData);
+    assert_eq!(outcome.positions.len(), 10_000);
+    let journal = outcome.execution.journal();
+    let report = verified(&std::fs::read(&journal).unwrap());
+    assert!(report.is_good(), "{:?}", report.findings);
+    let again = world.replay(&outcome).unwrap();
+    assert!(again.is_identical() && again.closed);
+    let all = records(&journal, &outcome.execution.origin());
+    let manifest = manifest.canonical().unwrap();
+    let text = proved(&outcome.execution, &manifest, first_decision(&all) + 9_999);
+    assert!(text.contains("S09999"), "{text}");
 }
 
 /// Two slices of orders: a first one that buys, and one after prices moved apart, that sells and buys.
