@@ -4,6 +4,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use counterfoil_os::folder_guard::let_group_write;
 use counterfoil_runner::build::host_build;
 use counterfoil_runner::store::data_dir::DataDir;
 use counterfoil_runner::store::keys::KeyDir;
@@ -47,6 +48,9 @@ impl CliContext {
             print_detail(&format!("acting principal: {actor}"));
         }
         let data = DataDir::open(&data)?;
+        if data.is_group_written() {
+            let_group_write();
+        }
         Ok(Self {
             keys: KeyDir::new(keys).for_data(&data),
             data,
@@ -103,17 +107,24 @@ impl CliContext {
         };
         // Code runs as it is found. A folder that is copied with the data would bring the code of whoever had it
         // before.
-        if folder.starts_with(self.data.root()) {
-            return Err(CommandLineError::new(format!(
+        let in_data = || {
+            CommandLineError::new(format!(
                 "the folder of compiled code, {}, is in the data directory; give another one with --cache-dir",
                 folder.display()
-            )));
+            ))
+        };
+        if folder.starts_with(self.data.root()) {
+            return Err(in_data());
         }
         print_detail(&format!("compiled code: {}", folder.display()));
         let cache = CodeCache::open(folder, program);
-        Ok(Some(
-            cache.context("give another folder with --cache-dir DIR")?,
-        ))
+        let cache = cache.context("give another folder with --cache-dir DIR")?;
+        // Once more without links and `..`, which need a folder that is there.
+        let data = self.data.root().canonicalize()?;
+        if folder.canonicalize()?.starts_with(data) {
+            return Err(in_data());
+        }
+        Ok(Some(cache))
     }
 }
 

@@ -1,9 +1,10 @@
 //! Files that are whole or absent, and durable folders. It must never know what a file holds.
 
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
+use rustix::fs::{Mode, OFlags};
 use tempfile::NamedTempFile;
 
 /// A file or folder that could not be read or written.
@@ -108,9 +109,47 @@ pub fn sync_folder(path: &Path) -> Result<(), FileError> {
 ///
 /// # Errors
 ///
-/// Returns [`FileError`] if it cannot be read.
+/// Returns [`FileError`] if it cannot be read, or is a pipe or device.
 pub fn read_whole(path: &Path) -> Result<Vec<u8>, FileError> {
-    fs::read(path).map_err(FileError::at("read", path))
+    read_plain(path, u64::MAX)
+}
+
+/// Reads a whole file, or as much as `bytes_max` of it.
+///
+/// # Errors
+///
+/// Returns [`FileError`] if it cannot be read, or is a pipe or device.
+pub fn read_plain(path: &Path, bytes_max: u64) -> Result<Vec<u8>, FileError> {
+    let mut bytes = Vec::new();
+    // Counted while it is read: a file can grow after its length was asked for.
+    open_plain(path)?
+        .take(bytes_max)
+        .read_to_end(&mut bytes)
+        .map_err(FileError::at("read", path))?;
+    Ok(bytes)
+}
+
+/// Opens a plain file to read. A pipe in its place would make the reader wait for as long as its owner likes, and a
+/// device may have no end.
+///
+/// # Errors
+///
+/// Returns [`FileError`] if it cannot be opened, or is a pipe or device.
+pub fn open_plain(path: &Path) -> Result<File, FileError> {
+    let at = || FileError::at("open", path);
+    let refuse = || io::Error::other("not a plain file; copy what it gives into one");
+    // Looked at before it is opened: opening some devices does something already.
+    if !fs::metadata(path).map_err(at())?.is_file() {
+        return Err(at()(refuse()));
+    }
+    // Without waiting: a pipe may have been put in the file's place since then.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = rustix::fs::open(path, flags, Mode::empty());
+    let file = File::from(file.map_err(|error| at()(error.into()))?);
+    if !file.metadata().map_err(at())?.is_file() {
+        return Err(at()(refuse()));
+    }
+    Ok(file)
 }
 
 fn create(
@@ -176,6 +215,22 @@ mod tests {
             missing.to_string().starts_with("cannot write into "),
             "{missing}"
         );
+    }
+
+    /// Without the test's own end of it, opening a pipe waits for ever.
+    #[test]
+    #[cfg(unix)]
+    fn pipes_and_devices_are_not_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, Mode::RUSR | Mode::WUSR).unwrap();
+        for path in [pipe.as_path(), Path::new("/dev/zero"), folder.path()] {
+            let refused = read_whole(path).unwrap_err().to_string();
+            assert!(refused.contains("not a plain file"), "{refused}");
+        }
+        let file = folder.path().join("file");
+        fs::write(&file, "12345").unwrap();
+        assert_eq!(read_plain(&file, 3).unwrap(), b"123");
     }
 
     #[test]

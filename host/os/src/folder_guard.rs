@@ -47,12 +47,18 @@ pub enum FolderWriters {
     Group(u32),
 }
 
-/// Makes sure that no file or folder that this process makes from now on can be written by everybody. To be called
+/// Makes sure that no file or folder that this process makes from now on can be written by another user. To be called
 /// before there is a second thread.
 pub fn close_new_files() {
     // The mask can only be read by setting it.
     let mask = rustix::process::umask(Mode::empty());
-    rustix::process::umask(mask | Mode::WOTH);
+    rustix::process::umask(mask | Mode::WOTH | Mode::WGRP);
+}
+
+/// Lets the group write files and folders that are made from now on. To be called before there is a second thread.
+pub fn let_group_write() {
+    let mask = rustix::process::umask(Mode::empty());
+    rustix::process::umask(mask.difference(Mode::WGRP));
 }
 
 /// Makes a folder that its owner alone can enter, or checks that an existing one is such a folder.

@@ -206,10 +206,9 @@ impl CodeCache {
         let folder = fs::read_dir(&self.root).map_err(FileError::at("read folder", &self.root))?;
         for found in folder {
             let found = found.map_err(FileError::at("read folder", &self.root))?;
-            if [KEY_FILE, LOCK_FILE]
-                .iter()
-                .any(|name| found.file_name() == *name)
-            {
+            let name = found.file_name().to_string_lossy().into_owned();
+            // Nothing else is removed: the folder may hold what is not this cache's.
+            if !name.starts_with(WORK_PREFIX) && Digest::from_hex(&name).is_none() {
                 continue;
             }
             let time = found.metadata().and_then(|metadata| metadata.modified());
@@ -221,6 +220,11 @@ impl CodeCache {
             .take(spare)
             .try_for_each(|(_, path)| remove(path))
     }
+}
+
+/// Whether a folder holds the code of one component.
+pub(crate) fn has_code(folder: &Path) -> Result<bool, CodeCacheError> {
+    Ok(read_code_files(folder)?.is_some())
 }
 
 /// Removes an entry, or whatever else has its name; a link itself and not what it leads to.

@@ -9,7 +9,7 @@ use wasmtime::component::Component;
 
 use crate::admission::{self, AdmissionError};
 use crate::child::{ChildError, compile_in_child};
-use crate::code_cache::CodeCacheError;
+use crate::code_cache::{CodeCacheError, has_code};
 use crate::compile_class::CompileClass;
 use crate::engine::{Engine, EngineError, EngineSettings};
 use crate::imports;
@@ -30,6 +30,10 @@ pub enum CompileError {
     Cache(#[from] CodeCacheError),
     #[error(transparent)]
     Engine(#[from] EngineError),
+    #[error(
+        "the compiled code in {path} is gone or incomplete: is its disk full? Run the command again"
+    )]
+    NotThere { path: String },
     #[error("cannot make a folder for compiled code")]
     Folder(std::io::Error),
 }
@@ -81,17 +85,38 @@ pub fn load(settings: EngineSettings, bytes: &[u8]) -> Result<LoadedComponent, C
     let compile = |folder: &Path| compile_into(&settings, class, folder, bytes);
     if let Some(cache) = &settings.cache {
         let folder = cache.code_of(&digest, &settings.code_digest(), compile)?;
-        let engine = Engine::with_code(settings, Some(&folder))?;
-        return compile_here(&engine, bytes);
+        return load_compiled(settings, &folder, bytes);
     }
     if settings.child.is_none() {
         return compile_here(&Engine::new(settings)?, bytes);
     }
     let folder = tempfile::tempdir().map_err(CompileError::Folder)?;
     compile(folder.path())?;
-    let engine = Engine::with_code(settings, Some(folder.path()))?;
     // The folder goes away at the end of this function: the code is in memory by then.
-    compile_here(&engine, bytes)
+    load_compiled(settings, folder.path(), bytes)
+}
+
+/// Takes the code that is in the folder. wasmtime would compile what it does not find there, in this process and without
+/// a limit.
+fn load_compiled(
+    settings: EngineSettings,
+    folder: &Path,
+    bytes: &[u8],
+) -> Result<LoadedComponent, CompileError> {
+    let not_there = || CompileError::NotThere {
+        path: folder.display().to_string(),
+    };
+    if !has_code(folder)? {
+        return Err(not_there());
+    }
+    let engine = Engine::with_code(settings, Some(folder))?;
+    let loaded = compile_here(&engine, bytes)?;
+    // Removed between the two looks, by another process that makes room: rare, and what was compiled had been
+    // compiled within the limits before. It is refused so that no other way in stays unseen.
+    if !engine.found_code() {
+        return Err(not_there());
+    }
+    Ok(loaded)
 }
 
 /// Compiles into a folder, in a child process where the settings name its program.

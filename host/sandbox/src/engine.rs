@@ -150,6 +150,8 @@ pub enum EngineError {
 pub struct Engine {
     inner: wasmtime::Engine,
     settings: EngineSettings,
+    /// The compiled code of its one component, where it has a folder for it.
+    code: Option<Cache>,
 }
 
 impl Engine {
@@ -169,11 +171,21 @@ impl Engine {
         code: Option<&Path>,
     ) -> Result<Self, EngineError> {
         let mut config = config(&settings)?;
-        config.cache(code.map(wasmtime_cache).transpose()?);
+        let code = code.map(wasmtime_cache).transpose()?;
+        config.cache(code.clone());
         let inner = wasmtime::Engine::new(&config).map_err(|error| EngineError::Settings {
             reason: format!("{error:#}"),
         })?;
-        Ok(Self { inner, settings })
+        Ok(Self {
+            inner,
+            settings,
+            code,
+        })
+    }
+
+    /// Whether the code of its component was found in the folder, and not compiled by this process.
+    pub(crate) fn found_code(&self) -> bool {
+        self.code.as_ref().is_some_and(|code| code.cache_hits() > 0)
     }
 
     /// What it was made from.

@@ -3,7 +3,9 @@
 
 use counterfoil_trading::execution::Delivery;
 use counterfoil_trading::limits::SandboxLimits;
-use counterfoil_trading::record::{DecisionRecord, DeliveriesRecord, FaultRecord, RunRecord};
+use counterfoil_trading::record::{
+    DecisionRecord, DecisionStarts, DeliveriesRecord, FaultRecord, RunRecord,
+};
 use counterfoil_trading::strategy::Fault;
 use counterfoil_trading::time::UnixNanos;
 
@@ -26,6 +28,9 @@ pub(crate) struct AnswerLimits {
     /// Whether a record has taken the fuel of `init`: the first for which the guest was called does.
     is_started: bool,
     slice: AnsweredSlice,
+    starts: DecisionStarts,
+    /// The bytes of the answer under way, at the least: it may take several records.
+    answer_bytes: u64,
 }
 
 /// What one slice asked of the guest.
@@ -50,6 +55,8 @@ impl AnswerLimits {
             instruments: u64::try_from(opened.setup.instruments.len()).unwrap_or(u64::MAX),
             is_started: false,
             slice: AnsweredSlice::default(),
+            starts: DecisionStarts::default(),
+            answer_bytes: 0,
         }
     }
 
@@ -112,6 +119,22 @@ impl AnswerLimits {
     }
 
     fn decision(&mut self, index: u64, decision: &DecisionRecord) -> Result<(), FindingCause> {
+        if self.starts.begins(decision.decided_bar()) {
+            self.begin(index, decision);
+        } else {
+            // A record that continues an answer is no bar, and the guest was not called again for it.
+            at_most(
+                "fuel of a continued answer",
+                decision.circumstances.fuel,
+                "none",
+                0,
+            )?;
+        }
+        self.requests(decision)
+    }
+
+    fn begin(&mut self, index: u64, decision: &DecisionRecord) {
+        self.answer_bytes = 0;
         let slice = &mut self.slice;
         let is_first = slice.bars == 0 && slice.calls == 0 && !self.is_started;
         slice.time = Some(decision.bar.get().close_time);
@@ -126,8 +149,11 @@ impl AnswerLimits {
         if slice.dearest.is_none_or(|(_, most)| fuel > most) {
             slice.dearest = Some((index, fuel));
         }
+    }
+
+    fn requests(&mut self, decision: &DecisionRecord) -> Result<(), FindingCause> {
         let requests = decision.requests.as_deref().unwrap_or_default();
-        let mut bytes = 0_u64;
+        let mut bytes = self.answer_bytes;
         for request in requests {
             let reason = request.reason.as_deref().unwrap_or_default();
             let reason = u64::try_from(reason.len()).unwrap_or(u64::MAX);
@@ -141,6 +167,7 @@ impl AnswerLimits {
                 .saturating_add(REQUEST_BYTES_MIN)
                 .saturating_add(reason);
         }
+        self.answer_bytes = bytes;
         let most = self.limits.answer_bytes;
         at_most(
             "bytes of an answer, at the least",

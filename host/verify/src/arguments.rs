@@ -48,6 +48,8 @@ pub(crate) enum UsageError {
     NoKey,
     #[error("--limits needs --orders, whose tokens name the limits")]
     NoOrders,
+    #[error("--orders needs the records run again; leave out --integrity-only")]
+    OrdersNotRun,
     #[error("expected one file to check, got {given}")]
     Files { given: usize },
 }
@@ -91,6 +93,9 @@ pub(crate) fn parse(
         }
     }
     let key = key.ok_or(UsageError::NoKey)?;
+    if integrity_only && orders.is_some() {
+        return Err(UsageError::OrdersNotRun);
+    }
     if orders.is_none() && !limits.is_empty() {
         return Err(UsageError::NoOrders);
     }
@@ -164,6 +169,10 @@ mod tests {
         check(
             "--key k --limits l j",
             "--limits needs --orders, whose tokens name the limits",
+        );
+        check(
+            "--key k --integrity-only --orders o j",
+            "--orders needs the records run again; leave out --integrity-only",
         );
         check("proof --actor-key a --key k p", "proof p");
         check("proof --orders o --key k p", "unknown option --orders");

@@ -1,6 +1,7 @@
 //! The example beside the journal's format, read back from its hex into a journal's frames. It must never be taken for a
 //! run: its manifest is `{}`.
 
+use counterfoil_base::digest::Digest;
 use counterfoil_journal::audit::{AuditSummary, Auditor};
 use counterfoil_journal::frame::{Frame, FrameReader};
 use counterfoil_journal::key::VerifierKey;
@@ -11,6 +12,8 @@ use crate::chunk::body_of;
 use crate::key_file::log_key;
 use crate::opened::origin;
 
+/// The manifest of the example: that of no run.
+const EXAMPLE_MANIFEST: &[u8] = b"{}";
 /// What stands in front of each note's text.
 const NOTE_HEAD: &str = "\nThe note of size ";
 /// What stands behind the last note.
@@ -58,6 +61,10 @@ fn key_of(first: Frame<'_>, key: &PublicKey) -> Result<VerifierKey, String> {
     let Ok(RunRecord::Open(open)) = RunRecord::decode(body) else {
         return Err(no_open());
     };
+    // Text that anybody can write, without a re-run and without completeness, must not stand for a run.
+    if open.run_id != Digest::of(EXAMPLE_MANIFEST) {
+        return Err("it is a run, and an example is none; verify the journal itself".to_owned());
+    }
     log_key(key, &origin(&open.run_id, open.execution)).map_err(|error| error.to_string())
 }
 

@@ -92,11 +92,13 @@ fn file(job: &VerifyArguments) -> Checked {
         job.file.clone()
     };
     let (file, kind) = opened(&path)?;
-    let of_journal = job.orders.is_some() || job.integrity_only;
+    // An example is text that anybody can write, and an order log is no journal: where a journal is meant, nothing else
+    // may give its answer.
+    let of_journal = job.orders.is_some() || job.integrity_only || job.file.is_dir();
     if of_journal && kind != AuditFileKind::Journal {
         let (path, kind) = (path.display(), kind.name());
         return Err(format!(
-            "{path}: {kind}; --orders and --integrity-only go with a journal"
+            "{path}: {kind}; a run's folder, --orders and --integrity-only go with a journal"
         ));
     }
     match kind {

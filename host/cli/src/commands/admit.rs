@@ -5,9 +5,10 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use counterfoil_base::digest::Digest;
-use counterfoil_os::files::read_whole;
+use counterfoil_os::files::read_plain;
 use counterfoil_runner::run::component::{CompiledComponent, compile_component};
 use counterfoil_runner::store::symbols::{ComponentSymbols, SYMBOLS_BYTES_MAX};
+use counterfoil_sandbox::admission::COMPONENT_BYTES_MAX;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_trading::limits::SandboxLimits;
 use counterfoil_trading::manifest::digest;
@@ -25,7 +26,7 @@ pub(crate) fn component(
 ) -> Result<(Digest, CompiledComponent)> {
     let path = Path::new(text);
     let bytes = if path.is_file() {
-        read_whole(path)?
+        read_plain(path, COMPONENT_BYTES_MAX.saturating_add(1))?
     } else if let Ok(digest) = digest("component", text) {
         cli.data.component(&digest)?
     } else {
@@ -36,7 +37,10 @@ pub(crate) fn component(
     // Stored under the digest of the bytes that were compiled, and only when they were: from here on the file that was
     // named may change without changing what runs, and what is refused leaves nothing behind.
     let digest = cli.data.put_component(&bytes)?;
-    keep_symbols(cli, path, &digest)?;
+    if let Err(error) = keep_symbols(cli, path, &digest) {
+        // They are only shown, so a run does not fail for them.
+        warn(&format!("its symbols are not kept: {error:#}"));
+    }
     Ok((digest, ready))
 }
 
@@ -47,14 +51,13 @@ pub(crate) fn keep_symbols(cli: &CliContext, component: &Path, digest: &Digest) 
         return Ok(());
     };
     let name = path.display();
-    // They are only shown, so a run does not fail for them.
     if length.len() > SYMBOLS_BYTES_MAX {
         warn(&format!(
             "{name} has more than {SYMBOLS_BYTES_MAX} bytes, and is not used"
         ));
         return Ok(());
     }
-    let text = String::from_utf8_lossy(&read_whole(&path)?).into_owned();
+    let text = String::from_utf8_lossy(&read_plain(&path, SYMBOLS_BYTES_MAX)?).into_owned();
     match ComponentSymbols::parse(&text, digest) {
         Ok(_) => cli.data.put_symbols(digest, &text)?,
         Err(error) => warn(&format!("{name} is not used: {error}")),

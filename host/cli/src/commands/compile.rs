@@ -1,5 +1,7 @@
 //! `compile-component CLASS BACKEND FOLDER`: the child process that compiles the component on its standard input.
 
+use std::path::PathBuf;
+
 use anyhow::{Context as _, Result};
 use counterfoil_sandbox::compile_class::CompileProgram;
 use counterfoil_sandbox::compile_process::compile_child_main;
@@ -9,8 +11,15 @@ use crate::output::{CommandAnswer, note};
 
 /// This program as the compile process.
 pub(crate) fn program() -> Result<CompileProgram> {
+    // The running program itself, which Linux gives by this name: an upgrade may have put another one at its path since.
+    let running = PathBuf::from("/proc/self/exe");
+    let file = if running.exists() {
+        running
+    } else {
+        std::env::current_exe().context("cannot find this program's own file")?
+    };
     Ok(CompileProgram {
-        file: std::env::current_exe().context("cannot find this program's own file")?,
+        file,
         arguments: vec!["compile-component".to_owned()],
     })
 }

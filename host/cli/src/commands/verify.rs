@@ -1,11 +1,10 @@
 //! `verify`: a run's journal, a proof or the ledger, by the auditor's own library.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use counterfoil_journal::public_key::PublicKey;
-use counterfoil_os::files::read_whole;
+use counterfoil_os::files::{open_plain, read_whole};
 use counterfoil_runner::store::data_dir::JOURNAL_FILE;
 use counterfoil_verify::{VerifyOptions, VerifyProgress, VerifyReport, parse_key_file};
 use counterfoil_verify::{is_of_ledger, verify_journal, verify_ledger_proof, verify_proof};
@@ -48,7 +47,7 @@ pub(crate) fn run(cli: &CliContext, args: &VerifyArgs) -> Result<CommandAnswer> 
 }
 
 pub(crate) fn verify(journal: &Path, key: &PublicKey) -> Result<VerifyReport> {
-    let file = File::open(journal).with_context(|| format!("cannot open {}", journal.display()))?;
+    let file = open_plain(journal)?;
     let total = file.metadata().map_or(0, |meta| meta.len());
     let bar = bar("verifying", total);
     let mut progress = |progress: VerifyProgress| bar.set_position(progress.read);

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use counterfoil_base::digest::Digest;
 use counterfoil_os::files::{self, FileError};
-use counterfoil_os::folder_guard::{FolderError, guarded_folder};
+use counterfoil_os::folder_guard::{FolderError, FolderWriters, guarded_folder};
 use counterfoil_sandbox::admission::COMPONENT_BYTES_MAX;
 
 use crate::store::content::{ContentError, read_content};
@@ -77,6 +77,7 @@ pub enum DataDirError {
 #[derive(Clone, Debug)]
 pub struct DataDir {
     root: PathBuf,
+    writers: FolderWriters,
 }
 
 /// One execution of one manifest.
@@ -118,13 +119,28 @@ impl DataDir {
     /// Returns [`DataDirError`] if it cannot be created, belongs to another user, or can be written by users whom its
     /// owner did not name in its settings.
     pub fn open(root: &Path) -> Result<Self, DataDirError> {
-        guarded_folder(root, folder_writers(root)?)?;
+        let writers = folder_writers(root)?;
+        guarded_folder(root, writers)?;
         for folder in ["snapshots", "components", "runs"] {
-            files::make_folder(&root.join(folder))?;
+            guarded_folder(&root.join(folder), writers)?;
+        }
+        // Those that other parts make, such as the ledger's.
+        for name in names(root)? {
+            let folder = root.join(name);
+            if folder.is_dir() {
+                guarded_folder(&folder, writers)?;
+            }
         }
         Ok(Self {
             root: root.to_path_buf(),
+            writers,
         })
+    }
+
+    /// Whether the owner lets a group write here.
+    #[must_use]
+    pub const fn is_group_written(&self) -> bool {
+        matches!(self.writers, FolderWriters::Group(_))
     }
 
     /// The folder that holds everything.
@@ -197,8 +213,8 @@ impl DataDir {
     pub fn symbols(&self, component: &Digest) -> Option<ComponentSymbols> {
         let path = self.symbols_path(component);
         // A trace without names is still a trace: nothing is refused for want of them.
-        let length = fs::metadata(&path).ok()?.len();
-        let text = (length <= SYMBOLS_BYTES_MAX).then(|| fs::read_to_string(&path).ok())??;
+        let bytes = files::read_plain(&path, SYMBOLS_BYTES_MAX).ok()?;
+        let text = String::from_utf8(bytes).ok()?;
         ComponentSymbols::parse(&text, component).ok()
     }
 

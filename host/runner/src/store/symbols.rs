@@ -10,7 +10,13 @@ use counterfoil_base::text::harmless_line;
 /// What the first line begins with; `counterfoil build` writes it, and the component digest behind it.
 const FORMAT: &str = "counterfoil-symbols/1 ";
 /// Bytes of a symbols file: those of the largest component that Rust gives are a tenth of it.
-pub const SYMBOLS_BYTES_MAX: u64 = 64 << 20;
+pub const SYMBOLS_BYTES_MAX: u64 = 8 << 20;
+/// Functions inlined into each other at one place: the builder writes no more.
+const FRAMES_MAX: usize = 16;
+/// Bytes of a name.
+const TEXT_BYTES_MAX: usize = 1_024;
+/// Names, functions and lines together: each takes memory whatever its length.
+const ROWS_MAX: usize = 500_000;
 
 /// Why a symbols file is not used.
 #[derive(Debug, Eq, PartialEq, thiserror::Error)]
@@ -59,7 +65,7 @@ impl ComponentSymbols {
         }
         let mut symbols = Self::default();
         for (line, number) in lines {
-            let parsed = symbols.line(line);
+            let parsed = (number <= ROWS_MAX).then(|| symbols.line(line)).flatten();
             parsed.ok_or(SymbolsError::Line { line: number })?;
         }
         Ok(symbols)
@@ -68,6 +74,9 @@ impl ComponentSymbols {
     fn line(&mut self, line: &str) -> Option<()> {
         let (kind, rest) = line.split_once(' ')?;
         if kind == "t" {
+            if rest.len() > TEXT_BYTES_MAX {
+                return None;
+            }
             self.texts.push(rest.to_owned());
             return Some(());
         }
@@ -80,7 +89,11 @@ impl ComponentSymbols {
                 self.functions.insert(start, (end, what.parse().ok()?));
             }
             "l" => {
-                let frames = what.split(',').map(frame).collect::<Option<_>>()?;
+                let frames = what.split(',').take(FRAMES_MAX.saturating_add(1));
+                let frames: Vec<_> = frames.map(frame).collect::<Option<_>>()?;
+                if frames.len() > FRAMES_MAX {
+                    return None;
+                }
                 self.lines.insert(start, (end, frames));
             }
             _ => return None,
@@ -147,6 +160,25 @@ fn offset_in(line: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Whoever sends a data folder along writes this file.
+    #[test]
+    fn a_file_that_would_take_memory_without_end_is_refused() {
+        let digest = Digest::of(b"component");
+        let head = format!("{FORMAT}{digest}\n");
+        let frames = |count: usize| format!("l 1 1 {}\n", vec!["0:0:1"; count].join(","));
+        let table = [
+            (format!("t {}\n", "x".repeat(TEXT_BYTES_MAX)), true),
+            (format!("t {}\n", "x".repeat(TEXT_BYTES_MAX + 1)), false),
+            (frames(FRAMES_MAX), true),
+            (frames(FRAMES_MAX + 1), false),
+            ("t \n".repeat(ROWS_MAX), false),
+        ];
+        for (number, (rows, taken)) in table.iter().enumerate() {
+            let parsed = ComponentSymbols::parse(&format!("{head}{rows}"), &digest);
+            assert_eq!(parsed.is_ok(), *taken, "row {number}");
+        }
+    }
 
     const BODY: &str =
         "t on_bar\nt src/lib.rs\nt core::panic\nf 10 20 0\nf 30 8 2\nl 14 4 2:1:7,0:1:30\n";

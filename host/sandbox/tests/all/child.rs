@@ -54,7 +54,7 @@ fn without_compiler(cache: &Path) -> EngineSettings {
     }
 }
 
-/// The files below a folder, without wasmtime's counters.
+/// The files below a folder, without wasmtime's counters and locks, which come and go.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut left = vec![folder.to_owned()];
@@ -63,10 +63,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 left.push(path);
-            } else if path
-                .extension()
-                .is_none_or(|extension| extension != "stats")
-            {
+            } else if path.extension().is_none() {
                 files.push(path);
             }
         }
@@ -203,6 +200,9 @@ fn a_cache_that_others_can_enter_is_not_used() {
 #[test]
 fn a_cache_is_bounded() {
     let folder = tempfile::tempdir().unwrap();
+    // What is not the cache's stays, whatever it is called.
+    let own = folder.path().join("Documents");
+    fs::create_dir_all(own.join("thesis")).unwrap();
     for number in 0..300 {
         fs::create_dir_all(folder.path().join(format!("{number:064}"))).unwrap();
     }
@@ -213,7 +213,8 @@ fn a_cache_is_bounded() {
     .unwrap();
     load(settings(Some(folder.path())), &component("")).unwrap();
     // The key, the lock and the entries.
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 258);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 259);
+    assert!(own.join("thesis").exists());
 }
 
 /// Loops inside each other that all change all locals: the compiler makes a value of each local at each loop, so its
@@ -248,6 +249,31 @@ fn a_component_that_takes_too_much_to_compile_is_ended() {
     assert!(limit, "{error}");
     // Nothing of it is kept.
     assert_eq!(files(&cache), [cache.join("key"), cache.join("lock")]);
+}
+
+/// wasmtime compiles what it does not find in the folder: what a child left there must be the code.
+#[test]
+fn a_child_that_leaves_no_code_makes_nobody_else_compile() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("cache");
+    let leaves = |script: &str| CompileProgram {
+        file: PathBuf::from("/bin/sh"),
+        arguments: ["-c", script, "sh"].map(str::to_owned).to_vec(),
+    };
+    for script in ["exit 0", "mkdir $3/modules && echo junk > $3/modules/junk"] {
+        for cache in [None, Some(cache.as_path())] {
+            let settings = EngineSettings {
+                child: Some(leaves(script)),
+                ..settings(cache)
+            };
+            let refused = load(settings, &component("")).unwrap_err().to_string();
+            assert!(
+                refused.contains("disk full"),
+                "{script} {cache:?}: {refused}"
+            );
+        }
+        fs::remove_dir_all(&cache).unwrap();
+    }
 }
 
 #[test]

@@ -18,13 +18,37 @@ use crate::store::manifest::LayerInstrument;
 enum DayStart {
     /// At midnight UTC: a date there stands for the trading day of any exchange.
     Dates,
-    /// At midnight of a local time.
-    Local(ExchangeCalendar),
+    /// At the same hour of a local time.
+    Local(ExchangeCalendar, TradingDayOpen),
     /// Bars of days begin at another hour, and no zone says on which date.
     Unknown {
         /// When the first of them begins.
         open: UnixNanos,
     },
+}
+
+/// When a trading day opens: its bar holds what happens on its date.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+struct TradingDayOpen {
+    /// Nanoseconds after local midnight.
+    nanos: i64,
+    /// Days from the trading date to the local day of the open: -1 where trading begins on the evening before.
+    days: i64,
+}
+
+impl TradingDayOpen {
+    /// From when bars of days open.
+    fn of(opens: &[UnixNanos], calendar: &ExchangeCalendar) -> Self {
+        let nanos_of_day = |open: &UnixNanos| {
+            let local = open.0.saturating_add(calendar.offset_at(*open));
+            local.rem_euclid(DAY_NANOS)
+        };
+        // The latest, where clocks change and the bars' hour does not: no bar of the day before reaches it.
+        let nanos = opens.iter().map(nanos_of_day).max().unwrap_or_default();
+        // A day of stocks opens in the morning of its date, one of futures and currencies in the evening before.
+        let days = if nanos < DAY_NANOS / 2 { 0 } else { -1 };
+        Self { nanos, days }
+    }
 }
 
 /// When the days of each instrument begin.
@@ -52,41 +76,40 @@ impl ActionDays {
         market: &ExchangeCalendar,
         own_calendar: impl Fn(&str) -> Result<Option<ExchangeCalendar>, IngestError>,
     ) -> Result<Self, IngestError> {
-        // By instrument, whether all its bars are dates, and when the first of the others opens.
-        let mut opens: BTreeMap<&str, Option<UnixNanos>> = BTreeMap::new();
+        // By instrument, when its bars open that are not dates.
+        let mut opens: BTreeMap<&str, Vec<UnixNanos>> = BTreeMap::new();
         for instrument in instruments {
-            let other = [instrument.first_open, instrument.last_open]
-                .into_iter()
-                .find(|open| open.0.rem_euclid(DAY_NANOS) != 0);
-            let known = opens.entry(&instrument.symbol).or_default();
-            *known = known.or(other);
+            let others = [instrument.first_open, instrument.last_open].into_iter();
+            let others = others.filter(|open| open.0.rem_euclid(DAY_NANOS) != 0);
+            opens.entry(&instrument.symbol).or_default().extend(others);
         }
-        let day_start = |other: Option<UnixNanos>, calendar: Option<ExchangeCalendar>| {
-            let Some(open) = other.filter(|_| spans_dates(timeframe)) else {
+        let day_start = |others: &[UnixNanos], calendar: Option<ExchangeCalendar>| {
+            let is_stated = calendar.is_some() || *market != ExchangeCalendar::default();
+            let calendar = calendar.unwrap_or_else(|| market.clone());
+            if !spans_dates(timeframe) {
                 // A split at midnight UTC would come before the last hours of New York's day.
-                return if spans_dates(timeframe) {
-                    DayStart::Dates
-                } else {
-                    DayStart::Local(calendar.unwrap_or_else(|| market.clone()))
-                };
-            };
-            match calendar {
-                Some(calendar) => DayStart::Local(calendar),
-                None if *market == ExchangeCalendar::default() => DayStart::Unknown { open },
-                None => DayStart::Local(market.clone()),
+                return DayStart::Local(calendar, TradingDayOpen::default());
+            }
+            match others.first() {
+                None => DayStart::Dates,
+                Some(open) if !is_stated => DayStart::Unknown { open: *open },
+                Some(_) => {
+                    let open = TradingDayOpen::of(others, &calendar);
+                    DayStart::Local(calendar, open)
+                }
             }
         };
         let mut own = BTreeMap::new();
-        let mut common = None;
-        for (symbol, other) in opens {
+        let mut common = Vec::new();
+        for (symbol, others) in opens {
             let calendar = own_calendar(symbol)?;
             if calendar.is_none() {
-                common = common.or(other);
+                common.extend(&others);
             }
-            own.insert(symbol.to_owned(), day_start(other, calendar));
+            own.insert(symbol.to_owned(), day_start(&others, calendar));
         }
         Ok(Self {
-            common: day_start(common, None),
+            common: day_start(&common, None),
             own,
         })
     }
@@ -94,9 +117,9 @@ impl ActionDays {
     /// The moment at which a date begins for an instrument, or why that cannot be known.
     pub(crate) fn moment(&self, instrument: &str, date: CalendarDate) -> Result<UnixNanos, String> {
         let utc = ExchangeCalendar::default();
-        let calendar = match self.own.get(instrument).unwrap_or(&self.common) {
-            DayStart::Dates => &utc,
-            DayStart::Local(calendar) => calendar,
+        let (calendar, open) = match self.own.get(instrument).unwrap_or(&self.common) {
+            DayStart::Dates => (&utc, TradingDayOpen::default()),
+            DayStart::Local(calendar, open) => (calendar, *open),
             // At midnight UTC a split would come a bar early or late.
             DayStart::Unknown { open } => {
                 return Err(format!(
@@ -107,7 +130,9 @@ impl ActionDays {
                 ));
             }
         };
-        let moment = calendar.moment(date.day_number(), 0);
+        // Within the bar of this trading date, and not at a midnight that is within the one before.
+        let day = date.day_number().saturating_add(open.days);
+        let moment = calendar.moment(day, open.nanos);
         moment.ok_or_else(|| "the date is before 1677 or after 2262".to_owned())
     }
 
@@ -121,7 +146,7 @@ impl ActionDays {
         match own.unwrap_or(&self.common) {
             DayStart::Dates => expected,
             // For shorter bars it changes nothing.
-            DayStart::Local(_) | DayStart::Unknown { .. } => expected.on_local_days(),
+            DayStart::Local(..) | DayStart::Unknown { .. } => expected.on_local_days(),
         }
     }
 }

@@ -112,26 +112,35 @@ fn a_local_midnight_is_the_date_that_it_shows() {
     }
 }
 
+/// Checks when a split of 11 January and a dividend of noon UTC on 11 July come, with rows at these times.
+#[track_caller]
+fn check_action_times(
+    timeframe: &str,
+    mapping: &str,
+    calendar: &str,
+    times: &[&str],
+    expect: [&str; 2],
+) {
+    let actions = "instrument,ex_date,action,value\nA,2024-01-11,split,2:1\nA,2024-07-11T12:00:00Z,dividend,1\n";
+    let data = TestStore::new();
+    let with = IngestOptions {
+        actions: side(actions),
+        calendar: side(calendar),
+        ..options(timeframe, mapping)
+    };
+    let done = data.ingest(rows_at(times).as_bytes(), &with).unwrap();
+    let found = data.select(&done).actions().unwrap();
+    let found = found
+        .iter()
+        .filter(|one| one.kind != CorporateActionKind::SessionEnd);
+    let found: Vec<String> = found.map(|one| one.ex_time.rfc3339()).collect();
+    assert_eq!(found, expect, "{timeframe} {times:?}");
+}
+
 /// The dates of actions were midnights in UTC, and a split came before the last hours of the day before in New York.
 #[test]
 fn dates_of_actions_begin_with_the_days_of_the_bars() {
-    let actions = "instrument,ex_date,action,value\nA,2024-01-11,split,2:1\nA,2024-07-11T12:00:00Z,dividend,1\n";
-    let check =
-        |timeframe: &str, mapping: &str, calendar: &str, times: &[&str], expect: [&str; 2]| {
-            let data = TestStore::new();
-            let with = IngestOptions {
-                actions: side(actions),
-                calendar: side(calendar),
-                ..options(timeframe, mapping)
-            };
-            let done = data.ingest(rows_at(times).as_bytes(), &with).unwrap();
-            let found = data.select(&done).actions().unwrap();
-            let found = found
-                .iter()
-                .filter(|one| one.kind != CorporateActionKind::SessionEnd);
-            let found: Vec<String> = found.map(|one| one.ex_time.rfc3339()).collect();
-            assert_eq!(found, expect, "{timeframe} {times:?}");
-        };
+    let check = check_action_times;
     let noon = "2024-07-11T12:00:00Z";
     let utc = ["2024-01-11T00:00:00Z", noon];
     let york = ["2024-01-11T05:00:00Z", noon];
@@ -176,6 +185,27 @@ fn dates_of_actions_begin_with_the_days_of_the_bars() {
         "2024-07-12 00:00:00-04:00",
     ];
     check("1d", "", "", &midnights, utc);
+}
+
+/// A bar from 09:30 to 09:30 holds the midnight of the next date, and a split of that date came a bar early.
+#[test]
+fn dates_of_actions_begin_with_the_trading_day_of_daily_bars_at_any_hour() {
+    let check = check_action_times;
+    let noon = "2024-07-11T12:00:00Z";
+    let mornings = [
+        "2024-01-10T09:30:00-05:00",
+        "2024-01-11T09:30:00-05:00",
+        "2024-07-12T09:30:00-04:00",
+    ];
+    check("1d", "", "", &mornings, ["2024-01-11T14:30:00Z", noon]);
+    check("1d", "", YORK, &mornings, ["2024-01-11T14:30:00Z", noon]);
+    // A day of currencies begins on the evening before its date.
+    let evenings = [
+        "2024-01-09T17:00:00-05:00",
+        "2024-01-10T17:00:00-05:00",
+        "2024-07-11T17:00:00-04:00",
+    ];
+    check("1d", "", "", &evenings, ["2024-01-10T22:00:00Z", noon]);
 }
 
 /// The calendars of a snapshot, as `symbols zone first offset, anchor, close`.

@@ -149,6 +149,12 @@ impl JoinCheck {
         for (named, index) in &facts.limits {
             if *named == token_limits(&self.manifest, None) {
                 limits.alone = true;
+                // Who gives the account's limits expects that the orders were sent under them.
+                if !self.accounts.is_empty() {
+                    self.note(format!(
+                        "record {index} of the order log: the token names the manifest's limits alone, not the file given"
+                    ));
+                }
                 continue;
             }
             let mut accounts = self.accounts.iter();

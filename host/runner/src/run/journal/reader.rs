@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use counterfoil_journal::entry::{EntryError, split};
 use counterfoil_journal::frame::{Frame, FrameError, FrameReader};
-use counterfoil_os::files::FileError;
+use counterfoil_os::files::{FileError, open_plain};
 use counterfoil_trading::cbor::CborError;
 use counterfoil_trading::record::{OpenRecord, Opening, OpeningReader};
 
@@ -54,7 +54,7 @@ impl JournalReader {
     ///
     /// Returns [`ReadJournalError`] if the file cannot be opened.
     pub fn open(path: &Path) -> Result<Self, ReadJournalError> {
-        let file = File::open(path).map_err(FileError::at("open", path))?;
+        let file = open_plain(path)?;
         Ok(Self {
             file,
             path: path.to_path_buf(),

@@ -42,6 +42,13 @@ impl PeopleKeys {
         // own.
         guard_key_folder(keys.path(), data)?;
         guard_key_folder(&folder, data)?;
+        // By a link it is another folder than the one above.
+        let real = folder
+            .canonicalize()
+            .map_err(FileError::at("find", &folder))?;
+        if let Some(above) = real.parent() {
+            guard_key_folder(above, data)?;
+        }
         Ok(Self { folder })
     }
 
