@@ -253,7 +253,9 @@ mod tests {
 
     #[test]
     fn the_code_of_another_module_has_no_place_in_a_component() {
-        let error = symbols(MODULE, b"\0asm\x0d\0\x01\0", "ab").unwrap_err();
+        // Without the name section above, which is no list of names.
+        let module = stripped(MODULE).unwrap();
+        let error = symbols(&module, b"\0asm\x0d\0\x01\0", "ab").unwrap_err();
         let expected =
             "cannot make the component's symbols: the component has other code than the module";
         assert_eq!(error.to_string(), expected);
