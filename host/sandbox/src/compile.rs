@@ -88,7 +88,7 @@ pub fn load(settings: EngineSettings, bytes: &[u8]) -> Result<LoadedComponent, C
         return load_compiled(settings, &folder, bytes);
     }
     if settings.child.is_none() {
-        return compile_here(&Engine::new(settings)?, bytes);
+        return link(&Engine::new(settings)?, bytes);
     }
     let folder = tempfile::tempdir().map_err(CompileError::Folder)?;
     compile(folder.path())?;
@@ -110,7 +110,7 @@ fn load_compiled(
         return Err(not_there());
     }
     let engine = Engine::with_code(settings, Some(folder))?;
-    let loaded = compile_here(&engine, bytes)?;
+    let loaded = link(&engine, bytes)?;
     // Removed between the two looks, by another process that makes room: rare, and what was compiled had been
     // compiled within the limits before. It is refused so that no other way in stays unseen.
     if !engine.found_code() {
@@ -130,7 +130,7 @@ fn compile_into(
         return Ok(compile_in_child(program, settings, class, folder, bytes)?);
     }
     let engine = Engine::with_code(settings.clone(), Some(folder))?;
-    compile_here(&engine, bytes).map(|_| ())
+    link(&engine, bytes).map(|_| ())
 }
 
 /// Admits and compiles a component in this process, without a limit of time or memory: for the compile process
@@ -141,6 +141,11 @@ fn compile_into(
 /// Returns [`CompileError`] if the component is not admitted or does not compile.
 pub fn compile_here(engine: &Engine, bytes: &[u8]) -> Result<LoadedComponent, CompileError> {
     admission::check(bytes)?;
+    link(engine, bytes)
+}
+
+/// Compiles an admitted component, or takes its code from the engine's folder, and resolves its imports.
+fn link(engine: &Engine, bytes: &[u8]) -> Result<LoadedComponent, CompileError> {
     let refused = |error: wasmtime::Error| CompileError::Refused {
         reason: crate::cut::bounded(format!("{error:#}"), crate::fault::TRACE_BYTES_MAX),
     };

@@ -37,15 +37,19 @@ pub(crate) fn component(
     // Stored under the digest of the bytes that were compiled, and only when they were: from here on the file that was
     // named may change without changing what runs, and what is refused leaves nothing behind.
     let digest = cli.data.put_component(&bytes)?;
-    if let Err(error) = keep_symbols(cli, path, &digest) {
-        // They are only shown, so a run does not fail for them.
-        warn(&format!("its symbols are not kept: {error:#}"));
-    }
+    keep_symbols(cli, path, &digest);
     Ok((digest, ready))
 }
 
-/// Keeps the symbols file beside a component's file, if there is one and it is this component's.
-pub(crate) fn keep_symbols(cli: &CliContext, component: &Path, digest: &Digest) -> Result<()> {
+/// Keeps the symbols file beside a component's file, if there is one and it is this component's. They are only shown,
+/// so a run does not fail for them.
+pub(crate) fn keep_symbols(cli: &CliContext, component: &Path, digest: &Digest) {
+    if let Err(error) = try_keep_symbols(cli, component, digest) {
+        warn(&format!("its symbols are not kept: {error:#}"));
+    }
+}
+
+fn try_keep_symbols(cli: &CliContext, component: &Path, digest: &Digest) -> Result<()> {
     let path = component.with_extension("symbols");
     let Some(length) = path.metadata().ok().filter(Metadata::is_file) else {
         return Ok(());
