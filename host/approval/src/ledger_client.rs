@@ -8,7 +8,7 @@ use std::path::Path;
 
 use counterfoil_governance::act::{Act, ActName, ApprovalClass, HostRefusal};
 use counterfoil_governance::id::Id;
-use counterfoil_governance::ledger::{Ledger, LedgerError};
+use counterfoil_governance::ledger::{KnownLedger, Ledger, LedgerError};
 use counterfoil_governance::rule::AccessDenial;
 use counterfoil_governance::state::LedgerState;
 use counterfoil_journal::public_key::PublicKey;
@@ -181,10 +181,36 @@ pub fn open_to_write(
     name: &Id,
     log_signer: &dyn Fn() -> Box<dyn LogSigner + Send>,
 ) -> Result<Ledger, LedgerClientError> {
+    open_waiting(path, || Ledger::open(path, name, log_signer()))
+}
+
+/// As [`open_to_write`], for a ledger that this process has verified before.
+///
+/// # Errors
+///
+/// As [`open_to_write`].
+pub fn open_known_to_write(
+    path: &Path,
+    name: &Id,
+    log_signer: &dyn Fn() -> Box<dyn LogSigner + Send>,
+    known: &KnownLedger,
+) -> Result<Ledger, LedgerClientError> {
+    open_waiting(path, || {
+        match Ledger::open_known(path, name, log_signer(), known.clone()) {
+            Err(error) if !error.is_busy() => Ledger::open(path, name, log_signer()),
+            opened => opened,
+        }
+    })
+}
+
+fn open_waiting(
+    path: &Path,
+    mut open: impl FnMut() -> Result<Ledger, LedgerError>,
+) -> Result<Ledger, LedgerClientError> {
     let mut attempt: u32 = 1;
     loop {
-        // A new signer for each attempt, because a failed opening drops the one that it was given.
-        match Ledger::open(path, name, log_signer()) {
+        // With a new signer for each attempt: a failed opening drops the one that it was given.
+        match open() {
             Ok(ledger) => return Ok(ledger),
             // The file's lock belongs to the process, so a crash of its holder frees it at once: what
             // is busy is alive, and a bound keeps a hung process from hanging every other.
@@ -242,7 +268,7 @@ impl<A: Deref<Target = LedgerActor>> LedgerClient<A> {
 
     /// The ledger's state after its last record.
     #[must_use]
-    pub const fn state(&self) -> &LedgerState {
+    pub fn state(&self) -> &LedgerState {
         self.ledger.state()
     }
 

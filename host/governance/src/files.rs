@@ -2,7 +2,7 @@
 //! mean.
 
 use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use counterfoil_os::files::{FileError, create_whole};
@@ -26,8 +26,24 @@ impl LogFile {
 
     /// Opens the file at `path` and reads it; fails while another writer has it locked.
     pub(crate) fn open(path: &Path) -> Result<(Self, Vec<u8>), FileError> {
+        Self::open_from(path, 0, &[])
+    }
+
+    /// The bytes after the first `known`, which must end with `tail`, without a lock.
+    pub(crate) fn read_from(path: &Path, known: u64, tail: &[u8]) -> Result<Vec<u8>, FileError> {
+        let file = File::open(path).map_err(FileError::at("open", path))?;
+        rest(file, known, tail).map_err(FileError::at("read", path))
+    }
+
+    /// Opens the file at `path` and reads the bytes after the first `known`, which must end with `tail`; fails while
+    /// another writer has it locked.
+    pub(crate) fn open_from(
+        path: &Path,
+        known: u64,
+        tail: &[u8],
+    ) -> Result<(Self, Vec<u8>), FileError> {
         let mut options = OpenOptions::new();
-        let mut file = options
+        let file = options
             .read(true)
             // The kernel writes at the end of the file, whatever position this process last read.
             .append(true)
@@ -40,9 +56,7 @@ impl LogFile {
                 busy,
             ));
         }
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)
-            .map_err(FileError::at("read", path))?;
+        let bytes = rest(&file, known, tail).map_err(FileError::at("read", path))?;
         let path = path.to_path_buf();
         Ok((Self { file, path }, bytes))
     }
@@ -70,4 +84,18 @@ impl LogFile {
             .sync_all()
             .map_err(FileError::at("sync", &self.path))
     }
+}
+
+/// The bytes of a file after the first `known`, which must end with `tail`.
+fn rest(mut file: impl Read + Seek, known: u64, tail: &[u8]) -> io::Result<Vec<u8>> {
+    let length = u64::try_from(tail.len()).unwrap_or(u64::MAX);
+    file.seek(SeekFrom::Start(known.saturating_sub(length)))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    // A file that was cut, or put in the place of the one that was read.
+    if bytes.strip_prefix(tail).is_none() {
+        let why = "its first bytes are not those that were read before";
+        return Err(io::Error::new(ErrorKind::InvalidData, why));
+    }
+    Ok(bytes.split_off(tail.len()))
 }

@@ -4,6 +4,7 @@
 use core::fmt;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::Arc;
 
 use counterfoil_journal::audit::AuditError;
 use counterfoil_journal::checkpoint::Checkpoint;
@@ -26,7 +27,10 @@ use crate::state::LedgerState;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_os::files::{FileError, read_whole};
 
+mod known;
 mod walk;
+
+pub use known::KnownLedger;
 
 pub use walk::{LedgerMark, VerifiedLedger, verify, verify_after};
 
@@ -161,8 +165,13 @@ pub struct Ledger {
     origin: String,
     chain: Chain,
     tree: Tree,
+    checkpoint: Checkpoint,
     last_time: UnixNanos,
-    state: LedgerState,
+    /// Shared with whoever looks at it; an act makes a copy only where somebody does.
+    state: Arc<LedgerState>,
+    /// The bytes of the file, and the last of them.
+    length: u64,
+    tail: Vec<u8>,
     cut_bytes: u64,
     unknown: bool,
 }
@@ -242,7 +251,7 @@ impl Ledger {
         // Signed in memory before the file exists: a signer that fails leaves no ledger without a first
         // record.
         let mut bytes = MAGIC.to_vec();
-        seal(
+        let checkpoint = seal(
             &mut chain,
             &mut tree,
             &origin,
@@ -258,8 +267,11 @@ impl Ledger {
             origin,
             chain,
             tree,
+            checkpoint,
             last_time: genesis.time,
-            state,
+            state: Arc::new(state),
+            length: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+            tail: known::tail_of(&bytes),
             cut_bytes: 0,
             unknown: false,
         })
@@ -292,14 +304,21 @@ impl Ledger {
             file.cut(length.saturating_sub(cut_bytes))?;
         }
         let last = verified.records.last().ok_or(LedgerError::Empty)?;
+        let checkpoint = verified.checkpoint.ok_or(LedgerError::Empty)?;
+        let length = verified.length;
+        let known = usize::try_from(length).ok();
+        let known = known.and_then(|length| bytes.get(..length));
         Ok(Self {
             file,
             signer,
             origin,
             chain: verified.chain,
             tree: verified.tree,
+            checkpoint,
             last_time: last.signed.time,
-            state: verified.state,
+            state: Arc::new(verified.state),
+            length,
+            tail: known::tail_of(known.unwrap_or(&bytes)),
             cut_bytes,
             unknown: false,
         })
@@ -318,7 +337,7 @@ impl Ledger {
 
     /// The state after the last record.
     #[must_use]
-    pub const fn state(&self) -> &LedgerState {
+    pub fn state(&self) -> &LedgerState {
         &self.state
     }
 
@@ -394,7 +413,7 @@ impl Ledger {
         let record = LedgerRecord { signed, denied };
         // Copies: an error before the write leaves this ledger as it was, and the next append is valid.
         let (mut chain, mut tree, mut bytes) = (self.chain, self.tree.clone(), Vec::new());
-        seal(
+        let checkpoint = seal(
             &mut chain,
             &mut tree,
             &self.origin,
@@ -410,15 +429,19 @@ impl Ledger {
             return Err(error.into());
         }
         // Applied only now that it is durable: no caller sees a state that a crash could take back.
-        (self.chain, self.tree) = (chain, tree);
+        (self.chain, self.tree, self.checkpoint) = (chain, tree, checkpoint);
+        let added = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        self.length = self.length.saturating_add(added);
+        self.tail = known::tail_of(&bytes);
+        let state = Arc::make_mut(&mut self.state);
         self.last_time = record.signed.time;
         match denial {
             None => {
-                self.state.apply(index, &record.signed);
+                state.apply(index, &record.signed);
                 Ok(index)
             }
             Some(denial) => {
-                self.state.deny();
+                state.deny();
                 Err(LedgerError::Denied { denial, index })
             }
         }
@@ -435,7 +458,7 @@ fn check_signer(state: &LedgerState, signer: &dyn LogSigner) -> Result<(), Ledge
     Err(LedgerError::LogKey { ledger, found })
 }
 
-/// Appends a record's frame and the frame of the checkpoint that covers it.
+/// Appends a record's frame and the frame of the checkpoint that covers it, which is returned.
 fn seal(
     chain: &mut Chain,
     tree: &mut Tree,
@@ -443,7 +466,7 @@ fn seal(
     signer: &dyn LogSigner,
     record: &LedgerRecord,
     bytes: &mut Vec<u8>,
-) -> Result<(), LedgerError> {
+) -> Result<Checkpoint, LedgerError> {
     let mut entry = Vec::new();
     let salt = signer.salts(origin).at(chain.size());
     tree.push(chain.link(salt, &record.encode(), &mut entry)?);
@@ -454,5 +477,5 @@ fn seal(
         root: tree.root(),
     };
     write_checkpoint(&checkpoint.sign(signer)?, bytes)?;
-    Ok(())
+    Ok(checkpoint)
 }

@@ -37,6 +37,7 @@ mod exceptions;
 mod glass;
 mod health;
 mod keys;
+mod known;
 mod marks;
 mod model;
 mod page;
@@ -560,6 +561,14 @@ fn one_of_each() -> Vec<Act> {
         },
         start("a", 0, set("a")),
         resume("a", Some(id("a"))),
+        Act::RunsAnchor {
+            runs: vec![RunAnchor {
+                run: digest("r"),
+                execution: 1,
+                journal: head(2, "j"),
+                orders: head(1, "o"),
+            }],
+        },
         end("a"),
         Act::Kill {
             scope: KillScope::Account(id("a")),

@@ -144,6 +144,13 @@ impl Auditor {
         self.checkpoint(note).map(|_| ())
     }
 
+    /// Goes on behind entries that this process audited before, the last of them under this checkpoint.
+    pub fn go_on_behind(&mut self, chain: Chain, tree: Tree, last: Checkpoint) {
+        self.chain = chain;
+        self.tree = tree;
+        self.last = Some(last);
+    }
+
     /// What the next frame holds.
     ///
     /// # Errors

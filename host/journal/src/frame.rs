@@ -70,6 +70,12 @@ impl FrameReader {
         Self { offset: 0 }
     }
 
+    /// A reader in a journal whose first `offset` bytes, the magic among them, were read before.
+    #[must_use]
+    pub const fn at(offset: u64) -> Self {
+        Self { offset }
+    }
+
     /// How many bytes were consumed so far: where the next frame begins.
     #[must_use]
     pub const fn offset(&self) -> u64 {

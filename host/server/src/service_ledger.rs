@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use counterfoil_approval::ledger_client::{
-    ActOutcome, LedgerActor, LedgerClient, LedgerClientError, open_to_write,
+    ActOutcome, LedgerActor, LedgerClient, LedgerClientError, open_known_to_write, open_to_write,
 };
 use counterfoil_approval::permit::{Grant, Records};
 use counterfoil_base::digest::Digest;
@@ -16,7 +16,7 @@ use counterfoil_governance::act::{
     ANCHORS_MAX, Act, ActName, KillScope, RunAnchor, RunEnd, RunResume, RunStart,
 };
 use counterfoil_governance::id::Id;
-use counterfoil_governance::ledger::{origin, verify};
+use counterfoil_governance::ledger::{KnownLedger, origin, verify};
 use counterfoil_governance::rule::{AccessDenial, HostRule, Rule};
 use counterfoil_governance::state::LedgerState;
 use counterfoil_journal::hash::Hash;
@@ -36,7 +36,7 @@ pub struct ServiceLedger {
     /// Signs the ledger's checkpoints.
     log: Signers,
     service: Mutex<LedgerActor>,
-    read: Mutex<Option<(FileStamp, Arc<LedgerState>)>>,
+    read: Mutex<Option<(FileStamp, KnownLedger)>>,
 }
 
 impl fmt::Debug for ServiceLedger {
@@ -99,20 +99,31 @@ impl ServiceLedger {
         // its time; one who resets the time as well gains nothing, since the cached state was verified.
         let stamp: FileStamp = (meta.len(), meta.modified().ok());
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, state)) = read.as_ref().filter(|(known, _)| *known == stamp) {
-            return Ok(Arc::clone(state));
+        if let Some((_, known)) = read.as_ref().filter(|(known, _)| *known == stamp) {
+            return Ok(Arc::clone(known.state()));
         }
         // Forgotten first: if the new bytes were forged, no request may be answered from the state
         // that was cached before them.
-        *read = None;
+        let known = read.take().map(|(_, known)| known);
+        // Only what was added is verified. A file that does not go on from what is known is verified whole, and says
+        // itself what is wrong with it.
+        let known = match known.map(|known| known.read_on(&self.path)) {
+            Some(Ok(known)) => known,
+            Some(Err(_)) | None => self.read_whole()?,
+        };
+        let state = Arc::clone(known.state());
+        *read = Some((stamp, known));
+        Ok(state)
+    }
+
+    /// The ledger from its first byte. A record that another process is appending right now has no checkpoint yet, and
+    /// does not count.
+    fn read_whole(&self) -> Result<KnownLedger, AccessDenial> {
         let key = VerifierKey::new(&self.origin(), &(self.log)().verifying_key())
             .map_err(|error| unusable(&error))?;
         let bytes = fs::read(&self.path).map_err(|error| unusable(&error))?;
-        // A record that another process is appending right now has no checkpoint yet, and does not count.
         let verified = verify(&bytes, &key).map_err(|error| unusable(&error))?;
-        let state = Arc::new(verified.state);
-        *read = Some((stamp, Arc::clone(&state)));
-        Ok(state)
+        verified.known(&bytes).map_err(|error| unusable(&error))
     }
 
     /// Records the start of a granted run, whose journal begins with the entry 0 of this leaf hash, durably and
@@ -149,15 +160,22 @@ impl ServiceLedger {
     fn client(&self) -> Result<LedgerClient<MutexGuard<'_, LedgerActor>>, AccessDenial> {
         // One act of this process at a time: the file's lock would turn the second away as busy.
         let service = self.service.lock().unwrap_or_else(PoisonError::into_inner);
-        let ledger = open_to_write(&self.path, &self.name, &*self.log)
-            .map_err(|error| unusable_by(&error))?;
+        // Not held while another process writes the ledger: every run asks for the state before each slice.
+        let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = read.as_ref().map(|(_, known)| known.clone());
+        drop(read);
+        let ledger = match &known {
+            Some(known) => open_known_to_write(&self.path, &self.name, &*self.log, known),
+            None => open_to_write(&self.path, &self.name, &*self.log),
+        };
+        let ledger = ledger.map_err(|error| unusable_by(&error))?;
         Ok(LedgerClient::new(ledger, service, clock::now()))
     }
 
     fn act(&self, act: Act) -> Result<(), AccessDenial> {
         let mut client = self.client()?;
         let outcome = client.act(act).map_err(|error| unusable_by(&error))?;
-        self.cache(client.state());
+        self.cache(client.ledger().known());
         match outcome {
             ActOutcome::Recorded { .. } => Ok(()),
             ActOutcome::Denied(denied) => Err(denied.denial),
@@ -173,11 +191,11 @@ impl ServiceLedger {
     /// Takes over the state of a ledger that is open here, so that no run waits while this process
     /// verifies what it wrote itself. The file's lock keeps other writers out until then, so the
     /// file's length and time are those of this state.
-    fn cache(&self, state: &LedgerState) {
+    fn cache(&self, known: KnownLedger) {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         *read = fs::metadata(&self.path).ok().map(|meta| {
             let stamp = (meta.len(), meta.modified().ok());
-            (stamp, Arc::new(state.clone()))
+            (stamp, known)
         });
     }
 
@@ -190,7 +208,7 @@ impl ServiceLedger {
         };
         let refused = self.client().and_then(|mut client| {
             let refused = client.refuse(act, subject.to_string(), recorded);
-            self.cache(client.state());
+            self.cache(client.ledger().known());
             refused.map_err(|error| unusable_by(&error))
         });
         if let Err(error) = refused {

@@ -2,6 +2,7 @@
 //! verified before, only what was added. It must never write anything.
 
 use core::num::NonZeroU64;
+use std::sync::Arc;
 
 use counterfoil_journal::audit::{AuditedFrame, Auditor};
 use counterfoil_journal::checkpoint::Checkpoint;
@@ -13,6 +14,7 @@ use counterfoil_journal::tree::Tree;
 use counterfoil_trading::time::UnixNanos;
 
 use super::LedgerError;
+use super::known::{KnownLedger, tail_of};
 use crate::act::Act;
 use crate::record::LedgerRecord;
 use crate::rule::Rule;
@@ -34,11 +36,32 @@ pub struct VerifiedLedger {
     pub(super) chain: Chain,
     pub(super) tree: Tree,
     /// The number of bytes that a checkpoint covers.
-    length: u64,
+    pub(super) length: u64,
     bytes: Digest,
 }
 
 impl VerifiedLedger {
+    /// What is known of the ledger, for a process that looks at it again; `bytes` are those that were verified.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`LedgerError::Empty`] if there is no record.
+    pub fn known(self, bytes: &[u8]) -> Result<KnownLedger, LedgerError> {
+        let last = self.records.last().ok_or(LedgerError::Empty)?;
+        let length = usize::try_from(self.length).ok();
+        let checked = length.and_then(|length| bytes.get(..length));
+        Ok(KnownLedger {
+            origin: self.state.origin().to_owned(),
+            chain: self.chain,
+            tree: self.tree,
+            checkpoint: self.checkpoint.ok_or(LedgerError::Empty)?,
+            last_time: last.signed.time,
+            state: Arc::new(self.state),
+            length: self.length,
+            tail: tail_of(checked.unwrap_or(bytes)),
+        })
+    }
+
     /// What was verified, so that a later walk need not verify it again.
     #[must_use]
     pub fn mark(&self) -> LedgerMark {
@@ -69,6 +92,7 @@ pub struct LedgerMark {
 struct RecordFold {
     state: LedgerState,
     records: Vec<LedgerRecord>,
+    last_time: Option<UnixNanos>,
 }
 
 impl RecordFold {
@@ -82,6 +106,7 @@ impl RecordFold {
         } else {
             self.state.deny();
         }
+        self.last_time = Some(record.signed.time);
         self.records.push(record);
         Ok(())
     }
@@ -89,8 +114,7 @@ impl RecordFold {
     fn read(&self, previous: Hash, index: u64, body: &[u8]) -> Result<LedgerRecord, LedgerError> {
         let record = LedgerRecord::decode(previous, body)
             .map_err(|source| LedgerError::Record { index, source })?;
-        let last = self.records.last().map(|last| last.signed.time);
-        check_time(index, record.signed.time, last)?;
+        check_time(index, record.signed.time, self.last_time)?;
         Ok(record)
     }
 
@@ -112,6 +136,7 @@ impl RecordFold {
                 judged: judged.map_or_else(|| outcome(None), |denial| denial.to_string()),
             });
         }
+        self.last_time = Some(record.signed.time);
         self.records.push(record);
         Ok(())
     }
@@ -170,6 +195,59 @@ pub fn verify_after(
     walk.finish(bytes, key)
 }
 
+/// What is known with the records in `rest`, which follow it; and how many bytes at the end are an unfinished record.
+///
+/// # Errors
+///
+/// As [`verify`].
+pub(super) fn verify_rest(
+    known: KnownLedger,
+    rest: &[u8],
+) -> Result<(KnownLedger, u64), LedgerError> {
+    // Most looks find nothing new, and a copy of the state costs as much as it is large.
+    if rest.is_empty() {
+        return Ok((known, 0));
+    }
+    let (begin, last) = (known.length, known.chain.last());
+    let key = VerifierKey::new(&known.origin, &known.state.log_key().0)?;
+    let mut auditor = Auditor::new(key);
+    auditor.set_cadence(NonZeroU64::MIN);
+    auditor.go_on_behind(known.chain, known.tree.clone(), known.checkpoint.clone());
+    let mut walk = LedgerWalk {
+        frames: FrameReader::at(begin),
+        rest,
+        auditor,
+        fold: RecordFold {
+            state: Arc::unwrap_or_clone(known.state),
+            records: Vec::new(),
+            last_time: Some(known.last_time),
+        },
+        last,
+        sealed: begin,
+        head: (known.chain, known.tree),
+    };
+    walk.rest()?;
+    let added = walk.sealed.saturating_sub(begin);
+    let sealed = usize::try_from(added)
+        .ok()
+        .and_then(|added| rest.get(..added));
+    let sealed = sealed.unwrap_or(rest);
+    let mut tail = known.tail;
+    tail.extend_from_slice(sealed);
+    let left = rest.len().saturating_sub(sealed.len());
+    let known = KnownLedger {
+        origin: known.origin,
+        chain: walk.head.0,
+        tree: walk.head.1,
+        checkpoint: walk.auditor.finish(0).last.unwrap_or(known.checkpoint),
+        last_time: walk.fold.last_time.unwrap_or(known.last_time),
+        state: Arc::new(walk.fold.state),
+        length: walk.sealed,
+        tail: tail_of(&tail),
+    };
+    Ok((known, u64::try_from(left).unwrap_or(u64::MAX)))
+}
+
 /// A walk over a ledger's bytes, at some position.
 struct LedgerWalk<'a> {
     frames: FrameReader,
@@ -197,6 +275,7 @@ impl<'a> LedgerWalk<'a> {
             fold: RecordFold {
                 state: LedgerState::new(key.name(), first),
                 records: Vec::new(),
+                last_time: None,
             },
             last: GENESIS,
             sealed: 0,
@@ -262,7 +341,7 @@ impl<'a> LedgerWalk<'a> {
     }
 
     /// Verifies the rest.
-    fn finish(mut self, bytes: &[u8], key: &VerifierKey) -> Result<VerifiedLedger, LedgerError> {
+    fn rest(&mut self) -> Result<(), LedgerError> {
         let mut waiting: Option<(Hash, u64, &[u8])> = None;
         while let Some(frame) = self.frame()? {
             match self.auditor.frame(frame)? {
@@ -287,6 +366,11 @@ impl<'a> LedgerWalk<'a> {
                 }
             }
         }
+        Ok(())
+    }
+
+    fn finish(mut self, bytes: &[u8], key: &VerifierKey) -> Result<VerifiedLedger, LedgerError> {
+        self.rest()?;
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         if self.fold.records.is_empty() {
             return Err(LedgerError::Empty);
