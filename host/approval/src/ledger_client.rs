@@ -8,7 +8,7 @@ use std::path::Path;
 
 use counterfoil_governance::act::{Act, ActName, ApprovalClass, HostRefusal};
 use counterfoil_governance::id::Id;
-use counterfoil_governance::ledger::{KnownLedger, Ledger, LedgerError};
+use counterfoil_governance::ledger::{KnownLedger, Ledger, LedgerError, origin};
 use counterfoil_governance::rule::AccessDenial;
 use counterfoil_governance::state::LedgerState;
 use counterfoil_journal::public_key::PublicKey;
@@ -17,6 +17,8 @@ use counterfoil_journal::signer::Signer;
 use counterfoil_os::clock::wait;
 use counterfoil_runner::store::keys::{KeyDirError, PeopleKeys};
 use counterfoil_trading::time::UnixNanos;
+
+use crate::ledger_view::MarkedPart;
 
 /// Attempts to open a ledger that another process writes: an act takes milliseconds, but its process
 /// first reads the whole ledger.
@@ -171,7 +173,8 @@ impl<D: Into<AccessDenial>> From<D> for DeniedRequest {
     }
 }
 
-/// Opens a ledger to write; while another process writes it, waits up to five seconds.
+/// Opens a ledger to write; while another process writes it, waits up to five seconds. Behind a mark only what was added
+/// is verified.
 ///
 /// # Errors
 ///
@@ -180,8 +183,10 @@ pub fn open_to_write(
     path: &Path,
     name: &Id,
     log_signer: &dyn Fn() -> Box<dyn LogSigner + Send>,
+    marked: Option<&MarkedPart>,
 ) -> Result<Ledger, LedgerClientError> {
-    open_waiting(path, || Ledger::open(path, name, log_signer()))
+    let mark = marked.and_then(|marked| marked.read(&origin(name)));
+    open_waiting(path, || Ledger::open_after(path, name, log_signer(), mark))
 }
 
 /// As [`open_to_write`], for a ledger that this process has verified before.

@@ -5,8 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use counterfoil_governance::id::{Id, IdError};
-use counterfoil_governance::ledger::{LedgerError, VerifiedLedger, origin, verify};
+use counterfoil_governance::ledger::{
+    LedgerError, LedgerMark, VerifiedLedger, origin, verify, verify_after,
+};
 use counterfoil_governance::state::LedgerState;
+use counterfoil_index::{IndexSecret, read_mark, write_mark};
 use counterfoil_journal::key::{VerifierKey, VerifierKeyError};
 use counterfoil_os::files::{FileError, read_whole};
 use counterfoil_runner::store::data_dir::DataDir;
@@ -74,7 +77,8 @@ impl LedgerView {
     ///
     /// Returns [`LedgerViewError`] if there is no ledger, no key, or the ledger does not verify.
     pub fn open(data: &DataDir, keys: &KeyDir) -> Result<Self, LedgerViewError> {
-        UnverifiedLedger::open(data, keys)?.verified()
+        let marked = MarkedPart::of(data, keys);
+        UnverifiedLedger::open(data, keys)?.verified(marked.as_ref())
     }
 
     /// The same, for a check that reports a changed public key instead of trusting it: where the
@@ -98,7 +102,7 @@ impl LedgerView {
     ///
     /// As [`LedgerView::open`].
     pub fn open_with_key(data: &DataDir, key: [u8; 32]) -> Result<Self, LedgerViewError> {
-        UnverifiedLedger::open_with_key(data, &key)?.verified()
+        UnverifiedLedger::open_with_key(data, &key)?.verified(None)
     }
 
     /// When the record of this index was made.
@@ -142,14 +146,18 @@ impl UnverifiedLedger {
         })
     }
 
-    fn verified(self) -> Result<LedgerView, LedgerViewError> {
+    fn verified(self, marked: Option<&MarkedPart>) -> Result<LedgerView, LedgerViewError> {
         let Self {
             name,
             path,
             key,
             bytes,
         } = self;
-        let verified = verify(&bytes, &key).map_err(|source| LedgerViewError::Verify {
+        let verified = match marked {
+            None => verify(&bytes, &key),
+            Some(marked) => marked.verify(&bytes, &key),
+        };
+        let verified = verified.map_err(|source| LedgerViewError::Verify {
             path: path.display().to_string(),
             source,
         })?;
@@ -159,6 +167,48 @@ impl UnverifiedLedger {
             key,
             verified,
         })
+    }
+}
+
+/// Records that are added before a mark is written anew: far fewer than a command can verify.
+const RECORDS_PER_MARK: u64 = 64;
+
+/// How much of a data directory's ledger was verified before, as a file that needs a secret of the key folder.
+#[derive(Debug)]
+pub struct MarkedPart {
+    path: PathBuf,
+    secret: IndexSecret,
+}
+
+impl MarkedPart {
+    /// The mark of a data directory; `None` for whoever has no secret to trust it by.
+    #[must_use]
+    pub fn of(data: &DataDir, keys: &KeyDir) -> Option<Self> {
+        let secret = IndexSecret(keys.index_secret()?);
+        let path = data.root().join("index").join("ledger.mark");
+        Some(Self { path, secret })
+    }
+
+    /// What was verified before of the ledger `origin`.
+    #[must_use]
+    pub fn read(&self, origin: &str) -> Option<LedgerMark> {
+        read_mark(&self.path, origin, &self.secret)
+    }
+
+    /// Verifies a ledger behind its mark, and moves the mark on.
+    fn verify(&self, bytes: &[u8], key: &VerifierKey) -> Result<VerifiedLedger, LedgerError> {
+        let mark = self.read(key.name());
+        let found = match mark.map(|mark| verify_after(bytes, key, &mark)) {
+            Some(Ok(found)) => found,
+            // Another ledger than was verified, or a shorter one: it answers for itself, from its first byte.
+            Some(Err(_)) | None => verify(bytes, key)?,
+        };
+        let known = mark.map_or(0, |mark| mark.size);
+        if found.mark().size >= known.saturating_add(RECORDS_PER_MARK) {
+            // Only a shorter wait: without it the next command verifies what this one did.
+            let _best_effort = write_mark(&self.path, key.name(), found.mark(), &self.secret);
+        }
+        Ok(found)
     }
 }
 

@@ -288,12 +288,30 @@ impl Ledger {
         name: &Id,
         signer: Box<dyn LogSigner + Send>,
     ) -> Result<Self, LedgerError> {
+        Self::open_after(path, name, signer, None)
+    }
+
+    /// As [`Ledger::open`], for a ledger of which the part up to `mark` was verified before, which the caller must trust.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ledger::open`].
+    pub fn open_after(
+        path: &Path,
+        name: &Id,
+        signer: Box<dyn LogSigner + Send>,
+        mark: Option<LedgerMark>,
+    ) -> Result<Self, LedgerError> {
         let origin = origin(name);
         let key = VerifierKey::new(&origin, &signer.verifying_key())?;
         // The lock comes before the read: without it another process could append after this one had
         // read, and both would sign a checkpoint for the same index.
         let (mut file, bytes) = LogFile::open(path)?;
-        let verified = verify(&bytes, &key)?;
+        let verified = match mark.map(|mark| verify_after(&bytes, &key, &mark)) {
+            Some(Ok(verified)) => verified,
+            // The mark is another ledger's, or of more records than are there.
+            Some(Err(_)) | None => verify(&bytes, &key)?,
+        };
         check_signer(&verified.state, signer.as_ref())?;
         // Only the tail without a checkpoint is cut. Its writer crashed before the append returned, so
         // no caller was informed that it took effect. Anything else that fails above is damage or

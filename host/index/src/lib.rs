@@ -8,10 +8,12 @@
 //! ```
 
 mod files;
+mod mark;
 mod seal;
 mod search;
 mod store;
 
+pub use mark::{read_mark, write_mark};
 pub use seal::IndexSecret;
 pub use search::{
     AnsweredBy, AnyTerm, SearchCandidates, SearchTerm, indexed_records, rebuild, search,

@@ -166,7 +166,7 @@ impl ServiceLedger {
         drop(read);
         let ledger = match &known {
             Some(known) => open_known_to_write(&self.path, &self.name, &*self.log, known),
-            None => open_to_write(&self.path, &self.name, &*self.log),
+            None => open_to_write(&self.path, &self.name, &*self.log, None),
         };
         let ledger = ledger.map_err(|error| unusable_by(&error))?;
         Ok(LedgerClient::new(ledger, service, clock::now()))

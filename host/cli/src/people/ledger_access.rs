@@ -3,7 +3,7 @@
 use anyhow::Result;
 use counterfoil_approval::host_checks::HostCheckError;
 use counterfoil_approval::ledger_client::{LedgerActor, LedgerClient, open_to_write};
-use counterfoil_approval::ledger_view::{self, LedgerView};
+use counterfoil_approval::ledger_view::{self, LedgerView, MarkedPart};
 use counterfoil_governance::act::ActName;
 use counterfoil_governance::id::Id;
 use counterfoil_runner::clock::now;
@@ -28,7 +28,12 @@ pub(crate) fn open(cli: &CliContext) -> Result<LedgerClient> {
     let (name, path) = ledger_view::find(&cli.data)?;
     // No new key is made beside a ledger: it would fit no checkpoint.
     let log = cli.keys.signer()?;
-    let ledger = open_to_write(&path, &name, &|| Box::new(log.clone()))?;
+    let ledger = open_to_write(
+        &path,
+        &name,
+        &|| Box::new(log.clone()),
+        MarkedPart::of(&cli.data, &cli.keys).as_ref(),
+    )?;
     if ledger.cut_bytes() > 0 {
         note(&format!(
             "cut {} bytes of an unfinished record off the ledger; its act never took effect",
