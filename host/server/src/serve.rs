@@ -20,7 +20,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tokio::sync::{Semaphore, watch};
 
+use crate::accept_errors::AcceptErrors;
 use crate::app::ApiState;
+use crate::places::{Place, Places};
 use crate::problem::Problem;
 use crate::router::router;
 use crate::service_ledger::ServiceLedger;
@@ -28,9 +30,14 @@ use crate::supervisor::inlet::EndCommand;
 use crate::supervisor::run_file::RestartIntent;
 use crate::supervisor::status::RunStatus;
 use crate::supervisor::{PriorRun, SuperviseError, Supervisor};
+use crate::timed_writes::{TimedWrites, UNREAD_MAX};
 
 /// Concurrent connections: every watcher, and each operator's tools many times over.
 pub const CONNECTIONS_MAX: usize = 512;
+/// Connections that are being refused.
+const REFUSALS_MAX: usize = 64;
+/// Tasks of connections, with those that end because another has taken their place.
+const TASKS_MAX: usize = 2 * CONNECTIONS_MAX;
 /// Bytes of a request's head: a token and a few headers take less than one KiB.
 pub const HEAD_BYTES_MAX: usize = 32 << 10;
 /// Headers of a request.
@@ -230,7 +237,7 @@ impl Server {
         } = self;
         let supervisor = app.supervisor.clone();
         runtime.block_on(async {
-            let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+            let room = Arc::new(Semaphore::new(TASKS_MAX));
             let command = accept(&listener, &app, &room, until).await;
             // No new connections from here on. Requests on open ones may still start a run; it gets the
             // command below or is refused.
@@ -250,7 +257,7 @@ impl Server {
                 }
             }
             // Every served connection holds a permit, so all permits are free when the last response was sent.
-            let all = u32::try_from(CONNECTIONS_MAX).unwrap_or(u32::MAX);
+            let all = u32::try_from(TASKS_MAX).unwrap_or(u32::MAX);
             let _some_are_slow =
                 tokio::time::timeout(CONNECTIONS_END_MAX, room.acquire_many(all)).await;
         });
@@ -268,31 +275,47 @@ async fn accept(
     until: impl Future<Output = EndCommand>,
 ) -> EndCommand {
     let routes = router(Arc::clone(app));
+    let places = Places::new(CONNECTIONS_MAX);
+    // Refused connections are open until their answer is sent. Beyond the bound they are closed without one.
+    let refusals = Arc::new(Semaphore::new(REFUSALS_MAX));
+    let mut errors = AcceptErrors::default();
     let mut until = core::pin::pin!(until);
     loop {
         let stream = tokio::select! {
             biased;
             command = &mut until => return command,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok((stream, _)) => {
+                    errors.end();
+                    stream
+                }
                 // The connection broke, or no file descriptor is left. Open connections keep working, and
                 // their end frees descriptors; ending the server here would let anyone who opens many
-                // sockets stop every run's API.
+                // sockets stop every run's API. It waits before the next attempt: at once, a process
+                // without descriptors wrote 48 MB of log a second.
                 Err(error) => {
-                    tracing::warn!(%error, "connection not accepted");
-                    tokio::task::yield_now().await;
+                    let pause = errors.pause(&error);
+                    if let Ok(command) = tokio::time::timeout(pause, until.as_mut()).await {
+                        return command;
+                    }
                     continue;
                 }
             },
         };
-        let Ok(permit) = Arc::clone(room).try_acquire_owned() else {
+        let permit = Arc::clone(room).try_acquire_owned().ok();
+        let Some((permit, place)) = permit.and_then(|permit| Some((permit, places.take()?))) else {
             app.metrics.connections_refused.inc();
-            tokio::spawn(refuse(stream));
+            if let Ok(permit) = Arc::clone(&refusals).try_acquire_owned() {
+                tokio::spawn(async move {
+                    refuse(stream).await;
+                    drop(permit);
+                });
+            }
             continue;
         };
         let (routes, ending) = (routes.clone(), app.ending.clone());
         tokio::spawn(async move {
-            talk(stream, routes, ending).await;
+            talk(stream, routes, ending, Arc::new(place)).await;
             drop(permit);
         });
     }
@@ -306,11 +329,19 @@ async fn refuse(mut stream: TcpStream) {
     let _sent = tokio::time::timeout(HEAD_MAX, stream.write_all(&text)).await;
 }
 
-async fn talk(stream: TcpStream, routes: Router, mut ending: watch::Receiver<bool>) {
+async fn talk(
+    stream: TcpStream,
+    routes: Router,
+    mut ending: watch::Receiver<bool>,
+    place: Arc<Place>,
+) {
     // Small events must not wait for more of them (Nagle's algorithm).
     let _best_effort = stream.set_nodelay(true);
-    let service = service_fn(move |request: Request<hyper::body::Incoming>| {
+    let own_place = Arc::clone(&place);
+    let service = service_fn(move |mut request: Request<hyper::body::Incoming>| {
         let routes = routes.clone();
+        // The check of the login keeps the place.
+        request.extensions_mut().insert(Arc::clone(&own_place));
         async move { Ok::<Response<Body>, Infallible>(answer(routes, request).await) }
     });
     // A client that sends its head slowly, or without end, would otherwise keep one of the permits for good.
@@ -319,13 +350,15 @@ async fn talk(stream: TcpStream, routes: Router, mut ending: watch::Receiver<boo
         .header_read_timeout(HEAD_MAX)
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEADERS_MAX)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(TimedWrites::new(stream, UNREAD_MAX)), service);
     let mut connection = core::pin::pin!(connection);
     let ends = async {
         let _sender_is_gone = ending.wait_for(|is_ending| *is_ending).await;
     };
     let done = tokio::select! {
         biased;
+        // Closed as it is: a stranger's request was not whole, or it was answered.
+        () = place.evicted() => return,
         done = connection.as_mut() => done,
         () = ends => {
             connection.as_mut().graceful_shutdown();

@@ -14,12 +14,15 @@ use counterfoil_approval::permit::{Grant, Records};
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, ActName, KillScope, RunEnd, RunResume, RunStart};
 use counterfoil_governance::id::Id;
-use counterfoil_governance::ledger::{origin, verify};
+use counterfoil_governance::ledger::{
+    LedgerError, LedgerMark, VerifiedLedger, origin, verify, verify_after,
+};
 use counterfoil_governance::rule::{AccessDenial, HostRule, Rule};
 use counterfoil_governance::state::LedgerState;
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_runner::clock;
 
+use crate::ledger_seen::LedgerSeen;
 use crate::problem::Problem;
 use crate::supervisor::Signers;
 
@@ -33,7 +36,19 @@ pub struct ServiceLedger {
     /// Signs the ledger's checkpoints.
     log: Signers,
     service: Mutex<LedgerActor>,
-    read: Mutex<Option<(FileStamp, Arc<LedgerState>)>>,
+    read: Mutex<LedgerCache>,
+    /// What earlier processes have seen of it.
+    seen: Option<LedgerSeen>,
+}
+
+/// The ledger as this process has seen it.
+#[derive(Default)]
+struct LedgerCache {
+    last: Option<(FileStamp, Arc<LedgerState>)>,
+    /// What was verified last: a ledger that does not begin with it was rolled back or exchanged.
+    mark: Option<LedgerMark>,
+    /// The length of the file after the last act of this process.
+    own_length: u64,
 }
 
 impl fmt::Debug for ServiceLedger {
@@ -73,7 +88,15 @@ impl ServiceLedger {
             log,
             service: Mutex::new(service),
             read: Mutex::default(),
+            seen: None,
         }
+    }
+
+    /// The same, with a file that keeps over restarts how much of the ledger was seen.
+    #[must_use]
+    pub fn with_seen(mut self, path: PathBuf) -> Self {
+        self.seen = Some(LedgerSeen::new(path));
+        self
     }
 
     /// The ledger's origin.
@@ -92,24 +115,67 @@ impl ServiceLedger {
             let path = self.path.display();
             unusable(&format_args!("cannot read the ledger {path}: {error}"))
         })?;
-        // The file only grows, so an append changes its length. Someone who rewrites it in place must change
+        // The file only grows, so an append changes its length. An attacker who rewrites it in place must change
         // its time; one who resets the time as well gains nothing, since the cached state was verified.
         let stamp: FileStamp = (meta.len(), meta.modified().ok());
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, state)) = read.as_ref().filter(|(known, _)| *known == stamp) {
+        if let Some((_, state)) = read.last.as_ref().filter(|(known, _)| *known == stamp) {
             return Ok(Arc::clone(state));
         }
         // Forgotten first: if the new bytes were forged, no request may be answered from the state
         // that was cached before them.
-        *read = None;
+        read.last = None;
         let key = VerifierKey::new(&self.origin(), &(self.log)().verifying_key())
             .map_err(|error| unusable(&error))?;
         let bytes = fs::read(&self.path).map_err(|error| unusable(&error))?;
-        // A record that another process is appending right now has no checkpoint yet, and does not count.
-        let verified = verify(&bytes, &key).map_err(|error| unusable(&error))?;
+        let verified = self.verified(&bytes, &key, &read)?;
+        let mark = verified.mark();
+        if mark.size == 0 {
+            return Err(unusable(&"the ledger is empty"));
+        }
+        // Before the state is used: a decision on records that the next process may miss could not be told from
+        // one on a forged ledger.
+        if let Some(seen) = &self.seen {
+            seen.keep(&mark).map_err(|error| unusable(&error))?;
+        }
+        read.mark = Some(mark);
         let state = Arc::new(verified.state);
-        *read = Some((stamp, Arc::clone(&state)));
+        read.last = Some((stamp, Arc::clone(&state)));
         Ok(state)
+    }
+
+    /// The ledger in `bytes`, if it begins with what was seen of it.
+    fn verified(
+        &self,
+        bytes: &[u8],
+        key: &VerifierKey,
+        read: &LedgerCache,
+    ) -> Result<VerifiedLedger, AccessDenial> {
+        let is_shorter = u64::try_from(bytes.len()).is_ok_and(|length| length < read.own_length);
+        if is_shorter {
+            return Err(unusable(
+                &"records that this runner wrote are gone from the ledger",
+            ));
+        }
+        // A record that another process is appending right now has no checkpoint yet, and does not count.
+        let Some(mark) = &read.mark else {
+            if let Some(seen) = &self.seen {
+                seen.check(bytes).map_err(|error| unusable(&error))?;
+            }
+            return verify(bytes, key).map_err(|error| unusable(&error));
+        };
+        // A rolled-back ledger verifies as it is, and would revive keys that were revoked since.
+        let verified = verify_after(bytes, key, mark);
+        verified.map_err(|error| {
+            if matches!(error, LedgerError::Mark { .. }) {
+                let size = mark.size;
+                return unusable(&format_args!(
+                    "the ledger no longer begins with the {size} records that this runner has seen; restore the newer \
+                     ledger"
+                ));
+            }
+            unusable(&error)
+        })
     }
 
     /// Records the start of a granted run, durably, before it starts.
@@ -142,6 +208,8 @@ impl ServiceLedger {
 
     /// Opens the ledger in the runner's name; while another process writes it, waits.
     fn client(&self) -> Result<LedgerClient<MutexGuard<'_, LedgerActor>>, AccessDenial> {
+        // Checked before it is written: an act on a rolled-back ledger would make it the one that is cached.
+        self.state()?;
         // One act of this process at a time: the file's lock would turn the second away as busy.
         let service = self.service.lock().unwrap_or_else(PoisonError::into_inner);
         let ledger = open_to_write(&self.path, &self.name, &*self.log)
@@ -170,7 +238,14 @@ impl ServiceLedger {
     /// file's length and time are those of this state.
     fn cache(&self, state: &LedgerState) {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        *read = fs::metadata(&self.path).ok().map(|meta| {
+        let known = read.mark.map_or(0, |mark| mark.length).max(read.own_length);
+        // Shorter than before: exchanged just now. The next request reads it, and refuses it.
+        let meta = fs::metadata(&self.path).ok();
+        let meta = meta.filter(|meta| meta.len() >= known);
+        if let Some(meta) = &meta {
+            read.own_length = meta.len();
+        }
+        read.last = meta.map(|meta| {
             let stamp = (meta.len(), meta.modified().ok());
             (stamp, Arc::new(state.clone()))
         });
