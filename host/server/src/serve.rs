@@ -5,12 +5,14 @@ use core::convert::Infallible;
 use core::future::Future;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response};
 use counterfoil_approval::permit::may_continue;
+use counterfoil_base::text::harmless_line;
 use counterfoil_runner::clock;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -69,11 +71,11 @@ pub enum ServeError {
     #[error("cannot listen at {address}: {source}")]
     Listen {
         address: SocketAddr,
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The runtime or the listener failed.
     #[error("cannot serve: {0}")]
-    Process(#[from] std::io::Error),
+    Process(#[from] io::Error),
     /// The shared state could not be created.
     #[error(transparent)]
     ApiState(#[from] Problem),
@@ -388,10 +390,28 @@ pub enum LogForm {
     Json,
 }
 
+/// Writes each record of the log as one line without characters that drive a terminal: reasons of kills, texts of venues
+/// and names come from outside, and could otherwise forge the lines that an operator reads after an incident.
+struct LogWriter<W>(W);
+
+impl<W: Write> Write for LogWriter<W> {
+    /// Takes a whole record, as the library writes it.
+    fn write(&mut self, record: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(record);
+        let line = harmless_line(text.strip_suffix('\n').unwrap_or(&text));
+        self.0.write_all(format!("{line}\n").as_bytes())?;
+        Ok(record.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 /// Starts logging to standard error. The log is not evidence; journals and the ledger are.
 pub fn log(form: LogForm) {
     let lines = tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
+        .with_writer(|| LogWriter(io::stderr()))
         .with_ansi(false);
     // A second call, as in tests, changes nothing.
     let _first = match form {
@@ -417,4 +437,19 @@ pub async fn signal(command: EndCommand) -> EndCommand {
         _ = int.recv() => {}
     }
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A kill's reason with a line end wrote a line of its own into the runner's log.
+    #[test]
+    fn a_text_from_outside_forges_no_line_of_the_log() {
+        let mut out = Vec::new();
+        let record = "INFO kill why=x\nINFO run resumed\u{1b}[2K\u{202e}\n";
+        LogWriter(&mut out).write_all(record.as_bytes()).unwrap();
+        let expect = "INFO kill why=x\u{fffd}INFO run resumed\u{fffd}[2K\u{fffd}\n";
+        assert_eq!(String::from_utf8(out).unwrap(), expect);
+    }
 }
