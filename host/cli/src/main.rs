@@ -4,6 +4,7 @@
 mod args;
 mod cli_context;
 mod commands;
+mod confinement;
 mod output;
 mod people;
 mod progress;

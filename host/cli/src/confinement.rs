@@ -1,0 +1,45 @@
+//! The second wall around a command that only reads: its process reaches the data, the cache of compiled code and the
+//! program itself, and nothing else. It must never loosen what it has set.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use counterfoil_os::confine::{NeededAccess, confine};
+
+use crate::cli_context::CliContext;
+use crate::output::print_detail;
+
+/// Where the system keeps what a program needs to start; the compiling child is one.
+const SYSTEM: [&str; 6] = [
+    "/lib",
+    "/lib64",
+    "/usr/lib",
+    "/usr/lib64",
+    "/nix/store",
+    "/etc/ld.so.cache",
+];
+
+/// Confines this process to reading the data directory. The compiled code must be open by now: its folder is made when it is
+/// missing.
+///
+/// # Errors
+///
+/// Returns an error if the kernel refuses: a strategy that breaks out of its sandbox would then meet no second wall.
+pub(crate) fn to_reading(cli: &CliContext) -> Result<()> {
+    let mut start = vec![std::env::current_exe().context("cannot find this program's own file")?];
+    start.extend(SYSTEM.map(PathBuf::from));
+    let mut write = vec![std::env::temp_dir(), PathBuf::from("/dev/null")];
+    write.extend(cli.code_folder().map(PathBuf::from));
+    let needed = NeededAccess {
+        // Not the keys: nothing that reads a run needs a private one.
+        read: vec![
+            cli.data.root().to_path_buf(),
+            PathBuf::from("/usr/share/zoneinfo"),
+        ],
+        write,
+        start,
+    };
+    let by = confine(&needed).context("cannot confine this process")?;
+    print_detail(&format!("second wall: {}", by.text()));
+    Ok(())
+}
