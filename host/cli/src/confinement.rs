@@ -28,8 +28,12 @@ const SYSTEM: [&str; 6] = [
 pub(crate) fn to_reading(cli: &CliContext) -> Result<()> {
     let mut start = vec![std::env::current_exe().context("cannot find this program's own file")?];
     start.extend(SYSTEM.map(PathBuf::from));
-    let mut write = vec![std::env::temp_dir(), PathBuf::from("/dev/null")];
-    write.extend(cli.code_folder().map(PathBuf::from));
+    // Code is compiled into the cache, and into a folder of the moment where there is none.
+    let code = cli.code_folder().map(PathBuf::from);
+    let write = vec![
+        code.unwrap_or_else(std::env::temp_dir),
+        PathBuf::from("/dev/null"),
+    ];
     let needed = NeededAccess {
         // Not the keys: nothing that reads a run needs a private one.
         read: vec![

@@ -101,6 +101,35 @@ fn a_strategy_forges_no_line_and_drives_no_terminal() {
     }
 }
 
+/// Both read another's component and journal, and write no data.
+#[test]
+fn a_replay_and_a_look_ahead_test_run_behind_a_second_wall() {
+    let (place, [snapshot, _]) = place();
+    let folder = place.path();
+    let flags = ["--component", "guest.wasm", "--snapshot", &snapshot];
+    let shown = printed(
+        folder,
+        &[&["backtest", "--risk", "research"], flags.as_slice()].concat(),
+    );
+    let run = shown.lines().find_map(|line| line.strip_prefix("run "));
+    let run = run.unwrap().trim().split(' ').next().unwrap();
+    for command in [vec!["replay"], vec!["audit", "lookahead"]] {
+        // Without the cache, so that the confined process starts the compiling one.
+        let cache = ["--cache-dir", "cold", "--verbose"];
+        let _gone = std::fs::remove_dir_all(folder.join("cold"));
+        let shown = printed(folder, &[command.as_slice(), &[run], &cache].concat());
+        assert!(shown.contains("\nsecond wall: "), "{command:?}: {shown}");
+        assert!(shown.contains("identical"), "{command:?}: {shown}");
+        if !shown.contains("second wall: files, sockets and system calls are confined") {
+            std::io::Write::write_all(
+                &mut std::io::stderr(),
+                b"SKIPPED: this kernel has no Landlock, so files are not confined\n",
+            )
+            .unwrap();
+        }
+    }
+}
+
 #[test]
 fn an_error_about_a_flag_names_it_and_the_way_on() {
     let (place, [snapshot, renamed]) = place();

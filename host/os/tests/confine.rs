@@ -100,9 +100,7 @@ fn child(can_start: bool) -> (String, String) {
     let begin = said
         .find("FilesAndCalls")
         .or_else(|| said.find("CallsOnly"));
-    let (by, tried) = said[begin.unwrap()..]
-        .split_once('\n')
-        .unwrap();
+    let (by, tried) = said[begin.unwrap()..].split_once('\n').unwrap();
     (by.to_owned(), tried.to_owned())
 }
 
