@@ -1,5 +1,5 @@
-//! The second wall around a command that only reads: its process reaches the data, the cache of compiled code and the
-//! program itself, and nothing else. It must never loosen what it has set.
+//! The second wall around a command that reads what others have made: its process reaches the data and what it needs to
+//! start, and nothing else. It must never loosen what it has set.
 
 use std::path::PathBuf;
 
@@ -19,6 +19,9 @@ const SYSTEM: [&str; 6] = [
     "/etc/ld.so.cache",
 ];
 
+/// Where the system keeps its zones of time.
+const ZONES: &str = "/usr/share/zoneinfo";
+
 /// Confines this process to reading the data directory. The compiled code must be open by now: its folder is made when it is
 /// missing.
 ///
@@ -36,14 +39,33 @@ pub(crate) fn to_reading(cli: &CliContext) -> Result<()> {
     ];
     let needed = NeededAccess {
         // Not the keys: nothing that reads a run needs a private one.
-        read: vec![
-            cli.data.root().to_path_buf(),
-            PathBuf::from("/usr/share/zoneinfo"),
-        ],
+        read: vec![cli.data.root().to_path_buf(), PathBuf::from(ZONES)],
         write,
         start,
     };
-    let by = confine(&needed).context("cannot confine this process")?;
+    apply(&needed)
+}
+
+/// Confines this process to the data directory, with no program that it could start. Files that the command line names must
+/// be open by now.
+///
+/// # Errors
+///
+/// As [`to_reading`]: a file that breaks its decoder would meet no second wall.
+pub(crate) fn to_data(cli: &CliContext) -> Result<()> {
+    apply(&NeededAccess {
+        read: vec![PathBuf::from(ZONES)],
+        write: vec![
+            cli.data.root().to_path_buf(),
+            std::env::temp_dir(),
+            PathBuf::from("/dev/null"),
+        ],
+        start: Vec::new(),
+    })
+}
+
+fn apply(needed: &NeededAccess) -> Result<()> {
+    let by = confine(needed).context("cannot confine this process")?;
     print_detail(&format!("second wall: {}", by.text()));
     Ok(())
 }

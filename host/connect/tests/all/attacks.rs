@@ -72,6 +72,15 @@ async fn open(port: u16, silence: Duration) -> Result<WebSocket, String> {
     opened.map_err(|error| error.to_string())
 }
 
+/// Longer than any of these takes by a real clock: where it passes, the connection was never ended.
+const ENDS_MAX: Duration = Duration::from_mins(1);
+
+/// As [`end_of`], by a real clock.
+async fn soon_end_of(port: u16, silence: Duration) -> String {
+    let end = tokio::time::timeout(ENDS_MAX, end_of(port, silence)).await;
+    end.unwrap_or_else(|_| "it goes on".to_owned())
+}
+
 /// Why a connection ends that a client reads to its end.
 async fn end_of(port: u16, silence: Duration) -> String {
     let mut socket = match open(port, silence).await {
@@ -91,7 +100,7 @@ fn a_flood_of_pings_ends_its_connection() {
         let port = upgraded(|mut socket| async move {
             while socket.get_mut().write_all(&ping()).await.is_ok() {}
         });
-        end_of(port.await, Duration::from_mins(1)).await
+        soon_end_of(port.await, Duration::from_mins(1)).await
     });
     assert_eq!(end, "1001 pings and pongs came without data");
 }
@@ -104,7 +113,7 @@ fn a_venue_that_never_reads_is_gone_even_if_it_sends_data() {
             let both = [ping(), vec![0x81, 1, b'1']].concat();
             while socket.get_mut().write_all(&both).await.is_ok() {}
         });
-        end_of(port.await, Duration::from_millis(300)).await
+        soon_end_of(port.await, Duration::from_millis(300)).await
     });
     assert_eq!(end, "the venue has read nothing for 300ms");
 }
@@ -190,7 +199,7 @@ fn what_never_becomes_a_message_ends_in_its_time() {
             } else {
                 listen(flood).await
             };
-            end_of(port, Duration::from_millis(400)).await
+            soon_end_of(port, Duration::from_millis(400)).await
         });
         assert!(end.starts_with(expect), "{first:?}: {end}");
     }
@@ -248,7 +257,7 @@ fn a_connection_that_sends_nothing_but_garbage_is_dropped() {
         let protocol = binance(1, BarOrigin::Venue);
         let feed = tokio::spawn(run_feed(protocol, settings(stream, 1), dialer(), sender));
         let mut events = Vec::new();
-        while let Some(event) = receiver.recv().await {
+        while let Ok(Some(event)) = tokio::time::timeout(ENDS_MAX, receiver.recv()).await {
             let is_end = matches!(event, FeedEvent::Reconnected { .. });
             events.push(event);
             if is_end {
