@@ -81,7 +81,7 @@ fn server(data: &DataDir, venues: Arc<Venues>) -> (Server, Supervisor) {
 /// A server in this process.
 pub(crate) struct Here {
     pub(crate) base: String,
-    supervisor: Supervisor,
+    pub(crate) supervisor: Supervisor,
     end: Option<oneshot::Sender<EndCommand>>,
     thread: Option<JoinHandle<Vec<RunStatus>>>,
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use counterfoil_os::confine::{NeededAccess, confine};
+use counterfoil_runner::store::keys::PUBLIC_FILE;
 
 use crate::cli_context::CliContext;
 use crate::output::print_detail;
@@ -38,8 +39,12 @@ pub(crate) fn to_reading(cli: &CliContext) -> Result<()> {
         PathBuf::from("/dev/null"),
     ];
     let needed = NeededAccess {
-        // Not the keys: nothing that reads a run needs a private one.
-        read: vec![cli.data.root().to_path_buf(), PathBuf::from(ZONES)],
+        // Not the folder of keys: a verdict needs the log's public key, by which the ledger verifies, and no private one.
+        read: vec![
+            cli.data.root().to_path_buf(),
+            cli.keys.path().join(PUBLIC_FILE),
+            PathBuf::from(ZONES),
+        ],
         write,
         start,
     };
