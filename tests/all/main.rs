@@ -38,6 +38,8 @@ mod recover;
 #[cfg(test)]
 mod server;
 #[cfg(test)]
+mod server_attacks;
+#[cfg(test)]
 mod sessions;
 #[cfg(test)]
 mod signed;

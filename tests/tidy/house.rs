@@ -302,3 +302,22 @@ fn imports_go_one_way() {
     }
     assert!(found.is_empty(), "circles of imports: {found:#?}");
 }
+
+#[test]
+fn an_exception_for_an_advisory_has_a_reason_and_a_date() {
+    let text = std::fs::read_to_string(crate::tests::root().join("deny.toml")).unwrap();
+    let (_, list) = text.split_once("\n[advisories]\n").unwrap();
+    for entry in list.lines().filter(|line| line.contains("RUSTSEC-")) {
+        // tests/setup/test reads the date and fails after it.
+        let (reason, date) = entry.split_once("; until ").unwrap_or_default();
+        assert!(
+            reason.contains(", reason = \"") && reason.len() > 60,
+            "{entry}"
+        );
+        let shape: String = date
+            .chars()
+            .map(|letter| if letter.is_ascii_digit() { '0' } else { letter })
+            .collect();
+        assert_eq!(shape, "0000-00-00\" },", "{entry}");
+    }
+}

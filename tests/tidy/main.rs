@@ -104,7 +104,7 @@ mod tests {
         ("counterfoil-report", "chrono getrandom"),
     ];
 
-    fn root() -> PathBuf {
+    pub(crate) fn root() -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
     }
 

@@ -201,10 +201,7 @@ pub fn open_known_to_write(
     known: &KnownLedger,
 ) -> Result<Ledger, LedgerClientError> {
     open_waiting(path, || {
-        match Ledger::open_known(path, name, log_signer(), known.clone()) {
-            Err(error) if !error.is_busy() => Ledger::open(path, name, log_signer()),
-            opened => opened,
-        }
+        Ledger::open_known(path, name, log_signer(), known.clone())
     })
 }
 

@@ -39,6 +39,26 @@ pub fn harmless_line(text: &str) -> String {
     text.replace(drives_display, "\u{fffd}")
 }
 
+/// The same, with the lines after the first indented: texts of several lines are read whole, and none of them can begin
+/// like a line of the program.
+#[must_use]
+pub fn harmless_indented(text: &str) -> String {
+    harmless(text).replace('\n', "\n    ")
+}
+
+/// Whether a spreadsheet takes a cell with this text for a formula: by its first sign, in full width too, whatever blank
+/// or invisible characters stand in front.
+#[must_use]
+pub fn begins_formula(text: &str) -> bool {
+    let is_blank = |letter: char| letter.is_whitespace() || drives_display(letter);
+    // A tab or a line end in front is taken away by some programs, and a cell is run for what follows.
+    let is_moved = text.starts_with(is_blank) && text.starts_with(char::is_control);
+    let signs = [
+        '=', '+', '-', '@', '\u{2212}', '\u{ff0b}', '\u{ff0d}', '\u{ff1d}', '\u{ff20}',
+    ];
+    is_moved || text.trim_start_matches(is_blank).starts_with(signs)
+}
+
 /// JSON text with the same characters as escapes, so that no value is lost.
 #[must_use]
 pub fn harmless_json(json: &str) -> String {
@@ -70,6 +90,34 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_formula_is_seen_through_blanks_and_in_full_width() {
+        for text in [
+            "=1",
+            "+1",
+            "-1",
+            "@a",
+            " =1",
+            "\t=1",
+            "\ta",
+            "\r\n=1",
+            "\u{feff}=1",
+            "\u{202e}@a",
+            "＝1",
+            "＋1",
+            "－1",
+            "＠a",
+            "\u{3000}＝1",
+            "\u{2212}1",
+            "\u{a0}=1",
+        ] {
+            assert!(begins_formula(text), "{text:?}");
+        }
+        for text in ["", "a=1", "ABC", "1-2", " a", "'=1", "株式"] {
+            assert!(!begins_formula(text), "{text:?}");
+        }
+    }
+
     /// A reason with U+202E showed "intact" where the text was "tcatni", and C1 controls drive some terminals.
     #[test]
     fn nothing_turns_the_direction_of_writing_or_leaves_its_line() {
@@ -81,6 +129,10 @@ mod tests {
             let escaped = format!("\"a\\u{:04x}b\"", u32::from(hostile));
             assert_eq!(harmless_json(&format!("\"{text}\"")), escaped);
         }
+        assert_eq!(
+            harmless_indented("a\nintegrity: intact\r"),
+            "a\n    integrity: intact\u{fffd}"
+        );
         assert_eq!(harmless("Zażółć 株式 שלום"), "Zażółć 株式 שלום");
     }
 }

@@ -76,6 +76,11 @@ impl CliContext {
         })
     }
 
+    /// The folder of compiled code.
+    pub(crate) fn code_folder(&self) -> Option<&Path> {
+        self.cache.as_deref()
+    }
+
     /// Engine settings for the name of a back end.
     pub(crate) fn engine(&self, backend: &str) -> Result<EngineSettings> {
         let (compiler, opt) = match backend {

@@ -5,6 +5,7 @@ mod anchored;
 mod args;
 mod cli_context;
 mod commands;
+mod confinement;
 mod output;
 mod people;
 mod progress;

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use clap::ColorChoice;
 use clap::builder::styling::{AnsiColor, Style};
-use counterfoil_base::text::harmless;
+use counterfoil_base::text::{harmless, harmless_indented, harmless_json, harmless_line};
 use serde_json::Value;
 
 /// What a command found out.
@@ -140,9 +140,9 @@ const DIM: Style = Style::new().dimmed();
 ///
 /// Reasons, names and logs come from guests and feeds. Control characters in them could move the
 /// cursor, rewrite what was printed before, or set the clipboard, so they are replaced before the
-/// style's own are added.
+/// style's own are added. Line ends too: a second line could pretend to be the program's own.
 fn paint(text: &str, style: Style, color: bool) -> String {
-    let text = harmless(text);
+    let text = harmless_line(text);
     if color {
         format!("{style}{text}{style:#}")
     } else {
@@ -178,9 +178,19 @@ fn write_stderr(line: &str) {
     let _closed = writeln!(stderr(), "{line}");
 }
 
-/// Prints a line to standard output.
+/// Prints one line to standard output.
 pub(crate) fn print_line(line: &str) {
-    write_stdout(&harmless(line));
+    write_stdout(&harmless_line(line));
+}
+
+/// Prints lines to standard output whose texts from outside have no line ends of their own.
+pub(crate) fn print_block(lines: &str) {
+    write_stdout(&harmless(lines));
+}
+
+/// Prints a line as it happens; false once standard output is closed.
+pub(crate) fn print_event(line: &str) -> bool {
+    writeln!(stdout(), "{}", harmless_line(line)).is_ok()
 }
 
 /// Prints a line to standard output that states the answer itself: green or red.
@@ -194,13 +204,13 @@ pub(crate) fn print_answer(answer: CommandAnswer, line: &str) {
 
 /// Prints JSON to standard output, one document.
 pub(crate) fn print_json(value: &Value) {
-    print_line(&format!("{value:#}"));
+    write_stdout(&harmless_json(&format!("{value:#}")));
 }
 
 /// Prints a line to standard error; not with `--quiet`.
 pub(crate) fn note(line: &str) {
     if style().verbosity != Verbosity::Quiet {
-        write_stderr(&harmless(line));
+        write_stderr(&harmless_indented(line));
     }
 }
 
@@ -215,7 +225,7 @@ pub(crate) fn print_detail(line: &str) {
 /// Prints a warning to standard error, even with `--quiet`: what was done may not be what was meant.
 pub(crate) fn warn(line: &str) {
     let head = paint("warning:", WARNING, style().stderr_color);
-    write_stderr(&format!("{head} {}", harmless(line)));
+    write_stderr(&format!("{head} {}", harmless_indented(line)));
 }
 
 /// Prints an error with its causes to standard error.
@@ -223,7 +233,10 @@ pub(crate) fn print_error(error: &anyhow::Error) {
     // The head is coloured alone: the text may hold a path or a guest's message, which stays as it
     // is.
     let head = paint("error:", BAD, style().stderr_color);
-    write_stderr(&format!("{head} {}", harmless(&with_causes(error))));
+    write_stderr(&format!(
+        "{head} {}",
+        harmless_indented(&with_causes(error))
+    ));
 }
 
 /// An error and its causes in one line.
@@ -291,7 +304,7 @@ pub(crate) fn print_fields(rows: &[(&str, String)]) {
     // Only the values may come from outside; the names are this program's own.
     for (name, value) in rows {
         let name = paint(&format!("{name:<width$}"), HEAD, color);
-        write_stdout(&format!("{name}  {}", harmless(value)));
+        write_stdout(&format!("{name}  {}", harmless_line(value)));
     }
 }
 
@@ -311,7 +324,7 @@ mod tests {
     #[test]
     fn a_guest_cannot_drive_the_terminal() {
         let hostile = "a\u{1b}[2J\nb\r\u{9b}c";
-        let shown = "a\u{fffd}[2J\nb\u{fffd}\u{fffd}c";
+        let shown = "a\u{fffd}[2J\u{fffd}b\u{fffd}\u{fffd}c";
         assert_eq!(paint(hostile, BAD, false), shown);
         // Only the style's own sequences are left.
         assert_eq!(paint(hostile, BAD, true), format!("{BAD}{shown}{BAD:#}"));

@@ -20,7 +20,7 @@ use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::{Money, Quantity};
 use serde_json::{Value, json};
 
-use crate::output::{CommandAnswer, print_fields, print_line, print_table};
+use crate::output::{CommandAnswer, print_block, print_fields, print_line, print_table};
 use crate::run_facts;
 
 /// One fill with the index of its bar.
@@ -328,7 +328,7 @@ pub(crate) fn print_outcome(
     {
         fault.trace = readable_trace(data, manifest, &fault.trace);
         print_line("");
-        print_line(&fault_text(&fault, at.as_ref(), &setup.instruments));
+        print_block(&fault_text(&fault, at.as_ref(), &setup.instruments));
         if let Some(limit) = limit_to_raise(&fault.message) {
             print_line(&format!(
                 "  run it again with --set limits.{limit}=VALUE, or with the limits in a file: --limits FILE"
@@ -396,7 +396,8 @@ pub(crate) fn fault_text(
     // Message and trace are the guest's texts. They come after the host's line, which they cannot
     // replace.
     if !fault.message.is_empty() {
-        let _infallible = write!(text, "\n  message: {}", fault.message);
+        let message = fault.message.replace('\n', "\n    ");
+        let _infallible = write!(text, "\n  message: {message}");
     }
     for line in fault.trace.lines() {
         let _infallible = write!(text, "\n  {line}");

@@ -18,6 +18,8 @@ use counterfoil_journal::tree::Tree;
 use counterfoil_trading::cbor::CborError;
 use counterfoil_trading::time::UnixNanos;
 
+use sha2::{Digest as _, Sha256};
+
 use crate::act::Act;
 use crate::files::LogFile;
 use crate::id::Id;
@@ -172,6 +174,8 @@ pub struct Ledger {
     /// The bytes of the file, and the last of them.
     length: u64,
     tail: Vec<u8>,
+    /// All of them, hashed.
+    bytes: Sha256,
     cut_bytes: u64,
     unknown: bool,
 }
@@ -272,6 +276,7 @@ impl Ledger {
             state: Arc::new(state),
             length: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
             tail: known::tail_of(&bytes),
+            bytes: Sha256::new_with_prefix(&bytes),
             cut_bytes: 0,
             unknown: false,
         })
@@ -337,6 +342,7 @@ impl Ledger {
             state: Arc::new(verified.state),
             length,
             tail: known::tail_of(known.unwrap_or(&bytes)),
+            bytes: Sha256::new_with_prefix(known.unwrap_or(&bytes)),
             cut_bytes,
             unknown: false,
         })
@@ -451,6 +457,7 @@ impl Ledger {
         let added = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         self.length = self.length.saturating_add(added);
         self.tail = known::tail_of(&bytes);
+        self.bytes.update(&bytes);
         let state = Arc::make_mut(&mut self.state);
         self.last_time = record.signed.time;
         match denial {

@@ -3,6 +3,8 @@
 
 pub mod child;
 pub mod clock;
+#[cfg(feature = "confine")]
+pub mod confine;
 #[cfg(feature = "files")]
 pub mod files;
 #[cfg(all(unix, feature = "files"))]

@@ -1,6 +1,7 @@
 //! Tables as CSV (RFC 4180) with exact decimals. A text from outside that a spreadsheet would
 //! take for a formula gets an apostrophe in front; the Arrow files hold texts as they are.
 
+use counterfoil_base::text::begins_formula;
 use counterfoil_trading::decimal;
 use serde_json::Value;
 
@@ -114,14 +115,14 @@ pub(crate) fn float(value: f64) -> String {
 pub(crate) fn foreign(text: &str) -> String {
     // A strategy chooses symbols and reasons. A spreadsheet runs a cell that begins so: with
     // `=HYPERLINK(…)` it would send other cells to an address of the strategy's author.
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
-    let text = if formula {
+    let text = if begins_formula(text) {
         format!("'{text}")
     } else {
         text.to_owned()
     };
-    // Quoted with an apostrophe too: some readers drop one that begins an unquoted field.
-    if text.contains([',', '"', '\n', '\r', '\'']) {
+    // Quoted with an apostrophe too: some readers drop one that begins an unquoted field. And with what separates fields
+    // elsewhere: a spreadsheet that cuts at semicolons or tabs would find a formula behind one.
+    if text.contains([',', ';', '\t', '"', '\n', '\r', '\'']) {
         format!("\"{}\"", text.replace('"', "\"\""))
     } else {
         text
@@ -141,6 +142,9 @@ mod tests {
             ("two\nlines", "\"two\nlines\""),
             ("=HYPERLINK(\"x\")", "\"'=HYPERLINK(\"\"x\"\")\""),
             ("-1", "\"'-1\""),
+            ("＝1+1", "\"'＝1+1\""),
+            (" =1", "\"' =1\""),
+            ("a;=1", "\"a;=1\""),
             ("", ""),
         ];
         for (text, expect) in table {

@@ -4,6 +4,7 @@ use std::io::Read;
 use std::path::Path;
 
 use counterfoil_os::child::{OwnLimits, lower_own_limits};
+use counterfoil_os::confine::{NeededAccess, confine};
 
 use crate::admission::COMPONENT_BYTES_MAX;
 use crate::compile::compile_here;
@@ -36,6 +37,13 @@ pub fn compile_child_main(arguments: &[String], input: impl Read) -> Result<(), 
         cpu_seconds: limits.cpu_seconds,
     })
     .map_err(|error| setup("limits", &error))?;
+    // And confined: a component that breaks the compiler has a process that reaches this one folder of compiled code, whose
+    // files the parent checks, no socket and no program.
+    let needed = NeededAccess {
+        write: vec![folder.into()],
+        ..NeededAccess::default()
+    };
+    let _by = confine(&needed).map_err(|error| setup("confinement", &error))?;
     let mut bytes = Vec::new();
     // One byte more than is admitted, so that admission names the limit.
     let mut input = input.take(COMPONENT_BYTES_MAX.saturating_add(1));

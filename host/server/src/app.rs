@@ -1,13 +1,16 @@
 //! What every request shares, and who sends it. It must never know a route.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::{HeaderMap, header};
 use counterfoil_governance::id::Id;
 use counterfoil_governance::rule::AccessDenial;
 use counterfoil_governance::state::{Access, LedgerState};
+use counterfoil_journal::public_key::PublicKey;
 use counterfoil_runner::clock;
-use tokio::sync::{Semaphore, watch};
+use counterfoil_trading::time::UnixNanos;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::login::Logins;
 use crate::metrics::Metrics;
@@ -21,6 +24,8 @@ pub const BODY_BYTES_MAX: usize = 1 << 20;
 const STARTS_AT_ONCE: usize = 4;
 /// Concurrent watchers: each holds a connection for as long as it likes.
 pub const WATCHERS_MAX: usize = 64;
+/// Event streams of one principal, so that one reader leaves room for the others.
+pub const WATCHERS_PER_PRINCIPAL: usize = 8;
 
 /// What every request shares.
 #[derive(Debug)]
@@ -39,12 +44,16 @@ pub struct ApiState {
     pub(crate) metrics: Metrics,
     pub(crate) starts: Semaphore,
     pub(crate) watchers: Arc<Semaphore>,
+    /// The permits of each principal with an event stream.
+    pub(crate) watchers_of: Mutex<BTreeMap<Id, Arc<Semaphore>>>,
 }
 
 /// The caller of a request, in the ledger's current state.
 #[derive(Clone, Debug)]
 pub(crate) struct ApiCaller {
     pub(crate) id: Id,
+    /// The key of its login.
+    pub(crate) key: PublicKey,
     pub(crate) state: Arc<LedgerState>,
 }
 
@@ -73,6 +82,7 @@ impl ApiState {
             metrics: Metrics::new(),
             starts: Semaphore::new(STARTS_AT_ONCE),
             watchers: Arc::new(Semaphore::new(WATCHERS_MAX)),
+            watchers_of: Mutex::default(),
         })
     }
 
@@ -91,9 +101,7 @@ impl ApiState {
         // The token alone is not enough: its holder may have lost the key since. The ledger is read again
         // for each request, so a revocation ends a stolen token's use with the next call.
         let state = self.ledger.state()?;
-        let key = state.keys().get(&login.key);
-        let counts = key.is_some_and(|key| key.owner == login.principal && key.counts(now));
-        if !counts {
+        if !owns(&state, &login.principal, &login.key, now) {
             let detail = format!(
                 "the key that {} logged in with is no longer valid",
                 login.principal
@@ -101,8 +109,32 @@ impl ApiState {
             let hint = "log in with a valid key";
             return Err(Problem::new(ProblemCode::TokenExpired, detail, hint));
         }
-        let id = login.principal;
-        Ok(ApiCaller { id, state })
+        Ok(ApiCaller {
+            id: login.principal,
+            key: login.key,
+            state,
+        })
+    }
+
+    /// Whether a key still belongs to a principal. Without a ledger that verifies, no key does.
+    pub(crate) fn owns_key(&self, principal: &Id, key: &PublicKey) -> bool {
+        let state = self.ledger.state();
+        state.is_ok_and(|state| owns(&state, principal, key, clock::now()))
+    }
+
+    /// A permit for an event stream of a principal.
+    pub(crate) fn watch_permit(&self, principal: &Id) -> Option<[OwnedSemaphorePermit; 2]> {
+        let mut all = self
+            .watchers_of
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        // Those without a stream are forgotten, so that the table is no longer than the streams.
+        all.retain(|_, own| own.available_permits() < WATCHERS_PER_PRINCIPAL);
+        let new = || Arc::new(Semaphore::new(WATCHERS_PER_PRINCIPAL));
+        let own = Arc::clone(all.entry(principal.clone()).or_insert_with(new));
+        let of_principal = own.try_acquire_owned().ok()?;
+        let of_all = Arc::clone(&self.watchers).try_acquire_owned().ok()?;
+        Some([of_principal, of_all])
     }
 
     /// The caller, if the ledger allows this access now.
@@ -118,4 +150,9 @@ impl ApiState {
         allowed.map_err(AccessDenial::from)?;
         Ok(caller)
     }
+}
+
+fn owns(state: &LedgerState, principal: &Id, key: &PublicKey, now: UnixNanos) -> bool {
+    let key = state.keys().get(key);
+    key.is_some_and(|key| key.owner == *principal && key.counts(now))
 }

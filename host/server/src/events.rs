@@ -8,18 +8,19 @@ use std::sync::Arc;
 
 use axum::response::sse::{Event, KeepAlive, Sse};
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::id::Id;
 use futures_util::stream::{Stream, unfold};
 use serde_json::json;
 use tokio::sync::{Notify, OwnedSemaphorePermit, watch};
 
-use crate::app::ApiState;
+use crate::app::{ApiCaller, ApiState};
 use crate::problem::{Problem, ProblemCode};
 use crate::supervisor::events::{EventSubscription, RunEvents};
 use crate::types::EventReply;
 
 /// Events read from the ring at once.
 const BATCH: usize = 256;
+/// How late a stream notices that its key no longer counts.
+const KEY_CHECK: Duration = Duration::from_secs(2);
 /// The interval of keep-alive comments on a quiet stream.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
@@ -67,16 +68,17 @@ struct EventWatcher {
     run: Option<Digest>,
     waiting: VecDeque<Event>,
     _subscription: EventSubscription,
-    _permit: OwnedSemaphorePermit,
+    caller: ApiCaller,
+    _permits: [OwnedSemaphorePermit; 2],
 }
 
 /// The events after `start`, of one run or of all.
 pub(crate) fn stream(
     app: Arc<ApiState>,
-    who: &Id,
+    caller: ApiCaller,
     start: StreamStart,
     run: Option<Digest>,
-    permit: OwnedSemaphorePermit,
+    permits: [OwnedSemaphorePermit; 2],
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>> + use<>> {
     let woken = Arc::new(Notify::new());
     let events = Arc::clone(app.supervisor.events());
@@ -88,7 +90,7 @@ pub(crate) fn stream(
     if start.is_gap {
         waiting.push_back(lost(None));
     }
-    tracing::info!(%who, "event stream opened");
+    tracing::info!(who = %caller.id, "event stream opened");
     let watcher = EventWatcher {
         ending: app.ending.clone(),
         app,
@@ -98,7 +100,8 @@ pub(crate) fn stream(
         run,
         waiting,
         _subscription: subscription,
-        _permit: permit,
+        caller,
+        _permits: permits,
     };
     let all = unfold(watcher, async |mut watcher| {
         let event = watcher.next().await?;
@@ -113,11 +116,17 @@ fn lost(count: Option<u64>) -> Event {
 }
 
 impl EventWatcher {
-    /// The next event; none when the server shuts down.
+    /// The next event; none when the server shuts down, or the caller's key no longer counts.
     async fn next(&mut self) -> Option<Event> {
         loop {
             if let Some(event) = self.waiting.pop_front() {
                 return Some(event);
+            }
+            // A stream may be open for days: a key that was revoked since must not go on reading what the runs
+            // do.
+            if !self.app.owns_key(&self.caller.id, &self.caller.key) {
+                tracing::info!(who = %self.caller.id, "event stream ended with its key");
+                return None;
             }
             // Read before waiting. A wake-up that comes in between is stored by `Notify`, so no event is
             // missed.
@@ -128,11 +137,14 @@ impl EventWatcher {
             if *self.ending.borrow() {
                 return None;
             }
-            tokio::select! {
-                biased;
-                _ = self.ending.changed() => {}
-                () = self.woken.notified() => {}
-            }
+            let woken = async {
+                tokio::select! {
+                    biased;
+                    _ = self.ending.changed() => {}
+                    () = self.woken.notified() => {}
+                }
+            };
+            let _time_to_look = tokio::time::timeout(KEY_CHECK, woken).await;
         }
     }
 

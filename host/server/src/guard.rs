@@ -4,7 +4,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, header};
@@ -13,12 +13,18 @@ use axum::response::{IntoResponse as _, Response};
 use counterfoil_os::clock::Stopwatch;
 use serde::de::DeserializeOwned;
 
-use crate::app::ApiState;
+use crate::app::{ApiCaller, ApiState, BODY_BYTES_MAX};
+use crate::places::Place;
 use crate::problem::{Problem, ProblemCode};
 
 /// The time limit of a request with its body and its work, unless it watches. A start that compiles takes
 /// the longest.
 const REQUEST_MAX: Duration = Duration::from_mins(2);
+
+/// The time limit for the body of a request. A body that never ends would keep its connection's place.
+const BODY_MAX: Duration = Duration::from_secs(10);
+/// Bytes of a body without a valid login: a login takes less than one KiB.
+const STRANGER_BODY_BYTES_MAX: usize = 8 << 10;
 
 /// Checks a request, passes it on, and counts its status.
 pub(crate) async fn guard(
@@ -37,7 +43,13 @@ pub(crate) async fn guard(
     } else {
         // The timeout ends the wait, not the work: a start that runs on its own thread may still complete, so
         // the hint asks for the status first.
-        let answered = tokio::time::timeout(REQUEST_MAX, next.run(request)).await;
+        let answered = async {
+            match whole(&app, request).await {
+                Ok(request) => next.run(request).await,
+                Err(problem) => problem.into_response(),
+            }
+        };
+        let answered = tokio::time::timeout(REQUEST_MAX, answered).await;
         answered.unwrap_or_else(|_over| {
             let hint = "read the run's status before you send the request again";
             Problem::new(ProblemCode::TimedOut, "the request timed out", hint).into_response()
@@ -48,6 +60,60 @@ pub(crate) async fn guard(
     let micros = watch.elapsed().as_micros();
     tracing::info!(%method, path, status, micros, "answered");
     response
+}
+
+/// The request with its whole body. A valid login keeps the connection's place.
+async fn whole(app: &ApiState, request: Request) -> Result<Request, Problem> {
+    let caller = app.caller(request.headers());
+    if let (Ok(caller), Some(place)) = (&caller, request.extensions().get::<Arc<Place>>()) {
+        place.keep(&caller.id);
+    }
+    let most = if caller.is_ok() {
+        BODY_BYTES_MAX
+    } else {
+        STRANGER_BODY_BYTES_MAX
+    };
+    let (head, body) = request.into_parts();
+    let too_long = |caller: Result<ApiCaller, Problem>| {
+        let detail = format!("a body has at most {most} bytes");
+        let hint = "send less in one request";
+        // A client whose token has expired learns that, and not that its manifest is too long.
+        let denied = caller.err();
+        denied.unwrap_or_else(|| Problem::new(ProblemCode::BodyTooLarge, detail, hint))
+    };
+    // By the length that is declared, before anything of it is waited for.
+    if usize::try_from(body.size_hint().lower()).is_ok_and(|length| length > most) {
+        return Err(too_long(caller));
+    }
+    let read = tokio::time::timeout(BODY_MAX, axum::body::to_bytes(body, most)).await;
+    let body = match read {
+        Ok(Ok(body)) => body,
+        Err(_over) => {
+            let detail = format!("the body did not come within {} s", BODY_MAX.as_secs());
+            let hint = "send the body with the request";
+            return Err(Problem::new(ProblemCode::TimedOut, detail, hint));
+        }
+        Ok(Err(error)) if is_too_long(&error) => {
+            return Err(too_long(caller));
+        }
+        Ok(Err(error)) => {
+            let hint = "send the whole body";
+            return Err(Problem::new(
+                ProblemCode::BodyMalformed,
+                error.to_string(),
+                hint,
+            ));
+        }
+    };
+    Ok(Request::from_parts(head, Body::from(body)))
+}
+
+fn is_too_long(error: &axum::Error) -> bool {
+    use core::error::Error as _;
+    error
+        .source()
+        .and_then(|source| source.downcast_ref::<http_body_util::LengthLimitError>())
+        .is_some()
 }
 
 /// Checks that no foreign web page sent the request through its reader's browser: neither from its own

@@ -19,10 +19,11 @@ const SECOND: i64 = 1_000_000_000;
 pub const CHALLENGE_SECONDS: i64 = 60;
 /// How long a token is valid, in seconds: one task, not a working day.
 pub const TOKEN_SECONDS: i64 = 900;
-/// Tokens at once, of all principals; the one that expires first is dropped for a new one.
-pub const TOKENS_MAX: usize = 1_024;
-/// Answered challenges that are remembered: more logins within a minute are not people's.
-pub const ANSWERED_MAX: usize = 4_096;
+/// Tokens of one principal at once. Its own oldest is dropped for a new one, and never another's: one reader that logs
+/// in in a loop must not end the logins of those who stop runs.
+pub const TOKENS_PER_PRINCIPAL: usize = 16;
+/// Logins of one principal that are remembered for a minute: more are not a person's.
+pub const ANSWERED_PER_PRINCIPAL: usize = 64;
 /// Bytes of a challenge: a nonce, its expiry, and the server's seal.
 const CHALLENGE_BYTES: usize = 16 + 8 + 32;
 
@@ -69,8 +70,8 @@ pub struct Logins {
 struct LoginTable {
     /// By the SHA-256 of the token: a dump of this memory gives no usable token.
     tokens: BTreeMap<[u8; 32], Login>,
-    /// Answered challenges until they expire.
-    answered: BTreeMap<String, UnixNanos>,
+    /// Answered challenges until they expire, with who answered.
+    answered: BTreeMap<String, (UnixNanos, Id)>,
 }
 
 impl fmt::Debug for Logins {
@@ -125,12 +126,13 @@ impl Logins {
         Ok((hex::encode(bytes), until))
     }
 
-    /// Marks a challenge as answered; each can be answered once.
+    /// Marks a challenge as answered by a principal; each can be answered once.
     ///
     /// # Errors
     ///
-    /// Returns a [`Problem`] if it is not of this process, has expired, or was answered before.
-    pub fn answer(&self, challenge: &str, now: UnixNanos) -> Result<(), Problem> {
+    /// Returns a [`Problem`] if it is not of this process, has expired, or was answered before, or if the principal
+    /// has logged in too often.
+    pub fn answer(&self, challenge: &str, by: &Id, now: UnixNanos) -> Result<(), Problem> {
         let mut bytes = [0; CHALLENGE_BYTES];
         let decoded = hex::decode_to_slice(challenge, &mut bytes);
         decoded.map_err(|_| refused("malformed challenge"))?;
@@ -146,9 +148,11 @@ impl Logins {
         }
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         // Expired challenges are refused above by their own time, so forgetting them here reopens none.
-        held.answered.retain(|_, until| now < *until);
-        if held.answered.len() >= ANSWERED_MAX {
-            let detail = "too many logins within a minute";
+        held.answered.retain(|_, (until, _)| now < *until);
+        // Counted for each principal: a bound on all of them would let one keep out the others.
+        let own = held.answered.values().filter(|(_, who)| who == by);
+        if own.count() >= ANSWERED_PER_PRINCIPAL {
+            let detail = format!("too many logins of {by} within a minute");
             return Err(Problem::new(
                 ProblemCode::Busy,
                 detail,
@@ -157,7 +161,7 @@ impl Logins {
         }
         // Lower case first: otherwise the same challenge in upper-case hex could be answered again.
         let form = challenge.to_ascii_lowercase();
-        if held.answered.insert(form, until).is_some() {
+        if held.answered.insert(form, (until, by.clone())).is_some() {
             return Err(refused("the challenge was answered before"));
         }
         Ok(())
@@ -185,10 +189,13 @@ impl Logins {
         };
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.tokens.retain(|_, login| now < login.until);
-        // Only holders of valid keys get here, so this bound keeps a broken client, not a stranger, from
-        // filling the memory.
-        if held.tokens.len() >= TOKENS_MAX {
-            let first = held.tokens.iter().min_by_key(|(_, login)| login.until);
+        // Only holders of valid keys get here, so the ledger's principals bound the memory.
+        let own = held
+            .tokens
+            .iter()
+            .filter(|(_, held)| held.principal == login.principal);
+        if own.clone().count() >= TOKENS_PER_PRINCIPAL {
+            let first = own.min_by_key(|(_, login)| login.until);
             if let Some(first) = first.map(|(name, _)| *name) {
                 held.tokens.remove(&first);
             }
@@ -250,27 +257,43 @@ mod tests {
             (&ours, &challenge.to_uppercase(), last, false),
         ];
         for (number, (logins, text, time, good)) in table.into_iter().enumerate() {
-            let answer = logins.answer(text, time);
+            let answer = logins.answer(text, &Id::parse("bob").unwrap(), time);
             assert_eq!(answer.is_ok(), good, "row {number}: {answer:?}");
         }
     }
 
+    /// One reader that logged in 1,024 times ended the logins of everybody else.
     #[test]
-    fn a_token_counts_for_its_time_and_the_oldest_gives_way() {
+    fn a_token_counts_for_its_time_and_ones_own_oldest_gives_way() {
         let logins = Logins::new().unwrap();
-        let bob = Id::parse("bob").unwrap();
-        let open = |now| {
-            let key = PublicKey([1; 32]);
-            logins.open(bob.clone(), key, UnixNanos(now)).unwrap()
+        let open = |who: &str, now| {
+            let (who, key) = (Id::parse(who).unwrap(), PublicKey([1; 32]));
+            logins.open(who, key, UnixNanos(now)).unwrap()
         };
-        let (first, until) = open(0);
+        let (first, until) = open("bob", 0);
         let good = |token: &str, now| logins.login(token, UnixNanos(now)).is_ok();
         assert!(good(&first, 0) && good(&first, until.0 - 1));
         assert!(!good(&first, until.0) && !good("", 0) && !good(&first[1..], 0));
-        for time in 1..=TOKENS_MAX {
-            open(i64::try_from(time).unwrap());
+        let all: Vec<String> = (1..=5_000).map(|time| open("mallory", time).0).collect();
+        assert!(good(&first, 1), "another's login does not give way");
+        let left = all.iter().filter(|token| good(token, 5_000)).count();
+        assert_eq!(left, TOKENS_PER_PRINCIPAL);
+        assert!(good(all.last().unwrap(), 5_000));
+        assert_eq!(logins.count(UnixNanos(1)), TOKENS_PER_PRINCIPAL + 1);
+    }
+
+    #[test]
+    fn one_who_logs_in_too_often_keeps_nobody_else_out() {
+        let logins = Logins::new().unwrap();
+        let answer = |who: &str| {
+            let (challenge, _) = logins.challenge(UnixNanos(0)).unwrap();
+            logins.answer(&challenge, &Id::parse(who).unwrap(), UnixNanos(1))
+        };
+        for _ in 0..ANSWERED_PER_PRINCIPAL {
+            answer("mallory").unwrap();
         }
-        assert!(!good(&first, 1));
-        assert_eq!(logins.count(UnixNanos(1)), TOKENS_MAX);
+        let busy = answer("mallory").unwrap_err();
+        assert_eq!(busy.detail, "too many logins of mallory within a minute");
+        answer("bob").unwrap();
     }
 }

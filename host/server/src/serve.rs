@@ -5,12 +5,14 @@ use core::convert::Infallible;
 use core::future::Future;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response};
 use counterfoil_approval::permit::may_continue;
+use counterfoil_base::text::harmless_line;
 use counterfoil_runner::clock;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -20,7 +22,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tokio::sync::{Semaphore, watch};
 
+use crate::accept_errors::AcceptErrors;
 use crate::app::ApiState;
+use crate::places::{Place, Places};
 use crate::problem::Problem;
 use crate::router::router;
 use crate::service_ledger::ServiceLedger;
@@ -28,9 +32,14 @@ use crate::supervisor::inlet::EndCommand;
 use crate::supervisor::run_file::RestartIntent;
 use crate::supervisor::status::RunStatus;
 use crate::supervisor::{PriorRun, SuperviseError, Supervisor};
+use crate::timed_writes::{TimedWrites, UNREAD_MAX};
 
 /// Concurrent connections: every watcher, and each operator's tools many times over.
 pub const CONNECTIONS_MAX: usize = 512;
+/// Connections that are being refused.
+const REFUSALS_MAX: usize = 64;
+/// Tasks of connections, with those that end because another has taken their place.
+const TASKS_MAX: usize = 2 * CONNECTIONS_MAX;
 /// Bytes of a request's head: a token and a few headers take less than one KiB.
 pub const HEAD_BYTES_MAX: usize = 32 << 10;
 /// Headers of a request.
@@ -62,11 +71,11 @@ pub enum ServeError {
     #[error("cannot listen at {address}: {source}")]
     Listen {
         address: SocketAddr,
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The runtime or the listener failed.
     #[error("cannot serve: {0}")]
-    Process(#[from] std::io::Error),
+    Process(#[from] io::Error),
     /// The shared state could not be created.
     #[error(transparent)]
     ApiState(#[from] Problem),
@@ -235,7 +244,7 @@ impl Server {
             .name("anchors".to_owned())
             .spawn(move || anchored.anchor_until_ended())?;
         runtime.block_on(async {
-            let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+            let room = Arc::new(Semaphore::new(TASKS_MAX));
             let command = accept(&listener, &app, &room, until).await;
             // No new connections from here on. Requests on open ones may still start a run; it gets the
             // command below or is refused.
@@ -255,7 +264,7 @@ impl Server {
                 }
             }
             // Every served connection holds a permit, so all permits are free when the last response was sent.
-            let all = u32::try_from(CONNECTIONS_MAX).unwrap_or(u32::MAX);
+            let all = u32::try_from(TASKS_MAX).unwrap_or(u32::MAX);
             let _some_are_slow =
                 tokio::time::timeout(CONNECTIONS_END_MAX, room.acquire_many(all)).await;
         });
@@ -273,31 +282,47 @@ async fn accept(
     until: impl Future<Output = EndCommand>,
 ) -> EndCommand {
     let routes = router(Arc::clone(app));
+    let places = Places::new(CONNECTIONS_MAX);
+    // Refused connections are open until their answer is sent. Beyond the bound they are closed without one.
+    let refusals = Arc::new(Semaphore::new(REFUSALS_MAX));
+    let mut errors = AcceptErrors::default();
     let mut until = core::pin::pin!(until);
     loop {
         let stream = tokio::select! {
             biased;
             command = &mut until => return command,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok((stream, _)) => {
+                    errors.end();
+                    stream
+                }
                 // The connection broke, or no file descriptor is left. Open connections keep working, and
                 // their end frees descriptors; ending the server here would let anyone who opens many
-                // sockets stop every run's API.
+                // sockets stop every run's API. It waits before the next attempt: at once, a process
+                // without descriptors wrote 48 MB of log a second.
                 Err(error) => {
-                    tracing::warn!(%error, "connection not accepted");
-                    tokio::task::yield_now().await;
+                    let pause = errors.pause(&error);
+                    if let Ok(command) = tokio::time::timeout(pause, until.as_mut()).await {
+                        return command;
+                    }
                     continue;
                 }
             },
         };
-        let Ok(permit) = Arc::clone(room).try_acquire_owned() else {
+        let permit = Arc::clone(room).try_acquire_owned().ok();
+        let Some((permit, place)) = permit.and_then(|permit| Some((permit, places.take()?))) else {
             app.metrics.connections_refused.inc();
-            tokio::spawn(refuse(stream));
+            if let Ok(permit) = Arc::clone(&refusals).try_acquire_owned() {
+                tokio::spawn(async move {
+                    refuse(stream).await;
+                    drop(permit);
+                });
+            }
             continue;
         };
         let (routes, ending) = (routes.clone(), app.ending.clone());
         tokio::spawn(async move {
-            talk(stream, routes, ending).await;
+            talk(stream, routes, ending, Arc::new(place)).await;
             drop(permit);
         });
     }
@@ -311,11 +336,19 @@ async fn refuse(mut stream: TcpStream) {
     let _sent = tokio::time::timeout(HEAD_MAX, stream.write_all(&text)).await;
 }
 
-async fn talk(stream: TcpStream, routes: Router, mut ending: watch::Receiver<bool>) {
+async fn talk(
+    stream: TcpStream,
+    routes: Router,
+    mut ending: watch::Receiver<bool>,
+    place: Arc<Place>,
+) {
     // Small events must not wait for more of them (Nagle's algorithm).
     let _best_effort = stream.set_nodelay(true);
-    let service = service_fn(move |request: Request<hyper::body::Incoming>| {
+    let own_place = Arc::clone(&place);
+    let service = service_fn(move |mut request: Request<hyper::body::Incoming>| {
         let routes = routes.clone();
+        // The check of the login keeps the place.
+        request.extensions_mut().insert(Arc::clone(&own_place));
         async move { Ok::<Response<Body>, Infallible>(answer(routes, request).await) }
     });
     // A client that sends its head slowly, or without end, would otherwise keep one of the permits for good.
@@ -324,13 +357,15 @@ async fn talk(stream: TcpStream, routes: Router, mut ending: watch::Receiver<boo
         .header_read_timeout(HEAD_MAX)
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEADERS_MAX)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(TimedWrites::new(stream, UNREAD_MAX)), service);
     let mut connection = core::pin::pin!(connection);
     let ends = async {
         let _sender_is_gone = ending.wait_for(|is_ending| *is_ending).await;
     };
     let done = tokio::select! {
         biased;
+        // Closed as it is: a stranger's request was not whole, or it was answered.
+        () = place.evicted() => return,
         done = connection.as_mut() => done,
         () = ends => {
             connection.as_mut().graceful_shutdown();
@@ -360,10 +395,28 @@ pub enum LogForm {
     Json,
 }
 
+/// Writes each record of the log as one line without characters that drive a terminal: reasons of kills, texts of venues
+/// and names come from outside, and could otherwise forge the lines that an operator reads after an incident.
+struct LogWriter<W>(W);
+
+impl<W: Write> Write for LogWriter<W> {
+    /// Takes a whole record, as the library writes it.
+    fn write(&mut self, record: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(record);
+        let line = harmless_line(text.strip_suffix('\n').unwrap_or(&text));
+        self.0.write_all(format!("{line}\n").as_bytes())?;
+        Ok(record.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 /// Starts logging to standard error. The log is not evidence; journals and the ledger are.
 pub fn log(form: LogForm) {
     let lines = tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
+        .with_writer(|| LogWriter(io::stderr()))
         .with_ansi(false);
     // A second call, as in tests, changes nothing.
     let _first = match form {
@@ -389,4 +442,19 @@ pub async fn signal(command: EndCommand) -> EndCommand {
         _ = int.recv() => {}
     }
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A kill's reason with a line end wrote a line of its own into the runner's log.
+    #[test]
+    fn a_text_from_outside_forges_no_line_of_the_log() {
+        let mut out = Vec::new();
+        let record = "INFO kill why=x\nINFO run resumed\u{1b}[2K\u{202e}\n";
+        LogWriter(&mut out).write_all(record.as_bytes()).unwrap();
+        let expect = "INFO kill why=x\u{fffd}INFO run resumed\u{fffd}[2K\u{fffd}\n";
+        assert_eq!(String::from_utf8(out).unwrap(), expect);
+    }
 }

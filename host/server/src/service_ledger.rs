@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use counterfoil_approval::ledger_client::{
-    ActOutcome, LedgerActor, LedgerClient, LedgerClientError, open_known_to_write, open_to_write,
+    ActOutcome, LedgerActor, LedgerClient, LedgerClientError, open_known_to_write,
 };
 use counterfoil_approval::permit::{Grant, Records};
 use counterfoil_base::digest::Digest;
@@ -16,13 +16,14 @@ use counterfoil_governance::act::{
     ANCHORS_MAX, Act, ActName, KillScope, RunAnchor, RunEnd, RunResume, RunStart,
 };
 use counterfoil_governance::id::Id;
-use counterfoil_governance::ledger::{KnownLedger, origin, verify};
+use counterfoil_governance::ledger::{KnownLedger, LedgerError, origin, verify};
 use counterfoil_governance::rule::{AccessDenial, HostRule, Rule};
 use counterfoil_governance::state::LedgerState;
 use counterfoil_journal::hash::Hash;
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_runner::clock;
 
+use crate::ledger_seen::LedgerSeen;
 use crate::problem::Problem;
 use crate::supervisor::Signers;
 
@@ -37,6 +38,8 @@ pub struct ServiceLedger {
     log: Signers,
     service: Mutex<LedgerActor>,
     read: Mutex<Option<(FileStamp, KnownLedger)>>,
+    /// What earlier processes have seen of it.
+    seen: Option<LedgerSeen>,
 }
 
 impl fmt::Debug for ServiceLedger {
@@ -50,6 +53,13 @@ impl fmt::Debug for ServiceLedger {
 fn unusable(error: &dyn fmt::Display) -> AccessDenial {
     let hint = "no run starts until the ledger verifies again; see docs/reference/GOVERNANCE.md";
     AccessDenial::new(HostRule::LedgerUnusable, error.to_string(), hint)
+}
+
+/// The denial for a ledger that does not go on from the records that this process has seen.
+fn not_read_on(error: &LedgerError, size: u64) -> AccessDenial {
+    unusable(&format_args!(
+        "the ledger does not go on from the {size} records that this runner has seen ({error}); restore the newer ledger"
+    ))
 }
 
 /// An error with its causes, in one line.
@@ -76,7 +86,15 @@ impl ServiceLedger {
             log,
             service: Mutex::new(service),
             read: Mutex::default(),
+            seen: None,
         }
+    }
+
+    /// The same, with a file that keeps over restarts how much of the ledger was seen.
+    #[must_use]
+    pub fn with_seen(mut self, path: PathBuf) -> Self {
+        self.seen = Some(LedgerSeen::new(path));
+        self
     }
 
     /// The ledger's origin.
@@ -95,33 +113,42 @@ impl ServiceLedger {
             let path = self.path.display();
             unusable(&format_args!("cannot read the ledger {path}: {error}"))
         })?;
-        // The file only grows, so an append changes its length. Someone who rewrites it in place must change
+        // The file only grows, so an append changes its length. An attacker who rewrites it in place must change
         // its time; one who resets the time as well gains nothing, since the cached state was verified.
         let stamp: FileStamp = (meta.len(), meta.modified().ok());
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, known)) = read.as_ref().filter(|(known, _)| *known == stamp) {
             return Ok(Arc::clone(known.state()));
         }
-        // Forgotten first: if the new bytes were forged, no request may be answered from the state
-        // that was cached before them.
-        let known = read.take().map(|(_, known)| known);
-        // Only what was added is verified. A file that does not go on from what is known is verified whole, and says
-        // itself what is wrong with it.
-        let known = match known.map(|known| known.read_on(&self.path)) {
-            Some(Ok(known)) => known,
-            Some(Err(_)) | None => self.read_whole()?,
+        // Only what was added is verified. What is known stays where the file does not go on from it: every request is
+        // refused until the newer file is back.
+        let known = match read.as_ref() {
+            Some((_, known)) => known.clone().read_on(&self.path).map_err(|error| {
+                let size = known.mark().size;
+                not_read_on(&error, size)
+            })?,
+            None => self.read_whole()?,
         };
+        // Before the state is used: a decision on records that the next process may miss could not be told from
+        // one on a forged ledger.
+        if let Some(seen) = &self.seen {
+            seen.keep(&known.mark()).map_err(|error| unusable(&error))?;
+        }
         let state = Arc::clone(known.state());
         *read = Some((stamp, known));
         Ok(state)
     }
 
-    /// The ledger from its first byte. A record that another process is appending right now has no checkpoint yet, and
-    /// does not count.
+    /// The ledger from its first byte, if it begins with what earlier processes have seen. A record that another process
+    /// is appending right now has no checkpoint yet, and does not count.
     fn read_whole(&self) -> Result<KnownLedger, AccessDenial> {
         let key = VerifierKey::new(&self.origin(), &(self.log)().verifying_key())
             .map_err(|error| unusable(&error))?;
         let bytes = fs::read(&self.path).map_err(|error| unusable(&error))?;
+        // A rolled-back ledger verifies as it is, and would revive keys that were revoked since.
+        if let Some(seen) = &self.seen {
+            seen.check(&bytes).map_err(|error| unusable(&error))?;
+        }
         let verified = verify(&bytes, &key).map_err(|error| unusable(&error))?;
         verified.known(&bytes).map_err(|error| unusable(&error))
     }
@@ -158,16 +185,16 @@ impl ServiceLedger {
 
     /// Opens the ledger in the runner's name; while another process writes it, waits.
     fn client(&self) -> Result<LedgerClient<MutexGuard<'_, LedgerActor>>, AccessDenial> {
+        // Checked before it is written: an act on a rolled-back ledger would make it the one that is cached.
+        self.state()?;
         // One act of this process at a time: the file's lock would turn the second away as busy.
         let service = self.service.lock().unwrap_or_else(PoisonError::into_inner);
         // Not held while another process writes the ledger: every run asks for the state before each slice.
         let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         let known = read.as_ref().map(|(_, known)| known.clone());
         drop(read);
-        let ledger = match &known {
-            Some(known) => open_known_to_write(&self.path, &self.name, &*self.log, known),
-            None => open_to_write(&self.path, &self.name, &*self.log, None),
-        };
+        let known = known.ok_or_else(|| unusable(&"it was not read"))?;
+        let ledger = open_known_to_write(&self.path, &self.name, &*self.log, &known);
         let ledger = ledger.map_err(|error| unusable_by(&error))?;
         Ok(LedgerClient::new(ledger, service, clock::now()))
     }
@@ -192,11 +219,17 @@ impl ServiceLedger {
     /// verifies what it wrote itself. The file's lock keeps other writers out until then, so the
     /// file's length and time are those of this state.
     fn cache(&self, known: KnownLedger) {
-        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        *read = fs::metadata(&self.path).ok().map(|meta| {
-            let stamp = (meta.len(), meta.modified().ok());
-            (stamp, known)
-        });
+        let mark = known.mark();
+        // A record of this process that the next one did not see could be rolled back unseen. The act stands all the
+        // same: it is in the ledger.
+        if let Some(Err(error)) = self.seen.as_ref().map(|seen| seen.keep(&mark)) {
+            tracing::error!(%error, "what was seen of the ledger is not kept");
+        }
+        let meta = fs::metadata(&self.path).ok();
+        // Of another length: exchanged just now. The next request reads it, and refuses it.
+        let meta = meta.filter(|meta| meta.len() == mark.length);
+        let stamp = meta.map_or((0, None), |meta| (meta.len(), meta.modified().ok()));
+        *self.read.lock().unwrap_or_else(PoisonError::into_inner) = Some((stamp, known));
     }
 
     /// Records that the runner refused a principal's request before the ledger judged it, and returns the refusal.

@@ -181,6 +181,10 @@ pub(crate) struct LiveArgs {
     /// Listen for one sender of bars; port 0 takes a free one
     #[arg(long, value_name = "HOST:PORT", conflicts_with = "connect")]
     pub(crate) listen: Option<String>,
+    // A flag of its own: a mistyped address alone must not let a network choose the bars.
+    /// Allow a sender on another machine, although nothing is encrypted
+    #[arg(long, requires = "listen")]
+    pub(crate) allow_remote: bool,
     /// Resume this run after its process was killed; all but the bars' source is in its journal
     #[arg(
         long,

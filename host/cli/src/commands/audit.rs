@@ -7,6 +7,7 @@ use counterfoil_runner::study::lookahead;
 use super::{parity, publish, replay};
 use crate::args::{AuditCommand, ReplayArgs};
 use crate::cli_context::CliContext;
+use crate::confinement;
 use crate::output::{CommandAnswer, print_line};
 
 pub(crate) fn run(cli: &CliContext, args: &AuditCommand) -> Result<CommandAnswer> {
@@ -18,6 +19,8 @@ pub(crate) fn run(cli: &CliContext, args: &AuditCommand) -> Result<CommandAnswer
 }
 
 fn probe(cli: &CliContext, args: &ReplayArgs) -> Result<CommandAnswer> {
+    let _opened = cli.engine(&args.backend)?;
+    confinement::to_reading(cli)?;
     let found = lookahead(cli, &args.run, &args.backend)?;
     let answer = replay::show(cli, &args.run, "look-ahead test", &found)?;
     // Stated only for a whole journal that replayed: silence about a difference would read as

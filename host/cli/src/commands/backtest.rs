@@ -160,7 +160,8 @@ pub(super) fn manifest_or_flags(
 /// The manifest in a file.
 pub(super) fn read_manifest(path: &Path) -> Result<Manifest> {
     let invalid = || format!("invalid manifest {}", path.display());
-    let text = String::from_utf8(read_whole(path)?).with_context(invalid)?;
+    let missing = "no manifest; give a file, or --component FILE and the flags that make one";
+    let text = String::from_utf8(read_whole(path).context(missing)?).with_context(invalid)?;
     Manifest::parse(&text).with_context(invalid)
 }
 

@@ -25,7 +25,9 @@ use crate::args::{
     DeriveActionsArgs,
 };
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, print_fields, print_json, print_line, print_table};
+use crate::output::{
+    CommandAnswer, print_block, print_fields, print_json, print_line, print_table,
+};
 
 pub(crate) fn run(cli: &CliContext, args: &DataCommand) -> Result<CommandAnswer> {
     match args {
@@ -45,7 +47,7 @@ fn formats(cli: &CliContext, args: &DataFormatsArgs) -> CommandAnswer {
     let named = args.name.as_deref().and_then(SourceFormat::named);
     if let Some(format) = named {
         // The mapping is JSON already, with or without --json.
-        print_line(format.mapping.trim_end());
+        print_block(format.mapping.trim_end());
         return CommandAnswer::Yes;
     }
     if cli.json {
@@ -281,7 +283,7 @@ fn derive_actions(cli: &CliContext, args: &DeriveActionsArgs) -> Result<CommandA
             output.display()
         ));
     } else {
-        print_line(text.trim_end());
+        print_block(text.trim_end());
     }
     for move_text in &derived.unexplained {
         crate::output::warn(&format!("no split or dividend explains {move_text}"));

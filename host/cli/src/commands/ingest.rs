@@ -24,6 +24,7 @@ use serde_json::{Value, json};
 use super::findings::print_findings;
 use crate::args::IngestArgs;
 use crate::cli_context::CliContext;
+use crate::confinement;
 use crate::output::{
     CommandAnswer, CommandLineError, print_answer, print_fields, print_json, print_line,
     print_table, short_digest,
@@ -31,7 +32,7 @@ use crate::output::{
 use crate::progress::bar;
 
 pub(crate) fn run(cli: &CliContext, args: &IngestArgs) -> Result<CommandAnswer> {
-    let done = match ingest(cli, args) {
+    let done = match ingest_confined(cli, args) {
         Ok(done) => done,
         Err(error) => return refused(cli, error),
     };
@@ -43,7 +44,27 @@ pub(crate) fn run(cli: &CliContext, args: &IngestArgs) -> Result<CommandAnswer> 
     Ok(CommandAnswer::Yes)
 }
 
+/// As [`ingest`], in a process that can only write data from then on.
+fn ingest_confined(cli: &CliContext, args: &IngestArgs) -> Result<IngestOutcome> {
+    let opened = open(cli, args)?;
+    // Every named file is open. The decoders of a vendor's file run behind a second wall from here on.
+    confinement::to_data(cli)?;
+    ingest_source(cli, opened.file, &opened.name, &opened.options)
+}
+
 pub(crate) fn ingest(cli: &CliContext, args: &IngestArgs) -> Result<IngestOutcome> {
+    let opened = open(cli, args)?;
+    ingest_source(cli, opened.file, &opened.name, &opened.options)
+}
+
+/// A file with what is needed to read it.
+struct OpenedSource {
+    file: File,
+    name: String,
+    options: IngestOptions,
+}
+
+fn open(cli: &CliContext, args: &IngestArgs) -> Result<OpenedSource> {
     let path = args.file.display();
     if args.file.is_dir() {
         return Err(CommandLineError::new(format!(
@@ -55,11 +76,16 @@ pub(crate) fn ingest(cli: &CliContext, args: &IngestArgs) -> Result<IngestOutcom
         .file
         .file_name()
         .with_context(|| format!("{path} has no file name"))?
-        .to_string_lossy();
+        .to_string_lossy()
+        .into_owned();
     // Options are read before the file is copied: a wrong mapping must not leave raw data behind
     // under the name of a snapshot that was never made.
     let options = options(cli, args)?;
-    ingest_source(cli, file, &name, &options)
+    Ok(OpenedSource {
+        file,
+        name,
+        options,
+    })
 }
 
 /// Makes a snapshot of a source, with progress.

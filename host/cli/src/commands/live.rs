@@ -69,7 +69,10 @@ pub(crate) fn run(cli: &CliContext, args: &LiveArgs) -> Result<CommandAnswer> {
 
 /// The venues' addresses and keys from a file, or the defaults.
 pub(super) fn venues_of(path: Option<&Path>) -> Result<Venues> {
-    Ok(path.map_or_else(|| Ok(Venues::default()), Venues::load)?)
+    let Some(path) = path else {
+        return Ok(Venues::default());
+    };
+    Venues::load(path).with_context(|| format!("--venues {}", path.display()))
 }
 
 /// Where the bars come from, and the broker that the manifest names, if it names one.
@@ -111,7 +114,15 @@ fn reader_of(args: &LiveArgs) -> Result<Box<dyn BufRead + Send>> {
     };
     let cannot = || format!("cannot listen at {address}");
     let listener = TcpListener::bind(address).with_context(cannot)?;
-    note(&format!("listening at {}", listener.local_addr()?));
+    let own = listener.local_addr()?;
+    // Whoever sends bars decides what is traded, and the stream has neither encryption nor a login.
+    if !own.ip().is_loopback() && !args.allow_remote {
+        return Err(CommandLineError::new(format!(
+            "--listen {address}: other machines can reach {own}, and any of them could send the bars; listen at \
+             127.0.0.1 behind an encrypted tunnel, or give --allow-remote if every machine on the network is trusted"
+        )));
+    }
+    note(&format!("listening at {own}"));
     let (stream, sender) = listener.accept().with_context(cannot)?;
     note(&format!("bars come from {sender}"));
     // The listener is dropped here, so no second sender can mix its bars into this run.

@@ -80,8 +80,13 @@ fn risk(text: Option<&str>, instruments: usize) -> Result<RiskEntry> {
         ),
         Some("research") => Ok(RiskEntry::research_for(instruments)),
         Some(path) => {
-            let bytes = read_whole(std::path::Path::new(path))?;
-            serde_json::from_slice(&bytes).with_context(|| format!("invalid risk limits in {path}"))
+            let given = || {
+                format!(
+                    "--risk {path}: give a file with every limit of a manifest's `risk`, or --risk research"
+                )
+            };
+            let bytes = read_whole(std::path::Path::new(path)).with_context(given)?;
+            serde_json::from_slice(&bytes).with_context(given)
         }
     }
 }

@@ -15,10 +15,15 @@ use serde_json::json;
 use crate::anchored;
 use crate::args::ReplayArgs;
 use crate::cli_context::CliContext;
+use crate::confinement;
 use crate::output::{CommandAnswer, print_answer, print_fields, print_json, print_line};
 use crate::progress::bar;
 
 pub(crate) fn run(cli: &CliContext, args: &ReplayArgs) -> Result<CommandAnswer> {
+    // The component and the journal may be another's. Before the first byte of them: a strategy that escapes its sandbox
+    // meets a second wall, and cannot change the record that it is compared with.
+    let _opened = cli.engine(&args.backend)?;
+    confinement::to_reading(cli)?;
     let found = execute(cli, &args.run, &args.backend)?;
     show(cli, &args.run, "replay", &found)
 }

@@ -1,10 +1,9 @@
 //! `run`: the runs of the data directory, and requests to the runner's API. It must never decide what
 //! an operator may do: the runner does.
 
-use std::io::Write as _;
-
 use anyhow::{Context as _, Result};
 use counterfoil_approval::ledger_client::LedgerActor;
+use counterfoil_base::text::harmless_json;
 use counterfoil_governance::id::Id;
 use counterfoil_os::files::read_whole;
 use counterfoil_runner::clock::now;
@@ -22,7 +21,8 @@ use crate::args::{
 };
 use crate::cli_context::CliContext;
 use crate::output::{
-    CommandAnswer, note, print_answer, print_fields, print_json, print_table, short_digest,
+    CommandAnswer, note, print_answer, print_event, print_fields, print_json, print_table,
+    short_digest,
 };
 use crate::people::ledger_access;
 
@@ -221,14 +221,14 @@ fn watch(cli: &CliContext, client: &ApiClient, args: &WatchArgs) -> Result<Comma
     let mut print = |message: ServerSentEvent| {
         let line = if cli.json {
             let data: Value = serde_json::from_str(&message.data).unwrap_or_default();
-            json!({ "id": message.id, "kind": message.kind, "data": data }).to_string()
+            harmless_json(
+                &json!({ "id": message.id, "kind": message.kind, "data": data }).to_string(),
+            )
         } else {
             event_text(&message)
         };
-        // Texts come from strategies: without the filter one could write escape sequences to the
-        // operator's terminal. A closed pipe, as of `| head`, ends the watching.
-        let line: String = line.chars().filter(|char| !char.is_control()).collect();
-        writeln!(std::io::stdout(), "{line}").is_ok()
+        // A closed pipe, as of `| head`, ends the watching.
+        print_event(&line)
     };
     client.watch(args.run.as_deref(), args.after.as_deref(), &mut print)?;
     note("the runner ended the stream");

@@ -23,6 +23,8 @@ use crate::people::ledger_access;
 
 /// The file in the data directory that a `serve` process keeps locked.
 const LOCK_FILE: &str = "serve.lock";
+/// The file in the data directory with the part of the ledger that `serve` has seen.
+const LEDGER_SEEN_FILE: &str = "serve.ledger-seen.json";
 /// Open files per run, with room for its share of connections.
 const FILES_PER_RUN: u64 = 8;
 /// Open files of the process. A run has a few and each connection one: a flood of connections must not
@@ -54,12 +56,8 @@ pub(crate) fn run(cli: &CliContext, args: &ServeArgs) -> Result<CommandAnswer> {
     let service = LedgerActor::with_best_key(&people, view.state(), principal, now())?;
     let signer = cli.keys.signer()?;
     let signers: Signers = Arc::new(move || Box::new(signer.clone()));
-    let ledger = Arc::new(ServiceLedger::new(
-        view.path,
-        view.name,
-        Arc::clone(&signers),
-        service,
-    ));
+    let ledger = ServiceLedger::new(view.path, view.name, Arc::clone(&signers), service);
+    let ledger = Arc::new(ledger.with_seen(cli.data.root().join(LEDGER_SEEN_FILE)));
     let records: Arc<dyn Records> = Arc::clone(&ledger) as Arc<dyn Records>;
     let supervisor = Supervisor::new(SupervisorConfig {
         data: cli.data.clone(),

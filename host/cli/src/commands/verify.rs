@@ -17,7 +17,7 @@ use super::ledger;
 use crate::anchored;
 use crate::args::VerifyArgs;
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, print_json, print_line};
+use crate::output::{CommandAnswer, print_block, print_json, print_line};
 use crate::progress::bar;
 
 /// The word for the ledger of the data directory. No run id begins with it: it is not hex.
@@ -140,7 +140,7 @@ fn proof(cli: &CliContext, path: &Path, key: &PublicKey) -> Result<CommandAnswer
         return Ok(match verify_ledger_proof(&bytes, key) {
             Ok(proved) if cli.json => print_and_answer(&proved.to_json(), CommandAnswer::Yes),
             Ok(proved) => {
-                print_line(proved.to_string().trim_end());
+                print_block(proved.to_string().trim_end());
                 CommandAnswer::Yes
             }
             Err(error) if cli.json => print_and_answer(
@@ -160,7 +160,7 @@ fn proof(cli: &CliContext, path: &Path, key: &PublicKey) -> Result<CommandAnswer
     let good = outcome.is_ok();
     match outcome {
         Ok(proved) if cli.json => print_json(&proved.to_json()),
-        Ok(proved) => print_line(proved.to_string().trim_end()),
+        Ok(proved) => print_block(proved.to_string().trim_end()),
         Err(error) if cli.json => {
             print_json(&json!({ "good": false, "reason": error.to_string() }));
         }
@@ -188,5 +188,5 @@ fn manifest_of(cli: &CliContext, bytes: &[u8]) -> Option<String> {
 
 /// Prints the auditor's report, the same text as `counterfoil-verify` prints.
 pub(crate) fn print(report: &VerifyReport) {
-    print_line(report.to_string().trim_end());
+    print_block(report.to_string().trim_end());
 }

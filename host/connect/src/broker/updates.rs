@@ -16,6 +16,9 @@ use crate::net::endpoint::Endpoint;
 use crate::net::socket::WebSocket;
 use crate::reconnect::{ConnectionEnd, wait_to_reconnect};
 
+/// Unreadable messages of one connection between two updates: each makes the broker's task poll.
+const UNREADABLE_MAX: u32 = 1_000;
+
 /// How the update stream connects and reconnects.
 #[derive(Clone, Debug)]
 pub struct UpdateStreamConfig {
@@ -81,8 +84,8 @@ pub async fn run_update_stream(
         reports,
     };
     loop {
-        let mut is_live = false;
-        let Err(end) = stream.connect_once(&mut is_live).await;
+        let mut seen = StreamProgress::default();
+        let Err(end) = stream.connect_once(&mut seen).await;
         let reason = match end {
             ConnectionEnd::NoReceiver => return,
             ConnectionEnd::Denied(reason) => {
@@ -92,10 +95,14 @@ pub async fn run_update_stream(
             }
             ConnectionEnd::Broken(reason) => reason,
         };
+        // An update proves that the venue serves. A login alone does not: a venue that accepts and
+        // closes each connection would otherwise add two records a second to the order log.
+        if seen.has_update {
+            backoff.reset();
+        }
         // Only a stream that was live can be lost. Failed attempts are not reported: a venue that
         // is down for a night would fill the channel with them.
-        if is_live {
-            backoff.reset();
+        if seen.is_live {
             let report = UpdateStreamReport::Disconnected { reason };
             if stream.reports.send(report).await.is_err() {
                 return;
@@ -107,6 +114,15 @@ pub async fn run_update_stream(
     }
 }
 
+/// What one connection has shown.
+#[derive(Default)]
+struct StreamProgress {
+    is_live: bool,
+    has_update: bool,
+    /// Unreadable messages since the last update.
+    unreadable: u32,
+}
+
 struct UpdateStream {
     config: UpdateStreamConfig,
     credentials: Credentials,
@@ -116,8 +132,8 @@ struct UpdateStream {
 }
 
 impl UpdateStream {
-    /// One connection, from its login to its end. `is_live` is set once updates arrive by it.
-    async fn connect_once(&self, is_live: &mut bool) -> Result<Infallible, ConnectionEnd> {
+    /// One connection, from its login to its end.
+    async fn connect_once(&self, seen: &mut StreamProgress) -> Result<Infallible, ConnectionEnd> {
         let config = &self.config;
         let mut socket =
             WebSocket::open(&self.dialer, &config.stream, "/stream", config.silence).await?;
@@ -140,16 +156,30 @@ impl UpdateStream {
                     continue;
                 }
                 Ok(StreamMessage::Listening) => {
-                    *is_live = true;
+                    seen.is_live = true;
                     UpdateStreamReport::Live
                 }
-                Ok(StreamMessage::Update(update)) => UpdateStreamReport::Update(update),
+                Ok(StreamMessage::Update(update)) => {
+                    seen.has_update = true;
+                    seen.unreadable = 0;
+                    UpdateStreamReport::Update(update)
+                }
                 // An unreadable message may be an execution. The connection is kept, since the next
                 // one would bring the same message, and the receiver polls the orders instead.
-                Err(error) => UpdateStreamReport::Refused {
-                    reason: error.to_string(),
-                    input: frame,
-                },
+                Err(error) => {
+                    seen.unreadable = seen.unreadable.saturating_add(1);
+                    // Kept only within a bound: a stream of nothing else would have every call poll
+                    // all orders for ever.
+                    if seen.unreadable >= UNREADABLE_MAX {
+                        let reason =
+                            format!("{UNREADABLE_MAX} messages could not be read: {error}");
+                        return Err(ConnectionEnd::Broken(reason));
+                    }
+                    UpdateStreamReport::Refused {
+                        reason: error.to_string(),
+                        input: frame,
+                    }
+                }
             };
             // Waits while the channel is full, and meanwhile nothing is read: the venue must
             // buffer, or close the connection, which the receiver sees. No update is dropped in

@@ -23,6 +23,10 @@ use crate::net::secret::SecretText;
 /// The most bars of one history page.
 pub const PAGE_BARS_MAX: usize = 10_000;
 
+/// The most messages of one frame: one for each instrument of the largest run, with a margin. A
+/// frame of the most bytes could hold half a million.
+const FRAME_MESSAGES_MAX: usize = 16_384;
+
 /// One minute, the only bar of the stream.
 const MINUTE: Timeframe = Timeframe::Fixed(60_000_000_000);
 
@@ -246,6 +250,10 @@ impl FeedProtocol for AlpacaFeed {
         };
         match crate::field::json::<Vec<&RawValue>>(frame) {
             Err(error) => messages.push(refused(&error, frame)),
+            Ok(all) if all.len() > FRAME_MESSAGES_MAX => {
+                let reason = format!("has {} messages in one frame", all.len());
+                messages.push(refused(&FieldError::new("message", reason), frame));
+            }
             Ok(all) => messages.extend(all.into_iter().map(|raw| {
                 self.message(raw)
                     .unwrap_or_else(|error| refused(&error, raw.get().as_bytes()))

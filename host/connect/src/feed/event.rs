@@ -130,6 +130,29 @@ impl FeedEvent {
         }
     }
 
+    /// Whether the venue can cause any number of such events; the others are the feed's own reports of
+    /// its connections and gaps.
+    #[must_use]
+    pub const fn is_of_venue(&self) -> bool {
+        match self {
+            Self::Closed(_)
+            | Self::Duplicate(_)
+            | Self::Revised(_)
+            | Self::OutOfOrder(_)
+            | Self::Late(_)
+            | Self::Misfit { .. }
+            | Self::TradeRefused { .. }
+            | Self::Amended { .. }
+            | Self::Refused { .. } => true,
+            Self::EndOfSlice(_)
+            | Self::Missing { .. }
+            | Self::Filled { .. }
+            | Self::Disconnected { .. }
+            | Self::Reconnected { .. }
+            | Self::Ended { .. } => false,
+        }
+    }
+
     /// One sentence with the code and the reason, as it is recorded.
     #[must_use]
     pub fn reason(&self) -> String {

@@ -20,6 +20,10 @@ use crate::net::dial::Dialer;
 use crate::net::socket::WebSocket;
 use crate::reconnect::{ConnectionEnd, wait_to_reconnect};
 
+/// Unreadable messages of one connection between two bars: a venue's new kind of message is seen
+/// long before that, and each is a signed record or counted in one.
+pub const UNREADABLE_MAX: u32 = 1_000;
+
 /// Why a feed ended.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum FeedEnd {
@@ -43,6 +47,8 @@ struct FeedTask<P> {
     /// Whether the loss of the connection was reported.
     has_reported_loss: bool,
     open_slice: OpenSlice,
+    /// Unreadable messages of this connection since the last bar.
+    unreadable: u32,
 }
 
 /// Runs a feed until its receiver is dropped or the venue denies it; then its last event is
@@ -76,6 +82,7 @@ pub async fn run_feed<P: FeedProtocol>(
         task.intake.interrupt();
         task.trades.interrupt()?;
         task.is_live = false;
+        task.unreadable = 0;
         // Reported once, not at each attempt, and also for a feed that was never reached. Each
         // report is a record of the journal: a night without a venue must not fill it.
         if !core::mem::replace(&mut task.has_reported_loss, true)
@@ -119,6 +126,7 @@ impl<P: FeedProtocol> FeedTask<P> {
             events,
             is_live: false,
             has_reported_loss: false,
+            unreadable: 0,
         })
     }
 
@@ -184,12 +192,27 @@ impl<P: FeedProtocol> FeedTask<P> {
                 }
             }
             VenueMessage::Amended { input } => self.emit(FeedEvent::Amended { input }).await,
-            VenueMessage::Refused { reason, input } => {
-                self.emit(FeedEvent::Refused { reason, input }).await
-            }
+            VenueMessage::Refused { reason, input } => self.refuse(reason, input).await,
             VenueMessage::Ends { reason } => Err(ConnectionEnd::Broken(reason)),
             VenueMessage::Denied { reason } => Err(ConnectionEnd::Denied(reason)),
         }
+    }
+
+    /// Reports a message that cannot be read, and drops a connection that sends nothing else.
+    async fn refuse(&mut self, reason: String, input: Vec<u8>) -> Result<(), ConnectionEnd> {
+        self.unreadable = self.unreadable.saturating_add(1);
+        let is_garbage = self.unreadable >= UNREADABLE_MAX;
+        let end = format!(
+            "{} messages could not be read since the last bar; the last: {reason}",
+            self.unreadable
+        );
+        self.emit(FeedEvent::Refused { reason, input }).await?;
+        // Garbage costs its sender one byte and the journal a signed record. The next connection
+        // comes after a longer wait, since no bar has reset it.
+        if is_garbage {
+            return Err(ConnectionEnd::Broken(end));
+        }
+        Ok(())
     }
 
     /// The subscription is confirmed: requests the bars that closed before.
@@ -263,6 +286,7 @@ impl<P: FeedProtocol> FeedTask<P> {
             // A bar proves that the venue serves: a login alone does not, and a venue that accepts
             // and closes each connection must not be tried every second.
             self.backoff.reset();
+            self.unreadable = 0;
             self.open_slice.begin(bar.get().close_time);
         }
         self.events

@@ -13,6 +13,7 @@
     reason = "a market of small numbers, and tests that name what they look for"
 )]
 
+mod attacks;
 mod bridge;
 mod brokers;
 mod feed_faults;

@@ -4,14 +4,16 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use counterfoil_base::digest::Digest;
 use counterfoil_journal::checkpoint::Checkpoint;
 use counterfoil_journal::entry::Chain;
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::salt::LogSigner;
 use counterfoil_journal::tree::Tree;
 use counterfoil_trading::time::UnixNanos;
+use sha2::Sha256;
 
-use super::{Ledger, LedgerError, check_signer, origin, walk};
+use super::{Ledger, LedgerError, LedgerMark, check_signer, origin, walk};
 use crate::files::LogFile;
 use crate::id::Id;
 use crate::state::LedgerState;
@@ -33,6 +35,8 @@ pub struct KnownLedger {
     pub(super) length: u64,
     /// The last of these bytes.
     pub(super) tail: Vec<u8>,
+    /// All of these bytes, hashed.
+    pub(super) bytes: Sha256,
 }
 
 impl KnownLedger {
@@ -40,6 +44,17 @@ impl KnownLedger {
     #[must_use]
     pub const fn state(&self) -> &Arc<LedgerState> {
         &self.state
+    }
+
+    /// How much is known, as another process can check it.
+    #[must_use]
+    pub fn mark(&self) -> LedgerMark {
+        LedgerMark {
+            size: self.tree.size(),
+            root: self.tree.root(),
+            length: self.length,
+            bytes: Digest::finish(self.bytes.clone()),
+        }
     }
 
     /// What is known with the records that were added to the file at `path`; a record without its checkpoint does not
@@ -73,6 +88,7 @@ impl Ledger {
             state: Arc::clone(&self.state),
             length: self.length,
             tail: self.tail.clone(),
+            bytes: self.bytes.clone(),
         }
     }
 
@@ -113,6 +129,7 @@ impl Ledger {
             state: known.state,
             length: known.length,
             tail: known.tail,
+            bytes: known.bytes,
             cut_bytes,
             unknown: false,
         })

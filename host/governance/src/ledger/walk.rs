@@ -12,6 +12,7 @@ use counterfoil_journal::hash::Hash;
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::tree::Tree;
 use counterfoil_trading::time::UnixNanos;
+use sha2::{Digest as _, Sha256};
 
 use super::LedgerError;
 use super::known::{KnownLedger, tail_of};
@@ -59,6 +60,7 @@ impl VerifiedLedger {
             state: Arc::new(self.state),
             length: self.length,
             tail: tail_of(checked.unwrap_or(bytes)),
+            bytes: Sha256::new_with_prefix(checked.unwrap_or(bytes)),
         })
     }
 
@@ -234,6 +236,8 @@ pub(super) fn verify_rest(
     let sealed = sealed.unwrap_or(rest);
     let mut tail = known.tail;
     tail.extend_from_slice(sealed);
+    let mut bytes = known.bytes;
+    bytes.update(sealed);
     let left = rest.len().saturating_sub(sealed.len());
     let known = KnownLedger {
         origin: known.origin,
@@ -244,6 +248,7 @@ pub(super) fn verify_rest(
         state: Arc::new(walk.fold.state),
         length: walk.sealed,
         tail: tail_of(&tail),
+        bytes,
     };
     Ok((known, u64::try_from(left).unwrap_or(u64::MAX)))
 }

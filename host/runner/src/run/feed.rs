@@ -6,6 +6,7 @@ mod line;
 mod line_source;
 mod lines;
 mod market;
+mod refusal_fold;
 mod sessions;
 mod snapshot;
 

@@ -45,9 +45,9 @@ pub(crate) async fn watch(
     let start = StreamStart::of(&app, seen.or(query.after).as_deref())?;
     // Refused at once when there is no room: a watcher that waits would hold a connection that a start or a
     // kill may need.
-    let permit = Arc::clone(&app.watchers).try_acquire_owned().map_err(|_| {
+    let permit = app.watch_permit(&caller.id).ok_or_else(|| {
         let hint = "close another event stream, or read the runs' status instead";
         Problem::new(ProblemCode::Busy, "too many event streams are open", hint)
     })?;
-    Ok(stream(app, &caller.id, start, run, permit))
+    Ok(stream(app, caller, start, run, permit))
 }

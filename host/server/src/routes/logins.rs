@@ -71,7 +71,7 @@ pub(crate) async fn open(
         )));
     }
     // Marked as answered last: only holders of valid keys can fill the table of answered challenges.
-    app.logins.answer(&asked.challenge, now)?;
+    app.logins.answer(&asked.challenge, &principal, now)?;
     let roles = state.principals().get(&principal);
     let roles = roles.map(|record| {
         record

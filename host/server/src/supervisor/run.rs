@@ -128,9 +128,13 @@ impl SupervisedRun {
         }
     }
 
+    /// Whether principals push its bars.
+    pub(super) const fn is_pushed(&self) -> bool {
+        matches!(self.feed, FeedSettings::Push {})
+    }
+
     pub(super) fn takes_pushes_of(&self, feed: &str) -> bool {
-        let is_push = matches!(self.feed, FeedSettings::Push {});
-        is_push && self.feed_name() == feed && self.state().is_active()
+        self.is_pushed() && self.feed_name() == feed && self.state().is_active()
     }
 
     pub(super) fn trades(&self, symbol: &str) -> bool {

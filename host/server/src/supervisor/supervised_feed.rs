@@ -71,6 +71,10 @@ impl LineSource for SupervisedLines<'_> {
     fn treated(&mut self, treatment: LineTreatment) {
         self.lines.treated(treatment);
     }
+
+    fn drops_floods(&self) -> bool {
+        !self.run.is_pushed()
+    }
 }
 
 /// A market's events, until the run is commanded to end.

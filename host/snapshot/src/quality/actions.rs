@@ -9,6 +9,7 @@
 use core::num::NonZeroU32;
 
 use counterfoil_base::calendar_date::CalendarDate;
+use counterfoil_base::text::begins_formula;
 use counterfoil_trading::corporate::CorporateActionKind;
 use counterfoil_trading::decimal;
 use counterfoil_trading::time::UnixNanos;
@@ -107,6 +108,7 @@ pub(crate) fn parse_actions_of(
                 format!("{} fields, not 4: {HEADER}", cut.len()),
             ));
         };
+        let instrument = &unguarded(instrument);
         check_symbol(instrument).map_err(|reason| error(number, reason))?;
         let time = |text: &str| time_of(instrument, text);
         let ex_time =
@@ -169,6 +171,7 @@ fn kind(
         "dividend" => dividend(false),
         "special-dividend" => dividend(true),
         "symbol" => {
+            let value = unguarded(value);
             check_symbol(value)?;
             Ok(CorporateActionKind::SymbolChange {
                 symbol: value.to_owned(),
@@ -238,7 +241,18 @@ fn amount(money: Money) -> String {
     format!("{whole}.{:0<2}", fraction.trim_end_matches('0'))
 }
 
+/// The text of a field that was written with an apostrophe in front, so that no spreadsheet runs it.
+fn unguarded(text: &str) -> &str {
+    let guarded = text.strip_prefix('\'');
+    guarded.filter(|text| begins_formula(text)).unwrap_or(text)
+}
+
 fn quoted(text: String) -> String {
+    let text = if begins_formula(&text) {
+        format!("'{text}")
+    } else {
+        text
+    };
     // A field that begins with # would be read back as a remark.
     if text.contains([',', '"']) || text.starts_with('#') {
         return format!("\"{}\"", text.replace('"', "\"\""));

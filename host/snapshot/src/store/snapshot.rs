@@ -6,6 +6,7 @@ use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::sync::Arc;
 
 use cap_std::fs::{Dir, File};
+use counterfoil_trading::corporate::CorporateActionKind;
 use counterfoil_trading::instrument::{Instrument, InstrumentId};
 use counterfoil_trading::time::UnixNanos;
 use serde::de::DeserializeOwned;
@@ -24,6 +25,9 @@ use counterfoil_base::digest::Digest;
 
 /// Bytes of one line of quarantine or findings: a row whose every byte is escaped, and a message that repeats it.
 const LINE_BYTES_MAX: u64 = 4 << 20;
+
+/// Symbols that an error lists.
+const SHOWN_MAX: usize = 20;
 
 /// A snapshot whose manifest was checked against its id. Bars are checked as they are read.
 #[derive(Clone, Debug)]
@@ -131,11 +135,7 @@ impl Snapshot {
             let place = all.binary_search_by(|other| other.symbol().cmp(symbol));
             let place = place.map_err(|_| ReadError::UnknownSymbol {
                 symbol: symbol.clone(),
-                known: all
-                    .iter()
-                    .map(Instrument::symbol)
-                    .collect::<Vec<_>>()
-                    .join(", "),
+                known: self.instead_of(symbol),
             })?;
             // A symbol that was named twice is one instrument: its bars must not come twice.
             if seen.insert(place) {
@@ -150,6 +150,28 @@ impl Snapshot {
             places,
             TimeRange { from, to },
         ))
+    }
+
+    /// What can be asked for in place of a symbol that is no instrument's.
+    fn instead_of(&self, symbol: &str) -> String {
+        let all = &self.contents.instruments;
+        let first = all.iter().take(SHOWN_MAX).map(Instrument::symbol);
+        let mut known = first.collect::<Vec<_>>().join(", ");
+        if let Some(more) = all.len().checked_sub(SHOWN_MAX).filter(|more| *more > 0) {
+            known = format!("{known} and {more} more");
+        }
+        // Only for the message: actions that cannot be read are an error where a run needs them.
+        let actions = self.contents.actions().unwrap_or_default();
+        let renamed = actions.iter().find(|action| {
+            matches!(&action.kind, CorporateActionKind::SymbolChange { symbol: new } if new == symbol)
+        });
+        match renamed {
+            Some(action) => {
+                let id = &action.instrument;
+                format!("{known}; {symbol} is a later ticker of {id}: ask for {id}")
+            }
+            None => known,
+        }
     }
 
     /// The first `most` quarantined rows, from a file whose digest was checked.

@@ -18,6 +18,10 @@ use crate::wait::wait;
 /// While the channel is full the stream is not read.
 const UPDATES_MAX: usize = 1_024;
 
+/// Reports that may wait for the run's next call, which comes twice a second: more than its orders
+/// cause in that time. While there are so many the stream is not read.
+const REPORTS_MAX: usize = 4_096;
+
 /// How long one report of the stream may delay a call: the time limit of one request.
 const APPLY_MAX: Duration = Duration::from_secs(10);
 
@@ -81,7 +85,9 @@ impl BrokerTask {
                     Some(call) => task.serve(call, &mut stream).await,
                     None => return,
                 },
-                report = stream.recv() => match report {
+                // Not beyond the bound: an account with another program's orders could otherwise
+                // fill the memory while the run decides.
+                report = stream.recv(), if task.reports.len() < REPORTS_MAX => match report {
                     Some(report) => task.apply_within_time(report).await,
                     None => break,
                 },
@@ -260,7 +266,9 @@ impl BrokerTask {
 
     /// Applies the reports of the stream that are waiting.
     async fn apply_waiting(&mut self, stream: &mut Receiver<updates::UpdateStreamReport>) {
-        while let Ok(report) = stream.try_recv() {
+        while self.reports.len() < REPORTS_MAX
+            && let Ok(report) = stream.try_recv()
+        {
             self.apply_report(report).await;
         }
     }

@@ -13,6 +13,7 @@ use counterfoil_trading::record::RefusedInput;
 use counterfoil_trading::slice::Slice;
 use counterfoil_trading::time::UnixNanos;
 
+use super::refusal_fold::RefusalFold;
 use super::{DecidedBars, FeedError, FeedItem, SILENCE_MAX, SliceFeed};
 
 /// A source of a venue's events.
@@ -41,6 +42,7 @@ pub struct ConnectedFeed<S> {
     decided: BTreeMap<(UnixNanos, InstrumentId), ClosedBar>,
     /// Whether [`Slicer::start_next`] may hold a whole slice that is not given yet.
     is_fresh: bool,
+    fold: RefusalFold,
 }
 
 impl<S: EventSource> ConnectedFeed<S> {
@@ -54,6 +56,7 @@ impl<S: EventSource> ConnectedFeed<S> {
             slicer: Slicer::new(instruments, decided.ended, decided.open),
             decided: decided.bars,
             is_fresh: true,
+            fold: RefusalFold::default(),
         }
     }
 
@@ -104,23 +107,43 @@ impl<S: EventSource> ConnectedFeed<S> {
 impl<S: EventSource> SliceFeed for ConnectedFeed<S> {
     fn next(&mut self, slice: &mut Slice) -> Result<FeedItem, FeedError> {
         slice.clear();
+        if let Some(held) = self.fold.take_held(slice) {
+            return held;
+        }
+        match self.read(slice) {
+            Ok(EventItem::Report(item)) => Ok(item),
+            Ok(EventItem::Feed(item)) => self.fold.pass(Ok(item), slice),
+            Err(error) => self.fold.pass(Err(error), slice),
+        }
+    }
+}
+
+/// An item of the feed, by whether it may be counted together with others.
+enum EventItem {
+    Feed(FeedItem),
+    /// What the feed itself reports of its connection and gaps: each is recorded.
+    Report(FeedItem),
+}
+
+impl<S: EventSource> ConnectedFeed<S> {
+    fn read(&mut self, slice: &mut Slice) -> Result<EventItem, FeedError> {
         loop {
             if core::mem::take(&mut self.is_fresh) && self.slicer.start_next(slice)? {
                 self.is_fresh = true;
-                return Ok(FeedItem::Slice);
+                return Ok(EventItem::Feed(FeedItem::Slice));
             }
             let event = match self.source.next_event().map_err(FeedError::Stream)? {
                 EventRead::Event(event) => event,
-                EventRead::Nothing => return Ok(FeedItem::Nothing),
+                EventRead::Nothing => return Ok(EventItem::Feed(FeedItem::Nothing)),
                 // The open slice is given before the end: its bars are closed, and a run that stops here has decided
                 // everything that it received.
                 EventRead::End => {
                     let is_left = self.slicer.finish(slice);
-                    return Ok(if is_left {
+                    return Ok(EventItem::Feed(if is_left {
                         FeedItem::Slice
                     } else {
                         FeedItem::End
-                    });
+                    }));
                 }
             };
             let event = self.checked(event);
@@ -128,9 +151,12 @@ impl<S: EventSource> SliceFeed for ConnectedFeed<S> {
                 SliceProgress::Waiting => {}
                 SliceProgress::Whole => {
                     self.is_fresh = true;
-                    return Ok(FeedItem::Slice);
+                    return Ok(EventItem::Feed(FeedItem::Slice));
                 }
-                SliceProgress::Note(event) => return Ok(self.note(&event)),
+                SliceProgress::Note(event) if event.is_of_venue() => {
+                    return Ok(EventItem::Feed(self.note(&event)));
+                }
+                SliceProgress::Note(event) => return Ok(EventItem::Report(self.note(&event))),
             }
         }
     }

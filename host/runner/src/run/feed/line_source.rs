@@ -34,6 +34,12 @@ pub trait LineSource {
 
     /// Reports how the last line was treated.
     fn treated(&mut self, _treatment: LineTreatment) {}
+
+    /// Whether a sender of nothing but refused lines ends the feed. Not where lines of several senders come one by
+    /// one, each of whom learns that its line was refused.
+    fn drops_floods(&self) -> bool {
+        true
+    }
 }
 
 /// Blocks as long as the reader does.

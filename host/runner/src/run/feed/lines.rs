@@ -14,6 +14,7 @@ use counterfoil_trading::time::UnixNanos;
 
 use super::line::{LineContent, parse};
 use super::line_source::{LineRead, LineSource, LineTreatment};
+use super::refusal_fold::RefusalFold;
 use super::sessions::SessionEnds;
 use super::{FeedError, FeedItem, SliceFeed};
 use crate::clock;
@@ -39,6 +40,7 @@ pub struct LineFeed<R> {
     decided: BTreeMap<(UnixNanos, InstrumentId), ClosedBar>,
     /// Whether the last line was a decided bar: a mark after it belongs to that bar's slice.
     is_behind: bool,
+    fold: RefusalFold,
 }
 
 /// The decided part of a feed that is connected again.
@@ -81,6 +83,7 @@ impl<R: LineSource> LineFeed<R> {
             session_ends: SessionEnds::new(decided.session_ends, decided.settled),
             decided: decided.bars,
             is_behind: false,
+            fold: RefusalFold::default(),
         }
     }
 
@@ -162,6 +165,21 @@ impl<R: LineSource> LineFeed<R> {
 impl<R: LineSource> SliceFeed for LineFeed<R> {
     fn next(&mut self, slice: &mut Slice) -> Result<FeedItem, FeedError> {
         slice.clear();
+        if let Some(held) = self.fold.take_held(slice) {
+            return held;
+        }
+        if self.fold.is_flooded() && self.source.drops_floods() {
+            let reason = self.fold.flood_reason();
+            return Err(FeedError::Stream(std::io::Error::other(reason)));
+        }
+        let item = self.read(slice);
+        self.fold.pass(item, slice)
+    }
+}
+
+impl<R: LineSource> LineFeed<R> {
+    /// The item of the next lines.
+    fn read(&mut self, slice: &mut Slice) -> Result<FeedItem, FeedError> {
         if let Some(bar) = self.ahead.take() {
             self.pending.add(bar)?;
         }

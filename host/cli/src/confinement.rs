@@ -1,0 +1,76 @@
+//! The second wall around a command that reads what others have made: its process reaches the data and what it needs to
+//! start, and nothing else. It must never loosen what it has set.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use counterfoil_os::confine::{NeededAccess, confine};
+use counterfoil_runner::store::keys::PUBLIC_FILE;
+
+use crate::cli_context::CliContext;
+use crate::output::print_detail;
+
+/// Where the system keeps what a program needs to start; the compiling child is one.
+const SYSTEM: [&str; 6] = [
+    "/lib",
+    "/lib64",
+    "/usr/lib",
+    "/usr/lib64",
+    "/nix/store",
+    "/etc/ld.so.cache",
+];
+
+/// Where the system keeps its zones of time.
+const ZONES: &str = "/usr/share/zoneinfo";
+
+/// Confines this process to reading the data directory. The compiled code must be open by now: its folder is made when it is
+/// missing.
+///
+/// # Errors
+///
+/// Returns an error if the kernel refuses: a strategy that breaks out of its sandbox would then meet no second wall.
+pub(crate) fn to_reading(cli: &CliContext) -> Result<()> {
+    let mut start = vec![std::env::current_exe().context("cannot find this program's own file")?];
+    start.extend(SYSTEM.map(PathBuf::from));
+    // Code is compiled into the cache, and into a folder of the moment where there is none.
+    let code = cli.code_folder().map(PathBuf::from);
+    let write = vec![
+        code.unwrap_or_else(std::env::temp_dir),
+        PathBuf::from("/dev/null"),
+    ];
+    let needed = NeededAccess {
+        // Not the folder of keys: a verdict needs the log's public key, by which the ledger verifies, and no private one.
+        read: vec![
+            cli.data.root().to_path_buf(),
+            cli.keys.path().join(PUBLIC_FILE),
+            PathBuf::from(ZONES),
+        ],
+        write,
+        start,
+    };
+    apply(&needed)
+}
+
+/// Confines this process to the data directory, with no program that it could start. Files that the command line names must
+/// be open by now.
+///
+/// # Errors
+///
+/// As [`to_reading`]: a file that breaks its decoder would meet no second wall.
+pub(crate) fn to_data(cli: &CliContext) -> Result<()> {
+    apply(&NeededAccess {
+        read: vec![PathBuf::from(ZONES)],
+        write: vec![
+            cli.data.root().to_path_buf(),
+            std::env::temp_dir(),
+            PathBuf::from("/dev/null"),
+        ],
+        start: Vec::new(),
+    })
+}
+
+fn apply(needed: &NeededAccess) -> Result<()> {
+    let by = confine(needed).context("cannot confine this process")?;
+    print_detail(&format!("second wall: {}", by.text()));
+    Ok(())
+}
