@@ -45,6 +45,17 @@ pub enum IngestError {
         max: u64,
         unit: &'static str,
     },
+    /// The source is larger after decompression than a source may be.
+    #[error(
+        "{file}, line {line}: more than {max} bytes after decompression; if the file is right, allow more with \
+         --unpacked-max BYTES, or split it"
+    )]
+    Unpacked { file: String, line: u64, max: u64 },
+    /// The process that decodes a file did not start or did not go on.
+    #[error(
+        "{file}: the process that decodes it failed: {reason}; try again, or ingest the file as CSV"
+    )]
+    Decoder { file: String, reason: String },
     /// The first line is not a header.
     #[error(
         "{file}, line {line}: no header: {reason}; the first line must name the columns, such as time,open,high,low,close,volume"

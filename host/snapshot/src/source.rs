@@ -2,6 +2,7 @@
 
 pub mod asset_class;
 pub mod choices;
+pub mod decode_process;
 pub mod formats;
 pub mod options;
 pub mod progress;

@@ -16,7 +16,7 @@ use counterfoil_snapshot::quality::findings::{LayerFindings, RuleCount, Severity
 use counterfoil_snapshot::source::asset_class::AssetClass;
 use counterfoil_snapshot::source::choices::SourceKind;
 use counterfoil_snapshot::source::formats::SourceFormat;
-use counterfoil_snapshot::source::options::{IngestOptions, SideFile};
+use counterfoil_snapshot::source::options::{IngestLimits, IngestOptions, SideFile};
 use counterfoil_snapshot::source::progress::IngestProgress;
 use counterfoil_snapshot::store::acceptance::FindingAcceptance;
 use serde_json::{Value, json};
@@ -74,7 +74,11 @@ pub(crate) fn ingest_source(
         IngestProgress::Reading { rows, .. } => bar.set_position(rows),
         IngestProgress::Writing { bars, .. } => bar.set_position(bars),
     };
-    let done = snapshot_store(&cli.data)?.ingest(source, name, options, &mut progress);
+    let options = IngestOptions {
+        decoder: Some(super::decode::program()?),
+        ..options.clone()
+    };
+    let done = snapshot_store(&cli.data)?.ingest(source, name, &options, &mut progress);
     bar.finish_and_clear();
     Ok(done?)
 }
@@ -136,6 +140,10 @@ fn options(cli: &CliContext, args: &IngestArgs) -> Result<IngestOptions> {
         policy: args.policy.parse()?,
         accepted: accepted.collect::<Result<_>>()?,
         revises: revises.transpose()?,
+        limits: IngestLimits {
+            unpacked_max: args.unpacked_max,
+            ..IngestLimits::default()
+        },
         ..IngestOptions::default()
     })
 }

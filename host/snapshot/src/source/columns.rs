@@ -166,6 +166,14 @@ impl BarColumns {
         })
     }
 
+    /// The places that rows are read from.
+    pub(crate) fn places(&self) -> Vec<usize> {
+        let numbers = self.prices.iter().map(|column| column.place);
+        let others = [self.volume, self.dividend, self.split];
+        let others = others.into_iter().flatten().map(|column| column.place);
+        self.common.places(numbers.chain(others))
+    }
+
     /// A sign that the prices are not adjusted for dividends: a column of those that are.
     pub(crate) fn adjusted_close(&self) -> Option<&str> {
         let has_actions = self.dividend.is_some() || self.split.is_some();
@@ -185,6 +193,12 @@ impl TradeColumns {
             common: header.common()?,
         })
     }
+
+    /// The places that rows are read from.
+    pub(crate) fn places(&self) -> Vec<usize> {
+        let own = [Some(self.price.place), Some(self.size.place), self.id];
+        self.common.places(own.into_iter().flatten())
+    }
 }
 
 impl AdjustedColumns {
@@ -196,9 +210,21 @@ impl AdjustedColumns {
             common: header.common()?,
         })
     }
+
+    /// The places that rows are read from.
+    pub(crate) fn places(&self) -> Vec<usize> {
+        let own = [self.close.place, self.adjusted.place];
+        self.common.places(own.into_iter())
+    }
 }
 
 impl CommonColumns {
+    /// The places of time and symbol, and others.
+    fn places(&self, others: impl Iterator<Item = usize>) -> Vec<usize> {
+        let time = self.time.places.iter().copied();
+        time.chain(self.symbol).chain(others).collect()
+    }
+
     /// Symbol and time of a row with as many fields as the header; `symbol` is that of every row,
     /// for a source without a symbol column.
     ///

@@ -54,6 +54,7 @@ pub(crate) fn read_table<'a>(
     progress: &mut dyn FnMut(IngestProgress),
 ) -> Result<SourceTable<'a>, IngestError> {
     let columns = find_columns(records, context)?;
+    records.project(&columns.places());
     let rows_in_memory = context.options.limits.rows_in_memory;
     let mut sorter = ExternalSorter::new(context.scratch, "rows", rows_in_memory);
     let mut deferred = DeferredRows::new(context.scratch, rows_in_memory);

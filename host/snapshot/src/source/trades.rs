@@ -120,6 +120,7 @@ pub(crate) fn read_trades<'a>(
         symbol: context.symbol,
         ..HeaderContext::of(records, context.name, context.mapping)
     })?;
+    records.project(&columns.places());
     let mut deferred = DeferredRows::new(context.scratch, context.options.limits.rows_in_memory);
     let TradesById {
         sorter,

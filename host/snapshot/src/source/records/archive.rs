@@ -9,17 +9,13 @@ use flate2::read::DeflateDecoder;
 use zip::{CompressionMethod, ZipArchive};
 
 use crate::error::IngestError;
-use crate::source::options::IngestOptions;
+use crate::source::options::{IngestOptions, UNPACKED_RATIO_MAX};
 
 /// The first bytes of a ZIP archive, and of one without members. Source: PKWARE, APPNOTE.TXT, 4.3.
 pub(super) const ZIP_MAGIC: [&[u8]; 2] = [b"PK\x03\x04", b"PK\x05\x06"];
 
 /// Tables of one archive: a file for each of ten thousand instruments.
 const TABLES_MAX: usize = 10_000;
-
-/// Unpacked bytes for each packed one, of a member above [`RATIO_BYTES_MIN`]: rows of one price repeat some
-/// fiftyfold; beyond this, a member is made to exhaust who reads it.
-const RATIO_MAX: u64 = 200;
 
 /// Unpacked bytes below which the ratio does not matter.
 const RATIO_BYTES_MIN: u64 = 64 << 20;
@@ -103,11 +99,14 @@ pub(super) fn tables(
         }
         let (size, packed) = (member.size(), member.compressed_size());
         // Stated sizes are checked here, and again as the member is read: nothing is believed.
-        let is_bomb = size > RATIO_BYTES_MIN && size > packed.saturating_mul(RATIO_MAX);
+        let is_bomb = options.limits.unpacked_max.is_none()
+            && size > RATIO_BYTES_MIN
+            && size > packed.saturating_mul(UNPACKED_RATIO_MAX);
         total = total.saturating_add(size);
         if is_bomb || total > options.limits.bytes_max {
             return Err(error(format!(
-                "{member_name} in it would be {size} bytes, from {packed}; {way_on}"
+                "{member_name} in it would be {size} bytes, from {packed}; if the archive is right, allow more with \
+                 --unpacked-max BYTES, or {way_on}"
             )));
         }
         let start = member.data_start();
