@@ -71,10 +71,10 @@ pub(crate) struct IngestArgs {
     pub(crate) tick: Option<String>,
     /// Round prices to --price-scale or --tick, half to even, where that changes them by at most this much, such
     /// as 0.000001
-    #[arg(long, value_name = "AMOUNT")]
+    #[arg(long, value_name = "AMOUNT", allow_hyphen_values = true)]
     pub(crate) round_prices: Option<String>,
     /// Round volumes to --volume-scale where that changes them by at most this much
-    #[arg(long, value_name = "AMOUNT")]
+    #[arg(long, value_name = "AMOUNT", allow_hyphen_values = true)]
     pub(crate) round_volumes: Option<String>,
     /// Bytes that the file may unpack to [default: 200 times its size, at least 1 GiB and at most 80 GB]
     #[arg(long, value_name = "BYTES")]

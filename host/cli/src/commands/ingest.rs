@@ -1,5 +1,6 @@
 //! `data ingest`: makes a snapshot of a vendor's file.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
@@ -391,7 +392,20 @@ fn print_examples(done: &IngestOutcome) {
         };
         print_line(&format!(
             "quarantined: {place}{}: {}: {}",
-            row.reason, row.message, row.row
+            row.reason,
+            row.message,
+            beginning(&row.row)
         ));
+    }
+}
+
+/// Characters of a row that is shown.
+const ROW_CHARS_MAX: usize = 200;
+
+/// The beginning of a row, which may be as long as 64 KiB; the quarantine has all of it.
+fn beginning(row: &str) -> Cow<'_, str> {
+    match row.char_indices().nth(ROW_CHARS_MAX) {
+        Some((end, _)) => Cow::Owned(format!("{}…", row.get(..end).unwrap_or_default())),
+        None => Cow::Borrowed(row),
     }
 }

@@ -22,6 +22,7 @@ use crate::layers::timeframes::{TimeframeCheck, infer_timeframe, week_start};
 use crate::layout::{DataLayer, QUARANTINE};
 use crate::quality::actions::SymbolAction;
 use crate::quality::market_clock::{source_calendar, stated_calendar};
+use crate::source::asset_class::AssetClass;
 use crate::source::choices::{GapRule, SourceKind};
 use crate::source::deferred::{duplicate_error, quarantine_row};
 use crate::source::mapping::ColumnMapping;
@@ -372,7 +373,16 @@ impl InstrumentScales {
         Ok(Self {
             prices,
             price_line,
-            quantities: lot(options, class, most.volume, prices.grid.scale)?,
+            quantities: lot(
+                options,
+                class.or_else(|| {
+                    tickers
+                        .iter()
+                        .find_map(|ticker| AssetClass::of_ticker(ticker))
+                }),
+                most.volume,
+                prices.grid.scale,
+            )?,
             volume,
             volume_line,
         })

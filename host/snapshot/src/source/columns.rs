@@ -6,10 +6,11 @@ use crate::source::fields::begins_with_digit;
 use crate::source::formats;
 use crate::source::mapping::ColumnMapping;
 use crate::source::number::NumberColumn;
+use crate::source::reading::SourceContext;
 use crate::source::records::SourceRecords;
 use crate::source::row_error::{RowError, RowErrorCode};
 use crate::source::symbols::check_row_symbol;
-use crate::source::times::{TimeKey, TimeParser};
+use crate::source::times::{SwappedPattern, TimeKey, TimeParser};
 
 /// The columns of the time: one, or date and clock in two.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -257,6 +258,41 @@ impl CommonColumns {
         check_row_symbol(symbol)?;
         Ok((symbol, self.time.key(fields, times)?))
     }
+
+    /// # Errors
+    ///
+    /// Returns [`IngestError::DayFirst`] if the time of a row cannot be read, and could if its day were first: earlier
+    /// rows may then have been read as other days.
+    pub(crate) fn check_day_first(
+        &self,
+        fields: &[&str],
+        times: &TimeParser,
+        context: &SourceContext<'_>,
+        line: u64,
+    ) -> Result<(), IngestError> {
+        let texts = self
+            .time
+            .places
+            .iter()
+            .filter_map(|place| fields.get(*place));
+        let texts: Vec<&str> = texts.copied().collect();
+        let text = texts.join(" ");
+        let Some(swapped) = times.day_first(&text) else {
+            return Ok(());
+        };
+        let SwappedPattern { pattern, other } = swapped;
+        let format = formats::with_pattern(context.mapping, &other);
+        let format = format.map_or_else(String::new, |name| format!(", or --format {name}"));
+        Err(IngestError::DayFirst {
+            file: context.name.to_owned(),
+            line,
+            column: self.time.name.clone(),
+            reason: format!(
+                "{text:?} is no date by {pattern}, and is one by {other}: the day is first; state \"time\": \
+                 {{\"format\": {other:?}}} in a mapping{format}"
+            ),
+        })
+    }
 }
 
 impl TimeColumns {
@@ -316,6 +352,10 @@ impl<'a> HeaderColumns<'a> {
             columns.time.extend(columns.stated(column)?);
         }
         for (meaning, column) in &mapping.columns {
+            // The file may lack it: vendors leave the volume of an index out.
+            if context.has_no_volume && meaning == "volume" {
+                continue;
+            }
             let Some(place) = columns.stated(column)? else {
                 continue;
             };
@@ -354,7 +394,9 @@ impl<'a> HeaderColumns<'a> {
     fn assign(&mut self, place: usize, name: &str) -> Result<(), IngestError> {
         let mapping = self.context.mapping;
         let lower = name.to_lowercase();
-        if !self.context.has_names || (self.context.has_no_volume && lower == "volume") {
+        let is_volume = lower == "volume"
+            || mapping.columns.get("volume") == Some(&ColumnRef::Name(name.to_owned()));
+        if !self.context.has_names || (self.context.has_no_volume && is_volume) {
             self.ignored.push(name.to_owned());
             return Ok(());
         }
@@ -409,11 +451,20 @@ impl<'a> HeaderColumns<'a> {
                     column: "the mapping",
                     accepted: name.clone(),
                     found: header.join(", "),
-                    hint: "; or correct the mapping".to_owned(),
+                    hint: self.stated_hint(column).to_owned(),
                 })?
             }
         };
         Ok(Some(place))
+    }
+
+    /// The way on where a column of the mapping is not there.
+    fn stated_hint(&self, column: &ColumnRef) -> &'static str {
+        if self.context.mapping.columns.get("volume") == Some(column) {
+            "; or correct the mapping, or state --no-volume"
+        } else {
+            "; or correct the mapping"
+        }
     }
 
     /// The error of a first line that names nothing.

@@ -6,6 +6,7 @@ mod archived;
 pub(crate) mod columnar;
 mod csv;
 mod decoded;
+mod foreign;
 pub(crate) mod row_stream;
 mod wide;
 

@@ -167,6 +167,7 @@ pub(crate) fn read_trades<'a>(
         times: TimeParser::of_nanos(),
         quarantine,
         counts,
+        without_volume: 0,
         out_of_order: 0,
         precision: by_ticker(&symbols, &precision, &written),
         notes: notes

@@ -20,6 +20,9 @@ const TABLES_MAX: usize = 10_000;
 /// Unpacked bytes below which the ratio does not matter.
 const RATIO_BYTES_MIN: u64 = 64 << 20;
 
+/// A file that every workbook of Excel and no other archive has. Source: ECMA-376, part 2, 10.1.2.
+const SPREADSHEET: &str = "[Content_Types].xml";
+
 /// How names of tables end. Vendors send reports as text beside tables that are called CSV, so the first group that
 /// an archive has is the one that is read.
 const TABLE_ENDS: [&[&str]; 2] = [
@@ -77,6 +80,9 @@ pub(super) fn tables(
                 index,
             ));
         }
+    }
+    if names.iter().any(|(name, _)| name == SPREADSHEET) {
+        return Err(error("is a spreadsheet; save its sheet as CSV".to_owned()));
     }
     // By name and not by place: archives of the same files may have them in any sequence.
     names.sort();

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use super::foreign::foreign;
 use super::wide::{self, WideRow, WideTable};
 use super::{SourceRecord, SourceRecords};
 use crate::error::IngestError;
@@ -104,6 +105,13 @@ impl CsvRecords {
             SourceLine::Whole => {}
             SourceLine::TooLong(_) => return Err(none("the line is too long")),
             SourceLine::End => return Err(none("the file is empty")),
+        }
+        if let Some(reason) = foreign(&self.buffer) {
+            return Err(IngestError::Unsupported {
+                file,
+                format: "a table",
+                reason: reason.to_owned(),
+            });
         }
         // Every second byte of UTF-16 without its mark.
         if self.buffer.contains(&0) {
