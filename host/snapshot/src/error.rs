@@ -319,7 +319,7 @@ pub enum IngestError {
     /// The bars of an instrument move by an hour, as those of an exchange do in UTC.
     #[error(
         "{symbol}: {found} UTC, an hour apart, as where clocks change; state the exchange's zone with --zone, such as \
-         America/New_York, or with --calendar; if the clocks did not change, with --zone UTC"
+         America/New_York, or with --calendar"
     )]
     ClockChange { symbol: String, found: String },
     /// The file is whole, and of a kind that this program does not read.

@@ -375,10 +375,10 @@ impl InstrumentScales {
             price_line,
             quantities: lot(
                 options,
+                // Whole volumes of a coin are as its vendor rounded them, and no quantities.
                 class.or_else(|| {
-                    tickers
-                        .iter()
-                        .find_map(|ticker| AssetClass::of_ticker(ticker))
+                    let mut tickers = tickers.iter().filter(|_| most.volume.decimals == 0);
+                    tickers.find_map(|ticker| AssetClass::of_ticker(ticker))
                 }),
                 most.volume,
                 prices.grid.scale,

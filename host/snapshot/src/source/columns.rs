@@ -243,8 +243,8 @@ impl CommonColumns {
             return Err(RowError {
                 code: RowErrorCode::Fields,
                 message: format!(
-                    "{} fields, {} has {}",
-                    fields.len(),
+                    "{}, {} has {}",
+                    fields_text(fields.len()),
                     self.counted_by,
                     self.count
                 ),
@@ -314,6 +314,13 @@ impl TimeColumns {
     }
 }
 
+fn fields_text(count: usize) -> String {
+    match count {
+        1 => "1 field".to_owned(),
+        count => format!("{count} fields"),
+    }
+}
+
 /// The field at a place of the header.
 ///
 /// # Errors
@@ -322,7 +329,7 @@ impl TimeColumns {
 pub(crate) fn field<'a>(fields: &[&'a str], place: usize) -> Result<&'a str, RowError> {
     fields.get(place).copied().ok_or_else(|| RowError {
         code: RowErrorCode::Fields,
-        message: format!("{} fields, and no field {place}", fields.len()),
+        message: format!("{}, and no field {place}", fields_text(fields.len())),
     })
 }
 

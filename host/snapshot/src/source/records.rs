@@ -8,6 +8,7 @@ mod csv;
 mod decoded;
 mod foreign;
 pub(crate) mod row_stream;
+mod tupled;
 mod wide;
 
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -92,10 +93,11 @@ pub(crate) fn open(
         let file = file.into_std();
         // In a process of its own where there is a program for it: the decoders allocate what a file states, and
         // when that fails the whole process ends.
-        return match &options.decoder {
+        let records = match &options.decoder {
             Some(program) => decoded::open(file, format, name, options.limits, program),
             None => columnar::open(file, format, name, options.limits),
         };
+        return records.map(tupled::by_instrument);
     }
     if archive::ZIP_MAGIC
         .iter()
