@@ -316,6 +316,12 @@ pub enum IngestError {
         bars: u64,
         timeframe: Timeframe,
     },
+    /// Daily rows may be stamped with opens or closes.
+    #[error(
+        "{file}, line {line}: daily rows at {at}, from Monday to Friday: if the day closes then, state --time close; if \
+         it opens then, --time open"
+    )]
+    CloseStamps { file: String, line: u64, at: String },
     /// The bars of an instrument move by an hour, as those of an exchange do in UTC.
     #[error(
         "{symbol}: {found} UTC, an hour apart, as where clocks change; state the exchange's zone with --zone, such as \

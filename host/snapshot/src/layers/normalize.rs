@@ -12,6 +12,7 @@ use counterfoil_trading::instrument::{
 
 use crate::error::IngestError;
 use crate::layers::bars::{BarConversion, PeriodOverlaps, closed_bar};
+use crate::layers::close_stamps::check_close_stamps;
 use crate::layers::column_actions::{symbol_actions, write_actions};
 use crate::layers::fetched_records::{FETCHED, open_source};
 use crate::layers::option_settings::option_settings;
@@ -227,6 +228,7 @@ fn write_table(
         volume_line: 0,
     };
     let meaning = job.mapping.meaning(options);
+    check_close_stamps(&series, &ownership.shares, &conversion, meaning)?;
     let conversion = BarConversion {
         week_start: week_start(&series, &ownership.shares, &conversion, meaning)?,
         ..conversion

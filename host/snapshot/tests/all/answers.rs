@@ -195,3 +195,44 @@ fn parquet_with_tuples_as_names_is_a_row_for_each_instrument() {
         "2024-01-02 10.50 11.00 10.00 10.25 7"
     );
 }
+
+/// Each bar was a day late, and a warning spoke of a split.
+#[test]
+fn daily_rows_at_the_close_ask_what_their_times_mean() {
+    let rows = |days: core::ops::Range<u32>, clock: &str| {
+        let mut file = "time,open,high,low,close,volume\n".to_owned();
+        for day in days {
+            writeln!(file, "2024-06-{day:02}T{clock}-04:00,10,11,9,10,{day}").unwrap();
+        }
+        file
+    };
+    let week = rows(3..8, "16:00:00");
+    check_refused(
+        &week,
+        &by_format(""),
+        "f.csv, line 6: daily rows at 16:00, from Monday to Friday: if the day closes then, state --time close; if it \
+         opens then, --time open",
+    );
+    let data = TestStore::new();
+    for (time, first) in [
+        ("close", "2024-06-02T20:00:00Z"),
+        ("open", "2024-06-03T20:00:00Z"),
+    ] {
+        let options = IngestOptions {
+            time: Some(time.parse().unwrap()),
+            ..by_format("")
+        };
+        let done = data.ingest(week.as_bytes(), &options).unwrap();
+        assert!(bars(&data, &done)[0].starts_with(first), "{time}");
+    }
+    // From Sunday to Thursday: days that open on the evening before. In the morning: opens.
+    for file in [rows(2..7, "17:00:00"), rows(3..8, "09:30:00")] {
+        assert_eq!(
+            data.ingest(file.as_bytes(), &by_format(""))
+                .unwrap()
+                .report
+                .bars,
+            5
+        );
+    }
+}
