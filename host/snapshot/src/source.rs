@@ -3,6 +3,7 @@
 pub mod asset_class;
 pub mod choices;
 pub mod decode_process;
+pub mod decode_program;
 pub mod formats;
 pub mod options;
 pub mod progress;
@@ -10,6 +11,7 @@ pub mod venue_page;
 
 pub(crate) mod column_ref;
 pub(crate) mod columns;
+pub(crate) mod day_first;
 pub(crate) mod deferred;
 pub(crate) mod encoding;
 pub(crate) mod fields;

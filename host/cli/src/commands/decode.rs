@@ -5,7 +5,8 @@ use std::io;
 use std::os::fd::AsFd as _;
 
 use anyhow::Result;
-use counterfoil_snapshot::source::decode_process::{DecodeProgram, decode_child_main};
+use counterfoil_snapshot::source::decode_process::decode_child_main;
+use counterfoil_snapshot::source::decode_program::DecodeProgram;
 
 use super::compile::own_file;
 use crate::args::DecodeFileArgs;

@@ -6,11 +6,10 @@ use crate::source::fields::begins_with_digit;
 use crate::source::formats;
 use crate::source::mapping::ColumnMapping;
 use crate::source::number::NumberColumn;
-use crate::source::reading::SourceContext;
 use crate::source::records::SourceRecords;
 use crate::source::row_error::{RowError, RowErrorCode};
 use crate::source::symbols::check_row_symbol;
-use crate::source::times::{SwappedPattern, TimeKey, TimeParser};
+use crate::source::times::{TimeKey, TimeParser};
 
 /// The columns of the time: one, or date and clock in two.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -258,44 +257,18 @@ impl CommonColumns {
         check_row_symbol(symbol)?;
         Ok((symbol, self.time.key(fields, times)?))
     }
-
-    /// # Errors
-    ///
-    /// Returns [`IngestError::DayFirst`] if the time of a row cannot be read, and could if its day were first: earlier
-    /// rows may then have been read as other days.
-    pub(crate) fn check_day_first(
-        &self,
-        fields: &[&str],
-        times: &TimeParser,
-        context: &SourceContext<'_>,
-        line: u64,
-    ) -> Result<(), IngestError> {
-        let texts = self
-            .time
-            .places
-            .iter()
-            .filter_map(|place| fields.get(*place));
-        let texts: Vec<&str> = texts.copied().collect();
-        let text = texts.join(" ");
-        let Some(swapped) = times.day_first(&text) else {
-            return Ok(());
-        };
-        let SwappedPattern { pattern, other } = swapped;
-        let format = formats::with_pattern(context.mapping, &other);
-        let format = format.map_or_else(String::new, |name| format!(", or --format {name}"));
-        Err(IngestError::DayFirst {
-            file: context.name.to_owned(),
-            line,
-            column: self.time.name.clone(),
-            reason: format!(
-                "{text:?} is no date by {pattern}, and is one by {other}: the day is first; state \"time\": \
-                 {{\"format\": {other:?}}} in a mapping{format}"
-            ),
-        })
-    }
 }
 
 impl TimeColumns {
+    /// The text of a row's time.
+    pub(crate) fn text(&self, fields: &[&str]) -> String {
+        let places = self.places.iter();
+        let texts: Vec<&str> = places
+            .filter_map(|place| fields.get(*place).copied())
+            .collect();
+        texts.join(" ")
+    }
+
     /// The key of a row's time.
     fn key(&self, fields: &[&str], times: &TimeParser) -> Result<TimeKey, RowError> {
         let texts = self

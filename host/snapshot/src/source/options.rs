@@ -13,7 +13,7 @@ use crate::source::choices::{
     EpochUnit, ErrorPolicy, GapRule, HeaderRule, PriceAdjustment, RepeatRule, SourceKind,
     TextEncoding, TimeMeaning,
 };
-use crate::source::decode_process::DecodeProgram;
+use crate::source::decode_program::DecodeProgram;
 use crate::store::acceptance::FindingAcceptance;
 use crate::store::snapshot_id::SnapshotId;
 

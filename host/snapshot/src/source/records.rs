@@ -17,7 +17,6 @@ use cap_std::fs::File;
 
 use crate::error::IngestError;
 use crate::source::options::IngestOptions;
-use crate::source::records::columnar::ColumnarFormat;
 use crate::source::row_error::RowError;
 use crate::store::manifest::LayerNote;
 
@@ -89,7 +88,7 @@ pub(crate) fn open(
         limits: options.limits.of_packed(size),
         ..options.clone()
     };
-    if let Some(format) = ColumnarFormat::of(&magic) {
+    if let Some(format) = columnar::ColumnarFormat::of(&magic) {
         let file = file.into_std();
         // In a process of its own where there is a program for it: the decoders allocate what a file states, and
         // when that fails the whole process ends.

@@ -7,6 +7,7 @@ use crate::error::IngestError;
 use crate::quality::findings::QualityRule;
 use crate::source::choices::PriceAdjustment;
 use crate::source::columns::{BarColumns, HeaderContext};
+use crate::source::day_first::check_day_first;
 use crate::source::deferred::DeferredRows;
 use crate::source::notes::{NumberNotes, written_decimals};
 use crate::source::precision::{MaxPrecision, TickerPrecision, WrittenPrecision};
@@ -152,9 +153,7 @@ fn read_row<'a>(
     if let Err(error) = &checked
         && error.code == RowErrorCode::Time
     {
-        columns
-            .common
-            .check_day_first(fields, times, context, line)?;
+        check_day_first(&columns.common.time, fields, times, context, line)?;
     }
     Ok(checked)
 }

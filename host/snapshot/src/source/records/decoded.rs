@@ -11,10 +11,10 @@ use super::columnar::{ColumnNames, ColumnarFormat};
 use super::row_stream::{ReceivedRow, receive_header};
 use super::{SourceRecord, SourceRecords};
 use crate::error::IngestError;
-use crate::source::decode_process::{
+use crate::source::decode_program::{
     ANSWER_BYTES_MAX, EXIT_SETUP, EXIT_UNREADABLE, EXIT_UNSUPPORTED,
 };
-use crate::source::decode_process::{DecodeProgram, DecodedColumns, ProcessLimits, answer_text};
+use crate::source::decode_program::{DecodeProgram, DecodedColumns, ProcessLimits, answer_text};
 use crate::source::options::IngestLimits;
 
 /// Bytes that are received at once.
