@@ -95,6 +95,7 @@ pub fn csv(bytes: &[u8]) {
         limits: IngestLimits {
             rows_max: 10_000,
             bytes_max: 1 << 20,
+            unpacked_max: None,
             // Few, so that small inputs go through files, too.
             rows_in_memory: 3,
         },

@@ -32,7 +32,7 @@ pub(crate) use audit::{
     AuditCommand, CompareArgs, ParityArgs, ProofArgs, PublishArgs, ReplayArgs, ReportArgs,
     VerifyArgs,
 };
-pub(crate) use build::{BuildArgs, CompileComponentArgs, DemoArgs, NewArgs};
+pub(crate) use build::{BuildArgs, CompileComponentArgs, DecodeFileArgs, DemoArgs, NewArgs};
 pub(crate) use change::{
     BreakGlassCommand, ChangeCommand, ExceptionCommand, ExceptionEndArgs, ExceptionGrantArgs,
     ExceptionListArgs,
@@ -212,6 +212,10 @@ Examples:
     /// Compile a component into the cache (started by the program itself)
     #[command(hide = true)]
     CompileComponent(CompileComponentArgs),
+    // In another process with limits: a small file can make its decoder allocate without end.
+    /// Decode a data file (started by the program itself)
+    #[command(hide = true)]
+    DecodeFile(DecodeFileArgs),
     // In another process with limits: a policy that never ends must not block its caller.
     /// Evaluate a policy (started by the program itself)
     #[command(hide = true)]

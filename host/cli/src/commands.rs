@@ -15,6 +15,7 @@ pub(crate) mod compile;
 pub(crate) mod completions;
 pub(crate) mod component;
 pub(crate) mod data;
+pub(crate) mod decode;
 pub(crate) mod delegate;
 pub(crate) mod demo;
 pub(crate) mod drift;

@@ -135,12 +135,15 @@ fn printed(written: std::io::Result<()>, code: ExitCode) -> ExitCode {
 }
 
 fn run(args: CliArgs) -> anyhow::Result<CommandAnswer> {
-    // The evaluating and the compiling process have no access to the user's directories, and may not fail for it.
+    // The evaluating, the compiling and the decoding process have no access to the user's directories, and may not fail for it.
     if matches!(args.command, Command::EvaluatePolicy) {
         return commands::policy::child::run();
     }
     if let Command::CompileComponent(args) = &args.command {
         return Ok(commands::compile::run(args));
+    }
+    if let Command::DecodeFile(args) = &args.command {
+        return Ok(commands::decode::run(args));
     }
     // Neither of these reads a directory, so both work where none can be found.
     if matches!(args.command, Command::Version) {
@@ -185,6 +188,7 @@ fn dispatch(cli: &CliContext, command: Command) -> anyhow::Result<CommandAnswer>
         Command::Completions { shell } => Ok(commands::completions::run(shell)),
         Command::Version => Ok(commands::version::run(cli.json)),
         Command::CompileComponent(args) => Ok(commands::compile::run(&args)),
+        Command::DecodeFile(args) => Ok(commands::decode::run(&args)),
         Command::EvaluatePolicy => commands::policy::child::run(),
     }
 }

@@ -2,9 +2,10 @@
 //! and processor time. It must never know what the child computes.
 
 use core::time::Duration;
+use std::fs::File;
 use std::io::{self, Read, Write as _};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::thread::{self, JoinHandle};
 
 use rlimit::Resource;
 
@@ -77,6 +78,73 @@ pub fn ask_child(
             .map_err(|_| io::Error::other("the thread that reads the child's answer panicked"))?;
         Ok(ChildEnd::Exited { status, answer })
     })
+}
+
+/// A child that reads a file and whose standard output is read as it comes. It is killed when it is dropped, so that a
+/// caller that stops early leaves nothing running.
+#[derive(Debug)]
+pub struct OutputChild {
+    child: Child,
+    output: Option<ChildStdout>,
+    answer: Option<JoinHandle<Vec<u8>>>,
+}
+
+impl OutputChild {
+    /// Starts `command` with `input` as its standard input. Of its standard error so many bytes are kept, and one more.
+    ///
+    /// # Errors
+    ///
+    /// Returns the operating system's error if the child cannot be started.
+    pub fn start(command: &mut Command, input: File, answer_bytes_max: usize) -> io::Result<Self> {
+        let mut child = command
+            .stdin(input)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let (output, stderr) = (child.stdout.take(), child.stderr.take());
+        // A thread of its own: a child that fills this pipe would never go on with its output.
+        let answer = thread::spawn(move || {
+            stderr.map_or_else(Vec::new, |stderr| read_bounded(stderr, answer_bytes_max))
+        });
+        Ok(Self {
+            child,
+            output,
+            answer: Some(answer),
+        })
+    }
+
+    /// Closes the child's output and waits for its end, which only its own limits bound.
+    ///
+    /// # Errors
+    ///
+    /// Returns the operating system's error if the child cannot be watched.
+    pub fn end(mut self) -> io::Result<ChildEnd> {
+        self.output = None;
+        let status = self.child.wait()?;
+        let answer = self
+            .answer
+            .take()
+            .map_or_else(|| Ok(Vec::new()), JoinHandle::join);
+        let answer = answer
+            .map_err(|_| io::Error::other("the thread that reads the child's answer panicked"))?;
+        Ok(ChildEnd::Exited { status, answer })
+    }
+}
+
+impl Read for OutputChild {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.output
+            .as_mut()
+            .map_or(Ok(0), |output| output.read(buffer))
+    }
+}
+
+impl Drop for OutputChild {
+    fn drop(&mut self) {
+        // Both fail where the child has ended already.
+        let _ended = self.child.kill();
+        let _reaped = self.child.wait();
+    }
 }
 
 /// Bounds on the calling process, which the operating system enforces.
@@ -159,6 +227,30 @@ mod tests {
         check("cat >&2", LARGE, 0, LARGE);
         check("cat >&2; exit 7", 10, 7, 11);
         check("exit 3", 10, 3, 0);
+    }
+
+    #[test]
+    fn the_output_of_a_child_is_read_as_it_comes_and_a_child_that_is_dropped_is_killed() {
+        let mut input = tempfile::tempfile().unwrap();
+        input.write_all(b"12345").unwrap();
+        io::Seek::rewind(&mut input).unwrap();
+        let start = |script: &str| {
+            let mut command = Command::new("/bin/sh");
+            let input = input.try_clone().unwrap();
+            OutputChild::start(command.args(["-c", script]), input, 4).unwrap()
+        };
+        let mut child = start("cat; echo refused >&2; exit 7");
+        let mut output = String::new();
+        child.read_to_string(&mut output).unwrap();
+        assert_eq!(output, "12345");
+        let ChildEnd::Exited { status, answer } = child.end().unwrap() else {
+            panic!("it ended by itself");
+        };
+        assert_eq!((status.code(), answer.as_slice()), (Some(7), &b"refus"[..]));
+        let child = start("exec sleep 600");
+        let path = format!("/proc/{}/cmdline", child.child.id());
+        drop(child);
+        assert!(!std::path::Path::new(&path).exists());
     }
 
     /// The parent once wrote the question before it began to watch: a child that never read blocked it for ever.

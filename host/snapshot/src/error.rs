@@ -9,6 +9,7 @@ use counterfoil_trading::time::Timeframe;
 
 use crate::quality::findings::QualityFinding;
 use crate::source::choices::EpochUnit;
+use crate::source::shown::shown;
 use crate::store::read_error::ReadError;
 
 /// What a file of actions is called where its own name is not known.
@@ -45,6 +46,17 @@ pub enum IngestError {
         max: u64,
         unit: &'static str,
     },
+    /// The source is larger after decompression than a source may be.
+    #[error(
+        "{file}, line {line}: more than {max} bytes after decompression; if the file is right, allow more with \
+         --unpacked-max BYTES, or split it"
+    )]
+    Unpacked { file: String, line: u64, max: u64 },
+    /// The process that decodes a file did not start or did not go on.
+    #[error(
+        "{file}: the process that decodes it failed: {reason}; try again, or ingest the file as CSV"
+    )]
+    Decoder { file: String, reason: String },
     /// The first line is not a header.
     #[error(
         "{file}, line {line}: no header: {reason}; the first line must name the columns, such as time,open,high,low,close,volume"
@@ -97,7 +109,8 @@ pub enum IngestError {
     },
     /// Two columns of the header mean the same.
     #[error(
-        "{file}, line {line}: columns {first:?} and {second:?} both name the {column}; rename or remove one, or state in a mapping which one to use"
+        "{file}, line {line}: columns {first:?} and {second:?} both name the {column}; rename or remove one, or state in a mapping which one to use{}",
+        date_and_clock(column, first, second)
     )]
     TwoColumns {
         file: String,
@@ -228,6 +241,17 @@ pub enum IngestError {
         /// The row with the most decimals; 0 where the scale was given.
         finest_line: u64,
     },
+    /// No row has a volume, and some lack nothing else.
+    #[error("{file}: no row has a volume; state --no-volume")]
+    NoVolumes { file: String },
+    /// Dates that a pattern reads with the month first show the day first.
+    #[error("{file}, line {line}, column {column}: {reason}")]
+    DayFirst {
+        file: String,
+        line: u64,
+        column: String,
+        reason: String,
+    },
     /// Not a single row is a bar.
     #[error("{file}: {}", no_bars(*.rows, .first))]
     NoBars {
@@ -284,7 +308,7 @@ pub enum IngestError {
     /// Most bars of an instrument are none of the timeframe.
     #[error(
         "{symbol}: {left_out} of {bars} bars overlap or are off the grid of {timeframe}; state another timeframe with \
-         --timeframe, or the exchange's zone with --calendar or in a mapping"
+         --timeframe, or the exchange's zone with --zone or --calendar"
     )]
     Misfits {
         symbol: String,
@@ -292,6 +316,18 @@ pub enum IngestError {
         bars: u64,
         timeframe: Timeframe,
     },
+    /// Daily rows may be stamped with opens or closes.
+    #[error(
+        "{file}, line {line}: daily rows at {at}, from Monday to Friday: if the day closes then, state --time close; if \
+         it opens then, --time open"
+    )]
+    CloseStamps { file: String, line: u64, at: String },
+    /// The bars of an instrument move by an hour, as those of an exchange do in UTC.
+    #[error(
+        "{symbol}: {found} UTC, an hour apart, as where clocks change; state the exchange's zone with --zone, such as \
+         America/New_York, or with --calendar"
+    )]
+    ClockChange { symbol: String, found: String },
     /// The file is whole, and of a kind that this program does not read.
     #[error("{file}: cannot be read as {format}: {reason}")]
     Unsupported {
@@ -326,6 +362,16 @@ pub enum IngestError {
     Damaged(#[source] Box<ReadError>),
 }
 
+/// The way on where date and clock are in two columns.
+fn date_and_clock(column: &str, first: &str, second: &str) -> String {
+    if column != "time" || first.eq_ignore_ascii_case(second) {
+        return String::new();
+    }
+    format!(
+        "; if they are date and clock, both: \"time\": {{\"columns\": [{first:?}, {second:?}]}}"
+    )
+}
+
 /// Why a file has no bars.
 fn no_bars(rows: u64, first: &str) -> String {
     match rows {
@@ -352,6 +398,39 @@ impl IngestError {
             },
             (other, _) => other,
         }
+    }
+
+    /// The same with the long words of its texts cut, which are the file's own.
+    #[must_use]
+    pub(crate) fn shortened(mut self) -> Self {
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "a variant that is not listed has no text of the file"
+        )]
+        let texts: Vec<&mut String> = match &mut self {
+            Self::Option { reason, .. }
+            | Self::Archive { reason, .. }
+            | Self::NoHeader { reason, .. }
+            | Self::Side { reason, .. }
+            | Self::Unreadable { reason, .. }
+            | Self::Unsupported { reason, .. } => vec![reason],
+            Self::Headerless { found, hint, .. } => vec![found, hint],
+            Self::MissingColumn {
+                accepted, found, ..
+            } => vec![accepted, found],
+            Self::TwoColumns { first, second, .. } => vec![first, second],
+            Self::SymbolTwice { column, .. } => vec![column],
+            Self::Repeats {
+                what, difference, ..
+            } => vec![what, difference],
+            Self::ActionContradiction { column, stated, .. } => vec![column, stated],
+            Self::NoBars { first, .. } | Self::Refused { first, .. } => vec![first],
+            _ => Vec::new(),
+        };
+        for text in texts {
+            *text = shown(core::mem::take(text));
+        }
+        self
     }
 
     pub(crate) fn source(file: &str, line: u64) -> impl FnOnce(io::Error) -> Self {

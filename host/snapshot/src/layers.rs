@@ -10,6 +10,7 @@ pub mod raw;
 pub mod report;
 
 pub(crate) mod bars;
+pub(crate) mod close_stamps;
 pub(crate) mod column_actions;
 pub(crate) mod curate;
 pub(crate) mod fetched_records;

@@ -63,7 +63,7 @@ impl SnapshotStore {
         options: &IngestOptions,
         progress: &mut dyn FnMut(IngestProgress),
     ) -> Result<IngestOutcome, IngestError> {
-        ingest(&self.data, source, name, options, progress)
+        ingest(&self.data, source, name, options, progress).map_err(IngestError::shortened)
     }
 
     /// Keeps an answer of a venue in the raw layer, and notes it if it is final.

@@ -2,6 +2,8 @@
 
 pub mod asset_class;
 pub mod choices;
+pub mod decode_process;
+pub mod decode_program;
 pub mod formats;
 pub mod options;
 pub mod progress;
@@ -9,6 +11,7 @@ pub mod venue_page;
 
 pub(crate) mod column_ref;
 pub(crate) mod columns;
+pub(crate) mod day_first;
 pub(crate) mod deferred;
 pub(crate) mod encoding;
 pub(crate) mod fields;
@@ -21,6 +24,7 @@ pub(crate) mod number;
 pub(crate) mod number_form;
 pub(crate) mod number_grid;
 pub(crate) mod number_rules;
+pub(crate) mod pattern_zone;
 pub(crate) mod period_labels;
 pub(crate) mod precision;
 pub(crate) mod reading;
@@ -31,6 +35,7 @@ pub(crate) mod row_actions;
 pub(crate) mod row_error;
 pub(crate) mod row_offsets;
 pub(crate) mod scales;
+pub(crate) mod shown;
 pub(crate) mod symbols;
 pub(crate) mod table;
 pub(crate) mod times;

@@ -36,6 +36,12 @@ pub(crate) struct CompileComponentArgs {
 }
 
 #[derive(Debug, clap::Args)]
+pub(crate) struct DecodeFileArgs {
+    /// Arguments of the decoder
+    pub(crate) rest: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
 pub(crate) struct DemoArgs {
     /// Directory for the demo's data and keys [default: demo-data in the current directory]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]

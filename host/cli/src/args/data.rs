@@ -39,7 +39,7 @@ columns, checks and the mapping; `counterfoil data formats` lists the formats.
   counterfoil data ingest BTCUSDT-1m-2024-03.zip --format binance-klines --symbol BTCUSDT
   counterfoil data ingest ibm.csv --symbol IBM --timeframe 1d --vendor stooq")]
 pub(crate) struct IngestArgs {
-    /// A CSV file, plain, gzip, Zstandard or in a ZIP archive, a Parquet file or an Arrow IPC file
+    /// A CSV file, plain, gzip, Zstandard or in a ZIP archive, a Parquet file, or an Arrow IPC file or stream
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
     /// Symbol of every row, for a file without a symbol column
@@ -71,11 +71,14 @@ pub(crate) struct IngestArgs {
     pub(crate) tick: Option<String>,
     /// Round prices to --price-scale or --tick, half to even, where that changes them by at most this much, such
     /// as 0.000001
-    #[arg(long, value_name = "AMOUNT")]
+    #[arg(long, value_name = "AMOUNT", allow_hyphen_values = true)]
     pub(crate) round_prices: Option<String>,
     /// Round volumes to --volume-scale where that changes them by at most this much
-    #[arg(long, value_name = "AMOUNT")]
+    #[arg(long, value_name = "AMOUNT", allow_hyphen_values = true)]
     pub(crate) round_volumes: Option<String>,
+    /// Bytes that the file may unpack to [default: 200 times its size, at least 1 GiB and at most 80 GB]
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) unpacked_max: Option<u64>,
     /// Sign between the fields of a CSV file, such as ";" or tab [default: ,]
     #[arg(long, value_name = "SIGN")]
     pub(crate) delimiter: Option<String>,

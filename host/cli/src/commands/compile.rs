@@ -11,17 +11,21 @@ use crate::output::{CommandAnswer, note};
 
 /// This program as the compile process.
 pub(crate) fn program() -> Result<CompileProgram> {
-    // The running program itself, which Linux gives by this name: an upgrade may have put another one at its path since.
-    let running = PathBuf::from("/proc/self/exe");
-    let file = if running.exists() {
-        running
-    } else {
-        std::env::current_exe().context("cannot find this program's own file")?
-    };
     Ok(CompileProgram {
-        file,
+        file: own_file()?,
         arguments: vec!["compile-component".to_owned()],
     })
+}
+
+/// The file of this program.
+pub(crate) fn own_file() -> Result<PathBuf> {
+    // The running program itself, which Linux gives by this name: an upgrade may have put another one at its path since.
+    let running = PathBuf::from("/proc/self/exe");
+    if running.exists() {
+        Ok(running)
+    } else {
+        std::env::current_exe().context("cannot find this program's own file")
+    }
 }
 
 pub(crate) fn run(args: &CompileComponentArgs) -> CommandAnswer {

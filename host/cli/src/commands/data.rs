@@ -261,6 +261,7 @@ fn derive_actions(cli: &CliContext, args: &DeriveActionsArgs) -> Result<CommandA
         symbol: args.symbol.clone(),
         mapping: side_file(args.mapping.as_deref())?,
         ingested_at: Some(now()),
+        decoder: Some(super::decode::program()?),
         ..IngestOptions::default()
     };
     let store = snapshot_store(&cli.data)?;

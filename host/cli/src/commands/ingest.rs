@@ -1,5 +1,6 @@
 //! `data ingest`: makes a snapshot of a vendor's file.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
@@ -16,7 +17,7 @@ use counterfoil_snapshot::quality::findings::{LayerFindings, RuleCount, Severity
 use counterfoil_snapshot::source::asset_class::AssetClass;
 use counterfoil_snapshot::source::choices::SourceKind;
 use counterfoil_snapshot::source::formats::SourceFormat;
-use counterfoil_snapshot::source::options::{IngestOptions, SideFile};
+use counterfoil_snapshot::source::options::{IngestLimits, IngestOptions, SideFile};
 use counterfoil_snapshot::source::progress::IngestProgress;
 use counterfoil_snapshot::store::acceptance::FindingAcceptance;
 use serde_json::{Value, json};
@@ -100,7 +101,11 @@ pub(crate) fn ingest_source(
         IngestProgress::Reading { rows, .. } => bar.set_position(rows),
         IngestProgress::Writing { bars, .. } => bar.set_position(bars),
     };
-    let done = snapshot_store(&cli.data)?.ingest(source, name, options, &mut progress);
+    let options = IngestOptions {
+        decoder: Some(super::decode::program()?),
+        ..options.clone()
+    };
+    let done = snapshot_store(&cli.data)?.ingest(source, name, &options, &mut progress);
     bar.finish_and_clear();
     Ok(done?)
 }
@@ -162,6 +167,10 @@ fn options(cli: &CliContext, args: &IngestArgs) -> Result<IngestOptions> {
         policy: args.policy.parse()?,
         accepted: accepted.collect::<Result<_>>()?,
         revises: revises.transpose()?,
+        limits: IngestLimits {
+            unpacked_max: args.unpacked_max,
+            ..IngestLimits::default()
+        },
         ..IngestOptions::default()
     })
 }
@@ -409,7 +418,20 @@ fn print_examples(done: &IngestOutcome) {
         };
         print_line(&format!(
             "quarantined: {place}{}: {}: {}",
-            row.reason, row.message, row.row
+            row.reason,
+            row.message,
+            beginning(&row.row)
         ));
+    }
+}
+
+/// Characters of a row that is shown.
+const ROW_CHARS_MAX: usize = 200;
+
+/// The beginning of a row, which may be as long as 64 KiB; the quarantine has all of it.
+fn beginning(row: &str) -> Cow<'_, str> {
+    match row.char_indices().nth(ROW_CHARS_MAX) {
+        Some((end, _)) => Cow::Owned(format!("{}…", row.get(..end).unwrap_or_default())),
+        None => Cow::Borrowed(row),
     }
 }

@@ -478,11 +478,29 @@ fn clock_of(inputs: &CurationInputs, symbol: &str) -> Result<MarketClock, Ingest
         let open_time = merged.bar.get().open_time;
         grid.add(clock.grid_place(timeframe, open_time), open_time);
     }
+    // Rows that state a zone or offsets have their clock's changes taken out.
+    let is_utc = clock.calendar.offsets.is_empty();
+    if let Some([(first, bars), (second, others)]) = grid.clock_change().filter(|_| is_utc) {
+        return Err(IngestError::ClockChange {
+            symbol: symbol.to_owned(),
+            found: format!(
+                "{bars} bars open at {} and {others} at {}",
+                clock_text(first),
+                clock_text(second)
+            ),
+        });
+    }
     let place = grid.commonest().unwrap_or(0);
     Ok(MarketClock {
         calendar: clock.anchored_at(timeframe, place),
         zone: clock.zone,
     })
+}
+
+/// A time of day, or the time since the place of a grid, as hours and minutes.
+fn clock_text(nanos: i64) -> String {
+    let minutes = nanos / 60_000_000_000;
+    format!("{:02}:{:02}", minutes / 60, minutes % 60)
 }
 
 /// The calendars of a snapshot's instruments.

@@ -85,6 +85,7 @@ pub(crate) fn derive_actions(
         symbol,
         ..HeaderContext::of(&*records, name, &mapping)
     })?;
+    records.project(&columns.places());
     let times = mapping
         .times(options)
         .map_err(|reason| IngestError::Option {

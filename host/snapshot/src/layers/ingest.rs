@@ -93,7 +93,7 @@ pub(crate) fn ingest(
         mapping_sha256: side("mapping", &options.mapping)?,
         history,
     };
-    let normalized = normalize(data, &job, progress)?;
+    let normalized = normalize_without_volumes(data, job, progress)?;
     let mut own_calendars = plan_before.own_calendars;
     for (symbol, file) in &options.own_calendars {
         let role = own_calendar_role(symbol);
@@ -119,6 +119,26 @@ pub(crate) fn ingest(
     let name_of_actions = options.actions.as_ref().map(|file| file.name.as_str());
     let curated = curate(data, &plan, progress);
     outcome(curated.map_err(|error| error.of_actions(name_of_actions))?)
+}
+
+/// The id of the normalized form of a raw file, without volumes if it has none.
+fn normalize_without_volumes(
+    data: &Dir,
+    job: NormalizeJob<'_>,
+    progress: &mut dyn FnMut(IngestProgress),
+) -> Result<Digest, IngestError> {
+    match normalize(data, &job, progress) {
+        // Vendors write a column of dashes for an index or a currency pair. Only at the end is it known that no row
+        // has a volume, so the file is read again.
+        Err(IngestError::NoVolumes { .. }) if !job.options.has_no_volume => {
+            let options = &IngestOptions {
+                has_no_volume: true,
+                ..job.options.clone()
+            };
+            normalize(data, &NormalizeJob { options, ..job }, progress)
+        }
+        done => done,
+    }
 }
 
 /// What is known of tickers: from the actions of the ingestion, or those that the revised snapshot keeps, and from its

@@ -12,6 +12,7 @@ use counterfoil_trading::instrument::{
 
 use crate::error::IngestError;
 use crate::layers::bars::{BarConversion, PeriodOverlaps, closed_bar};
+use crate::layers::close_stamps::check_close_stamps;
 use crate::layers::column_actions::{symbol_actions, write_actions};
 use crate::layers::fetched_records::{FETCHED, open_source};
 use crate::layers::option_settings::option_settings;
@@ -22,6 +23,7 @@ use crate::layers::timeframes::{TimeframeCheck, infer_timeframe, week_start};
 use crate::layout::{DataLayer, QUARANTINE};
 use crate::quality::actions::SymbolAction;
 use crate::quality::market_clock::{source_calendar, stated_calendar};
+use crate::source::asset_class::AssetClass;
 use crate::source::choices::{GapRule, SourceKind};
 use crate::source::deferred::{duplicate_error, quarantine_row};
 use crate::source::mapping::ColumnMapping;
@@ -226,6 +228,7 @@ fn write_table(
         volume_line: 0,
     };
     let meaning = job.mapping.meaning(options);
+    check_close_stamps(&series, &ownership.shares, &conversion, meaning)?;
     let conversion = BarConversion {
         week_start: week_start(&series, &ownership.shares, &conversion, meaning)?,
         ..conversion
@@ -372,7 +375,16 @@ impl InstrumentScales {
         Ok(Self {
             prices,
             price_line,
-            quantities: lot(options, class, most.volume, prices.grid.scale)?,
+            quantities: lot(
+                options,
+                // Whole volumes of a coin are as its vendor rounded them, and no quantities.
+                class.or_else(|| {
+                    let mut tickers = tickers.iter().filter(|_| most.volume.decimals == 0);
+                    tickers.find_map(|ticker| AssetClass::of_ticker(ticker))
+                }),
+                most.volume,
+                prices.grid.scale,
+            )?,
             volume,
             volume_line,
         })

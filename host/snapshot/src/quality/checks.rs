@@ -202,7 +202,7 @@ impl<'a> BarChecker<'a> {
         );
         let off_grid = format!(
             "left out: {} off the grid of the others, the first at {}; if they are not bars of {timeframe}, state \
-             another timeframe; if clocks changed, state the zone with --calendar or in a mapping",
+             another timeframe; if clocks changed, state the exchange's zone with --zone or --calendar",
             bars_text(self.off_grid.bars),
             since(&self.off_grid)
         );

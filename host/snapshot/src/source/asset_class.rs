@@ -24,6 +24,14 @@ pub enum AssetClass {
     Option,
 }
 
+/// Coins of which one costs more than a share.
+const COINS: [&str; 4] = ["BTC", "ETH", "XBT", "XETH"];
+
+/// What they are quoted in.
+const QUOTES: [&str; 9] = [
+    "BUSD", "EUR", "FDUSD", "GBP", "JPY", "PERP", "USD", "USDC", "USDT",
+];
+
 /// What instruments of a class are traded in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ClassGrid {
@@ -44,6 +52,16 @@ impl AssetClass {
         Self::Future,
         Self::Option,
     ];
+
+    /// The class that a ticker shows by itself: that of the coins which are quoted in files of whole volumes.
+    pub(crate) fn of_ticker(ticker: &str) -> Option<Self> {
+        let upper = ticker.to_uppercase();
+        let pair = upper.strip_prefix("X:").unwrap_or(&upper);
+        let rest = COINS.iter().find_map(|coin| pair.strip_prefix(coin))?;
+        let quote = rest.trim_start_matches(['-', '/', '_', '.']);
+        let is_pair = rest.is_empty() || QUOTES.contains(&quote);
+        is_pair.then_some(Self::Crypto)
+    }
 
     /// The one table of classes.
     #[must_use]

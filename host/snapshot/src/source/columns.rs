@@ -166,6 +166,14 @@ impl BarColumns {
         })
     }
 
+    /// The places that rows are read from.
+    pub(crate) fn places(&self) -> Vec<usize> {
+        let numbers = self.prices.iter().map(|column| column.place);
+        let others = [self.volume, self.dividend, self.split];
+        let others = others.into_iter().flatten().map(|column| column.place);
+        self.common.places(numbers.chain(others))
+    }
+
     /// A sign that the prices are not adjusted for dividends: a column of those that are.
     pub(crate) fn adjusted_close(&self) -> Option<&str> {
         let has_actions = self.dividend.is_some() || self.split.is_some();
@@ -185,6 +193,12 @@ impl TradeColumns {
             common: header.common()?,
         })
     }
+
+    /// The places that rows are read from.
+    pub(crate) fn places(&self) -> Vec<usize> {
+        let own = [Some(self.price.place), Some(self.size.place), self.id];
+        self.common.places(own.into_iter().flatten())
+    }
 }
 
 impl AdjustedColumns {
@@ -196,9 +210,21 @@ impl AdjustedColumns {
             common: header.common()?,
         })
     }
+
+    /// The places that rows are read from.
+    pub(crate) fn places(&self) -> Vec<usize> {
+        let own = [self.close.place, self.adjusted.place];
+        self.common.places(own.into_iter())
+    }
 }
 
 impl CommonColumns {
+    /// The places of time and symbol, and others.
+    fn places(&self, others: impl Iterator<Item = usize>) -> Vec<usize> {
+        let time = self.time.places.iter().copied();
+        time.chain(self.symbol).chain(others).collect()
+    }
+
     /// Symbol and time of a row with as many fields as the header; `symbol` is that of every row,
     /// for a source without a symbol column.
     ///
@@ -216,8 +242,8 @@ impl CommonColumns {
             return Err(RowError {
                 code: RowErrorCode::Fields,
                 message: format!(
-                    "{} fields, {} has {}",
-                    fields.len(),
+                    "{}, {} has {}",
+                    fields_text(fields.len()),
                     self.counted_by,
                     self.count
                 ),
@@ -234,6 +260,15 @@ impl CommonColumns {
 }
 
 impl TimeColumns {
+    /// The text of a row's time.
+    pub(crate) fn text(&self, fields: &[&str]) -> String {
+        let places = self.places.iter();
+        let texts: Vec<&str> = places
+            .filter_map(|place| fields.get(*place).copied())
+            .collect();
+        texts.join(" ")
+    }
+
     /// The key of a row's time.
     fn key(&self, fields: &[&str], times: &TimeParser) -> Result<TimeKey, RowError> {
         let texts = self
@@ -252,6 +287,13 @@ impl TimeColumns {
     }
 }
 
+fn fields_text(count: usize) -> String {
+    match count {
+        1 => "1 field".to_owned(),
+        count => format!("{count} fields"),
+    }
+}
+
 /// The field at a place of the header.
 ///
 /// # Errors
@@ -260,7 +302,7 @@ impl TimeColumns {
 pub(crate) fn field<'a>(fields: &[&'a str], place: usize) -> Result<&'a str, RowError> {
     fields.get(place).copied().ok_or_else(|| RowError {
         code: RowErrorCode::Fields,
-        message: format!("{} fields, and no field {place}", fields.len()),
+        message: format!("{}, and no field {place}", fields_text(fields.len())),
     })
 }
 
@@ -290,6 +332,10 @@ impl<'a> HeaderColumns<'a> {
             columns.time.extend(columns.stated(column)?);
         }
         for (meaning, column) in &mapping.columns {
+            // The file may lack it: vendors leave the volume of an index out.
+            if context.has_no_volume && meaning == "volume" {
+                continue;
+            }
             let Some(place) = columns.stated(column)? else {
                 continue;
             };
@@ -328,7 +374,9 @@ impl<'a> HeaderColumns<'a> {
     fn assign(&mut self, place: usize, name: &str) -> Result<(), IngestError> {
         let mapping = self.context.mapping;
         let lower = name.to_lowercase();
-        if !self.context.has_names || (self.context.has_no_volume && lower == "volume") {
+        let is_volume = lower == "volume"
+            || mapping.columns.get("volume") == Some(&ColumnRef::Name(name.to_owned()));
+        if !self.context.has_names || (self.context.has_no_volume && is_volume) {
             self.ignored.push(name.to_owned());
             return Ok(());
         }
@@ -383,11 +431,20 @@ impl<'a> HeaderColumns<'a> {
                     column: "the mapping",
                     accepted: name.clone(),
                     found: header.join(", "),
-                    hint: "; or correct the mapping".to_owned(),
+                    hint: self.stated_hint(column).to_owned(),
                 })?
             }
         };
         Ok(Some(place))
+    }
+
+    /// The way on where a column of the mapping is not there.
+    fn stated_hint(&self, column: &ColumnRef) -> &'static str {
+        if self.context.mapping.columns.get("volume") == Some(column) {
+            "; or correct the mapping, or state --no-volume"
+        } else {
+            "; or correct the mapping"
+        }
     }
 
     /// The error of a first line that names nothing.

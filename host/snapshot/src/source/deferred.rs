@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::IngestError;
 use crate::layout::QUARANTINE;
 use crate::source::row_error::{RowError, RowErrorCode};
+use crate::source::shown::shown;
 use crate::spool::sort::ExternalSorter;
 use crate::spool::spool_file::{SpoolReader, SpoolWriter};
 use crate::spool::staging::StagingDir;
@@ -128,7 +129,7 @@ pub(crate) fn quarantine_row(
     let row = QuarantinedRow {
         file: file.to_owned(),
         line,
-        message: error.message,
+        message: shown(error.message),
         reason: error.code.code().to_owned(),
         row,
     };

@@ -39,7 +39,7 @@ macro_rules! mapping {
 }
 
 /// Every format, by name.
-pub const FORMATS: [SourceFormat; 22] = [
+pub const FORMATS: [SourceFormat; 23] = [
     SourceFormat {
         name: "alphavantage",
         writer: "Alpha Vantage: intraday (with adjusted=false), daily and daily adjusted with datatype=csv; dividends \
@@ -122,6 +122,13 @@ pub const FORMATS: [SourceFormat; 22] = [
         row: None,
     },
     SourceFormat {
+        name: "investing-uk",
+        writer: "Investing.com: historical data export of the edition for the United Kingdom",
+        times: "dates, day first",
+        mapping: mapping!("investing-uk"),
+        row: None,
+    },
+    SourceFormat {
         name: "kraken-ohlcvt",
         writer: "Kraken: downloadable OHLCVT files, with or without a header",
         times: "UTC, in s; opens",
@@ -169,7 +176,7 @@ pub const FORMATS: [SourceFormat; 22] = [
     SourceFormat {
         name: "polygon",
         writer: "Polygon.io (Massive): flat files of minute and day aggregates",
-        times: "UTC, in ns; opens",
+        times: "in ns, days of New York (of crypto and currencies state --zone UTC); opens",
         mapping: mapping!("polygon"),
         row: None,
     },
@@ -197,7 +204,7 @@ pub const FORMATS: [SourceFormat; 22] = [
     SourceFormat {
         name: "tradingview",
         writer: "TradingView: chart data export",
-        times: "UTC in s, or ISO 8601 with an offset; opens",
+        times: "UTC in s (where clocks change, state --zone), or ISO 8601 with an offset; opens",
         mapping: mapping!("tradingview"),
         row: None,
     },
@@ -288,6 +295,15 @@ pub(crate) fn of_header(header: &[String]) -> Option<&'static str> {
         mapping.columns.iter().any(own) && all.all(is_there)
     };
     FORMATS.iter().find(fits).map(|format| format.name)
+}
+
+/// The format that is this mapping with another pattern of its times.
+pub(crate) fn with_pattern(mapping: &ColumnMapping, pattern: &str) -> Option<&'static str> {
+    let other = mapping.with_time_format(pattern);
+    let is_it = |format: &&SourceFormat| {
+        ColumnMapping::parse(Some(&format.side_file())).is_ok_and(|mapping| mapping == other)
+    };
+    FORMATS.iter().find(is_it).map(|format| format.name)
 }
 
 /// A text with 9 for each of its digits.

@@ -40,6 +40,8 @@ pub(crate) struct LineReader<'a> {
     pub(crate) bytes: u64,
     /// `gzip`, `zstd` or `none`.
     pub(crate) packing: &'static str,
+    /// Bytes after which the caller stops: the rest of a long line is not read beyond.
+    pub(crate) bytes_max: u64,
 }
 
 impl<'a> LineReader<'a> {
@@ -81,6 +83,7 @@ impl<'a> LineReader<'a> {
             number: 0,
             bytes: 0,
             packing,
+            bytes_max: u64::MAX,
         })
     }
 
@@ -108,7 +111,9 @@ impl<'a> LineReader<'a> {
             rest.clear();
             let count = self.part(&mut rest)?;
             length = length.saturating_add(count);
-            if count == 0 || rest.ends_with(&[self.end]) {
+            // Zeros without an end are a small file once packed.
+            let is_enough = self.bytes > self.bytes_max;
+            if count == 0 || is_enough || rest.ends_with(&[self.end]) {
                 break;
             }
         }

@@ -19,6 +19,7 @@ use crate::source::choices::{
 use crate::source::column_ref::ColumnRef;
 use crate::source::number_rules::NumberRules;
 use crate::source::options::{IngestOptions, NumberScaling, SideFile};
+use crate::source::pattern_zone::check_pattern_zone;
 use crate::source::times::{TimeFormat, TimeReader, directives};
 use crate::source::zone::SourceZone;
 
@@ -218,6 +219,13 @@ impl ColumnMapping {
         }
     }
 
+    /// The same with another pattern of its times.
+    pub(crate) fn with_time_format(&self, pattern: &str) -> Self {
+        let mut other = self.clone();
+        other.time.format = Some(pattern.to_owned());
+        other
+    }
+
     /// What times mean, if the options or the mapping state it.
     pub(crate) fn meaning(&self, options: &IngestOptions) -> Option<TimeMeaning> {
         options.time.or(self.time.meaning)
@@ -263,6 +271,9 @@ impl ColumnMapping {
                  Europe/Athens, +02:00, or America/New_York+07:00 (New York's clock and seven hours)"
                     .to_owned(),
             );
+        }
+        if let TimeFormat::Pattern(pattern) = &format {
+            check_pattern_zone(pattern, zone)?;
         }
         Ok(TimeReader {
             meaning: self.meaning(options).unwrap_or_default(),

@@ -151,7 +151,12 @@ impl NumberNotes {
         let rounded = self.rounded.as_note(
             QualityRule::Rounded,
             format!(
-                "{count} numbers were rounded half to even, by at most {}",
+                "{} rounded half to even, by at most {}",
+                if count == 1 {
+                    "1 number was".to_owned()
+                } else {
+                    format!("{count} numbers were")
+                },
                 plain_18(self.away_max)
             ),
         );
@@ -159,14 +164,24 @@ impl NumberNotes {
         let noisy = self.noisy.as_note(
             QualityRule::FloatNoise,
             format!(
-                "{count} rows have prices of 16 digits or more, as binary floats leave them; round them with \
-                 --price-scale and --round-prices"
+                "{} prices of 16 digits or more, as binary floats leave them; round them with \
+                 --price-scale and --round-prices",
+                if count == 1 {
+                    "1 row has".to_owned()
+                } else {
+                    format!("{count} rows have")
+                }
             ),
         );
         let count = self.abbreviated.count;
         let abbreviated = self.abbreviated.as_note(
             QualityRule::AbbreviatedVolume,
-            format!("{count} volumes end in K, M, B or T: the source has rounded them"),
+            match count {
+                1 => "1 volume ends in K, M, B or T: the source has rounded it".to_owned(),
+                count => {
+                    format!("{count} volumes end in K, M, B or T: the source has rounded them")
+                }
+            },
         );
         let currency = self.currency.and_then(|(sign, line)| {
             let seen = SeenCount { count: 1, line };

@@ -246,6 +246,18 @@ impl NumberSigns {
 
     /// What to state so that a text is a number: two ways at most.
     fn hint(text: &str, column: NumberColumn) -> Option<String> {
+        if text.starts_with('(') && text.ends_with(')') {
+            return Some("numbers below zero have a minus sign here, not brackets".to_owned());
+        }
+        let is_fraction = text
+            .split_once(['-', '\''])
+            .is_some_and(|(whole, part)| !whole.is_empty() && part.len() < 4 && is_digits(whole));
+        if is_fraction && !column.is_volume() {
+            return Some(
+                "if it is a price in 32nds, state \"prices\": {\"fractions\": 32} in a mapping"
+                    .to_owned(),
+            );
+        }
         let has = |sign: char| text.chars().any(|letter| plain_sign(letter) == sign);
         let way = |(decimal, thousands): &(char, Option<char>)| {
             let signs = Self {
@@ -295,7 +307,16 @@ impl ExactNumber {
             .and_then(|value| i64::try_from(value).ok());
         value.ok_or_else(|| RowError {
             code: RowErrorCode::Number,
-            message: format!("column {column}: too large for {scale} decimals in 64 bits"),
+            message: match decimal::power_of_ten(scale) {
+                Some(one) if scale > 0 => format!(
+                    "column {column}: too large: with {scale} decimals a number is at most {}",
+                    i128::from(i64::MAX) / one
+                ),
+                _ => format!(
+                    "column {column}: too large: a number is at most {}",
+                    i64::MAX
+                ),
+            },
         })
     }
 

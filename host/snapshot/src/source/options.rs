@@ -7,11 +7,13 @@ use counterfoil_trading::manifest::CalendarEntry;
 use counterfoil_trading::time::{Timeframe, UnixNanos};
 use serde::Deserialize;
 
+use crate::error::IngestError;
 use crate::source::asset_class::AssetClass;
 use crate::source::choices::{
     EpochUnit, ErrorPolicy, GapRule, HeaderRule, PriceAdjustment, RepeatRule, SourceKind,
     TextEncoding, TimeMeaning,
 };
+use crate::source::decode_program::DecodeProgram;
 use crate::store::acceptance::FindingAcceptance;
 use crate::store::snapshot_id::SnapshotId;
 
@@ -21,6 +23,13 @@ pub const ROWS_MAX: u64 = 500_000_000;
 /// Bytes of one source after decompression: what [`ROWS_MAX`] rows of 160 bytes take. A gzip bomb
 /// ends here.
 pub const SOURCE_BYTES_MAX: u64 = 80_000_000_000;
+
+/// Unpacked bytes for each byte of a packed source, above [`UNPACKED_BYTES_MIN`]: rows of one price repeat some
+/// fiftyfold; beyond this, a file is made to exhaust who reads it.
+pub const UNPACKED_RATIO_MAX: u64 = 200;
+
+/// Unpacked bytes below which the ratio does not matter: fifteen million rows.
+pub const UNPACKED_BYTES_MIN: u64 = 1 << 30;
 
 /// Rows that are sorted in memory, at about 80 bytes each: 10 MB.
 pub const ROWS_IN_MEMORY: usize = 131_072;
@@ -38,6 +47,8 @@ pub struct IngestLimits {
     pub rows_max: u64,
     /// Bytes after decompression.
     pub bytes_max: u64,
+    /// The same, where the caller states it: a small file may then unpack to so many.
+    pub unpacked_max: Option<u64>,
     /// Rows that are sorted in memory; more than these go through files. It changes no result.
     pub rows_in_memory: usize,
 }
@@ -132,6 +143,8 @@ pub struct IngestOptions {
     pub revises: Option<SnapshotId>,
     /// The limits.
     pub limits: IngestLimits,
+    /// The program that decodes columnar files; without one they are decoded in this process, which a file can end.
+    pub decoder: Option<DecodeProgram>,
 }
 
 impl IngestOptions {
@@ -151,6 +164,39 @@ impl IngestOptions {
         } else {
             PriceRange::Positive
         }
+    }
+}
+
+impl IngestLimits {
+    /// The limits of a source that is a file of so many bytes.
+    #[must_use]
+    pub(crate) fn of_packed(self, file_bytes: u64) -> Self {
+        let unpacked = file_bytes
+            .saturating_mul(UNPACKED_RATIO_MAX)
+            .max(UNPACKED_BYTES_MIN);
+        Self {
+            bytes_max: self.unpacked_max.unwrap_or(unpacked.min(self.bytes_max)),
+            ..self
+        }
+    }
+
+    /// # Errors
+    ///
+    /// Returns [`IngestError::Unpacked`] if a source has unpacked to more bytes than it may.
+    pub(crate) fn check_unpacked(
+        &self,
+        file: &str,
+        line: u64,
+        bytes: u64,
+    ) -> Result<(), IngestError> {
+        if bytes > self.bytes_max {
+            return Err(IngestError::Unpacked {
+                file: file.to_owned(),
+                line,
+                max: self.bytes_max,
+            });
+        }
+        Ok(())
     }
 }
 
@@ -182,6 +228,7 @@ impl Default for IngestLimits {
         Self {
             rows_max: ROWS_MAX,
             bytes_max: SOURCE_BYTES_MAX,
+            unpacked_max: None,
             rows_in_memory: ROWS_IN_MEMORY,
         }
     }

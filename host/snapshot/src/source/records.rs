@@ -3,8 +3,12 @@
 
 mod archive;
 mod archived;
-mod columnar;
+pub(crate) mod columnar;
 mod csv;
+mod decoded;
+mod foreign;
+pub(crate) mod row_stream;
+mod tupled;
 mod wide;
 
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -48,6 +52,8 @@ pub(crate) trait SourceRecords {
     fn has_names(&self) -> bool {
         true
     }
+    /// Says which columns are used, before the first row: the others may be left empty.
+    fn project(&mut self, _places: &[usize]) {}
     /// The next row.
     fn next(&mut self) -> Result<SourceRecord<'_>, IngestError>;
     /// Bytes read so far, after decompression.
@@ -64,30 +70,33 @@ pub(crate) trait SourceRecords {
     fn format(&self) -> (&'static str, &'static str);
 }
 
-/// The first bytes of a Parquet file. Source: Apache Parquet, File Format.
-const PARQUET_MAGIC: &[u8] = b"PAR1";
-/// The first bytes of an Arrow IPC file. Source: Arrow Columnar Format, IPC File Format.
-const ARROW_MAGIC: &[u8] = b"ARROW1";
-
 /// Opens a source in the format that its first bytes show.
 pub(crate) fn open(
     mut file: File,
     name: &str,
     options: &IngestOptions,
 ) -> Result<Box<dyn SourceRecords>, IngestError> {
-    let limits = options.limits;
+    let source = IngestError::source;
     let mut magic = Vec::new();
     file.by_ref()
         .take(6)
         .read_to_end(&mut magic)
         .and_then(|_| file.seek(SeekFrom::Start(0)))
-        .map_err(IngestError::source(name, 0))?;
-    // By its first bytes, so that a wrong suffix cannot send a binary file through the CSV parser.
-    if magic.starts_with(PARQUET_MAGIC) {
-        return columnar::open_parquet(file.into_std(), name, limits);
-    }
-    if magic.starts_with(ARROW_MAGIC) {
-        return columnar::open_arrow(file.into_std(), name, limits);
+        .map_err(source(name, 0))?;
+    let size = file.metadata().map_err(source(name, 0))?.len();
+    let options = &IngestOptions {
+        limits: options.limits.of_packed(size),
+        ..options.clone()
+    };
+    if let Some(format) = columnar::ColumnarFormat::of(&magic) {
+        let file = file.into_std();
+        // In a process of its own where there is a program for it: the decoders allocate what a file states, and
+        // when that fails the whole process ends.
+        let records = match &options.decoder {
+            Some(program) => decoded::open(file, format, name, options.limits, program),
+            None => columnar::open(file, format, name, options.limits),
+        };
+        return records.map(tupled::by_instrument);
     }
     if archive::ZIP_MAGIC
         .iter()

@@ -177,7 +177,7 @@ fn has_more_volume(first: &RepeatCandidate, last: &RepeatCandidate) -> bool {
 fn hint(first: &RepeatCandidate, last: &RepeatCandidate) -> String {
     if has_more_volume(first, last) {
         return "the later row has more volume, as after a download while the bar was forming: keep it with \
-                --repeats last"
+                --repeats more-volume"
             .to_owned();
     }
     "keep one of them with --repeats first or --repeats last, or remove one".to_owned()

@@ -56,7 +56,11 @@ pub(crate) fn parse_row<'a>(
     let [open, high, low, close] = columns.prices;
     let read = [number(open)?, number(high)?, number(low)?, number(close)?];
     let prices = read.map(|(price, _)| price);
-    let volume = columns.volume.map(number).transpose()?;
+    let volume = match columns.volume {
+        Some(column) if is_missing(text(column)?) => return Err(no_volume(text(column)?)),
+        Some(column) => Some(number(column)?),
+        None => None,
+    };
     let (volume, volume_seen) = volume.unzip();
     // A source without volumes: the checks find that every volume is 0, and a run says what that means for it.
     let volume = volume.unwrap_or_default();
@@ -96,6 +100,25 @@ pub(crate) fn parse_row<'a>(
         row,
         numbers,
     })
+}
+
+/// What stands where there is no volume, in lower case.
+const MISSING: [&str; 9] = [
+    "", "-", "--", "n/a", "na", "nan", "none", "null", "\u{2014}",
+];
+
+fn is_missing(text: &str) -> bool {
+    MISSING.contains(&text.trim().to_lowercase().as_str())
+}
+
+fn no_volume(text: &str) -> RowError {
+    RowError {
+        code: RowErrorCode::NoVolume,
+        message: format!(
+            "column volume: {text:?} is no volume, and other rows have one; if the volumes do not matter, state \
+             --no-volume"
+        ),
+    }
 }
 
 /// Whether prices and volume agree. The interval is any: the timeframe may not be known yet.

@@ -205,11 +205,12 @@ impl RowActions {
             format!("; {} amounts were rounded to 9 decimals", self.rounded)
         };
         let used = format!(
-            "splits and dividends of {found} rows are corporate actions of the snapshot{rounded}"
+            "splits and dividends of {} are corporate actions of the snapshot{rounded}",
+            rows_text(found)
         );
         let unused = format!(
-            "splits and dividends of {} rows were not used: the prices are adjusted for them",
-            self.unused
+            "splits and dividends of {} were not used: the prices are adjusted for them",
+            rows_text(self.unused)
         );
         [
             note(found, first.unwrap_or(1), used),
@@ -286,6 +287,13 @@ fn split_ratio(number: ExactNumber) -> Option<SplitRatio> {
         number.digits.checked_div(larger)?,
         unit.checked_div(larger)?,
     )
+}
+
+fn rows_text(count: u64) -> String {
+    match count {
+        1 => "1 row".to_owned(),
+        count => format!("{count} rows"),
+    }
 }
 
 #[cfg(test)]

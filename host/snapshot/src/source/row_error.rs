@@ -22,6 +22,8 @@ pub(crate) enum RowErrorCode {
     Time,
     /// A price or volume is not a plain decimal number.
     Number,
+    /// There is no volume, and other rows have one.
+    NoVolume,
     /// A price has more decimals than the requested price scale.
     TooFine,
     /// A price is not a multiple of the requested tick.
@@ -57,6 +59,7 @@ impl RowErrorCode {
             Self::Time => "time",
             Self::Number => "number",
             Self::TooFine => "too-fine",
+            Self::NoVolume => "no-volume",
             Self::OffTick => "off-tick",
             Self::Interval => "interval",
             Self::Crossed => "crossed",

@@ -106,7 +106,7 @@ pub(crate) fn volume_scale(
                 )
             };
             Err(IngestError::Option {
-                option: "volume_scale",
+                option: "volume-scale",
                 reason,
             })
         }

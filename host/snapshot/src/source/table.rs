@@ -7,6 +7,7 @@ use crate::error::IngestError;
 use crate::quality::findings::QualityRule;
 use crate::source::choices::PriceAdjustment;
 use crate::source::columns::{BarColumns, HeaderContext};
+use crate::source::day_first::check_day_first;
 use crate::source::deferred::DeferredRows;
 use crate::source::notes::{NumberNotes, written_decimals};
 use crate::source::precision::{MaxPrecision, TickerPrecision, WrittenPrecision};
@@ -14,8 +15,9 @@ use crate::source::progress::IngestProgress;
 use crate::source::reading::{RowCounts, RowOutcome, SourceContext, read_rows};
 use crate::source::records::SourceRecords;
 use crate::source::repeats::{RepeatCandidate, RepeatChoice, RowValue, UsedRow};
-use crate::source::row::{SourceRow, parse_row};
+use crate::source::row::{ParsedRow, SourceRow, parse_row};
 use crate::source::row_actions::RowActions;
+use crate::source::row_error::{RowError, RowErrorCode};
 use crate::source::symbols::{RowArrival, SymbolTable, by_number};
 use crate::source::times::TimeParser;
 use crate::spool::series::{SeriesFile, SeriesWriter};
@@ -31,6 +33,8 @@ pub(crate) struct SourceTable<'a> {
     pub(crate) times: TimeParser,
     pub(crate) quarantine: QuarantineWriter,
     pub(crate) counts: RowCounts,
+    /// Rows that lack nothing but a volume.
+    pub(crate) without_volume: u64,
     /// Rows after a later one of their ticker.
     pub(crate) out_of_order: u64,
     pub(crate) precision: TickerPrecision,
@@ -54,6 +58,7 @@ pub(crate) fn read_table<'a>(
     progress: &mut dyn FnMut(IngestProgress),
 ) -> Result<SourceTable<'a>, IngestError> {
     let columns = find_columns(records, context)?;
+    records.project(&columns.places());
     let rows_in_memory = context.options.limits.rows_in_memory;
     let mut sorter = ExternalSorter::new(context.scratch, "rows", rows_in_memory);
     let mut deferred = DeferredRows::new(context.scratch, rows_in_memory);
@@ -61,26 +66,18 @@ pub(crate) fn read_table<'a>(
     let mut notes = NumberNotes::default();
     let mut written = WrittenPrecision::default();
     let mut actions = RowActions::default();
+    let mut without_volume: u64 = 0;
     let take = |line, fields: &[&str]| {
         if let Err(error) = actions.note(fields, &columns, context, &times, line)? {
             return Ok(RowOutcome::Invalid(error));
         }
-        let parsed = parse_row(
-            fields,
-            &columns,
-            context.symbol,
-            &times,
-            &context.numbers,
-            |symbol| context.options.prices_of(symbol),
-            line,
-        );
-        let checked = parsed.and_then(|parsed| {
-            notes.add(&parsed.numbers.prices, parsed.numbers.volume, line)?;
-            Ok(parsed)
-        });
-        let parsed = match checked {
+        let parsed = match read_row(fields, &columns, context, &times, &mut notes, line)? {
             Ok(parsed) => parsed,
-            Err(error) => return Ok(RowOutcome::Invalid(error)),
+            Err(error) => {
+                let is_no_volume = u64::from(error.code == RowErrorCode::NoVolume);
+                without_volume = without_volume.saturating_add(is_no_volume);
+                return Ok(RowOutcome::Invalid(error));
+            }
         };
         // Dates and numbers in one column are an error of the file: read by two rules they could be
         // years apart.
@@ -122,8 +119,43 @@ pub(crate) fn read_table<'a>(
         out_of_order: deferred.settle(context.name, &mut quarantine)?,
         quarantine,
         counts,
+        without_volume,
         precision,
     })
+}
+
+/// A row whose numbers agree with those before it, or why it cannot be used.
+///
+/// # Errors
+///
+/// Returns [`IngestError`] if the row shows that others were read wrongly.
+fn read_row<'a>(
+    fields: &[&'a str],
+    columns: &BarColumns,
+    context: &SourceContext<'a>,
+    times: &TimeParser,
+    notes: &mut NumberNotes,
+    line: u64,
+) -> Result<Result<ParsedRow<'a>, RowError>, IngestError> {
+    let parsed = parse_row(
+        fields,
+        columns,
+        context.symbol,
+        times,
+        &context.numbers,
+        |symbol| context.options.prices_of(symbol),
+        line,
+    );
+    let checked = parsed.and_then(|parsed| {
+        notes.add(&parsed.numbers.prices, parsed.numbers.volume, line)?;
+        Ok(parsed)
+    });
+    if let Err(error) = &checked
+        && error.code == RowErrorCode::Time
+    {
+        check_day_first(&columns.common.time, fields, times, context, line)?;
+    }
+    Ok(checked)
 }
 
 /// The columns of a source of bars. If prices are said to be adjusted for dividends, none may show that they are
@@ -296,6 +328,11 @@ impl SourceTable<'_> {
     pub(crate) fn check_not_empty(&self, file: &str) -> Result<(), IngestError> {
         if !self.series.parts.is_empty() {
             return Ok(());
+        }
+        if self.without_volume > 0 {
+            return Err(IngestError::NoVolumes {
+                file: file.to_owned(),
+            });
         }
         let first = self
             .quarantine

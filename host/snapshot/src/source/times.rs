@@ -183,6 +183,25 @@ impl TimeParser {
         self.reader.is_dates
     }
 
+    /// The pattern with day and month exchanged, if only that one reads the text.
+    pub(crate) fn day_first(&self, text: &str) -> Option<SwappedPattern> {
+        let TimeFormat::Pattern(pattern) = &self.reader.format else {
+            return None;
+        };
+        let other = pattern
+            .replacen("%m", "%\0", 1)
+            .replacen("%d", "%m", 1)
+            .replacen("%\0", "%d", 1);
+        if other == *pattern || strtime::parse(pattern, text).is_ok() {
+            return None;
+        }
+        let read = strtime::parse(&other, text).and_then(|parsed| parsed.to_date());
+        read.ok().map(|_| SwappedPattern {
+            pattern: pattern.clone(),
+            other,
+        })
+    }
+
     /// A sentence about years of two digits, if there are some and the mapping does not say where they begin.
     pub(crate) fn short_years(&self) -> Option<String> {
         let (first, last) = self.years.filter(|_| self.reader.century_from.is_none())?;
@@ -266,6 +285,13 @@ impl TimeParser {
             }),
         }
     }
+}
+
+/// A pattern that does not read a date, and one that does.
+#[derive(Debug)]
+pub(crate) struct SwappedPattern {
+    pub(crate) pattern: String,
+    pub(crate) other: String,
 }
 
 /// Where a source's local time is from.
@@ -365,6 +391,13 @@ impl TimeReader {
         }
         // A zone's name was read and ignored, and the time taken for UTC or for the mapping's zone.
         if let Some(name) = parsed.iana_time_zone() {
+            // The database has some of them, as offsets that never change: half of a year would be an hour off.
+            if matches!(name, "EST" | "MST" | "HST") {
+                return Err(format!(
+                    "{text:?}: {name} is an abbreviation and not a zone's name; write it in the pattern in place of %Q, \
+                     and state time.zone, such as America/New_York"
+                ));
+            }
             let zone = SourceZone::named(name).map_err(|reason| format!("{text:?}: {reason}"))?;
             let civil = parsed.to_datetime().map_err(|_| unreadable())?;
             let time = zone.nanos(civil, text)?;

@@ -120,6 +120,7 @@ pub(crate) fn read_trades<'a>(
         symbol: context.symbol,
         ..HeaderContext::of(records, context.name, context.mapping)
     })?;
+    records.project(&columns.places());
     let mut deferred = DeferredRows::new(context.scratch, context.options.limits.rows_in_memory);
     let TradesById {
         sorter,
@@ -166,6 +167,7 @@ pub(crate) fn read_trades<'a>(
         times: TimeParser::of_nanos(),
         quarantine,
         counts,
+        without_volume: 0,
         out_of_order: 0,
         precision: by_ticker(&symbols, &precision, &written),
         notes: notes

@@ -83,7 +83,7 @@ fn the_tables_of_an_archive_are_read_as_one_file() {
         ],
         &daily_a(),
         &format!(
-            "{} 1 files of the archive were read, one after the other, with lines counted on: a.csv; not read: __MACOSX/._a.csv, report.txt",
+            "{} 1 file of the archive was read: a.csv; not read: __MACOSX/._a.csv, report.txt",
             BARS[0]
         ),
     );

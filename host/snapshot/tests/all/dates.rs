@@ -337,7 +337,7 @@ fn a_file_of_another_timeframe_or_of_several_zones_is_refused_or_said() {
     assert_eq!(
         error.to_string(),
         "A: 59 of 60 bars overlap or are off the grid of 1h; state another timeframe with --timeframe, or the \
-         exchange's zone with --calendar or in a mapping"
+         exchange's zone with --zone or --calendar"
     );
     let zones = [
         "2024-01-02T00:00:00-05:00",

@@ -119,6 +119,13 @@ const CASES: &[FormatCase] = &[
         bars: &["2023-01-12 4170.88 4173.16 4146.70 4149.90 69470"],
     },
     FormatCase {
+        format: "investing-uk",
+        flags: NO_FLAGS,
+        file: "\"Date\",\"Price\",\"Open\",\"High\",\"Low\",\"Vol.\",\"Change %\"\n\
+            \"12/01/2023\",\"4,149.90\",\"4,170.88\",\"4,173.16\",\"4,146.70\",\"-\",\"0.41%\"\n",
+        bars: &["2023-01-12 4170.88 4173.16 4146.70 4149.90 0"],
+    },
+    FormatCase {
         format: "kraken-ohlcvt",
         flags: ["XBTUSD", "1h", ""],
         file: "1381096800,122.0,122.0,122.0,122.0,0.1,1\n1381179600,123.61,123.61,123.61,123.61,0.1,1\n",
@@ -162,6 +169,17 @@ const CASES: &[FormatCase] = &[
         file: "ticker,volume,open,close,high,low,window_start,transactions\n\
             AAPL,4930,200.29,200.5,200.63,200.29,1744792500000000000,129\n",
         bars: &["2025-04-16T08:35:00Z 200.29 200.63 200.29 200.50 4930"],
+    },
+    FormatCase {
+        format: "polygon",
+        flags: ["", "1d", ""],
+        file: "ticker,volume,open,close,high,low,window_start,transactions\n\
+            AAPL,4930,200.29,200.5,200.63,200.29,1709874000000000000,129\n\
+            AAPL,4930,200.29,200.5,200.63,200.29,1710129600000000000,129\n",
+        bars: &[
+            "2024-03-08 200.29 200.63 200.29 200.50 4930",
+            "2024-03-11 200.29 200.63 200.29 200.50 4930",
+        ],
     },
     FormatCase {
         format: "stooq",

@@ -2,6 +2,7 @@
 //! program of its own.
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
+mod answers;
 mod archives;
 mod bounded;
 mod column_actions;

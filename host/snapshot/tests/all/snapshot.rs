@@ -429,7 +429,7 @@ fn a_file_that_is_none_is_refused_with_file_line_and_way_on() {
     check_refused(
         format!("{HEADER}A\n").as_bytes(),
         &any,
-        "its only row is not a valid bar: line 2: 1 fields",
+        "its only row is not a valid bar: line 2: 1 field",
     );
     check_refused(
         format!("{HEADER}{row}").as_bytes(),

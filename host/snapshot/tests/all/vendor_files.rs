@@ -106,7 +106,8 @@ fn a_stray_row_is_a_finding_and_does_not_decide_the_timeframe() {
         findings(&data, &done),
         [
             "off-grid: left out: 1 bar off the grid of the others, the first at 2024-01-02T09:40:02Z; if they are not \
-             bars of 1m, state another timeframe; if clocks changed, state the zone with --calendar or in a mapping",
+             bars of 1m, state another timeframe; if clocks changed, state the exchange's \
+             zone with --zone or --calendar",
         ]
     );
     check_refused(
@@ -164,7 +165,7 @@ fn the_noise_of_floats_is_rounded_on_request_and_counted() {
     assert_eq!(
         findings(&data, &done),
         [
-            "float-noise: 1 rows have prices of 16 digits or more, as binary floats leave them; round them with \
+            "float-noise: 1 row has prices of 16 digits or more, as binary floats leave them; round them with \
              --price-scale and --round-prices, first in line 3"
         ]
     );
@@ -229,7 +230,7 @@ fn a_repeated_row_is_the_same_or_chosen() {
         &options(Some("1h"), ""),
         "f.csv, line 4: the bar of A at 2018-03-28T05:00:00Z is in line 3 already, with other values: close \
          0.00000522, now 0.00000520; the later row has more volume, as after a download while the bar was forming: \
-         keep it with --repeats last",
+         keep it with --repeats more-volume",
     );
     let rule = |rule: RepeatRule| IngestOptions {
         repeats: Some(rule),

@@ -64,6 +64,7 @@ pub(super) fn ingest_data(cli: &CliContext, folder: &Path) -> Result<String> {
     write_whole(&actions, ACTIONS)?;
     // Every option is written out: a new one must be decided on here before the demo compiles.
     let ask = args::IngestArgs {
+        unpacked_max: None,
         file,
         symbol: None,
         timeframe: Some("1d".parse()?),

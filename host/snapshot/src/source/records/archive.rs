@@ -9,7 +9,7 @@ use flate2::read::DeflateDecoder;
 use zip::{CompressionMethod, ZipArchive};
 
 use crate::error::IngestError;
-use crate::source::options::IngestOptions;
+use crate::source::options::{IngestOptions, UNPACKED_RATIO_MAX};
 
 /// The first bytes of a ZIP archive, and of one without members. Source: PKWARE, APPNOTE.TXT, 4.3.
 pub(super) const ZIP_MAGIC: [&[u8]; 2] = [b"PK\x03\x04", b"PK\x05\x06"];
@@ -17,12 +17,11 @@ pub(super) const ZIP_MAGIC: [&[u8]; 2] = [b"PK\x03\x04", b"PK\x05\x06"];
 /// Tables of one archive: a file for each of ten thousand instruments.
 const TABLES_MAX: usize = 10_000;
 
-/// Unpacked bytes for each packed one, of a member above [`RATIO_BYTES_MIN`]: rows of one price repeat some
-/// fiftyfold; beyond this, a member is made to exhaust who reads it.
-const RATIO_MAX: u64 = 200;
-
 /// Unpacked bytes below which the ratio does not matter.
 const RATIO_BYTES_MIN: u64 = 64 << 20;
+
+/// A file that every workbook of Excel and no other archive has. Source: ECMA-376, part 2, 10.1.2.
+const SPREADSHEET: &str = "[Content_Types].xml";
 
 /// How names of tables end. Vendors send reports as text beside tables that are called CSV, so the first group that
 /// an archive has is the one that is read.
@@ -82,6 +81,9 @@ pub(super) fn tables(
             ));
         }
     }
+    if names.iter().any(|(name, _)| name == SPREADSHEET) {
+        return Err(error("is a spreadsheet; save its sheet as CSV".to_owned()));
+    }
     // By name and not by place: archives of the same files may have them in any sequence.
     names.sort();
     let (chosen, others) = choose(names, options.member.as_deref()).map_err(error)?;
@@ -103,11 +105,14 @@ pub(super) fn tables(
         }
         let (size, packed) = (member.size(), member.compressed_size());
         // Stated sizes are checked here, and again as the member is read: nothing is believed.
-        let is_bomb = size > RATIO_BYTES_MIN && size > packed.saturating_mul(RATIO_MAX);
+        let is_bomb = options.limits.unpacked_max.is_none()
+            && size > RATIO_BYTES_MIN
+            && size > packed.saturating_mul(UNPACKED_RATIO_MAX);
         total = total.saturating_add(size);
         if is_bomb || total > options.limits.bytes_max {
             return Err(error(format!(
-                "{member_name} in it would be {size} bytes, from {packed}; {way_on}"
+                "{member_name} in it would be {size} bytes, from {packed}; if the archive is right, allow more with \
+                 --unpacked-max BYTES, or {way_on}"
             )));
         }
         let start = member.data_start();

@@ -146,8 +146,13 @@ impl SourceRecords for ArchivedRecords {
             count: u64::try_from(names.len()).unwrap_or(u64::MAX),
             line: 1,
             message: format!(
-                "{} files of the archive were read, one after the other, with lines counted on: {}{others}",
-                names.len(),
+                "{}: {}{others}",
+                match names.len() {
+                    1 => "1 file of the archive was read".to_owned(),
+                    count => format!(
+                        "{count} files of the archive were read, one after the other, with lines counted on"
+                    ),
+                },
                 some_of(&names)
             ),
             rule: QualityRule::ArchiveMember.name().to_owned(),

@@ -7,26 +7,27 @@
 
 use core::panic::AssertUnwindSafe;
 use std::fs::File;
+use std::io::{BufReader, Seek as _};
 use std::panic::catch_unwind;
-use std::sync::Arc;
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::types;
 use arrow_array::{Array, ArrayRef, RecordBatch};
-use arrow_ipc::reader::FileReader;
+use arrow_ipc::reader::{FileReader, StreamReader};
 use arrow_schema::ArrowError;
-use arrow_schema::{DataType, Field, Schema, TimeUnit};
-use arrow_select::take::take;
+use arrow_schema::{DataType, Schema, TimeUnit};
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
 use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
+use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::Compression;
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 
 use super::{SourceRecord, SourceRecords};
 use crate::error::IngestError;
-use crate::source::options::IngestLimits;
+use crate::source::options::{IngestLimits, ROW_BYTES_MAX};
+use crate::source::row_error::{RowError, RowErrorCode};
 use crate::source::row_offsets::offset_in;
 use crate::source::times::date;
 use crate::source::zone::named_zone;
@@ -36,19 +37,29 @@ mod footer;
 /// Rows decoded at once from Parquet.
 const ROWS_PER_BATCH: usize = 8_192;
 
+/// The first bytes of a Parquet file. Source: Apache Parquet, File Format.
+const PARQUET_MAGIC: &[u8] = b"PAR1";
+/// The first bytes of an Arrow IPC file. Source: Arrow Columnar Format, IPC File Format.
+const ARROW_MAGIC: &[u8] = b"ARROW1";
+/// The first bytes of an Arrow IPC stream. Source: Arrow Columnar Format, Encapsulated message format.
+const STREAM_MAGIC: &[u8] = &[0xff; 4];
+
 /// Columns of one file: each costs memory while its batch is read.
-const COLUMNS_MAX: usize = 4_096;
+pub(super) const COLUMNS_MAX: usize = 4_096;
 
 type BatchIterator = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>>>;
 
 /// The rows of a columnar file.
 struct ColumnarRecords {
+    file: File,
     name: String,
-    format: &'static str,
-    header: Vec<String>,
-    typed: Vec<bool>,
-    batches: BatchIterator,
-    batch: Option<RecordBatch>,
+    format: ColumnarFormat,
+    header: ColumnNames,
+    /// The places of the columns that are decoded; `None` for all.
+    places: Option<Vec<usize>>,
+    /// Opened at the first row, when it is known which columns are used.
+    batches: Option<BatchIterator>,
+    batch: Option<OpenBatch>,
     row: usize,
     /// Rows given so far; the first is line 2, as if the names were in line 1.
     rows: u64,
@@ -58,21 +69,98 @@ struct ColumnarRecords {
     limits: IngestLimits,
 }
 
-pub(super) fn open_parquet(
-    file: File,
-    name: &str,
-    limits: IngestLimits,
-) -> Result<Box<dyn SourceRecords>, IngestError> {
-    let open = || {
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(ArrowError::from)?;
-        let schema = builder.schema().clone();
-        check_codecs(builder.metadata())?;
-        // A row group may hold a billion rows; no more than these are decoded at once.
-        let reader = builder.with_batch_size(ROWS_PER_BATCH).build();
-        let batches: BatchIterator = Box::new(reader.map_err(ArrowError::from)?);
-        Ok((header(&schema)?, batches))
-    };
-    ColumnarRecords::open(name, "parquet", limits, open)
+/// The columns of a batch by their place in the header; none where a column is not decoded.
+struct OpenBatch {
+    rows: usize,
+    columns: Vec<Option<OpenColumn>>,
+}
+
+/// A column, and where each row's value is if it is packed as a dictionary.
+struct OpenColumn {
+    values: ArrayRef,
+    keys: Option<Vec<usize>>,
+    /// The keys, which know the rows without a value.
+    packed: Option<ArrayRef>,
+}
+
+/// What a columnar file is, by its first bytes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum ColumnarFormat {
+    Parquet,
+    Arrow,
+    ArrowStream,
+}
+
+impl ColumnarFormat {
+    /// The format that the first six bytes of a file show.
+    pub(crate) fn of(magic: &[u8]) -> Option<Self> {
+        // By its first bytes, so that a wrong suffix cannot send a binary file through the CSV parser.
+        if magic.starts_with(PARQUET_MAGIC) {
+            return Some(Self::Parquet);
+        }
+        if magic.starts_with(ARROW_MAGIC) {
+            return Some(Self::Arrow);
+        }
+        magic.starts_with(STREAM_MAGIC).then_some(Self::ArrowStream)
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Parquet => "parquet",
+            Self::Arrow => "arrow",
+            Self::ArrowStream => "arrow-stream",
+        }
+    }
+
+    /// The names of the columns.
+    fn header(self, file: &File) -> Result<ColumnNames, ArrowError> {
+        (&*file).rewind()?;
+        let own = file.try_clone()?;
+        match self {
+            Self::Parquet => {
+                let builder =
+                    ParquetRecordBatchReaderBuilder::try_new(own).map_err(ArrowError::from)?;
+                check_codecs(builder.metadata())?;
+                header(builder.schema())
+            }
+            Self::Arrow => {
+                // Before Arrow reads anything: it allocates what the footer states, and a footer of a few
+                // bytes can state 2^60.
+                footer::check_footer(file)?;
+                header(&FileReader::try_new(own, None)?.schema())
+            }
+            Self::ArrowStream => {
+                footer::check_stream(file)?;
+                header(&StreamReader::try_new(own, None)?.schema())
+            }
+        }
+    }
+
+    /// The rows of the columns at these places, batch by batch.
+    fn batches(self, file: &File, places: Option<&[usize]>) -> Result<BatchIterator, ArrowError> {
+        (&*file).rewind()?;
+        let own = file.try_clone()?;
+        Ok(match self {
+            Self::Parquet => {
+                let builder =
+                    ParquetRecordBatchReaderBuilder::try_new(own).map_err(ArrowError::from)?;
+                let mask = places.map(|places| {
+                    ProjectionMask::roots(builder.parquet_schema(), places.iter().copied())
+                });
+                // A row group may hold a billion rows; no more than these are decoded at once.
+                let reader = builder
+                    .with_projection(mask.unwrap_or_else(ProjectionMask::all))
+                    .with_batch_size(ROWS_PER_BATCH)
+                    .build();
+                Box::new(reader.map_err(ArrowError::from)?)
+            }
+            Self::Arrow => Box::new(FileReader::try_new(own, places.map(<[usize]>::to_vec))?),
+            Self::ArrowStream => {
+                let own = BufReader::new(own);
+                Box::new(StreamReader::try_new(own, places.map(<[usize]>::to_vec))?)
+            }
+        })
+    }
 }
 
 /// Whether every column is packed in a way that can be read. The reader says no more than that one is not.
@@ -90,27 +178,36 @@ fn check_codecs(metadata: &ParquetMetaData) -> Result<(), ArrowError> {
     Ok(())
 }
 
-pub(super) fn open_arrow(
+/// Opens a columnar file in this process.
+pub(crate) fn open(
     file: File,
+    format: ColumnarFormat,
     name: &str,
     limits: IngestLimits,
 ) -> Result<Box<dyn SourceRecords>, IngestError> {
-    let open = || {
-        // Before Arrow reads anything: it allocates what the footer states, and a footer of a few
-        // bytes can state 2^60.
-        footer::check_footer(&file)?;
-        let reader = FileReader::try_new(file, None)?;
-        let header = header(&reader.schema())?;
-        let batches: BatchIterator = Box::new(reader);
-        Ok((header, batches))
-    };
-    ColumnarRecords::open(name, "arrow", limits, open)
+    let header = guarded(|| format.header(&file)).map_err(unreadable(name, format.name()))?;
+    Ok(Box::new(ColumnarRecords {
+        file,
+        name: name.to_owned(),
+        format,
+        header,
+        places: None,
+        batches: None,
+        batch: None,
+        row: 0,
+        rows: 0,
+        bytes: 0,
+        text: String::new(),
+        ends: Vec::new(),
+        limits,
+    }))
 }
 
 /// Name of each column, and whether its values are numbers.
-struct ColumnNames {
-    names: Vec<String>,
-    typed: Vec<bool>,
+#[derive(Clone, Debug, Default)]
+pub(super) struct ColumnNames {
+    pub(super) names: Vec<String>,
+    pub(super) typed: Vec<bool>,
 }
 
 fn header(schema: &Schema) -> Result<ColumnNames, ArrowError> {
@@ -148,59 +245,96 @@ fn guarded<T>(read: impl FnOnce() -> Result<T, ArrowError>) -> Result<T, ArrowEr
 }
 
 impl ColumnarRecords {
-    fn open(
-        name: &str,
-        format: &'static str,
-        limits: IngestLimits,
-        open: impl FnOnce() -> Result<(ColumnNames, BatchIterator), ArrowError>,
-    ) -> Result<Box<dyn SourceRecords>, IngestError> {
-        let (header, batches) = guarded(open).map_err(unreadable(name, format))?;
-        Ok(Box::new(Self {
-            name: name.to_owned(),
-            format,
-            header: header.names,
-            typed: header.typed,
-            batches,
-            batch: None,
-            row: 0,
-            rows: 0,
-            bytes: 0,
-            text: String::new(),
-            ends: Vec::new(),
-            limits,
-        }))
-    }
-
     /// Makes sure that `batch` has the next row; `false` after the last.
     fn fill(&mut self) -> Result<bool, IngestError> {
+        let format = self.format.name();
         while self
             .batch
             .as_ref()
-            .is_none_or(|batch| self.row >= batch.num_rows())
+            .is_none_or(|batch| self.row >= batch.rows)
         {
+            let (source, file, places) = (self.format, &self.file, self.places.as_deref());
             let batches = &mut self.batches;
-            let next = guarded(|| batches.next().transpose());
-            let Some(batch) = next.map_err(unreadable(&self.name, self.format))? else {
+            let next = guarded(|| {
+                let open = match batches.take() {
+                    Some(open) => open,
+                    None => source.batches(file, places)?,
+                };
+                batches.insert(open).next().transpose()
+            });
+            let Some(batch) = next.map_err(unreadable(&self.name, format))? else {
                 return Ok(false);
             };
             // What a batch takes in memory, since a small file may unpack to a large one: a column
             // of a billion equal values is a few bytes of Parquet.
             let bytes = u64::try_from(batch.get_array_memory_size()).unwrap_or(u64::MAX);
             self.bytes = self.bytes.saturating_add(bytes);
-            if self.bytes > self.limits.bytes_max {
-                return Err(IngestError::TooLarge {
-                    file: self.name.clone(),
-                    line: self.rows,
-                    max: self.limits.bytes_max,
-                    unit: "bytes after decompression",
-                });
-            }
-            let batch = guarded(|| without_dictionaries(&batch))
-                .map_err(unreadable(&self.name, self.format))?;
+            self.limits
+                .check_unpacked(&self.name, self.rows, self.bytes)?;
+            let width = self.header.names.len();
+            let batch = guarded(|| OpenBatch::of(&batch, width, places))
+                .map_err(unreadable(&self.name, format))?;
             self.batch = Some(batch);
             self.row = 0;
         }
         Ok(true)
+    }
+}
+
+impl OpenBatch {
+    /// Dictionaries stay packed: one long text that a million rows name would be a million texts.
+    fn of(batch: &RecordBatch, width: usize, places: Option<&[usize]>) -> Result<Self, ArrowError> {
+        let mut columns = Vec::with_capacity(width);
+        let mut decoded = batch.columns().iter();
+        for place in 0..width {
+            if places.is_some_and(|places| !places.contains(&place)) {
+                columns.push(None);
+                continue;
+            }
+            let column = decoded.next().ok_or_else(|| {
+                ArrowError::SchemaError("a batch has fewer columns than the file".to_owned())
+            })?;
+            columns.push(Some(OpenColumn::of(column)));
+        }
+        Ok(Self {
+            rows: batch.num_rows(),
+            columns,
+        })
+    }
+}
+
+impl OpenColumn {
+    fn of(column: &ArrayRef) -> Self {
+        match column.as_any_dictionary_opt() {
+            Some(packed) => Self {
+                values: ArrayRef::clone(packed.values()),
+                // An empty dictionary has no place for the keys of rows without a value.
+                keys: Some(if packed.values().is_empty() {
+                    Vec::new()
+                } else {
+                    packed.normalized_keys()
+                }),
+                packed: Some(ArrayRef::clone(column)),
+            },
+            None => Self {
+                values: ArrayRef::clone(column),
+                keys: None,
+                packed: None,
+            },
+        }
+    }
+
+    /// The text of a row's value; empty for none.
+    fn cell(&self, row: usize) -> String {
+        let Some(keys) = &self.keys else {
+            return cell(&self.values, row);
+        };
+        let is_null = self
+            .packed
+            .as_ref()
+            .is_none_or(|packed| row >= packed.len() || packed.is_null(row));
+        let key = keys.get(row).filter(|_| !is_null);
+        key.map_or_else(String::new, |key| cell(&self.values, *key))
     }
 }
 
@@ -225,7 +359,14 @@ fn unreadable(name: &str, format: &'static str) -> impl FnOnce(ArrowError) -> In
 
 impl SourceRecords for ColumnarRecords {
     fn header(&self) -> &[String] {
-        &self.header
+        &self.header.names
+    }
+
+    fn project(&mut self, places: &[usize]) {
+        let mut places = places.to_vec();
+        places.sort_unstable();
+        places.dedup();
+        self.places = Some(places);
     }
 
     fn next(&mut self) -> Result<SourceRecord<'_>, IngestError> {
@@ -235,30 +376,31 @@ impl SourceRecords for ColumnarRecords {
         self.text.clear();
         self.ends.clear();
         if let Some(batch) = &self.batch {
-            for column in batch.columns() {
-                self.text.push_str(&cell(column, self.row));
+            for column in &batch.columns {
+                if let Some(column) = column {
+                    self.text.push_str(&column.cell(self.row));
+                }
                 self.ends.push(self.text.len());
                 self.text.push(',');
+                // Before the next cell: each of them may be as long as a file.
+                if self.text.len() > ROW_BYTES_MAX {
+                    break;
+                }
             }
         }
         self.text.pop();
         self.row = self.row.saturating_add(1);
         self.rows = self.rows.saturating_add(1);
-        let mut from = 0;
-        let mut fields = Vec::with_capacity(self.ends.len());
-        for end in &self.ends {
-            let field = self
-                .text
-                .get(from..*end)
-                .ok_or_else(|| IngestError::Internal {
-                    file: self.name.clone(),
-                    reason: format!("row {} has no field up to {end}", self.rows),
-                })?;
-            fields.push(field);
-            from = end.saturating_add(1);
+        let line = self.rows.saturating_add(1);
+        if self.text.len() > ROW_BYTES_MAX {
+            return Ok(too_long(&mut self.text, line));
         }
+        let fields = fields(&self.text, &self.ends).ok_or_else(|| IngestError::Internal {
+            file: self.name.clone(),
+            reason: format!("the fields of row {} cannot be cut", self.rows),
+        })?;
         Ok(SourceRecord::Row {
-            line: self.rows.saturating_add(1),
+            line,
             fields,
             raw: self.text.as_bytes(),
         })
@@ -269,33 +411,37 @@ impl SourceRecords for ColumnarRecords {
     }
 
     fn typed(&self) -> &[bool] {
-        &self.typed
+        &self.header.typed
     }
 
     fn format(&self) -> (&'static str, &'static str) {
-        (self.format, "none")
+        (self.format.name(), "none")
     }
 }
 
-/// The same batch with every dictionary written out.
-fn without_dictionaries(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-    let column = |column: &ArrayRef| match column.as_any_dictionary_opt() {
-        Some(packed) => take(packed.values(), packed.keys(), None),
-        None => Ok(ArrayRef::clone(column)),
-    };
-    let columns = batch
-        .columns()
-        .iter()
-        .map(column)
-        .collect::<Result<Vec<_>, _>>()?;
-    let schema = batch.schema();
-    let fields: Vec<Field> = schema
-        .fields()
-        .iter()
-        .zip(&columns)
-        .map(|(field, column)| Field::new(field.name(), column.data_type().clone(), true))
-        .collect();
-    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
+/// The answer for a row that is longer than a row may be; its beginning is kept.
+fn too_long(text: &mut String, line: u64) -> SourceRecord<'_> {
+    let message = format!("the row has more than {ROW_BYTES_MAX} bytes; its beginning is kept");
+    text.truncate(text.floor_char_boundary(ROW_BYTES_MAX));
+    SourceRecord::Invalid {
+        line,
+        error: RowError {
+            code: RowErrorCode::RowTooLong,
+            message,
+        },
+        raw: text.as_bytes(),
+    }
+}
+
+/// The fields of a row's text, which end where `ends` says and have a sign between them.
+pub(super) fn fields<'a>(text: &'a str, ends: &[usize]) -> Option<Vec<&'a str>> {
+    let mut from = 0;
+    let mut fields = Vec::with_capacity(ends.len());
+    for end in ends {
+        fields.push(text.get(from..*end)?);
+        from = end.checked_add(1)?;
+    }
+    Some(fields)
 }
 
 /// The text of one value; empty for a null, and for types other than text, number or
@@ -326,13 +472,13 @@ fn cell(column: &ArrayRef, row: usize) -> String {
     let text = match column.data_type() {
         DataType::Utf8 => column
             .as_string_opt::<i32>()
-            .map(|values| values.value(row).to_owned()),
+            .map(|values| beginning(values.value(row))),
         DataType::LargeUtf8 => column
             .as_string_opt::<i64>()
-            .map(|values| values.value(row).to_owned()),
+            .map(|values| beginning(values.value(row))),
         DataType::Utf8View => column
             .as_string_view_opt()
-            .map(|values| values.value(row).to_owned()),
+            .map(|values| beginning(values.value(row))),
         DataType::Int8 => number!(types::Int8Type),
         DataType::Int16 => number!(types::Int16Type),
         DataType::Int32 => number!(types::Int32Type),
@@ -367,6 +513,12 @@ fn cell(column: &ArrayRef, row: usize) -> String {
         _ => None,
     };
     text.unwrap_or_default()
+}
+
+/// A text, cut where a row with it is too long anyway: one of megabytes may stand in a million rows.
+fn beginning(text: &str) -> String {
+    let end = text.ceil_char_boundary(ROW_BYTES_MAX.saturating_add(1));
+    text.get(..end).unwrap_or_default().to_owned()
 }
 
 fn day(days: i64) -> Option<String> {

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use super::foreign::foreign;
 use super::wide::{self, WideRow, WideTable};
 use super::{SourceRecord, SourceRecords};
 use crate::error::IngestError;
@@ -50,6 +51,7 @@ impl CsvRecords {
             wide: None,
             limits: options.limits,
         };
+        csv.lines.bytes_max = options.limits.bytes_max;
         csv.skip(options.skip.unwrap_or(0))?;
         csv.header = csv.read_header(options.header.unwrap_or_default())?;
         Ok(csv)
@@ -73,9 +75,15 @@ impl CsvRecords {
 
     fn read_line(&mut self) -> Result<SourceLine, IngestError> {
         let before = self.lines.number;
-        self.lines
+        let read = self
+            .lines
             .next_into(&mut self.buffer)
-            .map_err(IngestError::source(&self.name, before))
+            .map_err(IngestError::source(&self.name, before))?;
+        // After decompression, and on every line: a gzip bomb of some megabytes ends here.
+        let lines = &self.lines;
+        self.limits
+            .check_unpacked(&self.name, lines.number, lines.bytes)?;
+        Ok(read)
     }
 
     /// The names of the columns, from the first line that is not blank.
@@ -97,6 +105,13 @@ impl CsvRecords {
             SourceLine::Whole => {}
             SourceLine::TooLong(_) => return Err(none("the line is too long")),
             SourceLine::End => return Err(none("the file is empty")),
+        }
+        if let Some(reason) = foreign(&self.buffer) {
+            return Err(IngestError::Unsupported {
+                file,
+                format: "a table",
+                reason: reason.to_owned(),
+            });
         }
         // Every second byte of UTF-16 without its mark.
         if self.buffer.contains(&0) {
@@ -279,15 +294,6 @@ impl SourceRecords for CsvRecords {
             self.read_line()?
         };
         let line = self.lines.number;
-        // After decompression, and on every line: a gzip bomb of some megabytes ends here.
-        if self.lines.bytes > self.limits.bytes_max {
-            return Err(IngestError::TooLarge {
-                file: self.name.clone(),
-                line,
-                max: self.limits.bytes_max,
-                unit: "bytes after decompression",
-            });
-        }
         if read == SourceLine::Whole && self.take_wide() {
             return Ok(self.wide_row());
         }
