@@ -227,6 +227,17 @@ impl<'a> CborReader<'a> {
         i64::try_from(self.i128()?).map_err(|_| error)
     }
 
+    /// Passes an integer of 64 bits without its value.
+    ///
+    /// # Errors
+    ///
+    /// See [`CborReader::u64`].
+    pub fn skip_integer(&mut self) -> Result<(), CborError> {
+        let is_negative = self.peek().map(|byte| byte >> 5) == Some(NEGATIVE);
+        let major = if is_negative { NEGATIVE } else { UNSIGNED };
+        self.head(major, "an integer").map(|_| ())
+    }
+
     /// A wide integer.
     ///
     /// # Errors
