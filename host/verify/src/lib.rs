@@ -15,6 +15,7 @@ pub mod finding;
 mod key_file;
 mod ledger;
 mod ledger_file;
+mod note_threads;
 mod opened;
 mod orders;
 mod proof;
