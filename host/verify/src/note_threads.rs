@@ -57,3 +57,50 @@ pub(crate) fn open_notes<'k>(chunk: &JournalChunk, key: &'k VerifierKey) -> Vec<
         opened
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use counterfoil_journal::checkpoint::Checkpoint;
+    use counterfoil_journal::frame::{MAGIC, write_checkpoint};
+    use counterfoil_journal::hash::empty_root;
+    use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
+
+    use super::*;
+    use crate::chunk::ChunkReader;
+
+    #[test]
+    fn notes_come_in_sequence_and_each_alone_decides_about_itself() {
+        let signer = Ed25519Signer::from_seed(&[7; 32]);
+        let key = VerifierKey::new("counterfoil/run/ab/1", &signer.verifying_key()).unwrap();
+        for count in [0, 1, 63, 64, 65, 200] {
+            let mut bytes = MAGIC.to_vec();
+            for size in 0..count {
+                let checkpoint = Checkpoint {
+                    origin: "counterfoil/run/ab/1".to_owned(),
+                    size,
+                    root: empty_root(),
+                };
+                let mut note = checkpoint.sign(&signer).unwrap();
+                // Changed after it was signed, at the ends of the threads' parts too.
+                if size % 31 == 0 || size + 1 == count {
+                    note = note.replacen(&format!("\n{size}\n"), "\n9\n", 1);
+                }
+                write_checkpoint(&note, &mut bytes).unwrap();
+            }
+            let mut reader = ChunkReader::new(&bytes[..]);
+            let Some(chunk) = reader.next().unwrap() else {
+                assert_eq!(count, 0);
+                continue;
+            };
+            let alone = chunk.frames().map(|frame| match frame {
+                Frame::Checkpoint(note) => format!("{:?}", OpenedNote::open(note, &key)),
+                Frame::Entry(_) => unreachable!(),
+            });
+            let together = open_notes(&chunk, &key);
+            let together: Vec<String> = together.iter().map(|one| format!("{one:?}")).collect();
+            assert_eq!(together, alone.collect::<Vec<_>>());
+            let refused = together.iter().filter(|one| one.contains("BadSignature"));
+            assert!(refused.count() > 0, "{count}");
+        }
+    }
+}
