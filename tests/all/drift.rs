@@ -9,14 +9,16 @@ use std::path::Path;
 use counterfoil_approval::drift::{KINDS, hint, look};
 use counterfoil_approval::gates::PolicyArchive;
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::act::{
-    Act, EvidenceKind, GateVerdict, RunEnd, RunStart, account_digest,
-};
+use counterfoil_governance::act::{Act, EvidenceKind, GateVerdict, RunStart, account_digest};
 use counterfoil_governance::ledger::{self, VerifiedLedger};
+use counterfoil_journal::hash::Hash;
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::Signer as _;
 use counterfoil_runner::clock::now;
+use counterfoil_runner::run::opening;
+use counterfoil_runner::run::run_end::run_end;
+use counterfoil_runner::store::data_dir::journal_origin;
 use counterfoil_runner::store::keys::{KeyDir, PeopleKeys};
 use counterfoil_runner::store::lock::RunLock;
 use counterfoil_runner::study::evidence::EvidenceStore;
@@ -24,6 +26,7 @@ use counterfoil_tests::acts::id;
 use counterfoil_tests::desk::{Desk, hand};
 use counterfoil_tests::world::{World, over_a_feed, signer};
 use counterfoil_trading::manifest::{Manifest, canonical_json};
+use counterfoil_trading::record::RunStarter;
 use counterfoil_trading::time::UnixNanos;
 use serde_json::json;
 
@@ -121,6 +124,7 @@ impl Place {
             run,
             authorized,
             terms,
+            entry_0: entry_0(manifest),
         };
         self.desk.act("robot", Act::RunStart(start));
         (run, authorized)
@@ -197,16 +201,26 @@ fn runs_that_the_ledger_did_not_start_or_cannot_let_go_on_are_found() {
         .limits
         .to_string();
     place.finds(&[("run.limits", &keeps)]);
-    let end = RunEnd {
-        run,
-        execution: 1,
-        tree_size: 1,
-        root: run,
-        decisions: run,
-        reason: "over".to_owned(),
-    };
+    let key = signer().verifying_key();
+    let end = run_end(&place.world.data, &run, &key).unwrap().unwrap();
     place.desk.act("robot", Act::RunEnd(end));
     place.finds(&[]);
+    // What was anchored is not what is there.
+    let orders = outcome.execution.folder.join("orders");
+    fs::remove_file(orders).unwrap();
+    let found = place.at(now());
+    let [(rule, why)] = found.iter().collect::<Vec<_>>()[..] else {
+        panic!("{found:?}");
+    };
+    assert_eq!(rule, "run.anchors");
+    assert!(why.starts_with("the order log is missing"), "{why}");
+}
+
+/// The leaf hash of what a run of this manifest begins its journal with.
+fn entry_0(manifest: &Manifest) -> Hash {
+    let run = manifest.run_id().unwrap();
+    let opening = opening::of_feed(manifest, RunStarter::default()).unwrap();
+    opening::entry_0(&opening, &journal_origin(&run, 1), signer().as_ref()).unwrap()
 }
 
 /// Puts other limits of the account in force.

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod actions;
+mod anchors;
 #[cfg(test)]
 mod broker;
 #[cfg(test)]

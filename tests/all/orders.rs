@@ -28,6 +28,7 @@ use counterfoil_runner::orders::lease::Lease;
 use counterfoil_runner::orders::limits::{AccountLimits, LimitsRequirement, LimitsWatch};
 use counterfoil_runner::run::component::PreparedComponent;
 use counterfoil_runner::run::execute::{ExecuteError, ExecutionOutcome};
+use counterfoil_runner::run::journal::SignedHead;
 use counterfoil_runner::run::live::{live, live_context, live_in_context};
 use counterfoil_runner::run::resume::{ResumeAttempt, ResumeDeps, ResumeOutcome, open};
 use counterfoil_runner::store::data_dir::{DataDir, Execution};
@@ -458,6 +459,7 @@ fn gateway(world: &World, manifest: &Manifest, server: &Server) -> (Gateway<Clie
         start: RunStarter::default(),
         resumed_at: None,
         clock: RecordClock::default(),
+        head: SignedHead::default(),
     };
     let client = Client(server.address);
     let gateway = Gateway::open(client, &execution, terms, PriorDecisions::new());
@@ -613,7 +615,8 @@ fn an_order_log_with_any_byte_changed_is_not_gone_on_with() {
         bytes[place] ^= 1;
         std::fs::write(&path, &bytes).unwrap();
         let own = signer();
-        let opened = order_log::OrderLog::resume(&execution, own, &key(&execution));
+        let opened =
+            order_log::OrderLog::resume(&execution, own, &key(&execution), SignedHead::default());
         let last = whole.len() - 350;
         // A byte of the last checkpoint that makes it none leaves a tail as a kill does.
         assert!(opened.is_err() || place > last, "byte {place}");

@@ -85,7 +85,7 @@ fn server(data: &DataDir, venues: Arc<Venues>) -> (Server, Supervisor) {
 /// A server in this process.
 pub(crate) struct Here {
     base: String,
-    supervisor: Supervisor,
+    pub(crate) supervisor: Supervisor,
     end: Option<oneshot::Sender<EndCommand>>,
     thread: Option<JoinHandle<Vec<RunStatus>>>,
 }

@@ -97,7 +97,7 @@ fn stop_of(world: &World, desk: &Desk, reply: &RunReply) -> RunStop {
     let (end, record_ref) = in_ledger(desk, &reply.run).ended.unwrap();
     assert_eq!((end.reason, record_ref.by), (reason, id("robot")));
     assert_eq!(end.decisions, close.decision_digest);
-    assert_eq!(end.tree_size, u64::try_from(all.len()).unwrap() + 1);
+    assert_eq!(end.journal.size, u64::try_from(all.len()).unwrap() + 1);
     stop.stop.clone()
 }
 

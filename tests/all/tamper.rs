@@ -10,6 +10,7 @@ use counterfoil_journal::frame::{Frame, FrameReader};
 use counterfoil_runner::run::execute::ExecutionOutcome;
 use counterfoil_runner::run::inputs::snapshot_store;
 use counterfoil_runner::run::journal::{JournalFile, JournalReader, Sealer};
+use counterfoil_runner::store::data_dir::Execution;
 use counterfoil_snapshot::store::snapshot::Snapshot;
 use counterfoil_tests::journals::{records, verified};
 use counterfoil_tests::world::{World, signer};
@@ -253,15 +254,19 @@ fn a_manifest_without_a_part_is_refused_and_with_another_it_is_another_run() {
 
 /// Writes an execution's journal again, sealed with the true key, with every body as `change`
 /// leaves it.
-fn forge(outcome: &ExecutionOutcome, mut change: impl FnMut(usize, Vec<u8>) -> Vec<u8>) {
-    let path = outcome.execution.journal();
+pub(crate) fn forge(
+    execution: &Execution,
+    cadence: u64,
+    mut change: impl FnMut(usize, Vec<u8>) -> Vec<u8>,
+) {
+    let path = execution.journal();
     let bytes = fs::read(&path).unwrap();
     let mut opening = JournalReader::open(&path).unwrap();
     opening.opening().unwrap();
     let opening = opening.index();
     fs::remove_file(&path).unwrap();
     let file = JournalFile::create(&path).unwrap();
-    let mut sealer = Sealer::new(file, signer(), outcome.execution.origin(), 5);
+    let mut sealer = Sealer::new(file, signer(), execution.origin(), cadence);
     let mut reader = FrameReader::new();
     let (mut start, mut index) = (0, 0);
     loop {
@@ -292,7 +297,7 @@ fn forge(outcome: &ExecutionOutcome, mut change: impl FnMut(usize, Vec<u8>) -> V
 #[test]
 fn what_the_holder_of_the_key_forges_does_not_replay() {
     let (world, _, outcome) = made();
-    forge(&outcome, |_, body| body);
+    forge(&outcome.execution, 5, |_, body| body);
     let report = verified(&fs::read(outcome.execution.journal()).unwrap());
     assert!(
         report.is_good(),
@@ -307,7 +312,7 @@ fn what_the_holder_of_the_key_forges_does_not_replay() {
     });
     let first = first.unwrap();
     // The reason is the strategy's own: only re-execution can detect that it gave another.
-    forge(&outcome, |index, body| {
+    forge(&outcome.execution, 5, |index, body| {
         let RunRecord::Decision(mut decision) = RunRecord::decode(&body).unwrap() else {
             return body;
         };
@@ -371,7 +376,7 @@ fn the_journal_of_another_execution_is_not_this_one() {
 fn bars_that_the_holder_of_the_key_forges_are_not_those_that_were_promised() {
     let (world, _, outcome) = made();
     let mut digest = DecisionDigest::default();
-    forge(&outcome, |_, body| {
+    forge(&outcome.execution, 5, |_, body| {
         let mut changed = Vec::new();
         match RunRecord::decode(&body).unwrap() {
             RunRecord::Decision(mut decision) => {

@@ -9,11 +9,13 @@ use counterfoil_base::gate::{Gate, GateOutcome, GateReason};
 use counterfoil_fuzz::{LEDGER_KEYS, LEDGER_ORIGIN};
 use counterfoil_governance::act::{
     Act, ApprovalClass, BreakGlass, BudgetHolder, Delegation, DigestSet, DriftFinding,
-    ExceptionSubject, GateVerdict, HostRefusal, KillScope, PolicyException, RunEnd, RunStart,
-    RunTerms, StartAuthorization, Usage, UsageBudget, account_digest,
+    ExceptionSubject, GateVerdict, HostRefusal, KillScope, PolicyException, RunAnchor, RunEnd,
+    RunStart, RunTerms, StartAuthorization, Usage, UsageBudget, account_digest,
 };
 use counterfoil_governance::ledger::{Ledger, LedgerError, LedgerFounder};
 use counterfoil_governance::role::Role;
+use counterfoil_journal::consistency::TreeHead;
+use counterfoil_journal::hash::Hash;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::salt::LogKey;
 use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
@@ -172,12 +174,26 @@ fn run(desk: &mut Desk, set: DigestSet) {
         run,
         authorized,
         terms,
+        entry_0: head(1).root,
     };
     desk.act("robot", Act::RunStart(start));
+    let runs = vec![RunAnchor {
+        run,
+        execution: 1,
+        journal: head(2),
+        orders: head(3),
+    }];
+    desk.act("robot", Act::RunsAnchor { runs });
     spend(desk, run);
     stop(desk, run);
     let reason = "the venue answers twice".to_owned();
     desk.act("erin", Act::StartWithdraw { authorized, reason });
+}
+
+/// A log of so many entries.
+fn head(size: u64) -> TreeHead {
+    let root = Hash(digest("root").0);
+    TreeHead { size, root }
 }
 
 /// A run is counted against a budget, and ends.
@@ -207,8 +223,8 @@ fn spend(desk: &mut Desk, run: Digest) {
     let end = RunEnd {
         run,
         execution: 1,
-        tree_size: 4,
-        root: digest("root"),
+        journal: head(4),
+        orders: head(3),
         decisions: digest("decisions"),
         reason: "the feed ended".to_owned(),
     };

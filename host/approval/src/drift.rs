@@ -50,6 +50,10 @@ pub const KINDS: &[(&str, &str)] = &[
         "restore the file; a component whose evidence is missing cannot be approved again",
     ),
     (
+        "evidence.journal",
+        "restore the journal of the backtest that was attested, or validate the component again",
+    ),
+    (
         "policy.bytes",
         "restore the file; until then every gate is shut",
     ),
@@ -113,6 +117,11 @@ pub const KINDS: &[(&str, &str)] = &[
     (
         "run.missing",
         "restore the run's folder: its journal is the evidence of what it did",
+    ),
+    (
+        "run.anchors",
+        "restore the run's logs from a copy; whoever holds the log's key can write others, and the ledger does not know \
+         them",
     ),
     (
         "run.manifest",

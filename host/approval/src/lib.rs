@@ -1,6 +1,7 @@
 //! Every decision that the command line and the server make about people's acts, and the ledger as both
 //! write and read it. It must never know which of them asks, nor name an engine or a socket.
 
+pub mod anchors;
 pub mod drift;
 pub mod field_condition;
 pub mod gates;

@@ -8,6 +8,7 @@ use counterfoil_governance::act::{DigestSet, RunTerms};
 use counterfoil_governance::id::Id;
 use counterfoil_governance::rule::{AccessDenial, HostRule, Rule};
 use counterfoil_governance::state::{Access, LedgerState};
+use counterfoil_journal::hash::Hash;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_trading::manifest::{
     DataSource, Manifest, ManifestError, RunSetup, canonical_json,
@@ -28,6 +29,7 @@ pub struct Grant {
     authorized: u64,
     terms: RunTerms,
     until: UnixNanos,
+    entry_0: Option<Hash>,
 }
 
 impl Grant {
@@ -71,6 +73,12 @@ impl Grant {
     #[must_use]
     pub const fn terms(&self) -> &RunTerms {
         &self.terms
+    }
+
+    /// The leaf hash of entry 0 that the recorded start names; `None` before the start.
+    #[must_use]
+    pub const fn entry_0(&self) -> Option<Hash> {
+        self.entry_0
     }
 
     /// When it expires, even if no act ends it.
@@ -176,14 +184,11 @@ pub fn may_continue(
     let authorized = started.start.authorized;
     // The key that recorded the start. If it was revoked since, the start itself may have been a thief's.
     check_key(state, &started.record_ref.key)?;
-    grant(
-        state,
-        manifest,
-        run,
-        authorized,
-        &started.record_ref.by,
-        time,
-    )
+    let by = &started.record_ref.by;
+    Ok(Grant {
+        entry_0: Some(started.start.entry_0),
+        ..grant(state, manifest, run, authorized, by, time)?
+    })
 }
 
 /// The denial of an invalid manifest.
@@ -240,6 +245,7 @@ fn grant(
         authorized,
         terms,
         until: asked.not_after,
+        entry_0: None,
     })
 }
 

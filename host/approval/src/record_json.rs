@@ -251,6 +251,7 @@ fn act(act: &Act) -> Value {
         }
         Act::RunStart(_)
         | Act::RunResume(_)
+        | Act::RunsAnchor { .. }
         | Act::RunEnd(_)
         | Act::LimitsSet { .. }
         | Act::StartAuthorize(_)

@@ -8,7 +8,7 @@ use counterfoil_governance::act::Act;
 use counterfoil_governance::id::Id;
 use counterfoil_governance::ledger::{LedgerError, VerifiedLedger, verify};
 use counterfoil_governance::record::LedgerRecord;
-use counterfoil_index::{AnsweredBy, AnyTerm, IndexError};
+use counterfoil_index::{AnsweredBy, AnyTerm, IndexError, IndexSecret};
 use counterfoil_runner::store::data_dir::DataDir;
 use counterfoil_runner::store::keys::KeyDir;
 use counterfoil_trading::time::UnixNanos;
@@ -54,7 +54,8 @@ pub struct RecordQuery {
 pub struct FoundRecords {
     /// In JSON, the oldest first.
     pub records: Vec<Value>,
-    /// Why the index was of no use; not where another process has it, which needs no attention.
+    /// Why the index was of no use; not where another process has it, or where the caller has no secret to trust it by:
+    /// neither needs attention.
     pub index_failure: Option<IndexError>,
 }
 
@@ -89,7 +90,14 @@ pub fn find(
         }
         SearchPlace::Index => {
             let (folder, wanted) = (folder(data), query.wanted());
-            let found = counterfoil_index::search(&bytes, &key, &folder, &terms, &wanted)?;
+            let found = counterfoil_index::search(
+                &bytes,
+                &key,
+                &folder,
+                secret(keys).as_ref(),
+                &terms,
+                &wanted,
+            )?;
             (found.verified, found.candidates, failure(found.by))
         }
     };
@@ -111,7 +119,8 @@ pub fn find(
 /// Returns [`SearchError`] if the ledger cannot be read or does not verify, or the index cannot be made.
 pub fn rebuild_index(data: &DataDir, keys: &KeyDir) -> Result<VerifiedLedger, SearchError> {
     let UnverifiedLedger { bytes, key, .. } = UnverifiedLedger::open(data, keys)?;
-    let made = counterfoil_index::rebuild(&bytes, &key, &folder(data), &terms)?;
+    let made =
+        counterfoil_index::rebuild(&bytes, &key, &folder(data), secret(keys).as_ref(), &terms)?;
     match made.by {
         AnsweredBy::Index => Ok(made.verified),
         AnsweredBy::Ledger(error) => Err(SearchError::Index(error)),
@@ -120,8 +129,13 @@ pub fn rebuild_index(data: &DataDir, keys: &KeyDir) -> Result<VerifiedLedger, Se
 
 /// How many records the index knows; `None` without an index.
 #[must_use]
-pub fn indexed_records(data: &DataDir) -> Option<u64> {
-    counterfoil_index::indexed_records(&folder(data))
+pub fn indexed_records(data: &DataDir, keys: &KeyDir) -> Option<u64> {
+    counterfoil_index::indexed_records(&folder(data), &secret(keys)?)
+}
+
+/// What seals the index; `None` in a key folder without the log's secrets.
+fn secret(keys: &KeyDir) -> Option<IndexSecret> {
+    keys.index_secret().map(IndexSecret)
 }
 
 fn folder(data: &DataDir) -> PathBuf {
@@ -130,7 +144,7 @@ fn folder(data: &DataDir) -> PathBuf {
 
 fn failure(by: AnsweredBy) -> Option<IndexError> {
     match by {
-        AnsweredBy::Index | AnsweredBy::Ledger(IndexError::Busy) => None,
+        AnsweredBy::Index | AnsweredBy::Ledger(IndexError::Busy | IndexError::NoSecret) => None,
         AnsweredBy::Ledger(error) => Some(error),
     }
 }

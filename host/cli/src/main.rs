@@ -1,6 +1,7 @@
 //! The `counterfoil` program: arguments in, tables and exit codes out. It must never hold a
 //! business rule: whatever decides something lives in the crates below.
 
+mod anchored;
 mod args;
 mod cli_context;
 mod commands;

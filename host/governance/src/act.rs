@@ -25,8 +25,8 @@ pub use control::{
 pub use people::{ApprovalClass, ApprovalClassRules, Delegation};
 pub use registry::{DigestSet, EvidenceKind, EvidenceSet, Provenance};
 pub use runs::{
-    BudgetHolder, KillScope, RunEnd, RunResume, RunStart, RunTerms, StartAuthorization, Usage,
-    UsageBudget, account_digest,
+    ANCHORS_MAX, BudgetHolder, KillScope, NOT_STARTED, RunAnchor, RunEnd, RunResume, RunStart,
+    RunTerms, StartAuthorization, Usage, UsageBudget, account_digest,
 };
 
 /// An act of a principal, as the ledger records it.
@@ -162,7 +162,11 @@ pub enum Act {
     RunStart(RunStart),
     /// Goes on with an open run.
     RunResume(RunResume),
-    /// Ends a run and anchors its journal.
+    /// Anchors the logs of open runs: they only grow from here on.
+    RunsAnchor {
+        runs: Vec<RunAnchor>,
+    },
+    /// Ends a run and anchors its logs.
     RunEnd(RunEnd),
     /// Throws a kill switch.
     Kill {
@@ -274,6 +278,7 @@ impl Act {
             // Services do these, and for some of them people whose roles watch over runs.
             | Self::RunStart(_)
             | Self::RunResume(_)
+            | Self::RunsAnchor { .. }
             | Self::RunEnd(_)
             | Self::Kill { .. }
             | Self::Usage(_)
@@ -373,6 +378,7 @@ impl ActName {
             | Self::StartWithdraw
             | Self::RunStart
             | Self::RunResume
+            | Self::RunsAnchor
             | Self::RunEnd
             | Self::Kill
             | Self::Usage

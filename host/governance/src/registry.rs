@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use counterfoil_trading::time::UnixNanos;
 
-use crate::act::{DigestSet, EvidenceSet, Provenance, RunEnd, RunResume, RunStart};
+use crate::act::{DigestSet, EvidenceSet, Provenance, RunAnchor, RunEnd, RunResume, RunStart};
 use crate::id::Id;
 use crate::rule::{Denial, Rule};
 use counterfoil_base::digest::Digest;
@@ -96,8 +96,19 @@ pub struct RegisteredRun {
     pub record_ref: RecordRef,
     /// Each time it went on, the oldest first.
     pub resumed: Vec<(RunResume, RecordRef)>,
+    /// What its logs held, the oldest first.
+    pub anchors: Vec<(RunAnchor, RecordRef)>,
     /// How it ended.
     pub ended: Option<(RunEnd, RecordRef)>,
+}
+
+impl RegisteredRun {
+    /// Whether it ended before it wrote anything.
+    #[must_use]
+    pub fn has_no_logs(&self) -> bool {
+        let end = self.ended.as_ref();
+        end.is_some_and(|(end, _)| end.journal.size == 0)
+    }
 }
 
 /// The components and runs of a ledger.

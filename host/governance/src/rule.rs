@@ -185,6 +185,8 @@ rules! {
     RunEnded = "run.ended";
     /// The journal is shorter than at a resumption: it was set back.
     RunRolledBack = "run.rolled-back";
+    /// The act does not name runs and logs as it must.
+    AnchorUnfit = "anchor.unfit";
     /// A kill switch is on.
     KillOn = "kill.on";
     /// The kill switch was never thrown, or was lifted.

@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use counterfoil_journal::consistency::TreeHead;
+use counterfoil_journal::hash::Hash;
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::salt::LogKey;
 use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
 use counterfoil_trading::time::UnixNanos;
 
 use crate::act::{
-    Act, ApprovalClass, BreakGlass, BudgetHolder, Delegation, DigestSet, DriftFinding,
-    EvidenceKind, EvidenceSet, ExceptionSubject, GateVerdict, HostRefusal, KillScope,
-    PolicyException, Provenance, RunEnd, RunResume, RunStart, RunTerms, StartAuthorization, Usage,
-    UsageBudget, account_digest,
+    ANCHORS_MAX, Act, ApprovalClass, BreakGlass, BudgetHolder, Delegation, DigestSet, DriftFinding,
+    EvidenceKind, EvidenceSet, ExceptionSubject, GateVerdict, HostRefusal, KillScope, NOT_STARTED,
+    PolicyException, Provenance, RunAnchor, RunEnd, RunResume, RunStart, RunTerms,
+    StartAuthorization, Usage, UsageBudget, account_digest,
 };
 use crate::attest;
 use crate::id::Id;
@@ -381,6 +383,7 @@ fn start(run: &str, authorized: u64, set: DigestSet) -> Act {
         run: digest(run),
         authorized,
         terms: terms(set),
+        entry_0: Hash([7; 32]),
     })
 }
 
@@ -394,16 +397,26 @@ fn resume(run: &str, asked_by: Option<Id>) -> Act {
     })
 }
 
+/// A log of so many entries.
+fn head(size: u64, root: &str) -> TreeHead {
+    let root = Hash(digest(root).0);
+    TreeHead { size, root }
+}
+
 /// That a run of this name ended.
 fn end(run: &str) -> Act {
-    Act::RunEnd(RunEnd {
+    Act::RunEnd(run_end(run))
+}
+
+fn run_end(run: &str) -> RunEnd {
+    RunEnd {
         run: digest(run),
         execution: 1,
-        tree_size: 12,
-        root: digest("root"),
+        journal: head(12, "root"),
+        orders: head(3, "orders"),
         decisions: digest("decisions"),
         reason: "the feed ended".to_owned(),
-    })
+    }
 }
 
 /// A verdict that passes the gate for starts, or the one for limits if it gives some.

@@ -19,7 +19,7 @@ use counterfoil_governance::ledger::{origin, verify, verify_after};
 use counterfoil_governance::record::{LedgerRecord, SignedAct};
 use counterfoil_governance::role::{PrincipalKind, Role};
 use counterfoil_governance::state::LedgerState;
-use counterfoil_index::{AnyTerm, SearchCandidates, search};
+use counterfoil_index::{AnyTerm, IndexSecret, SearchCandidates, search};
 use counterfoil_journal::checkpoint::Checkpoint;
 use counterfoil_journal::entry::Chain;
 use counterfoil_journal::frame::{MAGIC, write_checkpoint, write_entry};
@@ -29,6 +29,9 @@ use counterfoil_journal::salt::RecordSalt;
 use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
 use counterfoil_journal::tree::Tree;
 use counterfoil_trading::time::UnixNanos;
+
+/// What seals the index.
+const SECRET: IndexSecret = IndexSecret([9; 32]);
 
 /// The log's key.
 const LOG: u8 = 9;
@@ -163,7 +166,15 @@ fn main() {
     let folder = tempfile::tempdir().unwrap();
     let want = || vec![AnyTerm(BTreeSet::from(["rule=rule.77".to_owned()]))];
     let ask = |made: &Made| -> SearchCandidates {
-        search(&made.bytes, &key, folder.path(), &terms, &want()).unwrap()
+        search(
+            &made.bytes,
+            &key,
+            folder.path(),
+            Some(&SECRET),
+            &terms,
+            &want(),
+        )
+        .unwrap()
     };
     let mark = timed("without an index: everything is checked", || {
         let verified = verify(&made.bytes, &key).unwrap();

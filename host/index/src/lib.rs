@@ -12,6 +12,7 @@ mod seal;
 mod search;
 mod store;
 
+pub use seal::IndexSecret;
 pub use search::{
     AnsweredBy, AnyTerm, SearchCandidates, SearchTerm, indexed_records, rebuild, search,
 };

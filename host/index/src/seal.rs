@@ -1,12 +1,24 @@
-//! The seal of an index: which ledger it was made from, how much of it, and the digest of its
-//! files. It must never take half a line for a whole one.
+//! The seal of an index: which ledger it was made from, how much of it, and the digest of its files, under a secret of
+//! the key folder. It must never take half a line for a whole one.
 
 use counterfoil_base::digest::Digest;
+use counterfoil_base::keyed_hash::keyed_hash;
 use counterfoil_governance::ledger::LedgerMark;
 use counterfoil_journal::hash::Hash;
+use hmac::Mac as _;
 
 /// The first line.
-const FORMAT: &str = "counterfoil/index/1";
+const FORMAT: &str = "counterfoil/index/2";
+
+/// The secret that seals an index. Whoever can write the data and has it not can make an index, and none that is used.
+#[derive(Clone)]
+pub struct IndexSecret(pub [u8; 32]);
+
+impl core::fmt::Debug for IndexSecret {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("IndexSecret").finish_non_exhaustive()
+    }
+}
 
 /// The digest of the index's files, and the ledger they were made from.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -20,7 +32,15 @@ pub(crate) struct IndexSeal {
 }
 
 impl IndexSeal {
-    pub(crate) fn encode(&self) -> String {
+    /// The seal with its code: HMAC-SHA256 of the lines in front of it.
+    pub(crate) fn encode(&self, secret: &IndexSecret) -> String {
+        let text = self.text();
+        let mut code = keyed_hash(&secret.0);
+        code.update(text.as_bytes());
+        format!("{text}{}\n", hex::encode(code.finalize().into_bytes()))
+    }
+
+    fn text(&self) -> String {
         format!(
             "{FORMAT}\n{}\n{}\n{}\n{}\n{}\n{}\n",
             self.origin,
@@ -32,8 +52,8 @@ impl IndexSeal {
         )
     }
 
-    /// The seal in this text; `None` if it is malformed.
-    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+    /// The seal in this text; `None` if it is malformed, or was not made with the secret.
+    pub(crate) fn decode(bytes: &[u8], secret: &IndexSecret) -> Option<Self> {
         let text = core::str::from_utf8(bytes).ok()?;
         let mut lines = text.lines();
         if lines.next()? != FORMAT {
@@ -58,8 +78,13 @@ impl IndexSeal {
             mark,
             files,
         };
+        let code = hex::decode(lines.next()?).ok()?;
+        let mut own = keyed_hash(&secret.0);
+        own.update(seal.text().as_bytes());
+        // Not compared byte by byte: how long that takes would tell a forger how much is right.
+        own.verify_slice(&code).ok()?;
         // Every seal has one text. A second one, such as `+7` for 7, was not written by this program.
-        (seal.encode() == text).then_some(seal)
+        (seal.encode(secret) == text).then_some(seal)
     }
 }
 
@@ -79,19 +104,29 @@ mod tests {
             },
             files: Digest([2; 32]),
         };
-        let text = seal.encode();
-        assert_eq!(IndexSeal::decode(text.as_bytes()), Some(seal));
+        let (secret, other) = (IndexSecret([5; 32]), IndexSecret([6; 32]));
+        let text = seal.encode(&secret);
+        assert_eq!(IndexSeal::decode(text.as_bytes(), &other), None);
+        assert_eq!(IndexSeal::decode(text.as_bytes(), &secret), Some(seal));
         for end in 0..text.len() {
-            assert_eq!(IndexSeal::decode(&text.as_bytes()[..end]), None, "{end}");
+            assert_eq!(
+                IndexSeal::decode(&text.as_bytes()[..end], &secret),
+                None,
+                "{end}"
+            );
         }
         for other in [
             text.replace("\n7\n", "\n+7\n"),
             text.replace("0101", "0I01"),
             text.to_uppercase(),
             format!("{text}\n"),
-            text.replace("index/1", "index/2"),
+            text.replace("index/2", "index/3"),
         ] {
-            assert_eq!(IndexSeal::decode(other.as_bytes()), None, "{other}");
+            assert_eq!(
+                IndexSeal::decode(other.as_bytes(), &secret),
+                None,
+                "{other}"
+            );
         }
     }
 }

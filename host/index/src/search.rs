@@ -7,6 +7,7 @@ use counterfoil_governance::ledger::{LedgerError, VerifiedLedger, verify, verify
 use counterfoil_governance::record::LedgerRecord;
 use counterfoil_journal::key::VerifierKey;
 
+use crate::seal::IndexSecret;
 use crate::store::{self, IndexError, IndexStore};
 
 /// One field of a record and its value, as text.
@@ -38,7 +39,8 @@ pub struct SearchCandidates {
 }
 
 /// Searches the ledger in `bytes` for records that match all of `wanted`; `terms` gives the terms of
-/// a record. The index in `folder` is made, or brought up to the ledger, first.
+/// a record. The index in `folder` is made, or brought up to the ledger, first; without the secret that seals it, the whole
+/// ledger is verified and searched.
 ///
 /// # Errors
 ///
@@ -48,10 +50,15 @@ pub fn search(
     bytes: &[u8],
     key: &VerifierKey,
     folder: &Path,
+    secret: Option<&IndexSecret>,
     terms: &dyn Fn(u64, &LedgerRecord) -> BTreeSet<SearchTerm>,
     wanted: &[AnyTerm],
 ) -> Result<SearchCandidates, LedgerError> {
-    let store = match IndexStore::open(folder, key.name()) {
+    // An index that anybody could have made may leave out a record: a verifier without the secret believes none.
+    let Some(secret) = secret else {
+        return Ok(without_index(verify(bytes, key)?, IndexError::NoSecret));
+    };
+    let store = match IndexStore::open(folder, key.name(), secret) {
         Ok(store) => store,
         Err(error) => return Ok(without_index(verify(bytes, key)?, error)),
     };
@@ -80,18 +87,19 @@ pub fn rebuild(
     bytes: &[u8],
     key: &VerifierKey,
     folder: &Path,
+    secret: Option<&IndexSecret>,
     terms: &dyn Fn(u64, &LedgerRecord) -> BTreeSet<SearchTerm>,
 ) -> Result<SearchCandidates, LedgerError> {
     match store::remove(folder) {
-        Ok(()) => search(bytes, key, folder, terms, &[]),
+        Ok(()) => search(bytes, key, folder, secret, terms, &[]),
         Err(error) => Ok(without_index(verify(bytes, key)?, error)),
     }
 }
 
 /// The number of records in the index; `None` without one.
 #[must_use]
-pub fn indexed_records(folder: &Path) -> Option<u64> {
-    store::sealed(folder).map(|seal| seal.mark.size)
+pub fn indexed_records(folder: &Path, secret: &IndexSecret) -> Option<u64> {
+    store::sealed(folder, secret).map(|seal| seal.mark.size)
 }
 
 fn emptied(mut store: IndexStore) -> Result<IndexStore, IndexError> {
@@ -130,6 +138,10 @@ fn find_candidates(
             fits.extend(store.find_prefix(term)?);
         }
         found.retain(|index| fits.contains(index));
+    }
+    // What is not found is looked for in every record: a term that the index lost must not hide one.
+    if found.is_empty() {
+        found = all(verified);
     }
     // Sealed last. If this fails, the files have no seal and the next search makes them again; the
     // error still sends this answer to the ledger.

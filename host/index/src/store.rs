@@ -10,7 +10,7 @@ use counterfoil_os::files::{FileError, make_folder, write_whole_unsynced};
 use counterfoil_os::lock::FileLock;
 
 use crate::files;
-use crate::seal::IndexSeal;
+use crate::seal::{IndexSeal, IndexSecret};
 
 /// The most bytes of a term that are kept: what is longer is found by its beginning.
 pub const TERM_BYTES_MAX: usize = 160;
@@ -31,6 +31,9 @@ pub enum IndexError {
     /// Another process uses it.
     #[error("another process is using the index")]
     Busy,
+    /// The caller has no secret to seal one with.
+    #[error("an index needs the salt key of the key folder")]
+    NoSecret,
     /// The database could not be read or written.
     #[error("the index database failed: {0}")]
     Database(#[from] sled::Error),
@@ -41,6 +44,7 @@ pub enum IndexError {
 pub(crate) struct IndexStore {
     folder: PathBuf,
     origin: String,
+    secret: IndexSecret,
     db: sled::Db,
     mark: Option<LedgerMark>,
     /// Given back when dropped; the last field, so that the database is closed by then.
@@ -50,7 +54,11 @@ pub(crate) struct IndexStore {
 impl IndexStore {
     /// Opens the index in `folder` for the ledger `origin`. One that is missing, damaged, or of
     /// another ledger is empty.
-    pub(crate) fn open(folder: &Path, origin: &str) -> Result<Self, IndexError> {
+    pub(crate) fn open(
+        folder: &Path,
+        origin: &str,
+        secret: &IndexSecret,
+    ) -> Result<Self, IndexError> {
         let lock = lock(folder)?;
         let db_folder = folder.join(DB);
         // Files that cannot even be read have no digest, and match no seal.
@@ -59,7 +67,7 @@ impl IndexStore {
         // records that never were. So they are opened only if every byte is what was sealed.
         let seal = fs::read(folder.join(SEAL))
             .ok()
-            .and_then(|bytes| IndexSeal::decode(&bytes))
+            .and_then(|bytes| IndexSeal::decode(&bytes, secret))
             .filter(|seal| seal.origin == origin && Some(seal.files) == digest);
         if seal.is_none() {
             clear(folder)?;
@@ -71,6 +79,7 @@ impl IndexStore {
         Ok(Self {
             folder: folder.to_path_buf(),
             origin: origin.to_owned(),
+            secret: secret.clone(),
             db: database(&db_folder)?,
             mark: seal.map(|seal| seal.mark),
             _lock: lock,
@@ -134,6 +143,7 @@ impl IndexStore {
         let Self {
             folder,
             origin,
+            secret,
             db,
             _lock: lock,
             ..
@@ -147,7 +157,7 @@ impl IndexStore {
             files: files::digest(&folder.join(DB))?,
         };
         // Not synced: an index that is lost in a crash is made again.
-        write_whole_unsynced(&folder.join(SEAL), seal.encode().as_bytes())?;
+        write_whole_unsynced(&folder.join(SEAL), seal.encode(&secret).as_bytes())?;
         drop(lock);
         Ok(())
     }
@@ -162,9 +172,9 @@ pub(crate) fn remove(folder: &Path) -> Result<(), IndexError> {
 }
 
 /// The seal, without opening anything else.
-pub(crate) fn sealed(folder: &Path) -> Option<IndexSeal> {
+pub(crate) fn sealed(folder: &Path, secret: &IndexSecret) -> Option<IndexSeal> {
     let bytes = fs::read(folder.join(SEAL)).ok()?;
-    IndexSeal::decode(&bytes)
+    IndexSeal::decode(&bytes, secret)
 }
 
 const SEAL: &str = "seal";

@@ -10,11 +10,15 @@ use std::sync::LazyLock;
 
 use counterfoil_governance::ledger::verify;
 use counterfoil_index::{
-    AnsweredBy, AnyTerm, SearchTerm, TERM_BYTES_MAX, indexed_records, rebuild, search,
+    AnsweredBy, AnyTerm, IndexError, IndexSecret, SearchTerm, TERM_BYTES_MAX, indexed_records,
+    rebuild, search,
 };
 use counterfoil_os::lock::FileLock;
 use desk::{LedgerRecord, Made, key, terms};
 use proptest::prelude::*;
+
+/// What seals the index.
+const SECRET: IndexSecret = IndexSecret([9; 32]);
 
 /// A ledger with many records, and where each ends.
 static MADE: LazyLock<Made> = LazyLock::new(|| desk::made(60));
@@ -55,7 +59,7 @@ fn says(index: u64, record: &LedgerRecord, wanted: &[AnyTerm]) -> bool {
 fn check(bytes: &[u8], folder: &Path) -> Vec<bool> {
     let mut by_index = Vec::new();
     for wanted in wants() {
-        let found = search(bytes, &key(), folder, &terms, &wanted).unwrap();
+        let found = search(bytes, &key(), folder, Some(&SECRET), &terms, &wanted).unwrap();
         let records = &found.verified.records;
         let candidates = found.candidates.iter().copied();
         let candidates = candidates.filter(|index| {
@@ -78,15 +82,55 @@ fn check(bytes: &[u8], folder: &Path) -> Vec<bool> {
 fn the_index_is_used_and_narrows_the_search() {
     let folder = tempfile::tempdir().unwrap();
     let bytes = MADE.up_to(60);
-    assert_eq!(indexed_records(folder.path()), None);
+    assert_eq!(indexed_records(folder.path(), &SECRET), None);
     assert!(check(bytes, folder.path()).iter().all(|by_index| *by_index));
-    assert_eq!(indexed_records(folder.path()), Some(60));
+    assert_eq!(indexed_records(folder.path(), &SECRET), Some(60));
     let want = AnyTerm(BTreeSet::from(["rule=rule-1".to_owned()]));
-    let found = search(bytes, &key(), folder.path(), &terms, &[want]).unwrap();
+    let found = search(bytes, &key(), folder.path(), Some(&SECRET), &terms, &[want]).unwrap();
     assert!(found.candidates.len() < 30, "{:?}", found.candidates);
-    let found = rebuild(bytes, &key(), folder.path(), &terms).unwrap();
+    let found = rebuild(bytes, &key(), folder.path(), Some(&SECRET), &terms).unwrap();
     assert!(matches!(found.by, AnsweredBy::Index));
     check(bytes, folder.path());
+}
+
+/// Files of an index that lack the records of one actor, sealed with another secret over the right ledger.
+#[test]
+fn an_index_that_somebody_else_sealed_hides_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = MADE.up_to(60);
+    let forger = IndexSecret([1; 32]);
+    let without_dan = |index: u64, record: &LedgerRecord| -> BTreeSet<SearchTerm> {
+        let all = terms(index, record).into_iter();
+        all.filter(|term| !term.starts_with("actor=dan")).collect()
+    };
+    let want = AnyTerm(BTreeSet::from(["actor=dan".to_owned()]));
+    search(
+        bytes,
+        &key(),
+        folder.path(),
+        Some(&forger),
+        &without_dan,
+        &[],
+    )
+    .unwrap();
+    assert_eq!(indexed_records(folder.path(), &SECRET), None);
+    assert!(check(bytes, folder.path()).iter().all(|by_index| *by_index));
+    // Without the secret the ledger answers, whatever is there.
+    let found = search(
+        bytes,
+        &key(),
+        folder.path(),
+        None,
+        &without_dan,
+        core::slice::from_ref(&want),
+    )
+    .unwrap();
+    assert!(matches!(found.by, AnsweredBy::Ledger(IndexError::NoSecret)));
+    assert_eq!(found.candidates.len(), 60);
+    // A record that its index has lost is found all the same.
+    rebuild(bytes, &key(), folder.path(), Some(&SECRET), &without_dan).unwrap();
+    let found = search(bytes, &key(), folder.path(), Some(&SECRET), &terms, &[want]).unwrap();
+    assert_eq!(found.candidates.len(), 60);
 }
 
 #[test]
@@ -99,7 +143,7 @@ fn a_second_process_answers_from_the_ledger_alone() {
         .unwrap()
         .unwrap();
     assert!(check(bytes, folder.path()).iter().all(|by_index| !by_index));
-    let found = rebuild(bytes, &key(), folder.path(), &terms).unwrap();
+    let found = rebuild(bytes, &key(), folder.path(), Some(&SECRET), &terms).unwrap();
     assert!(matches!(found.by, AnsweredBy::Ledger(_)));
     drop(lock);
     assert!(check(bytes, folder.path()).iter().all(|by_index| *by_index));
@@ -129,7 +173,7 @@ fn long_terms_are_found_by_their_beginning() {
     for wanted in [format!("{long}7"), long.clone(), "reason=xx".to_owned()] {
         let want = AnyTerm(BTreeSet::from([wanted]));
         let bytes = MADE.up_to(10);
-        let found = search(bytes, &key(), folder.path(), &said, &[want]).unwrap();
+        let found = search(bytes, &key(), folder.path(), Some(&SECRET), &said, &[want]).unwrap();
         assert!(found.candidates.contains(&7), "{:?}", found.candidates);
     }
 }
@@ -141,7 +185,7 @@ fn a_ledger_that_does_not_hold_is_no_answer_with_an_index_either() {
     check(&bytes, folder.path());
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
-    let found = search(&bytes, &key(), folder.path(), &terms, &[]);
+    let found = search(&bytes, &key(), folder.path(), Some(&SECRET), &terms, &[]);
     let whole = verify(&bytes, &key());
     assert_eq!(found.is_err(), whole.is_err());
     // And the index, which was emptied for it, serves the good one again.

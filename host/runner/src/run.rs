@@ -13,6 +13,7 @@ pub mod journal;
 mod keep_log;
 pub mod live;
 pub mod mismatch;
+pub mod opening;
 pub mod permission;
 pub mod replay;
 pub mod resume;

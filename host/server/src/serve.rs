@@ -229,6 +229,11 @@ impl Server {
             ..
         } = self;
         let supervisor = app.supervisor.clone();
+        let anchored = supervisor.clone();
+        // It ends with the runs, by `end_all`.
+        let _anchoring = std::thread::Builder::new()
+            .name("anchors".to_owned())
+            .spawn(move || anchored.anchor_until_ended())?;
         runtime.block_on(async {
             let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
             let command = accept(&listener, &app, &room, until).await;

@@ -12,11 +12,14 @@ use counterfoil_approval::ledger_client::{
 };
 use counterfoil_approval::permit::{Grant, Records};
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::act::{Act, ActName, KillScope, RunEnd, RunResume, RunStart};
+use counterfoil_governance::act::{
+    ANCHORS_MAX, Act, ActName, KillScope, RunAnchor, RunEnd, RunResume, RunStart,
+};
 use counterfoil_governance::id::Id;
 use counterfoil_governance::ledger::{origin, verify};
 use counterfoil_governance::rule::{AccessDenial, HostRule, Rule};
 use counterfoil_governance::state::LedgerState;
+use counterfoil_journal::hash::Hash;
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_runner::clock;
 
@@ -112,16 +115,18 @@ impl ServiceLedger {
         Ok(state)
     }
 
-    /// Records the start of a granted run, durably, before it starts.
+    /// Records the start of a granted run, whose journal begins with the entry 0 of this leaf hash, durably and
+    /// before it starts.
     ///
     /// # Errors
     ///
     /// Returns an [`AccessDenial`] if a rule forbids it, or the ledger cannot be written.
-    pub fn start(&self, grant: &Grant) -> Result<(), AccessDenial> {
+    pub fn start(&self, grant: &Grant, entry_0: Hash) -> Result<(), AccessDenial> {
         self.act(Act::RunStart(RunStart {
             run: *grant.run(),
             authorized: grant.authorized(),
             terms: grant.terms().clone(),
+            entry_0,
         }))
     }
 
@@ -211,5 +216,29 @@ impl Records for ServiceLedger {
 
     fn resume(&self, resume: RunResume) -> Result<(), AccessDenial> {
         self.act(Act::RunResume(resume))
+    }
+
+    fn anchor(&self, mut runs: Vec<RunAnchor>) -> Result<(), AccessDenial> {
+        // A run may have ended since its logs were looked at; its end anchors it.
+        let state = Self::state(self)?;
+        let known = state.registry().runs();
+        runs.retain(|one| {
+            known
+                .get(&one.run)
+                .is_some_and(|known| known.ended.is_none())
+        });
+        let mut done = Ok(());
+        for part in runs.chunks(ANCHORS_MAX) {
+            let runs = part.to_vec();
+            if self.act(Act::RunsAnchor { runs }).is_ok() {
+                continue;
+            }
+            // One run that does not fit must not keep the others from being anchored.
+            for one in part {
+                let runs = vec![one.clone()];
+                done = self.act(Act::RunsAnchor { runs }).and(done);
+            }
+        }
+        done
     }
 }

@@ -1,6 +1,7 @@
 //! Owns several runs, each on threads of its own: starts, stops, kills and resumes them, and shows
 //! the status of each. It must never know a network or who may call it.
 
+mod anchors;
 mod components;
 mod config;
 mod error;
@@ -11,6 +12,7 @@ pub mod inlet;
 mod kill;
 mod recover_ends;
 mod replay;
+mod reserved;
 mod run;
 pub mod run_file;
 mod run_thread;
@@ -34,13 +36,14 @@ use counterfoil_trading::manifest::Manifest;
 pub use config::{RUNS_MAX, RUNS_PER_ACCOUNT, Signers, SupervisorConfig};
 pub use error::SuperviseError;
 pub use replay::line_of;
+pub use reserved::ReservedRun;
 pub use run::FeedSubscriber;
 
 use self::components::ComponentCache;
 use self::events::RunEvents;
 use self::feed_settings::FeedSettings;
 use self::inlet::EndCommand;
-use self::run::{RunParts, SupervisedRun};
+use self::run::{RunParts, SharedByRuns, SupervisedRun};
 use self::run_file::{RestartIntent, RunFile};
 use self::run_thread::{ReadyRun, RunBeginning};
 use self::status::{RunState, RunStatus};
@@ -54,7 +57,7 @@ pub struct Supervisor {
 struct SupervisorInner {
     settings: SupervisorConfig,
     components: ComponentCache,
-    events: Arc<RunEvents>,
+    shared: SharedByRuns,
     runs: Mutex<RunTable>,
     /// Notified whenever a run's thread ends.
     ended: Condvar,
@@ -107,55 +110,6 @@ impl fmt::Debug for Supervisor {
         f.debug_struct("Supervisor")
             .field("settings", &self.inner.settings)
             .finish_non_exhaustive()
-    }
-}
-
-/// A run that can start: its manifest is valid, its component compiled, its feed open, and its
-/// place taken. Dropped, it gives the place back.
-#[must_use]
-pub struct ReservedRun {
-    inner: Arc<SupervisorInner>,
-    run: Arc<SupervisedRun>,
-    ready: Option<ReadyRun>,
-}
-
-impl fmt::Debug for ReservedRun {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReservedRun")
-            .field("run", &self.run)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Drop for ReservedRun {
-    fn drop(&mut self) {
-        // Only a run that never began gives its place back: one with a thread stays listed, with orders that
-        // may be open.
-        if self.ready.is_some() {
-            self.inner.runs().all.remove(&self.run.id);
-        }
-    }
-}
-
-impl ReservedRun {
-    /// Starts the run. From here on it resumes after a crash.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`SuperviseError`] if the run file cannot be written, or no thread can be started.
-    pub fn begin(mut self) -> Result<RunStatus, SuperviseError> {
-        // The run file before the thread: if the process dies after the first order, the next one finds a run
-        // to resume and not an order without a run.
-        run_thread::write_intent(
-            &self.inner.settings.data,
-            &self.run,
-            RunState::Starting,
-            None,
-        )?;
-        if let Some(ready) = self.ready.take() {
-            self.inner.spawn(&self.run, ready)?;
-        }
-        Ok(self.run.status())
     }
 }
 
@@ -218,7 +172,7 @@ impl Supervisor {
         let inner = SupervisorInner {
             settings,
             components: ComponentCache::default(),
-            events: Arc::default(),
+            shared: SharedByRuns::default(),
             runs: Mutex::default(),
             ended: Condvar::new(),
         };
@@ -230,7 +184,7 @@ impl Supervisor {
     /// The events of all runs.
     #[must_use]
     pub fn events(&self) -> &Arc<RunEvents> {
-        &self.inner.events
+        &self.inner.shared.events
     }
 
     /// Prepares a run that was granted, and takes its place.
@@ -265,7 +219,7 @@ impl Supervisor {
                 feed,
                 by: grant.by().clone(),
             },
-            Arc::clone(&inner.events),
+            &inner.shared,
             RunState::Starting,
         ));
         let mut runs = inner.runs();
@@ -322,6 +276,8 @@ impl Supervisor {
             permit: Some(Box::new(PermitWatch::new(records, run.manifest.clone()))),
             broker: broker.map_err(Box::new).map_err(ExecuteError::from)?,
             start: grant.start(),
+            entry_0: grant.entry_0(),
+            heads: run.heads.clone(),
             ..live::live_context(&settings.data, &run.manifest, most)?
         })
     }
@@ -359,7 +315,7 @@ impl Supervisor {
                     state.unwrap_or(RunState::Interrupted)
                 }
             };
-            let run = SupervisedRun::new(parts, Arc::clone(&self.inner.events), state);
+            let run = SupervisedRun::new(parts, &self.inner.shared, state);
             run.enter(state, file.reason);
             // A digest means that the journal is closed: the run is never resumed, whatever else
             // the file says.
@@ -412,7 +368,7 @@ impl Supervisor {
                 feed: old.feed.clone(),
                 by: old.by.clone(),
             },
-            Arc::clone(&inner.events),
+            &inner.shared,
             RunState::Starting,
         ));
         let mut runs = inner.runs();
@@ -448,9 +404,13 @@ impl Supervisor {
         let settings = &self.inner.settings;
         let executions = settings.data.executions_of(&run.id)?;
         let ready = match executions.into_iter().next_back() {
-            // The process died after the run file and before the folder of the run: nothing was
-            // decided, so it starts from its first bar.
-            None => self.make_ready(run, grant)?,
+            // The process died after the record of the start and before the folder of the run.
+            None => {
+                let key = (settings.signers)().verifying_key();
+                run_thread::record(settings, run, &key)?;
+                let run = run.id.hex();
+                return Err(SuperviseError::DidNotStart { run });
+            }
             Some(execution) => ReadyRun {
                 conditions: {
                     let switch = KillSwitch::new(&settings.data, &run.account, Some(&execution));
@@ -534,6 +494,7 @@ impl Supervisor {
         // Under the same lock as the commands: a run that starts now either gets the command or is
         // refused.
         runs.is_ending = true;
+        self.inner.shared.anchoring.end();
         for run in runs.all.values() {
             run.command(command);
         }

@@ -69,6 +69,13 @@ impl ExchangeCalendar {
         self.moment(day, self.anchor)
     }
 
+    /// Whether a session ends at this moment.
+    #[must_use]
+    pub fn ends_session(&self, time: UnixNanos) -> bool {
+        let day = self.local_day(UnixNanos(time.0.saturating_sub(1)));
+        self.session_end(day) == Some(time)
+    }
+
     /// The end of a local day's session; without sessions the day ends where the grid of the next one begins.
     pub(crate) fn session_end(&self, day: i64) -> Option<UnixNanos> {
         match self.close {
@@ -100,6 +107,12 @@ impl InstrumentCalendars {
     #[must_use]
     pub fn new(calendars: Vec<ExchangeCalendar>, places: Vec<usize>) -> Self {
         Self { calendars, places }
+    }
+
+    /// Every calendar.
+    #[must_use]
+    pub fn all(&self) -> &[ExchangeCalendar] {
+        &self.calendars
     }
 
     /// The calendar of an instrument.

@@ -23,6 +23,8 @@ pub(crate) struct VerifyArguments {
     pub(crate) file: PathBuf,
     /// The order log, to compare a journal with.
     pub(crate) orders: Option<PathBuf>,
+    /// The ledger, to compare a journal with.
+    pub(crate) ledger: Option<PathBuf>,
     /// Files with the account's limits.
     pub(crate) limits: Vec<PathBuf>,
     /// The manifest, to show a proved record by.
@@ -60,7 +62,8 @@ pub(crate) fn parse(
 ) -> Result<VerifyCommand, UsageError> {
     let mut arguments = arguments.into_iter().peekable();
     let is_proof = arguments.next_if(|first| first == "proof").is_some();
-    let (mut key, mut manifest, mut actor_key, mut orders) = (None, None, None, None);
+    let (mut key, mut manifest, mut actor_key) = (None, None, None);
+    let (mut orders, mut ledger) = (None, None);
     let (mut limits, mut files) = (Vec::new(), Vec::new());
     let (mut integrity_only, mut json, mut only_files) = (false, false, false);
     while let Some(argument) = arguments.next() {
@@ -79,6 +82,7 @@ pub(crate) fn parse(
                     set("--actor-key", &mut actor_key, arguments.next())?;
                 }
                 "--orders" if !is_proof => set("--orders", &mut orders, arguments.next())?,
+                "--ledger" if !is_proof => set("--ledger", &mut ledger, arguments.next())?,
                 "--limits" if !is_proof => {
                     let option = "--limits";
                     let value = arguments.next().ok_or(UsageError::NoValue { option })?;
@@ -106,6 +110,7 @@ pub(crate) fn parse(
         key,
         file,
         orders,
+        ledger,
         limits,
         manifest,
         actor_key,

@@ -67,6 +67,18 @@ impl LedgerReport {
 ///
 /// Returns the error of the reader. What is wrong with the ledger is in the report.
 pub fn verify_ledger<R: Read>(reader: R, key: &PublicKey) -> io::Result<LedgerReport> {
+    Ok(verify_ledger_state(reader, key)?.0)
+}
+
+/// As [`verify_ledger`], and what the records add up to where every one holds.
+///
+/// # Errors
+///
+/// As [`verify_ledger`].
+pub fn verify_ledger_state<R: Read>(
+    reader: R,
+    key: &PublicKey,
+) -> io::Result<(LedgerReport, Option<LedgerState>)> {
     let mut chunks = ChunkReader::new(reader);
     let mut walk = LedgerFileWalk {
         first: None,
@@ -78,14 +90,14 @@ pub fn verify_ledger<R: Read>(reader: R, key: &PublicKey) -> io::Result<LedgerRe
     while let Some(chunk) = chunks.next()? {
         if let Err(finding) = walk.chunk(&chunk) {
             walk.report.finding = Some(finding);
-            return Ok(walk.report);
+            return Ok((walk.report, None));
         }
     }
     if let JournalEnd::Bad(error) = chunks.end() {
         let why = error.to_string();
         let index = walk.report.records;
         walk.report.finding = Some(LedgerFinding { index, why });
-        return Ok(walk.report);
+        return Ok((walk.report, None));
     }
     Ok(walk.end(chunks.end(), key))
 }
@@ -184,7 +196,7 @@ impl LedgerFileWalk {
         Ok(())
     }
 
-    fn end(mut self, end: JournalEnd, key: &PublicKey) -> LedgerReport {
+    fn end(mut self, end: JournalEnd, key: &PublicKey) -> (LedgerReport, Option<LedgerState>) {
         self.report.unsigned = u64::from(self.waiting.is_some() || self.first.is_some());
         if let JournalEnd::Torn(bytes) = end {
             self.report.torn_bytes = bytes;
@@ -200,7 +212,9 @@ impl LedgerFileWalk {
             Some(_) => None,
         };
         self.report.finding = why.map(|why| LedgerFinding { index, why });
-        self.report
+        let state = self.judging.map(|(_, state)| state);
+        let state = state.filter(|_| self.report.is_good());
+        (self.report, state)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The auditor's library: the bytes of a journal, an order log, a ledger or a proof and a public key in, verdicts out. It
 //! must never know WebAssembly, a network or where files are; it runs every record again except the guest.
 
+mod anchors;
 mod answers;
 mod cbor_text;
 mod chain;
@@ -25,12 +26,13 @@ mod source;
 mod times;
 mod verify;
 
+pub use anchors::{AnchoredOrders, AnchorsReport, check_anchors};
 pub use example::verify_example;
 pub use file_kind::{AuditFileKind, FILE_HEAD_BYTES};
 pub use finding::{Finding, FindingCause};
 pub use key_file::{KeyFileError, parse_key_file};
 pub use ledger::{LEDGER_ORIGIN, LedgerProofError, ProvedAct, is_of_ledger, verify_ledger_proof};
-pub use ledger_file::{LedgerFinding, LedgerReport, verify_ledger};
+pub use ledger_file::{LedgerFinding, LedgerReport, verify_ledger, verify_ledger_state};
 pub use orders::{
     LimitsJoin, OrderLogFacts, OrderLogFinding, OrderLogReport, OrderLogSubject, OrdersJoin,
     verify_order_log,

@@ -13,11 +13,12 @@ use std::process::ExitCode;
 use arguments::{VerifyArguments, VerifyCommand};
 use counterfoil_base::digest::Digest;
 use counterfoil_base::text::harmless_line;
+use counterfoil_governance::state::LedgerState;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_verify::{
-    AuditFileKind, FILE_HEAD_BYTES, OrderLogFacts, VerifyOptions, VerifyProgress, is_of_ledger,
-    parse_key_file, verify_example, verify_journal, verify_ledger, verify_ledger_proof,
-    verify_order_log, verify_proof,
+    AnchoredOrders, AnchorsReport, AuditFileKind, FILE_HEAD_BYTES, OrderLogFacts, VerifyOptions,
+    VerifyProgress, check_anchors, is_of_ledger, parse_key_file, verify_example, verify_journal,
+    verify_ledger, verify_ledger_proof, verify_ledger_state, verify_order_log, verify_proof,
 };
 use output::Answer;
 use serde_json::json;
@@ -27,7 +28,8 @@ const HELP: &str = "\
 counterfoil-verify checks what a run or a ledger recorded, with nothing but the log's public key.
 
 usage:
-  counterfoil-verify [--json] [--integrity-only] [--orders FILE [--limits FILE]...] --key FILE FILE
+  counterfoil-verify [--json] [--integrity-only] [--orders FILE [--limits FILE]...] [--ledger FILE]
+                     --key FILE FILE
   counterfoil-verify proof [--json] [--manifest FILE] [--actor-key FILE] --key FILE PROOF
 
   FILE               a journal, an order log, a ledger or a proof, told apart by what they hold;
@@ -36,6 +38,7 @@ usage:
   --key FILE         the log's public key: a verifier key line, or 32 bytes as hex or base64
   --integrity-only   check hashes, signatures and checkpoints only; do not re-run the records
   --orders FILE      compare a journal with its order log: plans, times, limits
+  --ledger FILE      compare a journal, and its order log if given, with what the ledger anchors of them
   --limits FILE      the account's limits, which the order log's tokens may name
   --manifest FILE    show a proved record with the names and scales of its run's manifest
   --actor-key FILE   the public key that must have signed a proved act
@@ -94,11 +97,12 @@ fn file(job: &VerifyArguments) -> Checked {
     let (file, kind) = opened(&path)?;
     // An example is text that anybody can write, and an order log is no journal: where a journal is meant, nothing else
     // may give its answer.
-    let of_journal = job.orders.is_some() || job.integrity_only || job.file.is_dir();
+    let of_journal =
+        job.orders.is_some() || job.ledger.is_some() || job.integrity_only || job.file.is_dir();
     if of_journal && kind != AuditFileKind::Journal {
         let (path, kind) = (path.display(), kind.name());
         return Err(format!(
-            "{path}: {kind}; a run's folder, --orders and --integrity-only go with a journal"
+            "{path}: {kind}; a run's folder, --orders, --ledger and --integrity-only go with a journal"
         ));
     }
     match kind {
@@ -147,6 +151,13 @@ fn journal(job: &VerifyArguments, path: &Path, file: File, key: &PublicKey) -> C
             Err(broken) => return Ok((broken, FINDING)),
         },
     };
+    let ledger = match &job.ledger {
+        None => None,
+        Some(path) => match ledger_state(job, path, key)? {
+            Ok(state) => Some(state),
+            Err(broken) => return Ok((broken, FINDING)),
+        },
+    };
     let account_limits = job.limits.iter().map(|path| {
         let bytes = input::read(path, input::LIMITS_BYTES_MAX)?;
         Ok::<_, String>(Digest::of(&bytes))
@@ -156,10 +167,14 @@ fn journal(job: &VerifyArguments, path: &Path, file: File, key: &PublicKey) -> C
         bytes_total,
         orders,
         account_limits: account_limits.collect::<Result<_, _>>()?,
+        ledger: ledger.as_ref(),
         progress: Some(&mut progress),
     };
-    let report = verify_journal(file, key, options)
+    let mut report = verify_journal(file, key, options)
         .map_err(|error| format!("{}: {error}", path.display()))?;
+    if let (Some(state), Some(run), Some(execution)) = (&ledger, report.run_id, report.execution) {
+        report.anchors = Some(anchors(job, path, state, &run, execution)?);
+    }
     let answer = Answer::of(job.json, &report, || report.to_json());
     Ok((answer, code(report.is_good())))
 }
@@ -181,6 +196,39 @@ fn orders(
         return Ok(Err(Answer::of(job.json, &report, || report.to_json())));
     }
     Ok(Ok(facts))
+}
+
+/// What a ledger adds up to, or the answer that it does not hold itself.
+fn ledger_state(
+    job: &VerifyArguments,
+    path: &Path,
+    key: &PublicKey,
+) -> Result<Result<LedgerState, Answer>, String> {
+    let (file, kind) = opened(path)?;
+    if kind != AuditFileKind::Ledger {
+        return Err(other_kind(path, kind, "a ledger"));
+    }
+    let (report, state) = verify_ledger_state(file, key).map_err(|error| at(path, &error))?;
+    Ok(state.ok_or_else(|| Answer::of(job.json, &report, || report.to_json())))
+}
+
+/// Compares the logs with the ledger's record of the run.
+fn anchors(
+    job: &VerifyArguments,
+    journal: &Path,
+    state: &LedgerState,
+    run: &Digest,
+    execution: u64,
+) -> Result<AnchorsReport, String> {
+    let Some(started) = state.registry().runs().get(run) else {
+        return Ok(AnchorsReport::not_started());
+    };
+    let orders = match &job.orders {
+        None => AnchoredOrders::NotAsked,
+        Some(path) => AnchoredOrders::Given(opened(path)?.0),
+    };
+    let file = opened(journal)?.0;
+    check_anchors(started, execution, file, orders).map_err(|error| at(journal, &error))
 }
 
 fn proof(job: &VerifyArguments) -> Checked {

@@ -9,6 +9,7 @@ use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::CloseRecord;
 use counterfoil_trading::time::UnixNanos;
 
+use crate::anchors::AnchorsReport;
 use crate::finding::Finding;
 use crate::orders::OrdersJoin;
 use crate::times::TimesVerdict;
@@ -117,6 +118,8 @@ pub struct VerifyReport {
     pub times: TimesVerdict,
     /// The comparison with the order log, where that was given.
     pub orders: Option<OrdersJoin>,
+    /// The comparison with the ledger, where that was given.
+    pub anchors: Option<AnchorsReport>,
     /// The second verdict.
     pub completeness: Completeness,
 }
@@ -133,8 +136,9 @@ impl VerifyReport {
         };
         let in_order = !matches!(self.times, TimesVerdict::Wrong { .. });
         let joined = self.orders.as_ref().is_none_or(|join| join.why.is_empty());
+        let anchored = self.anchors.as_ref().is_none_or(AnchorsReport::is_good);
         // All verdicts: an intact journal can still lack bars, and a complete one can be forged.
-        self.integrity == Integrity::Intact && complete && in_order && joined
+        self.integrity == Integrity::Intact && complete && in_order && joined && anchored
     }
 }
 
@@ -161,6 +165,7 @@ impl VerifyReport {
             rerun: Rerun::Stopped,
             times: TimesVerdict::NotAsked,
             orders: None,
+            anchors: None,
             completeness: Completeness::Unknown {
                 why: "the first record is invalid".to_owned(),
             },

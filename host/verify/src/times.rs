@@ -1,5 +1,7 @@
 //! Whether the times in a journal can be those of a clock that was right: each by itself, in their sequence, and against the
-//! order log. It must never read a clock.
+//! order log and the ledger. It must never read a clock.
+
+mod ledger;
 
 use std::sync::Arc;
 
@@ -9,6 +11,7 @@ use counterfoil_trading::time::UnixNanos;
 
 use crate::opened::OpenedJournal;
 use crate::orders::OrderLogFacts;
+pub(crate) use ledger::LedgerTimes;
 
 /// By how much a clock may be off where the manifest sets no bound: two seconds, far more than a machine that keeps its time
 /// by a network is.
@@ -33,6 +36,8 @@ pub enum TimesVerdict {
         bound_nanos: i64,
         /// Whether the order log's times were compared as well.
         with_orders: bool,
+        /// Whether the ledger's times were compared as well.
+        with_ledger: bool,
     },
     /// Some cannot be right.
     Wrong {
@@ -51,6 +56,7 @@ pub(crate) struct TimesCheck {
     received: Option<UnixNanos>,
     decided: Option<UnixNanos>,
     orders: Option<Arc<OrderLogFacts>>,
+    ledger: Option<LedgerTimes>,
     /// Processes of the order log that began at or before the record in hand.
     begun: usize,
     why: Vec<String>,
@@ -58,7 +64,11 @@ pub(crate) struct TimesCheck {
 }
 
 impl TimesCheck {
-    pub(crate) fn new(opened: &OpenedJournal, orders: Option<Arc<OrderLogFacts>>) -> Self {
+    pub(crate) fn new(
+        opened: &OpenedJournal,
+        orders: Option<Arc<OrderLogFacts>>,
+        ledger: Option<LedgerTimes>,
+    ) -> Self {
         let set = opened.setup.risk.live.clock_offset_max;
         Self {
             is_live: matches!(opened.manifest.data, DataSource::Feed { .. }),
@@ -66,6 +76,7 @@ impl TimesCheck {
             received: None,
             decided: None,
             orders,
+            ledger,
             begun: 0,
             why: Vec::new(),
             more: 0,
@@ -142,6 +153,11 @@ impl TimesCheck {
         self.received = Some(received);
         self.decided = Some(decided);
         self.process(index, decided);
+        let bound = self.bound_nanos;
+        let ledger = self.ledger.as_mut();
+        if let Some(why) = ledger.and_then(|times| times.contradiction(index, decided, bound)) {
+            self.note(why);
+        }
     }
 
     /// Compares a decision's time with the processes that the order log names.
@@ -206,6 +222,7 @@ impl TimesCheck {
         TimesVerdict::InOrder {
             bound_nanos: self.bound_nanos,
             with_orders: self.orders.is_some(),
+            with_ledger: self.ledger.is_some(),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
 use counterfoil_base::digest::Digest;
+use counterfoil_governance::state::LedgerState;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_trading::record::RunRecord;
 
@@ -21,7 +22,7 @@ use crate::orders::{JoinCheck, OrderLogFacts};
 use crate::report::{Completeness, Integrity, Rerun, VerifyReport};
 use crate::rerun::Rerunner;
 use crate::source::JournalSource;
-use crate::times::{TimesCheck, TimesVerdict};
+use crate::times::{LedgerTimes, TimesCheck, TimesVerdict};
 
 /// Chunks under way to the second thread: 4 MiB at most wait there.
 const CHUNKS_WAITING_MAX: usize = 4;
@@ -59,6 +60,8 @@ pub struct VerifyOptions<'a> {
     pub orders: Option<OrderLogFacts>,
     /// Digests of files with the account's limits, which the order log's tokens may name.
     pub account_limits: Vec<Digest>,
+    /// What the ledger's records add up to, to compare the times with.
+    pub ledger: Option<&'a LedgerState>,
     /// Called for each chunk read.
     pub progress: Option<&'a mut dyn FnMut(VerifyProgress)>,
 }
@@ -204,6 +207,9 @@ struct JournalWalk<'a> {
 impl<'a> JournalWalk<'a> {
     fn new(opened: &OpenedJournal, signed: u64, mut options: VerifyOptions<'a>) -> Self {
         let orders = options.orders.take().map(Arc::new);
+        let runs = options.ledger.map(|state| state.registry().runs());
+        let started = runs.and_then(|runs| runs.get(&opened.run_id));
+        let ledger = started.map(|started| LedgerTimes::new(started, opened.open.execution));
         let accounts = &options.account_limits;
         let join = orders
             .clone()
@@ -215,7 +221,7 @@ impl<'a> JournalWalk<'a> {
             rerunner: Rerunner::new(opened),
             counter: BarTally::new(opened),
             answers: AnswerLimits::new(opened),
-            times: TimesCheck::new(opened, orders),
+            times: TimesCheck::new(opened, orders, ledger),
             join,
             finding: None,
             beyond: None,
@@ -374,6 +380,7 @@ impl<'a> JournalWalk<'a> {
                 .join
                 .filter(|_| asked && broken_at.is_none())
                 .map(JoinCheck::finish),
+            anchors: None,
             completeness,
         }
     }

@@ -69,8 +69,7 @@ fn a_good_file_of_another_kind_is_named_and_never_called_broken() {
     check(at, "proof --key key journal", 2, journal);
     let orders = "expected an order log";
     check(at, "--key key --orders manifest.json .", 2, orders);
-    let other =
-        "a proof of one record; a run's folder, --orders and --integrity-only go with a journal";
+    let other = "a proof of one record; a run's folder, --orders, --ledger and --integrity-only go with a journal";
     check(at, "--key key --integrity-only one.tlog-proof", 2, other);
     let run = "--actor-key goes with a ledger's proof";
     check(at, "proof --actor-key key --key key one.tlog-proof", 2, run);

@@ -170,6 +170,7 @@ fn an_order_log_is_verified_alone_and_joined_to_its_journal() {
     let in_order = TimesVerdict::InOrder {
         bound_nanos: 2_000_000_000,
         with_orders: true,
+        with_ledger: false,
     };
     assert_eq!(report.times, in_order);
     let join = report.orders.unwrap();

@@ -12,6 +12,7 @@ use counterfoil_runner::store::data_dir::{DataDir, DataDirError, Execution};
 use counterfoil_runner::store::lock::is_held;
 
 use super::{DriftError, Found};
+use crate::anchors::compare_execution;
 use crate::permit::may_continue;
 
 pub(super) fn look(
@@ -39,7 +40,8 @@ pub(super) fn look(
         }
     }
     for (run, started) in state.registry().runs() {
-        if !there.contains(run) {
+        // A run that did not start has no folder where the process ended before it made one.
+        if !there.contains(run) && !started.has_no_logs() {
             let declared = format!("started with record {}", started.record_ref.index);
             all.add("run.missing", run.to_string(), declared, "no journal");
         }
@@ -72,6 +74,10 @@ fn check_execution(
         all.add("run.unauthorized", name, "no start", found);
         return Ok(());
     };
+    for why in compare_execution(state, execution)?.why {
+        let declared = format!("anchored since record {}", started.record_ref.index);
+        all.add("run.anchors", &*name, declared, why);
+    }
     if started.ended.is_some() {
         return Ok(());
     }

@@ -4,7 +4,7 @@
 use core::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use counterfoil_governance::act::{KillScope, RunEnd, RunResume};
+use counterfoil_governance::act::{KillScope, RunAnchor, RunEnd, RunResume};
 use counterfoil_governance::id::Id;
 use counterfoil_governance::rule::{AccessDenial, Rule};
 use counterfoil_governance::state::LedgerState;
@@ -38,6 +38,13 @@ pub trait Records: Send + Sync {
     ///
     /// Returns [`AccessDenial`] if a rule forbids it, or the ledger cannot be written.
     fn resume(&self, resume: RunResume) -> Result<(), AccessDenial>;
+
+    /// Anchors the logs of open runs, given by run id.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`AccessDenial`] if a rule forbids it for one of them, or the ledger cannot be written.
+    fn anchor(&self, runs: Vec<RunAnchor>) -> Result<(), AccessDenial>;
 }
 
 /// Watches over the permission of one run.

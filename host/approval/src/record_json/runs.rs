@@ -1,6 +1,8 @@
 //! What acts on runs say, in JSON.
 
+use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{Act, BudgetHolder, KillScope, RunResume, RunStart, RunTerms};
+use counterfoil_journal::consistency::TreeHead;
 use serde_json::{Value, json};
 
 use super::{digest, join, set, text, until};
@@ -24,14 +26,15 @@ pub(super) fn act(act: &Act) -> Value {
     match act {
         Act::RunStart(one) => start(one),
         Act::RunResume(one) => resume(one),
-        Act::RunEnd(one) => json!({
-            "run": digest(&one.run),
-            "execution": one.execution,
-            "tree-size": one.tree_size,
-            "root": digest(&one.root),
-            "decisions": digest(&one.decisions),
-            "reason": one.reason,
-        }),
+        Act::RunEnd(one) => join(
+            logs(&one.run, one.execution, &one.journal, &one.orders),
+            json!({ "decisions": digest(&one.decisions), "reason": one.reason }),
+        ),
+        Act::RunsAnchor { runs } => {
+            let runs = runs.iter();
+            let runs = runs.map(|one| logs(&one.run, one.execution, &one.journal, &one.orders));
+            json!({ "runs": runs.collect::<Vec<_>>() })
+        }
         Act::LimitsSet {
             account,
             limits,
@@ -89,8 +92,27 @@ pub(super) fn act(act: &Act) -> Value {
 /// What a run was started as.
 #[must_use]
 pub fn start(one: &RunStart) -> Value {
-    let head = json!({ "run": digest(&one.run), "authorized-by": one.authorized });
+    let head = json!({
+        "run": digest(&one.run),
+        "authorized-by": one.authorized,
+        "entry-0": hex::encode(one.entry_0.0),
+    });
     join(terms(&one.terms), head)
+}
+
+/// What the two logs of a run hold.
+fn logs(run: &Digest, execution: u64, journal: &TreeHead, orders: &TreeHead) -> Value {
+    json!({
+        "run": digest(run),
+        "execution": execution,
+        "journal": head(journal),
+        "orders": head(orders),
+    })
+}
+
+/// How many entries a log has, and the root over them.
+fn head(one: &TreeHead) -> Value {
+    json!({ "size": one.size, "root": hex::encode(one.root.0) })
 }
 
 /// The terms of a start.

@@ -91,6 +91,9 @@ pub(crate) struct VerifyArgs {
     /// The log's public key to trust [default: that of the key directory]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) key: Option<PathBuf>,
+    /// A ledger to compare a run with, under the same key [default: that of the data directory]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) ledger: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -158,7 +158,10 @@ fn index(cli: &CliContext, args: &LedgerIndexArgs) -> Result<CommandAnswer> {
     } else {
         ledger_access::view(cli)?.verified
     };
-    let (known, records) = (record_search::indexed_records(&cli.data), view.mark().size);
+    let (known, records) = (
+        record_search::indexed_records(&cli.data, &cli.keys),
+        view.mark().size,
+    );
     if cli.json {
         print_json(&json!({ "records": records, "indexed": known }));
         return Ok(CommandAnswer::Yes);

@@ -19,7 +19,7 @@ pub(crate) fn run(cli: &CliContext, args: &MonteCarloArgs) -> Result<CommandAnsw
     let key = verify::public_key(cli, None)?;
     // Percentiles of an altered journal would look as trustworthy as any others, so it is verified
     // first.
-    let verified = verify::verify(&execution.journal(), &key)?;
+    let verified = verify::verify(&execution.journal(), &key, None)?;
     if !verified.is_good() {
         bail!(
             "the journal of {} does not verify; `counterfoil verify {}` shows why",

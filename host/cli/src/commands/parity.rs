@@ -10,8 +10,10 @@ use counterfoil_runner::study::parity::{
 use counterfoil_runner::times::parse_time;
 use counterfoil_trading::record::RunRecord;
 use counterfoil_trading::time::{DAY_NANOS, UnixNanos};
+use counterfoil_verify::AnchorsReport;
 use counterfoil_verify::describe::RecordDescriber;
 
+use crate::anchored;
 use crate::args::ParityArgs;
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_fields, print_json, print_line};
@@ -44,18 +46,25 @@ pub(crate) fn run(cli: &CliContext, args: &ParityArgs) -> Result<CommandAnswer> 
     // Written whatever the comparison found, and before it is printed: a difference that only
     // scrolled by on a terminal would be no evidence.
     write_whole(&path, &stated.envelope)?;
+    let anchors = anchored::of_execution(cli, &execution)?;
     if cli.json {
         let mut statement = stated.predicate;
         if let Some(fields) = statement.as_object_mut() {
             let path = path.display().to_string();
             fields.insert("statement".to_owned(), path.into());
+            let anchored = anchors.as_ref().map(AnchorsReport::to_json);
+            fields.insert("anchored".to_owned(), anchored.into());
         }
         print_json(&statement);
     } else {
         print(&found, &execution.short())?;
+        if let Some(anchors) = &anchors {
+            print_line(anchors.to_string().trim_end());
+        }
         print_line(&format!("statement: {}", path.display()));
     }
-    Ok(CommandAnswer::yes_if(found.is_equal()))
+    let is_anchored = anchors.as_ref().is_none_or(AnchorsReport::is_good);
+    Ok(CommandAnswer::yes_if(found.is_equal() && is_anchored))
 }
 
 /// The end of a day, which is the latest close that belongs to it.

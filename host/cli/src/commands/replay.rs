@@ -8,12 +8,14 @@ use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::RunRecord;
 use counterfoil_trading::time::UnixNanos;
+use counterfoil_verify::AnchorsReport;
 use counterfoil_verify::describe::RecordDescriber;
 use serde_json::json;
 
+use crate::anchored;
 use crate::args::ReplayArgs;
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, print_answer, print_fields, print_json};
+use crate::output::{CommandAnswer, print_answer, print_fields, print_json, print_line};
 use crate::progress::bar;
 
 pub(crate) fn run(cli: &CliContext, args: &ReplayArgs) -> Result<CommandAnswer> {
@@ -33,7 +35,8 @@ pub(crate) fn show(
     // the signed record.
     let manifest = Manifest::parse(&cli.data.manifest_text(&execution)?)?;
     let instruments = manifest.setup()?.instruments;
-    let good = found.is_identical();
+    let anchors = anchored::of_execution(cli, &execution)?;
+    let good = found.is_identical() && anchors.as_ref().is_none_or(AnchorsReport::is_good);
     if cli.json {
         let side = |record: &Option<Box<RunRecord>>| {
             record
@@ -43,7 +46,8 @@ pub(crate) fn show(
         print_json(&json!({
             "run-id": execution.run,
             "execution": execution.number,
-            "identical": good,
+            "identical": found.is_identical(),
+            "anchored": anchors.as_ref().map(AnchorsReport::to_json),
             "decisions": found.decisions,
             "records-compared": found.identical,
             "journal-closed": found.closed,
@@ -57,6 +61,9 @@ pub(crate) fn show(
         }));
     } else {
         print(what, found, &instruments);
+        if let Some(anchors) = &anchors {
+            print_line(anchors.to_string().trim_end());
+        }
     }
     Ok(CommandAnswer::yes_if(good))
 }

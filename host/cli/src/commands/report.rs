@@ -89,7 +89,7 @@ pub(crate) fn write(cli: &CliContext, args: &ReportArgs) -> Result<WrittenReport
     let key = verify::public_key(cli, args.key.as_deref())?;
     // The figures are only as good as the journal. It is verified first, and a report of a broken
     // one is still written, with a warning on it, because an auditor needs to see its content.
-    let found = verify::verify(&execution.journal(), &key)?;
+    let found = verify::verify(&execution.journal(), &key, None)?;
     let good = found.is_good();
     let (manifest, mut facts) = gather(&execution, good)?;
     facts.change_trace(|trace| readable_trace(&cli.data, &manifest, trace));

@@ -3,14 +3,18 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
+use counterfoil_approval::anchors::OrdersPlace;
+use counterfoil_governance::state::LedgerState;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_os::files::{open_plain, read_whole};
-use counterfoil_runner::store::data_dir::JOURNAL_FILE;
+use counterfoil_runner::orders::gateway::order_log::{self, ORDERS_FILE};
+use counterfoil_runner::store::data_dir::{Execution, JOURNAL_FILE};
 use counterfoil_verify::{VerifyOptions, VerifyProgress, VerifyReport, parse_key_file};
 use counterfoil_verify::{is_of_ledger, verify_journal, verify_ledger_proof, verify_proof};
 use serde_json::json;
 
 use super::ledger;
+use crate::anchored;
 use crate::args::VerifyArgs;
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_json, print_line};
@@ -36,8 +40,18 @@ pub(crate) fn run(cli: &CliContext, args: &VerifyArgs) -> Result<CommandAnswer> 
     if path.is_file() && has_ending("tlog-proof") {
         return proof(cli, path, &key);
     }
-    let journal = journal_path(cli, &args.what)?;
-    let report = verify(&journal, &key)?;
+    let place = RunPlace::of(cli, &args.what)?;
+    let ledger = match (&args.ledger, &place.execution) {
+        (Some(ledger), _) => Some(anchored::state_of(ledger, &key)?),
+        (None, Some(_)) => anchored::view(cli)?.map(|view| view.verified.state),
+        (None, None) => None,
+    };
+    let mut report = verify(&place.journal, &key, ledger.as_ref())?;
+    if let Some(state) = &ledger {
+        let orders = place.orders.as_deref();
+        let orders = orders.map_or(OrdersPlace::NotAsked, OrdersPlace::At);
+        report.anchors = anchored::of_report(state, &report, &place.journal, orders)?;
+    }
     if cli.json {
         print_json(&report.to_json());
     } else {
@@ -46,12 +60,17 @@ pub(crate) fn run(cli: &CliContext, args: &VerifyArgs) -> Result<CommandAnswer> 
     Ok(CommandAnswer::yes_if(report.is_good()))
 }
 
-pub(crate) fn verify(journal: &Path, key: &PublicKey) -> Result<VerifyReport> {
+pub(crate) fn verify(
+    journal: &Path,
+    key: &PublicKey,
+    ledger: Option<&LedgerState>,
+) -> Result<VerifyReport> {
     let file = open_plain(journal)?;
     let total = file.metadata().map_or(0, |meta| meta.len());
     let bar = bar("verifying", total);
     let mut progress = |progress: VerifyProgress| bar.set_position(progress.read);
     let options = VerifyOptions {
+        ledger,
         progress: Some(&mut progress),
         ..VerifyOptions::default()
     };
@@ -79,17 +98,40 @@ pub(crate) fn public_key(cli: &CliContext, path: Option<&Path>) -> Result<Public
     parse_key_file(&bytes).with_context(|| format!("{}", path.display()))
 }
 
-fn journal_path(cli: &CliContext, what: &str) -> Result<PathBuf> {
-    let path = Path::new(what);
-    if path.is_file() {
-        return Ok(path.to_path_buf());
+/// Where the logs of a run are.
+struct RunPlace {
+    journal: PathBuf,
+    orders: Option<PathBuf>,
+    /// Where it is a run of the data directory.
+    execution: Option<Execution>,
+}
+
+impl RunPlace {
+    fn of(cli: &CliContext, what: &str) -> Result<Self> {
+        let path = Path::new(what);
+        if path.is_file() {
+            return Ok(Self {
+                journal: path.to_path_buf(),
+                orders: None,
+                execution: None,
+            });
+        }
+        // A directory is an execution's folder, possibly one that an auditor received.
+        if path.is_dir() {
+            return Ok(Self {
+                journal: path.join(JOURNAL_FILE),
+                orders: Some(path.join(ORDERS_FILE)),
+                execution: None,
+            });
+        }
+        let execution = cli.data.find(what);
+        let execution = execution.map_err(|error| anchored::gone(cli, what, error.into()))?;
+        Ok(Self {
+            journal: execution.journal(),
+            orders: Some(order_log::path(&execution)),
+            execution: Some(execution),
+        })
     }
-    // A directory is an execution's folder, possibly one that an auditor received; only its journal
-    // is read.
-    if path.is_dir() {
-        return Ok(path.join(JOURNAL_FILE));
-    }
-    Ok(cli.data.find(what)?.journal())
 }
 
 fn proof(cli: &CliContext, path: &Path, key: &PublicKey) -> Result<CommandAnswer> {

@@ -11,8 +11,10 @@ use counterfoil_governance::registry::{RecordRef, RegisteredComponent, Registere
 use counterfoil_governance::rule::AccessDenial;
 use counterfoil_governance::rule::Rule;
 use counterfoil_governance::state::{ChangeEnd, LedgerState};
+use counterfoil_runner::store::data_dir::Execution;
 use serde_json::{Value, json};
 
+use crate::anchored;
 use crate::args::WhoApprovedArgs;
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_json, print_line};
@@ -20,7 +22,12 @@ use crate::people::ledger_access;
 use crate::people::{self, table};
 
 pub(crate) fn run(cli: &CliContext, args: &WhoApprovedArgs) -> Result<CommandAnswer> {
-    let view = ledger_access::view(cli)?;
+    let view = match (anchored::view(cli)?, cli.data.find(&args.what)) {
+        (Some(view), _) => view,
+        // A run can be there without a ledger: then nobody authorized it, which is an answer.
+        (None, Ok(execution)) => return Err(unknown(&execution).into()),
+        (None, Err(_)) => ledger_access::view(cli)?,
+    };
     let state = view.state();
     let registry = state.registry();
     let run = people::begins_with(&args.what, registry.runs().keys())?;
@@ -31,6 +38,8 @@ pub(crate) fn run(cli: &CliContext, args: &WhoApprovedArgs) -> Result<CommandAns
     };
     let (what, approved) = if let Some((run, started)) = started {
         (format!("run {run}"), chain.of_run(started))
+    } else if let Ok(execution) = cli.data.find(&args.what) {
+        return Err(unknown(&execution).into());
     } else {
         let component = people::component(state, &args.what)?;
         let approved = registry
@@ -62,6 +71,16 @@ pub(crate) fn run(cli: &CliContext, args: &WhoApprovedArgs) -> Result<CommandAns
         "nobody",
     );
     Ok(CommandAnswer::Yes)
+}
+
+/// The answer for a run that no ledger started.
+fn unknown(execution: &Execution) -> DeniedRequest {
+    let why = format!(
+        "no authorization is known for this run, {}",
+        execution.short()
+    );
+    let hint = "backtests need none; a live run that people authorize is started by: counterfoil run start";
+    AccessDenial::new(Rule::RunUnknown, why, hint).into()
 }
 
 /// The people involved, in the order found.

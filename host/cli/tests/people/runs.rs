@@ -1,5 +1,6 @@
 //! An operator's day with the runner's process: real processes, their signals and their deaths.
 
+use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, ChildStderr, Command, Stdio};
 
@@ -44,7 +45,7 @@ impl Office {
         desk.hire("max", "approver");
         desk.hire("amy", "administrator");
         let path = desk.manifest();
-        let manifest = Manifest::parse(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let manifest = Manifest::parse(&fs::read_to_string(path).unwrap()).unwrap();
         let DataSource::Snapshot { id: snapshot, .. } = &manifest.data else {
             panic!("the backtest had a snapshot");
         };
@@ -160,7 +161,7 @@ impl Office {
             ..self.manifest.clone()
         };
         let path = self.desk.path(&format!("{nonce}.json"));
-        std::fs::write(&path, manifest.canonical().unwrap()).unwrap();
+        fs::write(&path, manifest.canonical().unwrap()).unwrap();
         let terms = terms_of(&manifest, self.set()).unwrap();
         if !self.ledger().state().limits().contains_key(&terms.account) {
             let (account, limits) = (terms.account.clone(), terms.limits);
@@ -270,6 +271,58 @@ impl Office {
         for act in ["verdict", "start-authorize", "run-start", "run-end"] {
             assert!(acts.contains(&act), "{acts:?}");
         }
+    }
+
+    /// Every verdict on a run compares it with the ledger: by the data directory, by files, and by the auditor's program.
+    fn reads_anchors(&self, run: &str) {
+        let desk = &self.desk;
+        let good = |code, who: &[&str]| desk.json("", code, who);
+        assert_eq!(good(0, &["verify", run])["anchored"]["verdict"], "agrees");
+        assert_eq!(good(0, &["verify", run])["times"]["with-ledger"], true);
+        assert_eq!(good(0, &["replay", run])["anchored"]["verdict"], "agrees");
+        assert_eq!(
+            good(0, &["audit", "parity", run])["anchored"]["verdict"],
+            "agrees"
+        );
+        let runs = desk.path("data/runs").join(run);
+        let folder = runs.join("1");
+        let (place, ledger) = (
+            folder.display().to_string(),
+            desk.ledger().display().to_string(),
+        );
+        let by_files = ["verify", &place, "--ledger", &ledger];
+        let found = good(0, &by_files);
+        assert_eq!(found["anchored"]["with-orders"], true, "{found}");
+
+        let orders = folder.join("orders");
+        let whole = fs::read(&orders).unwrap();
+        fs::remove_file(&orders).unwrap();
+        for asked in [
+            &["verify", run][..],
+            &["replay", run],
+            &["audit", "parity", run],
+            &by_files,
+        ] {
+            let found = good(1, asked);
+            assert_eq!(
+                found["anchored"]["verdict"], "contradicts",
+                "{asked:?}: {found}"
+            );
+            let why = found["anchored"]["why"][0].as_str().unwrap();
+            assert!(why.starts_with("the order log is missing"), "{why}");
+        }
+        let health = desk.json("", 1, &["ledger", "health"]);
+        assert_eq!(health["runs-contradicted"].as_array().unwrap().len(), 1);
+        fs::write(&orders, whole).unwrap();
+        // A run that the ledger knows and whose folder is gone.
+        let kept = desk.path("kept");
+        fs::rename(&runs, &kept).unwrap();
+        let error = desk.fails("", &["verify", run]);
+        assert!(
+            error.contains("of the ledger, and its folder is gone"),
+            "{error}"
+        );
+        fs::rename(&kept, &runs).unwrap();
     }
 
     /// Has a stop lifted that keeps others from starting: by whoever may, and by nobody else.
@@ -417,7 +470,8 @@ fn a_run_survives_the_death_of_its_process_and_its_end_is_in_the_ledger() {
     office.let_by(&run);
     assert_eq!(text(&done, "decision-digest"), hex::encode(end.decisions.0));
     let verified = office.desk.json("", 0, &["verify", &run]);
-    assert!(verified.to_string().contains(&end.tree_size.to_string()));
+    assert!(verified.to_string().contains(&end.journal.size.to_string()));
+    office.reads_anchors(&run);
 }
 
 #[test]

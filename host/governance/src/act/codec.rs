@@ -11,13 +11,15 @@ use counterfoil_trading::time::UnixNanos;
 use super::{
     Act, ApprovalClass, ApprovalClassRules, BreakGlass, BudgetHolder, Delegation, DigestSet,
     DriftFinding, EvidenceKind, EvidenceSet, ExceptionSubject, GateVerdict, HostRefusal, KillScope,
-    PolicyException, Provenance, RunEnd, RunResume, RunStart, RunTerms, StartAuthorization, Usage,
-    UsageBudget,
+    PolicyException, Provenance, RunAnchor, RunEnd, RunResume, RunStart, RunTerms,
+    StartAuthorization, Usage, UsageBudget,
 };
 use crate::id::Id;
 use crate::role::{PrincipalKind, Role};
 use counterfoil_base::digest::Digest;
 use counterfoil_base::gate::{Gate, GateOutcome, GateReason};
+use counterfoil_journal::consistency::TreeHead;
+use counterfoil_journal::hash::Hash;
 use counterfoil_journal::public_key::PublicKey;
 
 /// Something that has one form in CBOR.
@@ -173,6 +175,7 @@ acts! {
     "component-archive": ComponentArchive { component, reason };
     "limits-set": LimitsSet { account, limits, verdict };
     "start-withdraw": StartWithdraw { authorized, reason };
+    "runs-anchor": RunsAnchor { runs };
     "kill": Kill { scope, reason };
     "kill-lift": KillLift { killed, reason };
     "team-set": TeamSet { team, members };
@@ -212,8 +215,10 @@ fields! {
     GateReason { code, text }
     HostRefusal { act, subject, rule, why }
     RunResume { run, execution, tree_size, asked_by }
-    RunEnd { run, execution, tree_size, root, decisions, reason }
-    RunStart { run, authorized, terms }
+    RunAnchor { run, execution, journal, orders }
+    RunEnd { run, execution, journal, orders, decisions, reason }
+    RunStart { run, authorized, terms, entry_0 }
+    TreeHead { size, root }
     RunTerms { owner, set, account, market, timeframe, parameters, limits }
     Usage { run, owner, tags, fuel, wall_nanos, bytes }
     GateVerdict { gate, subject, bundle, input, outcome, reasons, limits }
@@ -225,6 +230,8 @@ arrays! {
     DigestSet: "four digests";
     Provenance: "four facts of provenance";
     GateReason: "a code and a text";
+    RunAnchor: "a run, its execution and two tree heads";
+    TreeHead: "a size and a root";
 }
 
 names! {
@@ -391,6 +398,16 @@ impl CborItem for Digest {
 
     fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
         reader.digest()
+    }
+}
+
+impl CborItem for Hash {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_bytes(out, &self.0);
+    }
+
+    fn read(reader: &mut CborReader<'_>) -> Result<Self, CborError> {
+        reader.bytes_32().map(Self)
     }
 }
 

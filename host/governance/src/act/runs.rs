@@ -9,6 +9,8 @@ use super::codec::CborItem as _;
 use super::registry::DigestSet;
 use crate::id::Id;
 use counterfoil_base::digest::Digest;
+use counterfoil_journal::consistency::TreeHead;
+use counterfoil_journal::hash::Hash;
 
 /// The terms of a run: what runs, for whom, on which account and market, under which limits.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -84,7 +86,28 @@ pub struct RunStart {
     pub authorized: u64,
     /// Its terms, as the runner derived them from the manifest.
     pub terms: RunTerms,
+    /// The leaf hash of its journal's entry 0, which is made before this act and written after it: a journal that
+    /// begins with anything else is not this run's.
+    pub entry_0: Hash,
 }
+
+/// What the logs of an open run hold at this time.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct RunAnchor {
+    /// The run id.
+    pub run: Digest,
+    pub execution: u64,
+    /// The signed entries of its journal.
+    pub journal: TreeHead,
+    /// The signed entries of its order log.
+    pub orders: TreeHead,
+}
+
+/// The reason of an end before entry 0 was written.
+pub const NOT_STARTED: &str = "not-started";
+
+/// Runs in one `runs-anchor`: so many fit into an entry of 65,535 bytes.
+pub const ANCHORS_MAX: usize = 400;
 
 /// A process goes on with a run after the one before it ended without a closing record.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -98,17 +121,17 @@ pub struct RunResume {
     pub asked_by: Option<Id>,
 }
 
-/// The end of one run, and the last checkpoint of its journal: no entry can be added to or removed
-/// from the journal without contradicting the ledger.
+/// The end of one run, and what its logs hold: no entry can be added to or removed from them without
+/// contradicting the ledger.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RunEnd {
     /// The run id.
     pub run: Digest,
     pub execution: u64,
-    /// The number of entries in the journal.
-    pub tree_size: u64,
-    /// Its root hash.
-    pub root: Digest,
+    /// All entries of its journal; none where the run did not start.
+    pub journal: TreeHead,
+    /// All entries of its order log.
+    pub orders: TreeHead,
     pub decisions: Digest,
     /// Why it ended.
     pub reason: String,

@@ -264,6 +264,7 @@ impl LedgerState {
                     start: start.clone(),
                     record_ref,
                     resumed: Vec::new(),
+                    anchors: Vec::new(),
                     ended: None,
                 };
                 self.registry.runs.insert(start.run, started);
@@ -271,6 +272,13 @@ impl LedgerState {
             Act::RunResume(resume) => {
                 if let Some(found) = self.registry.runs.get_mut(&resume.run) {
                     found.resumed.push((resume.clone(), record_ref));
+                }
+            }
+            Act::RunsAnchor { runs } => {
+                for one in runs {
+                    if let Some(found) = self.registry.runs.get_mut(&one.run) {
+                        found.anchors.push((one.clone(), record_ref.clone()));
+                    }
                 }
             }
             Act::RunEnd(end) => {

@@ -86,6 +86,7 @@ impl LedgerState {
             | Act::StartWithdraw { .. }
             | Act::RunStart(_)
             | Act::RunResume(_)
+            | Act::RunsAnchor { .. }
             | Act::RunEnd(_)
             | Act::Kill { .. }
             | Act::TeamSet { .. }

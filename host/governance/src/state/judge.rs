@@ -102,6 +102,7 @@ fn judge_act(state: &LedgerState, context: ActContext<'_>, act: &Act) -> Judgmen
         Act::StartWithdraw { authorized, reason } => runs::withdraw(state, *authorized, reason),
         Act::RunStart(start) => runs::start(state, context, start),
         Act::RunResume(resume) => runs::resume(state, context, resume),
+        Act::RunsAnchor { runs: anchored } => runs::anchor(state, context, anchored),
         Act::RunEnd(end) => runs::end(state, context, end),
         Act::Kill { scope, reason } => runs::kill(state, context, scope, reason),
         Act::KillLift { killed, reason } => runs::kill_lift(state, context, *killed, reason),

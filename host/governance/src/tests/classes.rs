@@ -177,6 +177,7 @@ fn every_act_is_in_the_table_with_the_class_that_signs_it() {
         (A::ComponentArchive, None),
         (A::LimitsSet, Some(Risk)),
         (A::StartWithdraw, None),
+        (A::RunsAnchor, None),
         (A::Kill, None),
         (A::KillLift, Some(Operations)),
         (A::TeamSet, Some(Operations)),

@@ -84,7 +84,7 @@ fn a_mark_of_something_else_is_refused() {
         assert!(!error.to_string().is_empty());
         error
     };
-    let root = counterfoil_journal::hash::Hash([7; 32]);
+    let root = Hash([7; 32]);
     let LedgerMark { size, length, .. } = whole;
     let bytes_of = |length: usize| Digest::of(&bytes[..length]);
     let end = usize::try_from(length).unwrap();

@@ -19,7 +19,7 @@ fn without_role(act: &str) -> &'static str {
         "change-propose" => "a principal who may do the act, or belongs to its class",
         "change-approve" => "another member of the class",
         "change-withdraw" => "its proposer, or a member of the class",
-        "run-start" | "run-resume" | "run-end" => "a service",
+        "run-start" | "run-resume" | "runs-anchor" | "run-end" => "a service",
         "kill" => "a service, operator, administrator, approver or compliance",
         "usage" => "a service or operator",
         "drift" | "drift-end" => {

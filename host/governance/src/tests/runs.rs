@@ -32,6 +32,7 @@ fn a_run_starts_only_on_the_terms_that_were_authorized_and_the_message_names_wha
             run,
             authorized,
             terms,
+            entry_0: Hash([7; 32]),
         })
     };
     let other = || digest("other");
@@ -99,7 +100,7 @@ fn people_authorize_and_services_start() {
     desk.act("robot", start("run 2", authorized, set)).unwrap();
     let run = &desk.ledger.state().registry().runs()[&digest("run")];
     let (anchor, _) = run.ended.as_ref().unwrap();
-    assert_eq!((anchor.tree_size, anchor.root), (12, digest("root")));
+    assert_eq!(anchor.journal, head(12, "root"));
     let resumed = run.resumed.iter().map(|(one, _)| one.asked_by.clone());
     assert_eq!(resumed.collect::<Vec<_>>(), [Some(id("erin"))]);
 }
@@ -285,4 +286,106 @@ fn a_killed_run_is_not_resumed() {
     desk.act("erin", kill(KillScope::Run(digest("run"))))
         .unwrap();
     desk.denied("robot", resume("run", None), Rule::KillOn);
+}
+
+/// An anchor of one run, by the sizes and roots of its journal and order log.
+fn anchored(run: &str, journal: (u64, &str), orders: (u64, &str)) -> RunAnchor {
+    RunAnchor {
+        run: digest(run),
+        execution: 1,
+        journal: head(journal.0, journal.1),
+        orders: head(orders.0, orders.1),
+    }
+}
+
+#[test]
+fn logs_of_open_runs_only_grow_from_anchor_to_anchor() {
+    let (mut desk, set, authorized) = ready();
+    desk.act("robot", start("run", authorized, set)).unwrap();
+    let one = |journal, orders| Act::RunsAnchor {
+        runs: vec![anchored("run", journal, orders)],
+    };
+    desk.denied("erin", one((7, "a"), (3, "o")), Rule::ServiceOnly);
+    desk.act("robot", one((7, "a"), (3, "o"))).unwrap();
+    // The same again, and longer.
+    desk.act("robot", one((7, "a"), (3, "o"))).unwrap();
+    desk.act("robot", one((9, "b"), (3, "o"))).unwrap();
+    let table = [
+        (
+            one((8, "b"), (3, "o")),
+            "the journal has 8 signed entries, and had 9",
+        ),
+        (one((9, "x"), (3, "o")), "the journal has other entries"),
+        (
+            one((9, "b"), (2, "o")),
+            "the order log has 2 signed entries, and had 3",
+        ),
+        (one((9, "b"), (3, "x")), "the order log has other entries"),
+    ];
+    for (act, why) in table {
+        let text = desk.denied("robot", act, Rule::RunRolledBack);
+        assert!(text.contains(why), "{text}");
+    }
+    // A resumption and an end are held against the anchors as well.
+    let text = desk.denied("robot", resume("run", None), Rule::RunRolledBack);
+    assert!(text.contains("has 7 signed entries, and had 9"), "{text}");
+    let ended = |size, root: &str| {
+        Act::RunEnd(RunEnd {
+            journal: head(size, root),
+            orders: head(3, "o"),
+            ..run_end("run")
+        })
+    };
+    desk.denied("robot", ended(9, "x"), Rule::RunRolledBack);
+    desk.denied("robot", ended(8, "b"), Rule::RunRolledBack);
+    desk.act("robot", ended(9, "b")).unwrap();
+    desk.denied("robot", one((9, "b"), (3, "o")), Rule::RunEnded);
+    let run = &desk.ledger.state().registry().runs()[&digest("run")];
+    assert_eq!(run.anchors.len(), 3);
+}
+
+#[test]
+fn an_anchor_names_each_run_once_in_the_order_of_ids() {
+    let (mut desk, set, authorized) = ready();
+    desk.act("robot", start("run", authorized, set)).unwrap();
+    let one = |run| anchored(run, (7, "a"), (3, "o"));
+    let all = |runs| Act::RunsAnchor { runs };
+    desk.denied("robot", all(vec![]), Rule::AnchorUnfit);
+    desk.denied(
+        "robot",
+        all(vec![one("run"), one("run")]),
+        Rule::AnchorUnfit,
+    );
+    desk.denied("robot", all(vec![one("other")]), Rule::RunUnknown);
+    desk.denied(
+        "robot",
+        all(vec![one("run"); ANCHORS_MAX + 1]),
+        Rule::AnchorUnfit,
+    );
+    // As many as may be fit into one entry of a log.
+    let mut most = Vec::new();
+    let mut far = one("run");
+    far.execution = u64::MAX;
+    far.journal.size = u64::MAX;
+    far.orders.size = u64::MAX;
+    all(vec![far; ANCHORS_MAX]).encode(&mut most);
+    assert!(most.len() < 65_000, "{}", most.len());
+}
+
+#[test]
+fn only_a_run_without_a_journal_ends_as_not_started() {
+    let (mut desk, set, authorized) = ready();
+    desk.act("robot", start("run", authorized, set)).unwrap();
+    let ended = |size, reason: &str| {
+        Act::RunEnd(RunEnd {
+            journal: head(size, "root"),
+            reason: reason.to_owned(),
+            ..run_end("run")
+        })
+    };
+    desk.denied("robot", ended(1, NOT_STARTED), Rule::AnchorUnfit);
+    desk.denied("robot", ended(0, "fault"), Rule::AnchorUnfit);
+    desk.act("robot", ended(0, NOT_STARTED)).unwrap();
+    // Its authorization is free again.
+    desk.act("robot", start("run 2", authorized, set)).unwrap();
 }

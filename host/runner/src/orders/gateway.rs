@@ -42,6 +42,7 @@ use counterfoil_trading::units::Money;
 use counterfoil_trading::venue::recorded_venue::not_sent_event;
 
 use crate::clock::{self, RecordClock};
+use crate::run::journal::SignedHead;
 use crate::store::data_dir::Execution;
 use crate::store::keys::SharedSigner;
 use attempt::OrderAttempt;
@@ -80,6 +81,8 @@ pub struct GatewayConfig {
     pub resumed_at: Option<u64>,
     /// The clock of the run's records.
     pub clock: RecordClock,
+    /// Where the order log's signed end is shown.
+    pub head: SignedHead,
 }
 
 /// What the venue's books are reconciled with, and how often.
@@ -142,13 +145,14 @@ impl<V: VenueClient> Gateway<V> {
             start,
             resumed_at,
             clock,
+            head,
         } = terms;
         let run = execution.run;
         let approver = signer.verifying_key();
         let origin = order_log::origin(execution);
         let key = VerifierKey::new(&origin, &approver)?;
         let fencing_token = guard.slot.lease().fencing_token();
-        let (mut log, known) = log_of(execution, &signer, &key)?;
+        let (mut log, known) = log_of(execution, &signer, &key, head)?;
         check_step(known.last_time, clock::now())?;
         clock.not_before(known.last_time);
         let now = clock.now();
@@ -161,7 +165,6 @@ impl<V: VenueClient> Gateway<V> {
             fencing_token,
             now,
         };
-        let clock_noted = now;
         let watch = BooksWatch::new(books, known.baseline.clone());
         // The lease's file was restored from a backup: the token of this process was given to
         // another one before, and a venue or log could not tell the two apart.
@@ -196,7 +199,7 @@ impl<V: VenueClient> Gateway<V> {
             origin,
             standing,
             clock,
-            clock_noted,
+            clock_noted: now,
             by_journal: known.fencing_token == 0 && !decided.is_empty(),
             known,
             decided,
@@ -554,6 +557,7 @@ fn log_of(
     execution: &Execution,
     signer: &SharedSigner,
     key: &VerifierKey,
+    head: SignedHead,
 ) -> Result<(OrderLog, KnownOrders), OrderLogError> {
     let path = order_log::path(execution);
     let is_there = path
@@ -561,7 +565,8 @@ fn log_of(
         .map_err(FileError::at("look for", &path))?;
     let own = Box::new(signer.clone());
     if is_there {
-        return OrderLog::resume(execution, own, key);
+        return OrderLog::resume(execution, own, key, head);
     }
-    Ok((OrderLog::create(execution, own)?, KnownOrders::default()))
+    let created = OrderLog::create(execution, own, head)?;
+    Ok((created, KnownOrders::default()))
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use counterfoil_base::digest::Digest;
 use counterfoil_connect::broker::bridge::BrokerBridge;
 use counterfoil_governance::id::Id;
+use counterfoil_journal::hash::Hash;
 use counterfoil_journal::salt::LogSigner;
 use counterfoil_os::files::FileError;
 use counterfoil_sandbox::engine::EngineSettings;
@@ -37,10 +38,11 @@ use crate::run::drive::{self, DriveError, RunObserver};
 use crate::run::feed::{BrokerActionFilter, SliceFeed};
 use crate::run::inputs::InputsError;
 use crate::run::journal::{
-    AnyJournal, JournalError, JournalFile, ReadJournalError, RunJournal, Sealer, Sealing,
+    AnyJournal, JournalError, JournalFile, ReadJournalError, RunHeads, RunJournal, Sealer, Sealing,
 };
 use crate::run::keep_log::KeepLog;
 use crate::run::mismatch::ManifestMismatch;
+use crate::run::opening::{OtherStart, check_entry_0};
 use crate::run::permission::RunPermission;
 use crate::store::data_dir::{DataDir, DataDirError, Execution};
 use crate::store::keys::SharedSigner;
@@ -82,6 +84,10 @@ pub struct LiveContext {
     pub start: RunStarter,
     /// The clock of the run's records.
     pub clock: RecordClock,
+    /// The leaf hash of entry 0 that the ledger's start names; `None` without a ledger.
+    pub entry_0: Option<Hash>,
+    /// Where the signed ends of the logs are shown.
+    pub heads: RunHeads,
 }
 
 /// Time between two reconciliations with a venue's books: short against a trading day, long against a broker's
@@ -123,6 +129,21 @@ impl LiveContext {
         .into())
     }
 
+    /// Begins the order log of a new execution, behind the guard that watches this context from here on.
+    fn begin_orders(
+        mut self,
+        data: &DataDir,
+        execution: &Execution,
+        signer: &SharedSigner,
+        setup: &RunSetup,
+    ) -> Result<(Gateway<AnyVenue>, Arc<RunGuard>), ExecuteError> {
+        let venue = self.venue(data, setup, RecordedDeliveries::default())?;
+        let (guard, terms) = self.watch(data, execution, signer, setup);
+        let mut gateway = Gateway::open(venue, execution, terms, PriorDecisions::new())?;
+        gateway.begin()?;
+        Ok((gateway, guard))
+    }
+
     /// The guard that watches this context from here on, and the terms of the gateway. A condition that fails from
     /// now on ends the run with a record.
     pub(crate) fn watch(
@@ -142,6 +163,7 @@ impl LiveContext {
             start: self.start,
             resumed_at: None,
             clock: self.clock,
+            head: self.heads.orders,
             books: ReconcileConfig {
                 instruments: setup.instruments.clone(),
                 cash: setup.cash,
@@ -203,6 +225,9 @@ pub enum ExecuteError {
     Lease(#[from] LeaseError),
     #[error(transparent)]
     Gateway(#[from] GatewayError),
+    /// The ledger's start names another entry 0.
+    #[error(transparent)]
+    OtherStart(#[from] OtherStart),
     /// A kill switch, a limit or the permission keeps the run from starting.
     #[error("{}: the run does not start: {}", .0.cause.name(), .0.message)]
     NotStarted(RunStop),
@@ -270,14 +295,15 @@ where
     // Held until the journal is closed. Two writers would interleave entries of two chains in one file. The kernel
     // releases the lock when the process is killed.
     let _lock = RunLock::acquire(&execution)?;
+    let context = start.context.as_ref();
+    let (starter, heads) = context
+        .map(|context| (context.start.clone(), context.heads.clone()))
+        .unwrap_or_default();
     let opening = Opening {
         manifest: canonical,
         execution: execution.number,
         host: host_build(),
-        start: start
-            .context
-            .as_ref()
-            .map_or_else(RunStarter::default, |context| context.start.clone()),
+        start: starter,
         commitments: start.commitments,
     };
     let log = RunLog::begin(&execution, &setup.instruments);
@@ -288,17 +314,15 @@ where
     // orders are at the venue.
     let gateway = match start.context {
         None => None,
-        Some(mut context) => {
-            let venue = context.venue(data, setup, RecordedDeliveries::default())?;
-            let (guard, terms) = context.watch(data, &execution, &signer, setup);
-            let mut gateway = Gateway::open(venue, &execution, terms, PriorDecisions::new())?;
-            gateway.begin()?;
-            Some((gateway, guard))
+        Some(context) => {
+            check_entry_0(&opening, &execution.origin(), &signer, context.entry_0)?;
+            Some(context.begin_orders(data, &execution, &signer, setup)?)
         }
     };
     let file = JournalFile::create(&execution.journal())?;
     let cadence = setup.cadence;
     let sealer = Sealer::new(file, Box::new(signer), execution.origin(), cadence);
+    let sealer = sealer.shown_in(heads.journal);
     let mut journal =
         AnyJournal::start(sealer, cadence, start.sealing).map_err(ExecuteError::Thread)?;
     drive::append_opening(&opening, &mut journal)?;

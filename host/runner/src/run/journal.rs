@@ -6,12 +6,14 @@ mod file;
 mod pipelined;
 mod reader;
 mod sealer;
+mod signed_head;
 
 pub use any::{AnyJournal, Sealing};
 pub use file::JournalFile;
 pub use pipelined::PipelinedJournal;
 pub use reader::{JournalReader, ReadJournalError};
 pub use sealer::{JournalHead, Sealer};
+pub use signed_head::{RunHeads, SignedHead, head_of, journal_head};
 
 use counterfoil_journal::entry::EntryError;
 use counterfoil_journal::frame::FrameError;

@@ -19,7 +19,7 @@ use crate::run::execute::{
     ExecuteError, ExecutionConfig, ExecutionOutcome, LiveContext, execute_prepared,
 };
 use crate::run::feed::{BarSource, DecidedBars};
-use crate::run::journal::Sealing;
+use crate::run::journal::{RunHeads, Sealing};
 use crate::run::mismatch::ManifestMismatch;
 use crate::store::data_dir::DataDir;
 
@@ -156,5 +156,7 @@ pub fn live_context(
         broker: None,
         start: RunStarter::default(),
         clock: RecordClock::default(),
+        entry_0: None,
+        heads: RunHeads::default(),
     })
 }

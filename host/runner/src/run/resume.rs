@@ -12,6 +12,7 @@ use std::fs::File;
 use std::io::Read as _;
 
 use counterfoil_connect::broker::bridge::BrokerBridge;
+use counterfoil_journal::hash::Hash;
 use counterfoil_journal::key::{VerifierKey, VerifierKeyError};
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::salt::LogSigner;
@@ -42,10 +43,11 @@ use crate::run::drive::{self, DriveError, RunObserver};
 use crate::run::execute::{ExecuteError, ExecutionOutcome, LiveContext, run_guest};
 use crate::run::feed::{BarSource, BrokerActionFilter, SliceFeed};
 use crate::run::inputs::{check_inputs, inputs_of, selection_of};
-use crate::run::journal::{JournalReader, ReadJournalError, RunJournal as _, Sealing};
+use crate::run::journal::{JournalReader, ReadJournalError, RunHeads, RunJournal as _, Sealing};
 use crate::run::keep_log::KeepLog;
 use crate::run::live::live_context;
 use crate::run::mismatch::ManifestMismatch;
+use crate::run::opening::check_entry_0;
 use crate::run::replay::RecordDifference;
 use crate::store::data_dir::{DataDir, DataDirError, Execution};
 use crate::store::keys::SharedSigner;
@@ -152,6 +154,10 @@ pub struct Resumption {
     known: RecordedRun,
     signed: SignedPrefix,
     signer: SharedSigner,
+    /// Where the signed ends of the logs are shown.
+    heads: RunHeads,
+    /// The leaf hash of entry 0 that the ledger's start names.
+    entry_0: Option<Hash>,
     _lock: RunLock,
 }
 
@@ -257,6 +263,8 @@ pub fn open(
         known,
         signed: covered,
         signer: SharedSigner::new(signer),
+        heads: RunHeads::default(),
+        entry_0: None,
         _lock: lock,
     })))
 }
@@ -383,6 +391,18 @@ impl Resumption {
             )
             .into());
         }
+        // Before anything is written: a journal that another start began must not go on under this one's name.
+        if let Some(open) = &self.open {
+            check_entry_0(
+                open,
+                &self.execution.origin(),
+                &self.signer,
+                context.entry_0,
+            )?;
+        }
+        self.entry_0 = context.entry_0;
+        self.heads = context.heads.clone();
+        self.heads.journal.set(&self.known.head.tree);
         let reports = self.known.take_broker_reports();
         let venue = context.venue(around.data, &self.setup, reports)?;
         let start = context.start.clone();
@@ -448,6 +468,7 @@ impl Resumption {
             ..
         } = around;
         component.check_run(&self.execution.run)?;
+        let signer = self.signer;
         let recorded = match &self.open {
             Some(_) => Some(JournalReader::open(&self.execution.journal())?),
             None => None,
@@ -456,9 +477,10 @@ impl Resumption {
             execution: self.execution.clone(),
             signed: self.signed,
             head: self.known.head,
-            signer: Box::new(self.signer),
+            signer: Box::new(signer.clone()),
             cadence: setup.cadence,
             sealing,
+            shown: self.heads.journal,
         };
         let mut journal = ResumedJournal::new(recorded, continuation, on_event);
         if self.open.is_none() {
@@ -469,6 +491,7 @@ impl Resumption {
                 start,
                 commitments: promised,
             };
+            check_entry_0(&opening, &self.execution.origin(), &signer, self.entry_0)?;
             drive::append_opening(&opening, &mut journal)?;
         }
         let log = RunLog::begin(&self.execution, &setup.instruments);

@@ -90,11 +90,17 @@ pub struct Execution {
     pub folder: PathBuf,
 }
 
+/// The origin of the journal of a run's execution.
+#[must_use]
+pub fn journal_origin(run: &Digest, number: u64) -> String {
+    format!("counterfoil/run/{}/{number}", run.hex())
+}
+
 impl Execution {
     /// The log's origin, which is also the name of its key.
     #[must_use]
     pub fn origin(&self) -> String {
-        format!("counterfoil/run/{}/{}", self.run.hex(), self.number)
+        journal_origin(&self.run, self.number)
     }
 
     /// The journal's path.

@@ -9,10 +9,12 @@ use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use counterfoil_base::keyed_hash::keyed_hash;
 use counterfoil_journal::salt::{LogKey, LogSalts, LogSigner};
 use counterfoil_journal::signer::{Ed25519Signer, SignError, Signer};
 use counterfoil_os::files::{self, FileError};
 use counterfoil_os::folder_guard::{FolderError, FolderWriters, guarded_folder};
+use hmac::Mac as _;
 
 use crate::store::data_dir::{DataDir, DataDirError};
 
@@ -160,6 +162,16 @@ impl KeyDir {
         }
         let signer = Ed25519Signer::from_seed(&read_secret(&path)?);
         Ok(Some(signer.verifying_key()))
+    }
+
+    /// The secret that seals the search index; `None` without the salt key that it is made from.
+    #[must_use]
+    pub fn index_secret(&self) -> Option<[u8; 32]> {
+        let salt = read_secret(&self.path.join(SALT_FILE)).ok()?;
+        // A key of its own: what is sealed with it must not tell anything of a record's salt.
+        let mut code = keyed_hash(&salt);
+        code.update(b"counterfoil/index");
+        Some(code.finalize().into_bytes().into())
     }
 
     /// Checks that neither the folder nor the data shows a signature of another key.

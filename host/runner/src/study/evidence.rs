@@ -4,6 +4,7 @@
 mod store;
 mod thresholds;
 
+use counterfoil_journal::consistency::TreeHead;
 use counterfoil_sandbox::admission;
 use counterfoil_sandbox::engine::{EngineSettings, settings_digest};
 use counterfoil_snapshot::quality::findings::Severity;
@@ -13,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::run::component::compile_component;
 use crate::run::inputs::{InputsError, snapshot_store};
+use crate::run::journal::{ReadJournalError, journal_head};
 use crate::run::replay::{ReplayError, ReplayReport, replay};
 use crate::store::data_dir::{DataDir, Execution};
 use crate::study::lookahead;
@@ -128,7 +130,7 @@ pub fn check_replays(
     if engines.len() < 2 {
         reasons.push("one back end cannot be compared with another".to_owned());
     }
-    let mut facts = run_facts(execution);
+    let mut facts = run_facts(execution)?;
     for (name, engine) in engines {
         let found = replay(data, execution, engine, progress)?;
         let good = judge(&found, &format!("on {name}"), &mut reasons);
@@ -157,17 +159,24 @@ pub fn check_look_ahead(
     let mut reasons = Vec::new();
     let found = lookahead::audit(data, execution, engine, progress)?;
     judge(&found, "over garbage", &mut reasons);
-    let mut facts = run_facts(execution);
+    let mut facts = run_facts(execution)?;
     facts["decisions"] = json!(found.decisions);
     facts["decision-digest"] = digest(&found);
     Ok(EvidenceCheck { reasons, facts })
 }
 
-fn run_facts(execution: &Execution) -> Value {
-    json!({
+/// Which run was looked at, and what its journal held: another one of the same run id is not what was attested.
+fn run_facts(execution: &Execution) -> Result<Value, ReadJournalError> {
+    Ok(json!({
         "run-id": execution.run,
         "execution": execution.number,
-    })
+        "journal": head_facts(&journal_head(&execution.journal())?),
+    }))
+}
+
+/// A journal's head in a statement.
+pub(crate) fn head_facts(head: &TreeHead) -> Value {
+    json!({ "size": head.size, "root": hex::encode(head.root.0) })
 }
 
 fn digest(found: &ReplayReport) -> Value {

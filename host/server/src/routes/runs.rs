@@ -74,13 +74,13 @@ pub(crate) async fn start(
                 .refuse(&caller.id, ActName::RunStart, &run, denied),
             Err(_) => denied.into(),
         })?;
-        // Reserve, record, begin: a run that cannot start leaves no start in the ledger, and a crash after
-        // the record leaves a started run without a journal, which `drift` reports.
+        // Reserve, record, begin: a run that cannot start leaves no start in the ledger, and one that is recorded
+        // without a journal is ended as not started by the next process.
         let reserved = own
             .supervisor
             .reserve(&grant, manifest, asked.feed.into())?;
-        own.ledger.start(&grant)?;
-        let status = reserved.begin()?;
+        let status = reserved
+            .begin(|entry_0| -> Result<(), Problem> { Ok(own.ledger.start(&grant, entry_0)?) })?;
         tracing::info!(run = status.run.hex(), by = %caller.id, "run started");
         Ok(status)
     })

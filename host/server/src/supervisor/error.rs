@@ -59,6 +59,14 @@ pub enum SuperviseError {
     /// Account or principal in the run file is not a valid id.
     #[error(transparent)]
     Id(#[from] IdError),
+    /// Its start is recorded, and its journal was not begun.
+    #[error(
+        "run {run} did not start: the process ended before its journal began; start another run"
+    )]
+    DidNotStart {
+        /// The run id.
+        run: String,
+    },
     /// The run file.
     #[error(transparent)]
     RunFile(#[from] RunFileError),

@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
-use counterfoil_governance::act::RunEnd;
+use counterfoil_governance::act::{NOT_STARTED, RunEnd};
 use counterfoil_runner::run::end_cause::RunEndCause;
 use counterfoil_runner::run::run_end::run_end;
 use counterfoil_trading::record::CloseReason;
 
 use super::error::SuperviseError;
 use super::run::SupervisedRun;
+use super::run_file::RunFile;
 use super::status::RunState;
 use super::{PriorRun, Supervisor, run_thread};
 
@@ -33,19 +34,18 @@ impl Supervisor {
             self.enter_end(prior, end)?;
             return Ok(true);
         }
-        let executions = settings.data.executions_of(&prior.run)?;
-        let Some(execution) = executions
-            .last()
-            .filter(|execution| execution.journal().exists())
-        else {
-            return Ok(false);
-        };
         let key = (settings.signers)().verifying_key();
         // Only a journal whose closing record is under a checkpoint signed by this installation
         // counts: anyone who can write the folder can append a closing record.
-        let Some(end) = run_end(execution, &key)? else {
+        let Some(end) = run_end(&settings.data, &prior.run, &key)? else {
             return Ok(false);
         };
+        // The process ended between the run file and the record of the start: neither ledger nor journal knows it.
+        if started.is_none() && end.reason == NOT_STARTED {
+            self.inner.runs().all.remove(&prior.run);
+            RunFile::remove(&settings.data, &prior.run)?;
+            return Ok(true);
+        }
         // The run file before the ledger: should the process stop here, the next start finds the
         // run as ended, and recovers the record from the journal again.
         self.enter_end(prior, &end)?;

@@ -9,11 +9,14 @@ use counterfoil_os::files::FileError;
 use counterfoil_runner::clock;
 use counterfoil_runner::orders::kill::InProcessStop;
 use counterfoil_runner::run::drive::RunObserver;
+use counterfoil_runner::run::journal::RunHeads;
 use counterfoil_sandbox::guest::{Guest, LogLine, TextLosses};
 use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
 use counterfoil_trading::record::{RefusedInput, RunStop};
 use counterfoil_trading::run::Run;
+use counterfoil_trading::time::UnixNanos;
 
+use super::anchors::Anchoring;
 use super::events::{RunActivity, RunEvents};
 use super::feed_settings::FeedSettings;
 use super::inlet::{EndCommand, Inlet, LineCallback, QueueRefusal};
@@ -32,9 +35,12 @@ pub(super) struct SupervisedRun {
     pub(super) by: Id,
     pub(super) inlet: Arc<Inlet>,
     pub(super) stop_signal: InProcessStop,
+    /// The signed ends of its logs.
+    pub(super) heads: RunHeads,
     /// Held while its run file is written; whether that file states how it ended.
     pub(super) has_final_file: Mutex<bool>,
     events: Arc<RunEvents>,
+    anchoring: Arc<Anchoring>,
     live: Mutex<SupervisedState>,
 }
 
@@ -56,6 +62,13 @@ impl fmt::Debug for SupervisedRun {
     }
 }
 
+/// What every run of a supervisor has a part in.
+#[derive(Default)]
+pub(super) struct SharedByRuns {
+    pub(super) events: Arc<RunEvents>,
+    pub(super) anchoring: Arc<Anchoring>,
+}
+
 /// What a run is made from.
 pub(super) struct RunParts {
     pub(super) id: Digest,
@@ -67,7 +80,7 @@ pub(super) struct RunParts {
 }
 
 impl SupervisedRun {
-    pub(super) fn new(parts: RunParts, events: Arc<RunEvents>, state: RunState) -> Self {
+    pub(super) fn new(parts: RunParts, shared: &SharedByRuns, state: RunState) -> Self {
         let RunParts {
             id,
             account,
@@ -85,8 +98,10 @@ impl SupervisedRun {
             by,
             inlet: Arc::default(),
             stop_signal: InProcessStop::default(),
+            heads: RunHeads::default(),
             has_final_file: Mutex::default(),
-            events,
+            events: Arc::clone(&shared.events),
+            anchoring: Arc::clone(&shared.anchoring),
             live: Mutex::new(SupervisedState {
                 state,
                 reason: None,
@@ -146,6 +161,14 @@ impl SupervisedRun {
 
     pub(super) fn close(&self, digest: Digest) {
         self.live().decision_digest = Some(digest);
+    }
+
+    /// Asks for an anchor where a session of one of its markets ends.
+    fn ask_anchor(&self, close: Option<UnixNanos>) {
+        let mut markets = self.setup.calendars.all().iter();
+        if close.is_some_and(|close| markets.any(|market| market.ends_session(close))) {
+            self.anchoring.ask();
+        }
     }
 
     /// Whether its journal has its closing record.
@@ -226,6 +249,7 @@ impl RunObserver<Guest> for SupervisedObserver<'_> {
         // The figures before the event: a watcher that reads the status because of the event finds this slice
         // in it.
         self.0.live().figures.update(run);
+        self.0.ask_anchor(run.last_close());
         self.0.publish(RunActivity::Slice {
             close_time: run.last_close(),
             bars: totals.decisions,

@@ -123,6 +123,16 @@ impl RunFile {
         Ok(files::write_whole(&path, &text)?)
     }
 
+    /// Removes the file of a run that did not begin.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`FileError`] if it cannot be removed.
+    pub fn remove(data: &DataDir, run: &Digest) -> Result<(), FileError> {
+        let path = path(data, run);
+        fs::remove_file(&path).map_err(FileError::at("remove", &path))
+    }
+
     /// Every run file, by run id.
     ///
     /// # Errors

@@ -93,15 +93,14 @@ pub(super) fn run_to_end(settings: &SupervisorConfig, run: &SupervisedRun, ready
         (Some(reason), 1..) => Some(format!("{reason}; {left} queued lines were not read")),
         (reason, _) => reason,
     };
-    let is_closed = run.is_closed() || state == RunState::Stopped;
     // The ledger before the run file: a crash in between leaves the run file as "running", and the
     // next start recovers the end from the ledger.
-    let reason = match is_closed.then(|| record(settings, run, &key)) {
-        Some(Err(error)) => Some(with_more(
+    let reason = match record(settings, run, &key) {
+        Err(error) => Some(with_more(
             reason,
             &format!("the end is not recorded in the ledger: {error}"),
         )),
-        Some(Ok(())) | None => reason,
+        Ok(()) => reason,
     };
     let reason = match write_end(data, run, state, reason.clone()) {
         Ok(()) => reason,
@@ -156,17 +155,13 @@ fn end_state(
     }
 }
 
-/// Records the end of a run whose journal is closed in the ledger.
-fn record(
+/// Records the end of a run whose journal is closed, or never began, in the ledger. An open journal is left as it is.
+pub(super) fn record(
     settings: &SupervisorConfig,
     run: &SupervisedRun,
     key: &[u8; 32],
 ) -> Result<(), SuperviseError> {
-    let executions = settings.data.executions_of(&run.id)?;
-    let Some(execution) = executions.last() else {
-        return Ok(());
-    };
-    if let Some(end) = run_end(execution, key)? {
+    if let Some(end) = run_end(&settings.data, &run.id, key)? {
         run.close(end.decisions);
         settings.records.end(end)?;
     }
@@ -308,6 +303,12 @@ fn carry_out(
                 Err(ResumeError::Ended { .. }) => return Ok(ThreadEnd::ClosedBefore),
                 Err(error) => return Err(RunThreadError::Resume(Box::new(error))),
             };
+            // Its start was recorded and its journal not begun: it ends as not started.
+            if resumption.resume_point().records == 0 {
+                let run = run.id.hex();
+                let error = SuperviseError::DidNotStart { run };
+                return Ok(ThreadEnd::Halted(error.to_string()));
+            }
             let component = resumption.share(&component)?;
             let feed = feeds::open(data, venues, &run.manifest, &run.feed)?;
             // Before anything is sent, and after everything that can be checked without sending.

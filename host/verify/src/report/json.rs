@@ -4,6 +4,7 @@ use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};
 
 use super::{Completeness, Integrity, Rerun, VerifyReport};
+use crate::anchors::AnchorsReport;
 use crate::finding::Finding;
 use crate::orders::OrdersJoin;
 use crate::times::{NANOS_PER_MS, TimesVerdict};
@@ -45,6 +46,7 @@ impl VerifyReport {
             "completeness": self.completeness_json(),
             "times": self.times_json(),
             "orders": self.orders.as_ref().map(OrdersJoin::to_json),
+            "anchored": self.anchors.as_ref().map(AnchorsReport::to_json),
         })
     }
 
@@ -81,9 +83,10 @@ impl VerifyReport {
             TimesVerdict::InOrder {
                 bound_nanos,
                 with_orders,
+                with_ledger,
             } => json!({
                 "verdict": "in-order", "clock-bound-ms": bound_nanos / NANOS_PER_MS,
-                "with-orders": with_orders,
+                "with-orders": with_orders, "with-ledger": with_ledger,
             }),
             TimesVerdict::Wrong { why, more } => {
                 json!({"verdict": "wrong", "why": why, "more": more})

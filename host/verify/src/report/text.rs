@@ -61,6 +61,9 @@ impl fmt::Display for VerifyReport {
         if let Some(join) = &self.orders {
             write!(f, "{join}")?;
         }
+        if let Some(anchors) = &self.anchors {
+            write!(f, "{anchors}")?;
+        }
         if let Some(close) = &self.closed {
             writeln!(
                 f,
@@ -82,14 +85,16 @@ impl VerifyReport {
             TimesVerdict::InOrder {
                 bound_nanos,
                 with_orders,
+                with_ledger,
             } => {
-                let orders = if *with_orders {
-                    ", and with the order log's"
-                } else {
-                    ""
+                let others = match (with_orders, with_ledger) {
+                    (false, false) => "",
+                    (true, false) => ", and with the order log's",
+                    (false, true) => ", and with the ledger's",
+                    (true, true) => ", and with those of order log and ledger",
                 };
                 let bound = bound_nanos / NANOS_PER_MS;
-                writeln!(f, "times:        in order within {bound} ms{orders}")
+                writeln!(f, "times:        in order within {bound} ms{others}")
             }
             TimesVerdict::Wrong { why, more } => {
                 writeln!(f, "times:        WRONG")?;

@@ -117,7 +117,11 @@ fn find(
             newest.insert(piece.kind, (time, digest, piece));
         }
     }
-    let run = |piece: &EvidenceAttestation| piece.facts.get("run-id").cloned();
+    // The journal as well: pieces about two journals of one run would vouch for figures that no journal has.
+    let run = |piece: &EvidenceAttestation| {
+        let run = piece.facts.get("run-id").cloned()?;
+        Some((run, piece.facts.get("journal").cloned()))
+    };
     let of = newest
         .get(&EvidenceKind::Thresholds)
         .and_then(|(_, _, piece)| run(piece));
@@ -132,8 +136,16 @@ fn find(
         };
         let objection = registered.and_then(|one| piece.objection(state, component, one, now));
         let other = run(piece).filter(|run| Some(run) != of.as_ref());
-        let other =
-            other.map(|run| format!("{} is about run {run}, not the others' run", kind.name()));
+        let other = other.map(|(run, journal)| {
+            let size = journal
+                .as_ref()
+                .and_then(|journal| journal["size"].as_u64());
+            let journal = size.map_or("no journal".to_owned(), |size| format!("{size} entries"));
+            format!(
+                "{} is about run {run} with {journal}, not the others' run or journal",
+                kind.name()
+            )
+        });
         match objection.or(other) {
             Some(objection) => found.objections.push(objection),
             None => {

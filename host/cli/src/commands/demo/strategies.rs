@@ -123,7 +123,7 @@ pub(super) fn show(
     // Verified by the auditor's library before anything is built on the run: what follows would
     // prove nothing about an altered journal.
     let key = verify::public_key(cli, None)?;
-    let found = verify::verify(&outcome.execution.journal(), &key)?;
+    let found = verify::verify(&outcome.execution.journal(), &key, None)?;
     if !cli.json {
         print_line("");
         verify::print(&found);

@@ -2,8 +2,10 @@
 //! that is.
 
 use anyhow::Result;
+use counterfoil_approval::anchors::compare_execution;
 use counterfoil_approval::value_text;
 use counterfoil_governance::report::{EvidenceHealth, health};
+use counterfoil_governance::state::LedgerState;
 use counterfoil_runner::clock::now;
 use serde_json::{Value, json};
 
@@ -15,8 +17,10 @@ use crate::people::ledger_access;
 pub(super) fn run(cli: &CliContext) -> Result<CommandAnswer> {
     let view = ledger_access::view(cli)?;
     let found = health(view.state(), now());
-    let open = found.open_items();
-    let lists = lists(&found);
+    let contradicted = contradicted(cli, view.state())?;
+    let open = found.open_items().saturating_add(contradicted.len());
+    let mut lists = lists(&found).to_vec();
+    lists.push(("runs-contradicted", json!(contradicted)));
     if cli.json {
         let pair = |(name, list): &(&str, Value)| ((*name).to_owned(), list.clone());
         let mut value = Value::Object(lists.iter().map(pair).collect());
@@ -31,6 +35,26 @@ pub(super) fn run(cli: &CliContext) -> Result<CommandAnswer> {
         print_fields(&told);
     }
     Ok(CommandAnswer::yes_if(open == 0))
+}
+
+/// The runs that the ledger started and whose logs contradict it, or are gone.
+fn contradicted(cli: &CliContext, state: &LedgerState) -> Result<Vec<String>> {
+    let executions = cli.data.executions()?;
+    let mut all = Vec::new();
+    for (run, started) in state.registry().runs() {
+        let own = executions.iter().filter(|one| one.run == *run);
+        let mut is_there = started.has_no_logs();
+        for execution in own {
+            is_there = true;
+            if !compare_execution(state, execution)?.is_good() {
+                all.push(execution.short());
+            }
+        }
+        if !is_there {
+            all.push(run.to_string());
+        }
+    }
+    Ok(all)
 }
 
 /// Each list by what it is of: records by their numbers, components and runs by their digests.

@@ -5,15 +5,18 @@ use counterfoil_trading::time::UnixNanos;
 use super::changes::check_reason;
 use super::{ActContext, Judgment, LedgerState};
 use crate::act::{
-    BudgetHolder, KillScope, RunEnd, RunResume, RunStart, StartAuthorization, Usage, UsageBudget,
-    account_digest,
+    ANCHORS_MAX, BudgetHolder, KillScope, NOT_STARTED, RunAnchor, RunEnd, RunResume, RunStart,
+    StartAuthorization, Usage, UsageBudget, account_digest,
 };
 use crate::id::Id;
+use crate::registry::RegisteredRun;
 use crate::role::{PrincipalKind, Role};
 use crate::rule::{Denial, Rule};
 use crate::state::EXCESS_NANOS_MAX;
 use counterfoil_base::digest::Digest;
 use counterfoil_base::gate::Gate;
+use counterfoil_journal::consistency::TreeHead;
+use counterfoil_journal::hash::Hash;
 
 /// The longest window of an authorization, in nanoseconds: 30 days.
 const WINDOW_NANOS_MAX: i64 = 30 * 86_400 * 1_000_000_000;
@@ -195,23 +198,110 @@ pub(super) fn resume(state: &LedgerState, context: ActContext<'_>, resume: &RunR
     not_ended(found, &resume.run)?;
     // Asked again here: between the caller's check and this record somebody may have thrown a switch.
     state.check_killed(&resume.run, &found.start.terms.account)?;
-    not_shorter(found, resume.execution, resume.tree_size)
+    let journal = SeenLog::of_journal(found, resume.execution);
+    not_rolled_back("journal", journal, resume.tree_size, None)
 }
 
-/// A journal only grows: one that is shorter than at a resumption was rolled back.
-fn not_shorter(found: &crate::registry::RegisteredRun, execution: u64, tree_size: u64) -> Judgment {
-    let of_execution = found.resumed.iter().rev();
-    let last = of_execution
-        .map(|(one, record_ref)| (one, record_ref.index))
-        .find(|(one, _)| one.execution == execution);
-    let Some((last, index)) = last.filter(|(last, _)| last.tree_size > tree_size) else {
+/// Judges that each open run's logs are what they were before, or longer. An anchor of fewer entries, or of another
+/// root over as many, would be evidence for a journal that was exchanged.
+pub(super) fn anchor(
+    state: &LedgerState,
+    context: ActContext<'_>,
+    anchored: &[RunAnchor],
+) -> Judgment {
+    service(state, context)?;
+    if anchored.is_empty() || anchored.len() > ANCHORS_MAX {
+        let why = format!("it anchors {} runs", anchored.len());
+        let hint = "1 to 400 runs belong into one record";
+        return Err(Denial::new(Rule::AnchorUnfit, why, hint));
+    }
+    let mut earlier = None;
+    for one in anchored {
+        // In one order and each once: of two anchors of a run in one record, nobody could say which is later.
+        if earlier.is_some_and(|earlier| earlier >= one.run) {
+            let why = format!("run {} is not in its place by run id", one.run);
+            let hint = "name each run once, in the order of their ids";
+            return Err(Denial::new(Rule::AnchorUnfit, why, hint));
+        }
+        earlier = Some(one.run);
+        let found = known_run(state, &one.run)?;
+        not_ended(found, &one.run)?;
+        logs_grew(found, one.execution, one.journal, one.orders)?;
+    }
+    Ok(())
+}
+
+/// What the ledger knows of a log from before: so many entries, perhaps their root, and the record that says so.
+struct SeenLog {
+    size: u64,
+    root: Option<Hash>,
+    index: u64,
+}
+
+impl SeenLog {
+    /// The newest that is known of the journal of an execution.
+    fn of_journal(found: &RegisteredRun, execution: u64) -> Option<Self> {
+        let resumed = found.resumed.iter().rev();
+        let resumed = resumed
+            .map(|(one, record_ref)| (one, record_ref.index))
+            .find(|(one, _)| one.execution == execution)
+            .map(|(one, index)| Self {
+                size: one.tree_size,
+                root: None,
+                index,
+            });
+        let anchored = Self::of_anchor(found, execution, |one| one.journal);
+        // Of two records over the same entries the anchor, which holds their root as well.
+        resumed
+            .into_iter()
+            .chain(anchored)
+            .max_by_key(|seen| (seen.size, seen.root.is_some()))
+    }
+
+    /// What the last anchor of an execution holds of one of its logs.
+    fn of_anchor(
+        found: &RegisteredRun,
+        execution: u64,
+        log: impl Fn(&RunAnchor) -> TreeHead,
+    ) -> Option<Self> {
+        let mut all = found.anchors.iter().rev();
+        let (one, record_ref) = all.find(|(one, _)| one.execution == execution)?;
+        let TreeHead { size, root } = log(one);
+        Some(Self {
+            size,
+            root: Some(root),
+            index: record_ref.index,
+        })
+    }
+}
+
+fn logs_grew(
+    found: &RegisteredRun,
+    execution: u64,
+    journal: TreeHead,
+    orders: TreeHead,
+) -> Judgment {
+    let seen = SeenLog::of_journal(found, execution);
+    not_rolled_back("journal", seen, journal.size, Some(journal.root))?;
+    let seen = SeenLog::of_anchor(found, execution, |one| one.orders);
+    not_rolled_back("order log", seen, orders.size, Some(orders.root))
+}
+
+/// A log only grows: one that is shorter than before was rolled back, and one that is as long holds the same.
+fn not_rolled_back(log: &str, seen: Option<SeenLog>, size: u64, root: Option<Hash>) -> Judgment {
+    let Some(seen) = seen else {
         return Ok(());
     };
-    let why = format!(
-        "the journal has {tree_size} signed entries, and had {} when the run was resumed with record {index}",
-        last.tree_size
-    );
-    let hint = "its folder was set back: restore the later journal";
+    let index = seen.index;
+    let why = if seen.size > size {
+        let had = seen.size;
+        format!("the {log} has {size} signed entries, and had {had} by record {index}")
+    } else if seen.size == size && root.is_some_and(|root| seen.root.is_some_and(|it| it != root)) {
+        format!("the {log} has other entries than by record {index}, which are as many")
+    } else {
+        return Ok(());
+    };
+    let hint = "its folder was set back: restore the later logs";
     Err(Denial::new(Rule::RunRolledBack, why, hint))
 }
 
@@ -221,11 +311,20 @@ pub(super) fn end(state: &LedgerState, context: ActContext<'_>, end: &RunEnd) ->
     let found = known_run(state, &end.run)?;
     // One end for each run: a second one could anchor another journal under the same run id.
     not_ended(found, &end.run)?;
-    not_shorter(found, end.execution, end.tree_size)
+    // A run that wrote nothing did not start, and one that started has at least entry 0.
+    if (end.journal.size == 0) != (end.reason == NOT_STARTED) {
+        let why = format!(
+            "a journal of {} entries does not go with the reason {}",
+            end.journal.size, end.reason
+        );
+        let hint = "end a run without a journal as not-started, and no other";
+        return Err(Denial::new(Rule::AnchorUnfit, why, hint));
+    }
+    logs_grew(found, end.execution, end.journal, end.orders)
 }
 
 /// Nothing follows the end of a run: what it decided is anchored.
-fn not_ended(found: &crate::registry::RegisteredRun, run: &Digest) -> Judgment {
+fn not_ended(found: &RegisteredRun, run: &Digest) -> Judgment {
     let Some((_, record_ref)) = &found.ended else {
         return Ok(());
     };
@@ -233,10 +332,7 @@ fn not_ended(found: &crate::registry::RegisteredRun, run: &Digest) -> Judgment {
     Err(Denial::new(Rule::RunEnded, why, "nothing is left to do"))
 }
 
-fn known_run<'a>(
-    state: &'a LedgerState,
-    run: &Digest,
-) -> Result<&'a crate::registry::RegisteredRun, Denial> {
+fn known_run<'a>(state: &'a LedgerState, run: &Digest) -> Result<&'a RegisteredRun, Denial> {
     state.registry.runs.get(run).ok_or_else(|| {
         let why = format!("run {run} was not started");
         Denial::new(

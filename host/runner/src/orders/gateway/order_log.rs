@@ -7,8 +7,9 @@ use std::io::Read as _;
 use std::path::PathBuf;
 
 use counterfoil_journal::audit::{AuditError, AuditedFrame, Auditor};
+use counterfoil_journal::consistency::TreeHead;
 use counterfoil_journal::frame::{FrameError, FrameReader};
-use counterfoil_journal::key::VerifierKey;
+use counterfoil_journal::key::{VerifierKey, VerifierKeyError};
 use counterfoil_journal::salt::LogSigner;
 use counterfoil_os::files::FileError;
 use counterfoil_trading::cbor::CborError;
@@ -18,7 +19,7 @@ use counterfoil_trading::gateway::{
 use counterfoil_trading::journal::{RecordBytes, RecordSeal};
 use counterfoil_trading::time::UnixNanos;
 
-use crate::run::journal::{JournalError, JournalFile, JournalHead, Sealer};
+use crate::run::journal::{JournalError, JournalFile, JournalHead, Sealer, SignedHead, head_of};
 use crate::run::resume::{SignedPrefix, keep_tail};
 use crate::store::data_dir::Execution;
 
@@ -43,6 +44,9 @@ pub enum OrderLogError {
     /// Malformed record.
     #[error("malformed record in the order log: {0}")]
     Record(#[from] CborError),
+    /// The log's origin is not the name of a key.
+    #[error("invalid origin of the order log: {0}")]
+    Origin(#[from] VerifierKeyError),
     /// A signed checkpoint follows bytes that are not part of the log.
     #[error(
         "the order log was changed after byte {offset}: a later checkpoint covers {signed} entries"
@@ -109,9 +113,11 @@ impl OrderLog {
     pub fn create(
         execution: &Execution,
         signer: Box<dyn LogSigner + Send>,
+        head: SignedHead,
     ) -> Result<Self, OrderLogError> {
         let file = JournalFile::create(&path(execution))?;
-        Ok(Self::over(Sealer::new(file, signer, origin(execution), 1)))
+        let sealer = Sealer::new(file, signer, origin(execution), 1);
+        Ok(Self::over(sealer.shown_in(head)))
     }
 
     /// Opens the log of an execution that is resumed: verifies it with its key and returns its
@@ -125,6 +131,7 @@ impl OrderLog {
         execution: &Execution,
         signer: Box<dyn LogSigner + Send>,
         key: &VerifierKey,
+        head: SignedHead,
     ) -> Result<(Self, KnownOrders), OrderLogError> {
         let path = path(execution);
         let found = SignedPrefix::scan(&path)?;
@@ -142,7 +149,7 @@ impl OrderLog {
         keep_tail(&execution.folder, found.end, &found.tail)?;
         let file = JournalFile::reopen(&path, found.end)?;
         let own = Sealer::resume(file, signer, origin(execution), 1, at_end);
-        Ok((Self::over(own), known))
+        Ok((Self::over(own.shown_in(head)), known))
     }
 
     const fn over(sealer: Sealer) -> Self {
@@ -198,6 +205,37 @@ fn read(
         ..JournalHead::default()
     };
     Ok((known, sealed))
+}
+
+/// The signed end of an order log, and how many orders it has.
+#[derive(Clone, Copy, Debug)]
+pub struct OrdersHead {
+    pub head: TreeHead,
+    /// Orders whose token was spent: the venue may have them.
+    pub sent: usize,
+}
+
+/// The signed end of an execution's order log; of one that is not there, that of an empty log.
+///
+/// # Errors
+///
+/// Returns [`OrderLogError`] if it cannot be read or is invalid.
+pub fn orders_head(execution: &Execution, key: &[u8; 32]) -> Result<OrdersHead, OrderLogError> {
+    let path = path(execution);
+    let is_there = path
+        .try_exists()
+        .map_err(FileError::at("look for", &path))?;
+    let end = if is_there {
+        SignedPrefix::scan(&path)?.end
+    } else {
+        0
+    };
+    let key = VerifierKey::new(&origin(execution), key)?;
+    let (known, head) = read(&path, end, &key)?;
+    Ok(OrdersHead {
+        head: head_of(&head.tree),
+        sent: known.orders.len(),
+    })
 }
 
 /// Every record of an execution's order log, verified with its key.

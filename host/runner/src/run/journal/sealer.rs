@@ -11,7 +11,7 @@ use counterfoil_journal::tree::Tree;
 use counterfoil_trading::decision_digest::DecisionDigest;
 use counterfoil_trading::journal::{RecordBytes, RecordSeal};
 
-use super::{JournalError, JournalFile};
+use super::{JournalError, JournalFile, SignedHead};
 
 /// Bytes gathered for one write: large enough that the call costs little beside hashing.
 const WRITE_BYTES: usize = 256 << 10;
@@ -38,6 +38,7 @@ pub struct Sealer {
     digest: DecisionDigest,
     decisions: u64,
     signed: u64,
+    signed_head: SignedHead,
     entry: Vec<u8>,
     bytes: Vec<u8>,
 }
@@ -79,6 +80,7 @@ impl Sealer {
             cadence,
             // The caller cut everything after the last checkpoint, so the whole tree is signed.
             signed: head.tree.size(),
+            signed_head: SignedHead::default(),
             chain: head.chain,
             tree: head.tree,
             digest: head.digest,
@@ -86,6 +88,16 @@ impl Sealer {
             entry: Vec::new(),
             bytes: Vec::with_capacity(WRITE_BYTES),
         }
+    }
+
+    /// Enters what is signed and durable in `head` from here on.
+    #[must_use]
+    pub fn shown_in(mut self, head: SignedHead) -> Self {
+        if self.signed == self.tree.size() {
+            head.set(&self.tree);
+        }
+        self.signed_head = head;
+        self
     }
 
     /// Decisions for one signed checkpoint.
@@ -151,6 +163,7 @@ impl Sealer {
         // nothing, as the next resumption cuts them.
         if self.cadence == 1 && self.signed == self.tree.size() {
             self.file.sync()?;
+            self.signed_head.set(&self.tree);
         }
         Ok(())
     }
@@ -163,6 +176,9 @@ impl Sealer {
     pub fn finish(&mut self) -> Result<(), JournalError> {
         self.write()?;
         self.file.sync()?;
+        if self.signed == self.tree.size() {
+            self.signed_head.set(&self.tree);
+        }
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use super::cut_tail::{CutTail, keep_tail};
 use super::signed_prefix::SignedPrefix;
 use crate::run::journal::{
     AnyJournal, JournalError, JournalFile, JournalHead, JournalReader, ReadJournalError,
-    RunJournal, Sealer, Sealing,
+    RunJournal, Sealer, Sealing, SignedHead,
 };
 use crate::run::replay::RecordDifference;
 use crate::store::data_dir::Execution;
@@ -32,6 +32,8 @@ pub(super) struct JournalContinuation {
     pub(super) signer: Box<dyn LogSigner + Send>,
     pub(super) cadence: u64,
     pub(super) sealing: Sealing,
+    /// Where the signed end is shown.
+    pub(super) shown: SignedHead,
 }
 
 /// Compares first, then appends.
@@ -141,6 +143,7 @@ impl<'a> ResumedJournal<'a> {
                 signer,
                 cadence,
                 sealing,
+                shown,
             } = continuation;
             // Copy, sync, cut, append, in this order. A crash after the copy leaves a second copy at the next
             // resumption; a crash after the cut leaves a journal that ends at its last checkpoint. The cut comes
@@ -151,6 +154,7 @@ impl<'a> ResumedJournal<'a> {
                 (self.on_event)(&ResumeEvent::Cut(cut));
             }
             let sealer = Sealer::resume(file, signer, execution.origin(), cadence, head);
+            let sealer = sealer.shown_in(shown);
             let journal = AnyJournal::start(sealer, cadence, sealing)
                 .map_err(|_| JournalError::ThreadGone)?;
             self.appending = Some(journal);

@@ -11,8 +11,8 @@ use counterfoil_trading::units::{BPS_SCALE, BasisPoints, Money};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{EvidenceCheck, run_facts};
-use crate::run::journal::{JournalReader, ReadJournalError};
+use super::{EvidenceCheck, head_facts, run_facts};
+use crate::run::journal::{JournalReader, ReadJournalError, journal_head};
 use crate::store::data_dir::{DataDir, DataDirError, Execution};
 
 /// The thresholds of a run. All fields are required.
@@ -135,8 +135,9 @@ pub fn check_thresholds(
             reasons.push(format!("{which} did not reach the end of its data"));
         }
     }
-    let mut facts = run_facts(run);
+    let mut facts = run_facts(run)?;
     facts["dearer-run-id"] = json!(dearer.run);
+    facts["dearer-journal"] = head_facts(&journal_head(&dearer.journal())?);
     facts["limits"] = json!(manifest.limits_digest()?);
     facts["drawdown-bps"] = json!(whole(figures.drawdown_bps));
     facts["slippage-loss-bps"] = json!(whole(slippage_loss));

@@ -1,0 +1,92 @@
+//! Compares a run with the ledger's anchors, for every command that gives a verdict on a run.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result, ensure};
+use counterfoil_approval::anchors::{OrdersPlace, compare_execution, compare_logs};
+use counterfoil_approval::ledger_view::{LedgerView, LedgerViewError};
+use counterfoil_governance::state::LedgerState;
+use counterfoil_journal::public_key::PublicKey;
+use counterfoil_os::files::open_plain;
+use counterfoil_runner::store::data_dir::Execution;
+use counterfoil_trading::manifest::{DataSource, Manifest};
+use counterfoil_verify::{AnchorsReport, VerifyReport, verify_ledger_state};
+
+use crate::cli_context::CliContext;
+
+/// Compares a run of the data directory with the ledger there. `None` where no ledger is, and for backtests, which need
+/// no start.
+pub(crate) fn of_execution(
+    cli: &CliContext,
+    execution: &Execution,
+) -> Result<Option<AnchorsReport>> {
+    let manifest = Manifest::parse(&cli.data.manifest_text(execution)?)?;
+    if !is_live(&manifest) {
+        return Ok(None);
+    }
+    let Some(view) = view(cli)? else {
+        return Ok(None);
+    };
+    Ok(Some(compare_execution(view.state(), execution)?))
+}
+
+/// Compares a verified journal and perhaps its order log with a ledger.
+pub(crate) fn of_report(
+    state: &LedgerState,
+    report: &VerifyReport,
+    journal: &Path,
+    orders: OrdersPlace<'_>,
+) -> Result<Option<AnchorsReport>> {
+    let (Some(run), Some(number)) = (&report.run_id, report.execution) else {
+        return Ok(None);
+    };
+    if !report.manifest.as_ref().is_some_and(is_live) {
+        return Ok(None);
+    }
+    Ok(Some(compare_logs(state, run, number, journal, orders)?))
+}
+
+fn is_live(manifest: &Manifest) -> bool {
+    matches!(manifest.data, DataSource::Feed { .. })
+}
+
+/// The ledger of the data directory, if there is one.
+pub(crate) fn view(cli: &CliContext) -> Result<Option<LedgerView>> {
+    match LedgerView::open(&cli.data, &cli.keys) {
+        Ok(view) => Ok(Some(view)),
+        Err(LedgerViewError::Missing { .. }) => Ok(None),
+        // Without its verdict this command would say yes of a run that the ledger may contradict.
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The error for a run that the data directory has not: that its folder is gone, where the ledger knows it.
+pub(crate) fn gone(cli: &CliContext, what: &str, error: anyhow::Error) -> anyhow::Error {
+    let Ok(Some(view)) = view(cli) else {
+        return error;
+    };
+    let prefix = what.strip_prefix("sha256:").unwrap_or(what);
+    let mut runs = view.state().registry().runs().iter();
+    let known = runs.find(|(run, _)| !prefix.is_empty() && run.hex().starts_with(prefix));
+    let Some((run, started)) = known else {
+        return error;
+    };
+    let (run, record) = (run.hex(), started.record_ref.index);
+    anyhow::anyhow!(
+        "run {run} was started with record {record} of the ledger, and its folder is gone; restore it from a copy: its \
+         journal is the evidence of what the run did"
+    )
+}
+
+/// What a ledger in a file adds up to.
+pub(crate) fn state_of(path: &Path, key: &PublicKey) -> Result<LedgerState> {
+    let shown = path.display();
+    let (report, state) = verify_ledger_state(open_plain(path)?, key)?;
+    let why = report.finding.as_ref().map(|one| one.why.clone());
+    ensure!(
+        report.is_good(),
+        "the ledger {shown} does not verify: {}",
+        why.unwrap_or_else(|| "it is empty".to_owned())
+    );
+    state.with_context(|| format!("the ledger {shown} is empty"))
+}

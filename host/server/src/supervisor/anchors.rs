@@ -1,0 +1,135 @@
+//! When the logs of open runs are anchored in the ledger: each hour, and at the ends of sessions. It must never
+//! depend on the wall clock, which may be set.
+
+use core::time::Duration;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use counterfoil_governance::act::RunAnchor;
+use counterfoil_os::clock::Stopwatch;
+
+use counterfoil_runner::run::opening::FIRST_EXECUTION;
+
+use super::Supervisor;
+
+/// The longest time between two anchors: what a thief of the log's key can rewrite unseen.
+const ANCHOR_EVERY: Duration = Duration::from_hours(1);
+/// The shortest time between two anchors, however many sessions end.
+const ANCHOR_GAP: Duration = Duration::from_mins(1);
+
+/// Wakes the thread that anchors.
+#[derive(Debug, Default)]
+pub(super) struct Anchoring {
+    state: Mutex<AnchorWishes>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct AnchorWishes {
+    /// A session of a run ended.
+    is_asked: bool,
+    /// The process ends; each run anchors its own end.
+    is_ending: bool,
+}
+
+/// How long to wait for the next anchors, after the last ones so long ago.
+fn wait_after(since: Duration, is_asked: bool) -> Duration {
+    let due = if is_asked { ANCHOR_GAP } else { ANCHOR_EVERY };
+    due.saturating_sub(since)
+}
+
+impl Anchoring {
+    fn state(&self) -> MutexGuard<'_, AnchorWishes> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks for anchors soon.
+    pub(super) fn ask(&self) {
+        self.state().is_asked = true;
+        self.changed.notify_all();
+    }
+
+    /// Ends the waiting.
+    pub(super) fn end(&self) {
+        self.state().is_ending = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits until anchors are due; false at the process's end.
+    fn wait(&self, last: Stopwatch) -> bool {
+        let mut state = self.state();
+        loop {
+            if state.is_ending {
+                return false;
+            }
+            let left = wait_after(last.elapsed(), state.is_asked);
+            if left.is_zero() {
+                state.is_asked = false;
+                return true;
+            }
+            let woken = self.changed.wait_timeout(state, left);
+            state = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+impl Supervisor {
+    /// Anchors the logs of open runs whenever that is due, until the process ends.
+    pub fn anchor_until_ended(&self) {
+        let mut last = Stopwatch::start();
+        while self.inner.shared.anchoring.wait(last) {
+            last = Stopwatch::start();
+            self.anchor_runs();
+        }
+    }
+
+    /// Anchors the logs of open runs now.
+    pub fn anchor_runs(&self) {
+        let anchors = self.open_logs();
+        if anchors.is_empty() {
+            return;
+        }
+        // A failure does not stop a run: every end is anchored by itself, and `health` names a ledger that cannot be
+        // written. The next try is an hour away, or at the next end of a session.
+        if let Err(error) = self.inner.settings.records.anchor(anchors) {
+            tracing::error!(%error, "open runs not anchored in the ledger");
+        }
+    }
+
+    /// The signed ends of the logs of runs that have a thread, by run id.
+    fn open_logs(&self) -> Vec<RunAnchor> {
+        let runs = self.inner.runs();
+        let open = runs.all.values().filter(|run| run.state().is_active());
+        let anchors = open.map(|run| RunAnchor {
+            run: run.id,
+            execution: FIRST_EXECUTION,
+            journal: run.heads.journal.get(),
+            orders: run.heads.orders.get(),
+        });
+        // A run whose entry 0 is not written has nothing to anchor but its start.
+        anchors.filter(|anchor| anchor.journal.size > 0).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn anchors_come_each_hour_and_after_sessions_at_most_once_a_minute() {
+        //  seconds since the last, whether a session ended, seconds to wait
+        let table = [
+            (0, false, 3_600),
+            (3_599, false, 1),
+            (3_600, false, 0),
+            (9_999, false, 0),
+            (0, true, 60),
+            (59, true, 1),
+            (60, true, 0),
+            (3_000, true, 0),
+        ];
+        for (since, is_asked, wait) in table {
+            let left = wait_after(Duration::from_secs(since), is_asked);
+            assert_eq!(left.as_secs(), wait, "{since} {is_asked}");
+        }
+    }
+}
