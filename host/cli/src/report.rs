@@ -234,9 +234,11 @@ pub(crate) fn outcome_json(
     value["component"] = json!(manifest.component);
     value["journal"] = json!(outcome.execution.journal());
     value["manifest"] = json!(outcome.execution.folder.join("manifest.json"));
-    value["orders"] = run_facts::facts(&outcome.execution)?.orders_json();
+    value["orders"] = run_facts::orders(&outcome.execution)?.json();
     // Read again from the journal: the closing record states that there was a fault, and not which.
-    if let Some((fault, _)) = fault(&outcome.execution)? {
+    if outcome.close.reason == CloseReason::Fault
+        && let Some((fault, _)) = fault(&outcome.execution)?
+    {
         value["fault"] = json!({
             "name": fault.fault.name(),
             "callback": fault.callback.name(),
@@ -301,7 +303,7 @@ pub(crate) fn print_outcome(
         ("decision digest", close.decision_digest.hex()),
         ("bars decided", close.decisions.to_string()),
     ];
-    rows.extend(run_facts::facts(&outcome.execution)?.order_lines());
+    rows.extend(run_facts::orders(&outcome.execution)?.lines());
     rows.extend([
         ("final cash", close.cash.to_text()),
         ("final position", held),

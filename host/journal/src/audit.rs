@@ -4,11 +4,12 @@
 use core::num::NonZeroU64;
 
 use crate::{
-    checkpoint::{Checkpoint, CheckpointError},
+    checkpoint::{Checkpoint, CheckpointError, OpenedNote},
     entry::{Chain, EntryError},
     frame::Frame,
     hash::Hash,
     key::VerifierKey,
+    note::NoteError,
     span::LeafSpan,
     tree::{Tree, TreeError},
 };
@@ -243,10 +244,32 @@ impl Auditor {
     }
 
     fn checkpoint(&mut self, note: &[u8]) -> Result<Checkpoint, AuditError> {
-        let entries = self.entries();
         // The signature before the contents: size and root of an unsigned note are the attacker's choice.
-        let checkpoint = Checkpoint::open_own(note, &self.key)
-            .map_err(|source| AuditError::Checkpoint { entries, source })?;
+        let opened = Checkpoint::open_own(note, &self.key);
+        self.take_checkpoint(opened)
+    }
+
+    /// Takes the next frame, a checkpoint whose note was opened before.
+    ///
+    /// # Errors
+    ///
+    /// As [`Auditor::frame`]; also if it was opened under another key.
+    pub fn opened_note(&mut self, note: OpenedNote<'_>) -> Result<Checkpoint, AuditError> {
+        // A caller that mixes up two logs must not have the one's checkpoints accepted for the other.
+        let opened = if *note.key == self.key {
+            note.opened
+        } else {
+            Err(NoteError::NoKnownSignature.into())
+        };
+        self.take_checkpoint(opened)
+    }
+
+    fn take_checkpoint(
+        &mut self,
+        opened: Result<Checkpoint, CheckpointError>,
+    ) -> Result<Checkpoint, AuditError> {
+        let entries = self.entries();
+        let checkpoint = opened.map_err(|source| AuditError::Checkpoint { entries, source })?;
         // Sizes cannot shrink: each is the number of entries read, which only grows.
         if checkpoint.size != entries {
             return Err(AuditError::Size {

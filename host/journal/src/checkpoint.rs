@@ -167,6 +167,24 @@ impl Checkpoint {
     }
 }
 
+/// A note after the check of its signature, which takes most of the time of an audit and needs nothing of the notes
+/// before: other threads can do it ahead.
+#[derive(Clone, Debug)]
+pub struct OpenedNote<'k> {
+    /// Under which key.
+    pub(crate) key: &'k VerifierKey,
+    pub(crate) opened: Result<Checkpoint, CheckpointError>,
+}
+
+impl<'k> OpenedNote<'k> {
+    /// The outcome of [`Checkpoint::open_own`].
+    #[must_use]
+    pub fn open(note: &[u8], key: &'k VerifierKey) -> Self {
+        let opened = Checkpoint::open_own(note, key);
+        Self { key, opened }
+    }
+}
+
 /// Checks that `origin` can name a log: it is also the name of the log's key.
 ///
 /// # Errors

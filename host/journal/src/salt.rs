@@ -4,9 +4,9 @@
 use core::fmt;
 
 use counterfoil_base::keyed_hash::keyed_hash;
-use hmac::{Hmac, Mac as _};
-use sha2::Sha256;
+use hmac::Mac as _;
 
+use crate::hash::KeyedHash;
 use crate::signer::{Ed25519Signer, SignError, Signer};
 
 /// A salt's length in bytes.
@@ -20,7 +20,7 @@ pub struct RecordSalt(pub [u8; SALT_BYTES]);
 ///
 /// They are computed and not drawn: a run that is resumed writes the same bytes again.
 #[derive(Clone)]
-pub struct LogSalts(Hmac<Sha256>);
+pub struct LogSalts(KeyedHash);
 
 impl LogSalts {
     /// The salts of the log `origin` under a secret of 32 bytes.
@@ -29,7 +29,7 @@ impl LogSalts {
         let mut of_log = keyed_hash(secret);
         of_log.update(origin.as_bytes());
         // A key of its own for each log: with it somebody can be given one log's salts and no other's.
-        Self(keyed_hash(&of_log.finalize().into_bytes().into()))
+        Self(KeyedHash::new(&of_log.finalize().into_bytes().into()))
     }
 
     /// The salt of the entry at `index`: the first 16 bytes of the HMAC-SHA256 of the index as eight bytes, big-endian,
@@ -38,11 +38,8 @@ impl LogSalts {
     /// Source: RFC 2104.
     #[must_use]
     pub fn at(&self, index: u64) -> RecordSalt {
-        // The copy holds the state behind the padded key, so a salt costs two compressions and not four.
-        let mut mac = self.0.clone();
-        mac.update(&index.to_be_bytes());
         let mut salt = RecordSalt::default();
-        for (to, from) in salt.0.iter_mut().zip(mac.finalize().into_bytes()) {
+        for (to, from) in salt.0.iter_mut().zip(self.0.of(index).0) {
             *to = from;
         }
         salt

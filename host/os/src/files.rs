@@ -105,6 +105,26 @@ pub fn sync_folder(path: &Path) -> Result<(), FileError> {
         .map_err(FileError::at("sync folder", path))
 }
 
+/// Makes everything on the file system of `file` durable; false where the system has no such call.
+///
+/// It fails for what could not be written since `file` was opened (Linux 5.8 and newer).
+///
+/// # Errors
+///
+/// Returns the system's error.
+pub fn sync_file_system(file: &File) -> io::Result<bool> {
+    #[cfg(target_os = "linux")]
+    {
+        rustix::fs::syncfs(file)?;
+        Ok(true)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _no_such_call = file;
+        Ok(false)
+    }
+}
+
 /// Reads a whole file.
 ///
 /// # Errors

@@ -201,6 +201,11 @@ impl FactsGatherer {
         Ok(())
     }
 
+    /// Whether an order has not ended yet, or waits for the decision on the bar that ended it.
+    pub(crate) fn has_open_orders(&self) -> bool {
+        self.orders.has_open()
+    }
+
     /// The facts, once all records were taken.
     #[must_use]
     pub fn finish(mut self) -> RunFacts {

@@ -22,6 +22,7 @@ mod json;
 mod moment;
 mod monte_carlo;
 mod number;
+mod order_gatherer;
 mod order_texts;
 mod order_watch;
 mod render;
@@ -38,6 +39,7 @@ pub use facts::RunFacts;
 pub use figures::ReportFigures;
 pub use gather::{FactsGatherer, GatherError};
 pub use monte_carlo::{PERCENTILES, SAMPLES_MAX, TradeDraw, TradeSample, TradeSimulation};
+pub use order_gatherer::{OrderGatherer, OrderSummary};
 pub use render::{
     DataFinding, EffectiveParameter, ReportError, ReportSubject, RunReport, StrategySummary,
     VerifierReport,

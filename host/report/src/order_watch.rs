@@ -155,6 +155,11 @@ impl OrderWatch {
         }
     }
 
+    /// Whether an order is watched.
+    pub(crate) fn has_open(&self) -> bool {
+        !self.open.is_empty() || !self.expired.is_empty()
+    }
+
     /// An order that the gate let through, or one of the host's own.
     pub(crate) fn sent(&mut self, order: Order, origin: OrderOrigin) {
         let watched = WatchedOrder {

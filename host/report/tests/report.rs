@@ -6,8 +6,8 @@
 
 use counterfoil_base::digest::Digest;
 use counterfoil_report::{
-    DataFinding, EffectiveParameter, FILES, FactsGatherer, ReportFigures, ReportSubject, RunFacts,
-    RunReport, StrategySummary, VerifierReport,
+    DataFinding, EffectiveParameter, FILES, FactsGatherer, OrderGatherer, ReportFigures,
+    ReportSubject, RunFacts, RunReport, StrategySummary, VerifierReport,
 };
 use counterfoil_trading::bar::{ClosedBar, RawBar};
 use counterfoil_trading::corporate::{CorporateAction, CorporateActionKind};
@@ -217,6 +217,45 @@ fn facts(records: &[RunRecord]) -> RunFacts {
     gather.finish()
 }
 
+/// As [`whole`], with a limit order that rests for five days, on which its price is not reached, and is canceled then.
+fn with_resting_order() -> Vec<RunRecord> {
+    let mut all = whole(40);
+    let mut asked = request(1, 5_000, 10);
+    if let Intent::Submit(order) = &mut asked.intent {
+        order.order_type = OrderType::Limit(Price(1));
+    }
+    let event = |status| {
+        let mut event = refused_event();
+        if let Delivery::Event(event) = &mut event {
+            *event = OrderEvent {
+                instrument: InstrumentId(1),
+                client_order_id: ClientOrderId(5_000),
+                status,
+                code: OrderCode::None,
+                leaves_quantity: Quantity(10),
+            };
+        }
+        RunRecord::Deliveries(DeliveriesRecord {
+            time: UnixNanos(0),
+            deliveries: vec![event],
+            fuel: 0,
+        })
+    };
+    let decided = |day: u64, all: &[RunRecord]| {
+        all.iter().position(
+            |record| matches!(record, RunRecord::Decision(decision) if decision.index == day),
+        )
+    };
+    all.insert(decided(17, &all).unwrap(), event(OrderStatus::Canceled));
+    all.insert(decided(12, &all).unwrap(), event(OrderStatus::Accepted));
+    let asking = decided(11, &all).unwrap();
+    if let Some(RunRecord::Decision(decision)) = all.get_mut(asking) {
+        decision.requests = Some(vec![asked]);
+        decision.verdicts = vec![RiskVerdict::Approved];
+    }
+    all
+}
+
 fn subject(good: bool) -> ReportSubject {
     ReportSubject {
         run: Digest([0xcd; 32]),
@@ -289,6 +328,34 @@ fn facts_and_figures_are_those_of_the_golden_file() {
     }
     let expect = std::fs::read_to_string(path).unwrap();
     assert_eq!(got, expect, "see the head of this file for how to renew it");
+}
+
+#[test]
+fn orders_are_counted_alike_with_and_without_the_bars_that_no_order_waits_on() {
+    for (records, limit_not_reached) in [(whole(300), 0), (with_resting_order(), 1)] {
+        let files = files(&records, true);
+        let report: serde_json::Value = serde_json::from_str(&text(&files, "report.json")).unwrap();
+        let mut gather = OrderGatherer::new(&manifest()).unwrap();
+        let mut passed = 0;
+        for (entry, record) in (0..).zip(&records) {
+            if let RunRecord::Decision(decision) = record {
+                let (mut digested, mut body) = (Vec::new(), Vec::new());
+                decision.encode_digested(&mut digested);
+                decision.encode(&digested, &mut body);
+                if !gather.needs(&body).unwrap() {
+                    passed += 1;
+                    continue;
+                }
+            }
+            gather.record(entry, record).unwrap();
+        }
+        assert!(passed > records.len() / 3, "{passed} of {}", records.len());
+        let orders = gather.finish().json();
+        assert_eq!(orders, report["orders"]);
+        let unfilled = orders["never-filled"].to_string();
+        let found = unfilled.matches("limit-not-reached").count();
+        assert!(found >= limit_not_reached, "{unfilled}");
+    }
 }
 
 #[test]

@@ -110,12 +110,14 @@ impl Account {
     }
 
     /// Cash, negative where the account owes.
+    #[inline]
     #[must_use]
     pub fn cash(&self) -> Money {
         self.cash
     }
 
     /// Cash plus the value of all positions, as of the last mark.
+    #[inline]
     #[must_use]
     pub fn equity(&self) -> Money {
         self.equity
@@ -158,12 +160,14 @@ impl Account {
     }
 
     /// Positions by instrument id.
+    #[inline]
     #[must_use]
     pub fn positions(&self) -> &[Position] {
         &self.positions
     }
 
     /// The position in one instrument; nothing for an id the account does not know.
+    #[inline]
     #[must_use]
     pub fn position(&self, id: InstrumentId) -> Position {
         // An unknown id holds nothing. The gate and the venue refuse an unknown instrument by name before

@@ -123,6 +123,7 @@ impl ClosedBar {
     }
 
     /// The values.
+    #[inline]
     #[must_use]
     pub fn get(&self) -> &RawBar {
         &self.0

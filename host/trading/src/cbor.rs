@@ -34,6 +34,9 @@ pub struct CborError {
 }
 
 /// Appends a head: major type and argument in the shortest form.
+///
+/// A decision has some thirty of them, so they and what writes them are compiled into their callers.
+#[inline]
 #[cfg_attr(
     not(test),
     expect(clippy::as_conversions, reason = "each arm's range fits")
@@ -64,11 +67,13 @@ fn length(value: usize) -> u64 {
 }
 
 /// Appends an unsigned integer.
+#[inline]
 pub fn put_u64(out: &mut Vec<u8>, value: u64) {
     head(out, UNSIGNED, value);
 }
 
 /// Appends a signed integer.
+#[inline]
 pub fn put_i64(out: &mut Vec<u8>, value: i64) {
     match u64::try_from(value) {
         Ok(value) => head(out, UNSIGNED, value),
@@ -78,6 +83,7 @@ pub fn put_i64(out: &mut Vec<u8>, value: i64) {
 }
 
 /// Appends a wide integer: a plain one where it fits, else a bignum (RFC 8949, 3.4.3).
+#[inline]
 pub fn put_i128(out: &mut Vec<u8>, value: i128) {
     let (major, magnitude) = if value < 0 {
         (NEGATIVE, !value)
@@ -96,6 +102,7 @@ pub fn put_i128(out: &mut Vec<u8>, value: i128) {
 }
 
 /// Appends a byte string.
+#[inline]
 pub fn put_bytes(out: &mut Vec<u8>, value: &[u8]) {
     head(out, BYTES, length(value.len()));
     out.extend_from_slice(value);
@@ -108,6 +115,7 @@ pub fn put_text(out: &mut Vec<u8>, value: &str) {
 }
 
 /// Appends the head of an array of `items` items.
+#[inline]
 pub fn put_array(out: &mut Vec<u8>, items: usize) {
     head(out, ARRAY, length(items));
 }
@@ -225,6 +233,17 @@ impl<'a> CborReader<'a> {
     pub fn i64(&mut self) -> Result<i64, CborError> {
         let error = self.error("an integer below 2^63");
         i64::try_from(self.i128()?).map_err(|_| error)
+    }
+
+    /// Passes an integer of 64 bits without its value.
+    ///
+    /// # Errors
+    ///
+    /// See [`CborReader::u64`].
+    pub fn skip_integer(&mut self) -> Result<(), CborError> {
+        let is_negative = self.peek().map(|byte| byte >> 5) == Some(NEGATIVE);
+        let major = if is_negative { NEGATIVE } else { UNSIGNED };
+        self.head(major, "an integer").map(|_| ())
     }
 
     /// A wide integer.

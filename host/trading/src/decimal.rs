@@ -134,7 +134,8 @@ pub fn divide_half_even(numerator: i128, denominator: i128) -> Option<i128> {
         return None;
     }
     let quotient = numerator.div_euclid(denominator);
-    let remainder = numerator.rem_euclid(denominator);
+    // Not a second division, which takes most of the time here. It lies between zero and the denominator.
+    let remainder = numerator.wrapping_sub(quotient.wrapping_mul(denominator));
     // Half of the denominator may not be an integer, so twice the remainder is compared.
     let twice = remainder.checked_mul(2)?;
     let up = match twice.cmp(&denominator) {

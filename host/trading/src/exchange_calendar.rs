@@ -49,6 +49,10 @@ impl ExchangeCalendar {
     #[must_use]
     pub fn moment(&self, day: i64, nanos_of_day: i64) -> Option<UnixNanos> {
         let local = day.checked_mul(DAY_NANOS)?.checked_add(nanos_of_day)?;
+        // The calendar of most bars: nothing to look up.
+        if self.offsets.is_empty() {
+            return Some(UnixNanos(local));
+        }
         // Clocks change by hours, so the offsets a day around are those before and after a change.
         let before = self.offset_at(UnixNanos(local.saturating_sub(DAY_NANOS)));
         let after = self.offset_at(UnixNanos(local.saturating_add(DAY_NANOS)));

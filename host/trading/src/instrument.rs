@@ -12,6 +12,7 @@ pub struct InstrumentId(pub u32);
 
 impl InstrumentId {
     /// The id as an index into lists that hold one item an instrument.
+    #[inline]
     #[must_use]
     pub fn index(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)

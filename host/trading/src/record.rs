@@ -20,7 +20,7 @@ mod wind_down;
 pub use close::{CloseReason, CloseRecord, RequestCounts};
 pub use decision::{
     DecidedBar, DecisionCircumstances, DecisionRecord, DecisionStarts, PlanNote,
-    REQUESTS_PER_RECORD_MAX, RiskVerdict,
+    REQUESTS_PER_RECORD_MAX, RiskVerdict, is_silent_decision,
 };
 pub use deliveries::DeliveriesRecord;
 pub use fault::{Callback, FaultAction, FaultRecord};

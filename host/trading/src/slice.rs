@@ -88,12 +88,14 @@ impl Slice {
     }
 
     /// The corporate actions, in the sequence in which they are applied.
+    #[inline]
     #[must_use]
     pub fn actions(&self) -> &[CorporateAction] {
         &self.actions
     }
 
     /// The close time all bars share; `None` without bars.
+    #[inline]
     #[must_use]
     pub fn close_time(&self) -> Option<UnixNanos> {
         self.bars.first().map(|bar| bar.get().close_time)
@@ -108,6 +110,7 @@ impl Slice {
     }
 
     /// The bars, by instrument id.
+    #[inline]
     #[must_use]
     pub fn bars(&self) -> &[ClosedBar] {
         &self.bars
@@ -124,6 +127,7 @@ impl Slice {
     }
 
     /// Takes all bars and actions out, so that the memory serves the next slice.
+    #[inline]
     pub fn clear(&mut self) {
         self.bars.clear();
         self.actions.clear();

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use counterfoil_journal::audit::{AuditError, AuditedFrame, Auditor};
-use counterfoil_journal::checkpoint::Checkpoint;
+use counterfoil_journal::checkpoint::{Checkpoint, OpenedNote};
 use counterfoil_journal::entry::{self, EntryError};
 use counterfoil_journal::frame::Frame;
 use counterfoil_journal::hash::{Hash, leaf_hash};
+use counterfoil_journal::key::VerifierKey;
 use counterfoil_trading::journal::RecordSeal;
 use counterfoil_trading::record::{
     DecidedBar, DecisionStarts, KIND_DECISION, KIND_REFUSED, record_kind, seal_of_kind,
@@ -16,6 +17,7 @@ use counterfoil_trading::record::{
 
 use crate::chunk::JournalChunk;
 use crate::finding::{Finding, FindingCause};
+use crate::note_threads::open_notes;
 use crate::opened::{InstrumentNames, OpenedJournal};
 
 /// What the chain was found to hold.
@@ -34,6 +36,8 @@ pub(crate) struct CheckedChain {
 #[derive(Debug)]
 pub(crate) struct ChainCheck {
     auditor: Auditor,
+    /// The key of the journal's checkpoints.
+    key: VerifierKey,
     names: InstrumentNames,
     cadence: u64,
     /// How many entries the opening takes.
@@ -62,6 +66,7 @@ impl ChainCheck {
     pub(crate) fn new(opened: &OpenedJournal) -> Self {
         Self {
             auditor: Auditor::new(opened.key.clone()),
+            key: opened.key.clone(),
             names: opened.names.clone(),
             cadence: opened.setup.cadence,
             opening: opened.entries,
@@ -106,6 +111,10 @@ impl ChainCheck {
     }
 
     fn chunk(&mut self, chunk: &JournalChunk) -> Result<(), Box<Finding>> {
+        // At cadence 1 nearly all of the time goes into signatures. What stands at each place is judged below, in the
+        // journal's sequence, whichever thread opened the note.
+        let key = self.key.clone();
+        let mut notes = open_notes(chunk, &key).into_iter();
         for frame in chunk.frames() {
             // One entry late: which of two neighbours was changed shows only in what the next frame links to.
             if let Some(suspect) = self.suspect.take() {
@@ -113,7 +122,10 @@ impl ChainCheck {
             }
             match frame {
                 Frame::Entry(entry) => self.entry(entry, chunk)?,
-                Frame::Checkpoint(_) => self.checkpoint(frame, chunk)?,
+                Frame::Checkpoint(note) => {
+                    let note = notes.next().unwrap_or_else(|| OpenedNote::open(note, &key));
+                    self.checkpoint(note, chunk)?;
+                }
             }
         }
         Ok(())
@@ -165,9 +177,13 @@ impl ChainCheck {
         Ok(())
     }
 
-    fn checkpoint(&mut self, frame: Frame<'_>, chunk: &JournalChunk) -> Result<(), Box<Finding>> {
+    fn checkpoint(
+        &mut self,
+        note: OpenedNote<'_>,
+        chunk: &JournalChunk,
+    ) -> Result<(), Box<Finding>> {
         let index = self.auditor.entries().saturating_sub(1);
-        match self.auditor.frame(frame) {
+        match self.auditor.opened_note(note) {
             Err(error) => Err(self.found(Some(chunk), index, error.into())),
             // An extra checkpoint is signed and harmless to the tree, but the writer never makes one: the file is not as written.
             Ok(_) if !self.due => {

@@ -16,6 +16,7 @@ pub mod finding;
 mod key_file;
 mod ledger;
 mod ledger_file;
+mod note_threads;
 mod opened;
 mod orders;
 mod proof;

@@ -69,7 +69,7 @@ fn run_row(execution: &Execution) -> Vec<String> {
         ];
     };
     // A journal whose records do not fit its manifest still has its row, without these counts.
-    let orders = run_facts::facts(execution).map(|facts| facts.orders_json());
+    let orders = run_facts::orders(execution).map(|orders| orders.json());
     let count = |name: &str| {
         let orders = orders.as_ref().ok();
         orders.map_or(String::new(), |orders| orders[name].to_string())
@@ -96,8 +96,8 @@ fn as_json(execution: &Execution) -> Value {
             value["decisions"] = json!(extent.decisions);
             value["closed"] = json!(extent.close.is_some());
             if let Some(close) = extent.close {
-                if let Ok(facts) = run_facts::facts(execution) {
-                    value["orders"] = facts.orders_json();
+                if let Ok(orders) = run_facts::orders(execution) {
+                    value["orders"] = orders.json();
                 }
                 value["ended"] = json!(close.reason.name());
                 value["fills"] = json!(close.fills);

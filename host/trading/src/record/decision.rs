@@ -69,6 +69,9 @@ pub struct DecisionRecord {
 /// stays below 50,000.
 pub const REQUESTS_PER_RECORD_MAX: usize = 128;
 
+/// Integers of a bar in a record: instrument, index, two times, four prices and the volume.
+const BAR_ITEMS: usize = 9;
+
 /// The bar that a decision is about.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct DecidedBar {
@@ -93,7 +96,7 @@ impl DecidedBar {
         let mut reader = CborReader::new(outer.byte_string()?);
         reader.array_of(7, "a deterministic part of 7 items")?;
         reader.u64()?;
-        reader.array_of(9, "a bar of 9 items")?;
+        reader.array_of(BAR_ITEMS, "a bar of 9 items")?;
         let (instrument, index) = (InstrumentId(reader.u32()?), reader.u64()?);
         let _open_time = reader.i64()?;
         Ok(Self {
@@ -102,6 +105,32 @@ impl DecidedBar {
             close_time: UnixNanos(reader.i64()?),
         })
     }
+}
+
+/// Whether the decision in `body` is an answer without a request. Nothing behind the requests is read.
+///
+/// # Errors
+///
+/// Returns [`CborError`] if the body does not begin as a decision does.
+pub fn is_silent_decision(body: &[u8]) -> Result<bool, CborError> {
+    let mut outer = CborReader::new(body);
+    outer.array_of(3, "a decision of 3 items")?;
+    outer.u64()?;
+    let mut reader = CborReader::new(outer.byte_string()?);
+    reader.array_of(7, "a deterministic part of 7 items")?;
+    // The digested kind, as in `decode`: the outer one could be that of another record.
+    if reader.u64()? != KIND_DECISION {
+        return Err(CborError {
+            offset: 1,
+            expected: "a decision",
+        });
+    }
+    reader.array_of(BAR_ITEMS, "a bar of 9 items")?;
+    for _ in 0..BAR_ITEMS {
+        reader.skip_integer()?;
+    }
+    // Null is the bar of a fault, which is no answer.
+    Ok(!reader.null() && reader.array()? == 0)
 }
 
 /// Tells the first record of each decision from those that continue it, in a journal read front to back.
@@ -329,7 +358,7 @@ fn read_circumstances(reader: &mut CborReader<'_>) -> Result<DecisionCircumstanc
 
 fn put_bar(out: &mut Vec<u8>, bar: &ClosedBar, index: u64) {
     let bar = bar.get();
-    cbor::put_array(out, 9);
+    cbor::put_array(out, BAR_ITEMS);
     cbor::put_u64(out, u64::from(bar.instrument.0));
     cbor::put_u64(out, index);
     let fields = [
@@ -345,7 +374,7 @@ fn put_bar(out: &mut Vec<u8>, bar: &ClosedBar, index: u64) {
 }
 
 fn read_bar(reader: &mut CborReader<'_>) -> Result<(ClosedBar, u64), CborError> {
-    reader.array_of(9, "a bar of 9 items")?;
+    reader.array_of(BAR_ITEMS, "a bar of 9 items")?;
     let instrument = InstrumentId(reader.u32()?);
     let index = reader.u64()?;
     let raw = RawBar {
