@@ -28,11 +28,8 @@ fn printed(folder: &Path, arguments: &[&str]) -> (String, String) {
     (text(&output.stdout), text(&output.stderr))
 }
 
-/// The panic's text was on the terminal of the first run alone, and only while the log had room for it.
-#[test]
-fn a_panic_and_what_was_cut_from_the_log_are_shown() {
-    let place = tempfile::tempdir().unwrap();
-    let folder = place.path();
+/// Writes the component into a folder, and ingests three daily bars; returns the snapshot's id.
+fn snapshot_of_three_days(folder: &Path) -> String {
     std::fs::write(
         folder.join("guest.wasm"),
         counterfoil_guests::component(GUEST),
@@ -41,11 +38,18 @@ fn a_panic_and_what_was_cut_from_the_log_are_shown() {
     let bars = "Ticker,Date,Open,High,Low,Close,Volume\nIBM,2026-01-05,10,11,9,10,5\nIBM,2026-01-06,10,11,9,10,5\n\
                 IBM,2026-01-07,10,11,9,10,5\n";
     std::fs::write(folder.join("IBM.csv"), bars).unwrap();
-    let (made, error) = printed(folder, &["data", "ingest", "IBM.csv", "--json"]);
-    let made: serde_json::Value =
-        serde_json::from_str(&made).unwrap_or_else(|_| panic!("{made}{error}"));
-    let snapshot = made["snapshot"].as_str().unwrap();
-    let flags = ["--component", "guest.wasm", "--snapshot", snapshot];
+    let (made, _) = printed(folder, &["data", "ingest", "IBM.csv", "--json"]);
+    let made: serde_json::Value = serde_json::from_str(&made).unwrap();
+    made["snapshot"].as_str().unwrap().to_owned()
+}
+
+/// The panic's text was on the terminal of the first run alone, and only while the log had room for it.
+#[test]
+fn a_panic_and_what_was_cut_from_the_log_are_shown() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    let snapshot = snapshot_of_three_days(folder);
+    let flags = ["--component", "guest.wasm", "--snapshot", &snapshot];
     let (shown, log) = printed(
         folder,
         &[&["backtest", "--risk", "research"], flags.as_slice()].concat(),
@@ -94,4 +98,43 @@ fn output_that_cannot_be_written_is_an_error() {
         let done = command.stdout(write).status().unwrap();
         assert_eq!(done.code(), Some(0), "{arguments:?}");
     }
+}
+
+/// A limit on the size of files stands for a full disk: the first byte of the execution cannot be written.
+#[test]
+fn a_backtest_that_cannot_write_its_first_record_is_not_listed() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    let snapshot = snapshot_of_three_days(folder);
+    let flags = |slippage: &str| {
+        let flags = format!(
+            "backtest --risk research --component guest.wasm --snapshot {snapshot} --slippage-bps {slippage}"
+        );
+        flags.split(' ').map(str::to_owned).collect::<Vec<_>>()
+    };
+    let all = flags("0");
+    let all: Vec<_> = all.iter().map(String::as_str).collect();
+    printed(folder, &all);
+    let listed = |folder: &Path| {
+        let (list, error) = printed(folder, &["--json", "run", "list"]);
+        let list: serde_json::Value =
+            serde_json::from_str(&list).unwrap_or_else(|_| panic!("{list}{error}"));
+        list.as_array().unwrap().len()
+    };
+    assert_eq!(listed(folder), 1);
+    // Component and compiled code are there by now, so that nothing is written before the execution.
+    let script = "trap '' XFSZ; ulimit -f 0; exec \"$@\"";
+    let full = Command::new("sh")
+        .args(["-c", script, "sh", env!("CARGO_BIN_EXE_counterfoil")])
+        .args(flags("1"))
+        .env("COUNTERFOIL_DATA_DIR", folder.join("data"))
+        .env("COUNTERFOIL_KEY_DIR", folder.join("keys"))
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&full.stderr);
+    assert_eq!(full.status.code(), Some(2), "{said}");
+    assert!(said.contains("too large"), "{said}");
+    assert_eq!(listed(folder), 1, "{said}");
 }

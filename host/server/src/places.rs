@@ -142,7 +142,9 @@ mod tests {
         let all: Vec<Place> = (0..KEPT_PER_PRINCIPAL + 2)
             .map(|_| places.take().unwrap())
             .collect();
-        all.iter().for_each(|place| place.keep(&mallory));
+        for place in &all {
+            place.keep(&mallory);
+        }
         let _operator = places.take().unwrap();
         let evicted: Vec<usize> = (0..all.len()).filter(|at| is_evicted(&all[*at])).collect();
         assert_eq!(evicted, [KEPT_PER_PRINCIPAL]);

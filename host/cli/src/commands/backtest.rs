@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
-use counterfoil_base::digest::Digest;
+use anyhow::{Context as _, Result};
 use counterfoil_os::files::read_whole;
 use counterfoil_runner::run::backtest::backtest;
 use counterfoil_runner::run::execute::ExecutionOutcome;
@@ -119,28 +118,6 @@ pub(crate) fn execute(
     Ok(done?)
 }
 
-/// Stores the manifest's component from its file, where one is given.
-pub(super) fn store_component(
-    cli: &CliContext,
-    manifest: &Manifest,
-    file: Option<&str>,
-) -> Result<()> {
-    let Some(file) = file else { return Ok(()) };
-    let bytes = read_whole(Path::new(file))?;
-    let digest = Digest::of(&bytes).to_string();
-    // The manifest is the run's identity. Running other bytes under it would give a journal whose
-    // component cannot be found.
-    if digest != manifest.component {
-        bail!(
-            "{file} is {digest}, but the manifest names {}; give the component that it names",
-            manifest.component
-        );
-    }
-    let digest = cli.data.put_component(&bytes)?;
-    admit::keep_symbols(cli, Path::new(file), &digest);
-    Ok(())
-}
-
 /// A manifest is complete: a flag beside it would be ignored, and the run would not be the run that
 /// was meant.
 pub(super) fn manifest_or_flags(
@@ -180,7 +157,9 @@ pub(crate) fn manifest_of(cli: &CliContext, args: &BacktestArgs) -> Result<Manif
             .filter_map(|(flag, is_given)| is_given.then_some(flag));
         manifest_or_flags(&args.terms, own)?;
         let manifest = read_manifest(path)?;
-        store_component(cli, &manifest, args.terms.component.as_deref())?;
+        if let Some(file) = &args.terms.component {
+            admit::of_manifest(cli, &manifest, file)?;
+        }
         return Ok(manifest);
     }
     let id = args.snapshot.as_deref().context(

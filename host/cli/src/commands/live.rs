@@ -13,7 +13,8 @@ use counterfoil_runner::run::inputs::snapshot_store;
 use counterfoil_runner::run::live::live;
 use counterfoil_trading::manifest::{BrokerEntry, DataSource, Manifest};
 
-use super::backtest::{manifest_or_flags, read_manifest, store_component};
+use super::admit;
+use super::backtest::{manifest_or_flags, read_manifest};
 use super::manifest_flags::{BarsSource, manifest};
 use super::resume;
 use crate::args::LiveArgs;
@@ -140,7 +141,9 @@ fn manifest_of(cli: &CliContext, args: &LiveArgs) -> Result<Manifest> {
             .filter_map(|(flag, is_given)| is_given.then_some(flag));
         manifest_or_flags(&args.terms, own)?;
         let manifest = read_manifest(path)?;
-        store_component(cli, &manifest, args.terms.component.as_deref())?;
+        if let Some(file) = &args.terms.component {
+            admit::of_manifest(cli, &manifest, file)?;
+        }
         return Ok(manifest);
     }
     // A stream names symbols only. Tick and lot sizes decide what an order may be, so they come

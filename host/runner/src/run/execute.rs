@@ -1,6 +1,7 @@
 //! One execution of a manifest, from its checks to its closing record. Backtest and live differ
 //! in the feed, the clock and what the open record promises; nothing else.
 
+use std::fs;
 use std::sync::Arc;
 
 use counterfoil_base::digest::Digest;
@@ -44,6 +45,7 @@ use crate::run::keep_log::KeepLog;
 use crate::run::mismatch::ManifestMismatch;
 use crate::run::opening::{OtherStart, check_entry_0};
 use crate::run::permission::RunPermission;
+use crate::run::resume::SignedPrefix;
 use crate::store::data_dir::{DataDir, DataDirError, Execution};
 use crate::store::keys::SharedSigner;
 use crate::store::lock::{LockError, RunLock};
@@ -285,16 +287,56 @@ where
     F: SliceFeed + Send,
     C: RunClock + Send,
 {
-    let (data, manifest, setup) = (start.data, start.manifest, start.setup);
-    let run_id = manifest.run_id()?;
+    let run_id = start.manifest.run_id()?;
     guest.check_run(&run_id)?;
-    let canonical = manifest.canonical()?;
+    let canonical = start.manifest.canonical()?;
     // A crash after this line leaves a folder without a journal. A resumption finds no signed entry in it and
     // begins the run there, so a live manifest that starts once is not used up by it.
-    let execution = data.new_execution(&run_id, &canonical, start.once)?;
+    let execution = start.data.new_execution(&run_id, &canonical, start.once)?;
+    let is_simulation = start.context.is_none();
+    let done = execute_new(start, guest, &execution, canonical, feed, clock, observer);
+    // On a full disk, say: a backtest that signed nothing would be listed for ever. A live run's folder stays, with what
+    // its order log may hold.
+    if done.is_err() && is_simulation {
+        discard_unbegun(&execution);
+    }
+    done
+}
+
+/// Removes the folder of an execution without a signed entry.
+fn discard_unbegun(execution: &Execution) {
+    let path = execution.journal();
+    // A journal that is there and cannot be read may be signed.
+    let is_begun = match SignedPrefix::scan(&path) {
+        Ok(found) => found.entries > 0,
+        Err(_) => path.symlink_metadata().is_ok(),
+    };
+    if is_begun {
+        return;
+    }
+    // Best effort: the error of the run is what the caller hears of. The folder of the run goes with its only execution.
+    let _removed = fs::remove_dir_all(&execution.folder);
+    let _was_last = execution.folder.parent().map(fs::remove_dir);
+}
+
+/// Runs a new execution from its first record.
+fn execute_new<F, C>(
+    start: ExecutionConfig<'_>,
+    guest: &PreparedComponent,
+    execution: &Execution,
+    canonical: String,
+    feed: &mut F,
+    clock: &mut C,
+    observer: &mut (dyn RunObserver<Guest> + Send),
+) -> Result<ExecutionOutcome, ExecuteError>
+where
+    F: SliceFeed + Send,
+    C: RunClock + Send,
+{
+    let (data, manifest, setup) = (start.data, start.manifest, start.setup);
     // Held until the journal is closed. Two writers would interleave entries of two chains in one file. The kernel
     // releases the lock when the process is killed.
-    let _lock = RunLock::acquire(&execution)?;
+    let _lock = RunLock::acquire(execution)?;
     let context = start.context.as_ref();
     let (starter, heads) = context
         .map(|context| (context.start.clone(), context.heads.clone()))
@@ -306,7 +348,7 @@ where
         start: starter,
         commitments: start.commitments,
     };
-    let log = RunLog::begin(&execution, &setup.instruments);
+    let log = RunLog::begin(execution, &setup.instruments);
     let observer = &mut KeepLog::new(observer, log);
     let signer = SharedSigner::new(start.signer);
     // The order log begins before the journal. If the process stops between the two, no decision exists that
@@ -316,7 +358,7 @@ where
         None => None,
         Some(context) => {
             check_entry_0(&opening, &execution.origin(), &signer, context.entry_0)?;
-            Some(context.begin_orders(data, &execution, &signer, setup)?)
+            Some(context.begin_orders(data, execution, &signer, setup)?)
         }
     };
     let file = JournalFile::create(&execution.journal())?;
@@ -360,7 +402,7 @@ where
     // ledger after this.
     journal.finish()?;
     Ok(ExecutionOutcome {
-        execution,
+        execution: execution.clone(),
         close,
         positions,
     })

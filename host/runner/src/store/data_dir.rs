@@ -28,6 +28,9 @@ pub const JOURNAL_FILE: &str = "journal";
 /// The manifest's file in an execution's folder.
 pub const MANIFEST_FILE: &str = "manifest.json";
 
+/// The most files of components in a data directory.
+pub const COMPONENTS_MAX: usize = 10_000;
+
 /// Why the data directory could not give or take a file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -54,6 +57,12 @@ pub enum DataDirError {
     /// No component that long is admitted.
     #[error("component {path} has {bytes} bytes, more than {COMPONENT_BYTES_MAX}")]
     ComponentTooLong { path: String, bytes: u64 },
+    /// No room for one more.
+    #[error(
+        "{folder} holds {COMPONENTS_MAX} files; move those away that no run and no ledger needs (counterfoil run \
+         list, counterfoil component list)"
+    )]
+    ComponentsFull { folder: String },
     #[error("no run {name:?} in {folder}; `counterfoil run list` lists them")]
     NoRun { name: String, folder: String },
     /// Several runs have ids with this beginning.
@@ -174,9 +183,23 @@ impl DataDir {
         // Written whole or not at all, so a file with this name always has these bytes, unless it was changed
         // later: the read checks that.
         if !path.exists() {
+            self.check_room()?;
             files::write_whole(&path, bytes)?;
         }
         Ok(digest)
+    }
+
+    /// Refuses one component more than a data directory may hold: whoever may start backtests could otherwise fill the
+    /// disk with components that differ by a byte.
+    fn check_room(&self) -> Result<(), DataDirError> {
+        let folder = self.root.join("components");
+        // With the files of symbols beside them.
+        let held = names(&folder)?.len();
+        if held < COMPONENTS_MAX {
+            return Ok(());
+        }
+        let folder = folder.display().to_string();
+        Err(DataDirError::ComponentsFull { folder })
     }
 
     /// The component with this digest, checked against it.
@@ -249,8 +272,13 @@ impl DataDir {
                 Ok(()) => {
                     // The folder's name is synced last. A crash before that may take back the whole execution, of
                     // which nothing is signed; never the folder of a journal that exists.
-                    files::write_whole(&path.join(MANIFEST_FILE), manifest.as_bytes())?;
-                    files::sync_folder(&folder)?;
+                    let written =
+                        files::write_whole(&path.join(MANIFEST_FILE), manifest.as_bytes());
+                    if let Err(error) = written.and_then(|()| files::sync_folder(&folder)) {
+                        // On a full disk: an execution without a manifest would be listed for ever.
+                        let _best_effort = fs::remove_dir_all(&path);
+                        return Err(error.into());
+                    }
                     return Ok(Execution {
                         run: *run,
                         number,
