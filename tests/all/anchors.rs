@@ -63,9 +63,9 @@ fn a_start_names_entry_0_and_open_runs_and_ends_are_anchored() {
     let mut journal = JournalReader::open(&execution.journal()).unwrap();
     let first = journal.next_entry().unwrap().unwrap().to_vec();
     assert_eq!(run.start.entry_0, leaf_hash(&first));
-    let [(anchor, record_ref)] = run.anchors.as_slice() else {
-        panic!("{:?}", run.anchors);
-    };
+    // The first one soon after its first decision, and the one that was asked for.
+    let (anchor, record_ref) = run.anchors.last().unwrap();
+    assert!(run.anchors.len() <= 2, "{:?}", run.anchors);
     assert_eq!(record_ref.by, id("robot"));
     let (end, _) = run.ended.as_ref().unwrap();
     assert!(anchor.journal.size > 1 && anchor.journal.size < end.journal.size);

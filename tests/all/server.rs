@@ -841,7 +841,7 @@ fn a_killed_server_goes_on_with_its_runs_to_the_same_decisions() {
     let resumed = in_ledger(&desk, &run).resumed;
     let in_ledger: Vec<_> = resumed
         .iter()
-        .map(|(one, _)| (one.asked_by.clone(), Some(one.tree_size)))
+        .map(|(one, _)| (one.asked_by.clone(), Some(one.journal.size)))
         .collect();
     let execution = world.data.find(&run).unwrap();
     let (mut starters, mut processes) = (Vec::new(), Vec::new());

@@ -1,5 +1,5 @@
-//! The ledger of a data directory, read and verified from its first byte each time. It must never
-//! change the ledger's file.
+//! The ledger of a data directory, read and verified each time, behind what was verified before where the caller can
+//! trust that. It must never change the ledger's file.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -198,12 +198,12 @@ impl MarkedPart {
     /// Verifies a ledger behind its mark, and moves the mark on.
     fn verify(&self, bytes: &[u8], key: &VerifierKey) -> Result<VerifiedLedger, LedgerError> {
         let mark = self.read(key.name());
-        let found = match mark.map(|mark| verify_after(bytes, key, &mark)) {
-            Some(Ok(found)) => found,
+        let known = mark.map(|mark| (mark.size, verify_after(bytes, key, &mark)));
+        let (known, found) = match known {
+            Some((size, Ok(found))) => (size, found),
             // Another ledger than was verified, or a shorter one: it answers for itself, from its first byte.
-            Some(Err(_)) | None => verify(bytes, key)?,
+            Some((_, Err(_))) | None => (0, verify(bytes, key)?),
         };
-        let known = mark.map_or(0, |mark| mark.size);
         if found.mark().size >= known.saturating_add(RECORDS_PER_MARK) {
             // Only a shorter wait: without it the next command verifies what this one did.
             let _best_effort = write_mark(&self.path, key.name(), found.mark(), &self.secret);

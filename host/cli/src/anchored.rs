@@ -8,14 +8,15 @@ use counterfoil_approval::ledger_view::{LedgerView, LedgerViewError};
 use counterfoil_governance::state::LedgerState;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_os::files::open_plain;
+use counterfoil_runner::run::journal::JournalReader;
 use counterfoil_runner::store::data_dir::Execution;
 use counterfoil_trading::manifest::{DataSource, Manifest};
 use counterfoil_verify::{AnchorsReport, VerifyReport, verify_ledger_state};
 
 use crate::cli_context::CliContext;
 
-/// Compares a run of the data directory with the ledger there. `None` where no ledger is, and for backtests, which need
-/// no start.
+/// Compares a run of the data directory with the ledger there. `None` for backtests, which need no start, and for a live
+/// run that names no authorization and that no ledger here started.
 pub(crate) fn of_execution(
     cli: &CliContext,
     execution: &Execution,
@@ -24,10 +25,24 @@ pub(crate) fn of_execution(
     if !is_live(&manifest) {
         return Ok(None);
     }
-    let Some(view) = view(cli)? else {
-        return Ok(None);
+    let state = view(cli)?.map(|view| view.verified.state);
+    let report = match &state {
+        Some(state) => compare_execution(state, execution)?,
+        None => AnchorsReport::not_started(),
     };
-    Ok(Some(compare_execution(view.state(), execution)?))
+    Ok(told(report, execution))
+}
+
+/// A run that the ledger does not know is no contradiction, unless its own first record says that a ledger authorized it:
+/// that ledger was taken away or exchanged.
+fn told(report: AnchorsReport, execution: &Execution) -> Option<AnchorsReport> {
+    if report.start.is_some() {
+        return Some(report);
+    }
+    let opening = JournalReader::open(&execution.journal())
+        .ok()
+        .and_then(|mut journal| journal.opening().ok())?;
+    opening.start.authorization.is_some().then_some(report)
 }
 
 /// Compares a verified journal and perhaps its order log with a ledger.

@@ -29,12 +29,6 @@ impl LogFile {
         Self::open_from(path, 0, &[])
     }
 
-    /// The bytes after the first `known`, which must end with `tail`, without a lock.
-    pub(crate) fn read_from(path: &Path, known: u64, tail: &[u8]) -> Result<Vec<u8>, FileError> {
-        let file = File::open(path).map_err(FileError::at("open", path))?;
-        rest(file, known, tail).map_err(FileError::at("read", path))
-    }
-
     /// Opens the file at `path` and reads the bytes after the first `known`, which must end with `tail`; fails while
     /// another writer has it locked.
     pub(crate) fn open_from(
@@ -49,6 +43,14 @@ impl LogFile {
             .append(true)
             .open(path)
             .map_err(FileError::at("open", path))?;
+        let is_plain = file
+            .metadata()
+            .map_err(FileError::at("open", path))?
+            .is_file();
+        if !is_plain {
+            let why = io::Error::other("not a plain file");
+            return Err(FileError::at("open", path)(why));
+        }
         // An advisory lock that dies with its process: a crashed writer never blocks the next one.
         if !try_lock(&file).map_err(FileError::at("lock", path))? {
             let busy = ErrorKind::WouldBlock.into();

@@ -393,7 +393,8 @@ fn resume(run: &str, asked_by: Option<Id>) -> Act {
     Act::RunResume(RunResume {
         run: digest(run),
         execution: 1,
-        tree_size: 7,
+        journal: head(7, "seven"),
+        orders: head(1, "one"),
         asked_by,
     })
 }

@@ -3,7 +3,6 @@
 
 use std::path::Path;
 
-use counterfoil_base::digest::Digest;
 use counterfoil_governance::ledger::LedgerMark;
 use counterfoil_os::files::{FileError, make_folder, read_plain, write_whole_unsynced};
 
@@ -17,7 +16,8 @@ const MARK_BYTES_MAX: u64 = 4_096;
 pub fn read_mark(path: &Path, origin: &str, secret: &IndexSecret) -> Option<LedgerMark> {
     let bytes = read_plain(path, MARK_BYTES_MAX).ok()?;
     let seal = IndexSeal::decode(&bytes, secret)?;
-    (seal.origin == origin).then_some(seal.mark)
+    // The seal of an index is no mark, and a mark is no index's.
+    (seal.origin == origin && seal.files.is_none()).then_some(seal.mark)
 }
 
 /// Writes a mark. It is not synced: one that is lost costs a verification.
@@ -37,8 +37,7 @@ pub fn write_mark(
     let seal = IndexSeal {
         origin: origin.to_owned(),
         mark,
-        // A mark has no files of its own.
-        files: Digest::of(&[]),
+        files: None,
     };
     write_whole_unsynced(path, seal.encode(secret).as_bytes())
 }

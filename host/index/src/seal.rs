@@ -1,4 +1,4 @@
-//! The seal of an index: which ledger it was made from, how much of it, and the digest of its files, under a secret of
+//! The seal of an index, and of a mark: which ledger it was made from, how much of it, and the digest of its files, under a secret of
 //! the key folder. It must never take half a line for a whole one.
 
 use counterfoil_base::digest::Digest;
@@ -9,6 +9,9 @@ use hmac::Mac as _;
 
 /// The first line.
 const FORMAT: &str = "counterfoil/index/2";
+
+/// The first line of a mark, which has no files: taken for the seal of an index without files, it would hide every record.
+const MARK_FORMAT: &str = "counterfoil/ledger-mark/1";
 
 /// The secret that seals an index. Whoever can write the data and has it not can make an index, and none that is used.
 #[derive(Clone)]
@@ -27,8 +30,8 @@ pub(crate) struct IndexSeal {
     pub(crate) origin: String,
     /// The part of it that was verified and is in the index.
     pub(crate) mark: LedgerMark,
-    /// The digest of the index's files.
-    pub(crate) files: Digest,
+    /// The digest of the index's files; none for a mark without them.
+    pub(crate) files: Option<Digest>,
 }
 
 impl IndexSeal {
@@ -41,14 +44,17 @@ impl IndexSeal {
     }
 
     fn text(&self) -> String {
+        let (format, files) = match &self.files {
+            Some(files) => (FORMAT, format!("{}\n", files.hex())),
+            None => (MARK_FORMAT, String::new()),
+        };
         format!(
-            "{FORMAT}\n{}\n{}\n{}\n{}\n{}\n{}\n",
+            "{format}\n{}\n{}\n{}\n{}\n{}\n{files}",
             self.origin,
             self.mark.size,
             self.mark.length,
             hex::encode(self.mark.root.0),
-            hex::encode(self.mark.bytes.0),
-            self.files.hex()
+            hex::encode(self.mark.bytes.0)
         )
     }
 
@@ -56,17 +62,24 @@ impl IndexSeal {
     pub(crate) fn decode(bytes: &[u8], secret: &IndexSecret) -> Option<Self> {
         let text = core::str::from_utf8(bytes).ok()?;
         let mut lines = text.lines();
-        if lines.next()? != FORMAT {
-            return None;
-        }
+        let has_files = match lines.next()? {
+            FORMAT => true,
+            MARK_FORMAT => false,
+            _ => return None,
+        };
         let origin = lines.next()?.to_owned();
         let size = lines.next()?.parse().ok()?;
         let length = lines.next()?.parse().ok()?;
-        let (mut root, mut bytes, mut files) = ([0; 32], [0; 32], [0; 32]);
-        for digest in [&mut root, &mut bytes, &mut files] {
+        let (mut root, mut bytes) = ([0; 32], [0; 32]);
+        for digest in [&mut root, &mut bytes] {
             hex::decode_to_slice(lines.next()?, digest).ok()?;
         }
-        let (root, bytes, files) = (Hash(root), Digest(bytes), Digest(files));
+        let (root, bytes) = (Hash(root), Digest(bytes));
+        let files = if has_files {
+            Some(Digest::from_hex(lines.next()?)?)
+        } else {
+            None
+        };
         let mark = LedgerMark {
             size,
             root,
@@ -102,7 +115,7 @@ mod tests {
                 length: 9,
                 bytes: Digest([3; 32]),
             },
-            files: Digest([2; 32]),
+            files: Some(Digest([2; 32])),
         };
         let (secret, other) = (IndexSecret([5; 32]), IndexSecret([6; 32]));
         let text = seal.encode(&secret);

@@ -68,7 +68,7 @@ impl IndexStore {
         let seal = fs::read(folder.join(SEAL))
             .ok()
             .and_then(|bytes| IndexSeal::decode(&bytes, secret))
-            .filter(|seal| seal.origin == origin && Some(seal.files) == digest);
+            .filter(|seal| seal.origin == origin && seal.files.is_some() && seal.files == digest);
         if seal.is_none() {
             clear(folder)?;
         } else {
@@ -154,7 +154,7 @@ impl IndexStore {
         let seal = IndexSeal {
             origin,
             mark,
-            files: files::digest(&folder.join(DB))?,
+            files: Some(files::digest(&folder.join(DB))?),
         };
         // Not synced: an index that is lost in a crash is made again.
         write_whole_unsynced(&folder.join(SEAL), seal.encode(&secret).as_bytes())?;

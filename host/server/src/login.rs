@@ -22,8 +22,9 @@ pub const TOKEN_SECONDS: i64 = 900;
 /// Tokens of one principal at once. Its own oldest is dropped for a new one, and never another's: one reader that logs
 /// in in a loop must not end the logins of those who stop runs.
 pub const TOKENS_PER_PRINCIPAL: usize = 16;
-/// Logins of one principal that are remembered for a minute: more are not a person's.
-pub const ANSWERED_PER_PRINCIPAL: usize = 64;
+/// Logins of one principal that are remembered for a minute. Each command of the program logs in, and a script may call
+/// it thirty times a second.
+pub const ANSWERED_PER_PRINCIPAL: usize = 2_048;
 /// Bytes of a challenge: a nonce, its expiry, and the server's seal.
 const CHALLENGE_BYTES: usize = 16 + 8 + 32;
 

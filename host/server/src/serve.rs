@@ -261,6 +261,9 @@ impl Server {
                     if !ended.unwrap_or(false) {
                         tracing::warn!("not every run ended in time");
                     }
+                    // While the process is down nobody else can say what a suspended run held.
+                    let last = supervisor.clone();
+                    let _anchored = tokio::task::spawn_blocking(move || last.anchor_runs()).await;
                 }
             }
             // Every served connection holds a permit, so all permits are free when the last response was sent.

@@ -17,10 +17,11 @@ use counterfoil_governance::act::{
 };
 use counterfoil_governance::id::Id;
 use counterfoil_governance::ledger::{KnownLedger, LedgerError, origin, verify};
-use counterfoil_governance::rule::{AccessDenial, HostRule, Rule};
+use counterfoil_governance::rule::{AccessDenial, HostRule, Rule, RuleCode};
 use counterfoil_governance::state::LedgerState;
 use counterfoil_journal::hash::Hash;
 use counterfoil_journal::key::VerifierKey;
+use counterfoil_os::files::read_whole;
 use counterfoil_runner::clock;
 
 use crate::ledger_seen::LedgerSeen;
@@ -144,7 +145,7 @@ impl ServiceLedger {
     fn read_whole(&self) -> Result<KnownLedger, AccessDenial> {
         let key = VerifierKey::new(&self.origin(), &(self.log)().verifying_key())
             .map_err(|error| unusable(&error))?;
-        let bytes = fs::read(&self.path).map_err(|error| unusable(&error))?;
+        let bytes = read_whole(&self.path).map_err(|error| unusable(&error))?;
         // A rolled-back ledger verifies as it is, and would revive keys that were revoked since.
         if let Some(seen) = &self.seen {
             seen.check(&bytes).map_err(|error| unusable(&error))?;
@@ -281,8 +282,14 @@ impl Records for ServiceLedger {
         let mut done = Ok(());
         for part in runs.chunks(ANCHORS_MAX) {
             let runs = part.to_vec();
-            if self.act(Act::RunsAnchor { runs }).is_ok() {
-                continue;
+            let refused = match self.act(Act::RunsAnchor { runs }) {
+                Ok(()) => continue,
+                Err(refused) => refused,
+            };
+            // Only what a rule denies is tried one by one: a ledger that is busy or broken would be waited for as often
+            // as there are runs.
+            if !matches!(refused.rule, RuleCode::Ledger(_)) {
+                return Err(refused);
             }
             // One run that does not fit must not keep the others from being anchored.
             for one in part {

@@ -245,6 +245,12 @@ fn longer(log: &str, record: u64, size: u64, found: &LogRoots, report: &mut Anch
             found.entries
         ));
     }
+    // A crash leaves such bytes, but the run goes on then, and cuts them; nothing is written after its end.
+    if size > 0 && !found.is_whole {
+        report.note(format!(
+            "the {log} has bytes behind its last checkpoint, and the run ended with record {record} of the ledger"
+        ));
+    }
 }
 
 /// Sizes at which roots are taken.

@@ -15,6 +15,7 @@ use counterfoil_base::digest::Digest;
 use counterfoil_base::text::harmless_line;
 use counterfoil_governance::state::LedgerState;
 use counterfoil_journal::public_key::PublicKey;
+use counterfoil_trading::manifest::DataSource;
 use counterfoil_verify::{
     AnchoredOrders, AnchorsReport, AuditFileKind, FILE_HEAD_BYTES, OrderLogFacts, VerifyOptions,
     VerifyProgress, check_anchors, is_of_ledger, parse_key_file, verify_example, verify_journal,
@@ -172,7 +173,12 @@ fn journal(job: &VerifyArguments, path: &Path, file: File, key: &PublicKey) -> C
     };
     let mut report = verify_journal(file, key, options)
         .map_err(|error| format!("{}: {error}", path.display()))?;
-    if let (Some(state), Some(run), Some(execution)) = (&ledger, report.run_id, report.execution) {
+    // A backtest needs no start.
+    let manifest = report.manifest.as_ref();
+    let is_live = manifest.is_some_and(|one| matches!(one.data, DataSource::Feed { .. }));
+    if let (Some(state), Some(run), Some(execution), true) =
+        (&ledger, report.run_id, report.execution, is_live)
+    {
         report.anchors = Some(anchors(job, path, state, &run, execution)?);
     }
     let answer = Answer::of(job.json, &report, || report.to_json());
@@ -223,8 +229,11 @@ fn anchors(
     let Some(started) = state.registry().runs().get(run) else {
         return Ok(AnchorsReport::not_started());
     };
-    let orders = match &job.orders {
+    // Of a run's folder both logs are looked at.
+    let beside = job.file.is_dir().then(|| job.file.join("orders"));
+    let orders = match job.orders.as_ref().or(beside.as_ref()) {
         None => AnchoredOrders::NotAsked,
+        Some(path) if path.symlink_metadata().is_err() => AnchoredOrders::Missing,
         Some(path) => AnchoredOrders::Given(opened(path)?.0),
     };
     let file = opened(journal)?.0;

@@ -74,7 +74,10 @@ fn check_execution(
         all.add("run.unauthorized", name, "no start", found);
         return Ok(());
     };
-    for why in compare_execution(state, execution)?.why {
+    // A log that cannot be read is a finding, so that the others are still looked at.
+    let contradictions = compare_execution(state, execution)
+        .map_or_else(|error| vec![error.to_string()], |report| report.why);
+    for why in contradictions {
         let declared = format!("anchored since record {}", started.record_ref.index);
         all.add("run.anchors", &*name, declared, why);
     }

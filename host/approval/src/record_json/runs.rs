@@ -9,12 +9,10 @@ use super::{digest, join, set, text, until};
 
 /// The fields of a resumption.
 fn resume(one: &RunResume) -> Value {
-    json!({
-        "run": digest(&one.run),
-        "execution": one.execution,
-        "tree-size": one.tree_size,
-        "asked-by": one.asked_by.as_ref().map(text),
-    })
+    join(
+        logs(&one.run, one.execution, &one.journal, &one.orders),
+        json!({ "asked-by": one.asked_by.as_ref().map(text) }),
+    )
 }
 
 /// The fields of an act on runs; of any other act nothing.

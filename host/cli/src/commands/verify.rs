@@ -47,11 +47,18 @@ pub(crate) fn run(cli: &CliContext, args: &VerifyArgs) -> Result<CommandAnswer> 
         (None, None) => None,
     };
     let mut report = verify(&place.journal, &key, ledger.as_ref())?;
-    if let Some(state) = &ledger {
-        let orders = place.orders.as_deref();
-        let orders = orders.map_or(OrdersPlace::NotAsked, OrdersPlace::At);
-        report.anchors = anchored::of_report(state, &report, &place.journal, orders)?;
-    }
+    report.anchors = match (&args.ledger, &ledger, &place.execution) {
+        (Some(_), Some(state), _) => {
+            let orders = place.orders.as_deref();
+            let orders = orders.map_or(OrdersPlace::NotAsked, OrdersPlace::At);
+            anchored::of_report(state, &report, &place.journal, orders)?
+        }
+        (_, _, Some(execution)) => {
+            check_identity(execution, &report)?;
+            anchored::of_execution(cli, execution)?
+        }
+        (_, _, None) => None,
+    };
     if cli.json {
         print_json(&report.to_json());
     } else {
@@ -98,6 +105,20 @@ pub(crate) fn public_key(cli: &CliContext, path: Option<&Path>) -> Result<Public
     parse_key_file(&bytes).with_context(|| format!("{}", path.display()))
 }
 
+/// Another run's journal in this run's folder may be good, and is no answer about this run.
+fn check_identity(execution: &Execution, report: &VerifyReport) -> Result<()> {
+    let (Some(run), Some(number)) = (report.run_id, report.execution) else {
+        return Ok(());
+    };
+    ensure!(
+        run == execution.run && number == execution.number,
+        "the journal in the folder of run {} is that of run {}/{number}; restore the run's own from a copy",
+        execution.short(),
+        run.hex()
+    );
+    Ok(())
+}
+
 /// Where the logs of a run are.
 struct RunPlace {
     journal: PathBuf,
@@ -118,10 +139,13 @@ impl RunPlace {
         }
         // A directory is an execution's folder, possibly one that an auditor received.
         if path.is_dir() {
+            let own = cli.data.executions()?.into_iter();
+            let mut own =
+                own.filter(|one| one.folder.canonicalize().ok() == path.canonicalize().ok());
             return Ok(Self {
                 journal: path.join(JOURNAL_FILE),
                 orders: Some(path.join(ORDERS_FILE)),
-                execution: None,
+                execution: own.next(),
             });
         }
         let execution = cli.data.find(what);

@@ -214,7 +214,7 @@ fields! {
     Provenance { source_commit, lock_file, toolchain, wit_world }
     GateReason { code, text }
     HostRefusal { act, subject, rule, why }
-    RunResume { run, execution, tree_size, asked_by }
+    RunResume { run, execution, journal, orders, asked_by }
     RunAnchor { run, execution, journal, orders }
     RunEnd { run, execution, journal, orders, decisions, reason }
     RunStart { run, authorized, terms, entry_0 }

@@ -115,8 +115,10 @@ pub struct RunResume {
     /// The run id.
     pub run: Digest,
     pub execution: u64,
-    /// How many entries of the journal were under a signed checkpoint.
-    pub tree_size: u64,
+    /// The signed entries of its journal.
+    pub journal: TreeHead,
+    /// The signed entries of its order log.
+    pub orders: TreeHead,
     /// Who asked; `None` where a process resumed what it found open at its start.
     pub asked_by: Option<Id>,
 }

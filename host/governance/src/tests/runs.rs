@@ -89,7 +89,8 @@ fn people_authorize_and_services_start() {
     let back = Act::RunResume(RunResume {
         run: digest("run"),
         execution: 1,
-        tree_size: 6,
+        journal: head(6, "six"),
+        orders: head(1, "one"),
         asked_by: None,
     });
     let text = desk.denied("robot", back, Rule::RunRolledBack);

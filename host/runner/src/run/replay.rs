@@ -45,6 +45,14 @@ pub enum ReplayError {
     Journal(#[from] ReadJournalError),
     #[error(transparent)]
     Manifest(#[from] ManifestError),
+    /// The journal in the run's folder is another run's.
+    #[error(
+        "the journal in the run's folder is that of run {found}; restore the run's own from a copy"
+    )]
+    OtherRun {
+        /// Its run id and execution.
+        found: String,
+    },
     #[error(transparent)]
     Inputs(#[from] InputsError),
     #[error(transparent)]
@@ -172,6 +180,12 @@ pub(crate) fn replay_with_host<S: Strategy>(
     let path = execution.journal();
     let open = JournalReader::open(&path)?.opening()?;
     let manifest = Manifest::parse(&open.manifest)?;
+    // Another run's journal in this run's folder is as it was decided, and is no answer about this run.
+    let found = (manifest.run_id()?, open.execution);
+    if found != (execution.run, execution.number) {
+        let found = format!("{}/{}", found.0.hex(), found.1);
+        return Err(ReplayError::OtherRun { found });
+    }
     let setup = manifest.setup()?;
     let snapshot = check_inputs(data, &manifest, &setup, &open)?;
     let (ready, guest) = compile_for_manifest(data, &manifest, &setup, engine)?;

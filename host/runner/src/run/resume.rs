@@ -8,15 +8,15 @@ mod resumed_journal;
 mod signed_prefix;
 
 use core::fmt;
-use std::fs::File;
 use std::io::Read as _;
 
 use counterfoil_connect::broker::bridge::BrokerBridge;
+use counterfoil_journal::consistency::TreeHead;
 use counterfoil_journal::hash::Hash;
 use counterfoil_journal::key::{VerifierKey, VerifierKeyError};
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::salt::LogSigner;
-use counterfoil_os::files::FileError;
+use counterfoil_os::files::{FileError, open_plain};
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::Guest;
 use counterfoil_trading::manifest::{DataSource, Manifest, ManifestError, RunSetup};
@@ -43,7 +43,9 @@ use crate::run::drive::{self, DriveError, RunObserver};
 use crate::run::execute::{ExecuteError, ExecutionOutcome, LiveContext, run_guest};
 use crate::run::feed::{BarSource, BrokerActionFilter, SliceFeed};
 use crate::run::inputs::{check_inputs, inputs_of, selection_of};
-use crate::run::journal::{JournalReader, ReadJournalError, RunHeads, RunJournal as _, Sealing};
+use crate::run::journal::{
+    JournalReader, ReadJournalError, RunHeads, RunJournal as _, Sealing, head_of,
+};
 use crate::run::keep_log::KeepLog;
 use crate::run::live::live_context;
 use crate::run::mismatch::ManifestMismatch;
@@ -218,7 +220,7 @@ pub fn open(
     let key = signer.verifying_key();
     let mut known = RecordedRun::default();
     if covered.end > 0 {
-        let file = File::open(&path).map_err(FileError::at("open", &path))?;
+        let file = open_plain(&path)?;
         let key = PublicKey(key);
         // Only the signed prefix is verified. Behind it a crash may leave anything, which is cut and never read as
         // a record.
@@ -314,6 +316,12 @@ impl Resumption {
         self.known.last_close()
     }
 
+    /// The signed entries of its journal.
+    #[must_use]
+    pub fn journal_head(&self) -> TreeHead {
+        head_of(&self.known.head.tree)
+    }
+
     /// The manifest of the run.
     #[must_use]
     pub const fn manifest(&self) -> &Manifest {
@@ -402,7 +410,6 @@ impl Resumption {
         }
         self.entry_0 = context.entry_0;
         self.heads = context.heads.clone();
-        self.heads.journal.set(&self.known.head.tree);
         let reports = self.known.take_broker_reports();
         let venue = context.venue(around.data, &self.setup, reports)?;
         let start = context.start.clone();
@@ -434,6 +441,8 @@ impl Resumption {
         let is_begun = self.open.is_some();
         terms.resumed_at = is_begun.then_some(self.signed.entries);
         let mut gateway = Gateway::open(venue, &self.execution, terms, plans)?;
+        // Now that both logs are read: an anchor of one without the other would look like a log that was cut.
+        self.heads.journal.set(&self.known.head.tree);
         if !is_begun {
             gateway.begin()?;
         }

@@ -60,7 +60,9 @@ pub fn run_end(
     key: &[u8; 32],
 ) -> Result<Option<RunEnd>, RunEndError> {
     let executions = data.executions_of(run)?;
-    let Some(execution) = executions.last() else {
+    // A live run has one execution; a folder beside it is somebody else's.
+    let first = executions.iter().find(|one| one.number == FIRST_EXECUTION);
+    let Some(execution) = first else {
         return Ok(Some(not_started(*run, empty())));
     };
     let path = execution.journal();

@@ -233,13 +233,19 @@ async fn kill_all(
     Ok((StatusCode::ACCEPTED, Json(RunsReply { runs })))
 }
 
+/// The most bytes of a reason that are recorded.
+const REASON_BYTES_MAX: usize = 1_000;
+
 /// The reason in the body; a kill needs neither a reason nor a body.
 fn reason(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<String, Problem> {
     if body.as_ref().is_ok_and(Bytes::is_empty) {
         return Ok(String::new());
     }
     let asked: Option<KillRequest> = json(headers, body)?;
-    Ok(asked.unwrap_or_default().reason)
+    let mut reason = asked.unwrap_or_default().reason;
+    // Cut, and never refused: a kill must not wait for a shorter sentence, and a longer one fits no record.
+    reason.truncate(reason.floor_char_boundary(REASON_BYTES_MAX));
+    Ok(reason)
 }
 
 /// Resume a run that was left open, halted, or killed before it closed its journal

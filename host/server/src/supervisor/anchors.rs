@@ -27,8 +27,18 @@ pub(super) struct Anchoring {
 struct AnchorWishes {
     /// A session of a run ended.
     is_asked: bool,
-    /// The process ends; each run anchors its own end.
+    /// A run decided for the first time, and was never anchored.
+    is_new: bool,
+    /// The process ends. What its runs hold then is anchored once they stand.
     is_ending: bool,
+}
+
+/// Which runs are anchored.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum AnchorScope {
+    /// Those that this process has not anchored yet.
+    New,
+    All,
 }
 
 /// How long to wait for the next anchors, after the last ones so long ago.
@@ -48,23 +58,33 @@ impl Anchoring {
         self.changed.notify_all();
     }
 
+    /// Asks for the first anchor of a run now. Until it is there, a folder that is taken away would look like that of a
+    /// run that did not start.
+    pub(super) fn ask_first(&self) {
+        self.state().is_new = true;
+        self.changed.notify_all();
+    }
+
     /// Ends the waiting.
     pub(super) fn end(&self) {
         self.state().is_ending = true;
         self.changed.notify_all();
     }
 
-    /// Waits until anchors are due; false at the process's end.
-    fn wait(&self, last: Stopwatch) -> bool {
+    /// Waits until anchors are due; `None` at the process's end.
+    fn wait(&self, last: Stopwatch) -> Option<AnchorScope> {
         let mut state = self.state();
         loop {
             if state.is_ending {
-                return false;
+                return None;
+            }
+            if core::mem::take(&mut state.is_new) {
+                return Some(AnchorScope::New);
             }
             let left = wait_after(last.elapsed(), state.is_asked);
             if left.is_zero() {
                 state.is_asked = false;
-                return true;
+                return Some(AnchorScope::All);
             }
             let woken = self.changed.wait_timeout(state, left);
             state = woken.unwrap_or_else(PoisonError::into_inner).0;
@@ -76,15 +96,21 @@ impl Supervisor {
     /// Anchors the logs of open runs whenever that is due, until the process ends.
     pub fn anchor_until_ended(&self) {
         let mut last = Stopwatch::start();
-        while self.inner.shared.anchoring.wait(last) {
-            last = Stopwatch::start();
-            self.anchor_runs();
+        while let Some(scope) = self.inner.shared.anchoring.wait(last) {
+            if scope == AnchorScope::All {
+                last = Stopwatch::start();
+            }
+            self.anchor(scope);
         }
     }
 
     /// Anchors the logs of open runs now.
     pub fn anchor_runs(&self) {
-        let anchors = self.open_logs();
+        self.anchor(AnchorScope::All);
+    }
+
+    fn anchor(&self, scope: AnchorScope) {
+        let anchors = self.open_logs(scope);
         if anchors.is_empty() {
             return;
         }
@@ -95,17 +121,21 @@ impl Supervisor {
         }
     }
 
-    /// The signed ends of the logs of runs that have a thread, by run id.
-    fn open_logs(&self) -> Vec<RunAnchor> {
+    /// The signed ends of the logs of this process's runs that have not ended, by run id.
+    fn open_logs(&self, scope: AnchorScope) -> Vec<RunAnchor> {
         let runs = self.inner.runs();
-        let open = runs.all.values().filter(|run| run.state().is_active());
+        let open = runs.all.values().filter(|run| !run.is_closed());
+        let open = open.filter(|run| {
+            let was_anchored = run.heads.journal.get().size == 0 || run.note_anchor();
+            scope == AnchorScope::All || !was_anchored
+        });
         let anchors = open.map(|run| RunAnchor {
             run: run.id,
             execution: FIRST_EXECUTION,
             journal: run.heads.journal.get(),
             orders: run.heads.orders.get(),
         });
-        // A run whose entry 0 is not written has nothing to anchor but its start.
+        // A run whose entry 0 is not written, or that this process did not run, has nothing to anchor.
         anchors.filter(|anchor| anchor.journal.size > 0).collect()
     }
 }

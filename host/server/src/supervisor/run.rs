@@ -1,6 +1,7 @@
 //! One supervised run: its parts, its inlet, and its observer. It must never wait for another run.
 
 use core::fmt;
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use counterfoil_base::digest::Digest;
@@ -37,6 +38,8 @@ pub(super) struct SupervisedRun {
     pub(super) stop_signal: InProcessStop,
     /// The signed ends of its logs.
     pub(super) heads: RunHeads,
+    /// Whether its logs were anchored by this process.
+    was_anchored: AtomicBool,
     /// Held while its run file is written; whether that file states how it ended.
     pub(super) has_final_file: Mutex<bool>,
     events: Arc<RunEvents>,
@@ -99,6 +102,7 @@ impl SupervisedRun {
             inlet: Arc::default(),
             stop_signal: InProcessStop::default(),
             heads: RunHeads::default(),
+            was_anchored: AtomicBool::new(false),
             has_final_file: Mutex::default(),
             events: Arc::clone(&shared.events),
             anchoring: Arc::clone(&shared.anchoring),
@@ -167,8 +171,16 @@ impl SupervisedRun {
         self.live().decision_digest = Some(digest);
     }
 
-    /// Asks for an anchor where a session of one of its markets ends.
+    /// Notes that its logs are anchored now; whether they were before.
+    pub(super) fn note_anchor(&self) -> bool {
+        self.was_anchored.swap(true, Ordering::Relaxed)
+    }
+
+    /// Asks for its first anchor, and for one where a session of one of its markets ends.
     fn ask_anchor(&self, close: Option<UnixNanos>) {
+        if !self.was_anchored.load(Ordering::Relaxed) {
+            self.anchoring.ask_first();
+        }
         let mut markets = self.setup.calendars.all().iter();
         if close.is_some_and(|close| markets.any(|market| market.ends_session(close))) {
             self.anchoring.ask();

@@ -11,6 +11,7 @@ use counterfoil_trading::record::{CloseReason, RunStop};
 use counterfoil_governance::act::RunResume;
 use counterfoil_governance::id::Id;
 use counterfoil_governance::rule::AccessDenial;
+use counterfoil_runner::orders::gateway::order_log::{OrderLogError, orders_head};
 use counterfoil_runner::run::component::{ComponentError, PreparedComponent, SharedComponent};
 use counterfoil_runner::run::end_cause::RunEndCause;
 use counterfoil_runner::run::execute::{ExecuteError, ExecutionOutcome, LiveContext};
@@ -68,6 +69,8 @@ enum RunThreadError {
     Component(#[from] ComponentError),
     #[error(transparent)]
     Feed(#[from] FeedOpenError),
+    #[error(transparent)]
+    Orders(#[from] OrderLogError),
     #[error("the resumption is not recorded in the ledger: {0}")]
     Record(#[from] AccessDenial),
 }
@@ -266,6 +269,7 @@ fn carry_out(
 ) -> Result<ThreadEnd, RunThreadError> {
     let (data, venues) = (&settings.data, &settings.venues);
     let starting = [RunState::Starting];
+    let key = ready.signer.verifying_key();
     let ReadyRun {
         component,
         signer,
@@ -315,7 +319,8 @@ fn carry_out(
             settings.records.resume(RunResume {
                 run: run.id,
                 execution: execution.number,
-                tree_size: resumption.resume_point().records,
+                journal: resumption.journal_head(),
+                orders: orders_head(&execution, &key)?.head,
                 asked_by,
             })?;
             let (bars, _thread) = feed.start(run, resumption.last_close())?;

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::io::{self, Read};
 
 use counterfoil_base::digest::Digest;
+use counterfoil_journal::frame::Frame;
 use counterfoil_journal::hash::{Hash, leaf_hash};
 use counterfoil_journal::tree::Tree;
 use counterfoil_trading::record::{CloseRecord, KIND_CLOSE, record_kind};
 
 use super::Sizes;
-use crate::chunk::{ChunkReader, body_of};
+use crate::chunk::{ChunkReader, JournalEnd, body_of};
 
 /// What a log holds.
 #[derive(Debug, Default)]
@@ -18,8 +19,10 @@ pub(super) struct LogRoots {
     pub(super) entry_0: Option<Hash>,
     /// Roots by size; sizes beyond the end are left out.
     pub(super) roots: BTreeMap<u64, Hash>,
-    /// Whole entries.
+    /// Entries that a checkpoint covers.
     pub(super) entries: u64,
+    /// Whether nothing follows the last checkpoint.
+    pub(super) is_whole: bool,
     /// The decision digest, where the last entry closes a journal.
     pub(super) decisions: Option<Digest>,
 }
@@ -34,22 +37,29 @@ impl LogRoots {
         }
         let mut chunks = ChunkReader::new(reader);
         while let Some(chunk) = chunks.next()? {
-            let mut last = None;
-            for (index, entry) in chunk.entries() {
+            for frame in chunk.frames() {
+                let Frame::Entry(entry) = frame else {
+                    // What no checkpoint covers a crash may leave, and anybody may add.
+                    found.entries = tree.size();
+                    continue;
+                };
                 let leaf = leaf_hash(entry);
                 found.entry_0.get_or_insert(leaf);
+                found.decisions = decisions(tree.size(), entry);
                 tree.push(leaf);
                 // A root costs a hash for each level: only where somebody noted one.
                 if sizes.contains(&tree.size()) {
                     found.roots.insert(tree.size(), tree.root());
                 }
-                last = Some((index, entry));
-            }
-            if let Some((index, entry)) = last {
-                found.decisions = decisions(index, entry);
             }
         }
-        found.entries = tree.size();
+        found.is_whole =
+            matches!(chunks.end(), JournalEnd::Torn(0)) && found.entries == tree.size();
+        let covered = found.entries;
+        found.roots.retain(|size, _| *size <= covered);
+        if covered == 0 {
+            found.entry_0 = None;
+        }
         Ok(found)
     }
 }

@@ -51,12 +51,10 @@ impl LedgerTimes {
     ) -> Option<String> {
         let at = decided.rfc3339();
         let (record, start) = self.start;
-        // An act may carry the time of the record in front of it, which another clock made: so much earlier may the
-        // run's clock have been.
-        let earliest = start
-            .0
-            .saturating_sub(bound_nanos.saturating_add(CLOCK_STEP_MAX));
-        if decided.0 < earliest {
+        // An act may carry the time of the record in front of it, which another clock made, and after a step back of
+        // its own clock a run goes on with its last time: so far apart may both be.
+        let slack = bound_nanos.saturating_add(CLOCK_STEP_MAX);
+        if decided.0 < start.0.saturating_sub(slack) {
             let start = start.rfc3339();
             return Some(format!(
                 "record {index}: decided at {at}, before record {record} of the ledger started the run at {start}"
@@ -71,7 +69,7 @@ impl LedgerTimes {
             self.passed = self.passed.saturating_add(1);
         }
         let held = self.held.get(self.passed)?;
-        if decided.0 <= held.time.0.saturating_add(bound_nanos) {
+        if decided.0 <= held.time.0.saturating_add(slack) {
             return None;
         }
         Some(format!(

@@ -16,7 +16,6 @@ use crate::state::EXCESS_NANOS_MAX;
 use counterfoil_base::digest::Digest;
 use counterfoil_base::gate::Gate;
 use counterfoil_journal::consistency::TreeHead;
-use counterfoil_journal::hash::Hash;
 
 /// The longest window of an authorization, in nanoseconds: 30 days.
 const WINDOW_NANOS_MAX: i64 = 30 * 86_400 * 1_000_000_000;
@@ -198,8 +197,8 @@ pub(super) fn resume(state: &LedgerState, context: ActContext<'_>, resume: &RunR
     not_ended(found, &resume.run)?;
     // Asked again here: between the caller's check and this record somebody may have thrown a switch.
     state.check_killed(&resume.run, &found.start.terms.account)?;
-    let journal = SeenLog::of_journal(found, resume.execution);
-    not_rolled_back("journal", journal, resume.tree_size, None)
+    // Before anything is sent: a run whose order log is gone would send its orders again, and could never end.
+    logs_grew(found, resume.execution, resume.journal, resume.orders)
 }
 
 /// Judges that each open run's logs are what they were before, or longer. An anchor of fewer entries, or of another
@@ -231,48 +230,10 @@ pub(super) fn anchor(
     Ok(())
 }
 
-/// What the ledger knows of a log from before: so many entries, perhaps their root, and the record that says so.
+/// What the ledger knows of a log from before, and the record that says so.
 struct SeenLog {
-    size: u64,
-    root: Option<Hash>,
+    head: TreeHead,
     index: u64,
-}
-
-impl SeenLog {
-    /// The newest that is known of the journal of an execution.
-    fn of_journal(found: &RegisteredRun, execution: u64) -> Option<Self> {
-        let resumed = found.resumed.iter().rev();
-        let resumed = resumed
-            .map(|(one, record_ref)| (one, record_ref.index))
-            .find(|(one, _)| one.execution == execution)
-            .map(|(one, index)| Self {
-                size: one.tree_size,
-                root: None,
-                index,
-            });
-        let anchored = Self::of_anchor(found, execution, |one| one.journal);
-        // Of two records over the same entries the anchor, which holds their root as well.
-        resumed
-            .into_iter()
-            .chain(anchored)
-            .max_by_key(|seen| (seen.size, seen.root.is_some()))
-    }
-
-    /// What the last anchor of an execution holds of one of its logs.
-    fn of_anchor(
-        found: &RegisteredRun,
-        execution: u64,
-        log: impl Fn(&RunAnchor) -> TreeHead,
-    ) -> Option<Self> {
-        let mut all = found.anchors.iter().rev();
-        let (one, record_ref) = all.find(|(one, _)| one.execution == execution)?;
-        let TreeHead { size, root } = log(one);
-        Some(Self {
-            size,
-            root: Some(root),
-            index: record_ref.index,
-        })
-    }
 }
 
 fn logs_grew(
@@ -281,22 +242,28 @@ fn logs_grew(
     journal: TreeHead,
     orders: TreeHead,
 ) -> Judgment {
-    let seen = SeenLog::of_journal(found, execution);
-    not_rolled_back("journal", seen, journal.size, Some(journal.root))?;
-    let seen = SeenLog::of_anchor(found, execution, |one| one.orders);
-    not_rolled_back("order log", seen, orders.size, Some(orders.root))
+    let mut resumed = found.resumed.iter().rev();
+    let resumed = resumed.find(|(one, _)| one.execution == execution);
+    let resumed = resumed.map(|(one, by)| (by.index, one.journal, one.orders));
+    let mut anchored = found.anchors.iter().rev();
+    let anchored = anchored.find(|(one, _)| one.execution == execution);
+    let anchored = anchored.map(|(one, by)| (by.index, one.journal, one.orders));
+    // Records are judged in their sequence, so the newer of the two holds what the older one held.
+    let newer = resumed.into_iter().chain(anchored);
+    let Some((index, had_journal, had_orders)) = newer.max_by_key(|(index, ..)| *index) else {
+        return Ok(());
+    };
+    let seen = |head| SeenLog { head, index };
+    not_rolled_back("journal", &seen(had_journal), journal)?;
+    not_rolled_back("order log", &seen(had_orders), orders)
 }
 
 /// A log only grows: one that is shorter than before was rolled back, and one that is as long holds the same.
-fn not_rolled_back(log: &str, seen: Option<SeenLog>, size: u64, root: Option<Hash>) -> Judgment {
-    let Some(seen) = seen else {
-        return Ok(());
-    };
-    let index = seen.index;
-    let why = if seen.size > size {
-        let had = seen.size;
+fn not_rolled_back(log: &str, seen: &SeenLog, now: TreeHead) -> Judgment {
+    let (index, had, size) = (seen.index, seen.head.size, now.size);
+    let why = if had > size {
         format!("the {log} has {size} signed entries, and had {had} by record {index}")
-    } else if seen.size == size && root.is_some_and(|root| seen.root.is_some_and(|it| it != root)) {
+    } else if seen.head.size == size && seen.head.root != now.root {
         format!("the {log} has other entries than by record {index}, which are as many")
     } else {
         return Ok(());

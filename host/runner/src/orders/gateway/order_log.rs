@@ -2,7 +2,6 @@
 //! journal, with one checkpoint after each record. A record is durable when `append` returns.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::Read as _;
 use std::path::PathBuf;
 
@@ -11,7 +10,7 @@ use counterfoil_journal::consistency::TreeHead;
 use counterfoil_journal::frame::{FrameError, FrameReader};
 use counterfoil_journal::key::{VerifierKey, VerifierKeyError};
 use counterfoil_journal::salt::LogSigner;
-use counterfoil_os::files::FileError;
+use counterfoil_os::files::{FileError, open_plain, read_whole};
 use counterfoil_trading::cbor::CborError;
 use counterfoil_trading::gateway::{
     DurableMark, OrderAuthorization, OrderLogRecord, ReconcileTrigger, Reconciliation,
@@ -192,7 +191,7 @@ fn read(
     auditor.set_cadence(core::num::NonZeroU64::MIN);
     let mut bytes = Vec::new();
     if end > 0 {
-        let file = File::open(path).map_err(FileError::at("open", path))?;
+        let file = open_plain(path)?;
         file.take(end)
             .read_to_end(&mut bytes)
             .map_err(FileError::at("read", path))?;
@@ -248,7 +247,7 @@ pub fn records(
     key: &VerifierKey,
 ) -> Result<Vec<OrderLogRecord>, OrderLogError> {
     let path = path(execution);
-    let bytes = std::fs::read(&path).map_err(FileError::at("read", &path))?;
+    let bytes = read_whole(&path)?;
     let mut auditor = Auditor::new(key.clone());
     let mut all = Vec::new();
     audit_records(&mut auditor, &bytes, |record| {

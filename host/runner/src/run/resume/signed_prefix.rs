@@ -1,14 +1,13 @@
 //! Which part of a journal's file is signed, and whether the rest is what a crash leaves. It must never change a
 //! byte, and never know what a record means.
 
-use std::fs::File;
 use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
 use counterfoil_journal::checkpoint::Checkpoint;
 use counterfoil_journal::frame::{Frame, FrameReader};
 use counterfoil_journal::key::VerifierKey;
-use counterfoil_os::files::FileError;
+use counterfoil_os::files::{FileError, open_plain};
 
 /// Bytes read at once: several times the largest frame.
 const READ_BYTES: u64 = 1 << 20;
@@ -33,10 +32,10 @@ impl SignedPrefix {
     /// Reads the frames of the file at `path`, up to the first bytes that are not a frame. A missing file is an
     /// empty prefix.
     pub(crate) fn scan(path: &Path) -> Result<Self, FileError> {
-        let mut file = match File::open(path) {
+        let mut file = match open_plain(path) {
             Ok(file) => file,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::default()),
-            Err(error) => return Err(FileError::at("open", path)(error)),
+            Err(error) if error.source.kind() == ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) => return Err(error),
         };
         let mut found = Self::default();
         let mut frames = FrameReader::new();
