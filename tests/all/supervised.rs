@@ -10,7 +10,7 @@ use counterfoil_governance::act::{Act, KillScope};
 use counterfoil_governance::registry::RegisteredRun;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::Signer as _;
-use counterfoil_runner::orders::kill::{KillTarget, lift, set_switch};
+use counterfoil_runner::orders::kill::{KillSwitch, KillTarget, is_set, lift, set_switch};
 use counterfoil_runner::orders::lease::Lease;
 use counterfoil_server::client::ApiClient;
 use counterfoil_server::supervisor::inlet::EndCommand;
@@ -432,4 +432,37 @@ fn an_account_that_another_process_trades_is_refused_by_its_own_code() {
         .into_iter()
         .filter(|record| matches!(record, OrderLogRecord::Process { .. }));
     assert_eq!(leases.count(), 1);
+}
+
+/// A run that waited for what a pipe gives could not be stopped any more, and a link that leads nowhere is no permission.
+#[test]
+fn whatever_is_in_a_switchs_place_stops() {
+    type Put = fn(&std::path::Path);
+    let table: [(&str, Put); 3] = [
+        ("a pipe", |path| {
+            let made = std::process::Command::new("mkfifo").arg(path).status();
+            assert!(made.unwrap().success());
+        }),
+        ("a link that leads nowhere", |path| {
+            std::os::unix::fs::symlink("nowhere", path).unwrap();
+        }),
+        ("a folder", |path| std::fs::create_dir(path).unwrap()),
+    ];
+    for (what, put) in table {
+        let world = World::small(8);
+        let target = KillTarget::Installation;
+        let switch = KillSwitch::new(&world.data, &id("test"), None);
+        assert!(switch.active_stop().is_none() && !is_set(&world.data, &target));
+        set_switch(&world.data, &target, "a drill").unwrap();
+        let folder = world.data.root().join("kill");
+        let path = std::fs::read_dir(folder).unwrap().next().unwrap();
+        let path = path.unwrap().path();
+        std::fs::remove_file(&path).unwrap();
+        put(&path);
+        let stop = switch.active_stop();
+        let stop = stop.unwrap_or_else(|| panic!("{what} does not stop"));
+        assert_eq!(stop.cause, StopCause::InstallationKilled, "{what}");
+        assert!(stop.message.contains("cannot be read"), "{what}: {stop:?}");
+        assert!(is_set(&world.data, &target), "{what}");
+    }
 }

@@ -11,6 +11,7 @@ use counterfoil_os::files::open_plain;
 use counterfoil_runner::run::journal::JournalReader;
 use counterfoil_runner::store::data_dir::Execution;
 use counterfoil_trading::manifest::{DataSource, Manifest};
+use counterfoil_trading::record::Opening;
 use counterfoil_verify::{AnchorsReport, VerifyReport, verify_ledger_state};
 
 use crate::cli_context::CliContext;
@@ -21,28 +22,33 @@ pub(crate) fn of_execution(
     cli: &CliContext,
     execution: &Execution,
 ) -> Result<Option<AnchorsReport>> {
-    let manifest = Manifest::parse(&cli.data.manifest_text(execution)?)?;
-    if !is_live(&manifest) {
+    let opening = opening(execution);
+    // The copy beside the journal, whose digest is the run's id, goes first: a journal that was exchanged may say
+    // anything. An auditor may have the journal alone.
+    let text = match (cli.data.manifest_text(execution), &opening) {
+        (Ok(text), _) => text,
+        (Err(_), Some(opening)) => opening.manifest.clone(),
+        (Err(error), None) => return Err(error.into()),
+    };
+    if !is_live(&Manifest::parse(&text)?) {
         return Ok(None);
     }
-    let state = view(cli)?.map(|view| view.verified.state);
-    let report = match &state {
-        Some(state) => compare_execution(state, execution)?,
-        None => AnchorsReport::not_started(),
+    let Some(view) = view(cli)? else {
+        // An auditor's copy of a run may come without one. It is told, and no verdict on what is there.
+        let named = opening.and_then(|opening| opening.start.authorization);
+        return Ok(named.map(|named| AnchorsReport::without_ledger(&named.ledger)));
     };
-    Ok(told(report, execution))
+    let report = compare_execution(view.state(), execution)?;
+    // A run that the ledger does not know is no contradiction, unless its own first record says that a ledger authorized
+    // it: that ledger was taken away or exchanged.
+    let is_authorized = opening.is_some_and(|opening| opening.start.authorization.is_some());
+    Ok(Some(report).filter(|report| report.start.is_some() || is_authorized))
 }
 
-/// A run that the ledger does not know is no contradiction, unless its own first record says that a ledger authorized it:
-/// that ledger was taken away or exchanged.
-fn told(report: AnchorsReport, execution: &Execution) -> Option<AnchorsReport> {
-    if report.start.is_some() {
-        return Some(report);
-    }
-    let opening = JournalReader::open(&execution.journal())
-        .ok()
-        .and_then(|mut journal| journal.opening().ok())?;
-    opening.start.authorization.is_some().then_some(report)
+/// What a journal begins with, if it can be read.
+fn opening(execution: &Execution) -> Option<Opening> {
+    let mut journal = JournalReader::open(&execution.journal()).ok()?;
+    journal.opening().ok()
 }
 
 /// Compares a verified journal and perhaps its order log with a ledger.

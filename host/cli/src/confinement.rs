@@ -30,8 +30,6 @@ const ZONES: &str = "/usr/share/zoneinfo";
 ///
 /// Returns an error if the kernel refuses: a strategy that breaks out of its sandbox would then meet no second wall.
 pub(crate) fn to_reading(cli: &CliContext) -> Result<()> {
-    let mut start = vec![std::env::current_exe().context("cannot find this program's own file")?];
-    start.extend(SYSTEM.map(PathBuf::from));
     // Code is compiled into the cache, and into a folder of the moment where there is none.
     let code = cli.code_folder().map(PathBuf::from);
     let write = vec![
@@ -46,13 +44,13 @@ pub(crate) fn to_reading(cli: &CliContext) -> Result<()> {
             PathBuf::from(ZONES),
         ],
         write,
-        start,
+        start: own_program()?,
     };
     apply(&needed)
 }
 
-/// Confines this process to the data directory, with no program that it could start. Files that the command line names must
-/// be open by now.
+/// Confines this process to the data directory, and to this program as a child: the one that decodes files. Files that the
+/// command line names must be open by now.
 ///
 /// # Errors
 ///
@@ -65,8 +63,15 @@ pub(crate) fn to_data(cli: &CliContext) -> Result<()> {
             std::env::temp_dir(),
             PathBuf::from("/dev/null"),
         ],
-        start: Vec::new(),
+        start: own_program()?,
     })
+}
+
+/// This program, and what the system has it start with.
+fn own_program() -> Result<Vec<PathBuf>> {
+    let own = std::env::current_exe().context("cannot find this program's own file")?;
+    let system = SYSTEM.map(PathBuf::from);
+    Ok([own].into_iter().chain(system).collect())
 }
 
 fn apply(needed: &NeededAccess) -> Result<()> {

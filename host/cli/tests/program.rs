@@ -5,7 +5,10 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 
+use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray};
+use arrow_ipc::writer::FileWriter;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -591,4 +594,28 @@ fn a_stop_keeps_live_runs_from_starting_until_it_is_lifted() {
     assert_eq!(place.run(&["kill"]).status.code(), Some(64));
     assert_eq!(place.run(&["kill", "--all", "ab"]).status.code(), Some(64));
     assert_eq!(place.run(&["kill", "ab12"]).status.code(), Some(2));
+}
+
+/// A file of columns is decoded by a child of a process that is confined by then.
+#[test]
+fn a_columnar_file_is_ingested_behind_the_second_wall() {
+    let place = Place::new();
+    let text = |values: [&str; 3]| Arc::new(StringArray::from_iter_values(values)) as ArrayRef;
+    let number = |values: [f64; 3]| Arc::new(Float64Array::from_iter_values(values)) as ArrayRef;
+    let batch = RecordBatch::try_from_iter([
+        ("Ticker", text(["IBM", "IBM", "IBM"])),
+        ("Date", text(["2026-01-05", "2026-01-06", "2026-01-07"])),
+        ("Open", number([10.0, 11.0, 12.0])),
+        ("High", number([11.0, 12.0, 13.0])),
+        ("Low", number([9.0, 10.0, 11.0])),
+        ("Close", number([10.5, 11.5, 12.5])),
+        ("Volume", number([100.0, 110.0, 120.0])),
+    ]);
+    let batch = batch.unwrap();
+    let mut writer = FileWriter::try_new(Vec::new(), &batch.schema()).unwrap();
+    writer.write(&batch).unwrap();
+    let bytes = writer.into_inner().unwrap();
+    std::fs::write(place.path("IBM.feather"), bytes).unwrap();
+    let made = place.json(0, &["data", "ingest", "IBM.feather"]);
+    assert_eq!(made["bars"], 3, "{made}");
 }

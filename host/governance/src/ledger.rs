@@ -30,6 +30,7 @@ use counterfoil_journal::public_key::PublicKey;
 use counterfoil_os::files::{FileError, read_whole};
 
 mod known;
+mod reopen;
 mod walk;
 
 pub use known::KnownLedger;

@@ -13,6 +13,7 @@ use counterfoil_index::{
     AnsweredBy, AnyTerm, IndexError, IndexSecret, SearchTerm, TERM_BYTES_MAX, indexed_records,
     rebuild, search,
 };
+use counterfoil_index::{read_mark, write_mark};
 use counterfoil_os::lock::FileLock;
 use desk::{LedgerRecord, Made, key, terms};
 use proptest::prelude::*;
@@ -131,6 +132,21 @@ fn an_index_that_somebody_else_sealed_hides_nothing() {
     rebuild(bytes, &key(), folder.path(), Some(&SECRET), &without_dan).unwrap();
     let found = search(bytes, &key(), folder.path(), Some(&SECRET), &terms, &[want]).unwrap();
     assert_eq!(found.candidates.len(), 60);
+}
+
+/// A mark is sealed with the same secret, over no files; as the seal of an index without files it would hide everything.
+#[test]
+fn a_mark_in_the_place_of_a_seal_hides_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = MADE.up_to(60);
+    let mark = verify(bytes, &key()).unwrap().mark();
+    let path = folder.path().join("seal");
+    write_mark(&path, key().name(), mark, &SECRET).unwrap();
+    assert_eq!(read_mark(&path, key().name(), &SECRET), Some(mark));
+    assert_eq!(read_mark(&path, "counterfoil/ledger/other", &SECRET), None);
+    check(bytes, folder.path());
+    // And the seal of an index is no mark.
+    assert_eq!(read_mark(&path, key().name(), &SECRET), None);
 }
 
 #[test]

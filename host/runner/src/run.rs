@@ -18,4 +18,5 @@ pub mod permission;
 pub mod replay;
 pub mod resume;
 pub mod run_end;
+pub(crate) mod signed_prefix;
 pub mod usage;

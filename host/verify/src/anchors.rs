@@ -28,6 +28,8 @@ pub struct AnchorsReport {
     pub end: Option<u64>,
     /// Whether the order log was compared as well.
     pub with_orders: bool,
+    /// Why nothing could be compared.
+    pub unknown: Option<String>,
     /// What contradicts the ledger, one sentence each; empty where all agrees.
     pub why: Vec<String>,
     /// How many more there are.
@@ -41,10 +43,21 @@ impl AnchorsReport {
         Self::default()
     }
 
-    /// Whether the ledger has the run, and nothing contradicts it.
+    /// The report on a run whose first record names a ledger that is not there.
+    #[must_use]
+    pub fn without_ledger(named: &str) -> Self {
+        Self {
+            unknown: Some(format!(
+                "record 0 names the ledger {named}, which is not here"
+            )),
+            ..Self::default()
+        }
+    }
+
+    /// Whether the ledger has the run, and nothing contradicts it; or whether that could not be told.
     #[must_use]
     pub const fn is_good(&self) -> bool {
-        self.start.is_some() && self.why.is_empty()
+        self.unknown.is_some() || (self.start.is_some() && self.why.is_empty())
     }
 
     fn note(&mut self, why: String) {

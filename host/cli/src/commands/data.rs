@@ -1,9 +1,7 @@
 //! `data`: findings of the checks, their acceptance, lineage, corporate actions.
 
-use std::fs::File;
-
 use anyhow::{Context as _, Result, ensure};
-use counterfoil_os::files::write_whole;
+use counterfoil_os::files::{open_plain, write_whole};
 use counterfoil_runner::clock::now;
 use counterfoil_runner::run::inputs::snapshot_store;
 use counterfoil_snapshot::layers::lineage::LineageFile;
@@ -252,7 +250,7 @@ fn print_file(file: &LineageFile, indent: &str) {
 
 fn derive_actions(cli: &CliContext, args: &DeriveActionsArgs) -> Result<CommandAnswer> {
     let path = args.file.display();
-    let file = File::open(&args.file).with_context(|| format!("cannot open {path}"))?;
+    let file = open_plain(&args.file)?;
     let name = args
         .file
         .file_name()

@@ -18,7 +18,7 @@ use self::stage::DemoStage;
 use self::strategies::{DemoRun, EXAMPLES, ingest_data, show, sweep_it};
 use crate::args;
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, print_json, print_line};
+use crate::output::{CommandAnswer, print_block, print_json, print_line};
 use crate::report;
 
 pub(crate) fn run(global: &CliContext, args: &args::DemoArgs) -> Result<CommandAnswer> {
@@ -36,7 +36,7 @@ pub(crate) fn run(global: &CliContext, args: &args::DemoArgs) -> Result<CommandA
     let cli = global.in_directories(&folder.join("data"), folder.join("keys"))?;
     let step = |text: &str| {
         if !cli.json {
-            print_line(text);
+            print_block(text);
         }
     };
     step("1. Ingest real data with its splits and dividends into an immutable snapshot.");

@@ -7,7 +7,7 @@ use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use counterfoil_os::files::read_whole;
+use counterfoil_os::files::{open_plain, read_whole};
 use counterfoil_runner::clock::now;
 use counterfoil_runner::run::inputs::snapshot_store;
 use counterfoil_snapshot::error::IngestError;
@@ -72,7 +72,7 @@ fn open(cli: &CliContext, args: &IngestArgs) -> Result<OpenedSource> {
             "{path} is a directory: give one file, or a ZIP archive of the files"
         )));
     }
-    let file = File::open(&args.file).with_context(|| format!("cannot open {path}"))?;
+    let file = open_plain(&args.file)?;
     let name = args
         .file
         .file_name()

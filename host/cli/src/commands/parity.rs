@@ -16,7 +16,7 @@ use counterfoil_verify::describe::RecordDescriber;
 use crate::anchored;
 use crate::args::ParityArgs;
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, print_fields, print_json, print_line};
+use crate::output::{CommandAnswer, print_block, print_fields, print_json, print_line};
 use crate::progress::RunProgressBar;
 
 pub(crate) fn run(cli: &CliContext, args: &ParityArgs) -> Result<CommandAnswer> {
@@ -59,7 +59,7 @@ pub(crate) fn run(cli: &CliContext, args: &ParityArgs) -> Result<CommandAnswer> 
     } else {
         print(&found, &execution.short())?;
         if let Some(anchors) = &anchors {
-            print_line(anchors.to_string().trim_end());
+            print_block(anchors.to_string().trim_end());
         }
         print_line(&format!("statement: {}", path.display()));
     }

@@ -1,6 +1,7 @@
 //! `replay`: runs the component again on the recorded inputs and compares every decision.
 
 use anyhow::Result;
+use counterfoil_runner::run::journal::JournalReader;
 use counterfoil_runner::run::replay::{ReplayError, ReplayReport as Replayed, replay};
 use counterfoil_runner::store::data_dir::{DataDir, Execution};
 use counterfoil_sandbox::engine::EngineSettings;
@@ -16,7 +17,7 @@ use crate::anchored;
 use crate::args::ReplayArgs;
 use crate::cli_context::CliContext;
 use crate::confinement;
-use crate::output::{CommandAnswer, print_answer, print_fields, print_json, print_line};
+use crate::output::{CommandAnswer, print_answer, print_block, print_fields, print_json};
 use crate::progress::bar;
 
 pub(crate) fn run(cli: &CliContext, args: &ReplayArgs) -> Result<CommandAnswer> {
@@ -36,9 +37,9 @@ pub(crate) fn show(
     found: &Replayed,
 ) -> Result<CommandAnswer> {
     let execution = cli.data.find(run)?;
-    // Only for the names and scales of what is printed. The replay itself takes the manifest from
-    // the signed record.
-    let manifest = Manifest::parse(&cli.data.manifest_text(&execution)?)?;
+    // From the signed record, as the replay's own: an auditor's copy of the run may have no other.
+    let opening = JournalReader::open(&execution.journal())?.opening()?;
+    let manifest = Manifest::parse(&opening.manifest)?;
     let instruments = manifest.setup()?.instruments;
     let anchors = anchored::of_execution(cli, &execution)?;
     let good = found.is_identical() && anchors.as_ref().is_none_or(AnchorsReport::is_good);
@@ -67,7 +68,7 @@ pub(crate) fn show(
     } else {
         print(what, found, &instruments);
         if let Some(anchors) = &anchors {
-            print_line(anchors.to_string().trim_end());
+            print_block(anchors.to_string().trim_end());
         }
     }
     Ok(CommandAnswer::yes_if(good))

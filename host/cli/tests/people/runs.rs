@@ -314,6 +314,19 @@ impl Office {
         let health = desk.json("", 1, &["ledger", "health"]);
         assert_eq!(health["runs-contradicted"].as_array().unwrap().len(), 1);
         fs::write(&orders, whole).unwrap();
+        // Another run's journal is good, and no answer about this run.
+        let list = desk.json("", 0, &["run", "list"]);
+        let mut others = list.as_array().unwrap().iter().map(|one| text(one, "run"));
+        let other = others.find(|other| *other != run).unwrap();
+        let other = desk.path("data/runs").join(other);
+        let journal = folder.join("journal");
+        let own = fs::read(&journal).unwrap();
+        fs::copy(other.join("1/journal"), &journal).unwrap();
+        for asked in [&["verify", run][..], &["replay", run]] {
+            let error = desk.fails("", asked);
+            assert!(error.contains("is that of run"), "{asked:?}: {error}");
+        }
+        fs::write(&journal, own).unwrap();
         // A run that the ledger knows and whose folder is gone.
         let kept = desk.path("kept");
         fs::rename(&runs, &kept).unwrap();

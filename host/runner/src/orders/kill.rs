@@ -10,7 +10,7 @@
 //! The messages of a stop are recorded: they never change.
 
 use std::fs;
-use std::io::{self, ErrorKind, Read as _};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -90,7 +90,16 @@ fn create_empty(path: &Path) -> io::Result<()> {
 pub fn is_set(data: &DataDir, target: &KillTarget) -> bool {
     // Fails closed: an attacker who makes the folder unreadable stops the runs, and cannot hide a
     // stop.
-    target.path(data).try_exists().unwrap_or(true)
+    is_there(&target.path(data)).unwrap_or(true)
+}
+
+/// Whether there is anything at a switch's path: a link that leads nowhere and a pipe are switches as well.
+fn is_there(path: &Path) -> io::Result<bool> {
+    match path.symlink_metadata() {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Lifts the switch of a target; false if it was not set. A run that ended stays ended.
@@ -189,19 +198,15 @@ impl KillSwitch {
             return Some(stop.clone());
         }
         for (cause, path) in &self.files {
-            let message = match fs::File::open(path) {
-                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            if matches!(is_there(path), Ok(false)) {
+                continue;
+            }
+            // Bounded, since the reason becomes part of a record; and only of a plain file: a run that waited for what
+            // a pipe gives could not be stopped any more.
+            let message = match files::read_plain(path, REASON_BYTES_MAX) {
+                Ok(reason) => String::from_utf8_lossy(&reason).trim().to_owned(),
                 // Fails closed: a switch that cannot be read may be set.
-                Err(error) => format!("the switch cannot be read: {error}"),
-                Ok(file) => {
-                    let mut reason = Vec::new();
-                    // Bounded: the reason becomes part of a record, and the file may be anything.
-                    let read = file.take(REASON_BYTES_MAX).read_to_end(&mut reason);
-                    match read {
-                        Ok(_) => String::from_utf8_lossy(&reason).trim().to_owned(),
-                        Err(error) => format!("the reason cannot be read: {error}"),
-                    }
-                }
+                Err(error) => format!("the switch cannot be read: {}", error.source),
             };
             return Some(asked_stop(*cause, message));
         }

@@ -45,7 +45,7 @@ use crate::run::keep_log::KeepLog;
 use crate::run::mismatch::ManifestMismatch;
 use crate::run::opening::{OtherStart, check_entry_0};
 use crate::run::permission::RunPermission;
-use crate::run::resume::SignedPrefix;
+use crate::run::signed_prefix::SignedPrefix;
 use crate::store::data_dir::{DataDir, DataDirError, Execution};
 use crate::store::keys::SharedSigner;
 use crate::store::lock::{LockError, RunLock};

@@ -5,7 +5,6 @@ mod cut_tail;
 mod recorded_run;
 mod replay_then_live;
 mod resumed_journal;
-mod signed_prefix;
 
 use core::fmt;
 use std::io::Read as _;
@@ -31,7 +30,6 @@ use counterfoil_verify::{Finding, VerifyError, VerifyOptions, verify_journal};
 pub use cut_tail::CutTail;
 pub(crate) use cut_tail::keep_tail;
 pub use resumed_journal::ResumeEvent;
-pub(crate) use signed_prefix::SignedPrefix;
 
 use crate::build::host_build;
 use crate::clock::{self, WallClock};
@@ -51,6 +49,7 @@ use crate::run::live::live_context;
 use crate::run::mismatch::ManifestMismatch;
 use crate::run::opening::check_entry_0;
 use crate::run::replay::RecordDifference;
+use crate::run::signed_prefix::SignedPrefix;
 use crate::store::data_dir::{DataDir, DataDirError, Execution};
 use crate::store::keys::SharedSigner;
 use crate::store::lock::{LockError, RunLock};

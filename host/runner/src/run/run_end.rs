@@ -18,7 +18,7 @@ use crate::orders::gateway::order_log::{OrderLogError, orders_head};
 use crate::run::end_cause::RunEndCause;
 use crate::run::journal::{JournalReader, ReadJournalError, head_of};
 use crate::run::opening::FIRST_EXECUTION;
-use crate::run::resume::SignedPrefix;
+use crate::run::signed_prefix::SignedPrefix;
 use crate::store::data_dir::{DataDir, DataDirError, Execution};
 
 /// Why it could not be read how a run ended.

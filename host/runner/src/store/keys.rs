@@ -145,8 +145,12 @@ impl KeyDir {
     ///
     /// # Errors
     ///
-    /// Returns [`KeyDirError`] if there is no key yet or it cannot be read.
+    /// Returns [`KeyDirError`] if there is no key yet, it cannot be read, or others can write the folder.
     pub fn public_key(&self) -> Result<[u8; 32], KeyDirError> {
+        // Whoever can put a key into the folder chooses what verifies.
+        if self.path.is_dir() {
+            guard_writers(&self.path)?;
+        }
         read_public(&self.path.join(PUBLIC_FILE))
     }
 
@@ -235,7 +239,12 @@ fn guard_key_folder(folder: &Path, data: &Path) -> Result<(), KeyDirError> {
             data: data.display().to_string(),
         });
     }
-    guarded_folder(&real, FolderWriters::Owner).map_err(|error| {
+    guard_writers(&real)
+}
+
+/// Checks that nobody but its owner can change what is in a folder.
+fn guard_writers(folder: &Path) -> Result<(), KeyDirError> {
+    guarded_folder(folder, FolderWriters::Owner).map_err(|error| {
         if let FolderError::Open { path, mode, .. } = error {
             return KeyDirError::FolderOpen { path, mode };
         }

@@ -33,7 +33,7 @@ use crate::run::execute::ExecuteError;
 use crate::run::inputs::snapshot_store;
 use crate::run::journal::{ReadJournalError, Sealing};
 use crate::run::mismatch::ManifestMismatch;
-use crate::run::resume::SignedPrefix;
+use crate::run::signed_prefix::SignedPrefix;
 use crate::store::data_dir::{DataDir, DataDirError, Execution};
 use crate::study::compare::{DecisionPair, DecisionReader, DifferingBar, next_pair};
 use live_bars::LiveBars;

@@ -2,12 +2,16 @@
 
 use core::fmt;
 
+use counterfoil_base::text::harmless_line;
 use serde_json::{Value, json};
 
 use super::AnchorsReport;
 
 impl fmt::Display for AnchorsReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(why) = &self.unknown {
+            return writeln!(f, "anchored:     could not tell: {}", harmless_line(why));
+        }
         let Some(start) = self.start else {
             return writeln!(f, "anchored:     no: the ledger has no start of this run");
         };
@@ -50,6 +54,7 @@ impl AnchorsReport {
     #[must_use]
     pub fn to_json(&self) -> Value {
         let verdict = match self.start {
+            None if self.unknown.is_some() => "unknown",
             None => "not-started",
             Some(_) if self.why.is_empty() => "agrees",
             Some(_) => "contradicts",
@@ -61,6 +66,7 @@ impl AnchorsReport {
             "last": self.last.map(|(record, size)| json!({"record": record, "journal-size": size})),
             "end": self.end,
             "with-orders": self.with_orders,
+            "unknown": self.unknown,
             "why": self.why,
             "more": self.more,
         })

@@ -19,7 +19,8 @@ use counterfoil_trading::journal::{RecordBytes, RecordSeal};
 use counterfoil_trading::time::UnixNanos;
 
 use crate::run::journal::{JournalError, JournalFile, JournalHead, Sealer, SignedHead, head_of};
-use crate::run::resume::{SignedPrefix, keep_tail};
+use crate::run::resume::keep_tail;
+use crate::run::signed_prefix::SignedPrefix;
 use crate::store::data_dir::Execution;
 
 /// The log's file in an execution's folder.

@@ -7,12 +7,12 @@ use counterfoil_trading::journal::{Journal, RecordBytes};
 use counterfoil_trading::record::{KIND_REFUSED, RunRecord, digested_part, record_kind};
 
 use super::cut_tail::{CutTail, keep_tail};
-use super::signed_prefix::SignedPrefix;
 use crate::run::journal::{
     AnyJournal, JournalError, JournalFile, JournalHead, JournalReader, ReadJournalError,
     RunJournal, Sealer, Sealing, SignedHead,
 };
 use crate::run::replay::RecordDifference;
+use crate::run::signed_prefix::SignedPrefix;
 use crate::store::data_dir::Execution;
 
 /// Progress of a resumption.
