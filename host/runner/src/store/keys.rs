@@ -134,10 +134,11 @@ impl KeyDir {
         let public = hex::encode(signer.verifying_key());
         // Derived from the secret each time: if the process stopped between the two files, or an old public key was
         // restored from a backup, auditors still get the key that signs.
-        files::write_whole(
-            &self.path.join(PUBLIC_FILE),
-            format!("{public}\n").as_bytes(),
-        )?;
+        let public_path = self.path.join(PUBLIC_FILE);
+        // Not where it is right: a service may have its keys in a folder that it cannot write.
+        if read_public(&public_path).ok() != Some(signer.verifying_key()) {
+            files::write_whole(&public_path, format!("{public}\n").as_bytes())?;
+        }
         Ok(LogKey::new(signer, read_secret(&salt_path)?))
     }
 
