@@ -5,6 +5,7 @@ use core::time::Duration;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use counterfoil_governance::act::RunAnchor;
+use counterfoil_governance::rule::RuleCode;
 use counterfoil_os::clock::Stopwatch;
 
 use counterfoil_runner::run::opening::FIRST_EXECUTION;
@@ -114,10 +115,13 @@ impl Supervisor {
         if anchors.is_empty() {
             return;
         }
-        // A failure does not stop a run: every end is anchored by itself, and `health` names a ledger that cannot be
-        // written. The next try is an hour away, or at the next end of a session.
+        // A failure does not stop a run: every end is anchored by itself. A ledger that is busy is tried again in a
+        // minute; what a rule denies stays denied, and each try would be a record.
         if let Err(error) = self.inner.settings.records.anchor(anchors) {
             tracing::error!(%error, "open runs not anchored in the ledger");
+            if matches!(error.rule, RuleCode::Host(_)) {
+                self.inner.shared.anchoring.ask();
+            }
         }
     }
 
