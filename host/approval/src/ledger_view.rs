@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use counterfoil_governance::id::{Id, IdError};
 use counterfoil_governance::ledger::{
-    LedgerError, LedgerMark, VerifiedLedger, origin, verify, verify_after,
+    LedgerError, LedgerMark, VerifiedLedger, origin, verify, verify_behind,
 };
 use counterfoil_governance::state::LedgerState;
 use counterfoil_index::{IndexSecret, read_mark, write_mark};
@@ -198,12 +198,7 @@ impl MarkedPart {
     /// Verifies a ledger behind its mark, and moves the mark on.
     fn verify(&self, bytes: &[u8], key: &VerifierKey) -> Result<VerifiedLedger, LedgerError> {
         let mark = self.read(key.name());
-        let known = mark.map(|mark| (mark.size, verify_after(bytes, key, &mark)));
-        let (known, found) = match known {
-            Some((size, Ok(found))) => (size, found),
-            // Another ledger than was verified, or a shorter one: it answers for itself, from its first byte.
-            Some((_, Err(_))) | None => (0, verify(bytes, key)?),
-        };
+        let (found, known) = verify_behind(bytes, key, mark.as_ref())?;
         if found.mark().size >= known.saturating_add(RECORDS_PER_MARK) {
             // Only a shorter wait: without it the next command verifies what this one did.
             let _best_effort = write_mark(&self.path, key.name(), found.mark(), &self.secret);

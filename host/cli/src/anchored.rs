@@ -10,7 +10,7 @@ use counterfoil_journal::public_key::PublicKey;
 use counterfoil_os::files::open_plain;
 use counterfoil_runner::run::journal::JournalReader;
 use counterfoil_runner::store::data_dir::Execution;
-use counterfoil_trading::manifest::{DataSource, Manifest};
+use counterfoil_trading::manifest::Manifest;
 use counterfoil_trading::record::Opening;
 use counterfoil_verify::{AnchorsReport, VerifyReport, verify_ledger_state};
 
@@ -22,27 +22,56 @@ pub(crate) fn of_execution(
     cli: &CliContext,
     execution: &Execution,
 ) -> Result<Option<AnchorsReport>> {
-    let opening = opening(execution);
-    // The copy beside the journal, whose digest is the run's id, goes first: a journal that was exchanged may say
-    // anything. An auditor may have the journal alone.
-    let text = match (cli.data.manifest_text(execution), &opening) {
-        (Ok(text), _) => text,
-        (Err(_), Some(opening)) => opening.manifest.clone(),
-        (Err(error), None) => return Err(error.into()),
-    };
-    if !is_live(&Manifest::parse(&text)?) {
+    let Some(live) = LiveOpening::of(cli, execution)? else {
         return Ok(None);
-    }
-    let Some(view) = view(cli)? else {
-        // An auditor's copy of a run may come without one. It is told, and no verdict on what is there.
-        let named = opening.and_then(|opening| opening.start.authorization);
-        return Ok(named.map(|named| AnchorsReport::without_ledger(&named.ledger)));
     };
-    let report = compare_execution(view.state(), execution)?;
-    // A run that the ledger does not know is no contradiction, unless its own first record says that a ledger authorized
-    // it: that ledger was taken away or exchanged.
-    let is_authorized = opening.is_some_and(|opening| opening.start.authorization.is_some());
-    Ok(Some(report).filter(|report| report.start.is_some() || is_authorized))
+    let state = view(cli)?.map(|view| view.verified.state);
+    live.compare(execution, state.as_ref())
+}
+
+/// As [`of_execution`], with the ledger of the data directory that the caller has read.
+pub(crate) fn beside(
+    cli: &CliContext,
+    execution: &Execution,
+    state: Option<&LedgerState>,
+) -> Result<Option<AnchorsReport>> {
+    let live = LiveOpening::of(cli, execution)?;
+    live.map_or(Ok(None), |live| live.compare(execution, state))
+}
+
+/// What a live run's journal begins with, if it can be read.
+struct LiveOpening(Option<Opening>);
+
+impl LiveOpening {
+    /// `None` for a backtest.
+    fn of(cli: &CliContext, execution: &Execution) -> Result<Option<Self>> {
+        let opening = opening(execution);
+        // The copy beside the journal, whose digest is the run's id, goes first: a journal that was exchanged may say
+        // anything. An auditor may have the journal alone.
+        let text = match (cli.data.manifest_text(execution), &opening) {
+            (Ok(text), _) => text,
+            (Err(_), Some(opening)) => opening.manifest.clone(),
+            (Err(error), None) => return Err(error.into()),
+        };
+        let is_live = Manifest::parse(&text)?.is_live();
+        Ok(is_live.then_some(Self(opening)))
+    }
+
+    fn compare(
+        self,
+        execution: &Execution,
+        state: Option<&LedgerState>,
+    ) -> Result<Option<AnchorsReport>> {
+        let named = self.0.and_then(|opening| opening.start.authorization);
+        let Some(state) = state else {
+            // An auditor's copy of a run may come without one. It is told, and no verdict on what is there.
+            return Ok(named.map(|named| AnchorsReport::without_ledger(&named.ledger)));
+        };
+        let report = compare_execution(state, execution)?;
+        // A run that the ledger does not know is no contradiction, unless its own first record says that a ledger
+        // authorized it: that ledger was taken away or exchanged.
+        Ok(Some(report).filter(|report| report.start.is_some() || named.is_some()))
+    }
 }
 
 /// What a journal begins with, if it can be read.
@@ -61,14 +90,10 @@ pub(crate) fn of_report(
     let (Some(run), Some(number)) = (&report.run_id, report.execution) else {
         return Ok(None);
     };
-    if !report.manifest.as_ref().is_some_and(is_live) {
+    if !report.manifest.as_ref().is_some_and(Manifest::is_live) {
         return Ok(None);
     }
     Ok(Some(compare_logs(state, run, number, journal, orders)?))
-}
-
-fn is_live(manifest: &Manifest) -> bool {
-    matches!(manifest.data, DataSource::Feed { .. })
 }
 
 /// The ledger of the data directory, if there is one.

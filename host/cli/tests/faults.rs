@@ -14,16 +14,20 @@ const GUEST: &str = r#"
     (call $log (i32.const 3) (i32.const 9000) (i32.const 34)) unreachable))
   (i32.const 16))"#;
 
-/// Standard output and standard error of the program over `folder`.
-fn printed(folder: &Path, arguments: &[&str]) -> (String, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_counterfoil"))
-        .args(arguments)
+/// A command that works in `folder`.
+fn within(folder: &Path, mut command: Command) -> Command {
+    command
         .env("COUNTERFOIL_DATA_DIR", folder.join("data"))
         .env("COUNTERFOIL_KEY_DIR", folder.join("keys"))
         .current_dir(folder)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
+        .stdin(Stdio::null());
+    command
+}
+
+/// Standard output and standard error of the program over `folder`.
+fn printed(folder: &Path, arguments: &[&str]) -> (String, String) {
+    let program = Command::new(env!("CARGO_BIN_EXE_counterfoil"));
+    let output = within(folder, program).args(arguments).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (text(&output.stdout), text(&output.stderr))
 }
@@ -124,13 +128,9 @@ fn a_backtest_that_cannot_write_its_first_record_is_not_listed() {
     assert_eq!(listed(folder), 1);
     // Component and compiled code are there by now, so that nothing is written before the execution.
     let script = "trap '' XFSZ; ulimit -f 0; exec \"$@\"";
-    let full = Command::new("sh")
+    let full = within(folder, Command::new("sh"))
         .args(["-c", script, "sh", env!("CARGO_BIN_EXE_counterfoil")])
         .args(flags("1"))
-        .env("COUNTERFOIL_DATA_DIR", folder.join("data"))
-        .env("COUNTERFOIL_KEY_DIR", folder.join("keys"))
-        .current_dir(folder)
-        .stdin(Stdio::null())
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&full.stderr);

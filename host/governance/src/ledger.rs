@@ -35,7 +35,7 @@ mod walk;
 
 pub use known::KnownLedger;
 
-pub use walk::{LedgerMark, VerifiedLedger, verify, verify_after};
+pub use walk::{LedgerMark, VerifiedLedger, verify, verify_after, verify_behind};
 
 /// What every ledger's origin begins with; its name follows.
 pub const ORIGIN_PREFIX: &str = "counterfoil/ledger/";
@@ -165,18 +165,8 @@ pub fn read(path: &Path, key: &VerifierKey) -> Result<VerifiedLedger, LedgerErro
 pub struct Ledger {
     file: LogFile,
     signer: Box<dyn LogSigner + Send>,
-    origin: String,
-    chain: Chain,
-    tree: Tree,
-    checkpoint: Checkpoint,
-    last_time: UnixNanos,
-    /// Shared with whoever looks at it; an act makes a copy only where somebody does.
-    state: Arc<LedgerState>,
-    /// The bytes of the file, and the last of them.
-    length: u64,
-    tail: Vec<u8>,
-    /// All of them, hashed.
-    bytes: Sha256,
+    /// All that is in the file.
+    known: KnownLedger,
     cut_bytes: u64,
     unknown: bool,
 }
@@ -184,7 +174,7 @@ pub struct Ledger {
 impl fmt::Debug for Ledger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ledger")
-            .field("origin", &self.origin)
+            .field("origin", &self.known.origin)
             .finish_non_exhaustive()
     }
 }
@@ -269,15 +259,17 @@ impl Ledger {
         Ok(Self {
             file,
             signer,
-            origin,
-            chain,
-            tree,
-            checkpoint,
-            last_time: genesis.time,
-            state: Arc::new(state),
-            length: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
-            tail: known::tail_of(&bytes),
-            bytes: Sha256::new_with_prefix(&bytes),
+            known: KnownLedger {
+                origin,
+                chain,
+                tree,
+                checkpoint,
+                last_time: genesis.time,
+                state: Arc::new(state),
+                length: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+                tail: known::tail_of(&bytes),
+                bytes: Sha256::new_with_prefix(&bytes),
+            },
             cut_bytes: 0,
             unknown: false,
         })
@@ -308,16 +300,11 @@ impl Ledger {
         signer: Box<dyn LogSigner + Send>,
         mark: Option<LedgerMark>,
     ) -> Result<Self, LedgerError> {
-        let origin = origin(name);
-        let key = VerifierKey::new(&origin, &signer.verifying_key())?;
+        let key = VerifierKey::new(&origin(name), &signer.verifying_key())?;
         // The lock comes before the read: without it another process could append after this one had
         // read, and both would sign a checkpoint for the same index.
         let (mut file, bytes) = LogFile::open(path)?;
-        let verified = match mark.map(|mark| verify_after(&bytes, &key, &mark)) {
-            Some(Ok(verified)) => verified,
-            // The mark is another ledger's, or of more records than are there.
-            Some(Err(_)) | None => verify(&bytes, &key)?,
-        };
+        let (verified, _vouched_for) = verify_behind(&bytes, &key, mark.as_ref())?;
         check_signer(&verified.state, signer.as_ref())?;
         // Only the tail without a checkpoint is cut. Its writer crashed before the append returned, so
         // no caller was informed that it took effect. Anything else that fails above is damage or
@@ -327,23 +314,10 @@ impl Ledger {
             let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
             file.cut(length.saturating_sub(cut_bytes))?;
         }
-        let last = verified.records.last().ok_or(LedgerError::Empty)?;
-        let checkpoint = verified.checkpoint.ok_or(LedgerError::Empty)?;
-        let length = verified.length;
-        let known = usize::try_from(length).ok();
-        let known = known.and_then(|length| bytes.get(..length));
         Ok(Self {
             file,
             signer,
-            origin,
-            chain: verified.chain,
-            tree: verified.tree,
-            checkpoint,
-            last_time: last.signed.time,
-            state: Arc::new(verified.state),
-            length,
-            tail: known::tail_of(known.unwrap_or(&bytes)),
-            bytes: Sha256::new_with_prefix(known.unwrap_or(&bytes)),
+            known: verified.known(&bytes)?,
             cut_bytes,
             unknown: false,
         })
@@ -355,7 +329,7 @@ impl Ledger {
     ///
     /// Returns [`LedgerError::LogKey`] if it holds another key.
     pub fn set_signer(&mut self, signer: Box<dyn LogSigner + Send>) -> Result<(), LedgerError> {
-        check_signer(&self.state, signer.as_ref())?;
+        check_signer(&self.known.state, signer.as_ref())?;
         self.signer = signer;
         Ok(())
     }
@@ -363,7 +337,7 @@ impl Ledger {
     /// The state after the last record.
     #[must_use]
     pub fn state(&self) -> &LedgerState {
-        &self.state
+        &self.known.state
     }
 
     /// The number of bytes cut off the end when the ledger was opened.
@@ -375,7 +349,7 @@ impl Ledger {
     /// The position of the next act: the ledger's origin, and the leaf hash before it.
     #[must_use]
     pub fn place(&self) -> (&str, Hash) {
-        (&self.origin, self.chain.last())
+        (&self.known.origin, self.known.chain.last())
     }
 
     /// The time of an act on a machine whose clock shows `now`: not before the last record, as long as the difference
@@ -384,9 +358,9 @@ impl Ledger {
     pub fn time_of_act(&self, now: UnixNanos) -> UnixNanos {
         // Two machines' clocks, or one that was just corrected: without this, a kill would be refused until the slower
         // clock has caught up.
-        let behind = self.last_time.0.saturating_sub(now.0);
+        let behind = self.known.last_time.0.saturating_sub(now.0);
         if (1..=CLOCK_STEP_MAX).contains(&behind) {
-            return self.last_time;
+            return self.known.last_time;
         }
         now
     }
@@ -422,26 +396,27 @@ impl Ledger {
         }
         // A rotation in this process makes the old key useless here at once: a checkpoint by it would
         // not verify, and the ledger could not be opened again.
-        check_signer(&self.state, self.signer.as_ref())?;
+        check_signer(&self.known.state, self.signer.as_ref())?;
         // Signed over another history: the actor may have decided on a state that is gone, or someone
         // replays an act that was recorded before.
-        let last = self.chain.last();
+        let last = self.known.chain.last();
         if signed.previous != last {
             return Err(LedgerError::Stale { last });
         }
-        let index = self.chain.size();
-        walk::check_time(index, signed.time, Some(self.last_time))?;
+        let index = self.known.chain.size();
+        walk::check_time(index, signed.time, Some(self.known.last_time))?;
         // A denial is recorded as well, under the actor's signature: trying out what is forbidden leaves a
         // trace, even with a stolen key.
-        let denial = self.state.judge(&signed).err();
+        let denial = self.known.state.judge(&signed).err();
         let denied = denial.as_ref().map(|denial| denial.rule);
         let record = LedgerRecord { signed, denied };
         // Copies: an error before the write leaves this ledger as it was, and the next append is valid.
-        let (mut chain, mut tree, mut bytes) = (self.chain, self.tree.clone(), Vec::new());
+        let (mut chain, mut tree, mut bytes) =
+            (self.known.chain, self.known.tree.clone(), Vec::new());
         let checkpoint = seal(
             &mut chain,
             &mut tree,
-            &self.origin,
+            &self.known.origin,
             self.signer.as_ref(),
             &record,
             &mut bytes,
@@ -454,13 +429,14 @@ impl Ledger {
             return Err(error.into());
         }
         // Applied only now that it is durable: no caller sees a state that a crash could take back.
-        (self.chain, self.tree, self.checkpoint) = (chain, tree, checkpoint);
+        let known = &mut self.known;
+        (known.chain, known.tree, known.checkpoint) = (chain, tree, checkpoint);
         let added = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        self.length = self.length.saturating_add(added);
-        self.tail = known::tail_of(&bytes);
-        self.bytes.update(&bytes);
-        let state = Arc::make_mut(&mut self.state);
-        self.last_time = record.signed.time;
+        known.length = known.length.saturating_add(added);
+        known.tail = known::tail_of(&bytes);
+        known.bytes.update(&bytes);
+        known.last_time = record.signed.time;
+        let state = Arc::make_mut(&mut known.state);
         match denial {
             None => {
                 state.apply(index, &record.signed);

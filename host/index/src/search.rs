@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use counterfoil_governance::ledger::{LedgerError, VerifiedLedger, verify, verify_after};
+use counterfoil_governance::ledger::{LedgerError, VerifiedLedger, verify, verify_behind};
 use counterfoil_governance::record::LedgerRecord;
 use counterfoil_journal::key::VerifierKey;
 
@@ -62,11 +62,13 @@ pub fn search(
         Ok(store) => store,
         Err(error) => return Ok(without_index(verify(bytes, key)?, error)),
     };
-    let (verified, store) = match store.mark().map(|mark| verify_after(bytes, key, &mark)) {
-        Some(Ok(verified)) => (verified, Ok(store)),
-        // It was made from another ledger, or from more of this one than there is now: a ledger that
-        // was cut must not be answered from an index that still has what was removed.
-        Some(Err(_)) | None => (verify(bytes, key)?, emptied(store)),
+    let (verified, known) = verify_behind(bytes, key, store.mark().as_ref())?;
+    // It was made from another ledger, or from more of this one than there is now: a ledger that
+    // was cut must not be answered from an index that still has what was removed.
+    let store = if known == 0 {
+        emptied(store)
+    } else {
+        Ok(store)
     };
     match store.and_then(|store| find_candidates(store, &verified, terms, wanted)) {
         Ok(candidates) => Ok(SearchCandidates {

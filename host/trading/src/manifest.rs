@@ -303,6 +303,12 @@ impl RiskEntry {
 }
 
 impl Manifest {
+    /// Whether the bars come from a feed: the run is live, and not a backtest over a snapshot.
+    #[must_use]
+    pub const fn is_live(&self) -> bool {
+        matches!(self.data, DataSource::Feed { .. })
+    }
+
     /// The manifest in JSON text, in any layout.
     ///
     /// # Errors

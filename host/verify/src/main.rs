@@ -15,7 +15,7 @@ use counterfoil_base::digest::Digest;
 use counterfoil_base::text::harmless_line;
 use counterfoil_governance::state::LedgerState;
 use counterfoil_journal::public_key::PublicKey;
-use counterfoil_trading::manifest::DataSource;
+use counterfoil_trading::manifest::Manifest;
 use counterfoil_verify::{
     AnchoredOrders, AnchorsReport, AuditFileKind, FILE_HEAD_BYTES, OrderLogFacts, VerifyOptions,
     VerifyProgress, check_anchors, is_of_ledger, parse_key_file, verify_example, verify_journal,
@@ -174,8 +174,7 @@ fn journal(job: &VerifyArguments, path: &Path, file: File, key: &PublicKey) -> C
     let mut report = verify_journal(file, key, options)
         .map_err(|error| format!("{}: {error}", path.display()))?;
     // A backtest needs no start.
-    let manifest = report.manifest.as_ref();
-    let is_live = manifest.is_some_and(|one| matches!(one.data, DataSource::Feed { .. }));
+    let is_live = report.manifest.as_ref().is_some_and(Manifest::is_live);
     if let (Some(state), Some(run), Some(execution), true) =
         (&ledger, report.run_id, report.execution, is_live)
     {

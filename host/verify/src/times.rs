@@ -5,7 +5,6 @@ mod ledger;
 
 use std::sync::Arc;
 
-use counterfoil_trading::manifest::DataSource;
 use counterfoil_trading::record::{DecisionRecord, PlanNote, RunRecord};
 use counterfoil_trading::time::UnixNanos;
 
@@ -71,7 +70,7 @@ impl TimesCheck {
     ) -> Self {
         let set = opened.setup.risk.live.clock_offset_max;
         Self {
-            is_live: matches!(opened.manifest.data, DataSource::Feed { .. }),
+            is_live: opened.manifest.is_live(),
             bound_nanos: set.unwrap_or(CLOCK_OFFSET_DEFAULT_NANOS),
             received: None,
             decided: None,

@@ -55,7 +55,7 @@ pub(crate) fn run(cli: &CliContext, args: &VerifyArgs) -> Result<CommandAnswer> 
         }
         (_, _, Some(execution)) => {
             check_identity(execution, &report)?;
-            anchored::of_execution(cli, execution)?
+            anchored::beside(cli, execution, ledger.as_ref())?
         }
         (_, _, None) => None,
     };

@@ -118,6 +118,13 @@ fn a_venue_that_never_reads_is_gone_even_if_it_sends_data() {
     assert_eq!(end, "the venue has read nothing for 300ms");
 }
 
+/// How a connection with a silence of a minute ends, and after what time.
+async fn end_and_time(port: u16) -> (String, Duration) {
+    let begun = tokio::time::Instant::now();
+    let end = end_of(port, Duration::from_mins(1)).await;
+    (end, begun.elapsed())
+}
+
 #[test]
 fn pings_of_the_venue_are_no_sign_of_life() {
     let (end, took) = block_on_paused(async {
@@ -127,11 +134,7 @@ fn pings_of_the_venue_are_no_sign_of_life() {
                 let _over = tokio::time::timeout(ten, pending::<()>()).await;
             }
         });
-        let begun = tokio::time::Instant::now();
-        (
-            end_of(port.await, Duration::from_mins(1)).await,
-            begun.elapsed(),
-        )
+        end_and_time(port.await).await
     });
     assert_eq!(end, "nothing came for 60s");
     assert!(took < Duration::from_mins(2), "{took:?}");
@@ -219,11 +222,7 @@ fn a_frame_that_comes_by_the_byte_is_not_waited_for() {
                 let _over = tokio::time::timeout(second, pending::<()>()).await;
             }
         });
-        let begun = tokio::time::Instant::now();
-        (
-            end_of(port.await, Duration::from_mins(1)).await,
-            begun.elapsed(),
-        )
+        end_and_time(port.await).await
     });
     assert_eq!(end, "nothing came for 60s");
     assert!(took < Duration::from_mins(2), "{took:?}");

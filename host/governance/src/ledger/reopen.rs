@@ -2,10 +2,8 @@
 //! a file that does not go on from what is known.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use counterfoil_base::digest::Digest;
-use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::salt::LogSigner;
 use counterfoil_os::files::read_whole;
 
@@ -40,17 +38,7 @@ impl Ledger {
     /// What this process knows of the ledger, for its next opening.
     #[must_use]
     pub fn known(&self) -> KnownLedger {
-        KnownLedger {
-            origin: self.origin.clone(),
-            chain: self.chain,
-            tree: self.tree.clone(),
-            checkpoint: self.checkpoint.clone(),
-            last_time: self.last_time,
-            state: Arc::clone(&self.state),
-            length: self.length,
-            tail: self.tail.clone(),
-            bytes: self.bytes.clone(),
-        }
+        self.known.clone()
     }
 
     /// As [`Ledger::open`], for a ledger that this process has verified before: what was added since is verified, and of
@@ -66,10 +54,7 @@ impl Ledger {
         signer: Box<dyn LogSigner + Send>,
         known: KnownLedger,
     ) -> Result<Self, LedgerError> {
-        let origin = origin(name);
-        // Checked as at a first opening: the name is also the key's.
-        let _key = VerifierKey::new(&origin, &signer.verifying_key())?;
-        if origin != known.origin {
+        if origin(name) != known.origin {
             let size = known.tree.size();
             return Err(LedgerError::Mark { size });
         }
@@ -82,15 +67,7 @@ impl Ledger {
         Ok(Self {
             file,
             signer,
-            origin,
-            chain: known.chain,
-            tree: known.tree,
-            checkpoint: known.checkpoint,
-            last_time: known.last_time,
-            state: known.state,
-            length: known.length,
-            tail: known.tail,
-            bytes: known.bytes,
+            known,
             cut_bytes,
             unknown: false,
         })

@@ -253,6 +253,24 @@ pub(super) fn verify_rest(
     Ok((known, u64::try_from(left).unwrap_or(u64::MAX)))
 }
 
+/// Verifies a ledger behind a mark that the caller trusts, and how many records that vouched for: none where there is no
+/// mark, or where it is another ledger's or of more records than are there. The whole ledger is verified then.
+///
+/// # Errors
+///
+/// As [`verify`].
+pub fn verify_behind(
+    bytes: &[u8],
+    key: &VerifierKey,
+    mark: Option<&LedgerMark>,
+) -> Result<(VerifiedLedger, u64), LedgerError> {
+    let behind = mark.and_then(|mark| Some((verify_after(bytes, key, mark).ok()?, mark.size)));
+    match behind {
+        Some(found) => Ok(found),
+        None => Ok((verify(bytes, key)?, 0)),
+    }
+}
+
 /// A walk over a ledger's bytes, at some position.
 struct LedgerWalk<'a> {
     frames: FrameReader,

@@ -188,7 +188,7 @@ pub(crate) fn check_inputs(
     setup: &RunSetup,
     open: &Opening,
 ) -> Result<Option<SnapshotFeed>, InputsError> {
-    if matches!(manifest.data, DataSource::Feed { .. }) {
+    if manifest.is_live() {
         return Ok(None);
     }
     let inputs = inputs_of(&selection_of(data, manifest, setup)?)?;

@@ -6,7 +6,7 @@ use counterfoil_governance::id::Id;
 use counterfoil_journal::salt::LogSigner;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::Guest;
-use counterfoil_trading::manifest::{DataSource, Manifest, RunSetup};
+use counterfoil_trading::manifest::{Manifest, RunSetup};
 use counterfoil_trading::record::RunStarter;
 
 use crate::clock::{self, RecordClock, WallClock};
@@ -87,7 +87,7 @@ pub fn live_in_context<B: BarSource>(
 ///
 /// Returns [`ManifestMismatch`] for the first value that keeps it from being run live.
 pub fn check_manifest(manifest: &Manifest, setup: &RunSetup) -> Result<(), ManifestMismatch> {
-    if !matches!(manifest.data, DataSource::Feed { .. }) {
+    if !manifest.is_live() {
         return Err(ManifestMismatch::no_feed(
             "start it with `counterfoil backtest`",
         ));

@@ -18,7 +18,7 @@ use counterfoil_journal::salt::LogSigner;
 use counterfoil_os::files::{FileError, open_plain};
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::Guest;
-use counterfoil_trading::manifest::{DataSource, Manifest, ManifestError, RunSetup};
+use counterfoil_trading::manifest::{Manifest, ManifestError, RunSetup};
 use counterfoil_trading::record::{DataCommitment, Opening, RunStarter};
 use counterfoil_trading::run::{ClosedRun, NoClock, RecordedTimes, RunClock};
 use counterfoil_trading::slice::SliceError;
@@ -392,7 +392,7 @@ impl Resumption {
         source: B,
         around: ResumeDeps<'_>,
     ) -> Result<ResumeOutcome, ExecuteError> {
-        if !matches!(self.manifest.data, DataSource::Feed { .. }) {
+        if !self.manifest.is_live() {
             return Err(ManifestMismatch::no_feed(
                 "resume it with `counterfoil backtest --resume`",
             )

@@ -181,7 +181,7 @@ pub fn parity(
     // compared with a backtest over its own forgery.
     let live = verified(execution, request.key)?;
     let manifest = Manifest::parse(&data.manifest_text(execution)?)?;
-    if !matches!(manifest.data, DataSource::Feed { .. }) {
+    if !manifest.is_live() {
         return Err(ManifestMismatch::no_feed(
             "compare a backtest with itself by `counterfoil replay`",
         )

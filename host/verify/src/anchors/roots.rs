@@ -37,6 +37,7 @@ impl LogRoots {
         }
         let mut chunks = ChunkReader::new(reader);
         while let Some(chunk) = chunks.next()? {
+            let mut last = None;
             for frame in chunk.frames() {
                 let Frame::Entry(entry) = frame else {
                     // What no checkpoint covers a crash may leave, and anybody may add.
@@ -45,12 +46,15 @@ impl LogRoots {
                 };
                 let leaf = leaf_hash(entry);
                 found.entry_0.get_or_insert(leaf);
-                found.decisions = decisions(tree.size(), entry);
+                last = Some((tree.size(), entry));
                 tree.push(leaf);
                 // A root costs a hash for each level: only where somebody noted one.
                 if sizes.contains(&tree.size()) {
                     found.roots.insert(tree.size(), tree.root());
                 }
+            }
+            if let Some((index, entry)) = last {
+                found.decisions = decisions(index, entry);
             }
         }
         found.is_whole =
