@@ -26,6 +26,8 @@ pub(crate) struct CliContext {
     pub(crate) actor: Option<String>,
     /// Ledger record of the break-glass that waives the second signature.
     pub(crate) emergency: Option<u64>,
+    /// Whether the caller says that this machine's clock is right.
+    pub(crate) trusts_clock: bool,
 }
 
 impl CliContext {
@@ -58,6 +60,7 @@ impl CliContext {
             json: global.json,
             actor: global.actor.clone(),
             emergency: global.emergency,
+            trusts_clock: global.trust_clock,
         })
     }
 
@@ -73,6 +76,7 @@ impl CliContext {
             // them.
             actor: None,
             emergency: None,
+            trusts_clock: self.trusts_clock,
         })
     }
 

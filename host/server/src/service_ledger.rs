@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use counterfoil_approval::ledger_client::{
-    ActOutcome, LedgerActor, LedgerClient, LedgerClientError, open_known_to_write,
+    ActOutcome, LedgerActor, LedgerClient, LedgerClientError, machine_clock, open_known_to_write,
 };
 use counterfoil_approval::permit::{Grant, Records};
 use counterfoil_base::digest::Digest;
@@ -41,6 +41,8 @@ pub struct ServiceLedger {
     read: Mutex<Option<(FileStamp, KnownLedger)>>,
     /// What earlier processes have seen of it.
     seen: Option<LedgerSeen>,
+    /// Whether the operator says that this machine's clock is right.
+    trusts_clock: bool,
 }
 
 impl fmt::Debug for ServiceLedger {
@@ -88,7 +90,15 @@ impl ServiceLedger {
             service: Mutex::new(service),
             read: Mutex::default(),
             seen: None,
+            trusts_clock: false,
         }
+    }
+
+    /// The same, on a machine whose clock is right although nothing synchronises it.
+    #[must_use]
+    pub const fn with_trusted_clock(mut self, trusts_clock: bool) -> Self {
+        self.trusts_clock = trusts_clock;
+        self
     }
 
     /// The same, with a file that keeps over restarts how much of the ledger was seen.
@@ -197,7 +207,8 @@ impl ServiceLedger {
         let known = known.ok_or_else(|| unusable(&"it was not read"))?;
         let ledger = open_known_to_write(&self.path, &self.name, &*self.log, &known);
         let ledger = ledger.map_err(|error| unusable_by(&error))?;
-        Ok(LedgerClient::new(ledger, service, clock::now()))
+        let clock = machine_clock(clock::now(), self.trusts_clock);
+        LedgerClient::new(ledger, service, clock).map_err(|error| unusable_by(&error))
     }
 
     fn act(&self, act: Act) -> Result<(), AccessDenial> {

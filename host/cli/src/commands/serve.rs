@@ -57,7 +57,8 @@ pub(crate) fn run(cli: &CliContext, args: &ServeArgs) -> Result<CommandAnswer> {
     let signer = cli.keys.signer()?;
     let signers: Signers = Arc::new(move || Box::new(signer.clone()));
     let ledger = ServiceLedger::new(view.path, view.name, Arc::clone(&signers), service);
-    let ledger = Arc::new(ledger.with_seen(cli.data.root().join(LEDGER_SEEN_FILE)));
+    let ledger = ledger.with_seen(cli.data.root().join(LEDGER_SEEN_FILE));
+    let ledger = Arc::new(ledger.with_trusted_clock(cli.trusts_clock));
     let records: Arc<dyn Records> = Arc::clone(&ledger) as Arc<dyn Records>;
     let supervisor = Supervisor::new(SupervisorConfig {
         data: cli.data.clone(),

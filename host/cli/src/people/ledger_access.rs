@@ -2,7 +2,9 @@
 
 use anyhow::Result;
 use counterfoil_approval::host_checks::HostCheckError;
-use counterfoil_approval::ledger_client::{LedgerActor, LedgerClient, open_to_write};
+use counterfoil_approval::ledger_client::{
+    LedgerActor, LedgerClient, machine_clock, open_to_write,
+};
 use counterfoil_approval::ledger_view::{self, LedgerView, MarkedPart};
 use counterfoil_governance::act::ActName;
 use counterfoil_governance::id::Id;
@@ -42,7 +44,8 @@ pub(crate) fn open(cli: &CliContext) -> Result<LedgerClient> {
     }
     let time = now();
     let actor = LedgerActor::with_best_key(&keys, ledger.state(), actor, time)?;
-    let client = LedgerClient::new(ledger, Box::new(actor), time);
+    let clock = machine_clock(time, cli.trusts_clock);
+    let client = LedgerClient::new(ledger, Box::new(actor), clock)?;
     Ok(client.under_emergency(cli.emergency))
 }
 
