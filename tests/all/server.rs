@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use counterfoil_approval::ledger_client::LedgerActor;
+use counterfoil_approval::ledger_seen::LedgerSeen;
 use counterfoil_approval::permit::Records;
 use counterfoil_governance::act::Act;
 use counterfoil_guests::component;
@@ -70,7 +71,8 @@ fn server(data: &DataDir, venues: Arc<Venues>) -> (Server, Supervisor) {
     };
     let path = data.root().join("ledger/test.ledger");
     let ledger = ServiceLedger::new(path, id("test"), Arc::new(signer), service);
-    let ledger = Arc::new(ledger.with_seen(data.root().join("seen.json")));
+    let seen = LedgerSeen::new(data.root().join("seen.json"));
+    let ledger = Arc::new(ledger.with_seen(vec![seen]));
     let address = "127.0.0.1:0".parse().unwrap();
     let supervisor = supervisor(data, Arc::clone(&ledger) as Arc<dyn Records>, venues);
     let own = supervisor.clone();

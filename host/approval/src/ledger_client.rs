@@ -6,6 +6,7 @@ use core::ops::Deref;
 use core::time::Duration;
 use std::path::Path;
 
+use crate::ledger_seen::LedgerSeen;
 use counterfoil_governance::act::{Act, ActName, ApprovalClass, HostRefusal};
 use counterfoil_governance::id::Id;
 use counterfoil_governance::ledger::{KnownLedger, Ledger, LedgerError, MachineClock, origin};
@@ -254,6 +255,8 @@ pub struct LedgerClient<A = Box<LedgerActor>> {
     time: UnixNanos,
     /// The break-glass under which acts are done alone.
     emergency: Option<u64>,
+    /// Where it is kept how much of the ledger was seen.
+    seen: Option<LedgerSeen>,
 }
 
 impl<A: Deref<Target = LedgerActor>> LedgerClient<A> {
@@ -270,7 +273,14 @@ impl<A: Deref<Target = LedgerActor>> LedgerClient<A> {
             ledger,
             actor,
             emergency: None,
+            seen: None,
         })
+    }
+
+    /// The same, with a file that keeps how much of the ledger was seen.
+    #[must_use]
+    pub fn with_seen(self, seen: Option<LedgerSeen>) -> Self {
+        Self { seen, ..self }
     }
 
     /// The same, with every act done alone under this break-glass.
@@ -372,7 +382,12 @@ impl<A: Deref<Target = LedgerActor>> LedgerClient<A> {
         // One time for all acts of a client: the ledger refuses times that run backwards, and a clock may.
         let actor = &*self.actor;
         let signing_key = actor.signing_key.as_ref();
-        match self.ledger.act(self.time, &actor.id, act, signing_key) {
+        let done = self.ledger.act(self.time, &actor.id, act, signing_key);
+        if let Some(seen) = &self.seen {
+            // The act stands all the same: it is in the ledger.
+            let _best_effort = seen.keep(&self.ledger.known().mark());
+        }
+        match done {
             Ok(index) => Ok(ActOutcome::Recorded { index }),
             Err(LedgerError::Denied { denial, index }) => Ok(ActOutcome::Denied(DeniedRequest {
                 denial: denial.into(),

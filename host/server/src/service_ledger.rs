@@ -10,6 +10,7 @@ use std::time::SystemTime;
 use counterfoil_approval::ledger_client::{
     ActOutcome, LedgerActor, LedgerClient, LedgerClientError, machine_clock, open_known_to_write,
 };
+use counterfoil_approval::ledger_seen::LedgerSeen;
 use counterfoil_approval::permit::{Grant, Records};
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{
@@ -24,7 +25,6 @@ use counterfoil_journal::key::VerifierKey;
 use counterfoil_os::files::read_whole;
 use counterfoil_runner::clock;
 
-use crate::ledger_seen::LedgerSeen;
 use crate::problem::Problem;
 use crate::supervisor::Signers;
 
@@ -40,7 +40,7 @@ pub struct ServiceLedger {
     service: Mutex<LedgerActor>,
     read: Mutex<Option<(FileStamp, KnownLedger)>>,
     /// What earlier processes have seen of it.
-    seen: Option<LedgerSeen>,
+    seen: Vec<LedgerSeen>,
     /// Whether the operator says that this machine's clock is right.
     trusts_clock: bool,
 }
@@ -89,7 +89,7 @@ impl ServiceLedger {
             log,
             service: Mutex::new(service),
             read: Mutex::default(),
-            seen: None,
+            seen: Vec::new(),
             trusts_clock: false,
         }
     }
@@ -101,10 +101,10 @@ impl ServiceLedger {
         self
     }
 
-    /// The same, with a file that keeps over restarts how much of the ledger was seen.
+    /// The same, with files that keep over restarts how much of the ledger was seen.
     #[must_use]
-    pub fn with_seen(mut self, path: PathBuf) -> Self {
-        self.seen = Some(LedgerSeen::new(path));
+    pub fn with_seen(mut self, seen: Vec<LedgerSeen>) -> Self {
+        self.seen = seen;
         self
     }
 
@@ -142,7 +142,7 @@ impl ServiceLedger {
         };
         // Before the state is used: a decision on records that the next process may miss could not be told from
         // one on a forged ledger.
-        if let Some(seen) = &self.seen {
+        for seen in &self.seen {
             seen.keep(&known.mark()).map_err(|error| unusable(&error))?;
         }
         let state = Arc::clone(known.state());
@@ -157,7 +157,7 @@ impl ServiceLedger {
             .map_err(|error| unusable(&error))?;
         let bytes = read_whole(&self.path).map_err(|error| unusable(&error))?;
         // A rolled-back ledger verifies as it is, and would revive keys that were revoked since.
-        if let Some(seen) = &self.seen {
+        for seen in &self.seen {
             seen.check(&bytes).map_err(|error| unusable(&error))?;
         }
         let verified = verify(&bytes, &key).map_err(|error| unusable(&error))?;
@@ -234,8 +234,10 @@ impl ServiceLedger {
         let mark = known.mark();
         // A record of this process that the next one did not see could be rolled back unseen. The act stands all the
         // same: it is in the ledger.
-        if let Some(Err(error)) = self.seen.as_ref().map(|seen| seen.keep(&mark)) {
-            tracing::error!(%error, "what was seen of the ledger is not kept");
+        for seen in &self.seen {
+            if let Err(error) = seen.keep(&mark) {
+                tracing::error!(%error, "what was seen of the ledger is not kept");
+            }
         }
         let meta = fs::metadata(&self.path).ok();
         // Of another length: exchanged just now. The next request reads it, and refuses it.
