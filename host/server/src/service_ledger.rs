@@ -2,6 +2,7 @@
 //! acts: the start, the end and the kill of a run. It must never answer from a ledger that does not verify.
 
 use core::fmt;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,7 +19,7 @@ use counterfoil_governance::act::{
 };
 use counterfoil_governance::id::Id;
 use counterfoil_governance::ledger::{KnownLedger, LedgerError, origin, verify};
-use counterfoil_governance::rule::{AccessDenial, HostRule, Rule, RuleCode};
+use counterfoil_governance::rule::{AccessDenial, HostRule, Rule};
 use counterfoil_governance::state::LedgerState;
 use counterfoil_journal::hash::Hash;
 use counterfoil_journal::key::VerifierKey;
@@ -41,6 +42,8 @@ pub struct ServiceLedger {
     read: Mutex<Option<(FileStamp, KnownLedger)>>,
     /// What earlier processes have seen of it.
     seen: Vec<LedgerSeen>,
+    /// Runs whose logs do not go on from their anchors, as the ledger was told.
+    unfit: Mutex<BTreeSet<Digest>>,
     /// Whether the operator says that this machine's clock is right.
     trusts_clock: bool,
 }
@@ -90,6 +93,7 @@ impl ServiceLedger {
             service: Mutex::new(service),
             read: Mutex::default(),
             seen: Vec::new(),
+            unfit: Mutex::default(),
             trusts_clock: false,
         }
     }
@@ -292,24 +296,26 @@ impl Records for ServiceLedger {
                 .get(&one.run)
                 .is_some_and(|known| known.ended.is_none())
         });
-        let mut done = Ok(());
-        for part in runs.chunks(ANCHORS_MAX) {
+        // One run that does not fit must not keep the others from being anchored.
+        let (fit, unfit): (Vec<_>, Vec<_>) = runs
+            .into_iter()
+            .partition(|one| state.check_anchor(one).is_ok());
+        for part in fit.chunks(ANCHORS_MAX) {
             let runs = part.to_vec();
-            let refused = match self.act(Act::RunsAnchor { runs }) {
-                Ok(()) => continue,
-                Err(refused) => refused,
-            };
-            // Only what a rule denies is tried one by one: a ledger that is busy or broken would be waited for as often
-            // as there are runs.
-            if !matches!(refused.rule, RuleCode::Ledger(_)) {
-                return Err(refused);
-            }
-            // One run that does not fit must not keep the others from being anchored.
-            for one in part {
-                let runs = vec![one.clone()];
-                done = self.act(Act::RunsAnchor { runs }).and(done);
-            }
+            self.act(Act::RunsAnchor { runs })?;
         }
-        done
+        // Its denial is recorded once: each hour again it would tell nothing new, and fill the ledger.
+        let mut told = self.unfit.lock().unwrap_or_else(PoisonError::into_inner);
+        let runs: Vec<_> = unfit
+            .into_iter()
+            .filter(|one| !told.contains(&one.run))
+            .take(ANCHORS_MAX)
+            .collect();
+        told.extend(runs.iter().map(|one| one.run));
+        drop(told);
+        if runs.is_empty() {
+            return Ok(());
+        }
+        self.act(Act::RunsAnchor { runs })
     }
 }
