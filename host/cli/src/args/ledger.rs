@@ -74,8 +74,8 @@ Examples:
   counterfoil ledger search --act component-approve --from 2026-03-01 --where component=3f9c")]
 pub(crate) struct LedgerSearchArgs {
     /// Records of this principal
-    #[arg(long, value_name = "NAME")]
-    pub(crate) actor: Option<String>,
+    #[arg(long = "actor", value_name = "NAME")]
+    pub(crate) by: Option<String>,
     /// Records of this act, such as component-approve
     #[arg(long)]
     pub(crate) act: Option<String>,

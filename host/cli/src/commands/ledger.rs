@@ -132,7 +132,7 @@ fn tail(cli: &CliContext, args: &LedgerTailArgs) -> Result<CommandAnswer> {
 }
 
 fn search(cli: &CliContext, args: &LedgerSearchArgs) -> Result<CommandAnswer> {
-    let actor = args.actor.as_deref();
+    let actor = args.by.as_deref();
     let query = RecordQuery {
         actor: actor.map(|name| people::id("--actor", name)).transpose()?,
         act: args.act.clone(),
