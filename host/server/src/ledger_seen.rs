@@ -1,17 +1,16 @@
 //! How much of the ledger a server has seen, kept over restarts: a shorter or another ledger is refused. It must never
 //! replace the verification of a ledger.
 
-use std::fs;
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::ledger::LedgerMark;
-use counterfoil_os::files::write_whole;
+use counterfoil_os::file_path::FilePath;
+use counterfoil_os::files::{FileError, facts_of, read_plain, write_whole};
 use serde::{Deserialize, Serialize};
 
 /// Bytes of the file: it holds four values.
-const FILE_BYTES_MAX: usize = 4_096;
+const FILE_BYTES_MAX: u64 = 4_096;
 
 /// Why a ledger is not the one that was seen.
 #[derive(Debug, thiserror::Error)]
@@ -48,11 +47,11 @@ struct SeenFile {
 /// The file with what was seen, in the data directory.
 #[derive(Clone, Debug)]
 pub(crate) struct LedgerSeen {
-    path: PathBuf,
+    path: FilePath,
 }
 
 impl LedgerSeen {
-    pub(crate) const fn new(path: PathBuf) -> Self {
+    pub(crate) const fn new(path: FilePath) -> Self {
         Self { path }
     }
 
@@ -71,7 +70,7 @@ impl LedgerSeen {
         Err(LedgerSeenError::Other {
             size: seen.size,
             root: seen.root,
-            path: self.path.clone(),
+            path: self.path.path().to_path_buf(),
         })
     }
 
@@ -93,10 +92,8 @@ impl LedgerSeen {
     }
 
     fn read(&self) -> Result<Option<SeenFile>, LedgerSeenError> {
-        let bytes = match read_file(&self.path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(self.file(&error)),
+        let Some(bytes) = read_file(&self.path).map_err(|error| self.file(&error.source))? else {
+            return Ok(None);
         };
         // Unreadable is refused and not taken for absent: a torn file would otherwise accept any ledger.
         let seen = serde_json::from_slice(&bytes).map_err(|error| self.file(&error))?;
@@ -105,23 +102,27 @@ impl LedgerSeen {
 
     fn file(&self, error: &dyn core::fmt::Display) -> LedgerSeenError {
         LedgerSeenError::File {
-            path: self.path.clone(),
+            path: self.path.path().to_path_buf(),
             reason: error.to_string(),
         }
     }
 }
 
-fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
-    let meta = fs::metadata(path)?;
-    let is_short = usize::try_from(meta.len()).is_ok_and(|length| length <= FILE_BYTES_MAX);
-    if !meta.is_file() || !is_short {
-        return Err(std::io::Error::other("it is no file of four values"));
+fn read_file(path: &FilePath) -> Result<Option<Vec<u8>>, FileError> {
+    let Some(found) = facts_of(path)? else {
+        return Ok(None);
+    };
+    if !found.is_file() || found.len() > FILE_BYTES_MAX {
+        let why = std::io::Error::other("it is no file of four values");
+        return Err(FileError::at("read", path)(why));
     }
-    fs::read(path)
+    read_plain(path, FILE_BYTES_MAX).map(Some)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn mark(ledger: &[u8], size: u64) -> LedgerMark {
@@ -138,7 +139,7 @@ mod tests {
     fn a_shorter_or_another_ledger_is_refused_until_the_file_is_deleted() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("seen.json");
-        let seen = LedgerSeen::new(path.clone());
+        let seen = LedgerSeen::new(FilePath::named(path.clone()));
         seen.check(b"any").unwrap();
         seen.keep(&mark(b"one two", 2)).unwrap();
         //     ledger, whether it is accepted

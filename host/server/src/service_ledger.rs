@@ -2,8 +2,6 @@
 //! acts: the start, the end and the kill of a run. It must never answer from a ledger that does not verify.
 
 use core::fmt;
-use std::fs;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -21,7 +19,8 @@ use counterfoil_governance::rule::{AccessDenial, HostRule, Rule, RuleCode};
 use counterfoil_governance::state::LedgerState;
 use counterfoil_journal::hash::Hash;
 use counterfoil_journal::key::VerifierKey;
-use counterfoil_os::files::read_whole;
+use counterfoil_os::file_path::FilePath;
+use counterfoil_os::files::{facts_of, modified, read_whole};
 use counterfoil_runner::clock;
 
 use crate::ledger_seen::LedgerSeen;
@@ -33,7 +32,7 @@ type FileStamp = (u64, Option<SystemTime>);
 
 /// The ledger of a runner, which acts in it as a service.
 pub struct ServiceLedger {
-    path: PathBuf,
+    path: FilePath,
     name: Id,
     /// Signs the ledger's checkpoints.
     log: Signers,
@@ -80,7 +79,7 @@ fn unusable_by(error: &LedgerClientError) -> AccessDenial {
 impl ServiceLedger {
     /// The ledger with this name at `path`.
     #[must_use]
-    pub fn new(path: PathBuf, name: Id, log: Signers, service: LedgerActor) -> Self {
+    pub fn new(path: FilePath, name: Id, log: Signers, service: LedgerActor) -> Self {
         Self {
             path,
             name,
@@ -93,7 +92,7 @@ impl ServiceLedger {
 
     /// The same, with a file that keeps over restarts how much of the ledger was seen.
     #[must_use]
-    pub fn with_seen(mut self, path: PathBuf) -> Self {
+    pub fn with_seen(mut self, path: FilePath) -> Self {
         self.seen = Some(LedgerSeen::new(path));
         self
     }
@@ -110,13 +109,12 @@ impl ServiceLedger {
     ///
     /// Returns an [`AccessDenial`] by `ledger.unusable` if the ledger is missing or does not verify.
     pub fn state(&self) -> Result<Arc<LedgerState>, AccessDenial> {
-        let meta = fs::metadata(&self.path).map_err(|error| {
-            let path = self.path.display();
-            unusable(&format_args!("cannot read the ledger {path}: {error}"))
-        })?;
+        let path = self.path.display();
+        let meta = facts_of(&self.path).map_err(|error| unusable(&error))?;
+        let meta = meta.ok_or_else(|| unusable(&format_args!("there is no ledger {path}")))?;
         // The file only grows, so an append changes its length. An attacker who rewrites it in place must change
         // its time; one who resets the time as well gains nothing, since the cached state was verified.
-        let stamp: FileStamp = (meta.len(), meta.modified().ok());
+        let stamp: FileStamp = (meta.len(), modified(&meta));
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, known)) = read.as_ref().filter(|(known, _)| *known == stamp) {
             return Ok(Arc::clone(known.state()));
@@ -226,10 +224,10 @@ impl ServiceLedger {
         if let Some(Err(error)) = self.seen.as_ref().map(|seen| seen.keep(&mark)) {
             tracing::error!(%error, "what was seen of the ledger is not kept");
         }
-        let meta = fs::metadata(&self.path).ok();
+        let meta = facts_of(&self.path).ok().flatten();
         // Of another length: exchanged just now. The next request reads it, and refuses it.
         let meta = meta.filter(|meta| meta.len() == mark.length);
-        let stamp = meta.map_or((0, None), |meta| (meta.len(), meta.modified().ok()));
+        let stamp = meta.map_or((0, None), |meta| (meta.len(), modified(&meta)));
         *self.read.lock().unwrap_or_else(PoisonError::into_inner) = Some((stamp, known));
     }
 

@@ -89,7 +89,7 @@ fn run_row(execution: &Execution) -> Vec<String> {
 }
 
 fn as_json(execution: &Execution) -> Value {
-    let mut value = json!({ "run": execution.run.hex(), "execution": execution.number, "folder": execution.folder });
+    let mut value = json!({ "run": execution.run.hex(), "execution": execution.number, "folder": execution.folder.path() });
     match JournalExtent::read(&execution.journal()) {
         Err(error) => value["error"] = json!(error.to_string()),
         Ok(extent) => {
