@@ -163,6 +163,28 @@ pub fn modified(found: &Metadata) -> Option<std::time::SystemTime> {
         .map(cap_std::time::SystemTime::into_std)
 }
 
+/// Marks a file or folder as changed now.
+///
+/// # Errors
+///
+/// Returns [`FileError`] if it is not this user's, or is gone.
+pub fn touch(path: &(impl AsFilePath + ?Sized)) -> Result<(), FileError> {
+    let now = rustix::fs::Timespec {
+        tv_sec: 0,
+        tv_nsec: rustix::fs::UTIME_NOW,
+    };
+    let times = rustix::fs::Timestamps {
+        last_access: now,
+        last_modification: now,
+    };
+    let changed = file_path::open_parent(path).and_then(|(folder, name)| {
+        // Of a link the link's own: nothing outside is marked.
+        let flags = rustix::fs::AtFlags::SYMLINK_NOFOLLOW;
+        Ok(rustix::fs::utimensat(folder, name, &times, flags)?)
+    });
+    changed.map_err(FileError::at("mark", path))
+}
+
 /// Whether there is a folder at a path.
 ///
 /// # Errors
