@@ -2,11 +2,11 @@
 //! from being printed.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
 use anyhow::Result;
 use counterfoil_base::digest::Digest;
-use counterfoil_os::files::{make_folder, read_plain, write_whole};
+use counterfoil_os::file_path::FilePath;
+use counterfoil_os::files::{is_there, make_folder, read_plain, write_whole};
 use counterfoil_runner::store::data_dir::Execution;
 
 use crate::cli_context::CliContext;
@@ -16,7 +16,7 @@ const FILE_BYTES_MAX: u64 = 16 << 20;
 
 /// The runs of one data directory that were listed.
 pub(crate) struct RunsSeen {
-    pub(crate) path: PathBuf,
+    pub(crate) path: FilePath,
     listed: BTreeSet<String>,
 }
 
@@ -28,11 +28,11 @@ impl RunsSeen {
         }
         // By the folder's path: a copy elsewhere is a data directory of its own. Beside the keys, since a copy of older
         // data would bring an older list along.
-        let root = cli.data.root().canonicalize()?;
+        let root = cli.data.root().real()?;
         let name = Digest::of(root.as_os_str().as_encoded_bytes()).hex();
         let name = format!("runs-{}.txt", name.get(..16).unwrap_or(&name));
         let path = cli.keys.path().join("seen").join(name);
-        let bytes = if path.symlink_metadata().is_ok() {
+        let bytes = if is_there(&path)? {
             read_plain(&path, FILE_BYTES_MAX)?
         } else {
             Vec::new()
@@ -60,7 +60,8 @@ impl RunsSeen {
             text.push_str(line);
             text.push('\n');
         }
-        let folder = self.path.parent().map_or(Ok(()), make_folder);
+        let folder = self.path.parent();
+        let folder = folder.map_or(Ok(()), |folder| make_folder(&folder));
         // The list is the answer. A key folder that cannot be written remembers nothing.
         let _best_effort = folder.and_then(|()| write_whole(&self.path, text.as_bytes()));
     }

@@ -116,7 +116,7 @@ fn gone_as_json(run: &str) -> Value {
 }
 
 fn as_json(execution: &Execution) -> Value {
-    let mut value = json!({ "run": execution.run.hex(), "execution": execution.number, "folder": execution.folder });
+    let mut value = json!({ "run": execution.run.hex(), "execution": execution.number, "folder": execution.folder.path() });
     match JournalExtent::read(&execution.journal()) {
         Err(error) => value["error"] = json!(error.to_string()),
         Ok(extent) => {
