@@ -131,7 +131,7 @@ fn checked(world: &World, outcome: &ExecutionOutcome) -> Vec<RunRecord> {
     let again = world.replay(outcome).unwrap();
     assert!(again.difference.is_none(), "{:?}", again.difference);
     assert_eq!(again.decision_digest, Some(outcome.close.decision_digest));
-    records(&journal, &outcome.execution.origin())
+    records(journal.path(), &outcome.execution.origin())
 }
 
 fn deliveries(records: &[RunRecord]) -> Vec<Delivery> {

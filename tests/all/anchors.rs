@@ -131,33 +131,33 @@ fn a_log_that_was_cut_exchanged_or_taken_away_contradicts_the_ledger() {
     let (_world, desk, execution) = anchored_run();
     let (journal, orders) = (execution.journal(), order_log::path(&execution));
     let bytes = |path: &Path| fs::read(path).unwrap();
-    let (whole, of_orders) = (bytes(&journal), bytes(&orders));
+    let (whole, of_orders) = (bytes(journal.path()), bytes(orders.path()));
     let half = |all: &[u8]| all[..all.len() / 2].to_vec();
     changed(
         &desk,
         &execution,
-        &journal,
+        journal.path(),
         || fs::write(&journal, half(&whole)).unwrap(),
         "records, and had",
     );
     changed(
         &desk,
         &execution,
-        &journal,
+        journal.path(),
         || fs::remove_file(&journal).unwrap(),
         "the journal is empty",
     );
     changed(
         &desk,
         &execution,
-        &orders,
+        orders.path(),
         || fs::remove_file(&orders).unwrap(),
         "the order log is missing",
     );
     changed(
         &desk,
         &execution,
-        &orders,
+        orders.path(),
         || fs::write(&orders, half(&of_orders)).unwrap(),
         "the order log has",
     );
@@ -176,7 +176,7 @@ fn a_log_that_was_cut_exchanged_or_taken_away_contradicts_the_ledger() {
             decision.encode(&digested, &mut out);
             out
         });
-        let report = verified(&bytes(&journal));
+        let report = verified(&bytes(journal.path()));
         assert!(report.is_good(), "{:?}", report.findings);
         let ledger = desk.open();
         let options = VerifyOptions {
@@ -191,7 +191,13 @@ fn a_log_that_was_cut_exchanged_or_taken_away_contradicts_the_ledger() {
         };
         assert!(why[0].contains("of the ledger held it at"), "{why:?}");
     };
-    changed(&desk, &execution, &journal, hour_later, "have the root");
+    changed(
+        &desk,
+        &execution,
+        journal.path(),
+        hour_later,
+        "have the root",
+    );
 }
 
 #[test]
@@ -206,7 +212,7 @@ fn a_start_without_a_journal_is_ended_as_not_started_by_the_next_process() {
     let run = start(&erin, &request).unwrap().run;
     let execution = loop {
         match world.data.find(&run) {
-            Ok(execution) if execution.journal().exists() => break execution,
+            Ok(execution) if execution.journal().path().exists() => break execution,
             _ => std::thread::yield_now(),
         }
     };

@@ -36,7 +36,7 @@ fn fill_all(desk: &Desk, price: i64) {
 /// Deliveries of a run, in their sequence.
 fn deliveries(outcome: &ExecutionOutcome) -> Vec<Delivery> {
     let execution = &outcome.execution;
-    let all = records(&execution.journal(), &execution.origin()).into_iter();
+    let all = records(execution.journal().path(), &execution.origin()).into_iter();
     all.filter_map(|record| match record {
         RunRecord::Deliveries(record) => Some(record.deliveries),
         _ => None,
@@ -86,7 +86,7 @@ fn differences(outcome: &ExecutionOutcome) -> Vec<String> {
 fn stop(outcome: &ExecutionOutcome) -> (StopCause, String) {
     assert_eq!(outcome.close.reason, CloseReason::Stopped);
     let execution = &outcome.execution;
-    let all = records(&execution.journal(), &execution.origin());
+    let all = records(execution.journal().path(), &execution.origin());
     let stop = all.into_iter().find_map(|record| match record {
         RunRecord::Stop(stop) => Some(stop.stop),
         _ => None,

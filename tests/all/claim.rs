@@ -90,7 +90,7 @@ fn two_runs_at_once_are_two_executions_with_one_digest() {
     let all = world.data.executions().unwrap();
     assert_eq!(all.len(), 3);
     for execution in all {
-        let records = records(&execution.journal(), &execution.origin());
+        let records = records(execution.journal().path(), &execution.origin());
         let Some(RunRecord::Open(open)) = records.first() else {
             panic!("no open record");
         };

@@ -34,7 +34,7 @@ fn worth(world: &World, symbol: &str) -> BTreeMap<i64, f64> {
     let report = verified(&std::fs::read(&journal).unwrap());
     assert!(report.is_good(), "{:?}", report.completeness);
     assert!(world.replay(&outcome).unwrap().is_identical());
-    let records = records(&journal, &outcome.execution.origin());
+    let records = records(journal.path(), &outcome.execution.origin());
     let paid = fills(&records).first().unwrap().price.0;
     // 100 shares at a price of four decimals, as money of nine.
     let paid = i128::from(paid) * 100 * 100_000;

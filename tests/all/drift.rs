@@ -141,7 +141,7 @@ fn bytes_that_are_gone_or_changed_are_found() {
     place.finds(&[]);
     let (data, root) = (place.world.data.clone(), place.world.path().to_path_buf());
     let component = place.manifest.setup().unwrap().component;
-    place.loses("component.bytes", &data.component_path(&component));
+    place.loses("component.bytes", data.component_path(&component).path());
     let evidence = root.join("evidence").join(component.hex());
     let piece = Digest::of(EvidenceKind::Replay.name().as_bytes());
     place.loses(
@@ -262,23 +262,27 @@ fn a_run_of_a_component_that_nobody_approved_is_found() {
 #[test]
 fn keys_that_are_open_foreign_or_over_are_found() {
     let place = Place::new();
-    let people = PeopleKeys::open(&place.keys, place.world.path()).unwrap();
+    let people = PeopleKeys::open(
+        &place.keys,
+        &counterfoil_os::file_path::FilePath::folder(place.world.path()),
+    )
+    .unwrap();
     let public = people.make("kim").unwrap();
     let path = place.keys.path().join("people");
     let key = path.join(format!("kim.{}.key", hex::encode(public)));
     let undeclared = format!("key {} of kim", PublicKey(public));
     place.finds(&[("key.undeclared", &undeclared)]);
-    mode(&key, 0o644);
+    mode(key.path(), 0o644);
     place.finds(&[("key.open", "mode 644")]);
-    mode(&key, 0o600);
+    mode(key.path(), 0o600);
     fs::write(&key, "none").unwrap();
     let content = ("key.content".to_owned(), "no key, or another".to_owned());
     assert!(place.at(now()).contains(&content));
     fs::remove_file(&key).unwrap();
     place.finds(&[]);
-    mode(&path, 0o770);
+    mode(path.path(), 0o770);
     place.finds(&[("key.folder-open", "mode 770")]);
-    mode(&path, 0o700);
+    mode(path.path(), 0o700);
     place.finds(&[]);
     // The log's own key.
     let public = place.keys.path().join("log-signing.pub");
@@ -291,7 +295,7 @@ fn keys_that_are_open_foreign_or_over_are_found() {
     let found = place.at(now());
     let rules: Vec<&str> = found.iter().map(|(rule, _)| rule.as_str()).collect();
     assert_eq!(rules, ["log.key"]);
-    mode(&place.keys.path().join("log-signing.key"), 0o640);
+    mode(place.keys.path().join("log-signing.key").path(), 0o640);
     assert!(
         place
             .at(now())
@@ -301,7 +305,7 @@ fn keys_that_are_open_foreign_or_over_are_found() {
     let state = place.ledger().state;
     let inside = KeyDir::new(place.world.path().join("keys"));
     fs::create_dir_all(inside.path().join("people")).unwrap();
-    mode(inside.path(), 0o700);
+    mode(inside.path().path(), 0o700);
     let found = look(&place.world.data, &inside, &state, now()).unwrap();
     assert!(found.iter().any(|finding| finding.rule == "key.in-data"));
 }
@@ -332,11 +336,11 @@ fn roles_and_classes_that_nobody_can_act_in_are_found() {
     // Erin's key is in the folder, and is valid.
     let people = place.keys.path().join("people");
     fs::create_dir_all(&people).unwrap();
-    mode(&people, 0o700);
+    mode(people.path(), 0o700);
     let public = hex::encode(hand("erin").verifying_key());
     let file = people.join(format!("erin.{public}.key"));
     fs::write(&file, hex::encode([105; 32])).unwrap();
-    mode(&file, 0o600);
+    mode(file.path(), 0o600);
     place.finds(&[]);
     revoke("erin");
     place.finds(&[

@@ -100,7 +100,7 @@ fn check(world: &World, name: &str, body: &str, on_fault: &str, expect: &Expect)
         .unwrap();
     assert_eq!(outcome.close.reason, CloseReason::Fault, "{name}");
     let journal = outcome.execution.journal();
-    let records = records(&journal, &outcome.execution.origin());
+    let records = records(journal.path(), &outcome.execution.origin());
     assert!(
         matches!(records.last(), Some(RunRecord::Close(_))),
         "{name}"
@@ -326,7 +326,10 @@ fn a_kill_between_a_fault_and_its_wind_down_ends_in_the_same_journal() {
         (&live, world.live(&live, &lines).unwrap()),
     ] {
         let whole = std::fs::read(outcome.execution.journal()).unwrap();
-        let all = records(&outcome.execution.journal(), &outcome.execution.origin());
+        let all = records(
+            outcome.execution.journal().path(),
+            &outcome.execution.origin(),
+        );
         let wound = wind_down(&all);
         assert_eq!((wound.canceled.len(), wound.flattened.len()), (1, 1));
         // After the fault, after the cancel, after the order; the last one ends the journal.

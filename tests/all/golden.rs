@@ -50,7 +50,7 @@ fn check(world: &World, case: &Value) {
     let setup = manifest.setup().unwrap();
     let outcome = world.backtest(&manifest, world.engine()).unwrap();
     let journal = outcome.execution.journal();
-    let records = records(&journal, &outcome.execution.origin());
+    let records = records(journal.path(), &outcome.execution.origin());
     let indices: BTreeMap<_, _> = decisions(&records)
         .into_iter()
         .map(|decision| {

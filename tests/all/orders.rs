@@ -130,7 +130,7 @@ fn every_order_of_a_live_run_has_one_token_that_is_spent_and_one_end() {
     let manifest = manifest(&world, "tokens");
     let outcome = world.live(&manifest, &world.lines(&manifest)).unwrap();
     let execution = &outcome.execution;
-    let records = records(&execution.journal(), &execution.origin());
+    let records = records(execution.journal().path(), &execution.origin());
     let notes = decisions(&records)
         .into_iter()
         .flat_map(|decision| decision.circumstances.plans.clone());
@@ -681,7 +681,7 @@ fn stopped(world: &World, outcome: &ExecutionOutcome) -> (StopCause, String) {
     assert!(report.is_good(), "{:?}", report.findings);
     let replay = world.replay(outcome).unwrap();
     assert!(replay.difference.is_none(), "{:?}", replay.difference);
-    let records = records(&execution.journal(), &execution.origin());
+    let records = records(execution.journal().path(), &execution.origin());
     let stop = records.into_iter().find_map(|record| {
         if let RunRecord::Stop(stop) = record {
             Some(stop.stop)
@@ -869,7 +869,7 @@ fn a_clock_that_was_set_back_gives_no_earlier_time_and_the_step_is_on_record() {
     assert!(!steps.is_empty() && steps.iter().all(|step| *step == (true, last)));
     let mut times = of_orders.iter().filter_map(OrderLogRecord::time);
     assert!(times.all(|time| time == last));
-    for decision in decisions(&records(&execution.journal(), &execution.origin())) {
+    for decision in decisions(&records(execution.journal().path(), &execution.origin())) {
         assert_eq!(decision.circumstances.times, Some((last, last)));
     }
     // Further behind than any correction is, the run does not go on.
@@ -1083,7 +1083,7 @@ fn an_order_that_a_crash_cut_off_is_sent_once_or_told_as_not_sent() {
         );
         let same = outcome.close.decision_digest == whole.close.decision_digest;
         assert_eq!(same, refusal.is_none(), "{place}");
-        let records = records(&execution.journal(), &execution.origin());
+        let records = records(execution.journal().path(), &execution.origin());
         let is_reported = records.iter().any(|record| {
             let RunRecord::Deliveries(record) = record else {
                 return false;

@@ -229,7 +229,7 @@ fn check_opened(world: &World, run: CutRun<'_>, cut: Cut) {
     // Opening decides nothing and changes nothing.
     let left = std::fs::read(execution.journal()).unwrap();
     assert!(left == run.journal[..cut.length], "{cut:?}");
-    assert!(cut_files(&execution.folder).is_empty(), "{cut:?}");
+    assert!(cut_files(execution.folder.path()).is_empty(), "{cut:?}");
 }
 
 /// Resumes the run that is cut there to its end, and compares it with the one that nobody interrupted.
@@ -243,7 +243,7 @@ fn check_resumed(world: &World, run: CutRun<'_>, cut: Cut, component: &PreparedC
         Err(blocked) => panic!("{cut:?}: {blocked}"),
     }
     let tail = &whole[signed..cut.length];
-    let kept = cut_files(&execution.folder);
+    let kept = cut_files(execution.folder.path());
     let kept: Vec<&[u8]> = kept.iter().map(|(_, bytes)| bytes.as_slice()).collect();
     let expect: &[&[u8]] = if tail.is_empty() { &[] } else { &[tail] };
     assert_eq!(kept, expect, "{cut:?}: the tail is kept");
@@ -345,7 +345,7 @@ fn a_backtest_cut_at_any_byte_goes_on_to_the_same_journal() {
 
 /// The records that `journal` refuses to see, by reason.
 fn refused(execution: &Execution) -> Vec<String> {
-    let records = records(&execution.journal(), &execution.origin());
+    let records = records(execution.journal().path(), &execution.origin());
     let mut reasons = Vec::new();
     for record in records {
         if let RunRecord::Refused(input) = record {
@@ -426,7 +426,7 @@ fn halts(world: &World, execution: &Execution, lines: &str) -> String {
     };
     let after = std::fs::read(execution.journal()).unwrap();
     assert!(before == after, "the journal was changed: {why}");
-    assert!(cut_files(&execution.folder).is_empty(), "{why}");
+    assert!(cut_files(execution.folder.path()).is_empty(), "{why}");
     why
 }
 
@@ -585,7 +585,7 @@ fn a_decision_that_comes_out_differently_halts_the_run_and_is_named() {
     let why = halts(&world, &execution, &lines);
     // The first order of the honest run is where they part.
     let honest = killed(&world, &manifest, &honest);
-    let first = records(&honest.journal(), &honest.origin())
+    let first = records(honest.journal().path(), &honest.origin())
         .iter()
         .position(|record| matches!(record, RunRecord::Decision(one) if one.requests.as_ref().is_some_and(|all| !all.is_empty())))
         .unwrap();

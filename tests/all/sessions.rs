@@ -124,7 +124,7 @@ fn a_snapshots_calendar_ends_day_orders_in_a_run_that_verifies_replays_and_is_au
     let outcome = world.backtest(&manifest, world.engine()).unwrap();
     let journal = outcome.execution.journal();
     let bytes = std::fs::read(&journal).unwrap();
-    let all = records(&journal, &outcome.execution.origin());
+    let all = records(journal.path(), &outcome.execution.origin());
     assert_eq!(orders(&bytes, &all), EXPECTED);
     let opening = JournalReader::open(&journal).unwrap().opening().unwrap();
     let promised = opening.commitments.unwrap();
@@ -159,7 +159,7 @@ fn without_a_calendar_the_utc_day_is_the_trading_day() {
     let outcome = world.backtest(&manifest, world.engine()).unwrap();
     let journal = outcome.execution.journal();
     let bytes = std::fs::read(&journal).unwrap();
-    let all = records(&journal, &outcome.execution.origin());
+    let all = records(journal.path(), &outcome.execution.origin());
     let expected = "1 expired, 2 fills; 3 expired, 4 expired; 5 fills, 6 fills, 7 fills";
     assert_eq!(orders(&bytes, &all), expected);
 }
@@ -174,7 +174,7 @@ fn a_stream_tells_the_ends_of_sessions_and_is_resumed_wherever_it_was_killed() {
     assert_eq!(outcome.close, backtest.close, "as the backtest decided");
     let journal = outcome.execution.journal();
     let bytes = std::fs::read(&journal).unwrap();
-    let all = records(&journal, &outcome.execution.origin());
+    let all = records(journal.path(), &outcome.execution.origin());
     assert_eq!(orders(&bytes, &all), EXPECTED);
     assert!(world.replay(&outcome).unwrap().is_identical());
 
@@ -209,7 +209,7 @@ fn an_end_that_comes_too_late_is_refused_and_one_that_came_before_is_known() {
     lines.extend(bars[2..4].to_vec());
     let outcome = world.live(&manifest, &lines.join("\n")).unwrap();
     let journal = outcome.execution.journal();
-    let all = records(&journal, &outcome.execution.origin());
+    let all = records(journal.path(), &outcome.execution.origin());
     let refused: Vec<&str> = all
         .iter()
         .filter_map(|record| match record {

@@ -67,7 +67,7 @@ fn checkpoints_stand_where_the_cadence_puts_them() {
         manifest.cadence = cadence;
         let outcome = world.backtest(&manifest, world.engine()).unwrap();
         let execution = &outcome.execution;
-        let items = items(&execution.journal(), &execution.origin());
+        let items = items(execution.journal().path(), &execution.origin());
         let found = check_places(&items, cadence.into());
         assert_eq!(found, checkpoints, "cadence {cadence}");
         let report = verified(&std::fs::read(execution.journal()).unwrap());
@@ -186,7 +186,7 @@ fn what_a_feed_may_not_bring_is_refused_recorded_and_signed() {
         "what was refused decides nothing"
     );
     let execution = &dirty.execution;
-    let items = items(&execution.journal(), &execution.origin());
+    let items = items(execution.journal().path(), &execution.origin());
     check_places(&items, 1);
     let refused: Vec<_> = items
         .iter()

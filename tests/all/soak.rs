@@ -113,7 +113,7 @@ fn decided(world: &World, run: &Digest) -> usize {
 
 /// The orders of the journal, and how each ended by the order log.
 fn check_orders(execution: &Execution) {
-    let records = records(&execution.journal(), &execution.origin());
+    let records = records(execution.journal().path(), &execution.origin());
     let all = decisions(&records);
     let planned: BTreeMap<u64, PlanDigest> = all
         .iter()
@@ -163,7 +163,12 @@ fn a_month_with_faults_loses_and_doubles_nothing() {
         let grows = draw.below(2 * step);
         // So much is written before the last bar, whatever was refused on the way.
         let length = (length + u64::try_from(grows).unwrap()).min(whole - 4096);
-        run_process(&world, &journal, faulty(&lines, from, &mut draw), length);
+        run_process(
+            &world,
+            journal.path(),
+            faulty(&lines, from, &mut draw),
+            length,
+        );
     }
     let execution = world.data.find(&run.hex()).unwrap();
     let resumed = resume(&world, &execution, &text).unwrap();

@@ -78,7 +78,7 @@ fn stop_of(world: &World, desk: &Desk, reply: &RunReply) -> RunStop {
     let bytes = std::fs::read(execution.journal()).unwrap();
     let report = verified(&bytes);
     assert!(report.is_good(), "{:?}", report.findings);
-    let mut all = records(&execution.journal(), &execution.origin());
+    let mut all = records(execution.journal().path(), &execution.origin());
     let Some(RunRecord::Close(close)) = all.pop() else {
         panic!("the journal is open: {reply:?}");
     };

@@ -305,7 +305,10 @@ fn what_the_holder_of_the_key_forges_does_not_replay() {
         report.findings
     );
 
-    let all = records(&outcome.execution.journal(), &outcome.execution.origin());
+    let all = records(
+        outcome.execution.journal().path(),
+        &outcome.execution.origin(),
+    );
     let first = all.iter().position(|record| {
         matches!(record, RunRecord::Decision(decision)
             if decision.requests.as_ref().is_some_and(|some| !some.is_empty()))

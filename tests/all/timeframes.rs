@@ -86,7 +86,7 @@ fn a_live_run_refuses_and_records_bars_of_another_timeframe() {
     assert_eq!(outcome.close.decisions, plain.close.decisions);
     let execution = &outcome.execution;
     let reasons: Vec<&str> = MISFITS.iter().map(|(_, reason)| *reason).collect();
-    let kept = records(&execution.journal(), &execution.origin());
+    let kept = records(execution.journal().path(), &execution.origin());
     assert_eq!(refusals(&kept), reasons);
     let whole = std::fs::read(execution.journal()).unwrap();
     assert!(verified(&whole).is_good());
@@ -98,7 +98,7 @@ fn a_live_run_refuses_and_records_bars_of_another_timeframe() {
         let ended = resume(&world, &execution, &sent).unwrap().ended.unwrap();
         assert_eq!(ended.equity, plain.close.equity, "cut at {cut}");
         assert_eq!(ended.decisions, plain.close.decisions, "cut at {cut}");
-        let kept = records(&execution.journal(), &execution.origin());
+        let kept = records(execution.journal().path(), &execution.origin());
         // The first two may be late by then, which is said instead.
         let again = refusals(&kept);
         assert_eq!(again[again.len() - 2..], reasons[2..], "cut at {cut}");

@@ -77,7 +77,7 @@ fn a_thousand_instruments_run_are_wound_down_verify_replay_and_prove() {
     assert_eq!(outcome.positions.len(), INSTRUMENTS);
 
     let execution = &outcome.execution;
-    let all = records(&execution.journal(), &execution.origin());
+    let all = records(execution.journal().path(), &execution.origin());
     let wound_down = wind_down(&all);
     assert_eq!(wound_down.canceled.len(), INSTRUMENTS);
     assert_eq!(wound_down.flattened.len(), INSTRUMENTS);
@@ -150,7 +150,7 @@ fn ten_thousand_instruments_run_verify_replay_and_prove() {
     assert!(report.is_good(), "{:?}", report.findings);
     let again = world.replay(&outcome).unwrap();
     assert!(again.is_identical() && again.closed);
-    let all = records(&journal, &outcome.execution.origin());
+    let all = records(journal.path(), &outcome.execution.origin());
     let manifest = manifest.canonical().unwrap();
     let text = proved(&outcome.execution, &manifest, first_decision(&all) + 9_999);
     assert!(text.contains("S09999"), "{text}");
@@ -196,7 +196,7 @@ fn the_rebalancer_holds_two_hundred_and_two_thousand_stocks() {
         assert!(outcome.positions.iter().all(|held| held.0 > 0));
 
         let execution = &outcome.execution;
-        let all = records(&execution.journal(), &execution.origin());
+        let all = records(execution.journal().path(), &execution.origin());
         let decisions = decisions(&all);
         // The last bar of the first slice asks for all of them.
         let parts = instruments.div_ceil(128) - 1;
@@ -223,7 +223,7 @@ fn a_run_killed_within_a_decision_is_resumed_to_the_same_journal() {
     let outcome = world.backtest(&manifest, world.engine()).unwrap();
     let whole = std::fs::read(outcome.execution.journal()).unwrap();
     let origin = outcome.execution.origin();
-    let all = records(&outcome.execution.journal(), &origin);
+    let all = records(outcome.execution.journal().path(), &origin);
     let full = |one: &RunRecord| matches!(one, RunRecord::Decision(one) if one.is_full());
     let place = all.iter().position(full).unwrap();
     let opening = all

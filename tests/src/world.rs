@@ -366,7 +366,7 @@ pub fn over_a_feed(manifest: &Manifest, nonce: &str) -> Manifest {
 
 /// Compiled code of one data directory's tests.
 pub fn code_cache(data: &DataDir) -> CodeCache {
-    CodeCache::open(&data.root().join("code"), Digest::of(b"tests")).unwrap()
+    CodeCache::open(data.root().join("code").path(), Digest::of(b"tests")).unwrap()
 }
 
 /// The tests' signer.

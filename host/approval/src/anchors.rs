@@ -3,11 +3,11 @@
 
 use std::fs::File;
 use std::io;
-use std::path::Path;
 
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::state::LedgerState;
-use counterfoil_os::files::{FileError, open_plain};
+use counterfoil_os::file_path::AsFilePath;
+use counterfoil_os::files::{FileError, open_plain, own_facts_of};
 use counterfoil_runner::orders::gateway::order_log;
 use counterfoil_runner::store::data_dir::Execution;
 use counterfoil_verify::{AnchoredOrders, AnchorsReport, check_anchors};
@@ -16,7 +16,7 @@ use counterfoil_verify::{AnchoredOrders, AnchorsReport, check_anchors};
 #[derive(Clone, Copy, Debug)]
 pub enum OrdersPlace<'a> {
     /// At this path; it is missing if there is no file.
-    At(&'a Path),
+    At(&'a dyn AsFilePath),
     /// Nobody said.
     NotAsked,
 }
@@ -50,7 +50,7 @@ pub fn compare_logs(
     state: &LedgerState,
     run: &Digest,
     execution: u64,
-    journal: &Path,
+    journal: &(impl AsFilePath + ?Sized),
     orders: OrdersPlace<'_>,
 ) -> Result<AnchorsReport, FileError> {
     let Some(started) = state.registry().runs().get(run) else {
@@ -71,10 +71,10 @@ pub fn compare_logs(
 }
 
 /// A log's file; `None` if it is not there.
-fn open_log(path: &Path) -> Result<Option<File>, FileError> {
+fn open_log(path: &(impl AsFilePath + ?Sized)) -> Result<Option<File>, FileError> {
     // Asked of the directory and not of the target: a link that leads nowhere is there, and an error.
-    match path.symlink_metadata() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        _ => open_plain(path).map(Some),
+    match own_facts_of(path)? {
+        None => Ok(None),
+        Some(_) => open_plain(path).map(Some),
     }
 }

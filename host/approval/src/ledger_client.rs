@@ -4,7 +4,6 @@
 use core::fmt;
 use core::ops::Deref;
 use core::time::Duration;
-use std::path::Path;
 
 use crate::ledger_seen::LedgerSeen;
 use counterfoil_governance::act::{Act, ActName, ApprovalClass, HostRefusal};
@@ -16,6 +15,7 @@ use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::salt::LogSigner;
 use counterfoil_journal::signer::Signer;
 use counterfoil_os::clock::{kernel_clock, wait};
+use counterfoil_os::file_path::AsFilePath;
 use counterfoil_runner::store::keys::{KeyDirError, PeopleKeys};
 use counterfoil_trading::time::UnixNanos;
 
@@ -181,7 +181,7 @@ impl<D: Into<AccessDenial>> From<D> for DeniedRequest {
 ///
 /// Returns [`LedgerClientError`] if the ledger stays busy, does not verify, or cannot be written.
 pub fn open_to_write(
-    path: &Path,
+    path: &(impl AsFilePath + ?Sized),
     name: &Id,
     log_signer: &dyn Fn() -> Box<dyn LogSigner + Send>,
     marked: Option<&MarkedPart>,
@@ -196,7 +196,7 @@ pub fn open_to_write(
 ///
 /// As [`open_to_write`].
 pub fn open_known_to_write(
-    path: &Path,
+    path: &(impl AsFilePath + ?Sized),
     name: &Id,
     log_signer: &dyn Fn() -> Box<dyn LogSigner + Send>,
     known: &KnownLedger,
@@ -207,7 +207,7 @@ pub fn open_known_to_write(
 }
 
 fn open_waiting(
-    path: &Path,
+    path: &(impl AsFilePath + ?Sized),
     mut open: impl FnMut() -> Result<Ledger, LedgerError>,
 ) -> Result<Ledger, LedgerClientError> {
     let mut attempt: u32 = 1;
@@ -222,7 +222,7 @@ fn open_waiting(
                 wait(BETWEEN_ATTEMPTS);
             }
             Err(error) => {
-                let path = path.display().to_string();
+                let path = path.whole().display().to_string();
                 return Err(if error.is_busy() {
                     LedgerClientError::Busy { path }
                 } else {

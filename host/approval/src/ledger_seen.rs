@@ -1,14 +1,14 @@
 //! How much of a ledger was seen here, kept beside the keys, and by a server in the data too: a shorter or another ledger
 //! is refused. It must never replace the verification of a ledger.
 
-use std::fs;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::ledger::LedgerMark;
 use counterfoil_journal::frame::FrameReader;
-use counterfoil_os::files::{FileError, make_folder, write_whole};
+use counterfoil_os::file_path::FilePath;
+use counterfoil_os::files::{FileError, facts_of, make_folder, read_plain, write_whole};
 use counterfoil_runner::store::keys::KeyDir;
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 const FOLDER: &str = "seen";
 
 /// Bytes of the file: it holds four values.
-const FILE_BYTES_MAX: usize = 4_096;
+const FILE_BYTES_MAX: u64 = 4_096;
 
 /// Why a ledger is not the one that was seen.
 #[derive(Debug, thiserror::Error)]
@@ -53,7 +53,7 @@ struct SeenFile {
 /// The file with what was seen of one ledger.
 #[derive(Clone, Debug)]
 pub struct LedgerSeen {
-    path: PathBuf,
+    path: FilePath,
     /// Whether it is kept only where the file can be written.
     is_optional: bool,
 }
@@ -61,7 +61,7 @@ pub struct LedgerSeen {
 impl LedgerSeen {
     /// The file at `path`.
     #[must_use]
-    pub const fn new(path: PathBuf) -> Self {
+    pub const fn new(path: FilePath) -> Self {
         Self {
             path,
             is_optional: false,
@@ -105,7 +105,7 @@ impl LedgerSeen {
         Err(LedgerSeenError::Other {
             size: seen.size,
             root: seen.root,
-            path: self.path.clone(),
+            path: self.path.path().to_path_buf(),
         })
     }
 
@@ -128,7 +128,8 @@ impl LedgerSeen {
         let text = serde_json::to_vec(&seen).map_err(|error| self.file(&error))?;
         // Whole or not at all: after a crash in the middle the earlier file stands, which accepts every later ledger
         // that begins with the same records.
-        let folder = self.path.parent().map_or(Ok(()), make_folder);
+        let folder = self.path.parent();
+        let folder = folder.map_or(Ok(()), |folder| make_folder(&folder));
         match folder.and_then(|()| write_whole(&self.path, &text)) {
             Err(error) if self.is_optional && is_read_only(&error) => Ok(()),
             written => written.map_err(|error| self.file(&error)),
@@ -136,10 +137,8 @@ impl LedgerSeen {
     }
 
     fn read(&self) -> Result<Option<SeenFile>, LedgerSeenError> {
-        let bytes = match read_file(&self.path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(self.file(&error)),
+        let Some(bytes) = read_file(&self.path).map_err(|error| self.file(&error.source))? else {
+            return Ok(None);
         };
         // Unreadable is refused and not taken for absent: a torn file would otherwise accept any ledger.
         let seen = serde_json::from_slice(&bytes).map_err(|error| self.file(&error))?;
@@ -148,7 +147,7 @@ impl LedgerSeen {
 
     fn file(&self, error: &dyn core::fmt::Display) -> LedgerSeenError {
         LedgerSeenError::File {
-            path: self.path.clone(),
+            path: self.path.path().to_path_buf(),
             reason: error.to_string(),
         }
     }
@@ -161,17 +160,21 @@ fn is_read_only(error: &FileError) -> bool {
     )
 }
 
-fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
-    let meta = fs::metadata(path)?;
-    let is_short = usize::try_from(meta.len()).is_ok_and(|length| length <= FILE_BYTES_MAX);
-    if !meta.is_file() || !is_short {
-        return Err(std::io::Error::other("it is no file of four values"));
+fn read_file(path: &FilePath) -> Result<Option<Vec<u8>>, FileError> {
+    let Some(found) = facts_of(path)? else {
+        return Ok(None);
+    };
+    if !found.is_file() || found.len() > FILE_BYTES_MAX {
+        let why = std::io::Error::other("it is no file of four values");
+        return Err(FileError::at("read", path)(why));
     }
-    fs::read(path)
+    read_plain(path, FILE_BYTES_MAX).map(Some)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn mark(ledger: &[u8], size: u64) -> LedgerMark {
@@ -188,7 +191,7 @@ mod tests {
     fn a_shorter_or_another_ledger_is_refused_until_the_file_is_deleted() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("seen.json");
-        let seen = LedgerSeen::new(path.clone());
+        let seen = LedgerSeen::new(FilePath::named(path.clone()));
         seen.check(b"any").unwrap();
         seen.keep(&mark(b"one two", 2)).unwrap();
         //     ledger, whether it is accepted

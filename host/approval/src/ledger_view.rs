@@ -1,9 +1,6 @@
 //! The ledger of a data directory, read and verified each time, behind what was verified before where the caller can
 //! trust that. It must never change the ledger's file.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-
 use crate::ledger_seen::{LedgerSeen, LedgerSeenError};
 use counterfoil_governance::id::{Id, IdError};
 use counterfoil_governance::ledger::{
@@ -12,7 +9,8 @@ use counterfoil_governance::ledger::{
 use counterfoil_governance::state::LedgerState;
 use counterfoil_index::{IndexSecret, read_mark, write_mark};
 use counterfoil_journal::key::{VerifierKey, VerifierKeyError};
-use counterfoil_os::files::{FileError, read_whole};
+use counterfoil_os::file_path::FilePath;
+use counterfoil_os::files::{FileError, is_folder, names_in, read_whole};
 use counterfoil_runner::store::data_dir::DataDir;
 use counterfoil_runner::store::keys::{KeyDir, KeyDirError};
 use counterfoil_trading::time::UnixNanos;
@@ -67,7 +65,7 @@ pub struct LedgerView {
     /// The ledger's name.
     pub name: Id,
     /// Its file.
-    pub path: PathBuf,
+    pub path: FilePath,
     /// The key that verified it.
     pub key: VerifierKey,
     /// The records and the state after them.
@@ -129,7 +127,7 @@ impl LedgerView {
 #[derive(Debug)]
 pub(crate) struct UnverifiedLedger {
     name: Id,
-    path: PathBuf,
+    path: FilePath,
     pub(crate) key: VerifierKey,
     pub(crate) bytes: Vec<u8>,
     seen: Option<LedgerSeen>,
@@ -199,7 +197,7 @@ const RECORDS_PER_MARK: u64 = 64;
 /// How much of a data directory's ledger was verified before, as a file that needs a secret of the key folder.
 #[derive(Debug)]
 pub struct MarkedPart {
-    path: PathBuf,
+    path: FilePath,
     secret: IndexSecret,
 }
 
@@ -232,13 +230,13 @@ impl MarkedPart {
 
 /// Where the ledger of this name is stored, or will be.
 #[must_use]
-pub fn path_of(data: &DataDir, name: &Id) -> PathBuf {
+pub fn path_of(data: &DataDir, name: &Id) -> FilePath {
     folder(data).join(format!("{name}{ENDING}"))
 }
 
 /// The folder of the ledger in a data directory.
 #[must_use]
-pub fn folder(data: &DataDir) -> PathBuf {
+pub fn folder(data: &DataDir) -> FilePath {
     data.root().join(FOLDER)
 }
 
@@ -248,7 +246,7 @@ pub fn folder(data: &DataDir) -> PathBuf {
 ///
 /// Returns [`LedgerViewError`] if there is none, or more than one: a process that could add a second file
 /// would otherwise choose which ledger counts.
-pub fn find(data: &DataDir) -> Result<(Id, PathBuf), LedgerViewError> {
+pub fn find(data: &DataDir) -> Result<(Id, FilePath), LedgerViewError> {
     let folder = folder(data);
     // Counted rather than taken by name: a copy of an older ledger beside the real one would otherwise
     // take back what was recorded since.
@@ -266,29 +264,22 @@ pub fn find(data: &DataDir) -> Result<(Id, PathBuf), LedgerViewError> {
 /// # Errors
 ///
 /// Returns [`LedgerViewError`] if the folder cannot be read, or a ledger's name is not valid.
-pub fn all(folder: &Path) -> Result<Vec<(Id, PathBuf)>, LedgerViewError> {
+pub fn all(folder: &FilePath) -> Result<Vec<(Id, FilePath)>, LedgerViewError> {
     let mut found = Vec::new();
-    if !folder.is_dir() {
+    if !is_folder(folder)? {
         return Ok(found);
     }
-    let unreadable = |source| FileError {
-        action: "read",
-        path: folder.display().to_string(),
-        source,
-    };
-    for entry in fs::read_dir(folder).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
+    for file in names_in(folder)? {
         // Other files are not ledgers, so a copy or a note that an operator leaves here does not stop every
         // command.
-        let Some(name) = name.strip_suffix(ENDING) else {
+        let Some(name) = file.strip_suffix(ENDING) else {
             continue;
         };
         let id = Id::parse(name).map_err(|source| LedgerViewError::Name {
             name: name.to_owned(),
             source,
         })?;
-        found.push((id, path));
+        found.push((id, folder.join(&file)));
     }
     Ok(found)
 }

@@ -2,13 +2,13 @@
 //! from the index, which says only where to look: every answer is read from the records.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
 use counterfoil_governance::act::Act;
 use counterfoil_governance::id::Id;
 use counterfoil_governance::ledger::{LedgerError, VerifiedLedger, verify};
 use counterfoil_governance::record::LedgerRecord;
 use counterfoil_index::{AnsweredBy, AnyTerm, IndexError, IndexSecret};
+use counterfoil_os::file_path::FilePath;
 use counterfoil_runner::store::data_dir::DataDir;
 use counterfoil_runner::store::keys::KeyDir;
 use counterfoil_trading::time::UnixNanos;
@@ -143,7 +143,7 @@ fn secret(keys: &KeyDir) -> Option<IndexSecret> {
     keys.index_secret().map(IndexSecret)
 }
 
-fn folder(data: &DataDir) -> PathBuf {
+fn folder(data: &DataDir) -> FilePath {
     data.root().join("index").join("ledger")
 }
 

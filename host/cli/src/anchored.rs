@@ -7,6 +7,7 @@ use counterfoil_approval::anchors::{OrdersPlace, compare_execution, compare_logs
 use counterfoil_approval::ledger_view::{LedgerView, LedgerViewError};
 use counterfoil_governance::state::LedgerState;
 use counterfoil_journal::public_key::PublicKey;
+use counterfoil_os::file_path::AsFilePath;
 use counterfoil_os::files::open_plain;
 use counterfoil_runner::run::journal::JournalReader;
 use counterfoil_runner::store::data_dir::Execution;
@@ -84,7 +85,7 @@ fn opening(execution: &Execution) -> Option<Opening> {
 pub(crate) fn of_report(
     state: &LedgerState,
     report: &VerifyReport,
-    journal: &Path,
+    journal: &(impl AsFilePath + ?Sized),
     orders: OrdersPlace<'_>,
 ) -> Result<Option<AnchorsReport>> {
     let (Some(run), Some(number)) = (&report.run_id, report.execution) else {

@@ -129,7 +129,7 @@ impl CliContext {
         let cache = CodeCache::open(folder, program);
         let cache = cache.context("give another folder with --cache-dir DIR")?;
         // Once more without links and `..`, which need a folder that is there.
-        let data = self.data.root().canonicalize()?;
+        let data = self.data.root().real()?;
         if folder.canonicalize()?.starts_with(data) {
             return Err(in_data());
         }

@@ -30,6 +30,8 @@ const ZONES: &str = "/usr/share/zoneinfo";
 ///
 /// Returns an error if the kernel refuses: a strategy that breaks out of its sandbox would then meet no second wall.
 pub(crate) fn to_reading(cli: &CliContext) -> Result<()> {
+    // Opened now: the folder itself cannot be opened any more behind the wall. It may not exist, as an auditor's does.
+    let _missing = cli.keys.path().open_root();
     // Code is compiled into the cache, and into a folder of the moment where there is none.
     let code = cli.code_folder().map(PathBuf::from);
     let write = vec![
@@ -39,8 +41,8 @@ pub(crate) fn to_reading(cli: &CliContext) -> Result<()> {
     let needed = NeededAccess {
         // Not the folder of keys: a verdict needs the log's public key, by which the ledger verifies, and no private one.
         read: vec![
-            cli.data.root().to_path_buf(),
-            cli.keys.path().join(PUBLIC_FILE),
+            cli.data.root().path().to_path_buf(),
+            cli.keys.path().join(PUBLIC_FILE).path().to_path_buf(),
             PathBuf::from(ZONES),
         ],
         write,
@@ -59,7 +61,7 @@ pub(crate) fn to_data(cli: &CliContext) -> Result<()> {
     apply(&NeededAccess {
         read: vec![PathBuf::from(ZONES)],
         write: vec![
-            cli.data.root().to_path_buf(),
+            cli.data.root().path().to_path_buf(),
             std::env::temp_dir(),
             PathBuf::from("/dev/null"),
         ],

@@ -11,6 +11,7 @@ mod people;
 mod progress;
 mod report;
 mod run_facts;
+mod runs_seen;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

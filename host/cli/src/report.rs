@@ -232,8 +232,8 @@ pub(crate) fn outcome_json(
     value["run-id"] = json!(outcome.execution.run);
     value["execution"] = json!(outcome.execution.number);
     value["component"] = json!(manifest.component);
-    value["journal"] = json!(outcome.execution.journal());
-    value["manifest"] = json!(outcome.execution.folder.join("manifest.json"));
+    value["journal"] = json!(outcome.execution.journal().path());
+    value["manifest"] = json!(outcome.execution.folder.join("manifest.json").path());
     value["orders"] = run_facts::orders(&outcome.execution)?.json();
     // Read again from the journal: the closing record states that there was a fault, and not which.
     if outcome.close.reason == CloseReason::Fault

@@ -1,11 +1,12 @@
 //! The ledger's file: locked by one writer, appended to, and synced. It must never know what the bytes
 //! mean.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use counterfoil_os::files::{FileError, create_whole};
+use counterfoil_os::file_path::AsFilePath;
+use counterfoil_os::files::{FileError, create_whole, open_append};
 use counterfoil_os::lock::try_lock;
 
 /// An append-only file that one writer has locked.
@@ -17,7 +18,10 @@ pub(crate) struct LogFile {
 
 impl LogFile {
     /// Creates a file with `bytes` at `path`, which must not exist.
-    pub(crate) fn create(path: &Path, bytes: &[u8]) -> Result<Self, FileError> {
+    pub(crate) fn create(
+        path: &(impl AsFilePath + ?Sized),
+        bytes: &[u8],
+    ) -> Result<Self, FileError> {
         // Written whole and never over an existing file: a crash leaves the whole ledger or none, and of
         // two processes that create the same ledger the second fails.
         create_whole(path, bytes)?;
@@ -25,32 +29,18 @@ impl LogFile {
     }
 
     /// Opens the file at `path` and reads it; fails while another writer has it locked.
-    pub(crate) fn open(path: &Path) -> Result<(Self, Vec<u8>), FileError> {
+    pub(crate) fn open(path: &(impl AsFilePath + ?Sized)) -> Result<(Self, Vec<u8>), FileError> {
         Self::open_from(path, 0, &[])
     }
 
     /// Opens the file at `path` and reads the bytes after the first `known`, which must end with `tail`; fails while
     /// another writer has it locked.
     pub(crate) fn open_from(
-        path: &Path,
+        path: &(impl AsFilePath + ?Sized),
         known: u64,
         tail: &[u8],
     ) -> Result<(Self, Vec<u8>), FileError> {
-        let mut options = OpenOptions::new();
-        let file = options
-            .read(true)
-            // The kernel writes at the end of the file, whatever position this process last read.
-            .append(true)
-            .open(path)
-            .map_err(FileError::at("open", path))?;
-        let is_plain = file
-            .metadata()
-            .map_err(FileError::at("open", path))?
-            .is_file();
-        if !is_plain {
-            let why = io::Error::other("not a plain file");
-            return Err(FileError::at("open", path)(why));
-        }
+        let file = open_append(path)?;
         // An advisory lock that dies with its process: a crashed writer never blocks the next one.
         if !try_lock(&file).map_err(FileError::at("lock", path))? {
             let busy = ErrorKind::WouldBlock.into();
@@ -59,7 +49,7 @@ impl LogFile {
             ));
         }
         let bytes = rest(&file, known, tail).map_err(FileError::at("read", path))?;
-        let path = path.to_path_buf();
+        let path = path.whole().to_path_buf();
         Ok((Self { file, path }, bytes))
     }
 

@@ -3,7 +3,6 @@
 
 use core::fmt;
 use std::io::ErrorKind;
-use std::path::Path;
 use std::sync::Arc;
 
 use counterfoil_journal::audit::AuditError;
@@ -27,6 +26,7 @@ use crate::record::{LedgerRecord, SignedAct};
 use crate::rule::Denial;
 use crate::state::{BackDated, CLOCK_STEP_MAX, DAY_NANOS, LedgerState};
 use counterfoil_journal::public_key::PublicKey;
+use counterfoil_os::file_path::AsFilePath;
 use counterfoil_os::files::{FileError, read_whole};
 
 mod known;
@@ -171,7 +171,10 @@ impl LedgerError {
 /// # Errors
 ///
 /// As [`verify`], and [`LedgerError::Torn`] if the file ends within a record.
-pub fn read(path: &Path, key: &VerifierKey) -> Result<VerifiedLedger, LedgerError> {
+pub fn read(
+    path: &(impl AsFilePath + ?Sized),
+    key: &VerifierKey,
+) -> Result<VerifiedLedger, LedgerError> {
     let verified = verify(&read_whole(path)?, key)?;
     match verified.torn_bytes {
         0 => Ok(verified),
@@ -214,7 +217,7 @@ impl Ledger {
     ///
     /// As [`Ledger::create`], and if the founder's key does not sign.
     pub fn begin<S: Signer + ?Sized>(
-        path: &Path,
+        path: &(impl AsFilePath + ?Sized),
         name: &Id,
         log: Box<dyn LogSigner + Send>,
         founder: LedgerFounder,
@@ -243,7 +246,7 @@ impl Ledger {
     ///
     /// Returns [`LedgerError`] if the first record breaks a rule, or the file cannot be created.
     pub fn create(
-        path: &Path,
+        path: &(impl AsFilePath + ?Sized),
         name: &Id,
         signer: Box<dyn LogSigner + Send>,
         genesis: &SignedAct,
@@ -299,7 +302,7 @@ impl Ledger {
     ///
     /// Returns [`LedgerError`] if it does not verify, or another process writes it.
     pub fn open(
-        path: &Path,
+        path: &(impl AsFilePath + ?Sized),
         name: &Id,
         signer: Box<dyn LogSigner + Send>,
     ) -> Result<Self, LedgerError> {
@@ -312,7 +315,7 @@ impl Ledger {
     ///
     /// As [`Ledger::open`].
     pub fn open_after(
-        path: &Path,
+        path: &(impl AsFilePath + ?Sized),
         name: &Id,
         signer: Box<dyn LogSigner + Send>,
         mark: Option<LedgerMark>,

@@ -1,9 +1,8 @@
 //! How much of a ledger was verified before, under a secret of the key folder: a command then judges only what was added.
 //! It must never be taken from anybody who has not the secret.
 
-use std::path::Path;
-
 use counterfoil_governance::ledger::LedgerMark;
+use counterfoil_os::file_path::FilePath;
 use counterfoil_os::files::{FileError, make_folder, read_plain, write_whole_unsynced};
 
 use crate::seal::{IndexSeal, IndexSecret};
@@ -13,7 +12,7 @@ const MARK_BYTES_MAX: u64 = 4_096;
 
 /// The mark in the file at `path` of the ledger `origin`; `None` if there is none that the secret made.
 #[must_use]
-pub fn read_mark(path: &Path, origin: &str, secret: &IndexSecret) -> Option<LedgerMark> {
+pub fn read_mark(path: &FilePath, origin: &str, secret: &IndexSecret) -> Option<LedgerMark> {
     let bytes = read_plain(path, MARK_BYTES_MAX).ok()?;
     let seal = IndexSeal::decode(&bytes, secret)?;
     // The seal of an index is no mark, and a mark is no index's.
@@ -26,13 +25,13 @@ pub fn read_mark(path: &Path, origin: &str, secret: &IndexSecret) -> Option<Ledg
 ///
 /// Returns [`FileError`] if it cannot be written.
 pub fn write_mark(
-    path: &Path,
+    path: &FilePath,
     origin: &str,
     mark: LedgerMark,
     secret: &IndexSecret,
 ) -> Result<(), FileError> {
     if let Some(folder) = path.parent() {
-        make_folder(folder)?;
+        make_folder(&folder)?;
     }
     let seal = IndexSeal {
         origin: origin.to_owned(),

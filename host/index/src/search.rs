@@ -1,11 +1,11 @@
 //! Searching a ledger, with its index where there is one. The answer is the same without it.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use counterfoil_governance::ledger::{LedgerError, VerifiedLedger, verify, verify_behind};
 use counterfoil_governance::record::LedgerRecord;
 use counterfoil_journal::key::VerifierKey;
+use counterfoil_os::file_path::FilePath;
 
 use crate::seal::IndexSecret;
 use crate::store::{self, IndexError, IndexStore};
@@ -49,7 +49,7 @@ pub struct SearchCandidates {
 pub fn search(
     bytes: &[u8],
     key: &VerifierKey,
-    folder: &Path,
+    folder: &FilePath,
     secret: Option<&IndexSecret>,
     terms: &dyn Fn(u64, &LedgerRecord) -> BTreeSet<SearchTerm>,
     wanted: &[AnyTerm],
@@ -88,7 +88,7 @@ pub fn search(
 pub fn rebuild(
     bytes: &[u8],
     key: &VerifierKey,
-    folder: &Path,
+    folder: &FilePath,
     secret: Option<&IndexSecret>,
     terms: &dyn Fn(u64, &LedgerRecord) -> BTreeSet<SearchTerm>,
 ) -> Result<SearchCandidates, LedgerError> {
@@ -100,7 +100,7 @@ pub fn rebuild(
 
 /// The number of records in the index; `None` without one.
 #[must_use]
-pub fn indexed_records(folder: &Path, secret: &IndexSecret) -> Option<u64> {
+pub fn indexed_records(folder: &FilePath, secret: &IndexSecret) -> Option<u64> {
     store::sealed(folder, secret).map(|seal| seal.mark.size)
 }
 

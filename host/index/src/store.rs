@@ -2,11 +2,11 @@
 //! that sled did not write: files that do not match their seal are thrown away unread.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use counterfoil_governance::ledger::LedgerMark;
-use counterfoil_os::files::{FileError, make_folder, write_whole_unsynced};
+use counterfoil_os::file_path::{FilePath, OpenedFolder};
+use counterfoil_os::files::{FileError, make_folder, read_plain, write_whole_unsynced};
 use counterfoil_os::lock::FileLock;
 
 use crate::files;
@@ -42,10 +42,12 @@ pub enum IndexError {
 /// The index of one ledger, held by this process.
 #[derive(Debug)]
 pub(crate) struct IndexStore {
-    folder: PathBuf,
+    folder: FilePath,
     origin: String,
     secret: IndexSecret,
     db: sled::Db,
+    /// Open for as long as the database, which reaches its files through it.
+    _db_folder: OpenedFolder,
     mark: Option<LedgerMark>,
     /// Given back when dropped; the last field, so that the database is closed by then.
     _lock: FileLock,
@@ -55,7 +57,7 @@ impl IndexStore {
     /// Opens the index in `folder` for the ledger `origin`. One that is missing, damaged, or of
     /// another ledger is empty.
     pub(crate) fn open(
-        folder: &Path,
+        folder: &FilePath,
         origin: &str,
         secret: &IndexSecret,
     ) -> Result<Self, IndexError> {
@@ -65,7 +67,7 @@ impl IndexStore {
         let digest = files::digest(&db_folder).ok();
         // sled trusts its own files: a page that was changed can make it panic, or answer with
         // records that never were. So they are opened only if every byte is what was sealed.
-        let seal = fs::read(folder.join(SEAL))
+        let seal = read_plain(&folder.join(SEAL), SEAL_BYTES_MAX)
             .ok()
             .and_then(|bytes| IndexSeal::decode(&bytes, secret))
             .filter(|seal| seal.origin == origin && seal.files.is_some() && seal.files == digest);
@@ -76,11 +78,15 @@ impl IndexStore {
             // away. With the old seal beside new files it would do the same, one read later.
             files::remove(&folder.join(SEAL))?;
         }
+        make_folder(&db_folder)?;
+        let opened = OpenedFolder::open(&db_folder);
+        let opened = opened.map_err(FileError::at("open folder", &db_folder))?;
         Ok(Self {
-            folder: folder.to_path_buf(),
+            folder: folder.clone(),
             origin: origin.to_owned(),
             secret: secret.clone(),
-            db: database(&db_folder)?,
+            db: database(opened.path())?,
+            _db_folder: opened,
             mark: seal.map(|seal| seal.mark),
             _lock: lock,
         })
@@ -164,7 +170,7 @@ impl IndexStore {
 }
 
 /// Removes the index; the next search makes it again.
-pub(crate) fn remove(folder: &Path) -> Result<(), IndexError> {
+pub(crate) fn remove(folder: &FilePath) -> Result<(), IndexError> {
     let lock = lock(folder)?;
     clear(folder)?;
     drop(lock);
@@ -172,15 +178,17 @@ pub(crate) fn remove(folder: &Path) -> Result<(), IndexError> {
 }
 
 /// The seal, without opening anything else.
-pub(crate) fn sealed(folder: &Path, secret: &IndexSecret) -> Option<IndexSeal> {
-    let bytes = fs::read(folder.join(SEAL)).ok()?;
+pub(crate) fn sealed(folder: &FilePath, secret: &IndexSecret) -> Option<IndexSeal> {
+    let bytes = read_plain(&folder.join(SEAL), SEAL_BYTES_MAX).ok()?;
     IndexSeal::decode(&bytes, secret)
 }
 
 const SEAL: &str = "seal";
+/// Bytes of a seal: a few short lines.
+const SEAL_BYTES_MAX: u64 = 4_096;
 const DB: &str = "db";
 
-fn clear(folder: &Path) -> Result<(), IndexError> {
+fn clear(folder: &FilePath) -> Result<(), IndexError> {
     // The seal first: a crash in between leaves files without one, not a seal without its files.
     files::remove(&folder.join(SEAL))?;
     files::remove(&folder.join(DB))?;
@@ -188,7 +196,7 @@ fn clear(folder: &Path) -> Result<(), IndexError> {
 }
 
 /// Takes the lock on the index. The kernel drops it when the process dies.
-fn lock(folder: &Path) -> Result<FileLock, IndexError> {
+fn lock(folder: &FilePath) -> Result<FileLock, IndexError> {
     make_folder(folder)?;
     // Not waited for: a search that the ledger can answer must not hang on another process.
     FileLock::try_take(&folder.join("lock"))?.ok_or(IndexError::Busy)

@@ -14,6 +14,7 @@ use counterfoil_index::{
     rebuild, search,
 };
 use counterfoil_index::{read_mark, write_mark};
+use counterfoil_os::file_path::FilePath;
 use counterfoil_os::lock::FileLock;
 use desk::{LedgerRecord, Made, key, terms};
 use proptest::prelude::*;
@@ -60,7 +61,15 @@ fn says(index: u64, record: &LedgerRecord, wanted: &[AnyTerm]) -> bool {
 fn check(bytes: &[u8], folder: &Path) -> Vec<bool> {
     let mut by_index = Vec::new();
     for wanted in wants() {
-        let found = search(bytes, &key(), folder, Some(&SECRET), &terms, &wanted).unwrap();
+        let found = search(
+            bytes,
+            &key(),
+            &FilePath::folder(folder),
+            Some(&SECRET),
+            &terms,
+            &wanted,
+        )
+        .unwrap();
         let records = &found.verified.records;
         let candidates = found.candidates.iter().copied();
         let candidates = candidates.filter(|index| {
@@ -83,13 +92,34 @@ fn check(bytes: &[u8], folder: &Path) -> Vec<bool> {
 fn the_index_is_used_and_narrows_the_search() {
     let folder = tempfile::tempdir().unwrap();
     let bytes = MADE.up_to(60);
-    assert_eq!(indexed_records(folder.path(), &SECRET), None);
+    assert_eq!(
+        indexed_records(&FilePath::folder(folder.path()), &SECRET),
+        None
+    );
     assert!(check(bytes, folder.path()).iter().all(|by_index| *by_index));
-    assert_eq!(indexed_records(folder.path(), &SECRET), Some(60));
+    assert_eq!(
+        indexed_records(&FilePath::folder(folder.path()), &SECRET),
+        Some(60)
+    );
     let want = AnyTerm(BTreeSet::from(["rule=rule-1".to_owned()]));
-    let found = search(bytes, &key(), folder.path(), Some(&SECRET), &terms, &[want]).unwrap();
+    let found = search(
+        bytes,
+        &key(),
+        &FilePath::folder(folder.path()),
+        Some(&SECRET),
+        &terms,
+        &[want],
+    )
+    .unwrap();
     assert!(found.candidates.len() < 30, "{:?}", found.candidates);
-    let found = rebuild(bytes, &key(), folder.path(), Some(&SECRET), &terms).unwrap();
+    let found = rebuild(
+        bytes,
+        &key(),
+        &FilePath::folder(folder.path()),
+        Some(&SECRET),
+        &terms,
+    )
+    .unwrap();
     assert!(matches!(found.by, AnsweredBy::Index));
     check(bytes, folder.path());
 }
@@ -108,19 +138,22 @@ fn an_index_that_somebody_else_sealed_hides_nothing() {
     search(
         bytes,
         &key(),
-        folder.path(),
+        &FilePath::folder(folder.path()),
         Some(&forger),
         &without_dan,
         &[],
     )
     .unwrap();
-    assert_eq!(indexed_records(folder.path(), &SECRET), None);
+    assert_eq!(
+        indexed_records(&FilePath::folder(folder.path()), &SECRET),
+        None
+    );
     assert!(check(bytes, folder.path()).iter().all(|by_index| *by_index));
     // Without the secret the ledger answers, whatever is there.
     let found = search(
         bytes,
         &key(),
-        folder.path(),
+        &FilePath::folder(folder.path()),
         None,
         &without_dan,
         core::slice::from_ref(&want),
@@ -129,8 +162,23 @@ fn an_index_that_somebody_else_sealed_hides_nothing() {
     assert!(matches!(found.by, AnsweredBy::Ledger(IndexError::NoSecret)));
     assert_eq!(found.candidates.len(), 60);
     // A record that its index has lost is found all the same.
-    rebuild(bytes, &key(), folder.path(), Some(&SECRET), &without_dan).unwrap();
-    let found = search(bytes, &key(), folder.path(), Some(&SECRET), &terms, &[want]).unwrap();
+    rebuild(
+        bytes,
+        &key(),
+        &FilePath::folder(folder.path()),
+        Some(&SECRET),
+        &without_dan,
+    )
+    .unwrap();
+    let found = search(
+        bytes,
+        &key(),
+        &FilePath::folder(folder.path()),
+        Some(&SECRET),
+        &terms,
+        &[want],
+    )
+    .unwrap();
     assert_eq!(found.candidates.len(), 60);
 }
 
@@ -141,12 +189,25 @@ fn a_mark_in_the_place_of_a_seal_hides_nothing() {
     let bytes = MADE.up_to(60);
     let mark = verify(bytes, &key()).unwrap().mark();
     let path = folder.path().join("seal");
-    write_mark(&path, key().name(), mark, &SECRET).unwrap();
-    assert_eq!(read_mark(&path, key().name(), &SECRET), Some(mark));
-    assert_eq!(read_mark(&path, "counterfoil/ledger/other", &SECRET), None);
+    write_mark(&FilePath::named(path.clone()), key().name(), mark, &SECRET).unwrap();
+    assert_eq!(
+        read_mark(&FilePath::named(path.clone()), key().name(), &SECRET),
+        Some(mark)
+    );
+    assert_eq!(
+        read_mark(
+            &FilePath::named(path.clone()),
+            "counterfoil/ledger/other",
+            &SECRET
+        ),
+        None
+    );
     check(bytes, folder.path());
     // And the seal of an index is no mark.
-    assert_eq!(read_mark(&path, key().name(), &SECRET), None);
+    assert_eq!(
+        read_mark(&FilePath::named(path.clone()), key().name(), &SECRET),
+        None
+    );
 }
 
 #[test]
@@ -159,7 +220,14 @@ fn a_second_process_answers_from_the_ledger_alone() {
         .unwrap()
         .unwrap();
     assert!(check(bytes, folder.path()).iter().all(|by_index| !by_index));
-    let found = rebuild(bytes, &key(), folder.path(), Some(&SECRET), &terms).unwrap();
+    let found = rebuild(
+        bytes,
+        &key(),
+        &FilePath::folder(folder.path()),
+        Some(&SECRET),
+        &terms,
+    )
+    .unwrap();
     assert!(matches!(found.by, AnsweredBy::Ledger(_)));
     drop(lock);
     assert!(check(bytes, folder.path()).iter().all(|by_index| *by_index));
@@ -189,7 +257,15 @@ fn long_terms_are_found_by_their_beginning() {
     for wanted in [format!("{long}7"), long.clone(), "reason=xx".to_owned()] {
         let want = AnyTerm(BTreeSet::from([wanted]));
         let bytes = MADE.up_to(10);
-        let found = search(bytes, &key(), folder.path(), Some(&SECRET), &said, &[want]).unwrap();
+        let found = search(
+            bytes,
+            &key(),
+            &FilePath::folder(folder.path()),
+            Some(&SECRET),
+            &said,
+            &[want],
+        )
+        .unwrap();
         assert!(found.candidates.contains(&7), "{:?}", found.candidates);
     }
 }
@@ -201,7 +277,14 @@ fn a_ledger_that_does_not_hold_is_no_answer_with_an_index_either() {
     check(&bytes, folder.path());
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
-    let found = search(&bytes, &key(), folder.path(), Some(&SECRET), &terms, &[]);
+    let found = search(
+        &bytes,
+        &key(),
+        &FilePath::folder(folder.path()),
+        Some(&SECRET),
+        &terms,
+        &[],
+    );
     let whole = verify(&bytes, &key());
     assert_eq!(found.is_err(), whole.is_err());
     // And the index, which was emptied for it, serves the good one again.

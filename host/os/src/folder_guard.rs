@@ -1,11 +1,11 @@
 //! Who owns a folder and who can write into it. It must never know what the folder is for.
 
-use std::fs::{self, DirBuilder, Metadata};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::Path;
 
+use cap_std::fs::{Metadata, MetadataExt as _};
 use rustix::fs::Mode;
 
+use crate::file_path::{self, AsFilePath};
 use crate::files::FileError;
 
 /// The superuser: what belongs to root can be changed by root only, who can change everything in any case.
@@ -72,15 +72,29 @@ pub fn private_folder(path: &Path) -> Result<(), FolderError> {
     check_mode(path, &found, OTHERS, "go-rwx")
 }
 
+/// Makes a folder with a mode of its own, where it is missing.
+///
+/// # Errors
+///
+/// Returns [`FolderError`] if it cannot be made.
+pub fn made_folder(path: &(impl AsFilePath + ?Sized), mode: u32) -> Result<(), FolderError> {
+    make(path, mode).map(drop)
+}
+
 /// Makes a folder, or checks of an existing one that nobody but its owner and `writers` can change what is in it.
 ///
 /// # Errors
 ///
 /// Returns [`FolderError`] if it cannot be made, belongs to another user, or lets others write.
-pub fn guarded_folder(path: &Path, writers: FolderWriters) -> Result<(), FolderError> {
+pub fn guarded_folder(
+    path: &(impl AsFilePath + ?Sized),
+    writers: FolderWriters,
+) -> Result<(), FolderError> {
     make(path, 0o755)?;
-    // The folder that a link leads to: an operator may keep data on another disk, by a link of their own.
-    let found = fs::metadata(path).map_err(FileError::at("read", path))?;
+    // The folder that a link leads to: an operator may name a folder on another disk by a link of their own. Of a
+    // folder that is opened once it is the opened one: what is checked is what is used.
+    let found = file_path::metadata(path).map_err(FileError::at("read", path))?;
+    let path = path.whole();
     check_owner(path, &found)?;
     check_mode(path, &found, WORLD_WRITABLE, "o-w")?;
     match writers {
@@ -92,14 +106,10 @@ pub fn guarded_folder(path: &Path, writers: FolderWriters) -> Result<(), FolderE
 }
 
 /// The folder's own metadata, made first where it is missing; a link's is the link's.
-fn make(path: &Path, mode: u32) -> Result<Metadata, FolderError> {
+fn make(path: &(impl AsFilePath + ?Sized), mode: u32) -> Result<Metadata, FolderError> {
     // The mode is set as the folder is made: set later, there would be a moment in which others could enter.
-    let mut builder = DirBuilder::new();
-    builder.recursive(true).mode(mode);
-    builder
-        .create(path)
-        .map_err(FileError::at("create folder", path))?;
-    let found = fs::symlink_metadata(path).map_err(FileError::at("read", path))?;
+    file_path::make_folder(path, mode).map_err(FileError::at("create folder", path))?;
+    let found = file_path::link_metadata(path).map_err(FileError::at("read", path))?;
     Ok(found)
 }
 
@@ -138,7 +148,8 @@ fn check_mode(
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    use std::fs;
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 
     use super::*;
 

@@ -3,11 +3,11 @@
 //! The kernel holds these locks for the process and releases them when it dies, however it dies: no lock is ever
 //! left behind, and an existing lock file does not show who holds it.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io;
-use std::path::Path;
 
-use crate::files::FileError;
+use crate::file_path::AsFilePath;
+use crate::files::{FileError, open_or_make};
 
 /// A lock on a file, released when dropped.
 #[derive(Debug)]
@@ -25,7 +25,8 @@ impl FileLock {
     /// # Errors
     ///
     /// Returns [`FileError`] if the file cannot be opened or locked.
-    pub fn try_take(path: &Path) -> Result<Option<Self>, FileError> {
+    pub fn try_take(path: &(impl AsFilePath + ?Sized)) -> Result<Option<Self>, FileError> {
+        // Not emptied: the file may be another's, and its bytes are not ours before the lock is.
         Self::try_of(open_or_make(path)?).map_err(FileError::at("lock", path))
     }
 
@@ -34,7 +35,7 @@ impl FileLock {
     /// # Errors
     ///
     /// Returns [`FileError`] if the file cannot be opened or locked.
-    pub fn wait_for(path: &Path) -> Result<Self, FileError> {
+    pub fn wait_for(path: &(impl AsFilePath + ?Sized)) -> Result<Self, FileError> {
         Self::wait_of(open_or_make(path)?).map_err(FileError::at("lock", path))
     }
 
@@ -60,17 +61,6 @@ impl FileLock {
         file.lock()?;
         Ok(Self { _file: file })
     }
-}
-
-fn open_or_make(path: &Path) -> Result<File, FileError> {
-    // Not truncated: the file may be another's, and its bytes are not ours before the lock is.
-    let mut options = OpenOptions::new();
-    options
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)
-        .map_err(FileError::at("open", path))
 }
 
 /// Locks an open file that its owner keeps using; `false` if another holder has the lock. Closing the file

@@ -13,10 +13,11 @@ mod entry;
 use core::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use counterfoil_base::digest::Digest;
 use counterfoil_base::keyed_hash::keyed_hash;
-use counterfoil_os::files::{self, FileError};
+use counterfoil_os::files::{self, FileError, MetadataExt as _};
 use counterfoil_os::folder_guard::{FolderError, private_folder};
 use counterfoil_os::lock::FileLock;
 use hmac::{Hmac, Mac as _};
@@ -34,8 +35,12 @@ const MAC_FILE: &str = "mac";
 const CODE_FOLDER: &str = "code";
 /// The beginning of the name of a folder in which code is being compiled.
 const WORK_PREFIX: &str = ".new-";
-/// Entries kept; the first made goes first.
+/// Entries kept; the one that was not used for longest goes first.
 const ENTRIES_MAX: usize = 256;
+/// Bytes of all entries kept: one of an interpreter has tens of megabytes, and a sweep of them would fill a disk.
+const BYTES_MAX: u64 = 2 << 30;
+/// Folders inside each other in an entry, of which bytes are counted.
+const DEPTH_MAX: usize = 5;
 /// What the MACs of this layout begin with: another layout's never match.
 const LAYOUT: &[u8] = b"counterfoil/code-cache/1\n";
 
@@ -109,6 +114,8 @@ impl CodeCache {
         let entry = self.root.join(&name);
         let code = entry.join(CODE_FOLDER);
         if self.is_authentic(&entry, &name) {
+            // Best effort: an entry that cannot be marked as used is only made again sooner.
+            let _best_effort = files::touch(&entry);
             return Ok(code);
         }
         self.prepare(&entry, &name)?;
@@ -200,7 +207,8 @@ impl CodeCache {
         Ok(Some(mac))
     }
 
-    /// Removes the first made until there is room for one more; folders that a killed process left are among them.
+    /// Removes what was not used for longest until there is room for one more; folders that a killed process left are
+    /// among them.
     fn make_room(&self) -> Result<(), CodeCacheError> {
         let mut made = Vec::new();
         let folder = fs::read_dir(&self.root).map_err(FileError::at("read folder", &self.root))?;
@@ -212,14 +220,56 @@ impl CodeCache {
                 continue;
             }
             let time = found.metadata().and_then(|metadata| metadata.modified());
-            made.push((time.ok(), found.path()));
+            made.push(KeptCode {
+                used: time.ok(),
+                bytes: bytes_in(&found.path(), DEPTH_MAX)?,
+                path: found.path(),
+            });
         }
-        made.sort();
-        let spare = made.len().saturating_sub(ENTRIES_MAX.saturating_sub(1));
-        made.iter()
-            .take(spare)
-            .try_for_each(|(_, path)| remove(path))
+        surplus(made).iter().try_for_each(|path| remove(path))
     }
+}
+
+/// An entry as its folder shows it.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+struct KeptCode {
+    used: Option<SystemTime>,
+    bytes: u64,
+    path: PathBuf,
+}
+
+/// The entries that leave no room for one more, the one that was not used for longest first.
+fn surplus(mut made: Vec<KeptCode>) -> Vec<PathBuf> {
+    made.sort();
+    let mut count = made.len();
+    let mut bytes = made
+        .iter()
+        .fold(0_u64, |sum, one| sum.saturating_add(one.bytes));
+    let mut gone = Vec::new();
+    for one in made {
+        if count < ENTRIES_MAX && bytes < BYTES_MAX {
+            break;
+        }
+        count = count.saturating_sub(1);
+        bytes = bytes.saturating_sub(one.bytes);
+        gone.push(one.path);
+    }
+    gone
+}
+
+/// The bytes of the files below a path. What another process removes meanwhile counts nothing.
+fn bytes_in(path: &Path, depth: usize) -> Result<u64, FileError> {
+    let Some(found) = files::own_facts_of(path)? else {
+        return Ok(0);
+    };
+    if !found.is_dir() || depth == 0 {
+        return Ok(found.len());
+    }
+    let mut sum = 0_u64;
+    for name in files::names_in(path).unwrap_or_default() {
+        sum = sum.saturating_add(bytes_in(&path.join(name), depth.saturating_sub(1))?);
+    }
+    Ok(sum)
 }
 
 /// Whether a folder holds the code of one component.
@@ -246,6 +296,13 @@ fn remove(path: &Path) -> Result<(), CodeCacheError> {
 }
 
 fn read_or_make_key(path: &Path) -> Result<[u8; 32], CodeCacheError> {
+    if let Some(found) = files::own_facts_of(path)?
+        && (!found.is_file() || found.mode() & 0o077 != 0)
+    {
+        // Whoever could read it could have made code that this user runs. With a new one no earlier entry fits, and
+        // all code is compiled again.
+        files::remove_tree(path)?;
+    }
     if !path.exists() {
         let mut key = [0; 32];
         getrandom::fill(&mut key).map_err(|error| CodeCacheError::Random {
@@ -264,4 +321,47 @@ fn read_or_make_key(path: &Path) -> Result<[u8; 32], CodeCacheError> {
         path: path.display().to_string(),
     })?;
     Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn what_was_not_used_for_longest_goes_first() {
+        let kept = |used: u64, bytes: u64| KeptCode {
+            used: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(used)),
+            bytes,
+            path: PathBuf::from(used.to_string()),
+        };
+        let gone = |made| surplus(made).len();
+        assert_eq!(gone((1..256).map(|used| kept(used, 1)).collect()), 0);
+        assert_eq!(gone((0..256).map(|used| kept(used, 1)).collect()), 1);
+        let half = BYTES_MAX / 2;
+        let full = vec![kept(3, 1), kept(1, half), kept(2, half)];
+        assert_eq!(surplus(full), [PathBuf::from("1")]);
+        assert_eq!(gone(vec![kept(1, BYTES_MAX + 1), kept(2, BYTES_MAX)]), 2);
+    }
+
+    /// It was read whatever its mode: code that another user had signed with it would have run.
+    #[test]
+    fn a_secret_that_others_can_read_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("code");
+        let secret = |cache: CodeCache| cache.key;
+        let first = secret(CodeCache::open(&root, Digest::of(b"program")).unwrap());
+        let path = root.join(KEY_FILE);
+        for mode in [0o644, 0o640, 0o602] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let next = secret(CodeCache::open(&root, Digest::of(b"program")).unwrap());
+            assert_ne!(next, first, "mode {mode:o}");
+            let mode = fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+            let again = secret(CodeCache::open(&root, Digest::of(b"program")).unwrap());
+            assert_eq!(again, next);
+        }
+    }
 }

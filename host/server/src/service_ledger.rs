@@ -3,8 +3,6 @@
 
 use core::fmt;
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -23,7 +21,8 @@ use counterfoil_governance::rule::{AccessDenial, HostRule, Rule};
 use counterfoil_governance::state::LedgerState;
 use counterfoil_journal::hash::Hash;
 use counterfoil_journal::key::VerifierKey;
-use counterfoil_os::files::read_whole;
+use counterfoil_os::file_path::FilePath;
+use counterfoil_os::files::{facts_of, modified, read_whole};
 use counterfoil_runner::clock;
 
 use crate::problem::Problem;
@@ -34,7 +33,7 @@ type FileStamp = (u64, Option<SystemTime>);
 
 /// The ledger of a runner, which acts in it as a service.
 pub struct ServiceLedger {
-    path: PathBuf,
+    path: FilePath,
     name: Id,
     /// Signs the ledger's checkpoints.
     log: Signers,
@@ -85,7 +84,7 @@ fn unusable_by(error: &LedgerClientError) -> AccessDenial {
 impl ServiceLedger {
     /// The ledger with this name at `path`.
     #[must_use]
-    pub fn new(path: PathBuf, name: Id, log: Signers, service: LedgerActor) -> Self {
+    pub fn new(path: FilePath, name: Id, log: Signers, service: LedgerActor) -> Self {
         Self {
             path,
             name,
@@ -124,13 +123,12 @@ impl ServiceLedger {
     ///
     /// Returns an [`AccessDenial`] by `ledger.unusable` if the ledger is missing or does not verify.
     pub fn state(&self) -> Result<Arc<LedgerState>, AccessDenial> {
-        let meta = fs::metadata(&self.path).map_err(|error| {
-            let path = self.path.display();
-            unusable(&format_args!("cannot read the ledger {path}: {error}"))
-        })?;
+        let path = self.path.display();
+        let meta = facts_of(&self.path).map_err(|error| unusable(&error))?;
+        let meta = meta.ok_or_else(|| unusable(&format_args!("there is no ledger {path}")))?;
         // The file only grows, so an append changes its length. An attacker who rewrites it in place must change
         // its time; one who resets the time as well gains nothing, since the cached state was verified.
-        let stamp: FileStamp = (meta.len(), meta.modified().ok());
+        let stamp: FileStamp = (meta.len(), modified(&meta));
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, known)) = read.as_ref().filter(|(known, _)| *known == stamp) {
             return Ok(Arc::clone(known.state()));
@@ -243,10 +241,10 @@ impl ServiceLedger {
                 tracing::error!(%error, "what was seen of the ledger is not kept");
             }
         }
-        let meta = fs::metadata(&self.path).ok();
+        let meta = facts_of(&self.path).ok().flatten();
         // Of another length: exchanged just now. The next request reads it, and refuses it.
         let meta = meta.filter(|meta| meta.len() == mark.length);
-        let stamp = meta.map_or((0, None), |meta| (meta.len(), meta.modified().ok()));
+        let stamp = meta.map_or((0, None), |meta| (meta.len(), modified(&meta)));
         *self.read.lock().unwrap_or_else(PoisonError::into_inner) = Some((stamp, known));
     }
 

@@ -137,7 +137,7 @@ fn child() {
         return;
     };
     let (data, manifest, _) = &place;
-    let bridge = bridge(data.root(), manifest, &std::env::var(PORTS).unwrap());
+    let bridge = bridge(data.root().path(), manifest, &std::env::var(PORTS).unwrap());
     let source = Asking(BufReader::new(stdin()));
     child::live_or_resume(place, source, Some(bridge));
 }
@@ -425,7 +425,7 @@ impl Month<'_> {
 
     fn outcome(&self) -> ExecutionOutcome {
         let execution = self.world.data.find(&self.run.hex()).unwrap();
-        let mut all = records(&execution.journal(), &execution.origin());
+        let mut all = records(execution.journal().path(), &execution.origin());
         let Some(RunRecord::Close(close)) = all.pop() else {
             panic!("the journal is open: {}", self.output());
         };
@@ -490,7 +490,7 @@ fn month(seed: u64, lives: usize, meddle: impl Fn(&Exchange)) -> Gone {
 /// that end says so, and nothing else is.
 fn check_orders(desk: &Desk, outcome: &ExecutionOutcome) {
     let execution = &outcome.execution;
-    let records = records(&execution.journal(), &execution.origin());
+    let records = records(execution.journal().path(), &execution.origin());
     // Which of the plans are orders, and not cancels.
     let mut planned: BTreeMap<u64, bool> = BTreeMap::new();
     for decision in decisions(&records) {
@@ -558,7 +558,10 @@ fn a_month_at_a_broker_with_faults_loses_and_doubles_nothing() {
     assert_eq!(outcome.close.reason, CloseReason::EndOfData);
     assert_eq!(differences(outcome), [""; 0]);
     assert!(outcome.close.fills > 30, "{} fills", outcome.close.fills);
-    let records = records(&outcome.execution.journal(), &outcome.execution.origin());
+    let records = records(
+        outcome.execution.journal().path(),
+        &outcome.execution.origin(),
+    );
     let booked: i64 = fills(&records).iter().map(|fill| fill.quantity.0).sum();
     desk.exchange.with(|state| {
         let filled: i64 = state.orders.iter().map(|order| order.filled).sum();

@@ -1,14 +1,12 @@
 //! The key folder: files that other users can read, keys that the ledger does not know or that have ended, and the
 //! log's own key. Secret keys must never leave this file.
 
-use std::fs;
-use std::io::ErrorKind;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use counterfoil_governance::state::LedgerState;
 use counterfoil_journal::public_key::PublicKey;
-use counterfoil_os::files::FileError;
+use counterfoil_os::file_path::FilePath;
+use counterfoil_os::files::{MetadataExt as _, facts_of};
 use counterfoil_trading::time::UnixNanos;
 
 use super::{DriftError, Found, MISSING};
@@ -24,7 +22,7 @@ const OWNER_ALONE: &str = "its owner alone reads it";
 /// The key folder, as findings name it.
 pub(super) fn folder(key_dir: &KeyDir) -> String {
     let path = key_dir.path();
-    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    let whole = std::path::absolute(path).unwrap_or_else(|_| path.path().to_path_buf());
     whole.display().to_string()
 }
 
@@ -83,8 +81,8 @@ fn check_person_key(
     all: &mut Found,
 ) -> Result<(), DriftError> {
     let path = people.path(&key.name, &key.public)?;
-    let path = std::path::absolute(&path).unwrap_or(path);
-    let subject = path.display().to_string();
+    let subject = std::path::absolute(path.path()).unwrap_or_else(|_| path.path().to_path_buf());
+    let subject = subject.display().to_string();
     let public = PublicKey(key.public);
     // Reported alone: other users may have replaced the file, so its content proves nothing about the
     // principal.
@@ -150,7 +148,7 @@ fn text(found: Result<[u8; 32], KeyDirError>) -> Result<String, DriftError> {
 
 /// Whether other users can access a file; adds a finding if they can.
 fn is_open_to_others(
-    path: &Path,
+    path: &FilePath,
     subject: &str,
     rule: &str,
     all: &mut Found,
@@ -164,10 +162,6 @@ fn is_open_to_others(
 }
 
 /// The permission bits of a file or folder; `None` if it does not exist.
-fn mode_of(path: &Path) -> Result<Option<u32>, DriftError> {
-    match fs::metadata(path) {
-        Ok(found) => Ok(Some(found.permissions().mode() & 0o7777)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(FileError::at("read", path)(error).into()),
-    }
+fn mode_of(path: &FilePath) -> Result<Option<u32>, DriftError> {
+    Ok(facts_of(path)?.map(|found| found.mode() & 0o7777))
 }

@@ -5,9 +5,8 @@
 //! DATA/policy/<sha256>
 //! ```
 
-use std::path::PathBuf;
-
 use counterfoil_base::digest::Digest;
+use counterfoil_os::file_path::FilePath;
 use counterfoil_os::files::{self, FileError};
 use counterfoil_policy::bundle::BUNDLE_BYTES_MAX;
 use counterfoil_policy::child::INPUT_BYTES_MAX;
@@ -54,7 +53,7 @@ pub enum PolicyArchiveError {
 /// The archive of a data directory.
 #[derive(Clone, Debug)]
 pub struct PolicyArchive {
-    folder: PathBuf,
+    folder: FilePath,
 }
 
 impl PolicyArchive {
@@ -104,7 +103,7 @@ impl PolicyArchive {
         })
     }
 
-    fn path(&self, digest: &Digest) -> PathBuf {
+    fn path(&self, digest: &Digest) -> FilePath {
         self.folder.join(digest.hex())
     }
 }

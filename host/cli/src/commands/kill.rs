@@ -8,6 +8,7 @@ use counterfoil_governance::act::{Act, ActName, KillScope};
 use counterfoil_governance::id::Id;
 use counterfoil_governance::rule::AccessDenial;
 use counterfoil_governance::state::Access;
+use counterfoil_os::files::is_folder;
 use counterfoil_runner::orders::kill::{KillTarget, is_set, lift, set_switch};
 use counterfoil_runner::store::data_dir::{DataDirError, Execution};
 use counterfoil_trading::manifest::Manifest;
@@ -120,7 +121,9 @@ impl KillPlan {
     fn is_known(&self, cli: &CliContext) -> Result<bool> {
         let account = match &self.target {
             KillTarget::Installation => return Ok(true),
-            KillTarget::Run(execution) => return Ok(execution.folder.exists()),
+            KillTarget::Run(execution) => {
+                return Ok(is_folder(&execution.folder)?);
+            }
             KillTarget::Account(account) => account,
         };
         // An unreadable ledger is not an error here: this only catches a mistyped name.

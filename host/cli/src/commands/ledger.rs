@@ -109,8 +109,7 @@ pub(crate) fn init(cli: &CliContext, args: &LedgerInitArgs) -> Result<CommandAns
         Err(error) => return Err(error.into()),
     };
     let what = format!("the ledger {name} begins, and {actor} is its administrator");
-    let facts =
-        json!({ "ledger": ledger::origin(&name), "path": path, "administrator": actor.as_str() });
+    let facts = json!({ "ledger": ledger::origin(&name), "path": path.path(), "administrator": actor.as_str() });
     Ok(print_outcome(cli, outcome, &what, facts))
 }
 

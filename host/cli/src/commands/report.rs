@@ -1,10 +1,10 @@
 //! `report`: a run's journal as a page to read, with its tables and figures beside it.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
-use counterfoil_os::files::{make_folder, sync_folder, write_whole};
+use counterfoil_os::file_path::FilePath;
+use counterfoil_os::files;
 use counterfoil_report::{
     DataFinding, EffectiveParameter, FILES, ReportFigures, ReportSubject, RunFacts, RunReport,
     StrategySummary, VerifierReport,
@@ -80,7 +80,7 @@ pub(crate) fn run(cli: &CliContext, args: &ReportArgs) -> Result<CommandAnswer> 
 pub(crate) fn write(cli: &CliContext, args: &ReportArgs) -> Result<WrittenReport> {
     let execution = cli.data.find(&args.run)?;
     let folder = match &args.out {
-        Some(out) => out.clone(),
+        Some(out) => FilePath::named(std::path::absolute(out)?),
         None => default_folder(cli, &execution),
     };
     // Before the journal is read: a mistyped --out must not replace a directory of other files
@@ -116,8 +116,9 @@ pub(crate) fn write(cli: &CliContext, args: &ReportArgs) -> Result<WrittenReport
         figures: &figures,
     };
     write_folder(&folder, &render.files()?)?;
+    let shown = folder.path().to_path_buf();
     Ok(WrittenReport {
-        folder,
+        folder: args.out.clone().unwrap_or(shown),
         good,
         json: render.json()?,
         headline: render.headline(),
@@ -129,7 +130,7 @@ pub(crate) fn write(cli: &CliContext, args: &ReportArgs) -> Result<WrittenReport
     })
 }
 
-fn default_folder(cli: &CliContext, execution: &Execution) -> PathBuf {
+fn default_folder(cli: &CliContext, execution: &Execution) -> FilePath {
     let number = execution.number.to_string();
     let reports = cli.data.root().join("reports");
     reports.join(execution.run.hex()).join(number)
@@ -272,15 +273,13 @@ fn actions_after_bars(snapshot: &Snapshot, manifest: &Manifest) -> Option<DataFi
 }
 
 /// A folder that holds something other than a report is not written over.
-fn check_folder(folder: &Path) -> Result<()> {
-    if !folder.exists() {
+fn check_folder(folder: &FilePath) -> Result<()> {
+    if !files::is_there(folder)? {
         return Ok(());
     }
-    let entries = fs::read_dir(folder).with_context(|| folder.display().to_string())?;
-    for entry in entries {
-        let name = entry?.file_name();
+    for name in files::names_in(folder)? {
         if !FILES.iter().any(|file| name == *file) {
-            let (folder, name) = (folder.display(), name.display());
+            let folder = folder.display();
             bail!("{folder} holds {name}, which is not part of a report; give another --out");
         }
     }
@@ -289,41 +288,36 @@ fn check_folder(folder: &Path) -> Result<()> {
 
 /// Writes the files beside the folder's place and moves them there together. After a crash there
 /// is the old report, the new one, or none, but never a mixture.
-fn write_folder(folder: &Path, files: &[(&'static str, Vec<u8>)]) -> Result<()> {
-    let folder = std::path::absolute(folder)?;
+fn write_folder(folder: &FilePath, contents: &[(&'static str, Vec<u8>)]) -> Result<()> {
     let parent = folder
         .parent()
         .context("the folder has no place to be in")?;
-    make_folder(parent)?;
+    files::make_folder(&parent)?;
     let name = folder.file_name().context("the folder has no name")?;
     let process = std::process::id();
     let beside = |what: &str| parent.join(format!(".{what}-{process}-{}", name.display()));
     let (new, old) = (beside("new"), beside("old"));
     // An earlier process with this number may have crashed here.
     for left in [&new, &old] {
-        if left.exists() {
-            fs::remove_dir_all(left).with_context(|| left.display().to_string())?;
-        }
+        files::remove_tree(left)?;
     }
     // Everything is written into a hidden directory beside the target first. A crash up to here
     // leaves the old report untouched.
-    make_folder(&new)?;
-    for (name, bytes) in files {
-        write_whole(&new.join(name), bytes)?;
+    files::make_folder(&new)?;
+    for (name, bytes) in contents {
+        files::write_whole(&new.join(name), bytes)?;
     }
     let moved = || format!("cannot move the report to {}", folder.display());
     // Two renames, because a directory cannot replace one that is not empty. A crash between them
     // leaves no report, and both versions in hidden directories; running the command again makes
     // it.
-    if folder.exists() {
-        fs::rename(&folder, &old).with_context(moved)?;
+    if files::own_facts_of(folder)?.is_some() {
+        files::rename(folder, &old).with_context(moved)?;
     }
-    fs::rename(&new, &folder).with_context(moved)?;
+    files::rename(&new, folder).with_context(moved)?;
     // The names are durable before the old report is removed: after a power cut there is one of the
     // two.
-    sync_folder(parent)?;
-    if old.exists() {
-        fs::remove_dir_all(&old).with_context(|| old.display().to_string())?;
-    }
+    files::sync_folder(&parent)?;
+    files::remove_tree(&old)?;
     Ok(())
 }

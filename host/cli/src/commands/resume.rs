@@ -174,7 +174,7 @@ fn resumed_json(found: &ResumePoint, compared: u64, cut: Option<&CutTail>, skipp
         "cut": cut.map(|cut| json!({
             "offset": cut.offset,
             "bytes": cut.bytes,
-            "kept": cut.kept,
+            "kept": cut.kept.path(),
         })),
     })
 }

@@ -1,11 +1,11 @@
 //! `sweep`: runs one manifest with many values of its fields.
 
-use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 
 use anyhow::{Context as _, Result, bail};
 use counterfoil_base::digest::Digest;
 use counterfoil_journal::salt::LogSigner;
+use counterfoil_os::file_path::FilePath;
 use counterfoil_os::files::{make_folder, read_whole, write_whole};
 use counterfoil_report::{RowOutcome, SweepRow, SweepTable};
 use counterfoil_runner::run::execute::ExecuteError;
@@ -45,7 +45,7 @@ pub(crate) fn run(cli: &CliContext, args: &SweepArgs) -> Result<CommandAnswer> {
 /// A finished sweep, with its table written.
 pub(super) struct EndedSweep {
     id: Digest,
-    folder: PathBuf,
+    folder: FilePath,
     table: SweepTable,
     reused: usize,
     failure: Option<ExecuteError>,
@@ -91,7 +91,7 @@ pub(super) fn table_of(
 }
 
 /// Writes a table in each of its forms.
-pub(super) fn write(folder: &Path, table: &SweepTable, json: &Value) -> Result<()> {
+pub(super) fn write(folder: &FilePath, table: &SweepTable, json: &Value) -> Result<()> {
     make_folder(folder)?;
     // Each file replaces an older one whole. A crash between them leaves files of one sweep all the
     // same: its rows depend on nothing else.
@@ -102,7 +102,7 @@ pub(super) fn write(folder: &Path, table: &SweepTable, json: &Value) -> Result<(
 }
 
 /// The id of the sweep of these items, and the directory of its table.
-pub(super) fn place_of(cli: &CliContext, items: &[SweepItem]) -> Result<(Digest, PathBuf)> {
+pub(super) fn place_of(cli: &CliContext, items: &[SweepItem]) -> Result<(Digest, FilePath)> {
     let id = sweep_id(items)?;
     let folder = cli.data.root().join("sweeps").join(id.hex());
     Ok((id, folder))

@@ -1,12 +1,13 @@
 //! `verify`: a run's journal, a proof or the ledger, by the auditor's own library.
 
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use counterfoil_approval::anchors::OrdersPlace;
 use counterfoil_governance::state::LedgerState;
 use counterfoil_journal::public_key::PublicKey;
+use counterfoil_os::file_path::AsFilePath;
 use counterfoil_os::files::{open_plain, read_whole};
 use counterfoil_runner::orders::gateway::order_log::{self, ORDERS_FILE};
 use counterfoil_runner::store::data_dir::{Execution, JOURNAL_FILE};
@@ -56,12 +57,12 @@ pub(crate) fn run(cli: &CliContext, args: &VerifyArgs) -> Result<CommandAnswer> 
         (None, Some(_)) => anchored::view(cli)?.map(|view| view.verified.state),
         (None, None) => None,
     };
-    let mut report = verify(&place.journal, &key, ledger.as_ref())?;
+    let mut report = verify(&*place.journal, &key, ledger.as_ref())?;
     report.anchors = match (&args.ledger, &ledger, &place.execution) {
         (Some(_), Some(state), _) => {
             let orders = place.orders.as_deref();
             let orders = orders.map_or(OrdersPlace::NotAsked, OrdersPlace::At);
-            anchored::of_report(state, &report, &place.journal, orders)?
+            anchored::of_report(state, &report, &*place.journal, orders)?
         }
         (_, _, Some(execution)) => {
             check_identity(execution, &report)?;
@@ -78,7 +79,7 @@ pub(crate) fn run(cli: &CliContext, args: &VerifyArgs) -> Result<CommandAnswer> 
 }
 
 pub(crate) fn verify(
-    journal: &Path,
+    journal: &(impl AsFilePath + ?Sized),
     key: &PublicKey,
     ledger: Option<&LedgerState>,
 ) -> Result<VerifyReport> {
@@ -131,8 +132,8 @@ fn check_identity(execution: &Execution, report: &VerifyReport) -> Result<()> {
 
 /// Where the logs of a run are.
 struct RunPlace {
-    journal: PathBuf,
-    orders: Option<PathBuf>,
+    journal: Box<dyn AsFilePath>,
+    orders: Option<Box<dyn AsFilePath>>,
     /// Where it is a run of the data directory.
     execution: Option<Execution>,
 }
@@ -142,29 +143,35 @@ impl RunPlace {
         let path = Path::new(what);
         if path.is_file() {
             return Ok(Self {
-                journal: path.to_path_buf(),
+                journal: Box::new(path.to_path_buf()),
                 orders: None,
                 execution: None,
             });
         }
         // A directory is an execution's folder, possibly one that an auditor received.
         if path.is_dir() {
-            let own = cli.data.executions()?.into_iter();
-            let mut own =
-                own.filter(|one| one.folder.canonicalize().ok() == path.canonicalize().ok());
+            let real = path.canonicalize().ok();
+            let mut own = cli.data.executions()?.into_iter();
+            if let Some(own) = own.find(|one| one.folder.real().ok() == real) {
+                return Ok(Self::of_execution(own));
+            }
             return Ok(Self {
-                journal: path.join(JOURNAL_FILE),
-                orders: Some(path.join(ORDERS_FILE)),
-                execution: own.next(),
+                journal: Box::new(path.join(JOURNAL_FILE)),
+                orders: Some(Box::new(path.join(ORDERS_FILE))),
+                execution: None,
             });
         }
         let execution = cli.data.find(what);
         let execution = execution.map_err(|error| anchored::gone(cli, what, error.into()))?;
-        Ok(Self {
-            journal: execution.journal(),
-            orders: Some(order_log::path(&execution)),
+        Ok(Self::of_execution(execution))
+    }
+
+    fn of_execution(execution: Execution) -> Self {
+        Self {
+            journal: Box::new(execution.journal()),
+            orders: Some(Box::new(order_log::path(&execution))),
             execution: Some(execution),
-        })
+        }
     }
 }
 

@@ -1,10 +1,9 @@
 //! Reads or writes again a ledger that this process has verified: only what was added since is verified. It must never take
 //! a file that does not go on from what is known.
 
-use std::path::Path;
-
 use counterfoil_base::digest::Digest;
 use counterfoil_journal::salt::LogSigner;
+use counterfoil_os::file_path::AsFilePath;
 use counterfoil_os::files::read_whole;
 
 use super::known::KnownLedger;
@@ -19,7 +18,7 @@ impl KnownLedger {
     /// # Errors
     ///
     /// Returns [`LedgerError`] if what was added does not verify, or if the file does not go on from what is known.
-    pub fn read_on(self, path: &Path) -> Result<Self, LedgerError> {
+    pub fn read_on(self, path: &(impl AsFilePath + ?Sized)) -> Result<Self, LedgerError> {
         // Not a pipe, which would hold every run that asks whether it may go on.
         let bytes = read_whole(path)?;
         let mark = self.mark();
@@ -49,7 +48,7 @@ impl Ledger {
     ///
     /// As [`Ledger::open`], and if the file does not go on from what is known.
     pub fn open_known(
-        path: &Path,
+        path: &(impl AsFilePath + ?Sized),
         name: &Id,
         signer: Box<dyn LogSigner + Send>,
         known: KnownLedger,

@@ -26,7 +26,7 @@ use counterfoil_base::digest::Digest;
 use counterfoil_connect::broker::order::SendGuard;
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::signer::Signer as _;
-use counterfoil_os::files::FileError;
+use counterfoil_os::files::is_there;
 use counterfoil_trading::execution::Delivery;
 use counterfoil_trading::gateway::{
     EndedSubmission, LookupAnswer, OrderAuthorization, OrderLogRecord, SubmissionEnd,
@@ -560,9 +560,7 @@ fn log_of(
     head: SignedHead,
 ) -> Result<(OrderLog, KnownOrders), OrderLogError> {
     let path = order_log::path(execution);
-    let is_there = path
-        .try_exists()
-        .map_err(FileError::at("look for", &path))?;
+    let is_there = is_there(&path)?;
     let own = Box::new(signer.clone());
     if is_there {
         return OrderLog::resume(execution, own, key, head);

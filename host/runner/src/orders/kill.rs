@@ -9,12 +9,10 @@
 //!
 //! The messages of a stop are recorded: they never change.
 
-use std::fs;
-use std::io::{self, ErrorKind};
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use counterfoil_governance::id::Id;
+use counterfoil_os::file_path::FilePath;
 use counterfoil_os::files::{self, FileError};
 use counterfoil_trading::record::{RunStop, StopCause};
 
@@ -34,7 +32,7 @@ pub enum KillTarget {
 }
 
 impl KillTarget {
-    fn path(&self, data: &DataDir) -> PathBuf {
+    fn path(&self, data: &DataDir) -> FilePath {
         let name = match self {
             Self::Run(execution) => format!("run-{}-{}", execution.run.hex(), execution.number),
             Self::Account(id) => format!("account-{id}"),
@@ -63,7 +61,7 @@ impl KillTarget {
 pub fn set_switch(data: &DataDir, target: &KillTarget, reason: &str) -> Result<(), FileError> {
     let path = target.path(data);
     if let Some(folder) = path.parent() {
-        files::make_folder(folder)?;
+        files::make_folder(&folder)?;
     }
     if let Err(error) = files::write_whole(&path, reason.as_bytes()) {
         // A full disk may have room for a name and not for a text. That the run stops matters more
@@ -74,15 +72,10 @@ pub fn set_switch(data: &DataDir, target: &KillTarget, reason: &str) -> Result<(
 }
 
 /// Creates the file, or leaves an existing one unchanged.
-fn create_empty(path: &Path) -> io::Result<()> {
-    let mut options = fs::OpenOptions::new();
-    options
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)?;
-    let folder = path.parent().map(fs::File::open).transpose()?;
-    folder.map_or(Ok(()), |folder| folder.sync_all())
+fn create_empty(path: &FilePath) -> Result<(), FileError> {
+    files::open_or_make(path)?;
+    let folder = path.parent();
+    folder.map_or(Ok(()), |folder| files::sync_folder(&folder))
 }
 
 /// Whether the target is stopped. An unknown answer counts as stopped.
@@ -94,12 +87,8 @@ pub fn is_set(data: &DataDir, target: &KillTarget) -> bool {
 }
 
 /// Whether there is anything at a switch's path: a link that leads nowhere and a pipe are switches as well.
-fn is_there(path: &Path) -> io::Result<bool> {
-    match path.symlink_metadata() {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
-    }
+fn is_there(path: &FilePath) -> Result<bool, FileError> {
+    Ok(files::own_facts_of(path)?.is_some())
 }
 
 /// Lifts the switch of a target; false if it was not set. A run that ended stays ended.
@@ -109,16 +98,11 @@ fn is_there(path: &Path) -> io::Result<bool> {
 /// Returns [`FileError`] if the file cannot be removed.
 pub fn lift(data: &DataDir, target: &KillTarget) -> Result<bool, FileError> {
     let path = target.path(data);
-    match fs::remove_file(&path) {
-        Ok(()) => {
-            if let Some(folder) = path.parent() {
-                files::sync_folder(folder)?;
-            }
-            Ok(true)
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(FileError::at("remove", &path)(error)),
+    let was_set = files::remove_file(&path)?;
+    if was_set && let Some(folder) = path.parent() {
+        files::sync_folder(&folder)?;
     }
+    Ok(was_set)
 }
 
 /// The stop that somebody asked for, who is named at the start of the message: `by NAME`, or `by NAME: reason`.
@@ -157,7 +141,7 @@ impl InProcessStop {
 pub struct KillSwitch {
     in_process: InProcessStop,
     /// Each file with its cause, the narrowest first.
-    files: Vec<(StopCause, PathBuf)>,
+    files: Vec<(StopCause, FilePath)>,
 }
 
 impl KillSwitch {

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use counterfoil_governance::id::{Id, IdError};
+use counterfoil_os::file_path::FilePath;
 use counterfoil_os::files::{self, FileError};
 use counterfoil_os::lock::FileLock;
 use serde::{Deserialize, Serialize};
@@ -100,10 +101,13 @@ struct LeaseFile {
 pub struct Lease {
     _lock: FileLock,
     account: Id,
-    path: PathBuf,
+    path: FilePath,
     fencing_token: u64,
     runs: AtomicUsize,
 }
+
+/// Bytes of a lease: a few short fields.
+const BYTES_MAX: u64 = 4096;
 
 /// The leases of this process, by data directory and account: the kernel's lock belongs to the
 /// process, and its runs share it.
@@ -169,7 +173,7 @@ impl Lease {
     ///
     /// As [`Lease::acquire`].
     pub fn acquire_shared(data: &DataDir, account: &Id) -> Result<Arc<Self>, LeaseError> {
-        let place = (data.root().to_path_buf(), account.clone());
+        let place = (data.root().path().to_path_buf(), account.clone());
         let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
         // Weak: the lease ends with its last run, and not with the process.
         held.retain(|_, lease| lease.strong_count() > 0);
@@ -233,10 +237,10 @@ impl Lease {
 
     /// The fencing token in the file; `None` if there is no file.
     fn read(&self) -> Result<Option<u64>, LeaseError> {
-        let bytes = match std::fs::read(&self.path) {
+        let bytes = match files::read_plain(&self.path, BYTES_MAX) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(FileError::at("read", &self.path)(error).into()),
+            Err(error) if error.source.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error.into()),
         };
         let written: LeaseFile =
             serde_json::from_slice(&bytes).map_err(|error| self.unreadable(error.to_string()))?;

@@ -4,13 +4,13 @@
 //!
 //! `DATA/limits/<account id>.json`
 
-use std::fs;
 use std::io::ErrorKind;
-use std::path::PathBuf;
 
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::id::Id;
 use counterfoil_os::clock::kernel_clock;
+use counterfoil_os::file_path::FilePath;
+use counterfoil_os::files::read_plain;
 use counterfoil_trading::manifest::{Manifest, RiskEntry, canonical_json};
 use counterfoil_trading::record::{RunStop, StopCause};
 use counterfoil_trading::risk::RiskLimits;
@@ -23,6 +23,8 @@ use crate::times::parse_time;
 
 /// The format of the file.
 pub const FORMAT: &str = "counterfoil-limits/1";
+/// Bytes of a limits file: what is longer is no such file.
+const BYTES_MAX: u64 = 1 << 20;
 
 /// Whether an account must have limits of its own.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -51,7 +53,7 @@ pub struct AccountLimits {
 /// The limits of one account, watched during a run.
 #[derive(Debug)]
 pub struct LimitsWatch {
-    path: PathBuf,
+    path: FilePath,
     account: Id,
     /// The run's own limits.
     own: RiskLimits,
@@ -176,10 +178,10 @@ impl LimitsWatch {
             let place = self.path.display();
             stop(StopCause::LimitsUnreadable, format!("{place}: {error}"))
         };
-        let bytes = match fs::read(&self.path) {
+        let bytes = match read_plain(&self.path, BYTES_MAX) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(unreadable(&error)),
+            Err(error) if error.source.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(unreadable(&error.source)),
         };
         let parsed: AccountLimits =
             serde_json::from_slice(&bytes).map_err(|error| unreadable(&error))?;

@@ -1,7 +1,6 @@
 //! One execution of a manifest, from its checks to its closing record. Backtest and live differ
 //! in the feed, the clock and what the open record promises; nothing else.
 
-use std::fs;
 use std::sync::Arc;
 
 use counterfoil_base::digest::Digest;
@@ -9,7 +8,7 @@ use counterfoil_connect::broker::bridge::BrokerBridge;
 use counterfoil_governance::id::Id;
 use counterfoil_journal::hash::Hash;
 use counterfoil_journal::salt::LogSigner;
-use counterfoil_os::files::FileError;
+use counterfoil_os::files::{self, FileError};
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::{Guest, StartError};
 use counterfoil_sandbox::thread::guest_thread;
@@ -309,14 +308,15 @@ fn discard_unbegun(execution: &Execution) {
     // A journal that is there and cannot be read may be signed.
     let is_begun = match SignedPrefix::scan(&path) {
         Ok(found) => found.entries > 0,
-        Err(_) => path.symlink_metadata().is_ok(),
+        Err(_) => !matches!(files::own_facts_of(&path), Ok(None)),
     };
     if is_begun {
         return;
     }
     // Best effort: the error of the run is what the caller hears of. The folder of the run goes with its only execution.
-    let _removed = fs::remove_dir_all(&execution.folder);
-    let _was_last = execution.folder.parent().map(fs::remove_dir);
+    let _removed = files::remove_tree(&execution.folder);
+    let above = execution.folder.parent();
+    let _was_last = above.map(|folder| files::remove_folder(&folder));
 }
 
 /// Runs a new execution from its first record.

@@ -1,7 +1,7 @@
 //! How far a journal goes: its first record, its decisions, and whether it is closed. It must never be taken for a
 //! verification.
 
-use std::path::Path;
+use counterfoil_os::file_path::AsFilePath;
 
 use counterfoil_trading::record::{
     CloseRecord, DecidedBar, DecisionStarts, KIND_CLOSE, KIND_DECISION, KIND_POSITIONS, Opening,
@@ -31,7 +31,7 @@ impl JournalExtent {
     /// # Errors
     ///
     /// Returns [`ReadJournalError`] if it cannot be read, or does not begin with an open record.
-    pub fn read(path: &Path) -> Result<Self, ReadJournalError> {
+    pub fn read(path: &(impl AsFilePath + ?Sized)) -> Result<Self, ReadJournalError> {
         let mut reader = JournalReader::open(path)?;
         let open = reader.opening()?;
         let mut extent = Self {

@@ -1,7 +1,6 @@
 //! What a backtest reads: the bars and corporate actions of its manifest's snapshot. It must never know
 //! what a run decides about them.
 
-use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use counterfoil_base::digest::Digest;
 use counterfoil_os::files::FileError;
@@ -55,7 +54,7 @@ pub enum InputsError {
 ///
 /// Returns [`FileError`] if the directory cannot be opened.
 pub fn snapshot_store(data: &DataDir) -> Result<SnapshotStore, FileError> {
-    let root = Dir::open_ambient_dir(data.root(), ambient_authority());
+    let root = data.root().open_root().and_then(Dir::try_clone);
     Ok(SnapshotStore::open(
         root.map_err(FileError::at("open folder", data.root()))?,
     ))

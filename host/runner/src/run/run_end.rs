@@ -1,16 +1,13 @@
 //! How a run ended, read from its closed journal for the ledger. It must never trust a journal whose last
 //! checkpoint the log's key did not sign.
 
-use std::fs;
-use std::io::ErrorKind;
-
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{NOT_STARTED, RunEnd};
 use counterfoil_journal::checkpoint::Checkpoint;
 use counterfoil_journal::consistency::TreeHead;
 use counterfoil_journal::key::{VerifierKey, VerifierKeyError};
 use counterfoil_journal::tree::Tree;
-use counterfoil_os::files::FileError;
+use counterfoil_os::files::{FileError, own_facts_of};
 use counterfoil_trading::decision_digest::DecisionDigest;
 use counterfoil_trading::record::{CloseRecord, KIND_CLOSE, KIND_STOP, StopRecord, record_kind};
 
@@ -66,9 +63,9 @@ pub fn run_end(
         return Ok(Some(not_started(*run, empty())));
     };
     let path = execution.journal();
-    let signed = match fs::symlink_metadata(&path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => 0,
-        _ => SignedPrefix::scan(&path)?.entries,
+    let signed = match own_facts_of(&path)? {
+        None => 0,
+        Some(_) => SignedPrefix::scan(&path)?.entries,
     };
     let orders = orders_head(execution, key)?;
     if signed > 0 {

@@ -2,11 +2,11 @@
 //! byte, and never know what a record means.
 
 use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom};
-use std::path::Path;
 
 use counterfoil_journal::checkpoint::Checkpoint;
 use counterfoil_journal::frame::{Frame, FrameReader};
 use counterfoil_journal::key::VerifierKey;
+use counterfoil_os::file_path::AsFilePath;
 use counterfoil_os::files::{FileError, open_plain};
 
 /// Bytes read at once: several times the largest frame.
@@ -31,7 +31,7 @@ pub(crate) struct SignedPrefix {
 impl SignedPrefix {
     /// Reads the frames of the file at `path`, up to the first bytes that are not a frame. A missing file is an
     /// empty prefix.
-    pub(crate) fn scan(path: &Path) -> Result<Self, FileError> {
+    pub(crate) fn scan(path: &(impl AsFilePath + ?Sized)) -> Result<Self, FileError> {
         let mut file = match open_plain(path) {
             Ok(file) => file,
             Err(error) if error.source.kind() == ErrorKind::NotFound => return Ok(Self::default()),

@@ -1,9 +1,7 @@
 //! Resources that a run used, read from its journal and folder. It must never know whose budget they count
 //! against.
 
-use std::fs;
-
-use counterfoil_os::files::FileError;
+use counterfoil_os::files::{FileError, names_in, own_facts_of};
 use counterfoil_trading::record::{DecisionRecord, KIND_DECISION, record_kind};
 
 use crate::run::journal::{JournalReader, ReadJournalError};
@@ -68,11 +66,10 @@ fn execution_usage(execution: &Execution) -> Result<RunUsage, RunUsageError> {
     let folder = &execution.folder;
     let mut bytes = 0_u64;
     // Everything in the folder, not the journal alone: order logs and kept tails fill the disk as well.
-    for entry in fs::read_dir(folder).map_err(FileError::at("read folder", folder))? {
-        let entry = entry.map_err(FileError::at("read folder", folder))?;
-        let path = entry.path();
-        let found = entry.metadata().map_err(FileError::at("read", &path))?;
-        bytes = bytes.saturating_add(found.len());
+    for name in names_in(folder)? {
+        // Of a link its own length: what it leads to is not the run's.
+        let found = own_facts_of(&folder.join(name))?;
+        bytes = bytes.saturating_add(found.map_or(0, |found| found.len()));
     }
     Ok(RunUsage {
         fuel,

@@ -1,9 +1,9 @@
 //! Files named by the digest of their bytes. It must never know what the bytes mean.
 
 use std::io::{self, ErrorKind, Read as _};
-use std::path::Path;
 
 use counterfoil_base::digest::Digest;
+use counterfoil_os::file_path::AsFilePath;
 use counterfoil_os::files::{FileError, open_plain};
 
 /// Why a file named by a digest could not be read. Not `non_exhaustive`: each reader has an error of its own for every
@@ -28,7 +28,11 @@ pub enum ContentError {
 /// # Errors
 ///
 /// Returns [`ContentError`] if the file is missing, cannot be read, is too long, or was changed.
-pub fn read_content(path: &Path, digest: &Digest, bytes_max: u64) -> Result<Vec<u8>, ContentError> {
+pub fn read_content(
+    path: &(impl AsFilePath + ?Sized),
+    digest: &Digest,
+    bytes_max: u64,
+) -> Result<Vec<u8>, ContentError> {
     let failed = |error: io::Error| {
         if error.kind() == ErrorKind::NotFound {
             ContentError::Missing
@@ -80,7 +84,7 @@ mod tests {
         std::fs::write(&path, "five").unwrap();
         assert!(read(4).unwrap_err().contains("was changed"));
         // A device says that it has no bytes, and has no end.
-        let read = read_content(Path::new("/dev/zero"), &digest, 4);
+        let read = read_content(std::path::Path::new("/dev/zero"), &digest, 4);
         assert!(matches!(read, Err(ContentError::File(_))), "{read:?}");
     }
 }

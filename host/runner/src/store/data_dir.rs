@@ -10,11 +10,11 @@
 //! DATA/runs/<run id>/<execution>/log      what the strategy logged
 //! ```
 
-use std::fs;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use counterfoil_base::digest::Digest;
+use counterfoil_os::file_path::FilePath;
 use counterfoil_os::files::{self, FileError};
 use counterfoil_os::folder_guard::{FolderError, FolderWriters, guarded_folder};
 use counterfoil_sandbox::admission::COMPONENT_BYTES_MAX;
@@ -85,7 +85,7 @@ pub enum DataDirError {
 /// The root of all data: components, snapshots, runs.
 #[derive(Clone, Debug)]
 pub struct DataDir {
-    root: PathBuf,
+    root: FilePath,
     writers: FolderWriters,
 }
 
@@ -96,7 +96,7 @@ pub struct Execution {
     pub run: Digest,
     /// The number of the execution, from 1.
     pub number: u64,
-    pub folder: PathBuf,
+    pub folder: FilePath,
 }
 
 /// The origin of the journal of a run's execution.
@@ -114,7 +114,7 @@ impl Execution {
 
     /// The journal's path.
     #[must_use]
-    pub fn journal(&self) -> PathBuf {
+    pub fn journal(&self) -> FilePath {
         self.folder.join(JOURNAL_FILE)
     }
 
@@ -134,20 +134,22 @@ impl DataDir {
     /// Returns [`DataDirError`] if it cannot be created, belongs to another user, or can be written by users whom its
     /// owner did not name in its settings.
     pub fn open(root: &Path) -> Result<Self, DataDirError> {
+        let root = &FilePath::folder(root);
         let writers = folder_writers(root)?;
         guarded_folder(root, writers)?;
         for folder in ["snapshots", "components", "runs"] {
             guarded_folder(&root.join(folder), writers)?;
         }
         // Those that other parts make, such as the ledger's.
-        for name in names(root)? {
+        for name in files::names_in(root)? {
             let folder = root.join(name);
-            if folder.is_dir() {
+            // A link out of the directory is refused here already: half of the data would be missing.
+            if files::is_folder(&folder)? {
                 guarded_folder(&folder, writers)?;
             }
         }
         Ok(Self {
-            root: root.to_path_buf(),
+            root: root.clone(),
             writers,
         })
     }
@@ -158,15 +160,15 @@ impl DataDir {
         matches!(self.writers, FolderWriters::Group(_))
     }
 
-    /// The folder that holds everything.
+    /// The folder that holds everything, opened once.
     #[must_use]
-    pub fn root(&self) -> &Path {
+    pub const fn root(&self) -> &FilePath {
         &self.root
     }
 
     /// The path of the component with this digest.
     #[must_use]
-    pub fn component_path(&self, digest: &Digest) -> PathBuf {
+    pub fn component_path(&self, digest: &Digest) -> FilePath {
         self.root
             .join("components")
             .join(format!("{}.wasm", digest.hex()))
@@ -182,7 +184,7 @@ impl DataDir {
         let path = self.component_path(&digest);
         // Written whole or not at all, so a file with this name always has these bytes, unless it was changed
         // later: the read checks that.
-        if !path.exists() {
+        if !files::is_there(&path)? {
             self.check_room()?;
             files::write_whole(&path, bytes)?;
         }
@@ -194,7 +196,7 @@ impl DataDir {
     fn check_room(&self) -> Result<(), DataDirError> {
         let folder = self.root.join("components");
         // With the files of symbols beside them.
-        let held = names(&folder)?.len();
+        let held = files::names_in(&folder)?.len();
         if held < COMPONENTS_MAX {
             return Ok(());
         }
@@ -247,7 +249,7 @@ impl DataDir {
         ComponentSymbols::parse(&text, component).ok()
     }
 
-    fn symbols_path(&self, component: &Digest) -> PathBuf {
+    fn symbols_path(&self, component: &Digest) -> FilePath {
         self.component_path(component).with_extension("symbols")
     }
 
@@ -268,7 +270,7 @@ impl DataDir {
         let mut number: u64 = 1;
         loop {
             let path = folder.join(number.to_string());
-            match fs::create_dir(&path) {
+            match files::create_folder(&path) {
                 Ok(()) => {
                     // The folder's name is synced last. A crash before that may take back the whole execution, of
                     // which nothing is signed; never the folder of a journal that exists.
@@ -276,7 +278,7 @@ impl DataDir {
                         files::write_whole(&path.join(MANIFEST_FILE), manifest.as_bytes());
                     if let Err(error) = written.and_then(|()| files::sync_folder(&folder)) {
                         // On a full disk: an execution without a manifest would be listed for ever.
-                        let _best_effort = fs::remove_dir_all(&path);
+                        let _best_effort = files::remove_tree(&path);
                         return Err(error.into());
                     }
                     return Ok(Execution {
@@ -285,15 +287,15 @@ impl DataDir {
                         folder: path,
                     });
                 }
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                    // `create_dir` is atomic: of two processes that start one live manifest, exactly one gets past
+                Err(error) if error.source.kind() == ErrorKind::AlreadyExists => {
+                    // The creation is atomic: of two processes that start one live manifest, exactly one gets past
                     // this line, without a lock.
                     if once {
                         return Err(DataDirError::StartedBefore { run: run.hex() });
                     }
                     number = number.saturating_add(1);
                 }
-                Err(error) => return Err(FileError::at("create folder", &path)(error).into()),
+                Err(error) => return Err(error.into()),
             }
         }
     }
@@ -305,7 +307,7 @@ impl DataDir {
     /// Returns [`DataDirError`] if a folder cannot be read.
     pub fn executions(&self) -> Result<Vec<Execution>, DataDirError> {
         let mut all = Vec::new();
-        for name in names(&self.root.join("runs"))? {
+        for name in files::names_in(&self.root.join("runs"))? {
             // A folder with another name is not a run's: a run's id is the digest of its manifest.
             if let Some(run) = Digest::from_hex(&name) {
                 all.extend(self.executions_of(&run)?);
@@ -340,7 +342,7 @@ impl DataDir {
         }
     }
 
-    fn run_folder(&self, run: &Digest) -> PathBuf {
+    fn run_folder(&self, run: &Digest) -> FilePath {
         self.root.join("runs").join(run.hex())
     }
 
@@ -349,10 +351,10 @@ impl DataDir {
     /// # Errors
     ///
     /// Returns [`DataDirError`] if a folder cannot be read.
-    pub fn find_signed_log(&self) -> Result<Option<PathBuf>, DataDirError> {
+    pub fn find_signed_log(&self) -> Result<Option<FilePath>, DataDirError> {
         let folder = self.root.join("ledger");
-        if folder.is_dir() {
-            let ledgers = names(&folder)?;
+        if files::is_folder(&folder)? {
+            let ledgers = files::names_in(&folder)?;
             let mut ledgers = ledgers.iter().filter(|name| name.ends_with(".ledger"));
             if let Some(name) = ledgers.next() {
                 return Ok(Some(folder.join(name)));
@@ -360,11 +362,14 @@ impl DataDir {
         }
         // Every folder counts, whatever its name: a new key beside a journal would not be the key that signed it.
         let runs = self.root.join("runs");
-        for name in names(&runs)? {
+        for name in files::names_in(&runs)? {
             let folders = numbered_folders(&runs.join(name))?.into_iter();
-            let mut journals = folders.map(|(_, folder)| folder.join(JOURNAL_FILE));
-            if let Some(journal) = journals.find(|journal| journal.exists()) {
-                return Ok(Some(journal));
+            for (_, folder) in folders {
+                let journal = folder.join(JOURNAL_FILE);
+                // Whatever stands in its place: a link that leads nowhere is no proof that nothing was signed.
+                if files::own_facts_of(&journal)?.is_some() {
+                    return Ok(Some(journal));
+                }
             }
         }
         Ok(None)
@@ -424,29 +429,23 @@ impl DataDir {
 }
 
 /// The entries of a folder that are named by a number, sorted by it; none if the folder is missing.
-fn numbered_folders(folder: &Path) -> Result<Vec<(u64, PathBuf)>, DataDirError> {
-    if !folder.is_dir() {
+fn numbered_folders(folder: &FilePath) -> Result<Vec<(u64, FilePath)>, DataDirError> {
+    if !files::is_folder(folder)? {
         return Ok(Vec::new());
     }
     let numbered = |name: &String| Some((name.parse().ok()?, folder.join(name)));
-    let mut all: Vec<_> = names(folder)?.iter().filter_map(numbered).collect();
+    let mut all: Vec<_> = files::names_in(folder)?
+        .iter()
+        .filter_map(numbered)
+        .collect();
     all.sort();
     Ok(all)
 }
 
-/// The names in a folder, sorted.
-fn names(folder: &Path) -> Result<Vec<String>, DataDirError> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(folder).map_err(FileError::at("read folder", folder))? {
-        let entry = entry.map_err(FileError::at("read folder", folder))?;
-        names.push(entry.file_name().to_string_lossy().into_owned());
-    }
-    names.sort();
-    Ok(names)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

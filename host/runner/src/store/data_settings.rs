@@ -1,12 +1,8 @@
 //! What the owner of a data directory says of it, in a file beside the data. It must never be read from a file that
 //! somebody else could have written.
 
-use std::fs;
-use std::io::ErrorKind;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
-
-use counterfoil_os::files::FileError;
+use counterfoil_os::file_path::FilePath;
+use counterfoil_os::files::{self, FileError, MetadataExt as _};
 use counterfoil_os::folder_guard::FolderWriters;
 use serde::Deserialize;
 
@@ -40,18 +36,19 @@ struct DataSettings {
 /// # Errors
 ///
 /// Returns [`DataSettingsError`] if there is a settings file and it is not its owner's alone, or holds something else.
-pub(crate) fn folder_writers(root: &Path) -> Result<FolderWriters, DataSettingsError> {
+pub(crate) fn folder_writers(root: &FilePath) -> Result<FolderWriters, DataSettingsError> {
     let path = root.join(SETTINGS_FILE);
     let refused = |reason: String| DataSettingsError::Refused {
         path: path.display().to_string(),
         reason,
     };
-    let found = match fs::symlink_metadata(&path) {
-        Ok(found) => found,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(FolderWriters::Owner),
-        Err(error) => return Err(FileError::at("read", &path)(error).into()),
+    // Before the folder is made: without it there are no settings either.
+    let Some(folder) = files::facts_of(root)? else {
+        return Ok(FolderWriters::Owner);
     };
-    let folder = fs::metadata(root).map_err(FileError::at("read", root))?;
+    let Some(found) = files::own_facts_of(&path)? else {
+        return Ok(FolderWriters::Owner);
+    };
     // In a folder that a group writes, each member could put a file here that lets others in.
     if !found.is_file() || found.uid() != folder.uid() || found.mode() & OTHERS_WRITE != 0 {
         let reason = "it is not a file that the folder's owner alone can write";
@@ -60,7 +57,7 @@ pub(crate) fn folder_writers(root: &Path) -> Result<FolderWriters, DataSettingsE
     if found.len() > BYTES_MAX {
         return Err(refused(format!("{} bytes", found.len())));
     }
-    let text = fs::read(&path).map_err(FileError::at("read", &path))?;
+    let text = files::read_plain(&path, BYTES_MAX)?;
     let settings: DataSettings =
         serde_json::from_slice(&text).map_err(|error| refused(error.to_string()))?;
     Ok(FolderWriters::Group(settings.writers_group))
@@ -68,7 +65,9 @@ pub(crate) fn folder_writers(root: &Path) -> Result<FolderWriters, DataSettingsE
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::fs;
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    use std::path::Path;
 
     use super::*;
     use crate::store::data_dir::DataDir;

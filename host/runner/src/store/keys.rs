@@ -4,16 +4,17 @@
 
 mod people;
 
-use std::fs;
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use counterfoil_base::keyed_hash::keyed_hash;
 use counterfoil_journal::salt::{LogKey, LogSalts, LogSigner};
 use counterfoil_journal::signer::{Ed25519Signer, SignError, Signer};
+use counterfoil_os::file_path::{AsFilePath, FilePath};
 use counterfoil_os::files::{self, FileError};
-use counterfoil_os::folder_guard::{FolderError, FolderWriters, guarded_folder};
+use counterfoil_os::folder_guard::{FolderError, FolderWriters, guarded_folder, made_folder};
 use hmac::Mac as _;
 
 use crate::store::data_dir::{DataDir, DataDirError};
@@ -26,6 +27,9 @@ pub const SECRET_FILE: &str = "log-signing.key";
 pub const PUBLIC_FILE: &str = "log-signing.pub";
 /// The salt key's file: 64 hex digits, from which the salt of each record is computed.
 pub const SALT_FILE: &str = "log-salt.key";
+
+/// Bytes of a key's file: its digits and an end of line, with room for what editors add.
+const KEY_BYTES_MAX: u64 = 256;
 
 /// Why a key could not be used or generated.
 #[derive(Debug, thiserror::Error)]
@@ -81,7 +85,7 @@ pub enum KeyDirError {
 /// The folder with the log's signing key.
 #[derive(Clone, Debug)]
 pub struct KeyDir {
-    path: PathBuf,
+    path: FilePath,
     /// The data whose logs the key signs. While it holds a signed log, no key is generated.
     data: Option<DataDir>,
 }
@@ -90,7 +94,10 @@ impl KeyDir {
     /// The folder at `path`, which need not exist yet.
     #[must_use]
     pub fn new(path: PathBuf) -> Self {
-        Self { path, data: None }
+        Self {
+            path: FilePath::folder(path),
+            data: None,
+        }
     }
 
     /// The same folder for the logs in this data directory. While one of them is signed, no key is generated.
@@ -100,9 +107,9 @@ impl KeyDir {
         Self { data, ..self }
     }
 
-    /// The path of the folder.
+    /// The folder, opened once.
     #[must_use]
-    pub fn path(&self) -> &Path {
+    pub const fn path(&self) -> &FilePath {
         &self.path
     }
 
@@ -117,7 +124,7 @@ impl KeyDir {
         let path = self.path.join(SECRET_FILE);
         // Before anything is created. A wrong --key-dir would otherwise get a fresh key, and the next entry of an
         // existing log would carry a signature that no auditor knows.
-        if !path.exists() {
+        if !files::is_there(&path)? {
             self.check_unsigned()?;
         }
         match &self.data {
@@ -149,7 +156,7 @@ impl KeyDir {
     /// Returns [`KeyDirError`] if there is no key yet, it cannot be read, or others can write the folder.
     pub fn public_key(&self) -> Result<[u8; 32], KeyDirError> {
         // Whoever can put a key into the folder chooses what verifies.
-        if self.path.is_dir() {
+        if files::is_folder(&self.path)? {
             guard_writers(&self.path)?;
         }
         read_public(&self.path.join(PUBLIC_FILE))
@@ -162,7 +169,7 @@ impl KeyDir {
     /// Returns [`KeyDirError`] if it cannot be read, or is readable by other users.
     pub fn secret_public(&self) -> Result<Option<[u8; 32]>, KeyDirError> {
         let path = self.path.join(SECRET_FILE);
-        if !path.exists() {
+        if !files::is_there(&path)? {
             return Ok(None);
         }
         let signer = Ed25519Signer::from_seed(&read_secret(&path)?);
@@ -182,7 +189,7 @@ impl KeyDir {
     /// Checks that neither the folder nor the data shows a signature of another key.
     fn check_unsigned(&self) -> Result<(), KeyDirError> {
         let folder = || self.path.display().to_string();
-        if self.path.join(PUBLIC_FILE).exists() {
+        if files::is_there(&self.path.join(PUBLIC_FILE))? {
             let folder = folder();
             return Err(KeyDirError::SecretMissing { folder });
         }
@@ -197,8 +204,8 @@ impl KeyDir {
     }
 
     /// A new secret at `path`, unless there is one.
-    fn generate_once(&self, path: &Path) -> Result<(), KeyDirError> {
-        if path.exists() {
+    fn generate_once(&self, path: &FilePath) -> Result<(), KeyDirError> {
+        if files::is_there(path)? {
             return Ok(());
         }
         let mut seed = [0_u8; 32];
@@ -206,7 +213,7 @@ impl KeyDir {
         // Of two first starts at once one finds the other's key there, whole, and uses it.
         let text = format!("{}\n", hex::encode(seed));
         if let Err(error) = files::create_secret(path, text.as_bytes())
-            && !path.exists()
+            && !files::is_there(path)?
         {
             return Err(error.into());
         }
@@ -217,34 +224,29 @@ impl KeyDir {
     }
 }
 
-fn make_key_folder(folder: &Path) -> Result<(), KeyDirError> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true).mode(0o700);
-    let made = builder.create(folder);
-    Ok(made.map_err(FileError::at("create folder", folder))?)
+fn make_key_folder(folder: &FilePath) -> Result<(), KeyDirError> {
+    made_folder(folder, 0o700).map_err(KeyDirError::Folder)
 }
 
 /// Makes a folder of keys, or checks that it is apart from the data directory `data` and that its owner alone can
 /// change what is in it.
-fn guard_key_folder(folder: &Path, data: &Path) -> Result<(), KeyDirError> {
+fn guard_key_folder(folder: &FilePath, data: &FilePath) -> Result<(), KeyDirError> {
     make_key_folder(folder)?;
     // Links are resolved first: a link out of the data directory is fine, and a link into it is not, since what
     // counts is where the bytes are.
-    let real = folder
-        .canonicalize()
-        .map_err(FileError::at("find", folder))?;
-    let data = data.canonicalize().map_err(FileError::at("find", data))?;
+    let real = folder.real().map_err(FileError::at("find", folder))?;
+    let data = data.real().map_err(FileError::at("find", data))?;
     if real.starts_with(&data) {
         return Err(KeyDirError::InData {
             path: real.display().to_string(),
             data: data.display().to_string(),
         });
     }
-    guard_writers(&real)
+    guard_writers(folder)
 }
 
 /// Checks that nobody but its owner can change what is in a folder.
-fn guard_writers(folder: &Path) -> Result<(), KeyDirError> {
+fn guard_writers(folder: &FilePath) -> Result<(), KeyDirError> {
     guarded_folder(folder, FolderWriters::Owner).map_err(|error| {
         if let FolderError::Open { path, mode, .. } = error {
             return KeyDirError::FolderOpen { path, mode };
@@ -258,31 +260,34 @@ fn guard_writers(folder: &Path) -> Result<(), KeyDirError> {
 /// # Errors
 ///
 /// Returns [`KeyDirError`] if the file cannot be read or holds something else.
-pub fn read_public(path: &Path) -> Result<[u8; 32], KeyDirError> {
-    parse(path, &files::read_whole(path)?)
+pub fn read_public(path: &(impl AsFilePath + ?Sized)) -> Result<[u8; 32], KeyDirError> {
+    parse(path, &files::read_plain(path, KEY_BYTES_MAX)?)
 }
 
-fn read_secret(path: &Path) -> Result<[u8; 32], KeyDirError> {
+fn read_secret(path: &FilePath) -> Result<[u8; 32], KeyDirError> {
     // Checked at every use and not only at creation: a restored backup or a careless chmod opens the key to other
     // users, who could then sign false histories.
-    let mode = fs::metadata(path)
-        .map_err(FileError::at("read", path))?
-        .permissions()
-        .mode()
-        & 0o777;
+    let file = files::open_plain(path)?;
+    // Of the file that is read: one that takes its place later is another one.
+    let found = file.metadata().map_err(FileError::at("read", path))?;
+    let mode = found.mode() & 0o777;
     if mode & 0o077 != 0 {
         return Err(KeyDirError::Open {
             path: path.display().to_string(),
             mode,
         });
     }
-    parse(path, &files::read_whole(path)?)
+    let mut bytes = Vec::new();
+    file.take(KEY_BYTES_MAX)
+        .read_to_end(&mut bytes)
+        .map_err(FileError::at("read", path))?;
+    parse(path, &bytes)
 }
 
-fn parse(path: &Path, bytes: &[u8]) -> Result<[u8; 32], KeyDirError> {
+fn parse(path: &(impl AsFilePath + ?Sized), bytes: &[u8]) -> Result<[u8; 32], KeyDirError> {
     let mut key = [0; 32];
     hex::decode_to_slice(bytes.trim_ascii(), &mut key).map_err(|_| KeyDirError::Malformed {
-        path: path.display().to_string(),
+        path: path.whole().display().to_string(),
     })?;
     Ok(key)
 }
@@ -337,6 +342,8 @@ impl LogSigner for SharedSigner {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -359,7 +366,7 @@ mod tests {
         );
         let kept = fs::read(dir("auditor").path().join(PUBLIC_FILE)).unwrap();
         assert_eq!(kept, public);
-        assert!(!dir("auditor").path().join(SECRET_FILE).exists());
+        assert!(!dir("auditor").path().join(SECRET_FILE).path().exists());
         // Nor does an empty folder where a journal or a ledger is.
         let ledger = data.root().join("ledger/desk.ledger");
         let journal = data.root().join("runs/00/1/journal");
@@ -368,7 +375,7 @@ mod tests {
             fs::write(&signed, "signed").unwrap();
             let error = dir("empty").signer().unwrap_err();
             assert!(matches!(error, KeyDirError::SignedBefore { .. }), "{error}");
-            assert!(!dir("empty").path().exists());
+            assert!(!dir("empty").path().path().exists());
             fs::remove_file(&signed).unwrap();
         }
         dir("empty").signer().unwrap();

@@ -2,7 +2,7 @@
 //! is appended.
 
 use crate::store::data_dir::Execution;
-use counterfoil_os::files::FileError;
+use counterfoil_os::files::{FileError, is_there};
 use counterfoil_os::lock::FileLock;
 
 /// The lock's file in an execution's folder. Only the kernel's lock on it counts, not that it exists.
@@ -57,7 +57,7 @@ impl RunLock {
 ///
 /// Returns [`FileError`] if the file cannot be opened.
 pub fn is_held(execution: &Execution) -> Result<bool, FileError> {
-    if !execution.folder.join(LOCK_FILE).exists() {
+    if !is_there(&execution.folder.join(LOCK_FILE))? {
         return Ok(false);
     }
     match RunLock::acquire(execution) {

@@ -3,9 +3,8 @@
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, BufWriter, Read as _, Write as _};
-use std::path::Path;
 
-use counterfoil_os::files::FileError;
+use counterfoil_os::files::{self, FileError};
 use counterfoil_sandbox::guest::{LogLevel, LogLine, TextLosses};
 use counterfoil_trading::instrument::Instrument;
 use counterfoil_trading::time::UnixNanos;
@@ -123,7 +122,7 @@ impl RunLog {
         self.bytes = self.bytes.saturating_add(length).saturating_add(1);
         if self.file.is_none() {
             put_aside(&self.execution)?;
-            self.file = Some(BufWriter::new(File::create(&path).map_err(error)?));
+            self.file = Some(BufWriter::new(files::open_emptied(&path)?));
         }
         let written = self
             .file
@@ -135,14 +134,14 @@ impl RunLog {
 
 /// Moves the log of an earlier process aside: a resumption decides every bar again, so the same lines come again.
 fn put_aside(execution: &Execution) -> Result<(), FileError> {
-    let length = |path: &Path| std::fs::metadata(path).map_or(0, |meta| meta.len());
+    let length = |path| files::own_facts_of(path).map(|found| found.map_or(0, |found| found.len()));
     let (path, aside) = (
         execution.folder.join(LOG_FILE),
         execution.folder.join(LOG_BEFORE_FILE),
     );
     // The longer one stays: a resumption that failed early wrote a few lines, and what came before it explains why.
-    if length(&path) > length(&aside) {
-        std::fs::rename(&path, aside).map_err(FileError::at("move", &path))?;
+    if length(&path)? > length(&aside)? {
+        files::rename(&path, &aside)?;
     }
     Ok(())
 }
@@ -195,10 +194,10 @@ pub struct ReadLog {
 pub fn read(execution: &Execution, filter: &LogFilter) -> Result<ReadLog, FileError> {
     let path = execution.folder.join(LOG_FILE);
     let mut found = ReadLog::default();
-    let file = match File::open(&path) {
+    let file = match files::open_plain(&path) {
         Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(found),
-        Err(error) => return Err(FileError::at("open", &path)(error)),
+        Err(error) if error.source.kind() == std::io::ErrorKind::NotFound => return Ok(found),
+        Err(error) => return Err(error),
     };
     // Twice what is ever written: a file that somebody else made must not fill the memory.
     let mut reader = BufReader::new(file.take(2 * LOG_FILE_BYTES_MAX));
@@ -223,6 +222,7 @@ pub fn read(execution: &Execution, filter: &LogFilter) -> Result<ReadLog, FileEr
 #[cfg(test)]
 mod tests {
     use counterfoil_base::digest::Digest;
+    use counterfoil_os::file_path::FilePath;
     use counterfoil_sandbox::guest::LogPlace;
     use counterfoil_trading::instrument::{InstrumentGrid, InstrumentId};
     use counterfoil_trading::record::Callback;
@@ -254,7 +254,7 @@ mod tests {
         let execution = Execution {
             run: Digest::of(b"run"),
             number: 1,
-            folder: folder.path().to_owned(),
+            folder: FilePath::folder(folder.path()),
         };
         let all = LogFilter::default();
         assert_eq!(texts(&execution, &all), (vec![], 0));
@@ -313,7 +313,7 @@ mod tests {
         let execution = Execution {
             run: Digest::of(b"run"),
             number: 1,
-            folder: folder.path().to_owned(),
+            folder: FilePath::folder(folder.path()),
         };
         let mut log = RunLog::begin(&execution, &[]);
         // Two lines of 123 bytes and their ends.
@@ -333,7 +333,7 @@ mod tests {
         let execution = Execution {
             run: Digest::of(b"run"),
             number: 1,
-            folder: folder.path().join("gone"),
+            folder: FilePath::folder(folder.path().join("gone")),
         };
         let mut log = RunLog::begin(&execution, &[]);
         let one = [line(LogLevel::Info, "text", 0)];

@@ -6,14 +6,13 @@ mod cause;
 mod live_bars;
 mod statement;
 
-use std::fs::File;
 use std::io::Read as _;
 
 use counterfoil_governance::attest::AttestError;
 use counterfoil_journal::checkpoint::Checkpoint;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::salt::LogSigner;
-use counterfoil_os::files::FileError;
+use counterfoil_os::files::{FileError, open_plain};
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::Guest;
 use counterfoil_snapshot::error::IngestError;
@@ -248,7 +247,7 @@ fn verified(execution: &Execution, key: &PublicKey) -> Result<Checkpoint, Parity
     if covered.end == 0 {
         return Err(ParityError::NoSlice { run: run() });
     }
-    let file = File::open(&path).map_err(FileError::at("open", &path))?;
+    let file = open_plain(&path)?;
     // The run may be live: what its process appends behind the last checkpoint is not read here.
     let report = verify_journal(file.take(covered.end), key, VerifyOptions::default())?;
     if let Some(finding) = report.findings.into_iter().next() {

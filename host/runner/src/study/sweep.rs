@@ -7,7 +7,6 @@ mod samples;
 mod walk;
 
 use core::sync::atomic::{AtomicUsize, Ordering};
-use std::fs::File;
 use std::sync::mpsc::channel;
 use std::thread;
 
@@ -15,6 +14,7 @@ use counterfoil_base::digest::Digest;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::salt::LogSigner;
 use counterfoil_journal::signer::Signer;
+use counterfoil_os::files::open_plain;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_sandbox::guest::Guest;
 use counterfoil_trading::manifest::ManifestError;
@@ -152,7 +152,7 @@ fn run_item(config: &SweepConfig<'_>, item: &SweepItem) -> Result<SweepItemRun, 
 /// since, is ignored, and the item runs again.
 fn verified_close(execution: &Execution, signer: &dyn Signer) -> Option<CloseRecord> {
     let key = PublicKey(signer.verifying_key());
-    let file = File::open(execution.journal()).ok()?;
+    let file = open_plain(&execution.journal()).ok()?;
     // A reused result goes into the sweep's table as if it was computed now, so it needs the same proof as one from a
     // stranger: a journal that was edited to look profitable would otherwise win the sweep.
     let report = verify_journal(file, &key, VerifyOptions::default()).ok()?;

@@ -1,10 +1,8 @@
 //! What a process needs to know of a supervised run after a restart: how the run is fed, and whether it resumes. It
 //! must never repeat what the journal records.
 
-use std::fs;
-use std::path::PathBuf;
-
 use counterfoil_base::digest::Digest;
+use counterfoil_os::file_path::FilePath;
 use counterfoil_os::files::{self, FileError};
 use serde::{Deserialize, Serialize};
 
@@ -116,7 +114,7 @@ impl RunFile {
             })?;
         text.push(b'\n');
         if let Some(folder) = path.parent() {
-            files::make_folder(folder)?;
+            files::make_folder(&folder)?;
         }
         // Replaced whole: a crash leaves the old file or the new one. With neither, the next
         // process would not know that the run exists, and its orders would work unattended.
@@ -129,8 +127,7 @@ impl RunFile {
     ///
     /// Returns [`FileError`] if it cannot be removed.
     pub fn remove(data: &DataDir, run: &Digest) -> Result<(), FileError> {
-        let path = path(data, run);
-        fs::remove_file(&path).map_err(FileError::at("remove", &path))
+        files::remove_file(&path(data, run)).map(drop)
     }
 
     /// Every run file, by run id.
@@ -141,12 +138,10 @@ impl RunFile {
     pub fn all(data: &DataDir) -> Result<Vec<(Digest, Self)>, RunFileError> {
         let folder = data.root().join(FOLDER);
         let mut all = Vec::new();
-        if !folder.is_dir() {
+        if !files::is_folder(&folder)? {
             return Ok(all);
         }
-        for entry in fs::read_dir(&folder).map_err(FileError::at("read folder", &folder))? {
-            let entry = entry.map_err(FileError::at("read folder", &folder))?;
-            let name = entry.file_name().to_string_lossy().into_owned();
+        for name in files::names_in(&folder)? {
             // Half-written files of a crash have another name, and are skipped.
             if let Some(run) = name.strip_suffix(".json").and_then(Digest::from_hex) {
                 all.push((run, Self::read(data, &run)?));
@@ -176,12 +171,14 @@ impl RunFile {
     }
 }
 
-fn path(data: &DataDir, run: &Digest) -> PathBuf {
+fn path(data: &DataDir, run: &Digest) -> FilePath {
     data.root().join(FOLDER).join(format!("{}.json", run.hex()))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -201,7 +201,7 @@ impl DemoStage<'_> {
         let count = |of: &Value| of.as_u64().with_context(|| format!("no count in {of}"));
         Ok(OperatedRun {
             run: run.to_owned(),
-            journal: self.cli.data.find(run)?.journal(),
+            journal: self.cli.data.find(run)?.journal().path().to_path_buf(),
             statement: text(&parity, "statement")?.to_owned(),
             decisions: count(&counts["live"])?,
             equal: count(&counts["equal"])?,

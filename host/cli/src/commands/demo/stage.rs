@@ -22,9 +22,9 @@ impl DemoStage<'_> {
         command
             .arg("--json")
             .arg("--data-dir")
-            .arg(self.cli.data.root())
+            .arg(self.cli.data.root().path())
             .arg("--key-dir")
-            .arg(self.cli.keys.path())
+            .arg(self.cli.keys.path().path())
             // The user's own settings must not reach the demo's people: each step would act as the
             // user.
             .env_remove("COUNTERFOIL_AS")

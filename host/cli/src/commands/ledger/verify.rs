@@ -7,6 +7,7 @@ use counterfoil_approval::ledger_seen::LedgerSeen;
 use counterfoil_approval::ledger_view;
 use counterfoil_governance::ledger;
 use counterfoil_journal::key::VerifierKey;
+use counterfoil_os::file_path::FilePath;
 use counterfoil_os::files::read_whole;
 use counterfoil_runner::store::keys::read_public;
 use serde_json::json;
@@ -27,7 +28,7 @@ pub(in crate::commands) fn verify(
             let stem = path.file_stem().unwrap_or_default().to_string_lossy();
             (
                 people::id("the ledger's file name", &stem)?,
-                path.to_path_buf(),
+                FilePath::named(path),
             )
         }
     };

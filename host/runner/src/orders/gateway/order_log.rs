@@ -3,14 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
-use std::path::PathBuf;
 
 use counterfoil_journal::audit::{AuditError, AuditedFrame, Auditor};
 use counterfoil_journal::consistency::TreeHead;
 use counterfoil_journal::frame::{FrameError, FrameReader};
 use counterfoil_journal::key::{VerifierKey, VerifierKeyError};
 use counterfoil_journal::salt::LogSigner;
-use counterfoil_os::files::{FileError, open_plain, read_whole};
+use counterfoil_os::file_path::FilePath;
+use counterfoil_os::files::{FileError, is_there, open_plain, read_whole};
 use counterfoil_trading::cbor::CborError;
 use counterfoil_trading::gateway::{
     DurableMark, OrderAuthorization, OrderLogRecord, ReconcileTrigger, Reconciliation,
@@ -90,7 +90,7 @@ pub struct OrderLog {
 
 /// The path of an execution's order log.
 #[must_use]
-pub fn path(execution: &Execution) -> PathBuf {
+pub fn path(execution: &Execution) -> FilePath {
     execution.folder.join(ORDERS_FILE)
 }
 
@@ -183,7 +183,7 @@ impl OrderLog {
 ///
 /// Returns [`OrderLogError`] naming the defect.
 fn read(
-    path: &std::path::Path,
+    path: &FilePath,
     end: u64,
     key: &VerifierKey,
 ) -> Result<(KnownOrders, JournalHead), OrderLogError> {
@@ -222,10 +222,7 @@ pub struct OrdersHead {
 /// Returns [`OrderLogError`] if it cannot be read or is invalid.
 pub fn orders_head(execution: &Execution, key: &[u8; 32]) -> Result<OrdersHead, OrderLogError> {
     let path = path(execution);
-    let is_there = path
-        .try_exists()
-        .map_err(FileError::at("look for", &path))?;
-    let end = if is_there {
+    let end = if is_there(&path)? {
         SignedPrefix::scan(&path)?.end
     } else {
         0

@@ -1,17 +1,17 @@
 //! The journal's file: bytes are appended, and are durable after a sync. It must never know what they mean.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
 
 use counterfoil_journal::frame::MAGIC;
-use counterfoil_os::files::{FileError, sync_folder};
+use counterfoil_os::file_path::FilePath;
+use counterfoil_os::files::{FileError, create_append, is_there, open_append, sync_folder};
 
 /// An append-only file.
 #[derive(Debug)]
 pub struct JournalFile {
     file: File,
-    path: PathBuf,
+    path: FilePath,
 }
 
 impl JournalFile {
@@ -20,23 +20,19 @@ impl JournalFile {
     /// # Errors
     ///
     /// Returns [`FileError`] if it exists or cannot be made.
-    pub fn create(path: &Path) -> Result<Self, FileError> {
-        let mut file = OpenOptions::new()
-            .append(true)
-            .create_new(true)
-            .open(path)
-            .map_err(FileError::at("create", path))?;
+    pub fn create(path: &FilePath) -> Result<Self, FileError> {
+        let mut file = create_append(path)?;
         file.write_all(MAGIC)
             .map_err(FileError::at("write", path))?;
         // First the bytes, then the name: a crash between the two leaves no journal, and one that has a name
         // begins with the magic bytes. Both are durable before a decision is made.
         file.sync_all().map_err(FileError::at("sync", path))?;
         if let Some(folder) = path.parent() {
-            sync_folder(folder)?;
+            sync_folder(&folder)?;
         }
         Ok(Self {
             file,
-            path: path.to_path_buf(),
+            path: path.clone(),
         })
     }
 
@@ -46,14 +42,11 @@ impl JournalFile {
     /// # Errors
     ///
     /// Returns [`FileError`] if it cannot be opened or cut.
-    pub fn reopen(path: &Path, length: u64) -> Result<Self, FileError> {
-        if length == 0 && !path.try_exists().map_err(FileError::at("look for", path))? {
+    pub fn reopen(path: &FilePath, length: u64) -> Result<Self, FileError> {
+        if length == 0 && !is_there(path)? {
             return Self::create(path);
         }
-        let mut file = OpenOptions::new()
-            .append(true)
-            .open(path)
-            .map_err(FileError::at("open", path))?;
+        let mut file = open_append(path)?;
         // The caller has a durable copy of what is cut here. Appending after an unsigned tail would join new
         // entries to bytes that nothing vouches for.
         file.set_len(length).map_err(FileError::at("cut", path))?;
@@ -65,7 +58,7 @@ impl JournalFile {
         file.sync_all().map_err(FileError::at("sync", path))?;
         Ok(Self {
             file,
-            path: path.to_path_buf(),
+            path: path.clone(),
         })
     }
 

@@ -4,10 +4,11 @@
 use core::ops::Range;
 use std::fs::File;
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use counterfoil_journal::entry::{EntryError, split};
 use counterfoil_journal::frame::{Frame, FrameError, FrameReader};
+use counterfoil_os::file_path::AsFilePath;
 use counterfoil_os::files::{FileError, open_plain};
 use counterfoil_trading::cbor::CborError;
 use counterfoil_trading::record::{OpenRecord, Opening, OpeningReader};
@@ -53,11 +54,11 @@ impl JournalReader {
     /// # Errors
     ///
     /// Returns [`ReadJournalError`] if the file cannot be opened.
-    pub fn open(path: &Path) -> Result<Self, ReadJournalError> {
+    pub fn open(path: &(impl AsFilePath + ?Sized)) -> Result<Self, ReadJournalError> {
         let file = open_plain(path)?;
         Ok(Self {
             file,
-            path: path.to_path_buf(),
+            path: path.whole().to_path_buf(),
             frames: FrameReader::new(),
             buffer: Vec::new(),
             start: 0,

@@ -1,6 +1,6 @@
 //! The signed end of a log that is being written, shared with whoever anchors it. It must never be ahead of the disk.
 
-use std::path::Path;
+use counterfoil_os::file_path::AsFilePath;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use counterfoil_journal::consistency::TreeHead;
@@ -54,7 +54,7 @@ pub struct RunHeads {
 /// # Errors
 ///
 /// Returns [`ReadJournalError`] if it cannot be read.
-pub fn journal_head(path: &Path) -> Result<TreeHead, ReadJournalError> {
+pub fn journal_head(path: &(impl AsFilePath + ?Sized)) -> Result<TreeHead, ReadJournalError> {
     let mut journal = JournalReader::open(path)?;
     let mut tree = Tree::new();
     while let Some(entry) = journal.next_entry()? {

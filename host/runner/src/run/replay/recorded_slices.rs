@@ -1,7 +1,7 @@
 //! A journal as slices with their records, read once on a thread of its own and compared with the snapshot. It must
 //! never know what a component decides in the replay.
 
-use std::path::Path;
+use counterfoil_os::file_path::FilePath;
 use std::sync::mpsc::{Receiver, SyncSender};
 
 use counterfoil_base::digest::Digest;
@@ -129,7 +129,7 @@ pub(super) struct RecordedSliceReader {
 impl RecordedSliceReader {
     /// A reader at the start of the journal at `path`. Without a snapshot the bars are the journal's own.
     pub(super) fn open(
-        path: &Path,
+        path: &FilePath,
         snapshot: Option<SnapshotFeed>,
     ) -> Result<Self, ReadJournalError> {
         Ok(Self {

@@ -1,8 +1,7 @@
 //! Keeps the unsigned tail that a resumption cuts off a journal, in a file that is durable before the journal gets
 //! shorter. It must never know why the tail is cut.
 
-use std::path::{Path, PathBuf};
-
+use counterfoil_os::file_path::FilePath;
 use counterfoil_os::files::{self, FileError};
 
 /// How the names of the kept tails begin; a number from 1 follows.
@@ -15,7 +14,7 @@ pub struct CutTail {
     pub offset: u64,
     pub bytes: u64,
     /// The file that holds the tail.
-    pub kept: PathBuf,
+    pub kept: FilePath,
 }
 
 /// Keeps `tail`, a journal's bytes from `offset` on, in a new file in `folder`. An empty tail is not kept.
@@ -24,7 +23,7 @@ pub struct CutTail {
 ///
 /// Returns [`FileError`] if the tail may not be durable. The journal is unchanged then.
 pub(crate) fn keep_tail(
-    folder: &Path,
+    folder: &FilePath,
     offset: u64,
     tail: &[u8],
 ) -> Result<Option<CutTail>, FileError> {
@@ -36,10 +35,8 @@ pub(crate) fn keep_tail(
     let mut number: u64 = 1;
     let kept = loop {
         let path = folder.join(format!("{CUT_FILE}{number}"));
-        if !path
-            .try_exists()
-            .map_err(FileError::at("look for", &path))?
-        {
+        // Whatever it is: a link that leads nowhere takes the name as well.
+        if files::own_facts_of(&path)?.is_none() {
             break path;
         }
         number = number.saturating_add(1);

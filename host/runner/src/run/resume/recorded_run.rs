@@ -1,8 +1,8 @@
 //! Where a run stopped, read from the signed part of its journal: the journal's head, the counts, and the bars of a
 //! feed. It must never know what a component decides in the replay.
 
+use counterfoil_os::file_path::FilePath;
 use std::collections::VecDeque;
-use std::path::Path;
 
 use counterfoil_trading::bar::ClosedBar;
 use counterfoil_trading::corporate::{CorporateAction, CorporateActionKind};
@@ -60,7 +60,7 @@ struct UndecidedSlice {
 
 impl RecordedRun {
     /// Reads the first `entries` entries of the journal at `path`, which the verifier accepted.
-    pub(super) fn read(path: &Path, entries: u64) -> Result<Self, ResumeError> {
+    pub(super) fn read(path: &FilePath, entries: u64) -> Result<Self, ResumeError> {
         let mut known = Self::default();
         let mut reader = JournalReader::open(path)?;
         // Not one entry further: what follows is unsigned, and a position taken from it could be an attacker's.

@@ -2,10 +2,8 @@
 //! journal's `Signer` trait, which a key service or a hardware key can implement. It must never know what a principal
 //! may do.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-
 use counterfoil_journal::signer::{Ed25519Signer, Signer};
+use counterfoil_os::file_path::FilePath;
 use counterfoil_os::files::{self, FileError};
 
 use super::{KeyDir, KeyDirError, guard_key_folder, read_secret};
@@ -18,7 +16,7 @@ const ENDING: &str = ".key";
 /// The folder with personal keys.
 #[derive(Clone, Debug)]
 pub struct PeopleKeys {
-    folder: PathBuf,
+    folder: FilePath,
 }
 
 /// A key in the folder.
@@ -36,18 +34,16 @@ impl PeopleKeys {
     ///
     /// Returns [`KeyDirError`] if other users can write to it, or if it is in the data directory `data`, copies of which
     /// are given to auditors.
-    pub fn open(keys: &KeyDir, data: &Path) -> Result<Self, KeyDirError> {
+    pub fn open(keys: &KeyDir, data: &FilePath) -> Result<Self, KeyDirError> {
         let folder = keys.path().join(PEOPLE_FOLDER);
         // The folder above too: a user who can write there can exchange the whole folder for one with keys of their
         // own.
         guard_key_folder(keys.path(), data)?;
         guard_key_folder(&folder, data)?;
-        // By a link it is another folder than the one above.
-        let real = folder
-            .canonicalize()
-            .map_err(FileError::at("find", &folder))?;
+        // By a link within the key folder it is in another one than the one above.
+        let real = folder.real().map_err(FileError::at("find", &folder))?;
         if let Some(above) = real.parent() {
-            guard_key_folder(above, data)?;
+            guard_key_folder(&FilePath::folder(above), data)?;
         }
         Ok(Self { folder })
     }
@@ -83,11 +79,8 @@ impl PeopleKeys {
     /// Returns [`KeyDirError`] if the folder cannot be read.
     pub fn all(&self) -> Result<Vec<PersonKey>, KeyDirError> {
         let mut all = Vec::new();
-        for entry in
-            fs::read_dir(&self.folder).map_err(FileError::at("read folder", &self.folder))?
-        {
-            let entry = entry.map_err(FileError::at("read folder", &self.folder))?;
-            all.extend(parse_name(&entry.file_name().to_string_lossy()));
+        for name in files::names_in(&self.folder)? {
+            all.extend(parse_name(&name));
         }
         all.sort();
         Ok(all)
@@ -120,7 +113,7 @@ impl PeopleKeys {
     /// # Errors
     ///
     /// Returns [`KeyDirError`] if the name cannot be part of a file name.
-    pub fn path(&self, name: &str, public: &[u8; 32]) -> Result<PathBuf, KeyDirError> {
+    pub fn path(&self, name: &str, public: &[u8; 32]) -> Result<FilePath, KeyDirError> {
         let file = format!("{name}.{}{ENDING}", hex::encode(public));
         // A slash would lead out of the folder whose permissions were checked.
         let plain = !name.is_empty() && !name.contains(['/', '\0']);
@@ -143,19 +136,21 @@ fn parse_name(file: &str) -> Option<PersonKey> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
 
-    fn place() -> (tempfile::TempDir, KeyDir, PathBuf) {
+    fn place() -> (tempfile::TempDir, KeyDir, FilePath) {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
         fs::create_dir(&data).unwrap();
         let keys = KeyDir::new(folder.path().join("keys"));
+        let data = FilePath::folder(data);
         (folder, keys, data)
     }
 
-    fn mode(path: &Path, mode: u32) {
+    fn mode(path: &FilePath, mode: u32) {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     }
 
@@ -194,18 +189,18 @@ mod tests {
     fn a_folder_that_others_can_write_or_that_is_part_of_the_data_is_refused() {
         let (_folder, keys, data) = place();
         PeopleKeys::open(&keys, &data).unwrap();
-        for folder in [keys.path().to_path_buf(), keys.path().join(PEOPLE_FOLDER)] {
+        for folder in [keys.path().clone(), keys.path().join(PEOPLE_FOLDER)] {
             mode(&folder, 0o770);
             let error = PeopleKeys::open(&keys, &data).unwrap_err();
             assert!(error.to_string().contains("chmod go-w"), "{error}");
             mode(&folder, 0o700);
         }
         PeopleKeys::open(&keys, &data).unwrap();
-        let inside = KeyDir::new(data.join("keys"));
+        let inside = KeyDir::new(data.path().join("keys"));
         let error = PeopleKeys::open(&inside, &data).unwrap_err();
         assert!(matches!(error, KeyDirError::InData { .. }), "{error}");
         // Through a link too.
-        let link = data.parent().unwrap().join("link");
+        let link = data.path().parent().unwrap().join("link");
         std::os::unix::fs::symlink(&data, &link).unwrap();
         let error = PeopleKeys::open(&KeyDir::new(link.join("keys")), &data).unwrap_err();
         assert!(matches!(error, KeyDirError::InData { .. }), "{error}");

@@ -5,11 +5,8 @@
 //! DATA/evidence/<component>/<sha256>.json
 //! ```
 
-use std::fs;
-use std::io::ErrorKind;
-use std::path::PathBuf;
-
 use counterfoil_base::digest::Digest;
+use counterfoil_os::file_path::FilePath;
 use counterfoil_os::files::{self, FileError};
 
 use crate::store::content::{ContentError, read_content};
@@ -40,7 +37,7 @@ pub enum EvidenceStoreError {
 /// The evidence for one component.
 #[derive(Clone, Debug)]
 pub struct EvidenceStore {
-    folder: PathBuf,
+    folder: FilePath,
 }
 
 impl EvidenceStore {
@@ -93,14 +90,10 @@ impl EvidenceStore {
     /// Returns [`EvidenceStoreError`] if the folder cannot be read.
     pub fn all(&self) -> Result<Vec<Digest>, EvidenceStoreError> {
         let mut all = Vec::new();
-        let entries = match fs::read_dir(&self.folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(all),
-            Err(error) => return Err(FileError::at("read folder", &self.folder)(error).into()),
-        };
-        for entry in entries {
-            let entry = entry.map_err(FileError::at("read folder", &self.folder))?;
-            let name = entry.file_name().to_string_lossy().into_owned();
+        if !files::is_folder(&self.folder)? {
+            return Ok(all);
+        }
+        for name in files::names_in(&self.folder)? {
             // Other files in the folder, such as temporary ones of a crash, are not evidence.
             all.extend(name.strip_suffix(".json").and_then(Digest::from_hex));
         }
@@ -108,13 +101,15 @@ impl EvidenceStore {
         Ok(all)
     }
 
-    fn path(&self, digest: &Digest) -> PathBuf {
+    fn path(&self, digest: &Digest) -> FilePath {
         self.folder.join(format!("{}.json", digest.hex()))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufWriter, Seek as _, SeekFrom, Write as _};
 
-use counterfoil_os::files::FileError;
+use counterfoil_os::files::{FileError, unnamed_in};
 use counterfoil_snapshot::snapshot_store::SnapshotStore;
 use counterfoil_snapshot::source::choices::{EpochUnit, GapRule, TimeMeaning};
 use counterfoil_snapshot::source::options::IngestOptions;
@@ -179,8 +179,7 @@ impl LiveBars {
         }
         for grid in &grids {
             // Without a name: if the process stops here, no half file of bars is left for a later ingest.
-            let mut file = tempfile::tempfile_in(data.root())
-                .map_err(FileError::at("write into", data.root()))?;
+            let mut file = unnamed_in(data.root())?;
             let is_of = |instrument: &Instrument| grid_of(instrument) == *grid;
             let symbols = self.write(&mut file, execution, &setup.instruments, &is_of)?;
             let options = IngestOptions {
