@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use counterfoil_approval::anchors::compare_execution;
+use counterfoil_approval::permit::Records as _;
 use counterfoil_governance::act::NOT_STARTED;
 use counterfoil_journal::hash::leaf_hash;
 use counterfoil_journal::public_key::PublicKey;
@@ -23,7 +24,9 @@ use counterfoil_trading::record::RunRecord;
 use counterfoil_trading::time::UnixNanos;
 use counterfoil_verify::{TimesVerdict, VerifyOptions, verify_journal};
 
-use crate::server::{Here, asked, bars, desk_for, push, serve_apart, small, start, until};
+use crate::server::{
+    Here, asked, bars, desk_for, push, serve_apart, service_ledger, small, start, until,
+};
 use crate::supervised::in_ledger;
 use crate::tamper::forge;
 
@@ -73,6 +76,40 @@ fn a_start_names_entry_0_and_open_runs_and_ends_are_anchored() {
     let report = compare_execution(desk.open().state(), &execution).unwrap();
     assert!(report.is_good(), "{:?}", report.why);
     assert_eq!(report.last, Some((record_ref.index, anchor.journal.size)));
+}
+
+/// Each hour a denial more, for every run that is open, would fill the ledger.
+#[test]
+fn logs_that_do_not_go_on_from_their_anchors_are_told_once_and_keep_no_other_run_from_its_anchor() {
+    let world = World::small(20);
+    let manifest = small(&world, "anchored");
+    let desk = desk_for(&world, &manifest);
+    let here = Here::new(&world.data);
+    let erin = here.client("erin");
+    let run = start(&erin, &asked(&desk, &manifest, FeedRequest::Push {}));
+    let run = run.unwrap().run;
+    until(&erin, &run, "running");
+    push(&erin, &bars(&world.lines(&manifest))[..6]);
+    here.supervisor.anchor_runs();
+    here.end(EndCommand::Suspend);
+    let known = in_ledger(&desk, &run);
+    let (last, _) = known.anchors.last().unwrap();
+    let (open, denials) = (known.anchors.len(), desk.open().state().denials());
+    let mut longer = last.clone();
+    longer.journal.size += 1;
+    let mut shorter = last.clone();
+    shorter.journal.size -= 1;
+    let ledger = service_ledger(&world.data);
+    for (anchor, is_ok, anchors, told) in [
+        (&shorter, false, 0, 1),
+        (&shorter, true, 0, 1),
+        (&longer, true, 1, 1),
+        (&last.clone(), true, 1, 1),
+    ] {
+        assert_eq!(ledger.anchor(vec![anchor.clone()]).is_ok(), is_ok);
+        assert_eq!(in_ledger(&desk, &run).anchors.len(), open + anchors);
+        assert_eq!(desk.open().state().denials(), denials + told);
+    }
 }
 
 /// Changes a file, sees what the comparison says, and puts it back.

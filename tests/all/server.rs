@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use counterfoil_approval::ledger_client::LedgerActor;
+use counterfoil_approval::ledger_seen::LedgerSeen;
 use counterfoil_approval::permit::Records;
 use counterfoil_governance::act::Act;
 use counterfoil_guests::component;
@@ -63,14 +64,20 @@ fn supervisor(data: &DataDir, records: Arc<dyn Records>, venues: Arc<Venues>) ->
     })
 }
 
-fn server(data: &DataDir, venues: Arc<Venues>) -> (Server, Supervisor) {
+/// The ledger as the service `robot` writes it.
+pub(crate) fn service_ledger(data: &DataDir) -> ServiceLedger {
     let service = LedgerActor {
         id: id("robot"),
         signing_key: Box::new(hand("robot")),
     };
     let path = data.root().join("ledger/test.ledger");
     let ledger = ServiceLedger::new(path, id("test"), Arc::new(signer), service);
-    let ledger = Arc::new(ledger.with_seen(data.root().join("seen.json")));
+    let seen = LedgerSeen::new(data.root().join("seen.json"));
+    ledger.with_seen(vec![seen])
+}
+
+fn server(data: &DataDir, venues: Arc<Venues>) -> (Server, Supervisor) {
+    let ledger = Arc::new(service_ledger(data));
     let address = "127.0.0.1:0".parse().unwrap();
     let supervisor = supervisor(data, Arc::clone(&ledger) as Arc<dyn Records>, venues);
     let own = supervisor.clone();

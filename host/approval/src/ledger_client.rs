@@ -5,15 +5,16 @@ use core::fmt;
 use core::ops::Deref;
 use core::time::Duration;
 
+use crate::ledger_seen::LedgerSeen;
 use counterfoil_governance::act::{Act, ActName, ApprovalClass, HostRefusal};
 use counterfoil_governance::id::Id;
-use counterfoil_governance::ledger::{KnownLedger, Ledger, LedgerError, origin};
+use counterfoil_governance::ledger::{KnownLedger, Ledger, LedgerError, MachineClock, origin};
 use counterfoil_governance::rule::AccessDenial;
 use counterfoil_governance::state::LedgerState;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::salt::LogSigner;
 use counterfoil_journal::signer::Signer;
-use counterfoil_os::clock::wait;
+use counterfoil_os::clock::{kernel_clock, wait};
 use counterfoil_os::file_path::AsFilePath;
 use counterfoil_runner::store::keys::{KeyDirError, PeopleKeys};
 use counterfoil_trading::time::UnixNanos;
@@ -235,6 +236,16 @@ fn open_waiting(
     }
 }
 
+/// This machine's clock, which shows `now`. Where the kernel does not vouch for it, a person may.
+#[must_use]
+pub fn machine_clock(now: UnixNanos, is_trusted: bool) -> MachineClock {
+    let vouches = || kernel_clock().is_ok_and(|clock| clock.is_synchronized);
+    MachineClock {
+        now,
+        is_trusted: is_trusted || vouches(),
+    }
+}
+
 /// A ledger that is open to write in the name of one principal. Its lock is held until this is
 /// dropped, so no other process appends between what is read here and what is recorded.
 #[derive(Debug)]
@@ -244,19 +255,32 @@ pub struct LedgerClient<A = Box<LedgerActor>> {
     time: UnixNanos,
     /// The break-glass under which acts are done alone.
     emergency: Option<u64>,
+    /// Where it is kept how much of the ledger was seen.
+    seen: Option<LedgerSeen>,
 }
 
 impl<A: Deref<Target = LedgerActor>> LedgerClient<A> {
-    /// Acts on an open ledger at this time, which was read after the ledger was opened: a time that
+    /// Acts on an open ledger at the time of this clock, which was read after the ledger was opened: a time that
     /// lies long before another process's record would be refused as back-dated.
-    #[must_use]
-    pub fn new(ledger: Ledger, actor: A, time: UnixNanos) -> Self {
-        Self {
-            time: ledger.time_of_act(time),
+    ///
+    /// # Errors
+    ///
+    /// Returns [`LedgerClientError::Append`] if the clock cannot be right.
+    pub fn new(ledger: Ledger, actor: A, clock: MachineClock) -> Result<Self, LedgerClientError> {
+        let time = ledger.time_of_act(clock);
+        Ok(Self {
+            time: time.map_err(LedgerClientError::Append)?,
             ledger,
             actor,
             emergency: None,
-        }
+            seen: None,
+        })
+    }
+
+    /// The same, with a file that keeps how much of the ledger was seen.
+    #[must_use]
+    pub fn with_seen(self, seen: Option<LedgerSeen>) -> Self {
+        Self { seen, ..self }
     }
 
     /// The same, with every act done alone under this break-glass.
@@ -358,7 +382,12 @@ impl<A: Deref<Target = LedgerActor>> LedgerClient<A> {
         // One time for all acts of a client: the ledger refuses times that run backwards, and a clock may.
         let actor = &*self.actor;
         let signing_key = actor.signing_key.as_ref();
-        match self.ledger.act(self.time, &actor.id, act, signing_key) {
+        let done = self.ledger.act(self.time, &actor.id, act, signing_key);
+        if let Some(seen) = &self.seen {
+            // The act stands all the same: it is in the ledger.
+            let _best_effort = seen.keep(&self.ledger.known().mark());
+        }
+        match done {
             Ok(index) => Ok(ActOutcome::Recorded { index }),
             Err(LedgerError::Denied { denial, index }) => Ok(ActOutcome::Denied(DeniedRequest {
                 denial: denial.into(),

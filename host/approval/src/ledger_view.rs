@@ -1,6 +1,7 @@
 //! The ledger of a data directory, read and verified each time, behind what was verified before where the caller can
 //! trust that. It must never change the ledger's file.
 
+use crate::ledger_seen::{LedgerSeen, LedgerSeenError};
 use counterfoil_governance::id::{Id, IdError};
 use counterfoil_governance::ledger::{
     LedgerError, LedgerMark, VerifiedLedger, origin, verify, verify_behind,
@@ -45,6 +46,9 @@ pub enum LedgerViewError {
         /// Why it is not valid.
         source: IdError,
     },
+    /// It is an older copy, or what was seen of it cannot be read.
+    #[error(transparent)]
+    Seen(#[from] LedgerSeenError),
     /// A hash, a signature or a rule fails.
     #[error("the ledger {path} does not verify")]
     Verify {
@@ -66,6 +70,8 @@ pub struct LedgerView {
     pub key: VerifierKey,
     /// The records and the state after them.
     pub verified: VerifiedLedger,
+    /// What was seen of it here; `None` without the keys of its log.
+    pub seen: Option<LedgerSeen>,
 }
 
 impl LedgerView {
@@ -124,13 +130,16 @@ pub(crate) struct UnverifiedLedger {
     path: FilePath,
     pub(crate) key: VerifierKey,
     pub(crate) bytes: Vec<u8>,
+    seen: Option<LedgerSeen>,
 }
 
 impl UnverifiedLedger {
     /// The ledger of a data directory, under the log's public key in the key folder.
     pub(crate) fn open(data: &DataDir, keys: &KeyDir) -> Result<Self, LedgerViewError> {
         let key = keys.public_key().map_err(LedgerViewError::LogKey)?;
-        Self::open_with_key(data, &key)
+        let ledger = Self::open_with_key(data, &key)?;
+        let seen = LedgerSeen::beside_keys(keys, &ledger.bytes);
+        Ok(Self { seen, ..ledger })
     }
 
     fn open_with_key(data: &DataDir, key: &[u8; 32]) -> Result<Self, LedgerViewError> {
@@ -141,29 +150,43 @@ impl UnverifiedLedger {
             name,
             path,
             key,
+            seen: None,
         })
     }
 
+    /// Checks a ledger that was verified: an older copy verifies as well, and would revive keys that were revoked since.
+    pub(crate) fn check_seen(&self) -> Result<(), LedgerSeenError> {
+        self.seen
+            .as_ref()
+            .map_or(Ok(()), |seen| seen.check(&self.bytes))
+    }
+
     fn verified(self, marked: Option<&MarkedPart>) -> Result<LedgerView, LedgerViewError> {
+        let verified = match marked {
+            None => verify(&self.bytes, &self.key),
+            Some(marked) => marked.verify(&self.bytes, &self.key),
+        };
+        let verified = verified.map_err(|source| LedgerViewError::Verify {
+            path: self.path.display().to_string(),
+            source,
+        })?;
+        self.check_seen()?;
         let Self {
             name,
             path,
             key,
-            bytes,
+            seen,
+            ..
         } = self;
-        let verified = match marked {
-            None => verify(&bytes, &key),
-            Some(marked) => marked.verify(&bytes, &key),
-        };
-        let verified = verified.map_err(|source| LedgerViewError::Verify {
-            path: path.display().to_string(),
-            source,
-        })?;
+        if let Some(seen) = &seen {
+            seen.keep(&verified.mark())?;
+        }
         Ok(LedgerView {
             name,
             path,
             key,
             verified,
+            seen,
         })
     }
 }

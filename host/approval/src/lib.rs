@@ -7,6 +7,7 @@ pub mod field_condition;
 pub mod gates;
 pub mod host_checks;
 pub mod ledger_client;
+pub mod ledger_seen;
 pub mod ledger_view;
 pub mod permit;
 pub mod record_json;

@@ -15,6 +15,7 @@ use counterfoil_trading::time::UnixNanos;
 use serde_json::Value;
 
 use crate::field_condition::{self, FieldCondition};
+use crate::ledger_seen::LedgerSeenError;
 use crate::ledger_view::{LedgerViewError, UnverifiedLedger};
 use crate::{record_json, value_text};
 
@@ -65,6 +66,8 @@ pub struct FoundRecords {
 pub enum SearchError {
     #[error(transparent)]
     View(#[from] LedgerViewError),
+    #[error(transparent)]
+    Seen(#[from] LedgerSeenError),
     #[error("the ledger does not hold")]
     Verify(#[from] LedgerError),
     #[error("the index could not be made")]
@@ -81,18 +84,19 @@ pub fn find(
     keys: &KeyDir,
     query: &RecordQuery,
 ) -> Result<FoundRecords, SearchError> {
-    let UnverifiedLedger { bytes, key, .. } = UnverifiedLedger::open(data, keys)?;
+    let ledger = UnverifiedLedger::open(data, keys)?;
+    let (bytes, key) = (&ledger.bytes, &ledger.key);
     let (verified, candidates, index_failure) = match query.place {
         SearchPlace::WholeLedger => {
-            let verified = verify(&bytes, &key)?;
+            let verified = verify(bytes, key)?;
             let all = (0..verified.mark().size).collect();
             (verified, all, None)
         }
         SearchPlace::Index => {
             let (folder, wanted) = (folder(data), query.wanted());
             let found = counterfoil_index::search(
-                &bytes,
-                &key,
+                bytes,
+                key,
                 &folder,
                 secret(keys).as_ref(),
                 &terms,
@@ -101,6 +105,7 @@ pub fn find(
             (found.verified, found.candidates, failure(found.by))
         }
     };
+    ledger.check_seen()?;
     let records = verified.records.iter().zip(0..);
     let fits = records.filter(|(one, index)| candidates.contains(index) && query.fits(one));
     let found = fits

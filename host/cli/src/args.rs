@@ -89,6 +89,10 @@ pub(crate) struct CliArgs {
 /// Flags that every command takes.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Global options")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(crate) struct GlobalArgs {
     /// Directory of data, runs and ledger [default: the user's data directory]
     #[arg(long, global = true, value_name = "DIR", env = "COUNTERFOIL_DATA_DIR", hide_env_values = true, value_hint = ValueHint::DirPath)]
@@ -114,6 +118,9 @@ pub(crate) struct GlobalArgs {
     /// Act alone, under the break-glass of this ledger record
     #[arg(long, global = true, value_name = "RECORD")]
     pub(crate) emergency: Option<u64>,
+    /// Record acts although this clock is not synchronised and is long after the ledger's last record
+    #[arg(long, global = true, hide_short_help = true)]
+    pub(crate) trust_clock: bool,
     /// Print JSON instead of text
     #[arg(long, global = true)]
     pub(crate) json: bool,

@@ -26,6 +26,8 @@ pub(crate) struct CliContext {
     pub(crate) actor: Option<String>,
     /// Ledger record of the break-glass that waives the second signature.
     pub(crate) emergency: Option<u64>,
+    /// Whether the caller says that this machine's clock is right.
+    pub(crate) trusts_clock: bool,
 }
 
 impl CliContext {
@@ -58,6 +60,7 @@ impl CliContext {
             json: global.json,
             actor: global.actor.clone(),
             emergency: global.emergency,
+            trusts_clock: global.trust_clock,
         })
     }
 
@@ -73,6 +76,7 @@ impl CliContext {
             // them.
             actor: None,
             emergency: None,
+            trusts_clock: self.trusts_clock,
         })
     }
 
@@ -147,18 +151,20 @@ fn cache_folder(given: Option<&Path>) -> Result<Option<PathBuf>> {
 /// The user's directory by an XDG variable, or below the home directory.
 fn user_folder(variable: &str, below_home: &str, flag: &str) -> Result<PathBuf> {
     let named = env::var_os(variable)
-        // An empty variable counts as unset. Otherwise the data would go into the current
-        // directory, a new one for each place of a call.
-        .filter(|value| !value.is_empty())
-        .map(PathBuf::from);
+        // An empty or relative variable counts as unset, as the XDG specification says. Otherwise the data would go below
+        // the current directory, a new one for each place of a call.
+        .map(PathBuf::from)
+        .filter(|value| value.is_absolute());
     let home = || {
         env::var_os("HOME")
-            // Empty, it would put everything below the root of the file system.
-            .filter(|home| !home.is_empty())
-            .map(|home| PathBuf::from(home).join(below_home))
+            // Empty, it would put everything below the root of the file system; relative, below the current directory,
+            // another one for each place of a call.
+            .map(PathBuf::from)
+            .filter(|home| home.is_absolute())
+            .map(|home| home.join(below_home))
     };
-    let folder = named
-        .or_else(home)
-        .with_context(|| format!("neither {variable} nor HOME is set; give {flag} DIR"))?;
+    let folder = named.or_else(home).with_context(|| {
+        format!("neither {variable} nor HOME is set to an absolute path; give {flag} DIR")
+    })?;
     Ok(folder.join("counterfoil"))
 }

@@ -11,12 +11,14 @@ mod people;
 mod progress;
 mod report;
 mod run_facts;
+mod runs_seen;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{ColorChoice, FromArgMatches as _, ValueEnum as _};
+use counterfoil_base::text::harmless_line;
 use counterfoil_os::clock::Stopwatch;
 use counterfoil_os::folder_guard::close_new_files;
 
@@ -42,12 +44,15 @@ fn main() -> ExitCode {
     // Before parsing, so that help and usage errors of an old spelling show today's.
     let (arguments, replaced) = args::modernize(std::env::args_os().collect());
     let color = color_choice(&arguments);
-    let matches = args::command()
-        .color(color)
-        .try_get_matches_from(&arguments);
-    let args = match matches.and_then(|matches| CliArgs::from_arg_matches(&matches)) {
+    let args = match parsed(&arguments, color) {
         Ok(args) => args,
-        Err(error) => return answer_usage(&error, arguments.len()),
+        Err(error) => {
+            // A usage error repeats what was typed, which a script may have from a file's name: with characters that
+            // drive a terminal or forge a line of this program, it is said of the text without them.
+            let harmless = harmless_arguments(&arguments);
+            let harmless = harmless.and_then(|harmless| parsed(&harmless, color).err());
+            return answer_usage(&harmless.unwrap_or(error), arguments.len());
+        }
     };
     let verbosity = match (args.global.quiet, args.global.verbose) {
         (true, _) => Verbosity::Quiet,
@@ -81,6 +86,18 @@ fn main() -> ExitCode {
             ExitCode::from(code)
         }
     }
+}
+
+fn parsed(arguments: &[OsString], color: ColorChoice) -> Result<CliArgs, clap::Error> {
+    let command = args::command().color(color);
+    CliArgs::from_arg_matches(&command.try_get_matches_from(arguments)?)
+}
+
+/// The arguments with what drives a display replaced; `None` if there is nothing of that.
+fn harmless_arguments(arguments: &[OsString]) -> Option<Vec<OsString>> {
+    let texts = arguments.iter().map(|one| one.to_string_lossy());
+    let harmless: Vec<OsString> = texts.map(|one| harmless_line(&one).into()).collect();
+    (harmless != arguments).then_some(harmless)
 }
 
 /// The value of `--color`. Help and usage errors are coloured before the whole line is parsed.

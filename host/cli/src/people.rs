@@ -83,18 +83,22 @@ pub(crate) fn begins_with<'a>(
     }
 }
 
+/// The component that was typed, or none.
+pub(crate) fn component_of(state: &LedgerState, text: &str) -> Result<Option<Digest>> {
+    let path = Path::new(text);
+    if path.is_file() {
+        return Ok(Some(Digest::of(&read_whole(path)?)));
+    }
+    match digest(text) {
+        Some(digest) => Ok(Some(digest)),
+        None => begins_with(text, state.registry().components().keys()),
+    }
+}
+
 /// The component that was typed: a file's digest, a whole digest, or the first digits of one that
 /// is registered. A file or a whole digest need not be registered: the ledger answers for that.
 pub(crate) fn component(state: &LedgerState, text: &str) -> Result<Digest> {
-    let path = Path::new(text);
-    if path.is_file() {
-        return Ok(Digest::of(&read_whole(path)?));
-    }
-    if let Some(digest) = digest(text) {
-        return Ok(digest);
-    }
-    let found = begins_with(text, state.registry().components().keys())?;
-    found.with_context(|| {
+    component_of(state, text)?.with_context(|| {
         format!(
             "no component {text:?}: it is neither a file nor a registered digest; \
              `counterfoil component list` shows them"

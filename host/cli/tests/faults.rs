@@ -137,4 +137,29 @@ fn a_backtest_that_cannot_write_its_first_record_is_not_listed() {
     assert_eq!(full.status.code(), Some(2), "{said}");
     assert!(said.contains("too large"), "{said}");
     assert_eq!(listed(folder), 1, "{said}");
+    a_run_that_was_listed_and_is_gone_is_named(folder);
+}
+
+fn a_run_that_was_listed_and_is_gone_is_named(folder: &Path) {
+    let listed = || -> serde_json::Value {
+        let (list, _) = printed(folder, &["--json", "run", "list"]);
+        serde_json::from_str(&list).unwrap()
+    };
+    let (before, _) = printed(folder, &["run", "list"]);
+    let run = listed()[0]["run"].as_str().unwrap().to_owned();
+    let (runs, aside) = (folder.join("data/runs"), folder.join("aside"));
+    std::fs::rename(&runs, &aside).unwrap();
+    // Named each time until it is back, or forgotten.
+    for _ in 0..2 {
+        let (list, error) = printed(folder, &["run", "list"]);
+        assert!(list.contains(&run[..12]) && list.contains("gone"), "{list}");
+        assert!(error.contains("1 run; restore"), "{error}");
+        let gone = serde_json::json!([{ "run": run, "execution": 1, "gone": true }]);
+        assert_eq!(listed(), gone);
+    }
+    std::fs::rename(&aside, &runs).unwrap();
+    assert_eq!(printed(folder, &["run", "list"]), (before, String::new()));
+    std::fs::remove_dir_all(&runs).unwrap();
+    std::fs::remove_dir_all(folder.join("keys/seen")).unwrap();
+    assert_eq!(listed(), serde_json::json!([]));
 }

@@ -96,6 +96,10 @@ fn a_strategy_forges_no_line_and_drives_no_terminal() {
         vec!["run", "show", "odd\nFORGED run\u{1b}[2K"],
         vec!["data", "ingest", "odd\nFORGED file\u{202e}"],
         vec!["backtest", "odd\nFORGED manifest\u{9b}"],
+        vec!["odd\nFORGED command\u{1b}[2K"],
+        vec!["backtest", "--odd\nFORGED flag\u{1b}]0;x\u{7}"],
+        vec!["run", "show", "x", "--fills=\nFORGED value\u{202e}"],
+        vec!["--color", "\nFORGED colour\u{9b}", "version"],
     ] {
         printed(folder, &arguments);
     }

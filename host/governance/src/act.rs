@@ -94,6 +94,10 @@ pub enum Act {
     },
     /// Ends the set-up, in which administrators act alone.
     SetupEnd {},
+    /// Sets the ledger's clock back to this act's time, after a machine whose clock was fast wrote to it.
+    ClockReset {
+        reason: String,
+    },
     /// Sets the members of an approval class and the number of signatures it takes.
     ClassSet(ApprovalClassRules),
     /// Lets another person vote for the signer until a date.
@@ -263,6 +267,7 @@ impl Act {
             | Self::LogHolder { .. }
             | Self::LogRotate { .. }
             | Self::SetupEnd {}
+            | Self::ClockReset { .. }
             | Self::ClassSet(_) => &[Role::Administrator],
             // Their own rules decide: an administrator revokes any key and each principal its own;
             // members of a class delegate, sign and withdraw; any principal records a verdict, and
@@ -353,6 +358,7 @@ impl ActName {
             | Self::KeyAdd
             | Self::LogHolder
             | Self::LogRotate
+            | Self::ClockReset
             | Self::ClassSet => Some(ApprovalClass::Administration),
             Self::PolicySet | Self::LimitsSet => Some(ApprovalClass::Risk),
             Self::ComponentApprove => Some(ApprovalClass::Promotion),

@@ -24,7 +24,7 @@ use crate::files::LogFile;
 use crate::id::Id;
 use crate::record::{LedgerRecord, SignedAct};
 use crate::rule::Denial;
-use crate::state::LedgerState;
+use crate::state::{BackDated, CLOCK_STEP_MAX, DAY_NANOS, LedgerState};
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_os::file_path::AsFilePath;
 use counterfoil_os::files::{FileError, read_whole};
@@ -46,8 +46,17 @@ pub fn origin(name: &Id) -> String {
     format!("{ORIGIN_PREFIX}{name}")
 }
 
-/// Nanoseconds that a clock may be behind the last record's time and its acts still count as of that time: two minutes.
-pub const CLOCK_STEP_MAX: i64 = 120_000_000_000;
+/// Nanoseconds that a clock that nothing vouches for may be ahead of the ledger's newest time: 31 days, in which even a
+/// quiet ledger has a record.
+pub const CLOCK_AHEAD_MAX: i64 = 31 * DAY_NANOS;
+
+/// The clock of the machine that writes to a ledger.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct MachineClock {
+    pub now: UnixNanos,
+    /// Whether the kernel says that it is synchronised, or a person that it is right.
+    pub is_trusted: bool,
+}
 
 /// Why a ledger cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -75,17 +84,26 @@ pub enum LedgerError {
         index: u64,
         source: CborError,
     },
-    /// A record is older than the one before it.
+    /// A record is older than the ledger's clock.
     #[error(
-        "record {index} is back-dated: its time {time} is before {last}, the time of the previous record; set this \
-         machine's clock, or wait until it has come to that time"
+        "record {index} is back-dated: {found}; set this machine's clock, or, if another machine's was fast when it \
+         wrote to the ledger, set the ledger's back: counterfoil ledger reset-clock"
     )]
     BackDated {
         /// The entry.
         index: u64,
-        time: i64,
-        /// The time before.
-        last: i64,
+        found: BackDated,
+    },
+    /// A clock that nothing vouches for shows a time long after the ledger's newest.
+    #[error(
+        "this machine's clock shows {now}, which is more than {days} days after {clock}, the newest time in the ledger, \
+         and is not synchronised: nothing was recorded; set the clock, or add --trust-clock if it is right"
+    )]
+    Ahead {
+        now: String,
+        /// The ledger's clock.
+        clock: String,
+        days: i64,
     },
     /// A record's outcome differs from the outcome by the rules.
     #[error("record {index} is recorded as {recorded}, but the rules give {judged}")]
@@ -267,7 +285,6 @@ impl Ledger {
                 chain,
                 tree,
                 checkpoint,
-                last_time: genesis.time,
                 state: Arc::new(state),
                 length: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
                 tail: known::tail_of(&bytes),
@@ -355,17 +372,32 @@ impl Ledger {
         (&self.known.origin, self.known.chain.last())
     }
 
-    /// The time of an act on a machine whose clock shows `now`: not before the last record, as long as the difference
+    /// The time of an act on a machine with this clock: not before the newest in the ledger, as long as the difference
     /// is one that clocks have ([`CLOCK_STEP_MAX`]). A larger one is left, and refused as back-dated.
-    #[must_use]
-    pub fn time_of_act(&self, now: UnixNanos) -> UnixNanos {
+    ///
+    /// # Errors
+    ///
+    /// Returns [`LedgerError::Ahead`] if the clock shows a time long after the ledger's, and nothing vouches for it.
+    pub fn time_of_act(&self, machine: MachineClock) -> Result<UnixNanos, LedgerError> {
+        let MachineClock { now, is_trusted } = machine;
+        let Some(clock) = self.known.state.clock() else {
+            return Ok(now);
+        };
         // Two machines' clocks, or one that was just corrected: without this, a kill would be refused until the slower
         // clock has caught up.
-        let behind = self.known.last_time.0.saturating_sub(now.0);
+        let behind = clock.0.saturating_sub(now.0);
         if (1..=CLOCK_STEP_MAX).contains(&behind) {
-            return self.known.last_time;
+            return Ok(clock);
         }
-        now
+        // Before anything is written: a record of the year 2200 keeps every later act out of the ledger.
+        if !is_trusted && now.0.saturating_sub(clock.0) > CLOCK_AHEAD_MAX {
+            return Err(LedgerError::Ahead {
+                now: now.rfc3339(),
+                clock: clock.rfc3339(),
+                days: CLOCK_AHEAD_MAX / DAY_NANOS,
+            });
+        }
+        Ok(now)
     }
 
     /// Signs an act for the next position and appends it.
@@ -407,7 +439,7 @@ impl Ledger {
             return Err(LedgerError::Stale { last });
         }
         let index = self.known.chain.size();
-        walk::check_time(index, signed.time, Some(self.known.last_time))?;
+        walk::check_time(&self.known.state, index, &signed)?;
         // A denial is recorded as well, under the actor's signature: trying out what is forbidden leaves a
         // trace, even with a stolen key.
         let denial = self.known.state.judge(&signed).err();
@@ -438,7 +470,6 @@ impl Ledger {
         known.length = known.length.saturating_add(added);
         known.tail = known::tail_of(&bytes);
         known.bytes.update(&bytes);
-        known.last_time = record.signed.time;
         let state = Arc::make_mut(&mut known.state);
         match denial {
             None => {
@@ -446,7 +477,7 @@ impl Ledger {
                 Ok(index)
             }
             Some(denial) => {
-                state.deny();
+                state.deny(record.signed.time);
                 Err(LedgerError::Denied { denial, index })
             }
         }

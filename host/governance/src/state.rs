@@ -20,6 +20,7 @@ mod apply;
 mod budgets;
 mod changes;
 mod classes;
+mod clock;
 mod control;
 mod drift;
 mod duties;
@@ -31,6 +32,8 @@ pub use access::Access;
 pub use budgets::{BudgetBooks, DAY_NANOS, EXCESS_NANOS_MAX, ExcessRecord, day_of};
 pub use changes::{CHANGE_NANOS_MAX, ChangeEnd, ProposedChange};
 pub use classes::DelegationRecord;
+use clock::LedgerClock;
+pub use clock::{BackDated, CLOCK_STEP_MAX};
 pub use control::{ExceptionRecord, VerdictRecord};
 pub use drift::DriftRecord;
 pub use glass::{BREAK_GLASS_NANOS_MAX, BreakGlassRecord};
@@ -94,6 +97,7 @@ pub struct LedgerState {
     books: BudgetBooks,
     drifts: BTreeMap<u64, DriftRecord>,
     denials: u64,
+    clock: LedgerClock,
 }
 
 impl LedgerState {
@@ -123,6 +127,7 @@ impl LedgerState {
             books: BudgetBooks::default(),
             drifts: BTreeMap::new(),
             denials: 0,
+            clock: LedgerClock::default(),
         }
     }
 
@@ -224,13 +229,18 @@ impl LedgerState {
         if judged.is_ok() {
             self.apply(index, signed);
         } else {
-            self.deny();
+            self.deny(signed.time);
         }
         judged
     }
 
-    /// Counts a denied act.
-    pub(crate) const fn deny(&mut self) {
+    /// Counts a denied act of this time.
+    pub(crate) fn deny(&mut self, time: UnixNanos) {
+        self.clock.pass(time);
+        self.count_denial();
+    }
+
+    const fn count_denial(&mut self) {
         self.denials = self.denials.saturating_add(1);
     }
 }

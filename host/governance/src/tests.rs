@@ -31,6 +31,7 @@ mod attest_golden;
 mod budgets;
 mod changes;
 mod classes;
+mod clock;
 mod drift;
 mod evidence;
 mod exceptions;
@@ -526,6 +527,9 @@ fn one_of_each() -> Vec<Act> {
         Act::LogHolder { id: id("a") },
         record::log_rotation("o", &signing_key(1), &signing_key(2)).unwrap(),
         Act::SetupEnd {},
+        Act::ClockReset {
+            reason: String::new(),
+        },
         Act::ClassSet(ApprovalClass::Risk.first()),
         Act::Delegate(Delegation {
             class: ApprovalClass::Operations,

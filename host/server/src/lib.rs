@@ -6,7 +6,6 @@ pub mod app;
 pub mod client;
 mod events;
 mod guard;
-mod ledger_seen;
 pub mod login;
 mod metrics;
 mod places;

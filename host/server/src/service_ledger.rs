@@ -2,12 +2,14 @@
 //! acts: the start, the end and the kill of a run. It must never answer from a ledger that does not verify.
 
 use core::fmt;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use counterfoil_approval::ledger_client::{
-    ActOutcome, LedgerActor, LedgerClient, LedgerClientError, open_known_to_write,
+    ActOutcome, LedgerActor, LedgerClient, LedgerClientError, machine_clock, open_known_to_write,
 };
+use counterfoil_approval::ledger_seen::LedgerSeen;
 use counterfoil_approval::permit::{Grant, Records};
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::act::{
@@ -15,7 +17,7 @@ use counterfoil_governance::act::{
 };
 use counterfoil_governance::id::Id;
 use counterfoil_governance::ledger::{KnownLedger, LedgerError, origin, verify};
-use counterfoil_governance::rule::{AccessDenial, HostRule, Rule, RuleCode};
+use counterfoil_governance::rule::{AccessDenial, HostRule, Rule};
 use counterfoil_governance::state::LedgerState;
 use counterfoil_journal::hash::Hash;
 use counterfoil_journal::key::VerifierKey;
@@ -23,7 +25,6 @@ use counterfoil_os::file_path::FilePath;
 use counterfoil_os::files::{facts_of, modified, read_whole};
 use counterfoil_runner::clock;
 
-use crate::ledger_seen::LedgerSeen;
 use crate::problem::Problem;
 use crate::supervisor::Signers;
 
@@ -39,7 +40,11 @@ pub struct ServiceLedger {
     service: Mutex<LedgerActor>,
     read: Mutex<Option<(FileStamp, KnownLedger)>>,
     /// What earlier processes have seen of it.
-    seen: Option<LedgerSeen>,
+    seen: Vec<LedgerSeen>,
+    /// Runs whose logs do not go on from their anchors, as the ledger was told.
+    unfit: Mutex<BTreeSet<Digest>>,
+    /// Whether the operator says that this machine's clock is right.
+    trusts_clock: bool,
 }
 
 impl fmt::Debug for ServiceLedger {
@@ -86,14 +91,23 @@ impl ServiceLedger {
             log,
             service: Mutex::new(service),
             read: Mutex::default(),
-            seen: None,
+            seen: Vec::new(),
+            unfit: Mutex::default(),
+            trusts_clock: false,
         }
     }
 
-    /// The same, with a file that keeps over restarts how much of the ledger was seen.
+    /// The same, on a machine whose clock is right although nothing synchronises it.
     #[must_use]
-    pub fn with_seen(mut self, path: FilePath) -> Self {
-        self.seen = Some(LedgerSeen::new(path));
+    pub const fn with_trusted_clock(mut self, trusts_clock: bool) -> Self {
+        self.trusts_clock = trusts_clock;
+        self
+    }
+
+    /// The same, with files that keep over restarts how much of the ledger was seen.
+    #[must_use]
+    pub fn with_seen(mut self, seen: Vec<LedgerSeen>) -> Self {
+        self.seen = seen;
         self
     }
 
@@ -130,7 +144,7 @@ impl ServiceLedger {
         };
         // Before the state is used: a decision on records that the next process may miss could not be told from
         // one on a forged ledger.
-        if let Some(seen) = &self.seen {
+        for seen in &self.seen {
             seen.keep(&known.mark()).map_err(|error| unusable(&error))?;
         }
         let state = Arc::clone(known.state());
@@ -145,7 +159,7 @@ impl ServiceLedger {
             .map_err(|error| unusable(&error))?;
         let bytes = read_whole(&self.path).map_err(|error| unusable(&error))?;
         // A rolled-back ledger verifies as it is, and would revive keys that were revoked since.
-        if let Some(seen) = &self.seen {
+        for seen in &self.seen {
             seen.check(&bytes).map_err(|error| unusable(&error))?;
         }
         let verified = verify(&bytes, &key).map_err(|error| unusable(&error))?;
@@ -195,7 +209,8 @@ impl ServiceLedger {
         let known = known.ok_or_else(|| unusable(&"it was not read"))?;
         let ledger = open_known_to_write(&self.path, &self.name, &*self.log, &known);
         let ledger = ledger.map_err(|error| unusable_by(&error))?;
-        Ok(LedgerClient::new(ledger, service, clock::now()))
+        let clock = machine_clock(clock::now(), self.trusts_clock);
+        LedgerClient::new(ledger, service, clock).map_err(|error| unusable_by(&error))
     }
 
     fn act(&self, act: Act) -> Result<(), AccessDenial> {
@@ -221,8 +236,10 @@ impl ServiceLedger {
         let mark = known.mark();
         // A record of this process that the next one did not see could be rolled back unseen. The act stands all the
         // same: it is in the ledger.
-        if let Some(Err(error)) = self.seen.as_ref().map(|seen| seen.keep(&mark)) {
-            tracing::error!(%error, "what was seen of the ledger is not kept");
+        for seen in &self.seen {
+            if let Err(error) = seen.keep(&mark) {
+                tracing::error!(%error, "what was seen of the ledger is not kept");
+            }
         }
         let meta = facts_of(&self.path).ok().flatten();
         // Of another length: exchanged just now. The next request reads it, and refuses it.
@@ -277,24 +294,26 @@ impl Records for ServiceLedger {
                 .get(&one.run)
                 .is_some_and(|known| known.ended.is_none())
         });
-        let mut done = Ok(());
-        for part in runs.chunks(ANCHORS_MAX) {
+        // One run that does not fit must not keep the others from being anchored.
+        let (fit, unfit): (Vec<_>, Vec<_>) = runs
+            .into_iter()
+            .partition(|one| state.check_anchor(one).is_ok());
+        for part in fit.chunks(ANCHORS_MAX) {
             let runs = part.to_vec();
-            let refused = match self.act(Act::RunsAnchor { runs }) {
-                Ok(()) => continue,
-                Err(refused) => refused,
-            };
-            // Only what a rule denies is tried one by one: a ledger that is busy or broken would be waited for as often
-            // as there are runs.
-            if !matches!(refused.rule, RuleCode::Ledger(_)) {
-                return Err(refused);
-            }
-            // One run that does not fit must not keep the others from being anchored.
-            for one in part {
-                let runs = vec![one.clone()];
-                done = self.act(Act::RunsAnchor { runs }).and(done);
-            }
+            self.act(Act::RunsAnchor { runs })?;
         }
-        done
+        // Its denial is recorded once: each hour again it would tell nothing new, and fill the ledger.
+        let mut told = self.unfit.lock().unwrap_or_else(PoisonError::into_inner);
+        let runs: Vec<_> = unfit
+            .into_iter()
+            .filter(|one| !told.contains(&one.run))
+            .take(ANCHORS_MAX)
+            .collect();
+        told.extend(runs.iter().map(|one| one.run));
+        drop(told);
+        if runs.is_empty() {
+            return Ok(());
+        }
+        self.act(Act::RunsAnchor { runs })
     }
 }

@@ -1,6 +1,7 @@
 //! Why no snapshot was made. A message names the file, the line and the
 //! column, and what to do.
 
+use std::collections::BTreeSet;
 use std::io;
 
 use counterfoil_trading::bar::BarError;
@@ -14,6 +15,12 @@ use crate::store::read_error::ReadError;
 
 /// What a file of actions is called where its own name is not known.
 pub(crate) const ACTIONS_ROLE: &str = "actions";
+
+/// The first few symbols, for a message.
+fn first_of(symbols: &BTreeSet<String>) -> String {
+    let some: Vec<&str> = symbols.iter().take(5).map(String::as_str).collect();
+    some.join(", ")
+}
 
 /// Why no snapshot was made. No entry of a layer is left incomplete.
 #[derive(Debug, thiserror::Error)]
@@ -241,9 +248,17 @@ pub enum IngestError {
         /// The row with the most decimals; 0 where the scale was given.
         finest_line: u64,
     },
-    /// No row has a volume, and some lack nothing else.
-    #[error("{file}: no row has a volume; state --no-volume")]
-    NoVolumes { file: String },
+    /// No row of some instruments has a volume, and some lack nothing else.
+    #[error(
+        "{file}: no row of {} has a volume; state --no-volume",
+        first_of(symbols)
+    )]
+    NoVolumes {
+        file: String,
+        symbols: BTreeSet<String>,
+        /// Whether no other row can be used.
+        is_whole: bool,
+    },
     /// Dates that a pattern reads with the month first show the day first.
     #[error("{file}, line {line}, column {column}: {reason}")]
     DayFirst {

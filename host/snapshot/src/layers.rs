@@ -14,6 +14,7 @@ pub(crate) mod close_stamps;
 pub(crate) mod column_actions;
 pub(crate) mod curate;
 pub(crate) mod fetched_records;
+pub(crate) mod instrument_clock;
 pub(crate) mod merge;
 pub(crate) mod normalize;
 pub(crate) mod option_settings;

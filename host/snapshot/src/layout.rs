@@ -23,6 +23,9 @@ pub(crate) const QUARANTINE: &str = "quarantine.jsonl";
 /// The findings of the checks, beside the manifest of a snapshot.
 pub(crate) const FINDINGS: &str = "findings.jsonl";
 
+/// The source's line of each bar, beside the manifest of a normalized file.
+pub(crate) const LINES: &str = "lines.u32";
+
 /// The corporate actions, beside the manifest of a snapshot.
 pub(crate) const ACTIONS: &str = "actions.csv";
 

@@ -4,6 +4,7 @@ pub mod actions;
 pub mod findings;
 
 pub(crate) mod accept;
+pub(crate) mod action_columns;
 pub(crate) mod action_days;
 pub(crate) mod calendar;
 pub(crate) mod checks;

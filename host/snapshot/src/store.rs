@@ -14,6 +14,7 @@ pub(crate) mod arrow_file;
 pub(crate) mod batches;
 pub(crate) mod contents;
 pub(crate) mod hashing;
+pub(crate) mod line_list;
 pub(crate) mod lists;
 pub(crate) mod load;
 pub(crate) mod text;

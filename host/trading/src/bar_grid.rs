@@ -100,16 +100,9 @@ fn check_clock_bar(
 ) -> Result<(), BarMisfit> {
     let (open_time, close_time) = (bar.open_time, bar.close_time);
     let far = BarMisfit::TimeTooFar;
-    let mut day = calendar.local_day(open_time);
-    let mut start = calendar.grid_start(day).ok_or(far.clone())?;
-    // Without sessions a day of the grid lasts until the next one begins; with one, hours before it are part of the
-    // grid too.
-    if calendar.close.is_none() && open_time < start {
-        day = day.saturating_sub(1);
-        start = calendar.grid_start(day).ok_or(far.clone())?;
-    }
+    let GridDay { day, mut start } = grid_day(calendar, open_time).ok_or(far.clone())?;
     // A length that does not divide a day has no grid of days unless sessions begin it anew.
-    if calendar.close.is_none() && DAY_NANOS.checked_rem(nanos) != Some(0) {
+    if has_no_days(calendar, nanos) {
         start = UnixNanos(calendar.anchor);
     }
     let past = open_time
@@ -136,6 +129,53 @@ fn check_clock_bar(
         timeframe,
         expected_close,
     })
+}
+
+/// A local day of the grid, and where its bars begin.
+struct GridDay {
+    day: i64,
+    start: UnixNanos,
+}
+
+/// The day of the grid that holds a moment.
+fn grid_day(calendar: &ExchangeCalendar, time: UnixNanos) -> Option<GridDay> {
+    let day = calendar.local_day(time);
+    let start = calendar.grid_start(day)?;
+    // Without sessions a day of the grid lasts until the next one begins; with one, hours before it are part of the
+    // grid too.
+    if calendar.close.is_none() && time < start {
+        let day = day.checked_sub(1)?;
+        let start = calendar.grid_start(day)?;
+        return Some(GridDay { day, start });
+    }
+    Some(GridDay { day, start })
+}
+
+/// Whether days do not begin the grid anew.
+fn has_no_days(calendar: &ExchangeCalendar, nanos: i64) -> bool {
+    calendar.close.is_none() && DAY_NANOS.checked_rem(nanos) != Some(0)
+}
+
+/// When a bar of seconds, minutes or hours closes that ends with its session: it opens before the session's end, and
+/// its whole length would reach beyond. `None` for every other bar.
+///
+/// Its prices are known when the session ends, so orders of that moment must not wait for hours without trade.
+#[must_use]
+pub fn session_cut(
+    timeframe: Timeframe,
+    calendar: &ExchangeCalendar,
+    open_time: UnixNanos,
+) -> Option<UnixNanos> {
+    let nanos = match timeframe {
+        Timeframe::Fixed(nanos) if nanos.checked_rem(DAY_NANOS) != Some(0) => nanos,
+        Timeframe::Fixed(_) | Timeframe::Months(_) => return None,
+    };
+    if has_no_days(calendar, nanos) {
+        return None;
+    }
+    let end = calendar.session_end(grid_day(calendar, open_time)?.day)?;
+    let whole = open_time.0.checked_add(nanos).map(UnixNanos)?;
+    (open_time < end && end < whole).then_some(end)
 }
 
 /// Days in a week.

@@ -76,6 +76,15 @@ impl ExchangeCalendar {
         self.session_end(day) == Some(time)
     }
 
+    /// Whether the session of a moment's local day has ended by then; never without sessions.
+    #[must_use]
+    pub fn is_after_session(&self, time: UnixNanos) -> bool {
+        let end = self
+            .close
+            .and_then(|_| self.session_end(self.local_day(time)));
+        end.is_some_and(|end| end <= time)
+    }
+
     /// The end of a local day's session; without sessions the day ends where the grid of the next one begins.
     pub(crate) fn session_end(&self, day: i64) -> Option<UnixNanos> {
         match self.close {

@@ -227,16 +227,9 @@ fn judge(
     report: &mut LedgerReport,
 ) -> Result<(), String> {
     let record = LedgerRecord::decode(previous, body).map_err(|error| error.to_string())?;
-    let time = record.signed.time;
-    // If times could run backward, an expired key could sign for the day on which it was still valid.
-    if let Some(last) = report.last_time.filter(|last| time < *last) {
-        return Err(format!(
-            "its time {} is before {}, that of the record in front of it",
-            time.rfc3339(),
-            last.rfc3339()
-        ));
-    }
-    report.last_time = Some(time);
+    let checked = state.check_time(&record.signed);
+    checked.map_err(|found| found.to_string())?;
+    report.last_time = Some(record.signed.time);
     // Judged again rather than believed: the log's holder could record any act as done, or hide one as denied.
     let judged = state.act(index, &record.signed).err();
     let rule = judged.as_ref().map(|denial| denial.rule);

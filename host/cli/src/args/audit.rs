@@ -85,7 +85,7 @@ Examples:
 
 Exit codes: 1 if it does not verify; 2 if it cannot be read.")]
 pub(crate) struct VerifyArgs {
-    /// A run, a journal's file or directory, a .tlog-proof file, the word `ledger` or a .ledger file
+    /// A run, its folder, a journal, order log, ledger or proof, or the word `ledger`
     #[arg(value_name = "RUN|FILE|ledger", value_hint = ValueHint::FilePath)]
     pub(crate) what: String,
     /// The log's public key to trust [default: that of the key directory]

@@ -17,6 +17,15 @@ pub(crate) enum LedgerCommand {
         /// The holder's name; it need not be a principal
         name: String,
     },
+    /// Set the ledger's clock back after a machine whose clock was fast wrote to it (administrator)
+    #[command(after_help = "\
+No act may be older than the newest before it, so a record of the year 2200 would keep every
+later act out. Only this act, its proposal and its signatures may. The record stays.")]
+    ResetClock {
+        /// Which machine's clock was fast
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
     /// List what is open, expired or incomplete
     #[command(after_help = "\
 Exit codes: 1 if anything is.")]
@@ -65,8 +74,8 @@ Examples:
   counterfoil ledger search --act component-approve --from 2026-03-01 --where component=3f9c")]
 pub(crate) struct LedgerSearchArgs {
     /// Records of this principal
-    #[arg(long, value_name = "NAME")]
-    pub(crate) actor: Option<String>,
+    #[arg(long = "actor", value_name = "NAME")]
+    pub(crate) by: Option<String>,
     /// Records of this act, such as component-approve
     #[arg(long)]
     pub(crate) act: Option<String>,

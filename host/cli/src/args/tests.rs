@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 
-use clap::FromArgMatches as _;
+use clap::{Args as _, FromArgMatches as _};
 
 use super::groups::GROUPS;
 use super::old_spellings::{ReplacedSpelling, SPELLINGS};
@@ -22,6 +22,22 @@ fn parse(line: &str) -> (String, Option<ReplacedSpelling>) {
 #[test]
 fn the_command_tree_is_consistent() {
     command().debug_assert();
+}
+
+/// `ledger search` took `--as` for its own `--actor`, and refused it.
+#[test]
+fn no_command_has_an_argument_by_the_name_of_a_global_one() {
+    let own = |command: &clap::Command| -> BTreeSet<String> {
+        let all = command.get_arguments();
+        all.map(|one| one.get_id().to_string()).collect()
+    };
+    let global = own(&GlobalArgs::augment_args(clap::Command::new("global")));
+    let mut rest: Vec<clap::Command> = command().get_subcommands().cloned().collect();
+    while let Some(command) = rest.pop() {
+        let both: Vec<String> = own(&command).intersection(&global).cloned().collect();
+        assert_eq!(both, [""; 0], "{}", command.get_name());
+        rest.extend(command.get_subcommands().cloned());
+    }
 }
 
 #[test]

@@ -52,6 +52,12 @@ pub(crate) fn run(cli: &CliContext, args: &LedgerCommand) -> Result<CommandAnswe
                 json!({ "principal": id.as_str() }),
             ))
         }
+        LedgerCommand::ResetClock { reason } => {
+            let reason = reason.clone();
+            let outcome = ledger_access::open(cli)?.act(Act::ClockReset { reason })?;
+            let what = "the ledger's clock is this act's time again";
+            Ok(print_outcome(cli, outcome, what, json!({})))
+        }
         LedgerCommand::Health => health::run(cli),
         LedgerCommand::Tail(args) => tail(cli, args),
         LedgerCommand::Search(args) => search(cli, args),
@@ -125,7 +131,7 @@ fn tail(cli: &CliContext, args: &LedgerTailArgs) -> Result<CommandAnswer> {
 }
 
 fn search(cli: &CliContext, args: &LedgerSearchArgs) -> Result<CommandAnswer> {
-    let actor = args.actor.as_deref();
+    let actor = args.by.as_deref();
     let query = RecordQuery {
         actor: actor.map(|name| people::id("--actor", name)).transpose()?,
         act: args.act.clone(),

@@ -7,16 +7,33 @@ use counterfoil_trading::manifest::Manifest;
 use serde_json::{Value, json};
 
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, print_json, print_line, print_table, short_digest};
+use crate::output::{
+    CommandAnswer, counted, print_json, print_line, print_table, short_digest, warn,
+};
 use crate::run_facts;
+use crate::runs_seen::RunsSeen;
 
 pub(crate) fn run(cli: &CliContext) -> Result<CommandAnswer> {
     let all = cli.data.executions()?;
+    let seen = RunsSeen::of(cli)?;
+    let gone = seen.as_ref().map_or(Vec::new(), |seen| seen.gone(&all));
+    if let Some(seen) = seen {
+        if !gone.is_empty() {
+            warn(&format!(
+                "gone since an earlier list: {}; restore what is gone, or delete {} to forget what was listed",
+                counted(gone.len(), "run"),
+                seen.path.display()
+            ));
+        }
+        seen.keep(&all);
+    }
     if cli.json {
-        print_json(&Value::from(all.iter().map(as_json).collect::<Vec<_>>()));
+        let gone = gone.iter().map(|run| gone_as_json(run));
+        let all = all.iter().map(as_json).chain(gone);
+        print_json(&Value::from(all.collect::<Vec<_>>()));
         return Ok(CommandAnswer::Yes);
     }
-    if all.is_empty() {
+    if all.is_empty() && gone.is_empty() {
         print_line(
             "no runs; make one with: counterfoil backtest --component FILE --snapshot ID --risk research",
         );
@@ -37,6 +54,11 @@ pub(crate) fn run(cli: &CliContext) -> Result<CommandAnswer> {
     let mut rows = vec![head.map(String::from).to_vec()];
     for execution in &all {
         rows.push(run_row(execution));
+    }
+    for run in gone {
+        let (id, number) = run.split_once('/').unwrap_or((&run, ""));
+        let short = format!("{}/{number}", short_digest(id));
+        rows.push(vec![short, "gone".to_owned()]);
     }
     print_table(&rows);
     Ok(CommandAnswer::Yes)
@@ -86,6 +108,11 @@ fn run_row(execution: &Execution) -> Vec<String> {
         close.reason.name().to_owned(),
         short_digest(&close.decision_digest.hex()),
     ]
+}
+
+fn gone_as_json(run: &str) -> Value {
+    let (id, number) = run.split_once('/').unwrap_or((run, ""));
+    json!({ "run": id, "execution": number.parse::<u64>().ok(), "gone": true })
 }
 
 fn as_json(execution: &Execution) -> Value {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use counterfoil_approval::ledger_client::LedgerActor;
+use counterfoil_approval::ledger_seen::LedgerSeen;
 use counterfoil_approval::permit::Records;
 use counterfoil_os::lock::FileLock;
 use counterfoil_runner::clock::now;
@@ -56,8 +57,11 @@ pub(crate) fn run(cli: &CliContext, args: &ServeArgs) -> Result<CommandAnswer> {
     let service = LedgerActor::with_best_key(&people, view.state(), principal, now())?;
     let signer = cli.keys.signer()?;
     let signers: Signers = Arc::new(move || Box::new(signer.clone()));
+    let mut seen = vec![LedgerSeen::new(cli.data.root().join(LEDGER_SEEN_FILE))];
+    seen.extend(view.seen);
     let ledger = ServiceLedger::new(view.path, view.name, Arc::clone(&signers), service);
-    let ledger = Arc::new(ledger.with_seen(cli.data.root().join(LEDGER_SEEN_FILE)));
+    let ledger = ledger.with_seen(seen);
+    let ledger = Arc::new(ledger.with_trusted_clock(cli.trusts_clock));
     let records: Arc<dyn Records> = Arc::clone(&ledger) as Arc<dyn Records>;
     let supervisor = Supervisor::new(SupervisorConfig {
         data: cli.data.clone(),

@@ -1,8 +1,9 @@
 //! `verify`: a run's journal, a proof or the ledger, by the auditor's own library.
 
+use std::io::Read as _;
 use std::path::Path;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use counterfoil_approval::anchors::OrdersPlace;
 use counterfoil_governance::state::LedgerState;
 use counterfoil_journal::public_key::PublicKey;
@@ -10,8 +11,10 @@ use counterfoil_os::file_path::AsFilePath;
 use counterfoil_os::files::{open_plain, read_whole};
 use counterfoil_runner::orders::gateway::order_log::{self, ORDERS_FILE};
 use counterfoil_runner::store::data_dir::{Execution, JOURNAL_FILE};
+use counterfoil_verify::{AuditFileKind, FILE_HEAD_BYTES};
 use counterfoil_verify::{VerifyOptions, VerifyProgress, VerifyReport, parse_key_file};
 use counterfoil_verify::{is_of_ledger, verify_journal, verify_ledger_proof, verify_proof};
+use counterfoil_verify::{verify_ledger, verify_order_log};
 use serde_json::json;
 
 use super::ledger;
@@ -38,8 +41,15 @@ pub(crate) fn run(cli: &CliContext, args: &VerifyArgs) -> Result<CommandAnswer> 
     // The key comes from the caller or the key directory, never from the file itself: a forger
     // would enclose a key that fits.
     let key = public_key(cli, args.key.as_deref())?;
-    if path.is_file() && has_ending("tlog-proof") {
-        return proof(cli, path, &key);
+    if path.is_file() {
+        // A proof by its ending as well: one whose first line is broken is no proof that holds.
+        let kind = kind_of(path)?;
+        if kind == AuditFileKind::Proof || has_ending("tlog-proof") {
+            return proof(cli, path, &key);
+        }
+        if kind != AuditFileKind::Journal {
+            return of_other_kind(cli, path, kind, &key);
+        }
     }
     let place = RunPlace::of(cli, &args.what)?;
     let ledger = match (&args.ledger, &place.execution) {
@@ -163,6 +173,51 @@ impl RunPlace {
             execution: Some(execution),
         }
     }
+}
+
+/// What kind of file it is, by its first bytes.
+fn kind_of(path: &Path) -> Result<AuditFileKind> {
+    let mut head = Vec::with_capacity(FILE_HEAD_BYTES);
+    let most = u64::try_from(FILE_HEAD_BYTES).unwrap_or(u64::MAX);
+    let read = open_plain(path)?.take(most).read_to_end(&mut head);
+    read.with_context(|| path.display().to_string())?;
+    Ok(AuditFileKind::of(&head))
+}
+
+/// Verifies a file that is neither a journal nor a proof: a good one of another kind is not called broken.
+fn of_other_kind(
+    cli: &CliContext,
+    path: &Path,
+    kind: AuditFileKind,
+    key: &PublicKey,
+) -> Result<CommandAnswer> {
+    let in_file = |error| anyhow::Error::new(error).context(path.display().to_string());
+    let (is_good, text, value) = match kind {
+        AuditFileKind::Ledger => {
+            let report = verify_ledger(open_plain(path)?, key).map_err(in_file)?;
+            (report.is_good(), report.to_string(), report.to_json())
+        }
+        AuditFileKind::OrderLog => {
+            let report = verify_order_log(open_plain(path)?, key, None).map_err(in_file)?;
+            (report.is_good(), report.to_string(), report.to_json())
+        }
+        AuditFileKind::Journal
+        | AuditFileKind::Proof
+        | AuditFileKind::Example
+        | AuditFileKind::OtherVersion
+        | AuditFileKind::Json
+        | AuditFileKind::Unknown => bail!(
+            "{}: {}; expected a journal, an order log, a ledger or a proof (counterfoil-verify reads the example)",
+            path.display(),
+            kind.name()
+        ),
+    };
+    if cli.json {
+        print_json(&value);
+    } else {
+        print_block(text.trim_end());
+    }
+    Ok(CommandAnswer::yes_if(is_good))
 }
 
 fn proof(cli: &CliContext, path: &Path, key: &PublicKey) -> Result<CommandAnswer> {

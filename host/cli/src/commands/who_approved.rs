@@ -41,11 +41,14 @@ pub(crate) fn run(cli: &CliContext, args: &WhoApprovedArgs) -> Result<CommandAns
     } else if let Ok(execution) = cli.data.find(&args.what) {
         return Err(unknown(&execution).into());
     } else {
-        let component = people::component(state, &args.what)?;
-        let approved = registry
-            .components()
-            .get(&component)
-            .is_some_and(|found| chain.of_component(&component, found, None));
+        let component = people::component_of(state, &args.what)?;
+        let known =
+            component.and_then(|digest| Some((digest, registry.components().get(&digest)?)));
+        // No run and no component: an auditor may ask for a run of which only the id came.
+        let Some((component, found)) = known else {
+            return Err(unknown_to(state, &args.what).into());
+        };
+        let approved = chain.of_component(&component, found, None);
         (format!("component {component}"), approved)
     };
     if !approved {
@@ -80,6 +83,15 @@ fn unknown(execution: &Execution) -> DeniedRequest {
         execution.short()
     );
     let hint = "backtests need none; a live run that people authorize is started by: counterfoil run start";
+    AccessDenial::new(Rule::RunUnknown, why, hint).into()
+}
+
+/// The answer for what the ledger does not know, and the disk neither.
+fn unknown_to(state: &LedgerState, what: &str) -> DeniedRequest {
+    let ledger = state.origin();
+    let why =
+        format!("no authorization is known for {what:?}: {ledger} has no such run or component");
+    let hint = "counterfoil run list and counterfoil component list show those that there are";
     AccessDenial::new(Rule::RunUnknown, why, hint).into()
 }
 

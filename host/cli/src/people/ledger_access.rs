@@ -2,10 +2,14 @@
 
 use anyhow::Result;
 use counterfoil_approval::host_checks::HostCheckError;
-use counterfoil_approval::ledger_client::{LedgerActor, LedgerClient, open_to_write};
+use counterfoil_approval::ledger_client::{
+    LedgerActor, LedgerClient, machine_clock, open_to_write,
+};
+use counterfoil_approval::ledger_seen::LedgerSeen;
 use counterfoil_approval::ledger_view::{self, LedgerView, MarkedPart};
 use counterfoil_governance::act::ActName;
 use counterfoil_governance::id::Id;
+use counterfoil_os::files::read_whole;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::store::keys::PeopleKeys;
 
@@ -26,6 +30,16 @@ pub(crate) fn open(cli: &CliContext) -> Result<LedgerClient> {
     let actor = actor(cli)?;
     let keys = PeopleKeys::open(&cli.keys, cli.data.root())?;
     let (name, path) = ledger_view::find(&cli.data)?;
+    let bytes = read_whole(&path)?;
+    let seen = LedgerSeen::beside_keys(&cli.keys, &bytes);
+    // An act on an older copy would make that copy the ledger, and opening it to write may cut off its end. The view says
+    // whether it is older or damaged.
+    if seen
+        .as_ref()
+        .is_some_and(|seen| seen.check(&bytes).is_err())
+    {
+        view(cli)?;
+    }
     // No new key is made beside a ledger: it would fit no checkpoint.
     let log = cli.keys.signer()?;
     let ledger = open_to_write(
@@ -42,8 +56,9 @@ pub(crate) fn open(cli: &CliContext) -> Result<LedgerClient> {
     }
     let time = now();
     let actor = LedgerActor::with_best_key(&keys, ledger.state(), actor, time)?;
-    let client = LedgerClient::new(ledger, Box::new(actor), time);
-    Ok(client.under_emergency(cli.emergency))
+    let clock = machine_clock(time, cli.trusts_clock);
+    let client = LedgerClient::new(ledger, Box::new(actor), clock)?;
+    Ok(client.under_emergency(cli.emergency).with_seen(seen))
 }
 
 /// What a check of the host allows. What it denies is recorded as a refusal of the act, and is the

@@ -92,6 +92,11 @@ impl Desk {
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
+    /// Deletes what was seen of the ledger, as who restores an older copy by intention.
+    pub(crate) fn forget_seen(&self) {
+        std::fs::remove_dir_all(self.path("keys/seen")).unwrap();
+    }
+
     /// What the program says on its way out, once its exit code is 2: it could not tell.
     #[track_caller]
     pub(crate) fn fails(&self, who: &str, arguments: &[&str]) -> String {

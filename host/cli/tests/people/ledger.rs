@@ -112,6 +112,9 @@ fn the_index_is_never_missed(desk: &Desk) {
     // What was cut from the ledger is in no answer, though the index knew it. Here it is put back.
     let whole = fs::read(desk.ledger()).unwrap();
     fs::write(desk.ledger(), &whole[..whole.len() - 7]).unwrap();
+    let said = desk.fails("", &["ledger", "search"]);
+    assert!(said.contains("the 8 records that were seen here"), "{said}");
+    desk.forget_seen();
     assert_eq!(search(&["--where", "stage=draft"]), Value::Array(vec![]));
     same();
     fs::write(desk.ledger(), whole).unwrap();
@@ -138,8 +141,18 @@ fn damage_is_named_and_a_torn_tail_is_cut_by_the_next_act() {
         bad,
         "nothing was written over it"
     );
-    // The last record without its end, as a crash leaves it.
+    // The last record without its end, as a crash leaves it; and as an older copy that somebody put back looks.
     fs::write(desk.ledger(), &whole[..whole.len() - 7]).unwrap();
+    let older = desk.json("", 1, &["verify", "ledger"]);
+    assert!(
+        text(&older, "older").contains("5 records that were seen"),
+        "{older}"
+    );
+    for words in [&["people", "list"][..], &add, &add] {
+        let said = desk.fails("ada", words);
+        assert!(said.contains("the 5 records that were seen here"), "{said}");
+    }
+    desk.forget_seen();
     let said = desk.json("", 1, &["verify", "ledger"]);
     assert_eq!(
         (said["good"].clone(), said["records"].clone()),

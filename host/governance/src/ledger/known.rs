@@ -6,7 +6,6 @@ use counterfoil_base::digest::Digest;
 use counterfoil_journal::checkpoint::Checkpoint;
 use counterfoil_journal::entry::Chain;
 use counterfoil_journal::tree::Tree;
-use counterfoil_trading::time::UnixNanos;
 use sha2::Sha256;
 
 use super::LedgerMark;
@@ -23,7 +22,6 @@ pub struct KnownLedger {
     pub(super) chain: Chain,
     pub(super) tree: Tree,
     pub(super) checkpoint: Checkpoint,
-    pub(super) last_time: UnixNanos,
     pub(super) state: Arc<LedgerState>,
     /// The bytes of the file up to its last checkpoint.
     pub(super) length: u64,

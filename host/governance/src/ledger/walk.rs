@@ -11,13 +11,12 @@ use counterfoil_journal::frame::{Frame, FrameReader};
 use counterfoil_journal::hash::Hash;
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_journal::tree::Tree;
-use counterfoil_trading::time::UnixNanos;
 use sha2::{Digest as _, Sha256};
 
 use super::LedgerError;
 use super::known::{KnownLedger, tail_of};
 use crate::act::Act;
-use crate::record::LedgerRecord;
+use crate::record::{LedgerRecord, SignedAct};
 use crate::rule::Rule;
 use crate::state::LedgerState;
 use counterfoil_base::digest::Digest;
@@ -48,7 +47,6 @@ impl VerifiedLedger {
     ///
     /// Returns [`LedgerError::Empty`] if there is no record.
     pub fn known(self, bytes: &[u8]) -> Result<KnownLedger, LedgerError> {
-        let last = self.records.last().ok_or(LedgerError::Empty)?;
         let length = usize::try_from(self.length).ok();
         let checked = length.and_then(|length| bytes.get(..length));
         Ok(KnownLedger {
@@ -56,7 +54,6 @@ impl VerifiedLedger {
             chain: self.chain,
             tree: self.tree,
             checkpoint: self.checkpoint.ok_or(LedgerError::Empty)?,
-            last_time: last.signed.time,
             state: Arc::new(self.state),
             length: self.length,
             tail: tail_of(checked.unwrap_or(bytes)),
@@ -94,7 +91,6 @@ pub struct LedgerMark {
 struct RecordFold {
     state: LedgerState,
     records: Vec<LedgerRecord>,
-    last_time: Option<UnixNanos>,
 }
 
 impl RecordFold {
@@ -106,9 +102,8 @@ impl RecordFold {
         if record.denied.is_none() {
             self.state.apply(index, &record.signed);
         } else {
-            self.state.deny();
+            self.state.deny(record.signed.time);
         }
-        self.last_time = Some(record.signed.time);
         self.records.push(record);
         Ok(())
     }
@@ -116,7 +111,7 @@ impl RecordFold {
     fn read(&self, previous: Hash, index: u64, body: &[u8]) -> Result<LedgerRecord, LedgerError> {
         let record = LedgerRecord::decode(previous, body)
             .map_err(|source| LedgerError::Record { index, source })?;
-        check_time(index, record.signed.time, self.last_time)?;
+        check_time(&self.state, index, &record.signed)?;
         Ok(record)
     }
 
@@ -138,27 +133,18 @@ impl RecordFold {
                 judged: judged.map_or_else(|| outcome(None), |denial| denial.to_string()),
             });
         }
-        self.last_time = Some(record.signed.time);
         self.records.push(record);
         Ok(())
     }
 }
 
 pub(super) fn check_time(
+    state: &LedgerState,
     index: u64,
-    time: UnixNanos,
-    last: Option<UnixNanos>,
+    signed: &SignedAct,
 ) -> Result<(), LedgerError> {
-    // An actor signs the time of its own act. If times could run backwards, an expired key could sign for the
-    // day on which it was still valid.
-    match last.filter(|last| time < *last) {
-        None => Ok(()),
-        Some(last) => Err(LedgerError::BackDated {
-            index,
-            time: time.0,
-            last: last.0,
-        }),
-    }
+    let checked = state.check_time(signed);
+    checked.map_err(|found| LedgerError::BackDated { index, found })
 }
 
 /// Verifies the ledger in `bytes`: chain, tree, checkpoints, signatures, times and rules.
@@ -222,7 +208,6 @@ pub(super) fn verify_rest(
         fold: RecordFold {
             state: Arc::unwrap_or_clone(known.state),
             records: Vec::new(),
-            last_time: Some(known.last_time),
         },
         last,
         sealed: begin,
@@ -244,7 +229,6 @@ pub(super) fn verify_rest(
         chain: walk.head.0,
         tree: walk.head.1,
         checkpoint: walk.auditor.finish(0).last.unwrap_or(known.checkpoint),
-        last_time: walk.fold.last_time.unwrap_or(known.last_time),
         state: Arc::new(walk.fold.state),
         length: walk.sealed,
         tail: tail_of(&tail),
@@ -298,7 +282,6 @@ impl<'a> LedgerWalk<'a> {
             fold: RecordFold {
                 state: LedgerState::new(key.name(), first),
                 records: Vec::new(),
-                last_time: None,
             },
             last: GENESIS,
             sealed: 0,

@@ -31,6 +31,8 @@ impl LedgerState {
             time: signed.time,
             index,
         };
+        // Before the act, which may set the clock back.
+        self.clock.pass(signed.time);
         self.apply_act(record_ref, &signed.act);
     }
 
@@ -96,6 +98,7 @@ impl LedgerState {
                 self.log_key = *key;
             }
             Act::SetupEnd {} => self.setup_end = Some(record_ref),
+            Act::ClockReset { .. } => self.clock.reset(record_ref.time),
             Act::ClassSet(set) => drop(self.classes.insert(set.class, set.clone())),
             Act::Delegate(delegation) => {
                 let delegation = delegation.clone();
@@ -330,7 +333,7 @@ impl LedgerState {
                     found.ended = Some(record_ref);
                 }
             }
-            Act::Refused(_) => self.deny(),
+            Act::Refused(_) => self.count_denial(),
         }
     }
 

@@ -70,6 +70,7 @@ impl LedgerState {
             | Act::LogHolder { .. }
             | Act::LogRotate { .. }
             | Act::SetupEnd {}
+            | Act::ClockReset { .. }
             | Act::ClassSet(_)
             | Act::Delegate(_)
             | Act::DelegateEnd { .. }

@@ -5,12 +5,12 @@ use super::LedgerState;
 use crate::act::Act;
 use crate::id::Id;
 use crate::record::SignedAct;
-use crate::registry::ComponentStage;
 use crate::rule::{Denial, Rule};
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_trading::time::UnixNanos;
 
 mod changes;
+mod clock;
 mod control;
 mod drift;
 mod people;
@@ -70,6 +70,7 @@ fn judge_act(state: &LedgerState, context: ActContext<'_>, act: &Act) -> Judgmen
             new_signature,
         } => people::log_rotate(state, key, old_signature, new_signature),
         Act::SetupEnd {} => changes::setup_end(state, context),
+        Act::ClockReset { reason } => clock::reset(state, context, reason),
         Act::ClassSet(set) => changes::class_set(state, context, set),
         Act::Delegate(delegation) => changes::delegate(state, context, delegation),
         Act::DelegateEnd { delegated, reason } => {
@@ -89,10 +90,7 @@ fn judge_act(state: &LedgerState, context: ActContext<'_>, act: &Act) -> Judgmen
             registry::approve(state, context, set, signature)
         }
         Act::ComponentPromote { set } => registry::promote(state, context, set),
-        Act::ComponentArchive { component, .. } => {
-            let found = state.registry.at(component, &[ComponentStage::Approved]);
-            found.map(|_| ())
-        }
+        Act::ComponentArchive { component, .. } => registry::archive(state, component),
         Act::LimitsSet {
             account,
             limits,

@@ -166,6 +166,7 @@ fn every_act_is_in_the_table_with_the_class_that_signs_it() {
         (A::LogHolder, Some(Administration)),
         (A::LogRotate, Some(Administration)),
         (A::SetupEnd, None),
+        (A::ClockReset, Some(Administration)),
         (A::DelegateEnd, None),
         (A::ChangePropose, None),
         (A::ChangeApprove, None),

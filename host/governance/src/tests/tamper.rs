@@ -10,7 +10,8 @@ use counterfoil_journal::frame::{Frame, FrameReader, MAGIC, write_checkpoint, wr
 use counterfoil_journal::salt::LogSigner as _;
 use counterfoil_journal::tree::Tree;
 
-use crate::ledger::CLOCK_STEP_MAX;
+use crate::ledger::{CLOCK_AHEAD_MAX, MachineClock};
+use crate::state::CLOCK_STEP_MAX;
 
 /// The bodies of a ledger's entries, and each entry with the bytes of its frame and checkpoint.
 fn parts(bytes: &[u8]) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
@@ -137,7 +138,7 @@ fn even_with_the_logs_key_no_record_can_be_removed_moved_or_made_up() {
 fn a_clock_that_is_a_little_behind_acts_at_the_time_of_the_last_record() {
     let mut desk = walked();
     let last = desk.time;
-    let time_of = |ledger: &Ledger, now| ledger.time_of_act(UnixNanos(now)).0;
+    let time_of = |ledger: &Ledger, now| ledger.time_of_act(untrusted(now)).unwrap().0;
     let table = [
         (last + 1, last + 1),
         (last, last),
@@ -149,10 +150,32 @@ fn a_clock_that_is_a_little_behind_acts_at_the_time_of_the_last_record() {
     for (now, time) in table {
         assert_eq!(time_of(&desk.ledger, now), time, "{now}");
     }
-    let time = desk.ledger.time_of_act(UnixNanos(last - 1));
+    let time = desk.ledger.time_of_act(untrusted(last - 1)).unwrap();
     let bob = id("bob");
     let index = desk.ledger.act(time, &bob, submit("two"), &signing_key(2));
     index.unwrap();
+}
+
+fn untrusted(now: i64) -> MachineClock {
+    MachineClock {
+        now: UnixNanos(now),
+        is_trusted: false,
+    }
+}
+
+#[test]
+fn a_clock_that_nothing_vouches_for_is_at_most_a_month_ahead() {
+    let desk = walked();
+    let far = untrusted(desk.time + CLOCK_AHEAD_MAX);
+    assert_eq!(desk.ledger.time_of_act(far).unwrap(), far.now);
+    let ahead = untrusted(far.now.0 + 1);
+    let error = desk.ledger.time_of_act(ahead).unwrap_err().to_string();
+    assert!(error.contains("is not synchronised"), "{error}");
+    let vouched = MachineClock {
+        is_trusted: true,
+        ..ahead
+    };
+    assert_eq!(desk.ledger.time_of_act(vouched).unwrap(), ahead.now);
 }
 
 #[test]

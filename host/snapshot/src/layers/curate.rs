@@ -11,16 +11,16 @@ use counterfoil_trading::time::Timeframe;
 
 use crate::error::IngestError;
 use crate::layers::column_actions;
+use crate::layers::instrument_clock::InstrumentClock;
 use crate::layers::merge::{BarMerge, bar_text, tickers, with_grid_sources};
-use crate::layers::plan::{CurationInputs, CurationPlan, stated_calendar_of};
+use crate::layers::plan::{CurationInputs, CurationPlan};
 use crate::layers::publish::{noted, publish_layer};
 use crate::layout::{DataLayer, FINDINGS, QUARANTINE};
 use crate::quality::actions::SymbolAction;
 use crate::quality::calendar::ExpectedBars;
 use crate::quality::checks::{BarChecker, CheckContext};
-use crate::quality::findings::{QualityFinding, QualityRule, Severity};
+use crate::quality::findings::{BarRow, QualityFinding, QualityRule, Severity};
 use crate::quality::findings_file::FindingsWriter;
-use crate::quality::grid::OpenGrid;
 use crate::quality::market_clock::MarketClock;
 use crate::quality::sessions::{write_own_session_ends, write_session_ends};
 use crate::source::choices::ErrorPolicy;
@@ -106,6 +106,25 @@ impl CurationOutput<'_> {
             .add(finding)
             .map_err(IngestError::write(FINDINGS))
     }
+
+    fn quarantine_bar(
+        &mut self,
+        place: Option<BarRow>,
+        reason: String,
+        message: String,
+        row: String,
+    ) -> Result<(), IngestError> {
+        let (file, line) = place.map_or_else(Default::default, |row| (row.file, row.line));
+        let row = QuarantinedRow {
+            file,
+            line,
+            message,
+            reason,
+            row,
+        };
+        let added = self.quarantine.add(row);
+        added.map_err(IngestError::write(QUARANTINE))
+    }
 }
 
 /// Writes all files of a snapshot but the manifest.
@@ -184,6 +203,7 @@ fn write_snapshot(
         format: DataLayer::Snapshots.format().to_owned(),
         sessions: write_sessions(staging, inputs, &instruments)?,
         instruments,
+        lines: None,
         quarantine,
         recipe,
         sources,
@@ -256,7 +276,10 @@ fn noted_finding(note: &LayerNote, source: &LayerSource) -> Result<QualityFindin
         file: source.name.clone(),
         reason: format!("a note of the unknown rule {:?}", note.rule),
     })?;
-    let message = format!("{}, first in line {}", note.message, note.line);
+    let message = match note.line {
+        0 => note.message.clone(),
+        line => format!("{}, first in line {line}", note.message),
+    };
     Ok(QualityFinding {
         file: Some(source.name.clone()),
         ..QualityFinding::new(rule, message)
@@ -346,15 +369,16 @@ fn write_instrument(
         expected: own.unwrap_or(context.expected),
         ..context
     };
-    let clock = clock_of(inputs, symbol)?;
+    let clock = InstrumentClock::new(inputs, symbol)?;
     let mut merge = BarMerge::new(&inputs.layers, symbol)?;
     let instrument = merge.instrument.clone();
     let mut writer = InstrumentWriter::new(out.staging, index, &instrument);
-    let calendar = clock.calendar.clone();
+    let calendar = clock.market.calendar.clone();
     let mut checker = BarChecker::new(symbol, instrument.price_scale(), context, calendar);
     let mut bars: u64 = 0;
     while let Some((merged, next)) = merge.next()? {
-        let raw = *merged.bar.get();
+        let bar = clock.ended(inputs.timeframe, merged.bar);
+        let raw = *bar.get();
         // Reported before the checks: the replaced value is in no file of the snapshot, and only
         // this finding still has it.
         if let Some(before) = merged.revised {
@@ -364,44 +388,37 @@ fn write_instrument(
                 QualityFinding::new(QualityRule::Revised, message).about(symbol, Some(date)),
             )?;
         }
-        let misfit = checker.check_fit(&raw);
-        let mut error: Option<QualityFinding> = None;
-        // Every finding is written, and any that is not accepted keeps the bar out: an acceptance
-        // covers one rule and not the bar.
-        // What is said of the price of a bar that no run may have would only hide why it is left out.
-        let findings = match misfit {
-            None => checker.check_bar(&raw, next.as_ref()),
-            Some(_) => Vec::new(),
-        };
-        for finding in findings {
-            if !out.add_finding(finding.clone())? {
-                error = Some(finding);
+        let mut refused = None;
+        if let Some(misfit) = checker.check_fit(&raw) {
+            // What is said of the price of a bar that no run may have would only hide why it is left out.
+            let row = merge.row_of(&merged)?;
+            let rule = checker.leave_out(&raw, &misfit, row.clone());
+            refused = Some((rule.name().to_owned(), misfit.to_string(), row));
+        } else {
+            // Every finding is written, and any that is not accepted keeps the bar out: an acceptance
+            // covers one rule and not the bar.
+            for finding in checker.check_bar(&raw, next.as_ref()) {
+                let is_error = finding.severity == Severity::Error;
+                let row = is_error.then(|| merge.row_of(&merged)).transpose()?;
+                let (row, rule) = (row.flatten(), finding.rule.clone());
+                let message = finding.message.clone();
+                if !out.add_finding(finding.of_row(row.clone()))? {
+                    refused = Some((rule, message, row));
+                }
             }
         }
         bars = bars.saturating_add(1);
         if bars.is_multiple_of(BARS_PER_PROGRESS) {
             progress(BARS_PER_PROGRESS);
         }
-        let refused = misfit
-            .map(|(rule, message)| (rule.name().to_owned(), message))
-            .or(error.map(|error| (error.rule, error.message)));
-        let Some((reason, message)) = refused else {
+        let Some((reason, message, row)) = refused else {
             // Only a bar that is used becomes the one to compare the next with: after a price of
             // 0.01 that was refused, the next good price must not look like a jump.
             checker.keep(&raw);
-            writer.add(merged.bar)?;
+            writer.add(bar)?;
             continue;
         };
-        let row = QuarantinedRow {
-            file: String::new(),
-            line: 0,
-            message,
-            reason,
-            row: bar_text(&instrument, &merged.bar),
-        };
-        out.quarantine
-            .add(row)
-            .map_err(IngestError::write(QUARANTINE))?;
+        out.quarantine_bar(row, reason, message, bar_text(&instrument, &bar))?;
     }
     progress(bars.checked_rem(BARS_PER_PROGRESS).unwrap_or(0));
     let fit = check_misfits(&checker, symbol, inputs.timeframe);
@@ -414,7 +431,7 @@ fn write_instrument(
         let ends = calendar.session_ends(inputs.timeframe, first, last);
         written.sessions = Some(write_own_session_ends(out.staging, index, &ends)?);
     }
-    Ok(written.map(|instrument| (instrument, clock)))
+    Ok(written.map(|instrument| (instrument, clock.market)))
 }
 
 /// Adds what was found of all bars of an instrument.
@@ -424,7 +441,7 @@ fn add_findings(
     out: &mut CurationOutput<'_>,
 ) -> Result<(), IngestError> {
     for finding in found {
-        let file = file.map(str::to_owned);
+        let file = finding.file.clone().or_else(|| file.map(str::to_owned));
         out.add_finding(QualityFinding { file, ..finding })?;
     }
     Ok(())
@@ -461,46 +478,6 @@ fn check_misfits(
         bars: left_out.saturating_add(kept),
         timeframe,
     })
-}
-
-/// The market's local time for an instrument, on the grid where most of its bars begin.
-fn clock_of(inputs: &CurationInputs, symbol: &str) -> Result<MarketClock, IngestError> {
-    if let Some(calendar) = stated_calendar_of(&inputs.stated, symbol)? {
-        return Ok(MarketClock {
-            calendar,
-            ..inputs.clock.clone()
-        });
-    }
-    let (timeframe, clock) = (inputs.timeframe, inputs.clock_of(symbol));
-    let mut merge = BarMerge::new(&inputs.layers, symbol)?;
-    let mut grid = OpenGrid::default();
-    while let Some((merged, _)) = merge.next()? {
-        let open_time = merged.bar.get().open_time;
-        grid.add(clock.grid_place(timeframe, open_time), open_time);
-    }
-    // Rows that state a zone or offsets have their clock's changes taken out.
-    let is_utc = clock.calendar.offsets.is_empty();
-    if let Some([(first, bars), (second, others)]) = grid.clock_change().filter(|_| is_utc) {
-        return Err(IngestError::ClockChange {
-            symbol: symbol.to_owned(),
-            found: format!(
-                "{bars} bars open at {} and {others} at {}",
-                clock_text(first),
-                clock_text(second)
-            ),
-        });
-    }
-    let place = grid.commonest().unwrap_or(0);
-    Ok(MarketClock {
-        calendar: clock.anchored_at(timeframe, place),
-        zone: clock.zone,
-    })
-}
-
-/// A time of day, or the time since the place of a grid, as hours and minutes.
-fn clock_text(nanos: i64) -> String {
-    let minutes = nanos / 60_000_000_000;
-    format!("{:02}:{:02}", minutes / 60, minutes % 60)
 }
 
 /// The calendars of a snapshot's instruments.

@@ -1,6 +1,7 @@
 //! A vendor's file to a snapshot, layer by layer: raw, normalized, curated. It must never read a
 //! clock.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 
 use cap_std::fs::Dir;
@@ -128,11 +129,14 @@ fn normalize_without_volumes(
     progress: &mut dyn FnMut(IngestProgress),
 ) -> Result<Digest, IngestError> {
     match normalize(data, &job, progress) {
-        // Vendors write a column of dashes for an index or a currency pair. Only at the end is it known that no row
-        // has a volume, so the file is read again.
-        Err(IngestError::NoVolumes { .. }) if !job.options.has_no_volume => {
+        // Vendors write dashes for an index or a currency pair, in a file of its own or beside shares. Only at the end is
+        // it known that no row of it has a volume, so the file is read again.
+        Err(IngestError::NoVolumes {
+            symbols, is_whole, ..
+        }) if !job.options.has_no_volume && job.options.without_volume.is_empty() => {
             let options = &IngestOptions {
-                has_no_volume: true,
+                has_no_volume: is_whole,
+                without_volume: if is_whole { BTreeSet::new() } else { symbols },
                 ..job.options.clone()
             };
             normalize(data, &NormalizeJob { options, ..job }, progress)

@@ -12,8 +12,10 @@ use counterfoil_trading::instrument::{
 use counterfoil_trading::units::{Price, Volume};
 
 use crate::error::IngestError;
+use crate::quality::findings::BarRow;
 use crate::source::scales::rescale;
 use crate::store::batches::{BarReader, TimeRange};
+use crate::store::line_list::LineList;
 use crate::store::manifest::{LayerInstrument, LayerTicker};
 use crate::store::snapshot::Snapshot;
 
@@ -23,18 +25,34 @@ pub(crate) struct MergedBar {
     pub(crate) bar: ClosedBar,
     /// The other bar of that time, in an earlier file.
     pub(crate) revised: Option<ClosedBar>,
+    source: MergeSource,
+}
+
+/// Where a bar was read from.
+#[derive(Clone, Copy, Debug)]
+struct MergeSource {
+    /// The place of the file.
+    input: usize,
+    /// The bar's number in it, from 0.
+    bar: u64,
 }
 
 /// The bars of one instrument.
-pub(crate) struct BarMerge {
+pub(crate) struct BarMerge<'a> {
     pub(crate) instrument: Instrument,
-    inputs: Vec<MergeInput>,
+    inputs: Vec<MergeInput<'a>>,
     /// One bar ahead.
     next: Option<MergedBar>,
 }
 
-struct MergeInput {
+struct MergeInput<'a> {
     name: String,
+    layer: &'a Snapshot,
+    /// The instrument's place in the layer.
+    place: usize,
+    /// Bars that were read.
+    bars: u64,
+    lines: Option<LineList>,
     reader: BarReader,
     price_scale: u8,
     volume_scale: u8,
@@ -79,8 +97,8 @@ fn find_instrument<'a>(layer: &'a Snapshot, symbol: &str) -> Option<(usize, &'a 
     found.next()
 }
 
-impl BarMerge {
-    pub(crate) fn new(layers: &[Snapshot], symbol: &str) -> Result<Self, IngestError> {
+impl<'a> BarMerge<'a> {
+    pub(crate) fn new(layers: &'a [Snapshot], symbol: &str) -> Result<Self, IngestError> {
         let mut inputs = Vec::new();
         let mut all = Vec::new();
         for layer in layers {
@@ -90,6 +108,10 @@ impl BarMerge {
             all.push(data);
             inputs.push(MergeInput {
                 name: layer.source_name(),
+                layer,
+                place,
+                bars: 0,
+                lines: None,
                 reader: BarReader::new(
                     Arc::clone(layer.contents()),
                     place,
@@ -157,6 +179,23 @@ impl BarMerge {
         Ok(Some((bar, self.next.map(|next| *next.bar.get()))))
     }
 
+    /// The row of a bar. It is looked up when something was found of the bar, which is rare.
+    pub(crate) fn row_of(&mut self, merged: &MergedBar) -> Result<Option<BarRow>, IngestError> {
+        let Some(input) = self.inputs.get_mut(merged.source.input) else {
+            return Ok(None);
+        };
+        let lines = match &mut input.lines {
+            Some(lines) => lines,
+            none => match LineList::open(input.layer, input.place)? {
+                Some(lines) => none.insert(lines),
+                None => return Ok(None),
+            },
+        };
+        let line = lines.line_of(merged.source.bar)?;
+        let file = input.name.clone();
+        Ok(line.map(|line| BarRow { file, line }))
+    }
+
     fn merge_next(&mut self) -> Result<Option<MergedBar>, IngestError> {
         let heads = self.inputs.iter().filter_map(|input| input.head.as_ref());
         let Some(close_time) = heads.map(|bar| bar.get().close_time).min() else {
@@ -168,6 +207,7 @@ impl BarMerge {
             let Some(bar) = head.filter(|bar| bar.get().close_time == close_time) else {
                 continue;
             };
+            let number = self.inputs.get(place).map_or(0, |input| input.bars);
             self.advance(place)?;
             // Later files replace earlier ones, in the sequence of the recipe and not of their
             // arrival: the same files in the same sequence give the same snapshot.
@@ -176,6 +216,10 @@ impl BarMerge {
             merged = Some(MergedBar {
                 bar,
                 revised: before.filter(|before| *before != bar).or(earlier),
+                source: MergeSource {
+                    input: place,
+                    bar: number.saturating_sub(1),
+                },
             });
         }
         Ok(merged)
@@ -190,6 +234,7 @@ impl BarMerge {
             return Ok(());
         };
         let bar = input.reader.next_bar().map_err(IngestError::from)?;
+        input.bars = input.bars.saturating_add(1);
         input.head = match bar {
             None => None,
             Some(bar) if (input.price_scale, input.volume_scale) == (price_scale, volume_scale) => {
@@ -201,7 +246,7 @@ impl BarMerge {
     }
 }
 
-impl MergeInput {
+impl MergeInput<'_> {
     /// The same bar at finer scales.
     fn scaled(
         &self,

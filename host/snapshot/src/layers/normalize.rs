@@ -41,6 +41,7 @@ use crate::source::times::{TimeParser, date};
 use crate::source::trades::read_trades;
 use crate::spool::series::{SeriesFile, SeriesStep};
 use crate::spool::staging::{StagingDir, sync};
+use crate::store::line_list::LineListWriter;
 use crate::store::load::load;
 use crate::store::manifest::{
     GridSource, LayerInstrument, LayerManifest, LayerSource, LayerTicker, NOT_STATED,
@@ -235,6 +236,7 @@ fn write_table(
     };
     let mut output = NormalizeOutput {
         staging,
+        lines: LineListWriter::new(staging)?,
         quarantine: &mut quarantine,
         progress,
         check: None,
@@ -244,6 +246,7 @@ fn write_table(
         output.check = Some(TimeframeCheck::new(timeframe, nanos_per_key));
     }
     let written = output.write_bars(&series, &ownership, &precision, &conversion, options)?;
+    let lines = output.lines.finish(staging)?;
     let actions = column_actions(&actions, job, &ownership.reused, &conversion)?;
     let (file, quarantine) = quarantine.finish();
     sync(file, QUARANTINE)?;
@@ -258,6 +261,7 @@ fn write_table(
         findings: None,
         format: DataLayer::Normalized.format().to_owned(),
         instruments,
+        lines: Some(lines),
         quarantine,
         recipe,
         sources: vec![source],
@@ -316,10 +320,18 @@ fn column_actions(
 /// The outputs of normalization.
 struct NormalizeOutput<'a> {
     staging: &'a StagingDir,
+    /// The line of each bar that is written.
+    lines: LineListWriter,
     quarantine: &'a mut QuarantineWriter,
     progress: &'a mut dyn FnMut(IngestProgress),
     /// The gaps of the instruments, if rows are bars.
     check: Option<TimeframeCheck>,
+}
+
+/// A bar and the line of its row.
+struct LineBar {
+    bar: ClosedBar,
+    line: u64,
 }
 
 /// An instrument, and what decided its grids.
@@ -449,11 +461,13 @@ impl NormalizeOutput<'_> {
             let mut overlaps = PeriodOverlaps::default();
             let mut first = None;
             while let Some(step) = rows.next()? {
-                let Some(bar) = self.bar_of(&step, &instrument, &mut overlaps, &conversion)? else {
+                let Some(used) = self.bar_of(&step, &instrument, &mut overlaps, &conversion)?
+                else {
                     continue;
                 };
-                first = first.or(Some(bar.get().open_time));
-                writer.add(bar)?;
+                first = first.or(Some(used.bar.get().open_time));
+                writer.add(used.bar)?;
+                self.lines.add(used.line)?;
                 bars = bars.saturating_add(1);
                 if bars.is_multiple_of(BARS_PER_PROGRESS) {
                     (self.progress)(IngestProgress::Writing { bars, bars_total });
@@ -498,7 +512,7 @@ impl NormalizeOutput<'_> {
         instrument: &Instrument,
         overlaps: &mut PeriodOverlaps,
         conversion: &BarConversion<'_>,
-    ) -> Result<Option<ClosedBar>, IngestError> {
+    ) -> Result<Option<LineBar>, IngestError> {
         let symbol = instrument.symbol();
         let SeriesStep::Row(row) = step else {
             self.quarantine_repeat(symbol, step, conversion)?;
@@ -511,7 +525,8 @@ impl NormalizeOutput<'_> {
         // Two rows of one week or month would close at one time, and a run takes one bar of an
         // instrument in a slice.
         let Some(error) = overlaps.check(row.line, bar.get()) else {
-            return Ok(Some(bar));
+            let line = row.line;
+            return Ok(Some(LineBar { bar, line }));
         };
         let text = format!("{symbol} {}", date(conversion.stated_time(row)?));
         quarantine_row(self.quarantine, conversion.source, row.line, error, text)?;

@@ -5,8 +5,9 @@ use crate::source::asset_class::AssetClass;
 use crate::source::options::IngestOptions;
 
 /// The options that can change how a file is normalized, by name.
-pub(crate) fn option_settings(options: &IngestOptions) -> [(&'static str, Option<String>); 25] {
+pub(crate) fn option_settings(options: &IngestOptions) -> [(&'static str, Option<String>); 26] {
     let negative: Vec<&str> = options.negative_prices.iter().map(String::as_str).collect();
+    let without_volume: Vec<&str> = options.without_volume.iter().map(String::as_str).collect();
     let class = |(symbol, class): (&String, &AssetClass)| format!("{symbol}={class}");
     let classes: Vec<String> = options.asset_classes.iter().map(class).collect();
     let number = |number: Option<u8>| number.map(|number| number.to_string());
@@ -59,6 +60,10 @@ pub(crate) fn option_settings(options: &IngestOptions) -> [(&'static str, Option
         ("vendor", options.vendor.clone()),
         ("volume", options.has_no_volume.then(|| "none".to_owned())),
         ("volume-scale", number(options.volume_scale)),
+        (
+            "without-volume",
+            (!without_volume.is_empty()).then(|| without_volume.join("\n")),
+        ),
         ("zone", options.zone.clone()),
     ]
 }

@@ -1,6 +1,8 @@
 //! The timeframe of a source: from the gaps between its rows, and held against the gaps of each instrument. It must
 //! never know a price.
 
+use std::collections::BTreeMap;
+
 use counterfoil_trading::time::{DAY_NANOS, Timeframe, UnixNanos};
 
 use crate::error::IngestError;
@@ -21,7 +23,10 @@ pub(crate) fn infer_timeframe(
     nanos_per_key: i64,
 ) -> Result<Timeframe, IngestError> {
     let mut gaps = GapCounts::default();
-    for shares in shares.values() {
+    // By length, the first instrument whose bars show it.
+    let mut lengths: BTreeMap<Timeframe, &str> = BTreeMap::new();
+    for (symbol, shares) in shares {
+        let mut own = GapCounts::default();
         let mut rows = series.rows(shares, nanos_per_key)?;
         let mut last: Option<i64> = None;
         while let Some(step) = rows.next()? {
@@ -30,12 +35,35 @@ pub(crate) fn infer_timeframe(
             // that is not a bar's length.
             let gap = last.and_then(|last| row.time.checked_sub(last)?.checked_mul(nanos_per_key));
             if let Some(gap) = gap {
-                gaps.add(gap, row.line);
+                own.add(gap, row.line);
             }
             last = Some(row.time);
         }
+        if let Some(length) = own.clear_timeframe() {
+            lengths.entry(length).or_insert(symbol);
+        }
+        gaps.absorb(&own);
     }
-    gaps.timeframe().map_err(|reason| IngestError::NoTimeframe {
+    let found = gaps.timeframe();
+    // Longer gaps may be those of an instrument that trades rarely; they are checked with the bars. Shorter ones, or no
+    // answer for all, are two files in one.
+    let is_mixed = match &found {
+        Ok(length) => lengths.keys().next().is_some_and(|first| first < length),
+        Err(_) => lengths.len() > 1,
+    };
+    let found = if is_mixed {
+        let each = lengths.iter().take(3);
+        let each: Vec<String> = each
+            .map(|(length, symbol)| format!("{symbol} has bars of {length}"))
+            .collect();
+        Err(format!(
+            "{}; ingest bars of each length from a file of their own",
+            each.join(", ")
+        ))
+    } else {
+        found
+    };
+    found.map_err(|reason| IngestError::NoTimeframe {
         file: file.to_owned(),
         reason,
     })

@@ -16,6 +16,7 @@ use counterfoil_trading::time::UnixNanos;
 use counterfoil_trading::units::{MONEY_SCALE, Money};
 
 use crate::error::IngestError;
+use crate::quality::action_columns::ActionColumns;
 use crate::quality::action_days::ActionDays;
 use crate::source::choices::TimeMeaning;
 use crate::source::fields::FieldSplitter;
@@ -90,10 +91,9 @@ pub(crate) fn parse_actions_of(
         .map(|text| text.strip_prefix('\u{feff}').unwrap_or(text))
         .map_err(|_| error(1, "not valid UTF-8".to_owned()))?;
     let mut lines = (1..).zip(text.lines());
-    if lines.next().is_none_or(|(_, line)| line.trim() != HEADER) {
-        return Err(error(1, format!("the first line must be {HEADER}")));
-    }
-    let mut fields = FieldSplitter::new(b',');
+    let header = lines.next().map_or("", |(_, line)| line.trim());
+    let columns = ActionColumns::find(header).map_err(|reason| error(1, reason))?;
+    let mut fields = FieldSplitter::new(columns.delimiter);
     let mut all: Vec<(usize, SymbolAction)> = Vec::new();
     for (number, line) in lines {
         if line.trim().is_empty() || line.starts_with('#') {
@@ -102,12 +102,8 @@ pub(crate) fn parse_actions_of(
         let cut = fields
             .split(line)
             .map_err(|bad| error(number, bad.message))?;
-        let [instrument, ex_date, action, value] = cut.as_slice() else {
-            return Err(error(
-                number,
-                format!("{} fields, not 4: {HEADER}", cut.len()),
-            ));
-        };
+        let cut = columns.cut(&cut).map_err(|reason| error(number, reason))?;
+        let [instrument, ex_date, action, value] = cut;
         let instrument = &unguarded(instrument);
         check_symbol(instrument).map_err(|reason| error(number, reason))?;
         let time = |text: &str| time_of(instrument, text);
@@ -329,9 +325,11 @@ mod tests {
         let error = parse_actions("a.csv", b"symbol,date\n")
             .unwrap_err()
             .to_string();
-        assert!(
-            error.contains("line 1: the first line must be instrument"),
-            "{error}"
+        assert!(error.contains("line 1: no column action"), "{error}");
+        let other = parse_actions("a.csv", b"Date;Type;Value;Symbol\n2004-11-15;split;2:1;A\n");
+        assert_eq!(
+            format_actions(&other.unwrap()),
+            format!("{HEADER}\nA,2004-11-15,split,2:1\n")
         );
     }
 }

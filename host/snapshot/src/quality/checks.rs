@@ -11,7 +11,7 @@ use counterfoil_trading::units::{Price, Volume};
 
 use crate::quality::actions::SymbolAction;
 use crate::quality::calendar::ExpectedBars;
-use crate::quality::findings::{QualityFinding, QualityRule, Severity};
+use crate::quality::findings::{BarRow, QualityFinding, QualityRule, Severity};
 use crate::source::times::{date, show};
 
 /// How many times its neighbours a price must be to be absurd.
@@ -67,16 +67,21 @@ pub(crate) struct BarChecker<'a> {
 }
 
 /// Bars that are left out, and the first of them.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct MisfitTally {
     bars: u64,
     first: Option<UnixNanos>,
+    /// The row of the first.
+    row: Option<BarRow>,
 }
 
 impl MisfitTally {
-    fn add(&mut self, bar: &RawBar) {
+    fn add(&mut self, bar: &RawBar, row: Option<BarRow>) {
         self.bars = self.bars.saturating_add(1);
-        self.first = self.first.or(Some(bar.open_time));
+        if self.first.is_none() {
+            self.first = Some(bar.open_time);
+            self.row = row;
+        }
     }
 }
 
@@ -124,18 +129,26 @@ impl<'a> BarChecker<'a> {
         }
     }
 
-    /// The rule that keeps a bar out of every run of this timeframe, and the sentence about it; `None` if none does.
-    pub(crate) fn check_fit(&mut self, bar: &RawBar) -> Option<(QualityRule, String)> {
+    /// Why a bar is in no run of this timeframe; `None` if it may be.
+    pub(crate) fn check_fit(&self, bar: &RawBar) -> Option<BarMisfit> {
         let last = self.before.map(|before| before.close_time);
-        let misfit = check_bar(self.context.timeframe, &self.calendar, bar, last).err()?;
-        let rule = if matches!(misfit, BarMisfit::Overlap { .. }) {
-            self.overlaps.add(bar);
+        check_bar(self.context.timeframe, &self.calendar, bar, last).err()
+    }
+
+    /// Notes a bar that is left out; the rule that keeps it out.
+    pub(crate) fn leave_out(
+        &mut self,
+        bar: &RawBar,
+        misfit: &BarMisfit,
+        row: Option<BarRow>,
+    ) -> QualityRule {
+        if matches!(misfit, BarMisfit::Overlap { .. }) {
+            self.overlaps.add(bar, row);
             QualityRule::Overlap
         } else {
-            self.off_grid.add(bar);
+            self.off_grid.add(bar, row);
             QualityRule::OffGrid
-        };
-        Some((rule, misfit.to_string()))
+        }
     }
 
     /// The findings about a bar; `next` is the bar after it.
@@ -212,16 +225,23 @@ impl<'a> BarChecker<'a> {
             " without any volume; nothing fills there"
         };
         let zero_volume = format!("{}{what}", bars_text(self.zero_volume));
-        for (rule, bars, message) in [
-            (QualityRule::Overlap, self.overlaps.bars, overlap),
-            (QualityRule::ZeroVolume, self.zero_volume, zero_volume),
-            (QualityRule::OffGrid, self.off_grid.bars, off_grid),
+        let (overlaps, off_grids) = (self.overlaps, self.off_grid);
+        for (rule, bars, message, row) in [
+            (QualityRule::Overlap, overlaps.bars, overlap, overlaps.row),
+            (QualityRule::ZeroVolume, self.zero_volume, zero_volume, None),
+            (
+                QualityRule::OffGrid,
+                off_grids.bars,
+                off_grid,
+                off_grids.row,
+            ),
         ] {
             if bars > 0 {
-                found.push(QualityFinding {
+                let finding = QualityFinding {
                     quarantined: rule.severity() == Severity::Error,
                     ..QualityFinding::new(rule, message).about(self.symbol, None)
-                });
+                };
+                found.push(finding.of_row(row));
             }
         }
         found
@@ -323,7 +343,10 @@ impl<'a> BarChecker<'a> {
         for action in self.actions(before.open_time, bar.close_time) {
             // Any action explains a jump. Only a split states how large it should be.
             explained = true;
+            // One within the bar before was held against that bar's open, where the run applies it.
+            let is_of_bar = action.ex_time >= before.close_time;
             if let CorporateActionKind::Split { new, old } = action.kind
+                && is_of_bar
                 && close > 0
                 && open > 0
             {

@@ -314,6 +314,13 @@ impl LayerFindings {
     }
 }
 
+/// The row of a source that a bar was read from.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct BarRow {
+    pub(crate) file: String,
+    pub(crate) line: u64,
+}
+
 impl QualityFinding {
     /// A finding of a rule, about nothing yet.
     pub(crate) fn new(rule: QualityRule, message: String) -> Self {
@@ -327,6 +334,18 @@ impl QualityFinding {
             quarantined: false,
             rule: rule.name().to_owned(),
             severity: rule.severity(),
+        }
+    }
+
+    /// The same, with the row that it is about, if that is known.
+    pub(crate) fn of_row(self, row: Option<BarRow>) -> Self {
+        match row {
+            Some(BarRow { file, line }) => Self {
+                file: Some(file),
+                line: Some(line),
+                ..self
+            },
+            None => self,
         }
     }
 

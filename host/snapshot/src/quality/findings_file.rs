@@ -46,7 +46,7 @@ impl FindingsWriter {
         let usable = accepted || finding.severity != Severity::Error;
         // A row that cannot be used stays in quarantine even if its finding is accepted: there is no bar
         // that could be used.
-        if finding.line.is_none() {
+        if finding.line.is_none() || finding.instrument.is_some() {
             finding.quarantined = !usable;
         }
         let mut line = serde_json_canonicalizer::to_vec(&finding).map_err(io::Error::other)?;

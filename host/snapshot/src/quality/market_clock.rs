@@ -157,6 +157,13 @@ impl MarketClock {
     }
 }
 
+/// An offset from UTC as ISO 8601 writes it.
+fn offset_text(nanos: i64) -> String {
+    let sign = if nanos < 0 { '-' } else { '+' };
+    let minutes = nanos.unsigned_abs() / 60_000_000_000;
+    format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+}
+
 /// The local time of a source's rows, and a note if it cannot be known.
 pub(crate) fn source_calendar(times: &TimeParser) -> (ExchangeCalendar, Option<LayerNote>) {
     let (offsets, note) = match times.clock() {
@@ -167,13 +174,17 @@ pub(crate) fn source_calendar(times: &TimeParser) -> (ExchangeCalendar, Option<L
         }
         SourceClock::Rows(RowClock::Unstated) => (Vec::new(), None),
         SourceClock::Rows(RowClock::Offsets(offsets)) => (offsets, None),
-        SourceClock::Rows(RowClock::SeveralZones) => {
-            let message = "rows have offsets from UTC that no one zone has, and dates are taken as UTC; ingest the \
-                           rows of each zone by themselves, or state time.zone in a mapping";
+        SourceClock::Rows(RowClock::SeveralZones(two)) => {
+            let [one, other] = two.map(offset_text);
+            let message = format!(
+                "rows of one week have the offsets {one} and {other}, which no one zone has, so days begin at midnight \
+                 UTC; ingest the rows of each exchange from a file of its own, or if they are of one, state its zone \
+                 with --zone"
+            );
             let note = LayerNote {
                 count: 1,
-                line: 2,
-                message: message.to_owned(),
+                line: 0,
+                message,
                 rule: QualityRule::SeveralZones.name().to_owned(),
             };
             (Vec::new(), Some(note))
@@ -196,7 +207,7 @@ pub(crate) fn stated_calendar(
     let (zone, offsets) = match times.clock() {
         SourceClock::Zone(zone) => (zone.name().to_owned(), source_offsets(&zone, first, last)),
         SourceClock::Rows(RowClock::Offsets(offsets)) => (OFFSETS_ZONE.to_owned(), offsets),
-        SourceClock::Rows(RowClock::Unstated | RowClock::SeveralZones) => return None,
+        SourceClock::Rows(RowClock::Unstated | RowClock::SeveralZones(_)) => return None,
     };
     // UTC is what dates are in without a word.
     if offsets.iter().all(|offset| offset.nanos == 0) {

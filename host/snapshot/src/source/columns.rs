@@ -23,7 +23,7 @@ pub(crate) struct TimeColumns {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct CommonColumns {
     pub(crate) time: TimeColumns,
-    symbol: Option<usize>,
+    pub(crate) symbol: Option<usize>,
     /// How many fields a row has.
     count: usize,
     /// What has shown that number, for messages.

@@ -126,6 +126,28 @@ impl GapCounts {
         }
     }
 
+    /// Adds the gaps of another instrument.
+    pub(crate) fn absorb(&mut self, other: &Self) {
+        for (nanos, gap) in &other.by_nanos {
+            let is_full = self.by_nanos.len() >= GAPS_MAX;
+            if let Some(known) = self.by_nanos.get_mut(nanos) {
+                known.count = known.count.saturating_add(gap.count);
+                known.line = known.line.min(gap.line);
+            } else if is_full {
+                self.uncounted = self.uncounted.saturating_add(gap.count);
+            } else {
+                self.by_nanos.insert(*nanos, *gap);
+            }
+        }
+        self.uncounted = self.uncounted.saturating_add(other.uncounted);
+    }
+
+    /// The length that one instrument's bars show by enough gaps to be no chance.
+    pub(crate) fn clear_timeframe(&self) -> Option<Timeframe> {
+        let length = self.timeframe().ok()?;
+        (self.count_of(length) >= SHORT_GAPS_MIN).then_some(length)
+    }
+
     /// The length that the commonest gap shows, or why it cannot be inferred.
     pub(crate) fn timeframe(&self) -> Result<Timeframe, String> {
         if self.by_nanos.is_empty() {

@@ -14,6 +14,7 @@ use crate::source::choices::{
     TextEncoding, TimeMeaning,
 };
 use crate::source::decode_program::DecodeProgram;
+use crate::source::row::RowAllowance;
 use crate::store::acceptance::FindingAcceptance;
 use crate::store::snapshot_id::SnapshotId;
 
@@ -107,6 +108,8 @@ pub struct IngestOptions {
     pub header: Option<HeaderRule>,
     /// The source has no volume: every bar's is 0.
     pub has_no_volume: bool,
+    /// The symbols whose volumes are missing throughout: each of their bars has 0.
+    pub without_volume: BTreeSet<String>,
     /// Which of several rows with one time is used; without it rows that differ refuse the file.
     pub repeats: Option<RepeatRule>,
     /// Decimals of a volume; without it the most decimals in the file.
@@ -155,6 +158,14 @@ impl IngestOptions {
     ) -> Option<AssetClass> {
         let own = tickers.find_map(|ticker| self.asset_classes.get(ticker));
         own.copied().or(self.asset_class)
+    }
+
+    /// What rows of a symbol may have.
+    pub(crate) fn allowance_of(&self, symbol: &str) -> RowAllowance {
+        RowAllowance {
+            prices: self.prices_of(symbol),
+            lacks_volume: self.without_volume.contains(symbol),
+        }
     }
 
     /// The prices that rows of a symbol may have.

@@ -35,6 +35,14 @@ pub(crate) struct ParsedRow<'a> {
     pub(crate) numbers: RowNumbers,
 }
 
+/// What the rows of a symbol may have.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct RowAllowance {
+    pub(crate) prices: PriceRange,
+    /// Whether the volume may be missing.
+    pub(crate) lacks_volume: bool,
+}
+
 /// The row of the fields of line `line`; `symbol` is that of every row, for a source
 /// without a symbol column.
 ///
@@ -47,7 +55,7 @@ pub(crate) fn parse_row<'a>(
     symbol: Option<&'a str>,
     times: &TimeParser,
     rules: &NumberRules,
-    prices_of: impl FnOnce(&str) -> PriceRange,
+    allowance_of: impl FnOnce(&str) -> RowAllowance,
     line: u64,
 ) -> Result<ParsedRow<'a>, RowError> {
     let (symbol, time) = columns.common.symbol_and_time(fields, symbol, times)?;
@@ -56,7 +64,9 @@ pub(crate) fn parse_row<'a>(
     let [open, high, low, close] = columns.prices;
     let read = [number(open)?, number(high)?, number(low)?, number(close)?];
     let prices = read.map(|(price, _)| price);
+    let allowance = allowance_of(symbol);
     let volume = match columns.volume {
+        Some(column) if allowance.lacks_volume && is_missing(text(column)?) => None,
         Some(column) if is_missing(text(column)?) => return Err(no_volume(text(column)?)),
         Some(column) => Some(number(column)?),
         None => None,
@@ -79,7 +89,7 @@ pub(crate) fn parse_row<'a>(
         price_scale,
         volume_scale: volume.decimals,
     };
-    if let Err(error) = check_bar(&row, prices_of(symbol)) {
+    if let Err(error) = check_bar(&row, allowance.prices) {
         return Err(RowError {
             code: RowErrorCode::from(&error),
             message: explain(
@@ -188,11 +198,14 @@ mod tests {
         let got = fields
             .split(line)
             .and_then(|fields| {
-                let prices_of = |symbol: &str| match symbol {
-                    "CL" => PriceRange::Any,
-                    _ => PriceRange::Positive,
+                let allowance_of = |symbol: &str| RowAllowance {
+                    prices: match symbol {
+                        "CL" => PriceRange::Any,
+                        _ => PriceRange::Positive,
+                    },
+                    lacks_volume: symbol == "VIX",
                 };
-                parse_row(&fields, &columns, None, &times, rules, prices_of, 7).map(|parsed| {
+                parse_row(&fields, &columns, None, &times, rules, allowance_of, 7).map(|parsed| {
                     let row = parsed.row;
                     format!(
                         "{} {:?} at {} {} at {}",
@@ -216,6 +229,21 @@ mod tests {
             "\"A,B\" , 2003-01-02 ,\"1\",2,1,2,1.25",
             any,
             "A,B [1, 2, 1, 2] at 0 125 at 2",
+        );
+        check(
+            "VIX,2003-01-02,1,2,1,2,-",
+            any,
+            "VIX [1, 2, 1, 2] at 0 0 at 0",
+        );
+        check(
+            "VIX,2003-01-02,1,2,1,2,5",
+            any,
+            "VIX [1, 2, 1, 2] at 0 5 at 0",
+        );
+        check(
+            "A,2003-01-02,1,2,1,2,-",
+            any,
+            "no-volume: column volume: \"-\"",
         );
         check(
             "A,2003-01-02,1,2,1,2",

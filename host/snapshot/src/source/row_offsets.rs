@@ -26,8 +26,8 @@ pub(crate) enum RowClock {
     Unstated,
     /// By time.
     Offsets(Vec<UtcOffset>),
-    /// The offsets change more often than the clocks of one zone.
-    SeveralZones,
+    /// The offsets change more often than the clocks of one zone; two of them, in nanoseconds.
+    SeveralZones([i64; 2]),
 }
 
 impl RowOffsets {
@@ -47,9 +47,6 @@ impl RowOffsets {
     }
 
     pub(crate) fn clock(&self) -> RowClock {
-        if self.is_over {
-            return RowClock::SeveralZones;
-        }
         let all = self.first.iter().map(|((_, offset), time)| UtcOffset {
             from: UnixNanos(*time),
             nanos: *offset,
@@ -57,15 +54,18 @@ impl RowOffsets {
         let offsets = changes(all.collect());
         match offsets.len() {
             0 => RowClock::Unstated,
-            count if count > OFFSETS_MAX => RowClock::SeveralZones,
+            count if self.is_over || count > OFFSETS_MAX => {
+                let offset = |place: usize| offsets.get(place).map_or(0, |offset| offset.nanos);
+                RowClock::SeveralZones([offset(0), offset(1)])
+            }
             _ => {
                 // The clocks of a zone change a few times a year. What changes within a week is rows of two zones.
                 let week = 7 * counterfoil_trading::time::DAY_NANOS;
-                let pairs = offsets.iter().skip(1).zip(offsets.iter().skip(2));
+                let mut pairs = offsets.iter().skip(1).zip(offsets.iter().skip(2));
                 let is_close =
                     |(a, b): (&UtcOffset, &UtcOffset)| b.from.0.saturating_sub(a.from.0) < week;
-                if pairs.filter(|pair| is_close(*pair)).count() > 0 {
-                    return RowClock::SeveralZones;
+                if let Some((a, b)) = pairs.find(|pair| is_close(*pair)) {
+                    return RowClock::SeveralZones([a.nanos, b.nanos]);
                 }
                 RowClock::Offsets(offsets)
             }
@@ -118,7 +118,10 @@ mod tests {
         }
         let got = match offsets.clock() {
             RowClock::Unstated => "unstated".to_owned(),
-            RowClock::SeveralZones => "several".to_owned(),
+            RowClock::SeveralZones(two) => {
+                let hours = two.map(|offset| offset / HOUR);
+                format!("several: {hours:?}")
+            }
             RowClock::Offsets(offsets) => {
                 let text = |offset: &UtcOffset| {
                     format!("{}:{}", offset.from.0 / HOUR, offset.nanos / HOUR)
@@ -148,7 +151,7 @@ mod tests {
 
     #[test]
     fn rows_of_two_zones_show_no_local_time() {
-        check(&[(5, -5), (29, 9), (53, -5), (77, 9)], "several");
+        check(&[(5, -5), (29, 9), (53, -5), (77, 9)], "several: [9, -5]");
     }
 
     #[test]

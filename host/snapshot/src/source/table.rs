@@ -1,6 +1,8 @@
 //! All rows of a source, each taken or quarantined, before scales and timeframe are known. It must
 //! never write a bar, and never hold more rows than fit in the memory it was given.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::IngestError;
@@ -33,8 +35,8 @@ pub(crate) struct SourceTable<'a> {
     pub(crate) times: TimeParser,
     pub(crate) quarantine: QuarantineWriter,
     pub(crate) counts: RowCounts,
-    /// Rows that lack nothing but a volume.
-    pub(crate) without_volume: u64,
+    /// The symbols none of whose rows has a volume, and some lack nothing else.
+    pub(crate) without_volume: BTreeSet<String>,
     /// Rows after a later one of their ticker.
     pub(crate) out_of_order: u64,
     pub(crate) precision: TickerPrecision,
@@ -66,7 +68,7 @@ pub(crate) fn read_table<'a>(
     let mut notes = NumberNotes::default();
     let mut written = WrittenPrecision::default();
     let mut actions = RowActions::default();
-    let mut without_volume: u64 = 0;
+    let mut without_volume = BTreeSet::new();
     let take = |line, fields: &[&str]| {
         if let Err(error) = actions.note(fields, &columns, context, &times, line)? {
             return Ok(RowOutcome::Invalid(error));
@@ -74,8 +76,9 @@ pub(crate) fn read_table<'a>(
         let parsed = match read_row(fields, &columns, context, &times, &mut notes, line)? {
             Ok(parsed) => parsed,
             Err(error) => {
-                let is_no_volume = u64::from(error.code == RowErrorCode::NoVolume);
-                without_volume = without_volume.saturating_add(is_no_volume);
+                if error.code == RowErrorCode::NoVolume {
+                    note_without_volume(fields, &columns, context, &mut without_volume, line)?;
+                }
                 return Ok(RowOutcome::Invalid(error));
             }
         };
@@ -96,6 +99,9 @@ pub(crate) fn read_table<'a>(
     };
     let counts = read_rows(records, context, &mut deferred, progress, take)?;
     let names = symbols.names();
+    // One row with a volume shows that the others lack theirs.
+    let used: BTreeSet<&str> = names.iter().copied().collect();
+    without_volume.retain(|symbol: &String| !used.contains(symbol.as_str()));
     let repeats = RepeatChoice::new(context, &mut deferred, &mut quarantine);
     let SortedTable {
         series,
@@ -124,6 +130,25 @@ pub(crate) fn read_table<'a>(
     })
 }
 
+/// Notes the symbol of a row that lacks a volume.
+fn note_without_volume(
+    fields: &[&str],
+    columns: &BarColumns,
+    context: &SourceContext<'_>,
+    all: &mut BTreeSet<String>,
+    line: u64,
+) -> Result<(), IngestError> {
+    let named = columns.common.symbol.and_then(|place| fields.get(place));
+    let Some(symbol) = named.copied().or(context.symbol) else {
+        return Ok(());
+    };
+    if !all.contains(symbol) {
+        all.insert(symbol.to_owned());
+    }
+    // Rows that cannot be used name instruments too, and their names are kept.
+    context.check_instruments(all.len(), line)
+}
+
 /// A row whose numbers agree with those before it, or why it cannot be used.
 ///
 /// # Errors
@@ -143,7 +168,7 @@ fn read_row<'a>(
         context.symbol,
         times,
         &context.numbers,
-        |symbol| context.options.prices_of(symbol),
+        |symbol| context.options.allowance_of(symbol),
         line,
     );
     let checked = parsed.and_then(|parsed| {
@@ -324,15 +349,17 @@ struct SortedTable<'a> {
 }
 
 impl SourceTable<'_> {
-    /// An error with the first reason, if no row can be used.
+    /// An error with the first reason, if no row can be used, or none of a symbol for want of a volume.
     pub(crate) fn check_not_empty(&self, file: &str) -> Result<(), IngestError> {
-        if !self.series.parts.is_empty() {
-            return Ok(());
-        }
-        if self.without_volume > 0 {
+        if !self.without_volume.is_empty() {
             return Err(IngestError::NoVolumes {
                 file: file.to_owned(),
+                symbols: self.without_volume.clone(),
+                is_whole: self.series.parts.is_empty(),
             });
+        }
+        if !self.series.parts.is_empty() {
+            return Ok(());
         }
         let first = self
             .quarantine

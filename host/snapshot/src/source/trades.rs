@@ -2,7 +2,7 @@
 //! sequence of rows in the file does not matter. It must never know a file's format, and never hold
 //! more trades than fit in the memory it was given.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use counterfoil_trading::aggregate::{BarAggregator, Trade};
 use counterfoil_trading::bar::ClosedBar;
@@ -167,7 +167,7 @@ pub(crate) fn read_trades<'a>(
         times: TimeParser::of_nanos(),
         quarantine,
         counts,
-        without_volume: 0,
+        without_volume: BTreeSet::new(),
         out_of_order: 0,
         precision: by_ticker(&symbols, &precision, &written),
         notes: notes

@@ -49,6 +49,9 @@ pub struct LayerManifest {
     pub format: String,
     /// The instruments, by symbol.
     pub instruments: Vec<LayerInstrument>,
+    /// For each bar the line of the source, in the sequence of the instruments; in the normalized layer only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lines: Option<LayerList>,
     /// The rows and bars that were quarantined.
     pub quarantine: LayerQuarantine,
     /// Its inputs and settings.
@@ -286,7 +289,7 @@ impl GridSource {
 pub struct LayerNote {
     /// How often.
     pub count: u64,
-    /// The first line with it.
+    /// The first line with it; 0 if it is about no one line.
     pub line: u64,
     /// A sentence for people.
     pub message: String,
@@ -391,6 +394,7 @@ impl LayerManifest {
             .actions
             .iter()
             .chain(&self.sessions)
+            .chain(&self.lines)
             .chain(self.instruments.iter().flat_map(|one| &one.sessions))
             .map(|list| &list.file);
         let findings = self.findings.iter().map(|findings| &findings.file);

@@ -15,9 +15,9 @@ use counterfoil_base::digest::Digest;
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct QuarantinedRow {
-    /// The source's name; empty for a bar that the checks quarantined.
+    /// The source's name.
     pub file: String,
-    /// The line in it; the header is line 1. 0 for a bar that the checks quarantined.
+    /// The line in it; the header is line 1.
     pub line: u64,
     /// A sentence for people that names the column.
     pub message: String,

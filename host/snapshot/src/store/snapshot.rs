@@ -256,6 +256,7 @@ impl Snapshot {
             .actions
             .iter()
             .chain(&manifest.sessions)
+            .chain(&manifest.lines)
             .chain(own)
             .map(|list| (&list.file, list.sha256));
         for (file, sha256) in findings.chain(lists) {

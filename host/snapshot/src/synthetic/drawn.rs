@@ -103,6 +103,7 @@ fn manifest(
         findings: Some(findings),
         format: DataLayer::Snapshots.format().to_owned(),
         instruments,
+        lines: None,
         quarantine,
         recipe,
         sessions: write_session_ends(staging, &deck.session_ends)?,

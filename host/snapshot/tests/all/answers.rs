@@ -77,6 +77,15 @@ fn volumes_that_are_absent_throughout_are_no_volume() {
         assert_eq!((done.report.bars, first.reason.as_str()), (1, "no-volume"));
         assert!(first.message.contains("state --no-volume"), "{missing}");
     }
+    // An index beside shares: every row of it was invalid.
+    let two = "symbol,time,open,high,low,close,volume\nSPX,2024-01-02,10,11,9,10,-\nSPY,2024-01-02,10,11,9,10,7\n\
+               SPX,2024-01-03,10,11,9,10,\nSPY,2024-01-03,10,11,9,10,\n";
+    let data = TestStore::new();
+    let done = data.ingest(two.as_bytes(), &daily()).unwrap();
+    assert_eq!(done.report.without_volume, ["SPX"]);
+    let examples = &done.report.examples;
+    let lines: Vec<u64> = examples.iter().map(|row| row.line).collect();
+    assert_eq!((done.report.bars, lines), (3, vec![5]), "{examples:?}");
     let index = "Date,Close/Last,Open,High,Low\n01/03/2024,10,10,11,9\n";
     check_refused(index, &by_format("nasdaq"), "or state --no-volume");
     let options = IngestOptions {

@@ -4,6 +4,7 @@
 use core::fmt::Write as _;
 
 use counterfoil_snapshot::layers::ingest::IngestOutcome;
+use counterfoil_snapshot::quality::findings::{QualityFinding, Severity};
 use counterfoil_snapshot::source::choices::TimeMeaning;
 use counterfoil_snapshot::source::options::{IngestOptions, SideFile};
 use counterfoil_trading::bar::RawBar;
@@ -325,6 +326,118 @@ fn a_week_or_month_that_is_dated_by_its_last_day_is_that_week_or_month() {
     );
 }
 
+/// Bars of 4h over a session of 6.5 hours closed in a backtest an hour and a half after the session; live they close
+/// with it.
+#[test]
+fn the_last_bar_of_a_session_closes_with_it_unless_trade_goes_on() {
+    let york = r#"{"time":{"zone":"America/New_York"}}"#;
+    let with = IngestOptions {
+        calendar: side(YORK),
+        ..options("4h", york)
+    };
+    let mut times = vec![
+        "2024-03-08T09:30",
+        "2024-03-08T13:30",
+        "2024-03-11T09:30",
+        "2024-07-03T09:30",
+    ];
+    let spans_of = |times: &[&str]| {
+        let data = TestStore::new();
+        let done = data.ingest(rows_at(times).as_bytes(), &with).unwrap();
+        spans(&data, &done)
+    };
+    assert_eq!(
+        spans_of(&times),
+        [
+            "2024-03-08T14:30:00Z 2024-03-08T18:30:00Z",
+            "2024-03-08T18:30:00Z 2024-03-08T21:00:00Z",
+            "2024-03-11T13:30:00Z 2024-03-11T17:30:00Z",
+            "2024-07-03T13:30:00Z 2024-07-03T17:00:00Z",
+        ]
+    );
+    // A bar after the session shows that the one before it holds trades from after it as well.
+    times.push("2024-07-05T17:30");
+    let later = spans_of(&times);
+    assert_eq!(later[1], "2024-03-08T18:30:00Z 2024-03-08T22:30:00Z");
+    assert_eq!(later[3], "2024-07-03T13:30:00Z 2024-07-03T17:30:00Z");
+}
+
+/// What the checks found of a bar named no row: only the vendor's file says where to look.
+#[test]
+fn findings_of_bars_name_the_row_in_each_file() {
+    let place = |data: &TestStore, done: &IngestOutcome| {
+        let snapshot = data.store.load(&done.id).unwrap();
+        snapshot.verify_all().unwrap();
+        let all = snapshot.findings(usize::MAX).unwrap().into_iter();
+        let errors = all.filter(|one| one.severity == Severity::Error);
+        let text = |one: QualityFinding| {
+            let (file, line) = (one.file.unwrap_or_default(), one.line.unwrap_or_default());
+            format!("{} {file}:{line}", one.rule)
+        };
+        let rows = snapshot.quarantine(9).unwrap().into_iter();
+        let rows = rows.map(|row| format!("{}:{}", row.file, row.line));
+        let (errors, rows): (Vec<_>, Vec<_>) = (errors.map(text).collect(), rows.collect());
+        format!("{} | {}", errors.join(", "), rows.join(", "))
+    };
+    let hours = |symbol: &str, clock: &str| format!("{symbol},2024-03-04T{clock}Z,9,9,9,9,5\n");
+    let data = TestStore::new();
+    let with = IngestOptions {
+        timeframe: Some("1h".parse().unwrap()),
+        ..IngestOptions::default()
+    };
+    // Two instruments, so that neither begins with the first row; the later time comes first.
+    let rows = ["10:00", "12:00", "11:07", "13:00"]
+        .map(|clock| hours("B", clock))
+        .concat()
+        + &["11:00", "10:00"].map(|clock| hours("A", clock)).concat();
+    let first = data.ingest_rows(&rows, &with).unwrap();
+    assert_eq!(place(&data, &first), "off-grid f.csv:4 | f.csv:4");
+    let more = ["14:00", "15:30"].map(|clock| hours("B", clock)).concat();
+    let with = IngestOptions {
+        revises: Some(first.id),
+        actions: side("instrument,ex_date,action,value\nA,2024-03-04T11:00:00Z,delisting,5\n"),
+        ..with
+    };
+    let csv = format!("symbol,time,open,high,low,close,volume\n{more}");
+    let done = data
+        .store
+        .ingest(csv.as_bytes(), "more.csv", &with, &mut |_| {});
+    assert_eq!(
+        place(&data, &done.unwrap()),
+        "after-delisting f.csv:6, off-grid f.csv:4 | f.csv:6, f.csv:4, more.csv:3"
+    );
+}
+
+#[test]
+fn a_split_within_a_bar_is_held_against_the_bar_that_the_run_applies_it_to() {
+    // The bar of Monday's close to Tuesday's holds Tuesday's split, and opens at the new price.
+    let bars = |prices: [&str; 4]| {
+        let days = ["08", "11", "12", "13"].into_iter().zip(prices);
+        let row = |(day, price)| {
+            format!("A,2024-03-{day}T16:00-04:00,{price},{price},{price},{price},{day}\n")
+        };
+        days.map(row).collect::<String>()
+    };
+    let with = IngestOptions {
+        timeframe: Some("1d".parse().unwrap()),
+        time: Some(TimeMeaning::Close),
+        actions: side("instrument,ex_date,action,value\nA,2024-03-12T13:30:00Z,split,2:1\n"),
+        ..IngestOptions::default()
+    };
+    for (prices, expect) in [
+        (["100", "100", "50", "50"], None),
+        // A day too late.
+        (["100", "100", "100", "50"], Some("2024-03-11")),
+    ] {
+        let data = TestStore::new();
+        let done = data.ingest_rows(&bars(prices), &with).unwrap();
+        let all = data.store.load(&done.id).unwrap().findings(9).unwrap();
+        let dates = all.iter().filter(|one| one.rule == "split-without-jump");
+        let dates: Vec<Option<&str>> = dates.map(|one| one.date.as_deref()).collect();
+        assert_eq!(dates, expect.map(Some).as_slice(), "{prices:?} {all:?}");
+    }
+}
+
 #[test]
 fn a_file_of_another_timeframe_or_of_several_zones_is_refused_or_said() {
     let data = TestStore::new();
@@ -351,6 +464,23 @@ fn a_file_of_another_timeframe_or_of_several_zones_is_refused_or_said() {
         .unwrap();
     let found = &done.report.findings.rules;
     assert!(found.contains_key("several-zones"), "{found:?}");
+    let notes = &done.report.notes;
+    let note = notes.iter().find(|note| note.rule == "several-zones");
+    let says = "rows of one week have the offsets +09:00 and -05:00";
+    assert!(note.unwrap().message.starts_with(says), "{notes:?}");
+    // Two files in one: no timeframe is that of all.
+    let mixed = |days: usize| {
+        let hour = |hour: usize| format!("A,2024-01-02T{hour:02}:00:00Z,9,9,9,9,5\n");
+        let day =
+            |day: usize| format!("B,2024-{:02}-{:02},9,9,9,9,5\n", 1 + day / 28, 1 + day % 28);
+        let rows: String = (0..12).map(hour).chain((0..days).map(day)).collect();
+        let error = data.ingest_rows(&rows, &IngestOptions::default());
+        error.unwrap_err().to_string()
+    };
+    for days in [12, 140] {
+        let says = "cannot infer the timeframe: A has bars of 1h, B has bars of 1d; ingest";
+        assert!(mixed(days).contains(says), "{}", mixed(days));
+    }
 }
 
 proptest! {

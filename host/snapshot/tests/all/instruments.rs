@@ -290,6 +290,35 @@ fn each_instrument_of_a_file_has_its_own_tick_and_lot() {
     );
 }
 
+/// Coins whose vendor rounds volumes to whole ones had a lot of a whole coin: no account of 10,000 could buy one.
+#[test]
+fn a_coin_with_whole_volumes_has_the_lot_of_its_class() {
+    //   ticker volume asset class lot
+    for case in [
+        "BTC 31 - 0.00000001",
+        "ETH-USD 31 - 0.00000001",
+        "BTCUSDT 31 - 0.00000001",
+        "X:XBT/EUR 31 - 0.00000001",
+        "ethusdt 31 - 0.00000001",
+        "BTC 31.25 - 0.01",
+        "BTC 31 future 1",
+        "BTCM 31 - 1",
+        "ETHE 31 - 1",
+        "SOLUSDT 31 - 1",
+    ] {
+        let words: Vec<&str> = case.split(' ').collect();
+        let rows = format!("{},2024-01-02,60.5,60.5,60.5,60.5,{}\n", words[0], words[1]);
+        let options = IngestOptions {
+            asset_class: words[2].parse().ok(),
+            ..daily()
+        };
+        let done = TestStore::new().ingest_rows(&rows, &options).unwrap();
+        let it = &done.manifest.instruments[0];
+        let lot = decimal::format(it.lot_size.into(), it.quantity_scale);
+        assert_eq!(lot, words[3], "{case}");
+    }
+}
+
 /// Trades of several symbols were read at the scales of the finest.
 #[test]
 fn trades_of_each_instrument_have_its_own_tick() {

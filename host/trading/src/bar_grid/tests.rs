@@ -236,6 +236,41 @@ fn only_the_last_bar_of_a_session_may_be_short() {
     );
 }
 
+/// Bars of 4h over a session of 6.5 hours closed in a backtest an hour and a half after the session, and live with it.
+#[test]
+fn a_bar_that_reaches_beyond_its_session_is_cut_at_its_end() {
+    let cut = |case: &str, expect: &str| {
+        let words: Vec<&str> = case.split_whitespace().collect();
+        let (timeframe, calendar) = (words[1].parse().unwrap(), calendar(words[0]));
+        let open = time(words[2]);
+        let got = session_cut(timeframe, &calendar, open);
+        let text = got.map_or_else(|| String::from("whole"), UnixNanos::rfc3339);
+        assert_eq!(text, expect, "{case}");
+        // A cut bar is one that every door takes.
+        if let Some(close) = got {
+            assert_eq!(
+                check_bar(timeframe, &calendar, &bar(open, close), None),
+                Ok(())
+            );
+        }
+    };
+    cut("york 4h 2024-03-08T14:30", "whole");
+    cut("york 4h 2024-03-08T18:30", "2024-03-08T21:00:00Z");
+    cut("york 4h 2024-03-11T17:30", "2024-03-11T20:00:00Z");
+    cut("york 1h 2024-07-03T16:30", "2024-07-03T17:00:00Z");
+    cut("york 30m 2024-03-08T20:30", "whole");
+    // After the session there is nothing to end with.
+    cut("york 1h 2024-03-08T21:00", "whole");
+    cut("york 1d 2024-03-08T14:30", "whole");
+    cut("york 1M 2024-03-01T14:30", "whole");
+    // Around the clock only a day of 23 hours cuts, and lengths that do not divide a day have none.
+    cut("york-midnight 4h 2024-03-11T01:00", "2024-03-11T04:00:00Z");
+    cut("york-midnight 4h 2024-03-12T00:00", "whole");
+    cut("utc 4h 2024-03-08T20:00", "whole");
+    cut("utc 7h 2024-03-08T20:00", "whole");
+    cut("york-midnight 7h 2024-03-08T20:00", "whole");
+}
+
 #[test]
 fn times_at_the_ends_of_64_bits_are_refused_and_do_not_overflow() {
     for name in ["utc", "york", "half"] {
@@ -251,6 +286,11 @@ fn times_at_the_ends_of_64_bits_are_refused_and_do_not_overflow() {
                 let bar = bar(UnixNanos(open), UnixNanos(close));
                 let got = check_bar(timeframe, &calendar(name), &bar, Some(UnixNanos(i64::MAX)));
                 assert!(got.is_err(), "{name} {timeframe} {open}");
+                let cut = session_cut(timeframe, &calendar(name), bar.open_time);
+                assert!(
+                    cut.is_none_or(|cut| cut > bar.open_time),
+                    "{name} {timeframe}"
+                );
             }
         }
     }

@@ -1,7 +1,7 @@
 //! When the ledger says that a run started, held so many records, and ended, against the times of its decisions.
 
-use counterfoil_governance::ledger::CLOCK_STEP_MAX;
 use counterfoil_governance::registry::RegisteredRun;
+use counterfoil_governance::state::CLOCK_STEP_MAX;
 use counterfoil_trading::time::UnixNanos;
 
 /// What the ledger knows of the times of one execution.

@@ -5,8 +5,9 @@ use anyhow::Result;
 use counterfoil_approval::anchors::compare_execution;
 use counterfoil_approval::value_text;
 use counterfoil_governance::report::{EvidenceHealth, health};
-use counterfoil_governance::state::LedgerState;
+use counterfoil_governance::state::{CLOCK_STEP_MAX, LedgerState};
 use counterfoil_runner::clock::now;
+use counterfoil_trading::time::UnixNanos;
 use serde_json::{Value, json};
 
 use crate::cli_context::CliContext;
@@ -16,11 +17,20 @@ use crate::people::ledger_access;
 /// Prints every list; succeeds if all are empty.
 pub(super) fn run(cli: &CliContext) -> Result<CommandAnswer> {
     let view = ledger_access::view(cli)?;
-    let found = health(view.state(), now());
-    let contradicted = contradicted(cli, view.state())?;
-    let open = found.open_items().saturating_add(contradicted.len());
+    let (state, now) = (view.state(), now());
+    let found = health(state, now);
+    let contradicted = contradicted(cli, state)?;
+    // Nothing can be recorded until it is set back.
+    let ahead = state
+        .clock()
+        .filter(|clock| clock.0.saturating_sub(now.0) > CLOCK_STEP_MAX);
+    let ahead: Vec<String> = ahead.into_iter().map(UnixNanos::rfc3339).collect();
+    let open = found
+        .open_items()
+        .saturating_add(contradicted.len().saturating_add(ahead.len()));
     let mut lists = lists(&found).to_vec();
     lists.push(("runs-contradicted", json!(contradicted)));
+    lists.push(("clock-ahead", json!(ahead)));
     if cli.json {
         let pair = |(name, list): &(&str, Value)| ((*name).to_owned(), list.clone());
         let mut value = Value::Object(lists.iter().map(pair).collect());

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use counterfoil_approval::ledger_seen::LedgerSeen;
 use counterfoil_approval::ledger_view;
 use counterfoil_governance::ledger;
 use counterfoil_journal::key::VerifierKey;
@@ -40,8 +41,14 @@ pub(in crate::commands) fn verify(
     };
     // The key's name is the log's origin: a ledger of another name under the same key does not pass.
     let key = VerifierKey::new(&ledger::origin(&name), &key)?;
-    let found = ledger::verify(&read_whole(&path)?, &key);
-    let answer = CommandAnswer::yes_if(found.as_ref().is_ok_and(|found| found.torn_bytes == 0));
+    let bytes = read_whole(&path)?;
+    let found = ledger::verify(&bytes, &key);
+    // Of the data directory's own ledger it is known here how far it was; a file may be an older copy by intention.
+    let seen = LedgerSeen::beside_keys(&cli.keys, &bytes).filter(|_| file.is_none());
+    let older = seen.and_then(|seen| seen.check(&bytes).err());
+    let older = older.map(|error| error.to_string());
+    let is_whole = found.as_ref().is_ok_and(|found| found.torn_bytes == 0);
+    let answer = CommandAnswer::yes_if(is_whole && older.is_none());
     if cli.json {
         print_json(&match found {
             Ok(found) => json!({
@@ -50,6 +57,7 @@ pub(in crate::commands) fn verify(
                 "records": found.records.len(),
                 "denials": found.state.denials(),
                 "torn-bytes": found.torn_bytes,
+                "older": older,
                 "root": found.checkpoint.as_ref().map(|one| hex::encode(one.root.0)),
             }),
             Err(error) => {
@@ -61,9 +69,10 @@ pub(in crate::commands) fn verify(
     match found {
         Err(error) => print_answer(answer, &format!("not intact: {error}")),
         Ok(found) => {
-            let state = match answer {
-                CommandAnswer::Yes => "intact",
-                CommandAnswer::No => "incomplete last record",
+            let state = match &older {
+                Some(older) => older.as_str(),
+                None if is_whole => "intact",
+                None => "incomplete last record",
             };
             print_answer(answer, &format!("{state}: {}", key.name()));
             print_fields(&[

@@ -143,3 +143,8 @@ pub(super) fn promote(state: &LedgerState, context: ActContext<'_>, set: &Digest
     let (index, _) = state.check_verdict(Gate::Promotion, set.digest(), Some(author))?;
     state.check_excepted(index, context.time, Some(&set.component), None)
 }
+
+pub(super) fn archive(state: &LedgerState, component: &Digest) -> Judgment {
+    let found = state.registry.at(component, &[ComponentStage::Approved]);
+    found.map(|_| ())
+}

@@ -223,11 +223,22 @@ pub(super) fn anchor(
             return Err(Denial::new(Rule::AnchorUnfit, why, hint));
         }
         earlier = Some(one.run);
-        let found = known_run(state, &one.run)?;
-        not_ended(found, &one.run)?;
-        logs_grew(found, one.execution, one.journal, one.orders)?;
+        state.check_anchor(one)?;
     }
     Ok(())
+}
+
+impl LedgerState {
+    /// Checks that an anchor's run is open and that its logs are what they were before, or longer.
+    ///
+    /// # Errors
+    ///
+    /// Returns the [`Denial`] that an act with this anchor would get.
+    pub fn check_anchor(&self, anchor: &RunAnchor) -> Result<(), Denial> {
+        let found = known_run(self, &anchor.run)?;
+        not_ended(found, &anchor.run)?;
+        logs_grew(found, anchor.execution, anchor.journal, anchor.orders)
+    }
 }
 
 /// What the ledger knows of a log from before, and the record that says so.

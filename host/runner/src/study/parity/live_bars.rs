@@ -12,6 +12,7 @@ use counterfoil_snapshot::source::choices::{EpochUnit, GapRule, TimeMeaning};
 use counterfoil_snapshot::source::options::IngestOptions;
 use counterfoil_snapshot::store::snapshot_id::SnapshotId;
 use counterfoil_trading::bar::ClosedBar;
+use counterfoil_trading::bar_grid::session_cut;
 use counterfoil_trading::decimal;
 use counterfoil_trading::execution::Delivery;
 use counterfoil_trading::instrument::{Instrument, InstrumentId};
@@ -40,8 +41,7 @@ pub(super) struct LiveBars {
     closes: Option<(UnixNanos, UnixNanos)>,
     /// Whether the live run received corporate actions or session ends, which bars do not show.
     pub(super) has_actions: bool,
-    /// Whether a bar ends with its session or follows an exchange's clock.
-    has_other_lengths: bool,
+    lengths: BarLengths,
     /// Bars that the live run refused.
     refused: BTreeSet<(String, UnixNanos)>,
     /// Instruments with a bar.
@@ -61,7 +61,7 @@ impl LiveBars {
             first_open: UnixNanos(i64::MAX),
             closes: None,
             has_actions: false,
-            has_other_lengths: false,
+            lengths: BarLengths::default(),
             refused: BTreeSet::new(),
             seen: BTreeSet::new(),
         };
@@ -107,7 +107,7 @@ impl LiveBars {
                 break;
             }
             open_slice.add(&decision.bar);
-            live_bars.has_other_lengths |= !is_whole(setup.timeframe, &decision.bar);
+            live_bars.lengths.add(setup, &decision.bar);
             live_bars.seen.insert(decision.bar.get().instrument);
             if open_slice.bars == setup.instruments.len() {
                 live_bars.end(&mut open_slice, reader.index());
@@ -163,7 +163,7 @@ impl LiveBars {
         manifest: &Manifest,
         now: UnixNanos,
     ) -> Result<SnapshotId, ParityError> {
-        if self.has_other_lengths {
+        if self.lengths.has_others() {
             return Err(ParityError::OtherLengths {
                 run: execution.short(),
             });
@@ -257,12 +257,50 @@ impl LiveBars {
     }
 }
 
-/// Whether a bar closes where an ingested one would, which states its open time alone.
-fn is_whole(timeframe: Timeframe, bar: &ClosedBar) -> bool {
-    let bar = bar.get();
-    match timeframe {
-        Timeframe::Fixed(nanos) => bar.open_time.0.checked_add(nanos) == Some(bar.close_time.0),
-        Timeframe::Months(_) => bar.open_time.0.rem_euclid(DAY_NANOS) == 0,
+/// Whether bars close where ingested ones would, which state their open times alone.
+#[derive(Default)]
+struct BarLengths {
+    /// Whether a bar follows an exchange's clock.
+    has_other: bool,
+    /// Instruments with bars that end with their session, with whole ones that reach beyond it, and with bars that
+    /// open after it.
+    cut: BTreeSet<InstrumentId>,
+    beyond: BTreeSet<InstrumentId>,
+    later: BTreeSet<InstrumentId>,
+}
+
+impl BarLengths {
+    fn add(&mut self, setup: &RunSetup, bar: &ClosedBar) {
+        let bar = bar.get();
+        let Timeframe::Fixed(nanos) = setup.timeframe else {
+            self.has_other |= bar.open_time.0.rem_euclid(DAY_NANOS) != 0;
+            return;
+        };
+        let id = bar.instrument;
+        let is_whole = bar.open_time.0.checked_add(nanos) == Some(bar.close_time.0);
+        let Some(calendar) = setup.calendars.of(id.index()) else {
+            self.has_other |= !is_whole;
+            return;
+        };
+        if calendar.is_after_session(bar.open_time) {
+            self.later.insert(id);
+        }
+        let cut = session_cut(setup.timeframe, calendar, bar.open_time);
+        if cut == Some(bar.close_time) {
+            self.cut.insert(id);
+        } else if cut.is_some() && is_whole {
+            self.beyond.insert(id);
+        } else {
+            self.has_other |= !is_whole;
+        }
+    }
+
+    /// Whether a bar closes elsewhere: ingestion ends the last bar of a session with it, unless the instrument trades
+    /// on.
+    fn has_others(&self) -> bool {
+        let is_cut = self.cut.iter().any(|id| self.later.contains(id));
+        let is_beyond = self.beyond.iter().any(|id| !self.later.contains(id));
+        self.has_other || is_cut || is_beyond
     }
 }
 

@@ -1,13 +1,19 @@
-//! How much of the ledger a server has seen, kept over restarts: a shorter or another ledger is refused. It must never
-//! replace the verification of a ledger.
+//! How much of a ledger was seen here, kept beside the keys, and by a server in the data too: a shorter or another ledger
+//! is refused. It must never replace the verification of a ledger.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::ledger::LedgerMark;
+use counterfoil_journal::frame::FrameReader;
 use counterfoil_os::file_path::FilePath;
-use counterfoil_os::files::{FileError, facts_of, read_plain, write_whole};
+use counterfoil_os::files::{FileError, facts_of, make_folder, read_plain, write_whole};
+use counterfoil_runner::store::keys::KeyDir;
 use serde::{Deserialize, Serialize};
+
+/// The folder in the key folder.
+const FOLDER: &str = "seen";
 
 /// Bytes of the file: it holds four values.
 const FILE_BYTES_MAX: u64 = 4_096;
@@ -15,10 +21,10 @@ const FILE_BYTES_MAX: u64 = 4_096;
 /// Why a ledger is not the one that was seen.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub(crate) enum LedgerSeenError {
+pub enum LedgerSeenError {
     /// Records that were seen are gone, or others are in their place.
     #[error(
-        "the ledger does not begin with the {size} records that this runner has seen (root {root}): an older copy would \
+        "the ledger does not begin with the {size} records that were seen here (root {root}): an older copy would \
          revive keys that were revoked since; restore the newer ledger, or delete {} to accept this one", path.display()
     )]
     Other {
@@ -28,7 +34,7 @@ pub(crate) enum LedgerSeenError {
     },
     /// What was seen cannot be read or kept.
     #[error(
-        "cannot read or write {}, which holds how much of the ledger this runner has seen: {reason}; repair the file, or \
+        "cannot read or write {}, which holds how much of the ledger was seen here: {reason}; repair the file, or \
          delete it to accept the ledger as it is", path.display()
     )]
     File { path: PathBuf, reason: String },
@@ -44,19 +50,48 @@ struct SeenFile {
     bytes: String,
 }
 
-/// The file with what was seen, in the data directory.
+/// The file with what was seen of one ledger.
 #[derive(Clone, Debug)]
-pub(crate) struct LedgerSeen {
+pub struct LedgerSeen {
     path: FilePath,
+    /// Whether it is kept only where the file can be written.
+    is_optional: bool,
 }
 
 impl LedgerSeen {
-    pub(crate) const fn new(path: FilePath) -> Self {
-        Self { path }
+    /// The file at `path`.
+    #[must_use]
+    pub const fn new(path: FilePath) -> Self {
+        Self {
+            path,
+            is_optional: false,
+        }
+    }
+
+    /// The file in the key folder about the ledger of these bytes; `None` for whoever has no keys, as an auditor. An
+    /// older copy of the whole data directory does not take it back.
+    #[must_use]
+    pub fn beside_keys(keys: &KeyDir, ledger: &[u8]) -> Option<Self> {
+        keys.index_secret()?;
+        // By the first record: a key folder may serve several data directories whose ledgers have one name.
+        let first = FrameReader::new().parse(ledger).ok()?;
+        let first = ledger
+            .get(..first.consumed)
+            .filter(|first| !first.is_empty())?;
+        let name = format!("{}.json", Digest::of(first).hex().get(..16)?);
+        Some(Self {
+            path: keys.path().join(FOLDER).join(name),
+            // A service may have a key folder that it cannot write.
+            is_optional: true,
+        })
     }
 
     /// Checks that a ledger begins with what was seen.
-    pub(crate) fn check(&self, ledger: &[u8]) -> Result<(), LedgerSeenError> {
+    ///
+    /// # Errors
+    ///
+    /// Returns [`LedgerSeenError`] if it does not, or the file is no such file.
+    pub fn check(&self, ledger: &[u8]) -> Result<(), LedgerSeenError> {
         let Some(seen) = self.read()? else {
             return Ok(());
         };
@@ -74,21 +109,31 @@ impl LedgerSeen {
         })
     }
 
-    /// Keeps what was seen, durably.
-    pub(crate) fn keep(&self, mark: &LedgerMark) -> Result<(), LedgerSeenError> {
+    /// Keeps what was seen, durably, if it is more than before.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`LedgerSeenError`] if the file cannot be written, or is no such file.
+    pub fn keep(&self, mark: &LedgerMark) -> Result<(), LedgerSeenError> {
         let seen = SeenFile {
             size: mark.size,
             root: hex::encode(mark.root.0),
             length: mark.length,
             bytes: mark.bytes.hex(),
         };
-        if self.read()?.as_ref() == Some(&seen) {
+        // Another process may have seen more since this one read the ledger.
+        if self.read()?.is_some_and(|before| before.size >= seen.size) {
             return Ok(());
         }
         let text = serde_json::to_vec(&seen).map_err(|error| self.file(&error))?;
         // Whole or not at all: after a crash in the middle the earlier file stands, which accepts every later ledger
         // that begins with the same records.
-        write_whole(&self.path, &text).map_err(|error| self.file(&error))
+        let folder = self.path.parent();
+        let folder = folder.map_or(Ok(()), |folder| make_folder(&folder));
+        match folder.and_then(|()| write_whole(&self.path, &text)) {
+            Err(error) if self.is_optional && is_read_only(&error) => Ok(()),
+            written => written.map_err(|error| self.file(&error)),
+        }
     }
 
     fn read(&self) -> Result<Option<SeenFile>, LedgerSeenError> {
@@ -106,6 +151,13 @@ impl LedgerSeen {
             reason: error.to_string(),
         }
     }
+}
+
+fn is_read_only(error: &FileError) -> bool {
+    matches!(
+        error.source.kind(),
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
+    )
 }
 
 fn read_file(path: &FilePath) -> Result<Option<Vec<u8>>, FileError> {
@@ -158,6 +210,9 @@ mod tests {
             error.contains("the 2 records") && error.contains("seen.json"),
             "{error}"
         );
+        // What a slower process saw is no less than what was seen.
+        seen.keep(&mark(b"one", 1)).unwrap();
+        assert!(seen.check(b"one").is_err());
         for torn in ["", "{", "{\"size\":1}"] {
             fs::write(&path, torn).unwrap();
             assert!(seen.check(b"one two").is_err(), "{torn:?}");
