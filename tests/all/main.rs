@@ -24,6 +24,8 @@ mod golden;
 #[cfg(test)]
 mod isolated;
 #[cfg(test)]
+mod links;
+#[cfg(test)]
 mod lookahead;
 #[cfg(test)]
 mod orders;

@@ -391,3 +391,39 @@ proptest! {
         check(MADE.up_to(60), &index);
     }
 }
+
+/// A link in the index's place, or in it: sled would write wherever it leads.
+#[test]
+fn no_link_leads_the_index_out_of_its_folder() {
+    let place = tempfile::tempdir().unwrap();
+    let (data, outside) = (place.path().join("data"), place.path().join("outside"));
+    fs::create_dir(&data).unwrap();
+    fs::create_dir(&outside).unwrap();
+    let bytes = MADE.up_to(60);
+    let folder = FilePath::folder(&data).join("index");
+    let by = || {
+        let found = search(bytes, &key(), &folder, Some(&SECRET), &terms, &[]).unwrap();
+        assert_eq!(found.candidates.len(), 60);
+        found.by
+    };
+    std::os::unix::fs::symlink(&outside, &folder).unwrap();
+    let AnsweredBy::Ledger(error) = by() else {
+        panic!("an index outside was used");
+    };
+    assert!(
+        error.to_string().contains("is a link that leads out"),
+        "{error}"
+    );
+    fs::remove_file(&folder).unwrap();
+    for name in ["db", "db/db", "seal"] {
+        assert!(matches!(by(), AnsweredBy::Index));
+        let at = folder.join(name);
+        fs::remove_dir_all(&at)
+            .or_else(|_| fs::remove_file(&at))
+            .unwrap();
+        std::os::unix::fs::symlink(&outside, &at).unwrap();
+        // The link is thrown away with the index, and what it leads to stays.
+        assert!(matches!(by(), AnsweredBy::Index), "{name}");
+        assert_eq!(fs::read_dir(&outside).unwrap().count(), 0, "{name}");
+    }
+}
