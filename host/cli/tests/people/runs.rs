@@ -17,6 +17,7 @@ use counterfoil_governance::ledger::{Ledger, origin};
 use counterfoil_governance::role::{PrincipalKind, Role};
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::signer::Signer;
+use counterfoil_os::file_path::FilePath;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::store::keys::{KeyDir, PeopleKeys};
 use counterfoil_trading::manifest::{DataSource, Manifest};
@@ -86,7 +87,7 @@ impl Office {
 
     fn hand(&self, who: &str) -> Box<dyn Signer + Send> {
         let keys = KeyDir::new(self.desk.path("keys"));
-        let people = PeopleKeys::open(&keys, &self.desk.path("data")).unwrap();
+        let people = PeopleKeys::open(&keys, &FilePath::folder(self.desk.path("data"))).unwrap();
         let all = people.all().unwrap();
         let own = all.iter().find(|one| one.name == who).unwrap();
         people.signer(who, &own.public).unwrap()
