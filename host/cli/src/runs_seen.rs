@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 use counterfoil_base::digest::Digest;
 use counterfoil_os::file_path::FilePath;
-use counterfoil_os::files::{make_folder, own_facts_of, read_plain, write_whole};
+use counterfoil_os::files::{is_there, make_folder, read_plain, write_whole};
 use counterfoil_runner::store::data_dir::Execution;
 
 use crate::cli_context::CliContext;
@@ -32,7 +32,7 @@ impl RunsSeen {
         let name = Digest::of(root.as_os_str().as_encoded_bytes()).hex();
         let name = format!("runs-{}.txt", name.get(..16).unwrap_or(&name));
         let path = cli.keys.path().join("seen").join(name);
-        let bytes = if own_facts_of(&path)?.is_some() {
+        let bytes = if is_there(&path)? {
             read_plain(&path, FILE_BYTES_MAX)?
         } else {
             Vec::new()

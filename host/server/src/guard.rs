@@ -62,11 +62,15 @@ pub(crate) async fn guard(
     response
 }
 
-/// The request with its whole body. A valid login keeps the connection's place.
+/// The request with its whole body. A valid login keeps the connection's place, and any other gives it back.
 async fn whole(app: &ApiState, request: Request) -> Result<Request, Problem> {
     let caller = app.caller(request.headers());
-    if let (Ok(caller), Some(place)) = (&caller, request.extensions().get::<Arc<Place>>()) {
-        place.keep(&caller.id);
+    if let Some(place) = request.extensions().get::<Arc<Place>>() {
+        match &caller {
+            Ok(caller) => place.keep(&caller.id),
+            // The key was revoked since, or the login ended: its connections give way again.
+            Err(_) => place.give_back(),
+        }
     }
     let most = if caller.is_ok() {
         BODY_BYTES_MAX

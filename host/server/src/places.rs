@@ -88,6 +88,21 @@ impl Place {
         }
     }
 
+    /// Lets the place give way again, as the stranger's that it was.
+    pub(crate) fn give_back(&self) {
+        let mut table = self.places.held();
+        let mut was_kept = false;
+        for kept in table.kept.values_mut() {
+            was_kept |= kept.remove(&self.number);
+        }
+        if was_kept {
+            table.kept.retain(|_, kept| !kept.is_empty());
+            table
+                .strangers
+                .insert(self.number, Arc::clone(&self.evicted));
+        }
+    }
+
     /// Waits until another connection has taken the place.
     pub(crate) async fn evicted(&self) {
         self.evicted.notified().await;
@@ -133,6 +148,24 @@ mod tests {
         assert!(places.take().is_none(), "sessions have every place");
         drop((second, first));
         assert!(places.take().is_some());
+    }
+
+    #[test]
+    fn a_place_whose_login_no_longer_counts_gives_way_again() {
+        let places = Places::new(2);
+        let (erin, bob) = (Id::parse("erin").unwrap(), Id::parse("bob").unwrap());
+        let (first, second) = (places.take().unwrap(), places.take().unwrap());
+        first.keep(&erin);
+        second.keep(&bob);
+        assert!(places.take().is_none());
+        first.give_back();
+        first.give_back();
+        assert_eq!(places.held().count(), 2);
+        let _third = places.take().unwrap();
+        assert!(is_evicted(&first) && !is_evicted(&second));
+        // Its place is another's by now.
+        first.give_back();
+        assert_eq!(places.held().count(), 2);
     }
 
     #[test]

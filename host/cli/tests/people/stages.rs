@@ -114,6 +114,35 @@ fn a_draft_is_validated_on_evidence_that_every_read_opens_again() {
     desk.denied("carol", "stage.order", &["component", "review", one]);
     let replay = text(&done["evidence"], "replay");
     every_read_opens_it_again(&desk, one, replay.trim_start_matches("sha256:"));
+    a_journal_that_evidence_is_about_is_compared(&desk);
+}
+
+/// Evidence names size and root of its backtest's journal: one that was cut or taken away is drift.
+fn a_journal_that_evidence_is_about_is_compared(desk: &Desk) {
+    let mut rules = desk.json("", 0, &["ledger", "drift"])["drift"].clone();
+    assert_eq!(rules, json!([]));
+    let runs = desk.path("data/runs");
+    let folders = fs::read_dir(&runs).unwrap();
+    let mut journals: Vec<_> = folders
+        .map(|one| one.unwrap().path().join("1/journal"))
+        .collect();
+    journals.sort();
+    let journal = journals.first().unwrap();
+    let whole = fs::read(journal).unwrap();
+    for left in [Some(&whole[..whole.len() / 2]), None] {
+        match left {
+            Some(left) => fs::write(journal, left).unwrap(),
+            None => fs::remove_file(journal).unwrap(),
+        }
+        rules = desk.json("", 1, &["ledger", "drift"])["drift"].clone();
+        let found = rules.as_array().unwrap();
+        assert!(!found.is_empty(), "{journal:?}");
+        for one in found {
+            assert_eq!(text(one, "rule"), "evidence.journal");
+        }
+    }
+    fs::write(journal, whole).unwrap();
+    desk.json("", 0, &["ledger", "drift"]);
 }
 
 fn every_read_opens_it_again(desk: &Desk, one: &str, digest: &str) {

@@ -14,7 +14,6 @@ use crate::source::choices::{
     TextEncoding, TimeMeaning,
 };
 use crate::source::decode_program::DecodeProgram;
-use crate::source::row::RowAllowance;
 use crate::store::acceptance::FindingAcceptance;
 use crate::store::snapshot_id::SnapshotId;
 
@@ -158,14 +157,6 @@ impl IngestOptions {
     ) -> Option<AssetClass> {
         let own = tickers.find_map(|ticker| self.asset_classes.get(ticker));
         own.copied().or(self.asset_class)
-    }
-
-    /// What rows of a symbol may have.
-    pub(crate) fn allowance_of(&self, symbol: &str) -> RowAllowance {
-        RowAllowance {
-            prices: self.prices_of(symbol),
-            lacks_volume: self.without_volume.contains(symbol),
-        }
     }
 
     /// The prices that rows of a symbol may have.

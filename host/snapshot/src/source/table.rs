@@ -17,7 +17,7 @@ use crate::source::progress::IngestProgress;
 use crate::source::reading::{RowCounts, RowOutcome, SourceContext, read_rows};
 use crate::source::records::SourceRecords;
 use crate::source::repeats::{RepeatCandidate, RepeatChoice, RowValue, UsedRow};
-use crate::source::row::{ParsedRow, SourceRow, parse_row};
+use crate::source::row::{ParsedRow, RowAllowance, SourceRow, parse_row};
 use crate::source::row_actions::RowActions;
 use crate::source::row_error::{RowError, RowErrorCode};
 use crate::source::symbols::{RowArrival, SymbolTable, by_number};
@@ -168,7 +168,10 @@ fn read_row<'a>(
         context.symbol,
         times,
         &context.numbers,
-        |symbol| context.options.allowance_of(symbol),
+        |symbol| RowAllowance {
+            prices: context.options.prices_of(symbol),
+            lacks_volume: context.options.without_volume.contains(symbol),
+        },
         line,
     );
     let checked = parsed.and_then(|parsed| {
