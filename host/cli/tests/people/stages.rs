@@ -136,7 +136,7 @@ fn a_journal_that_evidence_is_about_is_compared(desk: &Desk) {
         }
         rules = desk.json("", 1, &["ledger", "drift"])["drift"].clone();
         let found = rules.as_array().unwrap();
-        assert!(!found.is_empty(), "{journal:?}");
+        assert!(!found.is_empty(), "{}", journal.display());
         for one in found {
             assert_eq!(text(one, "rule"), "evidence.journal");
         }
