@@ -1,14 +1,16 @@
 //! How much of a ledger was seen here, kept beside the keys, and by a server in the data too: a shorter or another ledger
 //! is refused. It must never replace the verification of a ledger.
 
-use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::ledger::LedgerMark;
-use counterfoil_journal::frame::FrameReader;
 use counterfoil_os::file_path::FilePath;
-use counterfoil_os::files::{FileError, facts_of, make_folder, read_plain, write_whole};
+use counterfoil_os::files::{
+    FileError, facts_of, is_there, make_folder, open_plain, read_plain, write_whole,
+};
+use counterfoil_os::lock::FileLock;
+use counterfoil_runner::store::data_dir::DataDir;
 use counterfoil_runner::store::keys::KeyDir;
 use serde::{Deserialize, Serialize};
 
@@ -68,31 +70,61 @@ impl LedgerSeen {
         }
     }
 
-    /// The file in the key folder about the ledger of these bytes; `None` for whoever has no keys, as an auditor. An
-    /// older copy of the whole data directory does not take it back.
-    #[must_use]
-    pub fn beside_keys(keys: &KeyDir, ledger: &[u8]) -> Option<Self> {
-        keys.index_secret()?;
-        // By the first record: a key folder may serve several data directories whose ledgers have one name.
-        let first = FrameReader::new().parse(ledger).ok()?;
-        let first = ledger
-            .get(..first.consumed)
-            .filter(|first| !first.is_empty())?;
-        let name = format!("{}.json", Digest::of(first).hex().get(..16)?);
-        Some(Self {
-            path: keys.path().join(FOLDER).join(name),
-            // A service may have a key folder that it cannot write.
+    /// The file in the key folder about the ledger of a data directory; `None` for whoever does not hold the log's key, as
+    /// an auditor. An older copy of the whole data directory does not take it back.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`LedgerSeenError`] if the folders cannot be read.
+    pub fn beside_keys(keys: &KeyDir, data: &DataDir) -> Result<Option<Self>, LedgerSeenError> {
+        let root = data.root();
+        // By the folder and not by the ledger: another ledger that is put into its place must not be unknown.
+        let name = root
+            .real()
+            .map(|root| Digest::of(root.as_os_str().as_encoded_bytes()).hex());
+        let name = name.map(|name| format!("ledger-{}.json", name.get(..16).unwrap_or(&name)));
+        let path = keys.path().join(FOLDER);
+        // A service may have a key folder that it cannot write.
+        let seen = |name: String| Self {
+            path: path.join(name),
             is_optional: true,
-        })
+        };
+        let seen = name
+            .map(seen)
+            .map_err(|error| Self::new(root.clone()).file(&error))?;
+        let is_holder = keys.holds_secret()
+            || is_there(&seen.path).map_err(|error| seen.file(&error.source))?;
+        Ok(is_holder.then_some(seen))
     }
 
+    /// What was seen before. Looked at in front of the ledger, which only grows: what another process appends and keeps
+    /// in between is no difference.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`LedgerSeenError`] if the file is no such file.
+    pub fn look(&self) -> Result<SeenBefore, LedgerSeenError> {
+        let file = self.read()?;
+        let path = self.path.path().to_path_buf();
+        Ok(SeenBefore { file, path })
+    }
+}
+
+/// What was seen of a ledger before it was read.
+#[derive(Clone, Debug)]
+pub struct SeenBefore {
+    file: Option<SeenFile>,
+    path: PathBuf,
+}
+
+impl SeenBefore {
     /// Checks that a ledger begins with what was seen.
     ///
     /// # Errors
     ///
-    /// Returns [`LedgerSeenError`] if it does not, or the file is no such file.
+    /// Returns [`LedgerSeenError`] if it does not.
     pub fn check(&self, ledger: &[u8]) -> Result<(), LedgerSeenError> {
-        let Some(seen) = self.read()? else {
+        let Some(seen) = &self.file else {
             return Ok(());
         };
         // By the bytes and not by the records: every checkpoint between them is covered too, and the ledger's
@@ -104,9 +136,29 @@ impl LedgerSeen {
         }
         Err(LedgerSeenError::Other {
             size: seen.size,
-            root: seen.root,
-            path: self.path.path().to_path_buf(),
+            root: seen.root.clone(),
+            path: self.path.clone(),
         })
+    }
+}
+
+impl LedgerSeen {
+    /// Keeps what was read of the ledger in this file, once that is durable there: after a crash of the machine what was
+    /// seen must not be more than what is left.
+    ///
+    /// # Errors
+    ///
+    /// As [`LedgerSeen::keep`].
+    pub fn keep_read(&self, mark: &LedgerMark, ledger: &FilePath) -> Result<(), LedgerSeenError> {
+        if self.read()?.is_some_and(|before| before.size >= mark.size) {
+            return Ok(());
+        }
+        let synced = open_plain(ledger).map(|file| file.sync_data());
+        match synced {
+            Ok(Ok(())) => self.keep(mark),
+            // It was read a moment ago; what cannot be made durable is not kept.
+            Ok(Err(_)) | Err(_) => Ok(()),
+        }
     }
 
     /// Keeps what was seen, durably, if it is more than before.
@@ -121,19 +173,27 @@ impl LedgerSeen {
             length: mark.length,
             bytes: mark.bytes.hex(),
         };
-        // Another process may have seen more since this one read the ledger.
+        let text = serde_json::to_vec(&seen).map_err(|error| self.file(&error))?;
+        match self.write(&seen, &text) {
+            // No command fails for what it could not note, on a full disk or in a folder that it may not write.
+            Err(LedgerSeenError::File { .. }) if self.is_optional => Ok(()),
+            written => written,
+        }
+    }
+
+    fn write(&self, seen: &SeenFile, text: &[u8]) -> Result<(), LedgerSeenError> {
+        let failed = |error: FileError| self.file(&error.source);
+        let folder = self.path.parent();
+        let folder = folder.map_or(Ok(()), |folder| make_folder(&folder));
+        folder.map_err(failed)?;
+        // One at a time: of two processes the slower would otherwise take back what the other has seen.
+        let _alone = FileLock::wait_for(&self.path.with_extension("lock")).map_err(failed)?;
         if self.read()?.is_some_and(|before| before.size >= seen.size) {
             return Ok(());
         }
-        let text = serde_json::to_vec(&seen).map_err(|error| self.file(&error))?;
         // Whole or not at all: after a crash in the middle the earlier file stands, which accepts every later ledger
         // that begins with the same records.
-        let folder = self.path.parent();
-        let folder = folder.map_or(Ok(()), |folder| make_folder(&folder));
-        match folder.and_then(|()| write_whole(&self.path, &text)) {
-            Err(error) if self.is_optional && is_read_only(&error) => Ok(()),
-            written => written.map_err(|error| self.file(&error)),
-        }
+        write_whole(&self.path, text).map_err(failed)
     }
 
     fn read(&self) -> Result<Option<SeenFile>, LedgerSeenError> {
@@ -151,13 +211,6 @@ impl LedgerSeen {
             reason: error.to_string(),
         }
     }
-}
-
-fn is_read_only(error: &FileError) -> bool {
-    matches!(
-        error.source.kind(),
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
-    )
 }
 
 fn read_file(path: &FilePath) -> Result<Option<Vec<u8>>, FileError> {
@@ -192,7 +245,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("seen.json");
         let seen = LedgerSeen::new(FilePath::named(path.clone()));
-        seen.check(b"any").unwrap();
+        seen.look().unwrap().check(b"any").unwrap();
         seen.keep(&mark(b"one two", 2)).unwrap();
         //     ledger, whether it is accepted
         for (ledger, good) in [
@@ -203,22 +256,26 @@ mod tests {
             (b"other one two", false),
             (b"", false),
         ] {
-            assert_eq!(seen.check(ledger).is_ok(), good, "{ledger:?}");
+            assert_eq!(
+                seen.look().unwrap().check(ledger).is_ok(),
+                good,
+                "{ledger:?}"
+            );
         }
-        let error = seen.check(b"one").unwrap_err().to_string();
+        let error = seen.look().unwrap().check(b"one").unwrap_err().to_string();
         assert!(
             error.contains("the 2 records") && error.contains("seen.json"),
             "{error}"
         );
         // What a slower process saw is no less than what was seen.
         seen.keep(&mark(b"one", 1)).unwrap();
-        assert!(seen.check(b"one").is_err());
+        assert!(seen.look().unwrap().check(b"one").is_err());
         for torn in ["", "{", "{\"size\":1}"] {
             fs::write(&path, torn).unwrap();
-            assert!(seen.check(b"one two").is_err(), "{torn:?}");
+            assert!(seen.look().is_err(), "{torn:?}");
             assert!(seen.keep(&mark(b"one two", 2)).is_err(), "{torn:?}");
         }
         fs::remove_file(&path).unwrap();
-        seen.check(b"one").unwrap();
+        seen.look().unwrap().check(b"one").unwrap();
     }
 }

@@ -1,7 +1,7 @@
 //! The ledger of a data directory, read and verified each time, behind what was verified before where the caller can
 //! trust that. It must never change the ledger's file.
 
-use crate::ledger_seen::{LedgerSeen, LedgerSeenError};
+use crate::ledger_seen::{LedgerSeen, LedgerSeenError, SeenBefore};
 use counterfoil_governance::id::{Id, IdError};
 use counterfoil_governance::ledger::{
     LedgerError, LedgerMark, VerifiedLedger, origin, verify, verify_behind,
@@ -95,6 +95,8 @@ impl LedgerView {
         // Only for reports of drift: a process that can replace the public key's file must not choose which ledger
         // other commands trust.
         match (Self::open(data, keys), keys.secret_public()) {
+            // An older copy holds under the right key.
+            (Err(LedgerViewError::Seen(error)), _) => Err(error.into()),
             (Err(_), Ok(Some(key))) => Self::open_with_key(data, key),
             (opened, _) => opened,
         }
@@ -130,15 +132,17 @@ pub(crate) struct UnverifiedLedger {
     path: FilePath,
     pub(crate) key: VerifierKey,
     pub(crate) bytes: Vec<u8>,
-    seen: Option<LedgerSeen>,
+    seen: Option<(LedgerSeen, SeenBefore)>,
 }
 
 impl UnverifiedLedger {
     /// The ledger of a data directory, under the log's public key in the key folder.
     pub(crate) fn open(data: &DataDir, keys: &KeyDir) -> Result<Self, LedgerViewError> {
         let key = keys.public_key().map_err(LedgerViewError::LogKey)?;
+        let seen = LedgerSeen::beside_keys(keys, data)?;
+        let seen = seen.map(|seen| Ok((seen.clone(), seen.look()?)));
+        let seen = seen.transpose().map_err(LedgerViewError::Seen)?;
         let ledger = Self::open_with_key(data, &key)?;
-        let seen = LedgerSeen::beside_keys(keys, &ledger.bytes);
         Ok(Self { seen, ..ledger })
     }
 
@@ -158,7 +162,7 @@ impl UnverifiedLedger {
     pub(crate) fn check_seen(&self) -> Result<(), LedgerSeenError> {
         self.seen
             .as_ref()
-            .map_or(Ok(()), |seen| seen.check(&self.bytes))
+            .map_or(Ok(()), |(_, before)| before.check(&self.bytes))
     }
 
     fn verified(self, marked: Option<&MarkedPart>) -> Result<LedgerView, LedgerViewError> {
@@ -178,8 +182,9 @@ impl UnverifiedLedger {
             seen,
             ..
         } = self;
+        let seen = seen.map(|(seen, _)| seen);
         if let Some(seen) = &seen {
-            seen.keep(&verified.mark())?;
+            seen.keep_read(&verified.mark(), &path)?;
         }
         Ok(LedgerView {
             name,

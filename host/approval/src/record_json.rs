@@ -190,7 +190,7 @@ fn act(act: &Act) -> Value {
         }
         Act::LogHolder { id } => json!({ "principal": text(id) }),
         Act::SetupEnd {} => json!({}),
-        Act::ClockReset { reason } => json!({ "reason": reason }),
+        Act::ClockReset { ahead, reason } => json!({ "ahead": ahead, "reason": reason }),
         Act::ClassSet(set) => json!({
             "class": set.class.name(),
             "roles": roles(&set.roles),

@@ -123,9 +123,11 @@ pub fn find(
 ///
 /// Returns [`SearchError`] if the ledger cannot be read or does not verify, or the index cannot be made.
 pub fn rebuild_index(data: &DataDir, keys: &KeyDir) -> Result<VerifiedLedger, SearchError> {
-    let UnverifiedLedger { bytes, key, .. } = UnverifiedLedger::open(data, keys)?;
+    let ledger = UnverifiedLedger::open(data, keys)?;
+    let (bytes, key) = (&ledger.bytes, &ledger.key);
     let made =
-        counterfoil_index::rebuild(&bytes, &key, &folder(data), secret(keys).as_ref(), &terms)?;
+        counterfoil_index::rebuild(bytes, key, &folder(data), secret(keys).as_ref(), &terms)?;
+    ledger.check_seen()?;
     match made.by {
         AnsweredBy::Index => Ok(made.verified),
         AnsweredBy::Ledger(error) => Err(SearchError::Index(error)),

@@ -96,6 +96,8 @@ pub enum Act {
     SetupEnd {},
     /// Sets the ledger's clock back to this act's time, after a machine whose clock was fast wrote to it.
     ClockReset {
+        /// The first record of a time that was wrong.
+        ahead: u64,
         reason: String,
     },
     /// Sets the members of an approval class and the number of signatures it takes.

@@ -187,8 +187,8 @@ rules! {
     RunRolledBack = "run.rolled-back";
     /// The act does not name runs and logs as it must.
     AnchorUnfit = "anchor.unfit";
-    /// The ledger's clock is not ahead.
-    ClockRight = "clock.right";
+    /// The ledger's clock is not ahead, or passed the act's time with another record.
+    ClockUnfit = "clock.unfit";
     /// A kill switch is on.
     KillOn = "kill.on";
     /// The kill switch was never thrown, or was lifted.

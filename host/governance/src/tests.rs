@@ -528,6 +528,7 @@ fn one_of_each() -> Vec<Act> {
         record::log_rotation("o", &signing_key(1), &signing_key(2)).unwrap(),
         Act::SetupEnd {},
         Act::ClockReset {
+            ahead: 7,
             reason: String::new(),
         },
         Act::ClassSet(ApprovalClass::Risk.first()),

@@ -157,9 +157,12 @@ impl ServiceLedger {
     fn read_whole(&self) -> Result<KnownLedger, AccessDenial> {
         let key = VerifierKey::new(&self.origin(), &(self.log)().verifying_key())
             .map_err(|error| unusable(&error))?;
+        let seen = self.seen.iter().map(LedgerSeen::look);
+        let seen: Result<Vec<_>, _> = seen.collect();
+        let seen = seen.map_err(|error| unusable(&error))?;
         let bytes = read_whole(&self.path).map_err(|error| unusable(&error))?;
         // A rolled-back ledger verifies as it is, and would revive keys that were revoked since.
-        for seen in &self.seen {
+        for seen in &seen {
             seen.check(&bytes).map_err(|error| unusable(&error))?;
         }
         let verified = verify(&bytes, &key).map_err(|error| unusable(&error))?;

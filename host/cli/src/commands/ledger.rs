@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 use counterfoil_approval::ledger_client::ActOutcome;
+use counterfoil_approval::ledger_seen::LedgerSeen;
 use counterfoil_approval::record_search::{self, RecordQuery, SearchPlace};
 use counterfoil_approval::{ledger_view, record_json, value_text};
 use counterfoil_governance::act::Act;
@@ -54,7 +55,13 @@ pub(crate) fn run(cli: &CliContext, args: &LedgerCommand) -> Result<CommandAnswe
         }
         LedgerCommand::ResetClock { reason } => {
             let reason = reason.clone();
-            let outcome = ledger_access::open(cli)?.act(Act::ClockReset { reason })?;
+            let mut client = ledger_access::open(cli)?;
+            // None: the denial says why.
+            let ahead = client
+                .state()
+                .first_ahead(client.time())
+                .unwrap_or_default();
+            let outcome = client.act(Act::ClockReset { ahead, reason })?;
             let what = "the ledger's clock is this act's time again";
             Ok(print_outcome(cli, outcome, what, json!({})))
         }
@@ -83,6 +90,10 @@ pub(crate) fn init(cli: &CliContext, args: &LedgerInitArgs) -> Result<CommandAns
             "there is a ledger {other} at {}: a data directory has one",
             path.display()
         );
+    }
+    // A new ledger in the place of one that is gone would have none of its denials.
+    if let Some(seen) = LedgerSeen::beside_keys(&cli.keys, &cli.data)? {
+        seen.look()?.check(&[])?;
     }
     // The first administrator must hold a key here: the genesis is signed, and an unsigned one
     // could name anybody.

@@ -30,15 +30,14 @@ pub(crate) fn open(cli: &CliContext) -> Result<LedgerClient> {
     let actor = actor(cli)?;
     let keys = PeopleKeys::open(&cli.keys, cli.data.root())?;
     let (name, path) = ledger_view::find(&cli.data)?;
-    let bytes = read_whole(&path)?;
-    let seen = LedgerSeen::beside_keys(&cli.keys, &bytes);
+    let seen = LedgerSeen::beside_keys(&cli.keys, &cli.data)?;
     // An act on an older copy would make that copy the ledger, and opening it to write may cut off its end. The view says
     // whether it is older or damaged.
-    if seen
-        .as_ref()
-        .is_some_and(|seen| seen.check(&bytes).is_err())
-    {
-        view(cli)?;
+    if let Some(seen) = &seen {
+        let before = seen.look()?;
+        if before.check(&read_whole(&path)?).is_err() {
+            view(cli)?;
+        }
     }
     // No new key is made beside a ledger: it would fit no checkpoint.
     let log = cli.keys.signer()?;

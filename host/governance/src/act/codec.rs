@@ -164,7 +164,7 @@ acts! {
     "log-holder": LogHolder { id };
     "log-rotate": LogRotate { key, old_signature, new_signature };
     "setup-end": SetupEnd {};
-    "clock-reset": ClockReset { reason };
+    "clock-reset": ClockReset { ahead, reason };
     "delegate-end": DelegateEnd { delegated, reason };
     "change-propose": ChangePropose { act };
     "change-approve": ChangeApprove { proposed };

@@ -98,7 +98,7 @@ impl LedgerState {
                 self.log_key = *key;
             }
             Act::SetupEnd {} => self.setup_end = Some(record_ref),
-            Act::ClockReset { .. } => self.clock.reset(record_ref.time),
+            Act::ClockReset { .. } => self.reset_clock(&record_ref),
             Act::ClassSet(set) => drop(self.classes.insert(set.class, set.clone())),
             Act::Delegate(delegation) => {
                 let delegation = delegation.clone();
@@ -357,6 +357,7 @@ impl LedgerState {
             record_ref,
             signed,
             ended: None,
+            clock: self.clock(),
         };
         self.changes.insert(index, change);
     }

@@ -33,6 +33,8 @@ pub struct ProposedChange {
     /// Who signed it, and the member whose vote it was.
     pub signed: BTreeMap<Id, (Id, RecordRef)>,
     pub ended: Option<(ChangeEnd, RecordRef)>,
+    /// The ledger's clock when it was proposed.
+    pub clock: Option<UnixNanos>,
 }
 
 impl ProposedChange {

@@ -51,6 +51,9 @@ pub(super) fn judge(state: &LedgerState, signed: &SignedAct) -> Judgment {
         time: signed.time,
     };
     changes::permitted(state, context, &signed.act)?;
+    if state.sets_clock_back(&signed.act) {
+        clock::signer(state, context)?;
+    }
     judge_act(state, context, &signed.act)
 }
 
@@ -70,7 +73,7 @@ fn judge_act(state: &LedgerState, context: ActContext<'_>, act: &Act) -> Judgmen
             new_signature,
         } => people::log_rotate(state, key, old_signature, new_signature),
         Act::SetupEnd {} => changes::setup_end(state, context),
-        Act::ClockReset { reason } => clock::reset(state, context, reason),
+        Act::ClockReset { ahead, reason } => clock::reset(state, context, *ahead, reason),
         Act::ClassSet(set) => changes::class_set(state, context, set),
         Act::Delegate(delegation) => changes::delegate(state, context, delegation),
         Act::DelegateEnd { delegated, reason } => {

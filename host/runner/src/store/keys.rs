@@ -176,6 +176,12 @@ impl KeyDir {
         Ok(Some(signer.verifying_key()))
     }
 
+    /// Whether the folder has the log's signing key.
+    #[must_use]
+    pub fn holds_secret(&self) -> bool {
+        files::is_there(&self.path.join(SECRET_FILE)).unwrap_or(true)
+    }
+
     /// The secret that seals the search index; `None` without the salt key that it is made from.
     #[must_use]
     pub fn index_secret(&self) -> Option<[u8; 32]> {

@@ -41,10 +41,14 @@ pub(in crate::commands) fn verify(
     };
     // The key's name is the log's origin: a ledger of another name under the same key does not pass.
     let key = VerifierKey::new(&ledger::origin(&name), &key)?;
+    // Of the data directory's own ledger it is known here how far it was; a file may be an older copy by intention.
+    let seen = match file {
+        None => LedgerSeen::beside_keys(&cli.keys, &cli.data)?,
+        Some(_) => None,
+    };
+    let seen = seen.map(|seen| seen.look()).transpose()?;
     let bytes = read_whole(&path)?;
     let found = ledger::verify(&bytes, &key);
-    // Of the data directory's own ledger it is known here how far it was; a file may be an older copy by intention.
-    let seen = LedgerSeen::beside_keys(&cli.keys, &bytes).filter(|_| file.is_none());
     let older = seen.and_then(|seen| seen.check(&bytes).err());
     let older = older.map(|error| error.to_string());
     let is_whole = found.as_ref().is_ok_and(|found| found.torn_bytes == 0);

@@ -115,6 +115,7 @@ pub(super) fn propose(state: &LedgerState, context: ActContext<'_>, act: &Act) -
 /// moment, and whose proposer must still be able to propose it.
 pub(super) fn approve(state: &LedgerState, context: ActContext<'_>, proposed: u64) -> Judgment {
     let change = state.waiting(proposed, context.time)?;
+    super::clock::proposal(state, context, proposed)?;
     let maker = &change.record_ref.by;
     if maker == context.by {
         let why = format!("{maker} proposed this change, and others must sign it");
@@ -283,10 +284,12 @@ pub(super) fn break_glass(
     // retrospective must account for.
     let stray = glass.scope.iter().find(|name| {
         let class = ActName::parse(name).and_then(ActName::proposal_class);
+        // One person alone may never set the clock back.
         class.is_none_or(|class| state.class(class).approvals < 2)
+            || name.as_str() == ActName::ClockReset.as_str()
     });
     let wrong = if let Some(name) = stray {
-        format!("{name} is not an act that takes two signatures")
+        format!("{name} is not an act that takes two signatures, or never one alone")
     } else if glass.scope.is_empty() {
         "it names no act".to_owned()
     } else if !person(context.by) {
