@@ -15,7 +15,7 @@ use counterfoil_runner::store::keys::KeyDir;
 use serde::{Deserialize, Serialize};
 
 /// The folder in the key folder.
-const FOLDER: &str = "seen";
+pub const SEEN_FOLDER: &str = "seen";
 
 /// Bytes of the file: it holds four values.
 const FILE_BYTES_MAX: u64 = 4_096;
@@ -83,7 +83,7 @@ impl LedgerSeen {
             .real()
             .map(|root| Digest::of(root.as_os_str().as_encoded_bytes()).hex());
         let name = name.map(|name| format!("ledger-{}.json", name.get(..16).unwrap_or(&name)));
-        let path = keys.path().join(FOLDER);
+        let path = keys.path().join(SEEN_FOLDER);
         // A service may have a key folder that it cannot write.
         let seen = |name: String| Self {
             path: path.join(name),

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
+use counterfoil_approval::ledger_seen::SEEN_FOLDER;
 use counterfoil_os::confine::{NeededAccess, confine};
 use counterfoil_runner::store::keys::PUBLIC_FILE;
 
@@ -43,6 +44,8 @@ pub(crate) fn to_reading(cli: &CliContext) -> Result<()> {
         read: vec![
             cli.data.root().path().to_path_buf(),
             cli.keys.path().join(PUBLIC_FILE).path().to_path_buf(),
+            // Digests of what was seen of ledgers, so that an older one is refused here too.
+            cli.keys.path().join(SEEN_FOLDER).path().to_path_buf(),
             PathBuf::from(ZONES),
         ],
         write,

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::Result;
+use counterfoil_approval::ledger_seen::SEEN_FOLDER;
 use counterfoil_base::digest::Digest;
 use counterfoil_os::file_path::FilePath;
 use counterfoil_os::files::{is_there, make_folder, read_plain, write_whole};
@@ -31,7 +32,7 @@ impl RunsSeen {
         let root = cli.data.root().real()?;
         let name = Digest::of(root.as_os_str().as_encoded_bytes()).hex();
         let name = format!("runs-{}.txt", name.get(..16).unwrap_or(&name));
-        let path = cli.keys.path().join("seen").join(name);
+        let path = cli.keys.path().join(SEEN_FOLDER).join(name);
         let bytes = if is_there(&path)? {
             read_plain(&path, FILE_BYTES_MAX)?
         } else {

@@ -4,7 +4,7 @@
 use alloc::string::String;
 
 use crate::decimal::{self, DecimalError, SCALE_MAX};
-use crate::units::{MONEY_SCALE, Money, Price, Quantity};
+use crate::units::{MONEY_SCALE, Money, Price, Quantity, Volume};
 
 /// The place of an instrument in the manifest: 0, 1, 2 ….
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -294,6 +294,12 @@ impl Instrument {
     #[must_use]
     pub fn quantity_text(&self, quantity: Quantity) -> String {
         decimal::format(i128::from(quantity.0), self.quantity_scale)
+    }
+
+    /// The exact text of a volume.
+    #[must_use]
+    pub fn volume_text(&self, volume: Volume) -> String {
+        decimal::format(i128::from(volume.0), self.volume_scale)
     }
 
     /// The price in `text`.

@@ -14,7 +14,7 @@ use counterfoil_trading::record::{
     RunInput, RunRecord, StopRecord, WindDownRecord,
 };
 use counterfoil_trading::risk::{FigureUnit, LimitFigures, RiskRefusal};
-use counterfoil_trading::units::{Money, Price, Quantity};
+use counterfoil_trading::units::{Money, Price, Quantity, Volume};
 
 use counterfoil_base::text::harmless_line;
 
@@ -111,6 +111,13 @@ impl<'a> RecordDescriber<'a> {
         )
     }
 
+    fn volume(&self, id: InstrumentId, volume: Volume) -> String {
+        self.instruments.get(id.index()).map_or_else(
+            || format!("{} (unscaled)", volume.0),
+            |instrument| instrument.volume_text(volume),
+        )
+    }
+
     fn bar(&self, bar: &ClosedBar, index: u64) -> String {
         let bar = bar.get();
         let price = |price| self.price(bar.instrument, price);
@@ -123,7 +130,7 @@ impl<'a> RecordDescriber<'a> {
             price(bar.high),
             price(bar.low),
             price(bar.close),
-            bar.volume.0
+            self.volume(bar.instrument, bar.volume)
         )
     }
 

@@ -185,6 +185,15 @@ fn authentic_key(state: &LedgerState, context: ActContext<'_>) -> Judgment {
     Ok(())
 }
 
+/// Checks that a reason is more than white space.
+fn check_reason(reason: &str) -> Judgment {
+    if !reason.trim().is_empty() {
+        return Ok(());
+    }
+    let why = "the act gives no reason";
+    Err(Denial::new(Rule::ReasonMissing, why, "give a reason"))
+}
+
 fn known(state: &LedgerState, id: &Id) -> Judgment {
     state.principal(id).map(|_| ())
 }

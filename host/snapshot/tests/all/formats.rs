@@ -257,6 +257,20 @@ fn each_format_is_read_to_the_right_bars() {
 }
 
 /// A file without a header was answered with "no header" and nothing to do about it.
+/// Its files of five minutes have the same header: every row was taken for the day's bar.
+#[test]
+fn the_clock_of_a_daily_file_is_midnight() {
+    let file = "<TICKER>,<PER>,<DATE>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL>,<OPENINT>\n\
+                AAPL.US,5,20240102,153500,187.15,188.44,183.885,185.64,824,0\n\
+                AAPL.US,5,20240102,154000,187.15,188.44,183.885,185.64,824,0\n";
+    let options = options_of("stooq-bulk", ["", "1d", ""]);
+    let error = TestStore::new()
+        .ingest(file.as_bytes(), &options)
+        .unwrap_err();
+    let said = chain_text(&error);
+    assert!(said.contains("153500"), "{said}");
+}
+
 #[test]
 fn a_file_without_a_header_is_answered_with_its_format() {
     let refused = |file: &str, options: &IngestOptions| {

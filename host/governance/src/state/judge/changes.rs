@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{ActContext, Judgment, LedgerState, authentic_key, judge_act};
+use super::{ActContext, Judgment, LedgerState, authentic_key, check_reason, judge_act};
 use crate::act::{Act, ActName, ApprovalClass, ApprovalClassRules, BreakGlass, Delegation};
 use crate::id::Id;
 use crate::role::{PrincipalKind, Role};
@@ -163,15 +163,6 @@ pub(super) fn withdraw(
     );
     let who = state.who_signs(class, context.time, &[context.by]);
     Err(Denial::new(Rule::RoleMissing, why, who))
-}
-
-/// Checks that a reason is more than white space.
-pub(super) fn check_reason(reason: &str) -> Judgment {
-    if !reason.trim().is_empty() {
-        return Ok(());
-    }
-    let why = "the act gives no reason";
-    Err(Denial::new(Rule::ReasonMissing, why, "give a reason"))
 }
 
 pub(super) fn setup_end(state: &LedgerState, context: ActContext<'_>) -> Judgment {

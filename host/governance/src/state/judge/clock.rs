@@ -1,7 +1,6 @@
 //! Judges whether the ledger's clock may be set back, and by whom. It must never change the state.
 
-use super::changes::check_reason;
-use super::{ActContext, Judgment, LedgerState, authentic_key};
+use super::{ActContext, Judgment, LedgerState, authentic_key, check_reason};
 use crate::act::{Act, ApprovalClass};
 use crate::rule::{Denial, Rule};
 

@@ -2,8 +2,7 @@
 
 use counterfoil_trading::time::UnixNanos;
 
-use super::changes::check_reason;
-use super::{ActContext, Judgment, LedgerState};
+use super::{ActContext, Judgment, LedgerState, check_reason};
 use crate::act::{
     ANCHORS_MAX, BudgetHolder, KillScope, NOT_STARTED, RunAnchor, RunEnd, RunResume, RunStart,
     StartAuthorization, Usage, UsageBudget, account_digest,
