@@ -28,6 +28,7 @@ use counterfoil_journal::public_key::PublicKey;
 use counterfoil_journal::salt::RecordSalt;
 use counterfoil_journal::signer::{Ed25519Signer, Signer as _};
 use counterfoil_journal::tree::Tree;
+use counterfoil_os::file_path::FilePath;
 use counterfoil_trading::time::UnixNanos;
 
 /// What seals the index.
@@ -164,17 +165,10 @@ fn main() {
     let (count, bytes) = (made.chain.size(), made.bytes.len());
     println!("{count} records, {bytes} bytes");
     let folder = tempfile::tempdir().unwrap();
+    let place = FilePath::folder(folder.path());
     let want = || vec![AnyTerm(BTreeSet::from(["rule=rule.77".to_owned()]))];
     let ask = |made: &Made| -> SearchCandidates {
-        search(
-            &made.bytes,
-            &key,
-            folder.path(),
-            Some(&SECRET),
-            &terms,
-            &want(),
-        )
-        .unwrap()
+        search(&made.bytes, &key, &place, Some(&SECRET), &terms, &want()).unwrap()
     };
     let mark = timed("without an index: everything is checked", || {
         let verified = verify(&made.bytes, &key).unwrap();
