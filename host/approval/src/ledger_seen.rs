@@ -3,19 +3,15 @@
 
 use std::path::PathBuf;
 
+use crate::seen_place::{SEEN_FOLDER, make_folder_of, seen_path};
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::ledger::LedgerMark;
 use counterfoil_os::file_path::FilePath;
-use counterfoil_os::files::{
-    FileError, facts_of, is_there, make_folder, open_plain, read_plain, write_whole,
-};
+use counterfoil_os::files::{FileError, facts_of, open_plain, read_plain, write_whole};
 use counterfoil_os::lock::FileLock;
 use counterfoil_runner::store::data_dir::DataDir;
 use counterfoil_runner::store::keys::KeyDir;
 use serde::{Deserialize, Serialize};
-
-/// The folder in the key folder.
-pub const SEEN_FOLDER: &str = "seen";
 
 /// Bytes of the file: it holds four values.
 const FILE_BYTES_MAX: u64 = 4_096;
@@ -77,24 +73,14 @@ impl LedgerSeen {
     ///
     /// Returns [`LedgerSeenError`] if the folders cannot be read.
     pub fn beside_keys(keys: &KeyDir, data: &DataDir) -> Result<Option<Self>, LedgerSeenError> {
-        let root = data.root();
-        // By the folder and not by the ledger: another ledger that is put into its place must not be unknown.
-        let name = root
-            .real()
-            .map(|root| Digest::of(root.as_os_str().as_encoded_bytes()).hex());
-        let name = name.map(|name| format!("ledger-{}.json", name.get(..16).unwrap_or(&name)));
-        let path = keys.path().join(SEEN_FOLDER);
+        let path = seen_path(keys, data, "ledger", "json");
+        let path = path.map_err(|error| LedgerSeenError::File {
+            path: keys.path().join(SEEN_FOLDER).path().to_path_buf(),
+            reason: error.to_string(),
+        })?;
         // A service may have a key folder that it cannot write.
-        let seen = |name: String| Self {
-            path: path.join(name),
-            is_optional: true,
-        };
-        let seen = name
-            .map(seen)
-            .map_err(|error| Self::new(root.clone()).file(&error))?;
-        let is_holder = keys.holds_secret()
-            || is_there(&seen.path).map_err(|error| seen.file(&error.source))?;
-        Ok(is_holder.then_some(seen))
+        let is_optional = true;
+        Ok(path.map(|path| Self { path, is_optional }))
     }
 
     /// What was seen before. Looked at in front of the ledger, which only grows: what another process appends and keeps
@@ -105,60 +91,8 @@ impl LedgerSeen {
     /// Returns [`LedgerSeenError`] if the file is no such file.
     pub fn look(&self) -> Result<SeenBefore, LedgerSeenError> {
         let file = self.read()?;
-        let path = self.path.path().to_path_buf();
-        Ok(SeenBefore { file, path })
-    }
-}
-
-/// What was seen of a ledger before it was read.
-#[derive(Clone, Debug)]
-pub struct SeenBefore {
-    file: Option<SeenFile>,
-    path: PathBuf,
-}
-
-impl SeenBefore {
-    /// Checks that a ledger begins with what was seen.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`LedgerSeenError`] if it does not.
-    pub fn check(&self, ledger: &[u8]) -> Result<(), LedgerSeenError> {
-        let Some(seen) = &self.file else {
-            return Ok(());
-        };
-        // By the bytes and not by the records: every checkpoint between them is covered too, and the ledger's
-        // verification has already joined bytes, records and root.
-        let known = usize::try_from(seen.length).ok();
-        let known = known.and_then(|length| ledger.get(..length));
-        if known.is_some_and(|bytes| Digest::of(bytes).hex() == seen.bytes) {
-            return Ok(());
-        }
-        Err(LedgerSeenError::Other {
-            size: seen.size,
-            root: seen.root.clone(),
-            path: self.path.clone(),
-        })
-    }
-}
-
-impl LedgerSeen {
-    /// Keeps what was read of the ledger in this file, once that is durable there: after a crash of the machine what was
-    /// seen must not be more than what is left.
-    ///
-    /// # Errors
-    ///
-    /// As [`LedgerSeen::keep`].
-    pub fn keep_read(&self, mark: &LedgerMark, ledger: &FilePath) -> Result<(), LedgerSeenError> {
-        if self.read()?.is_some_and(|before| before.size >= mark.size) {
-            return Ok(());
-        }
-        let synced = open_plain(ledger).map(|file| file.sync_data());
-        match synced {
-            Ok(Ok(())) => self.keep(mark),
-            // It was read a moment ago; what cannot be made durable is not kept.
-            Ok(Err(_)) | Err(_) => Ok(()),
-        }
+        let seen = self.clone();
+        Ok(SeenBefore { file, seen })
     }
 
     /// Keeps what was seen, durably, if it is more than before.
@@ -183,9 +117,7 @@ impl LedgerSeen {
 
     fn write(&self, seen: &SeenFile, text: &[u8]) -> Result<(), LedgerSeenError> {
         let failed = |error: FileError| self.file(&error.source);
-        let folder = self.path.parent();
-        let folder = folder.map_or(Ok(()), |folder| make_folder(&folder));
-        folder.map_err(failed)?;
+        make_folder_of(&self.path).map_err(failed)?;
         // One at a time: of two processes the slower would otherwise take back what the other has seen.
         let _alone = FileLock::wait_for(&self.path.with_extension("lock")).map_err(failed)?;
         if self.read()?.is_some_and(|before| before.size >= seen.size) {
@@ -209,6 +141,61 @@ impl LedgerSeen {
         LedgerSeenError::File {
             path: self.path.path().to_path_buf(),
             reason: error.to_string(),
+        }
+    }
+}
+
+/// What was seen of a ledger before it was read.
+#[derive(Clone, Debug)]
+pub struct SeenBefore {
+    file: Option<SeenFile>,
+    /// Where it was seen.
+    pub seen: LedgerSeen,
+}
+
+impl SeenBefore {
+    /// Checks that a ledger begins with what was seen.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`LedgerSeenError`] if it does not.
+    pub fn check(&self, ledger: &[u8]) -> Result<(), LedgerSeenError> {
+        let Some(seen) = &self.file else {
+            return Ok(());
+        };
+        // By the bytes and not by the records: every checkpoint between them is covered too, and the ledger's
+        // verification has already joined bytes, records and root.
+        let known = usize::try_from(seen.length).ok();
+        let known = known.and_then(|length| ledger.get(..length));
+        if known.is_some_and(|bytes| Digest::of(bytes).hex() == seen.bytes) {
+            return Ok(());
+        }
+        Err(LedgerSeenError::Other {
+            size: seen.size,
+            root: seen.root.clone(),
+            path: self.seen.path.path().to_path_buf(),
+        })
+    }
+
+    /// Keeps what was read of the ledger in this file, if it is more than before and durable there: after a crash of the
+    /// machine what was seen must not be more than what is left.
+    ///
+    /// # Errors
+    ///
+    /// As [`LedgerSeen::keep`].
+    pub fn keep_read(&self, mark: &LedgerMark, ledger: &FilePath) -> Result<(), LedgerSeenError> {
+        if self
+            .file
+            .as_ref()
+            .is_some_and(|before| before.size >= mark.size)
+        {
+            return Ok(());
+        }
+        let synced = open_plain(ledger).map(|file| file.sync_data());
+        match synced {
+            Ok(Ok(())) => self.seen.keep(mark),
+            // It was read a moment ago; what cannot be made durable is not kept.
+            Ok(Err(_)) | Err(_) => Ok(()),
         }
     }
 }

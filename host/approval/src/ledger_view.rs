@@ -132,7 +132,7 @@ pub(crate) struct UnverifiedLedger {
     path: FilePath,
     pub(crate) key: VerifierKey,
     pub(crate) bytes: Vec<u8>,
-    seen: Option<(LedgerSeen, SeenBefore)>,
+    seen: Option<SeenBefore>,
 }
 
 impl UnverifiedLedger {
@@ -140,8 +140,7 @@ impl UnverifiedLedger {
     pub(crate) fn open(data: &DataDir, keys: &KeyDir) -> Result<Self, LedgerViewError> {
         let key = keys.public_key().map_err(LedgerViewError::LogKey)?;
         let seen = LedgerSeen::beside_keys(keys, data)?;
-        let seen = seen.map(|seen| Ok((seen.clone(), seen.look()?)));
-        let seen = seen.transpose().map_err(LedgerViewError::Seen)?;
+        let seen = seen.map(|seen| seen.look()).transpose()?;
         let ledger = Self::open_with_key(data, &key)?;
         Ok(Self { seen, ..ledger })
     }
@@ -162,7 +161,7 @@ impl UnverifiedLedger {
     pub(crate) fn check_seen(&self) -> Result<(), LedgerSeenError> {
         self.seen
             .as_ref()
-            .map_or(Ok(()), |(_, before)| before.check(&self.bytes))
+            .map_or(Ok(()), |before| before.check(&self.bytes))
     }
 
     fn verified(self, marked: Option<&MarkedPart>) -> Result<LedgerView, LedgerViewError> {
@@ -182,16 +181,15 @@ impl UnverifiedLedger {
             seen,
             ..
         } = self;
-        let seen = seen.map(|(seen, _)| seen);
-        if let Some(seen) = &seen {
-            seen.keep_read(&verified.mark(), &path)?;
+        if let Some(before) = &seen {
+            before.keep_read(&verified.mark(), &path)?;
         }
         Ok(LedgerView {
             name,
             path,
             key,
             verified,
-            seen,
+            seen: seen.map(|before| before.seen),
         })
     }
 }

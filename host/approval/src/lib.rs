@@ -12,4 +12,5 @@ pub mod ledger_view;
 pub mod permit;
 pub mod record_json;
 pub mod record_search;
+pub mod seen_place;
 pub mod value_text;

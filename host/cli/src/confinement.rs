@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use counterfoil_approval::ledger_seen::SEEN_FOLDER;
+use counterfoil_approval::seen_place::SEEN_FOLDER;
 use counterfoil_os::confine::{NeededAccess, confine};
 use counterfoil_runner::store::keys::PUBLIC_FILE;
 

@@ -1,13 +1,12 @@
-//! The runs that were listed before, kept beside the keys: one whose folder is gone is named. It must never keep a list
-//! from being printed.
+//! The runs that were listed before, kept beside the keys: one whose folder is gone is named. It must never forget one
+//! because it is gone.
 
 use std::collections::BTreeSet;
 
 use anyhow::Result;
-use counterfoil_approval::ledger_seen::SEEN_FOLDER;
-use counterfoil_base::digest::Digest;
+use counterfoil_approval::seen_place::{make_folder_of, seen_path};
 use counterfoil_os::file_path::FilePath;
-use counterfoil_os::files::{is_there, make_folder, read_plain, write_whole};
+use counterfoil_os::files::{is_there, read_plain, write_whole};
 use counterfoil_runner::store::data_dir::Execution;
 
 use crate::cli_context::CliContext;
@@ -24,15 +23,9 @@ pub(crate) struct RunsSeen {
 impl RunsSeen {
     /// What was listed of this data directory; `None` for whoever has no keys, as an auditor.
     pub(crate) fn of(cli: &CliContext) -> Result<Option<Self>> {
-        if cli.keys.index_secret().is_none() {
+        let Some(path) = seen_path(&cli.keys, &cli.data, "runs", "txt")? else {
             return Ok(None);
-        }
-        // By the folder's path: a copy elsewhere is a data directory of its own. Beside the keys, since a copy of older
-        // data would bring an older list along.
-        let root = cli.data.root().real()?;
-        let name = Digest::of(root.as_os_str().as_encoded_bytes()).hex();
-        let name = format!("runs-{}.txt", name.get(..16).unwrap_or(&name));
-        let path = cli.keys.path().join(SEEN_FOLDER).join(name);
+        };
         let bytes = if is_there(&path)? {
             read_plain(&path, FILE_BYTES_MAX)?
         } else {
@@ -61,10 +54,9 @@ impl RunsSeen {
             text.push_str(line);
             text.push('\n');
         }
-        let folder = self.path.parent();
-        let folder = folder.map_or(Ok(()), |folder| make_folder(&folder));
         // The list is the answer. A key folder that cannot be written remembers nothing.
-        let _best_effort = folder.and_then(|()| write_whole(&self.path, text.as_bytes()));
+        let made = make_folder_of(&self.path);
+        let _best_effort = made.and_then(|()| write_whole(&self.path, text.as_bytes()));
     }
 }
 

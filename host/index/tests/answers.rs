@@ -10,8 +10,8 @@ use std::sync::LazyLock;
 
 use counterfoil_governance::ledger::verify;
 use counterfoil_index::{
-    AnsweredBy, AnyTerm, IndexError, IndexSecret, SearchTerm, TERM_BYTES_MAX, indexed_records,
-    rebuild, search,
+    AnsweredBy, AnyTerm, IndexError, IndexSecret, SearchCandidates, SearchTerm, TERM_BYTES_MAX,
+    indexed_records, rebuild, search,
 };
 use counterfoil_index::{read_mark, write_mark};
 use counterfoil_os::file_path::FilePath;
@@ -88,6 +88,12 @@ fn check(bytes: &[u8], folder: &Path) -> Vec<bool> {
     by_index
 }
 
+/// What a search for one term finds, with the index in this folder.
+fn asked(bytes: &[u8], folder: &Path, want: AnyTerm) -> SearchCandidates {
+    let folder = FilePath::folder(folder);
+    search(bytes, &key(), &folder, Some(&SECRET), &terms, &[want]).unwrap()
+}
+
 #[test]
 fn the_index_is_used_and_narrows_the_search() {
     let folder = tempfile::tempdir().unwrap();
@@ -102,15 +108,7 @@ fn the_index_is_used_and_narrows_the_search() {
         Some(60)
     );
     let want = AnyTerm(BTreeSet::from(["rule=rule-1".to_owned()]));
-    let found = search(
-        bytes,
-        &key(),
-        &FilePath::folder(folder.path()),
-        Some(&SECRET),
-        &terms,
-        &[want],
-    )
-    .unwrap();
+    let found = asked(bytes, folder.path(), want);
     assert!(found.candidates.len() < 30, "{:?}", found.candidates);
     let found = rebuild(
         bytes,
@@ -170,15 +168,7 @@ fn an_index_that_somebody_else_sealed_hides_nothing() {
         &without_dan,
     )
     .unwrap();
-    let found = search(
-        bytes,
-        &key(),
-        &FilePath::folder(folder.path()),
-        Some(&SECRET),
-        &terms,
-        &[want],
-    )
-    .unwrap();
+    let found = asked(bytes, folder.path(), want);
     assert_eq!(found.candidates.len(), 60);
 }
 

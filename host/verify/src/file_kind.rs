@@ -1,10 +1,12 @@
 //! What a file is, by its first bytes. It must never say whether the file holds.
 
+use std::io::{self, Read};
+
 use counterfoil_journal::entry::HEAD_BYTES;
 use counterfoil_journal::frame::{FRAME_HEAD_BYTES, MAGIC};
 
 /// Bytes of a file that are enough to tell its kind.
-pub const FILE_HEAD_BYTES: usize = 256;
+const FILE_HEAD_BYTES: usize = 256;
 
 /// What journals of every version begin with.
 const JOURNAL_NAME: &[u8] = b"counterfoil/j/";
@@ -52,6 +54,18 @@ impl AuditFileKind {
         } else {
             Self::Unknown
         }
+    }
+
+    /// The kind of the file that this reads from its first byte; a part of it is read.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the reader.
+    pub fn read(reader: impl Read) -> io::Result<Self> {
+        let mut head = Vec::with_capacity(FILE_HEAD_BYTES);
+        let most = u64::try_from(FILE_HEAD_BYTES).unwrap_or(u64::MAX);
+        reader.take(most).read_to_end(&mut head)?;
+        Ok(Self::of(&head))
     }
 
     /// The three logs have one form; the first record tells them apart.

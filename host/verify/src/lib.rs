@@ -28,7 +28,7 @@ mod verify;
 
 pub use anchors::{AnchoredOrders, AnchorsReport, check_anchors};
 pub use example::verify_example;
-pub use file_kind::{AuditFileKind, FILE_HEAD_BYTES};
+pub use file_kind::AuditFileKind;
 pub use finding::{Finding, FindingCause};
 pub use key_file::{KeyFileError, parse_key_file};
 pub use ledger::{LEDGER_ORIGIN, LedgerProofError, ProvedAct, is_of_ledger, verify_ledger_proof};

@@ -17,9 +17,9 @@ use counterfoil_governance::state::LedgerState;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_verify::{
-    AnchoredOrders, AnchorsReport, AuditFileKind, FILE_HEAD_BYTES, OrderLogFacts, VerifyOptions,
-    VerifyProgress, check_anchors, is_of_ledger, parse_key_file, verify_example, verify_journal,
-    verify_ledger, verify_ledger_proof, verify_ledger_state, verify_order_log, verify_proof,
+    AnchoredOrders, AnchorsReport, AuditFileKind, OrderLogFacts, VerifyOptions, VerifyProgress,
+    check_anchors, is_of_ledger, parse_key_file, verify_example, verify_journal, verify_ledger,
+    verify_ledger_proof, verify_ledger_state, verify_order_log, verify_proof,
 };
 use output::Answer;
 use serde_json::json;
@@ -309,14 +309,9 @@ fn not_proved(job: &VerifyArguments, error: &dyn core::fmt::Display) -> (Answer,
 /// A plain file from its first byte, and what kind it is.
 fn opened(path: &Path) -> Result<(File, AuditFileKind), String> {
     let mut file = input::open(path)?;
-    let mut head = Vec::with_capacity(FILE_HEAD_BYTES);
-    let most = u64::try_from(FILE_HEAD_BYTES).unwrap_or(u64::MAX);
-    (&file)
-        .take(most)
-        .read_to_end(&mut head)
-        .map_err(|error| at(path, &error))?;
+    let kind = AuditFileKind::read(&file).map_err(|error| at(path, &error))?;
     file.rewind().map_err(|error| at(path, &error))?;
-    Ok((file, AuditFileKind::of(&head)))
+    Ok((file, kind))
 }
 
 fn read_key(path: &Path) -> Result<PublicKey, String> {

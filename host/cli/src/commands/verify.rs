@@ -1,6 +1,5 @@
 //! `verify`: a run's journal, a proof or the ledger, by the auditor's own library.
 
-use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -11,7 +10,7 @@ use counterfoil_os::file_path::AsFilePath;
 use counterfoil_os::files::{open_plain, read_whole};
 use counterfoil_runner::orders::gateway::order_log::{self, ORDERS_FILE};
 use counterfoil_runner::store::data_dir::{Execution, JOURNAL_FILE};
-use counterfoil_verify::{AuditFileKind, FILE_HEAD_BYTES};
+use counterfoil_verify::AuditFileKind;
 use counterfoil_verify::{VerifyOptions, VerifyProgress, VerifyReport, parse_key_file};
 use counterfoil_verify::{is_of_ledger, verify_journal, verify_ledger_proof, verify_proof};
 use counterfoil_verify::{verify_ledger, verify_order_log};
@@ -43,7 +42,8 @@ pub(crate) fn run(cli: &CliContext, args: &VerifyArgs) -> Result<CommandAnswer> 
     let key = public_key(cli, args.key.as_deref())?;
     if path.is_file() {
         // A proof by its ending as well: one whose first line is broken is no proof that holds.
-        let kind = kind_of(path)?;
+        let kind = AuditFileKind::read(open_plain(path)?);
+        let kind = kind.with_context(|| path.display().to_string())?;
         if kind == AuditFileKind::Proof || has_ending("tlog-proof") {
             return proof(cli, path, &key);
         }
@@ -173,15 +173,6 @@ impl RunPlace {
             execution: Some(execution),
         }
     }
-}
-
-/// What kind of file it is, by its first bytes.
-fn kind_of(path: &Path) -> Result<AuditFileKind> {
-    let mut head = Vec::with_capacity(FILE_HEAD_BYTES);
-    let most = u64::try_from(FILE_HEAD_BYTES).unwrap_or(u64::MAX);
-    let read = open_plain(path)?.take(most).read_to_end(&mut head);
-    read.with_context(|| path.display().to_string())?;
-    Ok(AuditFileKind::of(&head))
 }
 
 /// Verifies a file that is neither a journal nor a proof: a good one of another kind is not called broken.

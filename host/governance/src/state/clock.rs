@@ -108,7 +108,11 @@ impl LedgerState {
         let time = record_ref.time;
         self.clock.reset(time);
         let reason = "the ledger's clock was set back".to_owned();
-        let end = || Some((reason.clone(), record_ref.clone()));
+        let end = |given: &RecordRef, ended: &mut Option<(String, RecordRef)>| {
+            if given.time > time && ended.is_none() {
+                *ended = Some((reason.clone(), record_ref.clone()));
+            }
+        };
         for change in self.changes.values_mut() {
             // Every other proposal to set the clock back as well: a leftover one could be signed years later.
             let is_meant =
@@ -118,24 +122,16 @@ impl LedgerState {
             }
         }
         for one in self.broken.values_mut() {
-            if one.record_ref.time > time && one.closed.is_none() {
-                one.closed = end();
-            }
+            end(&one.record_ref, &mut one.closed);
         }
         for one in self.delegations.values_mut() {
-            if one.record_ref.time > time && one.ended.is_none() {
-                one.ended = end();
-            }
+            end(&one.record_ref, &mut one.ended);
         }
         for one in self.exceptions.values_mut() {
-            if one.record_ref.time > time && one.ended.is_none() {
-                one.ended = end();
-            }
+            end(&one.record_ref, &mut one.ended);
         }
         for one in self.authorizations.values_mut() {
-            if one.record_ref.time > time && one.withdrawn.is_none() {
-                one.withdrawn = end();
-            }
+            end(&one.record_ref, &mut one.withdrawn);
         }
         self.books
             .excesses

@@ -115,7 +115,7 @@ pub(super) fn propose(state: &LedgerState, context: ActContext<'_>, act: &Act) -
 /// moment, and whose proposer must still be able to propose it.
 pub(super) fn approve(state: &LedgerState, context: ActContext<'_>, proposed: u64) -> Judgment {
     let change = state.waiting(proposed, context.time)?;
-    super::clock::proposal(state, context, proposed)?;
+    super::clock::proposal(state, context, change)?;
     let maker = &change.record_ref.by;
     if maker == context.by {
         let why = format!("{maker} proposed this change, and others must sign it");

@@ -3,6 +3,7 @@
 use super::{ActContext, Judgment, LedgerState, authentic_key, check_reason};
 use crate::act::{Act, ApprovalClass};
 use crate::rule::{Denial, Rule};
+use crate::state::ProposedChange;
 
 /// Checks that the record named is the one with which the clock passed this act's time.
 pub(super) fn reset(
@@ -31,10 +32,11 @@ pub(super) fn reset(
 }
 
 /// Checks the proposal of a reset that is signed: the ledger has not gone on since, and the signature is not older.
-pub(super) fn proposal(state: &LedgerState, context: ActContext<'_>, proposed: u64) -> Judgment {
-    let Some(change) = state.changes.get(&proposed) else {
-        return Ok(());
-    };
+pub(super) fn proposal(
+    state: &LedgerState,
+    context: ActContext<'_>,
+    change: &ProposedChange,
+) -> Judgment {
     if !matches!(change.act, Act::ClockReset { .. }) {
         return Ok(());
     }
@@ -42,8 +44,10 @@ pub(super) fn proposal(state: &LedgerState, context: ActContext<'_>, proposed: u
     if change.clock == state.clock() && change.record_ref.time <= context.time {
         return Ok(());
     }
-    let why =
-        format!("the ledger has gone on since record {proposed} proposed to set its clock back");
+    let why = format!(
+        "the ledger has gone on since record {} proposed to set its clock back",
+        change.record_ref.index
+    );
     Err(Denial::new(Rule::ChangeOver, why, "propose it again"))
 }
 
