@@ -1,6 +1,7 @@
 //! Owns several runs, each on threads of its own: starts, stops, kills and resumes them, and shows
 //! the status of each. It must never know a network or who may call it.
 
+mod anchoring;
 mod anchors;
 mod components;
 mod config;

@@ -17,7 +17,7 @@ use counterfoil_trading::record::{RefusedInput, RunStop};
 use counterfoil_trading::run::Run;
 use counterfoil_trading::time::UnixNanos;
 
-use super::anchors::Anchoring;
+use super::anchoring::Anchoring;
 use super::events::{RunActivity, RunEvents};
 use super::feed_settings::FeedSettings;
 use super::inlet::{EndCommand, Inlet, LineCallback, QueueRefusal};
