@@ -6,6 +6,7 @@ mod args;
 mod cli_context;
 mod commands;
 mod confinement;
+mod order_sink;
 mod output;
 mod people;
 mod progress;

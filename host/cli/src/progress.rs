@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use counterfoil_os::files::FileError;
 use counterfoil_runner::run::drive::RunObserver;
+use counterfoil_runner::run::journal::RecordSink;
 use counterfoil_sandbox::guest::{Guest, LogLine, TextLosses};
 use counterfoil_trading::record::RefusedInput;
 use counterfoil_trading::run::Run;
@@ -47,6 +48,7 @@ pub(crate) struct RunProgressBar {
     bar: ProgressBar,
     slices: u64,
     skipped: u64,
+    sink: Option<Box<dyn RecordSink>>,
 }
 
 impl RunProgressBar {
@@ -56,7 +58,14 @@ impl RunProgressBar {
             bar: bar("deciding", total),
             slices: 0,
             skipped: 0,
+            sink: None,
         }
+    }
+
+    /// Passes the run's records on to `sink`.
+    pub(crate) fn passing_on(mut self, sink: Box<dyn RecordSink>) -> Self {
+        self.sink = Some(sink);
+        self
     }
 
     /// Bars that the feed sent again, and that were skipped.
@@ -96,6 +105,10 @@ impl RunObserver<Guest> for RunProgressBar {
     fn log_not_kept(&mut self, error: &FileError) {
         self.bar
             .suspend(|| note(&format!("the strategy's log is not kept any more: {error}")));
+    }
+
+    fn record_sink(&mut self) -> Option<Box<dyn RecordSink>> {
+        self.sink.take()
     }
 
     fn skipped(&mut self) {

@@ -4,7 +4,7 @@ use core::fmt::Write as _;
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
-use counterfoil_report::RunFacts;
+use counterfoil_report::{OrderSummary, RunFacts};
 use counterfoil_runner::run::execute::ExecutionOutcome;
 use counterfoil_runner::run::journal::{JournalReader, ReadJournalError};
 use counterfoil_runner::store::data_dir::{DataDir, Execution};
@@ -21,7 +21,6 @@ use counterfoil_trading::units::{Money, Quantity};
 use serde_json::{Value, json};
 
 use crate::output::{CommandAnswer, print_block, print_fields, print_line, print_table};
-use crate::run_facts;
 
 /// One fill with the index of its bar.
 pub(crate) struct FillRow {
@@ -227,6 +226,7 @@ pub(crate) fn outcome_json(
     data: &DataDir,
     manifest: &Manifest,
     outcome: &ExecutionOutcome,
+    orders: &OrderSummary,
 ) -> Result<Value> {
     let mut value = close_json(manifest, &outcome.close, &outcome.positions)?;
     value["run-id"] = json!(outcome.execution.run);
@@ -234,7 +234,7 @@ pub(crate) fn outcome_json(
     value["component"] = json!(manifest.component);
     value["journal"] = json!(outcome.execution.journal().path());
     value["manifest"] = json!(outcome.execution.folder.join("manifest.json").path());
-    value["orders"] = run_facts::orders(&outcome.execution)?.json();
+    value["orders"] = orders.json();
     // Read again from the journal: the closing record states that there was a fault, and not which.
     if outcome.close.reason == CloseReason::Fault
         && let Some((fault, _)) = fault(&outcome.execution)?
@@ -287,6 +287,7 @@ pub(crate) fn print_outcome(
     data: &DataDir,
     manifest: &Manifest,
     outcome: &ExecutionOutcome,
+    orders: &OrderSummary,
 ) -> Result<()> {
     let setup = manifest.setup()?;
     let close = &outcome.close;
@@ -303,7 +304,7 @@ pub(crate) fn print_outcome(
         ("decision digest", close.decision_digest.hex()),
         ("bars decided", close.decisions.to_string()),
     ];
-    rows.extend(run_facts::orders(&outcome.execution)?.lines());
+    rows.extend(orders.lines());
     rows.extend([
         ("final cash", close.cash.to_text()),
         ("final position", held),

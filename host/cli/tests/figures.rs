@@ -248,6 +248,8 @@ fn an_order_that_never_fills_says_what_stood_in_its_way() {
             .as_str()
             .unwrap()
             .trim_start_matches("sha256:");
+        // Gathered while the run was sealed, and read from its journal: the same.
+        assert_eq!(&desk.json(0, &["run", "show", id])["orders"], orders);
         let shown = desk.text(0, &["run", "show", id]);
         assert!(shown.contains("1 approved, 0 refused, 0 rejected, 0 fills, 1 still working"));
         assert!(shown.contains(sentence), "{shown}");
@@ -278,6 +280,8 @@ fn an_order_that_is_rejected_at_its_fill_is_counted_by_code() {
     let run = desk.json(0, &with(&["backtest"], &desk.cross(), &["--cash", "11000"]));
     let orders = &run["orders"];
     assert_eq!(orders["rejected-by-code"]["no-buying-power"], 1, "{orders}");
+    let id = run["run-id"].as_str().unwrap();
+    assert_eq!(&desk.json(0, &["run", "show", id])["orders"], orders);
     let outcome = &orders["never-filled"]["outcomes"][0];
     assert_eq!(
         (&outcome["outcome"], &outcome["code"]),

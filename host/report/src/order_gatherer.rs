@@ -41,6 +41,12 @@ impl OrderGatherer {
         is_silent_decision(body).map(|is_silent| !is_silent)
     }
 
+    /// As [`OrderGatherer::needs`], where it is known whether the record is a decision without a request.
+    #[must_use]
+    pub fn needs_record(&self, is_silent: bool) -> bool {
+        self.0.has_open_orders() || !is_silent
+    }
+
     /// Takes a record that is needed, the one in `entry`.
     ///
     /// # Errors

@@ -44,22 +44,20 @@ pub struct CborError {
 #[expect(clippy::cast_possible_truncation, reason = "each arm's range fits")]
 fn head(out: &mut Vec<u8>, major: u8, argument: u64) {
     let major = major << 5;
-    match argument {
-        0..=23 => out.push(major | argument as u8),
-        24..=0xff => out.extend_from_slice(&[major | 0x18, argument as u8]),
-        0x100..=0xffff => {
-            out.push(major | 0x19);
-            out.extend_from_slice(&(argument as u16).to_be_bytes());
-        }
-        0x1_0000..=0xffff_ffff => {
-            out.push(major | 0x1a);
-            out.extend_from_slice(&(argument as u32).to_be_bytes());
-        }
-        _ => {
-            out.push(major | 0x1b);
-            out.extend_from_slice(&argument.to_be_bytes());
-        }
-    }
+    let (first, shift, taken) = match argument {
+        0..=23 => (argument as u8, 0, 1),
+        24..=0xff => (0x18, 56, 2),
+        0x100..=0xffff => (0x19, 48, 3),
+        0x1_0000..=0xffff_ffff => (0x1a, 32, 5),
+        _ => (0x1b, 0, 9),
+    };
+    let argument = u128::from(argument.wrapping_shl(shift));
+    let bytes = (u128::from(major | first) << 120 | argument << 56).to_be_bytes();
+    // The copy is always of one length, and what is too much of it is taken back: a copy for each length costs a branch
+    // that no processor foresees.
+    let end = out.len().saturating_add(taken);
+    out.extend_from_slice(&bytes);
+    out.truncate(end);
 }
 
 fn length(value: usize) -> u64 {

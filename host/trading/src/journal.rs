@@ -10,6 +10,8 @@ pub struct RecordBytes<'a> {
     pub digested: Option<&'a [u8]>,
     /// When a checkpoint covers it.
     pub seal: RecordSeal,
+    /// Whether it is a decision without a request, as most are. No reader of orders needs it while no order waits.
+    pub is_silent: bool,
 }
 
 /// When a checkpoint covers a record.

@@ -459,11 +459,22 @@ impl Run {
         journal: &mut J,
         seal: RecordSeal,
     ) -> Result<Receipt, RunError<J::Error>> {
+        self.append_noting(journal, seal, false)
+    }
+
+    /// As [`Run::append`], of a record that may be silent.
+    fn append_noting<J: Journal>(
+        &self,
+        journal: &mut J,
+        seal: RecordSeal,
+        is_silent: bool,
+    ) -> Result<Receipt, RunError<J::Error>> {
         let digested = Some(self.buffers.digested.as_slice());
         let record = RecordBytes {
             body: &self.buffers.body,
             digested,
             seal,
+            is_silent,
         };
         journal::append(journal, record).map_err(RunError::Journal)
     }
@@ -479,6 +490,7 @@ impl Run {
             body: &self.buffers.body,
             digested: None,
             seal,
+            is_silent: false,
         };
         let _receipt = journal::append(journal, record).map_err(RunError::Journal)?;
         Ok(())

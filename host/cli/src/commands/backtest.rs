@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use counterfoil_os::files::read_whole;
+use counterfoil_report::OrderSummary;
 use counterfoil_runner::run::backtest::backtest;
 use counterfoil_runner::run::execute::ExecutionOutcome;
 use counterfoil_runner::run::inputs::snapshot_store;
@@ -17,9 +18,10 @@ use super::resume;
 use super::run_terms::flags_of_manifest;
 use crate::args::{BacktestArgs, BacktestOrResumeArgs, ManifestFlags};
 use crate::cli_context::CliContext;
+use crate::order_sink::SealedOrders;
 use crate::output::{CommandAnswer, CommandLineError, print_json, print_line, short_digest, warn};
 use crate::progress::RunProgressBar;
-use crate::report;
+use crate::{report, run_facts};
 
 pub(crate) fn run(cli: &CliContext, args: &BacktestOrResumeArgs) -> Result<CommandAnswer> {
     if let Some(run) = &args.resume {
@@ -33,9 +35,9 @@ pub(crate) fn run(cli: &CliContext, args: &BacktestOrResumeArgs) -> Result<Comma
     }
     // What they concern is missing in the bars.
     let open_errors = findings.map_or(0, |findings| findings.open(Severity::Error));
-    let outcome = execute(cli, &manifest, &args.backend)?;
+    let (outcome, orders) = execute(cli, &manifest, &args.backend)?;
     if cli.json {
-        let mut json = report::outcome_json(&cli.data, &manifest, &outcome)?;
+        let mut json = report::outcome_json(&cli.data, &manifest, &outcome, &orders)?;
         if let Some(fields) = json.as_object_mut() {
             fields.insert("open-errors".to_owned(), open_errors.into());
         }
@@ -44,7 +46,7 @@ pub(crate) fn run(cli: &CliContext, args: &BacktestOrResumeArgs) -> Result<Comma
         if open_errors > 0 {
             print_line(&open_errors_line(&manifest, open_errors));
         }
-        report::print_outcome(&cli.data, &manifest, &outcome)?;
+        report::print_outcome(&cli.data, &manifest, &outcome, &orders)?;
     }
     Ok(match outcome.close.reason {
         CloseReason::EndOfData => CommandAnswer::Yes,
@@ -99,12 +101,14 @@ fn open_errors_line(manifest: &Manifest, count: u64) -> String {
     )
 }
 
+/// Runs a manifest, and says what happened to its orders.
 pub(crate) fn execute(
     cli: &CliContext,
     manifest: &Manifest,
     backend: &str,
-) -> Result<ExecutionOutcome> {
-    let mut progress = RunProgressBar::new(0);
+) -> Result<(ExecutionOutcome, OrderSummary)> {
+    let orders = SealedOrders::default();
+    let mut progress = RunProgressBar::new(0).passing_on(orders.sink(manifest)?);
     // The key is opened before the run: a missing key must not show after an hour of decisions.
     let signer = Box::new(cli.keys.signer()?);
     let done = backtest(
@@ -115,7 +119,12 @@ pub(crate) fn execute(
         &mut progress,
     );
     progress.finish();
-    Ok(done?)
+    let outcome = done?;
+    let orders = match orders.take() {
+        Some(orders) => orders,
+        None => run_facts::orders(&outcome.execution)?,
+    };
+    Ok((outcome, orders))
 }
 
 /// A manifest is complete: a flag beside it would be ignored, and the run would not be the run that

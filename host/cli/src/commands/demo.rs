@@ -19,7 +19,7 @@ use self::strategies::{DemoRun, EXAMPLES, ingest_data, show, sweep_it};
 use crate::args;
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, print_block, print_json, print_line};
-use crate::report;
+use crate::{report, run_facts};
 
 pub(crate) fn run(global: &CliContext, args: &args::DemoArgs) -> Result<CommandAnswer> {
     let watch = Stopwatch::start();
@@ -102,7 +102,8 @@ fn runs_json(cli: &CliContext, shown: &[DemoRun]) -> Result<Vec<Value>> {
 }
 
 fn as_json(cli: &CliContext, shown: &DemoRun) -> Result<Value> {
-    let mut value = report::outcome_json(&cli.data, &shown.manifest, &shown.outcome)?;
+    let orders = run_facts::orders(&shown.outcome.execution)?;
+    let mut value = report::outcome_json(&cli.data, &shown.manifest, &shown.outcome, &orders)?;
     value["strategy"] = json!(shown.name);
     value["verified"] = json!(true);
     value["replay"] = json!("identical");

@@ -21,7 +21,7 @@ use crate::args::LiveArgs;
 use crate::cli_context::CliContext;
 use crate::output::{CommandAnswer, CommandLineError, note, print_json};
 use crate::progress::RunProgressBar;
-use crate::report;
+use crate::{report, run_facts};
 
 /// The back end of live runs: its code decides fastest.
 const BACKEND: &str = "cranelift";
@@ -60,10 +60,13 @@ pub(crate) fn run(cli: &CliContext, args: &LiveArgs) -> Result<CommandAnswer> {
     );
     progress.finish();
     let outcome = done?;
+    let orders = run_facts::orders(&outcome.execution)?;
     if cli.json {
-        print_json(&report::outcome_json(&cli.data, &manifest, &outcome)?);
+        print_json(&report::outcome_json(
+            &cli.data, &manifest, &outcome, &orders,
+        )?);
     } else {
-        report::print_outcome(&cli.data, &manifest, &outcome)?;
+        report::print_outcome(&cli.data, &manifest, &outcome, &orders)?;
     }
     report::answer_of(&outcome)
 }

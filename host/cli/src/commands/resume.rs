@@ -20,7 +20,7 @@ use crate::output::{
     CommandAnswer, counted, note, print_answer, print_fields, print_json, print_line,
 };
 use crate::progress::RunProgressBar;
-use crate::report;
+use crate::{report, run_facts};
 
 /// Resumes a backtest.
 pub(crate) fn backtest(cli: &CliContext, run: &str, backend: &str) -> Result<CommandAnswer> {
@@ -92,8 +92,9 @@ fn resume(
             return Ok(print_blocked(cli, &short, &blocked, &instruments));
         }
     };
+    let orders = run_facts::orders(&outcome.execution)?;
     if cli.json {
-        let mut value = report::outcome_json(&cli.data, &manifest, &outcome)?;
+        let mut value = report::outcome_json(&cli.data, &manifest, &outcome, &orders)?;
         let resumed = resumed_json(&found, compared, cut.as_ref(), progress.skipped_bars());
         let fields = value.as_object_mut().context("an outcome is an object")?;
         fields.insert("resumed".to_owned(), resumed);
@@ -101,7 +102,7 @@ fn resume(
     } else {
         print_resumed(&found, compared, cut.as_ref(), progress.skipped_bars());
         print_line("");
-        report::print_outcome(&cli.data, &manifest, &outcome)?;
+        report::print_outcome(&cli.data, &manifest, &outcome, &orders)?;
     }
     report::answer_of(&outcome)
 }

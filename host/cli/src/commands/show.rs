@@ -62,11 +62,14 @@ fn summary(
                 close,
                 positions,
             };
+            let orders = run_facts::orders(&outcome.execution)?;
             if cli.json {
-                print_json(&report::outcome_json(&cli.data, manifest, &outcome)?);
+                print_json(&report::outcome_json(
+                    &cli.data, manifest, &outcome, &orders,
+                )?);
                 return Ok(());
             }
-            report::print_outcome(&cli.data, manifest, &outcome)
+            report::print_outcome(&cli.data, manifest, &outcome, &orders)
         }
         None if cli.json => {
             print_json(&json!({

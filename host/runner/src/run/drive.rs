@@ -11,7 +11,7 @@ use counterfoil_trading::strategy::Strategy;
 use counterfoil_trading::venue::Venue;
 
 use crate::run::feed::{FeedError, FeedItem, SliceFeed};
-use crate::run::journal::{JournalError, RunJournal};
+use crate::run::journal::{JournalError, RecordSink, RunJournal};
 
 /// Why a run could not continue. Its journal has no closing record then.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +41,10 @@ pub trait RunObserver<S> {
     /// Whether what the strategy logs is kept beside the journal.
     fn keeps_log(&self) -> bool {
         true
+    }
+    /// What takes the records of a new execution while they are sealed, so that nobody has to read them again.
+    fn record_sink(&mut self) -> Option<Box<dyn RecordSink>> {
+        None
     }
     /// The run's log cannot be written any more. The run goes on.
     fn log_not_kept(&mut self, _error: &FileError) {}
@@ -157,6 +161,7 @@ fn append_outside<J: RunJournal>(
         body,
         digested: None,
         seal,
+        is_silent: false,
     };
     let _receipt = journal::append(journal, record)?;
     Ok(())

@@ -364,7 +364,9 @@ where
     let file = JournalFile::create(&execution.journal())?;
     let cadence = setup.cadence;
     let sealer = Sealer::new(file, Box::new(signer), execution.origin(), cadence);
-    let sealer = sealer.shown_in(heads.journal);
+    let sealer = sealer
+        .shown_in(heads.journal)
+        .passing_on(observer.record_sink());
     let mut journal =
         AnyJournal::start(sealer, cadence, start.sealing).map_err(ExecuteError::Thread)?;
     drive::append_opening(&opening, &mut journal)?;

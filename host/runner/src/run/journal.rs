@@ -5,6 +5,7 @@ mod any;
 mod file;
 mod pipelined;
 mod reader;
+mod record_sink;
 mod sealer;
 mod signed_head;
 
@@ -12,6 +13,7 @@ pub use any::{AnyJournal, Sealing};
 pub use file::JournalFile;
 pub use pipelined::PipelinedJournal;
 pub use reader::{JournalReader, ReadJournalError};
+pub use record_sink::RecordSink;
 pub use sealer::{JournalHead, Sealer};
 pub use signed_head::{RunHeads, SignedHead, head_of, journal_head};
 

@@ -5,6 +5,7 @@ use counterfoil_trading::record::{RefusedInput, RunStop};
 use counterfoil_trading::run::Run;
 
 use crate::run::drive::RunObserver;
+use crate::run::journal::RecordSink;
 use crate::store::run_log::RunLog;
 
 /// Takes the guest's log after each slice. What was decided before the process ended is kept again and not shown again:
@@ -53,6 +54,10 @@ impl RunObserver<Guest> for KeepLog<'_> {
         if is_new {
             self.inner.logged(lines, losses);
         }
+    }
+
+    fn record_sink(&mut self) -> Option<Box<dyn RecordSink>> {
+        self.inner.record_sink()
     }
 
     fn refused(&mut self, input: &RefusedInput) {

@@ -218,7 +218,8 @@ impl Run {
         decision.encode(&self.buffers.digested, &mut self.buffers.body);
         // The receipt is what makes the release possible. A crash before it loses a decision whose orders
         // never left; a crash after it finds the decision in the journal and asks the order log.
-        self.append(journal, RecordSeal::AtCadence)
+        let is_silent = decision.requests.as_ref().is_some_and(Vec::is_empty);
+        self.append_noting(journal, RecordSeal::AtCadence, is_silent)
     }
 
     /// Reviews each request in sequence; an approved one gets a plan, whose token is spent at once.

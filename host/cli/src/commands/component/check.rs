@@ -93,7 +93,7 @@ impl ComponentChecks<'_> {
         // Each finding is signed and stored as soon as it exists. A crash in a later check keeps
         // the earlier ones, and a failed check is kept as well: a checker cannot run until it
         // passes and show only that.
-        let outcome = backtest::execute(cli, self.manifest, "cranelift")?;
+        let (outcome, _) = backtest::execute(cli, self.manifest, "cranelift")?;
         for (kind, found) in self.decided_again(cli, &outcome)? {
             all.push(maker.keep(kind, &found)?);
         }
@@ -122,7 +122,7 @@ impl ComponentChecks<'_> {
         let engine = cli.engine("cranelift")?;
         let ahead = evidence::check_look_ahead(data, run, engine, &mut progress)?;
         let dearer = with_added_slippage(self.manifest, &self.thresholds)?;
-        let dearer = backtest::execute(cli, &dearer, "cranelift")?;
+        let (dearer, _) = backtest::execute(cli, &dearer, "cranelift")?;
         let within = evidence::check_thresholds(data, run, &dearer.execution, &self.thresholds)?;
         bar.finish_and_clear();
         Ok(vec![

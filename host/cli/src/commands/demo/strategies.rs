@@ -117,9 +117,9 @@ pub(super) fn show(
     write_whole(&component, example.component)?;
     let ask = ask_backtest(&component, example, snapshot);
     let manifest = backtest::manifest_of(cli, &ask)?;
-    let outcome = backtest::execute(cli, &manifest, "cranelift")?;
+    let (outcome, orders) = backtest::execute(cli, &manifest, "cranelift")?;
     if !cli.json {
-        report::print_outcome(&cli.data, &manifest, &outcome)?;
+        report::print_outcome(&cli.data, &manifest, &outcome, &orders)?;
     }
     // Verified by the auditor's library before anything is built on the run: what follows would
     // prove nothing about an altered journal.

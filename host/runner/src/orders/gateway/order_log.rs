@@ -168,6 +168,7 @@ impl OrderLog {
         self.body.clear();
         record.encode(&mut self.body);
         self.sealer.add(RecordBytes {
+            is_silent: false,
             body: &self.body,
             digested: None,
             seal: RecordSeal::Now,

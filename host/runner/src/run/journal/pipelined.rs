@@ -27,6 +27,7 @@ struct JournalBatch {
 struct RecordSpan {
     end: usize,
     seal: RecordSeal,
+    is_silent: bool,
 }
 
 /// A request to the writing thread.
@@ -134,6 +135,7 @@ fn add_all(sealer: &mut Sealer, batch: &JournalBatch) -> Result<(), JournalError
             body,
             digested,
             seal: span.seal,
+            is_silent: span.is_silent,
         })?;
         start = span.end;
     }
@@ -149,6 +151,7 @@ impl Journal for PipelinedJournal {
         self.batch.records.push(RecordSpan {
             end,
             seal: record.seal,
+            is_silent: record.is_silent,
         });
         if end >= BATCH_BYTES {
             self.flush()

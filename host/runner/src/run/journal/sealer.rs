@@ -11,7 +11,7 @@ use counterfoil_journal::tree::Tree;
 use counterfoil_trading::decision_digest::DecisionDigest;
 use counterfoil_trading::journal::{RecordBytes, RecordSeal};
 
-use super::{JournalError, JournalFile, SignedHead};
+use super::{JournalError, JournalFile, RecordSink, SignedHead};
 
 /// Bytes gathered for one write: large enough that the call costs little beside hashing.
 const WRITE_BYTES: usize = 256 << 10;
@@ -39,6 +39,7 @@ pub struct Sealer {
     decisions: u64,
     signed: u64,
     signed_head: SignedHead,
+    sink: Option<Box<dyn RecordSink>>,
     entry: Vec<u8>,
     bytes: Vec<u8>,
 }
@@ -81,6 +82,7 @@ impl Sealer {
             // The caller cut everything after the last checkpoint, so the whole tree is signed.
             signed: head.tree.size(),
             signed_head: SignedHead::default(),
+            sink: None,
             chain: head.chain,
             tree: head.tree,
             digest: head.digest,
@@ -97,6 +99,13 @@ impl Sealer {
             head.set(&self.tree);
         }
         self.signed_head = head;
+        self
+    }
+
+    /// Passes each record on to `sink` as well.
+    #[must_use]
+    pub fn passing_on(mut self, sink: Option<Box<dyn RecordSink>>) -> Self {
+        self.sink = sink;
         self
     }
 
@@ -121,10 +130,14 @@ impl Sealer {
     pub fn add(&mut self, record: RecordBytes<'_>) -> Result<(), JournalError> {
         self.entry.clear();
         // By the index: a resumed run writes each entry with the salt that it had before.
-        let salt = self.salts.at(self.chain.size());
+        let index = self.chain.size();
+        let salt = self.salts.at(index);
         let leaf = self.chain.link(salt, record.body, &mut self.entry)?;
         self.tree.push(leaf);
         write_entry(&self.entry, &mut self.bytes)?;
+        if let Some(sink) = &mut self.sink {
+            sink.record(index, record);
+        }
         if let Some(part) = record.digested {
             self.digest.add(part);
         }
