@@ -119,7 +119,7 @@ fn of_the_rest() -> Vec<(String, Act)> {
         }),
         ("ledger/desk.ledger".to_owned(), |at| {
             let path = ledger_view::path_of(&at.data, &account());
-            told(open_to_write(&path, &account(), &signer, None))
+            told(open_to_write(&path, &account(), &signer, None, None))
         }),
         ("ledger".to_owned(), |at| told(ledger_view::find(&at.data))),
         ("policy".to_owned(), |at| {

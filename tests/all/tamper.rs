@@ -278,6 +278,7 @@ pub(crate) fn forge(
             Some(Frame::Entry(entry)) => {
                 let body = change(index, entry[HEAD_BYTES..].to_vec());
                 let record = RecordBytes {
+                    is_silent: false,
                     body: &body,
                     digested: digested_part(&body).unwrap(),
                     seal: if index as u64 + 1 == opening {

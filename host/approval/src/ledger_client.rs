@@ -8,7 +8,9 @@ use core::time::Duration;
 use crate::ledger_seen::LedgerSeen;
 use counterfoil_governance::act::{Act, ActName, ApprovalClass, HostRefusal};
 use counterfoil_governance::id::Id;
-use counterfoil_governance::ledger::{KnownLedger, Ledger, LedgerError, MachineClock, origin};
+use counterfoil_governance::ledger::{
+    KnownLedger, Ledger, LedgerError, LedgerMark, MachineClock, origin,
+};
 use counterfoil_governance::rule::AccessDenial;
 use counterfoil_governance::state::LedgerState;
 use counterfoil_journal::public_key::PublicKey;
@@ -175,7 +177,7 @@ impl<D: Into<AccessDenial>> From<D> for DeniedRequest {
 }
 
 /// Opens a ledger to write; while another process writes it, waits up to five seconds. Behind a mark only what was added
-/// is verified.
+/// is verified. A ledger that does not begin with what was `seen` of it is refused.
 ///
 /// # Errors
 ///
@@ -185,9 +187,12 @@ pub fn open_to_write(
     name: &Id,
     log_signer: &dyn Fn() -> Box<dyn LogSigner + Send>,
     marked: Option<&MarkedPart>,
+    seen: Option<LedgerMark>,
 ) -> Result<Ledger, LedgerClientError> {
     let mark = marked.and_then(|marked| marked.read(&origin(name)));
-    open_waiting(path, || Ledger::open_after(path, name, log_signer(), mark))
+    open_waiting(path, || {
+        Ledger::open_after(path, name, log_signer(), mark, seen)
+    })
 }
 
 /// As [`open_to_write`], for a ledger that this process has verified before.

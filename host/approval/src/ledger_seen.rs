@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use crate::seen_place::{SEEN_FOLDER, make_folder_of, seen_path};
 use counterfoil_base::digest::Digest;
-use counterfoil_governance::ledger::LedgerMark;
+use counterfoil_governance::ledger::{LedgerMark, PrefixDigests};
+use counterfoil_journal::hash::Hash;
 use counterfoil_os::file_path::FilePath;
 use counterfoil_os::files::{FileError, facts_of, open_plain, read_plain, write_whole};
 use counterfoil_os::lock::FileLock;
@@ -46,6 +47,17 @@ struct SeenFile {
     root: String,
     length: u64,
     bytes: String,
+}
+
+impl SeenFile {
+    fn mark(&self) -> Option<LedgerMark> {
+        Some(LedgerMark {
+            size: self.size,
+            root: Hash(Digest::from_hex(&self.root)?.0),
+            length: self.length,
+            bytes: Digest::from_hex(&self.bytes)?,
+        })
+    }
 }
 
 /// The file with what was seen of one ledger.
@@ -90,9 +102,9 @@ impl LedgerSeen {
     ///
     /// Returns [`LedgerSeenError`] if the file is no such file.
     pub fn look(&self) -> Result<SeenBefore, LedgerSeenError> {
-        let file = self.read()?;
+        let mark = self.read()?;
         let seen = self.clone();
-        Ok(SeenBefore { file, seen })
+        Ok(SeenBefore { mark, seen })
     }
 
     /// Keeps what was seen, durably, if it is more than before.
@@ -108,19 +120,19 @@ impl LedgerSeen {
             bytes: mark.bytes.hex(),
         };
         let text = serde_json::to_vec(&seen).map_err(|error| self.file(&error))?;
-        match self.write(&seen, &text) {
+        match self.write(mark.size, &text) {
             // No command fails for what it could not note, on a full disk or in a folder that it may not write.
             Err(LedgerSeenError::File { .. }) if self.is_optional => Ok(()),
             written => written,
         }
     }
 
-    fn write(&self, seen: &SeenFile, text: &[u8]) -> Result<(), LedgerSeenError> {
+    fn write(&self, size: u64, text: &[u8]) -> Result<(), LedgerSeenError> {
         let failed = |error: FileError| self.file(&error.source);
         make_folder_of(&self.path).map_err(failed)?;
         // One at a time: of two processes the slower would otherwise take back what the other has seen.
         let _alone = FileLock::wait_for(&self.path.with_extension("lock")).map_err(failed)?;
-        if self.read()?.is_some_and(|before| before.size >= seen.size) {
+        if self.read()?.is_some_and(|before| before.size >= size) {
             return Ok(());
         }
         // Whole or not at all: after a crash in the middle the earlier file stands, which accepts every later ledger
@@ -128,13 +140,15 @@ impl LedgerSeen {
         write_whole(&self.path, text).map_err(failed)
     }
 
-    fn read(&self) -> Result<Option<SeenFile>, LedgerSeenError> {
+    fn read(&self) -> Result<Option<LedgerMark>, LedgerSeenError> {
         let Some(bytes) = read_file(&self.path).map_err(|error| self.file(&error.source))? else {
             return Ok(None);
         };
         // Unreadable is refused and not taken for absent: a torn file would otherwise accept any ledger.
-        let seen = serde_json::from_slice(&bytes).map_err(|error| self.file(&error))?;
-        Ok(Some(seen))
+        let seen: SeenFile = serde_json::from_slice(&bytes).map_err(|error| self.file(&error))?;
+        let mark = seen.mark();
+        let mark = mark.ok_or_else(|| self.file(&"its root or its digest is none"))?;
+        Ok(Some(mark))
     }
 
     fn file(&self, error: &dyn core::fmt::Display) -> LedgerSeenError {
@@ -148,7 +162,7 @@ impl LedgerSeen {
 /// What was seen of a ledger before it was read.
 #[derive(Clone, Debug)]
 pub struct SeenBefore {
-    file: Option<SeenFile>,
+    pub mark: Option<LedgerMark>,
     /// Where it was seen.
     pub seen: LedgerSeen,
 }
@@ -159,20 +173,18 @@ impl SeenBefore {
     /// # Errors
     ///
     /// Returns [`LedgerSeenError`] if it does not.
-    pub fn check(&self, ledger: &[u8]) -> Result<(), LedgerSeenError> {
-        let Some(seen) = &self.file else {
+    pub fn check(&self, ledger: &mut PrefixDigests<'_>) -> Result<(), LedgerSeenError> {
+        let Some(seen) = &self.mark else {
             return Ok(());
         };
         // By the bytes and not by the records: every checkpoint between them is covered too, and the ledger's
         // verification has already joined bytes, records and root.
-        let known = usize::try_from(seen.length).ok();
-        let known = known.and_then(|length| ledger.get(..length));
-        if known.is_some_and(|bytes| Digest::of(bytes).hex() == seen.bytes) {
+        if ledger.begin_with(seen) {
             return Ok(());
         }
         Err(LedgerSeenError::Other {
             size: seen.size,
-            root: seen.root.clone(),
+            root: seen.root.to_string(),
             path: self.seen.path.path().to_path_buf(),
         })
     }
@@ -184,11 +196,7 @@ impl SeenBefore {
     ///
     /// As [`LedgerSeen::keep`].
     pub fn keep_read(&self, mark: &LedgerMark, ledger: &FilePath) -> Result<(), LedgerSeenError> {
-        if self
-            .file
-            .as_ref()
-            .is_some_and(|before| before.size >= mark.size)
-        {
+        if self.mark.is_some_and(|before| before.size >= mark.size) {
             return Ok(());
         }
         let synced = open_plain(ledger).map(|file| file.sync_data());
@@ -220,10 +228,14 @@ mod tests {
     fn mark(ledger: &[u8], size: u64) -> LedgerMark {
         LedgerMark {
             size,
-            root: counterfoil_journal::hash::Hash([7; 32]),
+            root: Hash([7; 32]),
             length: u64::try_from(ledger.len()).unwrap(),
             bytes: Digest::of(ledger),
         }
+    }
+
+    fn check(seen: &LedgerSeen, ledger: &[u8]) -> Result<(), LedgerSeenError> {
+        seen.look()?.check(&mut PrefixDigests::new(ledger))
     }
 
     /// An old copy of the ledger, put back while the server was down, revived a revoked key.
@@ -232,7 +244,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("seen.json");
         let seen = LedgerSeen::new(FilePath::named(path.clone()));
-        seen.look().unwrap().check(b"any").unwrap();
+        check(&seen, b"any").unwrap();
         seen.keep(&mark(b"one two", 2)).unwrap();
         //     ledger, whether it is accepted
         for (ledger, good) in [
@@ -243,26 +255,23 @@ mod tests {
             (b"other one two", false),
             (b"", false),
         ] {
-            assert_eq!(
-                seen.look().unwrap().check(ledger).is_ok(),
-                good,
-                "{ledger:?}"
-            );
+            assert_eq!(check(&seen, ledger).is_ok(), good, "{ledger:?}");
         }
-        let error = seen.look().unwrap().check(b"one").unwrap_err().to_string();
+        let error = check(&seen, b"one").unwrap_err().to_string();
         assert!(
             error.contains("the 2 records") && error.contains("seen.json"),
             "{error}"
         );
         // What a slower process saw is no less than what was seen.
         seen.keep(&mark(b"one", 1)).unwrap();
-        assert!(seen.look().unwrap().check(b"one").is_err());
-        for torn in ["", "{", "{\"size\":1}"] {
+        assert!(check(&seen, b"one").is_err());
+        let digit = "{\"size\":2,\"root\":\"7\",\"length\":7,\"bytes\":\"07\"}";
+        for torn in ["", "{", "{\"size\":1}", digit] {
             fs::write(&path, torn).unwrap();
             assert!(seen.look().is_err(), "{torn:?}");
             assert!(seen.keep(&mark(b"one two", 2)).is_err(), "{torn:?}");
         }
         fs::remove_file(&path).unwrap();
-        seen.look().unwrap().check(b"one").unwrap();
+        check(&seen, b"one").unwrap();
     }
 }

@@ -4,7 +4,7 @@
 use crate::ledger_seen::{LedgerSeen, LedgerSeenError, SeenBefore};
 use counterfoil_governance::id::{Id, IdError};
 use counterfoil_governance::ledger::{
-    LedgerError, LedgerMark, VerifiedLedger, origin, verify, verify_behind,
+    LedgerError, LedgerMark, PrefixDigests, VerifiedLedger, origin, verify_behind,
 };
 use counterfoil_governance::state::LedgerState;
 use counterfoil_index::{IndexSecret, read_mark, write_mark};
@@ -158,22 +158,26 @@ impl UnverifiedLedger {
     }
 
     /// Checks a ledger that was verified: an older copy verifies as well, and would revive keys that were revoked since.
-    pub(crate) fn check_seen(&self) -> Result<(), LedgerSeenError> {
+    pub(crate) fn check_seen(
+        &self,
+        digests: &mut PrefixDigests<'_>,
+    ) -> Result<(), LedgerSeenError> {
         self.seen
             .as_ref()
-            .map_or(Ok(()), |before| before.check(&self.bytes))
+            .map_or(Ok(()), |before| before.check(digests))
     }
 
     fn verified(self, marked: Option<&MarkedPart>) -> Result<LedgerView, LedgerViewError> {
+        let mut digests = PrefixDigests::new(&self.bytes);
         let verified = match marked {
-            None => verify(&self.bytes, &self.key),
-            Some(marked) => marked.verify(&self.bytes, &self.key),
+            None => verify_behind(&mut digests, &self.key, None).map(|(found, _)| found),
+            Some(marked) => marked.verify(&mut digests, &self.key),
         };
         let verified = verified.map_err(|source| LedgerViewError::Verify {
             path: self.path.display().to_string(),
             source,
         })?;
-        self.check_seen()?;
+        self.check_seen(&mut digests)?;
         let Self {
             name,
             path,
@@ -220,9 +224,13 @@ impl MarkedPart {
     }
 
     /// Verifies a ledger behind its mark, and moves the mark on.
-    fn verify(&self, bytes: &[u8], key: &VerifierKey) -> Result<VerifiedLedger, LedgerError> {
+    fn verify(
+        &self,
+        digests: &mut PrefixDigests<'_>,
+        key: &VerifierKey,
+    ) -> Result<VerifiedLedger, LedgerError> {
         let mark = self.read(key.name());
-        let (found, known) = verify_behind(bytes, key, mark.as_ref())?;
+        let (found, known) = verify_behind(digests, key, mark.as_ref())?;
         if found.mark().size >= known.saturating_add(RECORDS_PER_MARK) {
             // Only a shorter wait: without it the next command verifies what this one did.
             let _best_effort = write_mark(&self.path, key.name(), found.mark(), &self.secret);

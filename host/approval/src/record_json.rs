@@ -77,6 +77,17 @@ pub fn all(view: &LedgerView) -> Vec<Value> {
     records.map(|(one, index)| record(index, one)).collect()
 }
 
+/// The last `count` records of a ledger in JSON, the oldest first.
+#[must_use]
+pub fn last(view: &LedgerView, count: usize) -> Vec<Value> {
+    let records = view.verified.records.iter().zip(0..);
+    let before = view.verified.records.len().saturating_sub(count);
+    records
+        .skip(before)
+        .map(|(one, index)| record(index, one))
+        .collect()
+}
+
 /// A record in JSON: who, when, what, and the rule that denied it, if one did.
 #[must_use]
 pub fn record(index: u64, record: &LedgerRecord) -> Value {

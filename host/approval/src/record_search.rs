@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use counterfoil_governance::act::Act;
 use counterfoil_governance::id::Id;
-use counterfoil_governance::ledger::{LedgerError, VerifiedLedger, verify};
+use counterfoil_governance::ledger::{LedgerError, PrefixDigests, VerifiedLedger, verify_behind};
 use counterfoil_governance::record::LedgerRecord;
 use counterfoil_index::{AnsweredBy, AnyTerm, IndexError, IndexSecret};
 use counterfoil_os::file_path::FilePath;
@@ -85,17 +85,17 @@ pub fn find(
     query: &RecordQuery,
 ) -> Result<FoundRecords, SearchError> {
     let ledger = UnverifiedLedger::open(data, keys)?;
-    let (bytes, key) = (&ledger.bytes, &ledger.key);
+    let (mut digests, key) = (PrefixDigests::new(&ledger.bytes), &ledger.key);
     let (verified, candidates, index_failure) = match query.place {
         SearchPlace::WholeLedger => {
-            let verified = verify(bytes, key)?;
+            let (verified, _) = verify_behind(&mut digests, key, None)?;
             let all = (0..verified.mark().size).collect();
             (verified, all, None)
         }
         SearchPlace::Index => {
             let (folder, wanted) = (folder(data), query.wanted());
             let found = counterfoil_index::search(
-                bytes,
+                &mut digests,
                 key,
                 &folder,
                 secret(keys).as_ref(),
@@ -105,7 +105,7 @@ pub fn find(
             (found.verified, found.candidates, failure(found.by))
         }
     };
-    ledger.check_seen()?;
+    ledger.check_seen(&mut digests)?;
     let records = verified.records.iter().zip(0..);
     let fits = records.filter(|(one, index)| candidates.contains(index) && query.fits(one));
     let found = fits
@@ -124,10 +124,15 @@ pub fn find(
 /// Returns [`SearchError`] if the ledger cannot be read or does not verify, or the index cannot be made.
 pub fn rebuild_index(data: &DataDir, keys: &KeyDir) -> Result<VerifiedLedger, SearchError> {
     let ledger = UnverifiedLedger::open(data, keys)?;
-    let (bytes, key) = (&ledger.bytes, &ledger.key);
-    let made =
-        counterfoil_index::rebuild(bytes, key, &folder(data), secret(keys).as_ref(), &terms)?;
-    ledger.check_seen()?;
+    let (mut digests, key) = (PrefixDigests::new(&ledger.bytes), &ledger.key);
+    let made = counterfoil_index::rebuild(
+        &mut digests,
+        key,
+        &folder(data),
+        secret(keys).as_ref(),
+        &terms,
+    )?;
+    ledger.check_seen(&mut digests)?;
     match made.by {
         AnsweredBy::Index => Ok(made.verified),
         AnsweredBy::Ledger(error) => Err(SearchError::Index(error)),

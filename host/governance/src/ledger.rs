@@ -30,11 +30,13 @@ use counterfoil_os::file_path::AsFilePath;
 use counterfoil_os::files::{FileError, read_whole};
 
 mod known;
+mod prefix;
 mod reopen;
 mod walk;
 
 pub use known::KnownLedger;
 
+pub use prefix::PrefixDigests;
 pub use walk::{LedgerMark, VerifiedLedger, verify, verify_after, verify_behind};
 
 /// What every ledger's origin begins with; its name follows.
@@ -306,10 +308,11 @@ impl Ledger {
         name: &Id,
         signer: Box<dyn LogSigner + Send>,
     ) -> Result<Self, LedgerError> {
-        Self::open_after(path, name, signer, None)
+        Self::open_after(path, name, signer, None, None)
     }
 
-    /// As [`Ledger::open`], for a ledger of which the part up to `mark` was verified before, which the caller must trust.
+    /// As [`Ledger::open`], for a ledger of which the part up to `mark` was verified before, which the caller must trust,
+    /// and which begins with what was `seen` of it: an act on an older copy would make the copy the ledger.
     ///
     /// # Errors
     ///
@@ -319,12 +322,17 @@ impl Ledger {
         name: &Id,
         signer: Box<dyn LogSigner + Send>,
         mark: Option<LedgerMark>,
+        seen: Option<LedgerMark>,
     ) -> Result<Self, LedgerError> {
         let key = VerifierKey::new(&origin(name), &signer.verifying_key())?;
         // The lock comes before the read: without it another process could append after this one had
         // read, and both would sign a checkpoint for the same index.
         let (mut file, bytes) = LogFile::open(path)?;
-        let (verified, _vouched_for) = verify_behind(&bytes, &key, mark.as_ref())?;
+        let mut digests = PrefixDigests::new(&bytes);
+        if let Some(seen) = seen.filter(|seen| !digests.begin_with(seen)) {
+            return Err(LedgerError::Mark { size: seen.size });
+        }
+        let (verified, _vouched_for) = verify_behind(&mut digests, &key, mark.as_ref())?;
         check_signer(&verified.state, signer.as_ref())?;
         // Only the tail without a checkpoint is cut. Its writer crashed before the append returned, so
         // no caller was informed that it took effect. Anything else that fails above is damage or
@@ -337,7 +345,7 @@ impl Ledger {
         Ok(Self {
             file,
             signer,
-            known: verified.known(&bytes)?,
+            known: verified.known()?,
             cut_bytes,
             unknown: false,
         })

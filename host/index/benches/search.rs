@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use counterfoil_governance::act::{Act, ExceptionSubject, PolicyException};
 use counterfoil_governance::id::Id;
-use counterfoil_governance::ledger::{origin, verify, verify_after};
+use counterfoil_governance::ledger::{PrefixDigests, origin, verify, verify_after};
 use counterfoil_governance::record::{LedgerRecord, SignedAct};
 use counterfoil_governance::role::{PrincipalKind, Role};
 use counterfoil_governance::state::LedgerState;
@@ -168,7 +168,15 @@ fn main() {
     let place = FilePath::folder(folder.path());
     let want = || vec![AnyTerm(BTreeSet::from(["rule=rule.77".to_owned()]))];
     let ask = |made: &Made| -> SearchCandidates {
-        search(&made.bytes, &key, &place, Some(&SECRET), &terms, &want()).unwrap()
+        search(
+            &mut PrefixDigests::new(&made.bytes),
+            &key,
+            &place,
+            Some(&SECRET),
+            &terms,
+            &want(),
+        )
+        .unwrap()
     };
     let mark = timed("without an index: everything is checked", || {
         let verified = verify(&made.bytes, &key).unwrap();
@@ -179,7 +187,7 @@ fn main() {
         verified.mark()
     });
     timed("checked before: folded into a state alone", || {
-        verify_after(&made.bytes, &key, &mark).unwrap()
+        verify_after(&mut PrefixDigests::new(&made.bytes), &key, &mark).unwrap()
     });
     timed("the first search: checked, and the index made", || {
         ask(&made)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use counterfoil_governance::ledger::{LedgerError, VerifiedLedger, verify, verify_behind};
+use counterfoil_governance::ledger::{LedgerError, PrefixDigests, VerifiedLedger, verify_behind};
 use counterfoil_governance::record::LedgerRecord;
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_os::file_path::FilePath;
@@ -38,7 +38,7 @@ pub struct SearchCandidates {
     pub by: AnsweredBy,
 }
 
-/// Searches the ledger in `bytes` for records that match all of `wanted`; `terms` gives the terms of
+/// Searches a ledger for records that match all of `wanted`; `terms` gives the terms of
 /// a record. The index in `folder` is made, or brought up to the ledger, first; without the secret that seals it, the whole
 /// ledger is verified and searched.
 ///
@@ -47,7 +47,7 @@ pub struct SearchCandidates {
 /// Returns [`LedgerError`] if the ledger does not verify. A failure of the index is not an error: the
 /// answer then comes from the ledger.
 pub fn search(
-    bytes: &[u8],
+    ledger: &mut PrefixDigests<'_>,
     key: &VerifierKey,
     folder: &FilePath,
     secret: Option<&IndexSecret>,
@@ -56,13 +56,16 @@ pub fn search(
 ) -> Result<SearchCandidates, LedgerError> {
     // An index that anybody could have made may leave out a record: a verifier without the secret believes none.
     let Some(secret) = secret else {
-        return Ok(without_index(verify(bytes, key)?, IndexError::NoSecret));
+        return Ok(without_index(
+            verify_behind(ledger, key, None)?.0,
+            IndexError::NoSecret,
+        ));
     };
     let store = match IndexStore::open(folder, key.name(), secret) {
         Ok(store) => store,
-        Err(error) => return Ok(without_index(verify(bytes, key)?, error)),
+        Err(error) => return Ok(without_index(verify_behind(ledger, key, None)?.0, error)),
     };
-    let (verified, known) = verify_behind(bytes, key, store.mark().as_ref())?;
+    let (verified, known) = verify_behind(ledger, key, store.mark().as_ref())?;
     // It was made from another ledger, or from more of this one than there is now: a ledger that
     // was cut must not be answered from an index that still has what was removed.
     let store = if known == 0 {
@@ -86,15 +89,15 @@ pub fn search(
 ///
 /// Returns [`LedgerError`] if the ledger does not verify.
 pub fn rebuild(
-    bytes: &[u8],
+    ledger: &mut PrefixDigests<'_>,
     key: &VerifierKey,
     folder: &FilePath,
     secret: Option<&IndexSecret>,
     terms: &dyn Fn(u64, &LedgerRecord) -> BTreeSet<SearchTerm>,
 ) -> Result<SearchCandidates, LedgerError> {
     match store::remove(folder) {
-        Ok(()) => search(bytes, key, folder, secret, terms, &[]),
-        Err(error) => Ok(without_index(verify(bytes, key)?, error)),
+        Ok(()) => search(ledger, key, folder, secret, terms, &[]),
+        Err(error) => Ok(without_index(verify_behind(ledger, key, None)?.0, error)),
     }
 }
 

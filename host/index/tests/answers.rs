@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use counterfoil_governance::ledger::verify;
+use counterfoil_governance::ledger::{PrefixDigests, verify};
 use counterfoil_index::{
     AnsweredBy, AnyTerm, IndexError, IndexSecret, SearchCandidates, SearchTerm, TERM_BYTES_MAX,
     indexed_records, rebuild, search,
@@ -62,7 +62,7 @@ fn check(bytes: &[u8], folder: &Path) -> Vec<bool> {
     let mut by_index = Vec::new();
     for wanted in wants() {
         let found = search(
-            bytes,
+            &mut PrefixDigests::new(bytes),
             &key(),
             &FilePath::folder(folder),
             Some(&SECRET),
@@ -91,7 +91,15 @@ fn check(bytes: &[u8], folder: &Path) -> Vec<bool> {
 /// What a search for one term finds, with the index in this folder.
 fn asked(bytes: &[u8], folder: &Path, want: AnyTerm) -> SearchCandidates {
     let folder = FilePath::folder(folder);
-    search(bytes, &key(), &folder, Some(&SECRET), &terms, &[want]).unwrap()
+    search(
+        &mut PrefixDigests::new(bytes),
+        &key(),
+        &folder,
+        Some(&SECRET),
+        &terms,
+        &[want],
+    )
+    .unwrap()
 }
 
 #[test]
@@ -111,7 +119,7 @@ fn the_index_is_used_and_narrows_the_search() {
     let found = asked(bytes, folder.path(), want);
     assert!(found.candidates.len() < 30, "{:?}", found.candidates);
     let found = rebuild(
-        bytes,
+        &mut PrefixDigests::new(bytes),
         &key(),
         &FilePath::folder(folder.path()),
         Some(&SECRET),
@@ -134,7 +142,7 @@ fn an_index_that_somebody_else_sealed_hides_nothing() {
     };
     let want = AnyTerm(BTreeSet::from(["actor=dan".to_owned()]));
     search(
-        bytes,
+        &mut PrefixDigests::new(bytes),
         &key(),
         &FilePath::folder(folder.path()),
         Some(&forger),
@@ -149,7 +157,7 @@ fn an_index_that_somebody_else_sealed_hides_nothing() {
     assert!(check(bytes, folder.path()).iter().all(|by_index| *by_index));
     // Without the secret the ledger answers, whatever is there.
     let found = search(
-        bytes,
+        &mut PrefixDigests::new(bytes),
         &key(),
         &FilePath::folder(folder.path()),
         None,
@@ -161,7 +169,7 @@ fn an_index_that_somebody_else_sealed_hides_nothing() {
     assert_eq!(found.candidates.len(), 60);
     // A record that its index has lost is found all the same.
     rebuild(
-        bytes,
+        &mut PrefixDigests::new(bytes),
         &key(),
         &FilePath::folder(folder.path()),
         Some(&SECRET),
@@ -211,7 +219,7 @@ fn a_second_process_answers_from_the_ledger_alone() {
         .unwrap();
     assert!(check(bytes, folder.path()).iter().all(|by_index| !by_index));
     let found = rebuild(
-        bytes,
+        &mut PrefixDigests::new(bytes),
         &key(),
         &FilePath::folder(folder.path()),
         Some(&SECRET),
@@ -248,7 +256,7 @@ fn long_terms_are_found_by_their_beginning() {
         let want = AnyTerm(BTreeSet::from([wanted]));
         let bytes = MADE.up_to(10);
         let found = search(
-            bytes,
+            &mut PrefixDigests::new(bytes),
             &key(),
             &FilePath::folder(folder.path()),
             Some(&SECRET),
@@ -268,7 +276,7 @@ fn a_ledger_that_does_not_hold_is_no_answer_with_an_index_either() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     let found = search(
-        &bytes,
+        &mut PrefixDigests::new(&bytes),
         &key(),
         &FilePath::folder(folder.path()),
         Some(&SECRET),
@@ -392,7 +400,15 @@ fn no_link_leads_the_index_out_of_its_folder() {
     let bytes = MADE.up_to(60);
     let folder = FilePath::folder(&data).join("index");
     let by = || {
-        let found = search(bytes, &key(), &folder, Some(&SECRET), &terms, &[]).unwrap();
+        let found = search(
+            &mut PrefixDigests::new(bytes),
+            &key(),
+            &folder,
+            Some(&SECRET),
+            &terms,
+            &[],
+        )
+        .unwrap();
         assert_eq!(found.candidates.len(), 60);
         found.by
     };

@@ -16,7 +16,9 @@ use counterfoil_governance::act::{
     ANCHORS_MAX, Act, ActName, KillScope, RunAnchor, RunEnd, RunResume, RunStart,
 };
 use counterfoil_governance::id::Id;
-use counterfoil_governance::ledger::{KnownLedger, LedgerError, origin, verify};
+use counterfoil_governance::ledger::{
+    KnownLedger, LedgerError, PrefixDigests, origin, verify_behind,
+};
 use counterfoil_governance::rule::{AccessDenial, HostRule, Rule};
 use counterfoil_governance::state::LedgerState;
 use counterfoil_journal::hash::Hash;
@@ -162,11 +164,13 @@ impl ServiceLedger {
         let seen = seen.map_err(|error| unusable(&error))?;
         let bytes = read_whole(&self.path).map_err(|error| unusable(&error))?;
         // A rolled-back ledger verifies as it is, and would revive keys that were revoked since.
+        let mut digests = PrefixDigests::new(&bytes);
         for seen in &seen {
-            seen.check(&bytes).map_err(|error| unusable(&error))?;
+            seen.check(&mut digests).map_err(|error| unusable(&error))?;
         }
-        let verified = verify(&bytes, &key).map_err(|error| unusable(&error))?;
-        verified.known(&bytes).map_err(|error| unusable(&error))
+        let verified = verify_behind(&mut digests, &key, None);
+        let known = verified.and_then(|(verified, _)| verified.known());
+        known.map_err(|error| unusable(&error))
     }
 
     /// Records the start of a granted run, whose journal begins with the entry 0 of this leaf hash, durably and

@@ -13,7 +13,7 @@ use counterfoil_approval::ledger_seen::LedgerSeen;
 use counterfoil_approval::record_search::{self, RecordQuery, SearchPlace};
 use counterfoil_approval::{ledger_view, record_json, value_text};
 use counterfoil_governance::act::Act;
-use counterfoil_governance::ledger::{self, Ledger, LedgerError, LedgerFounder};
+use counterfoil_governance::ledger::{self, Ledger, LedgerError, LedgerFounder, PrefixDigests};
 use counterfoil_governance::proof::prove;
 use counterfoil_os::files::{make_folder, read_whole, write_whole};
 use counterfoil_runner::clock::now;
@@ -93,7 +93,7 @@ pub(crate) fn init(cli: &CliContext, args: &LedgerInitArgs) -> Result<CommandAns
     }
     // A new ledger in the place of one that is gone would have none of its denials.
     if let Some(seen) = LedgerSeen::beside_keys(&cli.keys, &cli.data)? {
-        seen.look()?.check(&[])?;
+        seen.look()?.check(&mut PrefixDigests::new(&[]))?;
     }
     // The first administrator must hold a key here: the genesis is signed, and an unsigned one
     // could name anybody.
@@ -135,9 +135,8 @@ pub(crate) fn tell_records(cli: &CliContext, mut found: Vec<Value>) {
 }
 
 fn tail(cli: &CliContext, args: &LedgerTailArgs) -> Result<CommandAnswer> {
-    let mut all = record_json::all(&ledger_access::view(cli)?);
-    let first = all.len().saturating_sub(args.count);
-    tell_records(cli, all.split_off(first));
+    let last = record_json::last(&ledger_access::view(cli)?, args.count);
+    tell_records(cli, last);
     Ok(CommandAnswer::Yes)
 }
 

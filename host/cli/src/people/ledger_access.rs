@@ -3,13 +3,13 @@
 use anyhow::Result;
 use counterfoil_approval::host_checks::HostCheckError;
 use counterfoil_approval::ledger_client::{
-    LedgerActor, LedgerClient, machine_clock, open_to_write,
+    LedgerActor, LedgerClient, LedgerClientError, machine_clock, open_to_write,
 };
 use counterfoil_approval::ledger_seen::LedgerSeen;
 use counterfoil_approval::ledger_view::{self, LedgerView, MarkedPart};
 use counterfoil_governance::act::ActName;
 use counterfoil_governance::id::Id;
-use counterfoil_os::files::read_whole;
+use counterfoil_governance::ledger::LedgerError;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::store::keys::PeopleKeys;
 
@@ -31,14 +31,7 @@ pub(crate) fn open(cli: &CliContext) -> Result<LedgerClient> {
     let keys = PeopleKeys::open(&cli.keys, cli.data.root())?;
     let (name, path) = ledger_view::find(&cli.data)?;
     let seen = LedgerSeen::beside_keys(&cli.keys, &cli.data)?;
-    // An act on an older copy would make that copy the ledger, and opening it to write may cut off its end. The view says
-    // whether it is older or damaged.
-    if let Some(seen) = &seen {
-        let before = seen.look()?;
-        if before.check(&read_whole(&path)?).is_err() {
-            view(cli)?;
-        }
-    }
+    let before = seen.as_ref().map(LedgerSeen::look).transpose()?;
     // No new key is made beside a ledger: it would fit no checkpoint.
     let log = cli.keys.signer()?;
     let ledger = open_to_write(
@@ -46,7 +39,19 @@ pub(crate) fn open(cli: &CliContext) -> Result<LedgerClient> {
         &name,
         &|| Box::new(log.clone()),
         MarkedPart::of(&cli.data, &cli.keys).as_ref(),
-    )?;
+        before.and_then(|before| before.mark),
+    );
+    // The view says whether it is an older copy, and how to go on.
+    if matches!(
+        &ledger,
+        Err(LedgerClientError::Open {
+            source: LedgerError::Mark { .. },
+            ..
+        })
+    ) {
+        view(cli)?;
+    }
+    let ledger = ledger?;
     if ledger.cut_bytes() > 0 {
         note(&format!(
             "cut {} bytes of an unfinished record off the ledger; its act never took effect",

@@ -15,6 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::LedgerError;
 use super::known::{KnownLedger, tail_of};
+use super::prefix::PrefixDigests;
 use crate::act::Act;
 use crate::record::{LedgerRecord, SignedAct};
 use crate::rule::Rule;
@@ -37,18 +38,19 @@ pub struct VerifiedLedger {
     pub(super) tree: Tree,
     /// The number of bytes that a checkpoint covers.
     pub(super) length: u64,
-    bytes: Digest,
+    /// These bytes, hashed.
+    bytes: Sha256,
+    /// The last of them.
+    tail: Vec<u8>,
 }
 
 impl VerifiedLedger {
-    /// What is known of the ledger, for a process that looks at it again; `bytes` are those that were verified.
+    /// What is known of the ledger, for a process that looks at it again.
     ///
     /// # Errors
     ///
     /// Returns [`LedgerError::Empty`] if there is no record.
-    pub fn known(self, bytes: &[u8]) -> Result<KnownLedger, LedgerError> {
-        let length = usize::try_from(self.length).ok();
-        let checked = length.and_then(|length| bytes.get(..length));
+    pub fn known(self) -> Result<KnownLedger, LedgerError> {
         Ok(KnownLedger {
             origin: self.state.origin().to_owned(),
             chain: self.chain,
@@ -56,8 +58,8 @@ impl VerifiedLedger {
             checkpoint: self.checkpoint.ok_or(LedgerError::Empty)?,
             state: Arc::new(self.state),
             length: self.length,
-            tail: tail_of(checked.unwrap_or(bytes)),
-            bytes: Sha256::new_with_prefix(checked.unwrap_or(bytes)),
+            tail: self.tail,
+            bytes: self.bytes,
         })
     }
 
@@ -68,7 +70,7 @@ impl VerifiedLedger {
             size: self.tree.size(),
             root: self.tree.root(),
             length: self.length,
-            bytes: self.bytes,
+            bytes: Digest::finish(self.bytes.clone()),
         }
     }
 }
@@ -156,7 +158,7 @@ pub(super) fn check_time(
 /// Returns a [`LedgerError`] that names the first record that fails. A torn tail is not an error here;
 /// see [`VerifiedLedger::torn_bytes`].
 pub fn verify(bytes: &[u8], key: &VerifierKey) -> Result<VerifiedLedger, LedgerError> {
-    LedgerWalk::begin(bytes, key)?.finish(bytes, key)
+    LedgerWalk::begin(bytes, key)?.finish(&mut PrefixDigests::new(bytes), key)
 }
 
 /// Verifies a ledger whose bytes up to `mark` were verified before and have not changed. Up to the mark it
@@ -167,20 +169,18 @@ pub fn verify(bytes: &[u8], key: &VerifierKey) -> Result<VerifiedLedger, LedgerE
 ///
 /// As [`verify`], and [`LedgerError::Mark`] if the ledger does not begin with what was verified.
 pub fn verify_after(
-    bytes: &[u8],
+    digests: &mut PrefixDigests<'_>,
     key: &VerifierKey,
     mark: &LedgerMark,
 ) -> Result<VerifiedLedger, LedgerError> {
-    let known = usize::try_from(mark.length).ok();
-    let known = known.and_then(|length| bytes.get(..length));
     // The digest covers what the tree does not, such as the checkpoints between the entries, which are not
     // verified again up to the mark.
-    if known.map(Digest::of) != Some(mark.bytes) {
+    if !digests.begin_with(mark) {
         return Err(LedgerError::Mark { size: mark.size });
     }
-    let mut walk = LedgerWalk::begin(bytes, key)?;
+    let mut walk = LedgerWalk::begin(digests.bytes(), key)?;
     walk.skip_to(mark)?;
-    walk.finish(bytes, key)
+    walk.finish(digests, key)
 }
 
 /// What is known with the records in `rest`, which follow it; and how many bytes at the end are an unfinished record.
@@ -244,14 +244,17 @@ pub(super) fn verify_rest(
 ///
 /// As [`verify`].
 pub fn verify_behind(
-    bytes: &[u8],
+    digests: &mut PrefixDigests<'_>,
     key: &VerifierKey,
     mark: Option<&LedgerMark>,
 ) -> Result<(VerifiedLedger, u64), LedgerError> {
-    let behind = mark.and_then(|mark| Some((verify_after(bytes, key, mark).ok()?, mark.size)));
+    let behind = mark.and_then(|mark| Some((verify_after(digests, key, mark).ok()?, mark.size)));
     match behind {
         Some(found) => Ok(found),
-        None => Ok((verify(bytes, key)?, 0)),
+        None => Ok((
+            LedgerWalk::begin(digests.bytes(), key)?.finish(digests, key)?,
+            0,
+        )),
     }
 }
 
@@ -375,8 +378,13 @@ impl<'a> LedgerWalk<'a> {
         Ok(())
     }
 
-    fn finish(mut self, bytes: &[u8], key: &VerifierKey) -> Result<VerifiedLedger, LedgerError> {
+    fn finish(
+        mut self,
+        digests: &mut PrefixDigests<'_>,
+        key: &VerifierKey,
+    ) -> Result<VerifiedLedger, LedgerError> {
         self.rest()?;
+        let bytes = digests.bytes();
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         if self.fold.records.is_empty() {
             return Err(LedgerError::Empty);
@@ -389,10 +397,18 @@ impl<'a> LedgerWalk<'a> {
             let ledger = self.fold.state.log_key();
             return Err(LedgerError::LogKey { ledger, found });
         }
+        #[expect(
+            clippy::expect_used,
+            reason = "the walk counts what it reads of these bytes"
+        )]
+        let hashed = digests
+            .hashed(self.sealed)
+            .expect("invariant: no more is sealed than there is");
         let sealed = usize::try_from(self.sealed).unwrap_or(usize::MAX);
         Ok(VerifiedLedger {
             length: self.sealed,
-            bytes: Digest::of(bytes.get(..sealed).unwrap_or(bytes)),
+            bytes: hashed,
+            tail: tail_of(bytes.get(..sealed).unwrap_or(bytes)),
             records: self.fold.records,
             state: self.fold.state,
             checkpoint: self.auditor.finish(0).last,

@@ -4,7 +4,7 @@
 use std::fs;
 
 use super::*;
-use crate::ledger::{LedgerMark, verify, verify_after};
+use crate::ledger::{LedgerMark, PrefixDigests, verify, verify_after};
 
 const NEW_SEED: u8 = 201;
 
@@ -62,7 +62,8 @@ fn a_walk_behind_any_mark_finds_what_the_whole_walk_finds() {
                 // A torn tail, too.
                 for torn in [0, 7] {
                     let part = &bytes[..bytes.len().min(end + torn)];
-                    let found = verify_after(part, &verifier(seed), &mark).unwrap();
+                    let found = verify_after(&mut PrefixDigests::new(part), &verifier(seed), &mark)
+                        .unwrap();
                     assert_eq!(found.records, expected.records);
                     assert_eq!(found.state, expected.state);
                     assert_eq!(found.checkpoint, expected.checkpoint);
@@ -80,7 +81,7 @@ fn a_mark_of_something_else_is_refused() {
     let key = verifier(NEW_SEED);
     let whole = verify(&bytes, &key).unwrap().mark();
     let refused = |bytes: &[u8], mark: LedgerMark| {
-        let error = verify_after(bytes, &key, &mark).unwrap_err();
+        let error = verify_after(&mut PrefixDigests::new(bytes), &key, &mark).unwrap_err();
         assert!(!error.to_string().is_empty());
         error
     };

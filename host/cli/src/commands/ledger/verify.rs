@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use counterfoil_approval::ledger_seen::LedgerSeen;
 use counterfoil_approval::ledger_view;
-use counterfoil_governance::ledger;
+use counterfoil_governance::ledger::{self, PrefixDigests};
 use counterfoil_journal::key::VerifierKey;
 use counterfoil_os::file_path::FilePath;
 use counterfoil_os::files::read_whole;
@@ -49,7 +49,7 @@ pub(in crate::commands) fn verify(
     let seen = seen.map(|seen| seen.look()).transpose()?;
     let bytes = read_whole(&path)?;
     let found = ledger::verify(&bytes, &key);
-    let older = seen.and_then(|seen| seen.check(&bytes).err());
+    let older = seen.and_then(|seen| seen.check(&mut PrefixDigests::new(&bytes)).err());
     let older = older.map(|error| error.to_string());
     let is_whole = found.as_ref().is_ok_and(|found| found.torn_bytes == 0);
     let answer = CommandAnswer::yes_if(is_whole && older.is_none());
