@@ -147,7 +147,7 @@ pub enum IngestError {
     },
     /// Numeric times of two units in one file.
     #[error(
-        "{file}, column {column}: line {first_line} looks like {first_unit} since 1970 and line {second_line} like {second_unit}; use one unit, or state it"
+        "{file}, column {column}: line {first_line} looks like {first_unit} since 1970 and line {second_line} like {second_unit}; use one unit, or state \"time\": {{\"format\": \"epoch-rows\"}} in a mapping, which reads each row by its size"
     )]
     MixedEpochs {
         file: String,
@@ -337,6 +337,17 @@ pub enum IngestError {
          it opens then, --time open"
     )]
     CloseStamps { file: String, line: u64, at: String },
+    /// Daily rows of several zones have no common midnight.
+    #[error(
+        "{file}: rows of one week have the offsets {one} and {other}, which no one zone has, so a day has no one \
+         midnight; to take the dates that the rows show, state \"time\": {{\"dates\": true}} in a mapping; if all are of \
+         one exchange, state its zone with --zone"
+    )]
+    SeveralZones {
+        file: String,
+        one: String,
+        other: String,
+    },
     /// The bars of an instrument move by an hour, as those of an exchange do in UTC.
     #[error(
         "{symbol}: {found} UTC, an hour apart, as where clocks change; state the exchange's zone with --zone, such as \

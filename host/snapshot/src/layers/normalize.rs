@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use cap_std::fs::Dir;
 use counterfoil_trading::bar::ClosedBar;
+use counterfoil_trading::exchange_calendar::ExchangeCalendar;
 use counterfoil_trading::instrument::{
     Instrument, InstrumentGrid, InstrumentTraits, PriceRange, VolumeKind,
 };
@@ -22,7 +23,7 @@ use crate::layers::ticker_history::{ReusedTicker, TickerHistory, TickerOwnership
 use crate::layers::timeframes::{TimeframeCheck, infer_timeframe, week_start};
 use crate::layout::{DataLayer, QUARANTINE};
 use crate::quality::actions::SymbolAction;
-use crate::quality::market_clock::{source_calendar, stated_calendar};
+use crate::quality::market_clock::{several_zones, source_calendar, spans_dates, stated_calendar};
 use crate::source::asset_class::AssetClass;
 use crate::source::choices::{GapRule, SourceKind};
 use crate::source::deferred::{duplicate_error, quarantine_row};
@@ -44,12 +45,13 @@ use crate::spool::staging::{StagingDir, sync};
 use crate::store::line_list::LineListWriter;
 use crate::store::load::load;
 use crate::store::manifest::{
-    GridSource, LayerInstrument, LayerManifest, LayerSource, LayerTicker, NOT_STATED,
+    GridSource, LayerInstrument, LayerManifest, LayerNote, LayerSource, LayerTicker, NOT_STATED,
 };
 use crate::store::quarantine::QuarantineWriter;
 use crate::store::recipe::{LayerRecipe, RULES, RecipeInput};
 use crate::store::write::InstrumentWriter;
 use counterfoil_base::digest::Digest;
+use counterfoil_trading::time::Timeframe;
 
 /// Bars between two calls of the progress function.
 const BARS_PER_PROGRESS: u64 = 8_192;
@@ -215,7 +217,7 @@ fn write_table(
         Some(timeframe) => timeframe,
         None => infer_timeframe(name, &series, &ownership.shares, nanos_per_key)?,
     };
-    let (whole, several_zones) = source_calendar(&times);
+    let (whole, zones_note) = local_calendar(name, timeframe, &times)?;
     let conversion = BarConversion {
         clock: &whole,
         is_dates: times.is_dates(),
@@ -252,7 +254,7 @@ fn write_table(
     sync(file, QUARANTINE)?;
     let (instruments, source) = with_grid_sources(written, source);
     let mut source = source;
-    source.notes.extend(several_zones);
+    source.notes.extend(zones_note);
     Ok(LayerManifest {
         calendars: stated_calendar(&times, &instruments).into_iter().collect(),
         actions: write_actions(staging, &actions)?,
@@ -267,6 +269,23 @@ fn write_table(
         sources: vec![source],
         timeframe,
     })
+}
+
+/// The local time of a source's rows, and a note if it cannot be known.
+fn local_calendar(
+    name: &str,
+    timeframe: Timeframe,
+    times: &TimeParser,
+) -> Result<(ExchangeCalendar, Option<LayerNote>), IngestError> {
+    match several_zones(times).filter(|_| spans_dates(timeframe)) {
+        None => Ok(source_calendar(times)),
+        // By UTC's midnight the bars of one of the exchanges would be a day early, and known a day too soon.
+        Some([one, other]) => Err(IngestError::SeveralZones {
+            file: name.to_owned(),
+            one,
+            other,
+        }),
+    }
 }
 
 /// What is stated for a symbol that the file does not have is a typing error: the rows it was meant for are read

@@ -164,6 +164,14 @@ fn offset_text(nanos: i64) -> String {
     format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60)
 }
 
+/// Two offsets of a source's rows that no one zone has, as text.
+pub(crate) fn several_zones(times: &TimeParser) -> Option<[String; 2]> {
+    match times.clock() {
+        SourceClock::Rows(RowClock::SeveralZones(two)) => Some(two.map(offset_text)),
+        SourceClock::Zone(_) | SourceClock::Rows(RowClock::Unstated | RowClock::Offsets(_)) => None,
+    }
+}
+
 /// The local time of a source's rows, and a note if it cannot be known.
 pub(crate) fn source_calendar(times: &TimeParser) -> (ExchangeCalendar, Option<LayerNote>) {
     let (offsets, note) = match times.clock() {
@@ -177,9 +185,9 @@ pub(crate) fn source_calendar(times: &TimeParser) -> (ExchangeCalendar, Option<L
         SourceClock::Rows(RowClock::SeveralZones(two)) => {
             let [one, other] = two.map(offset_text);
             let message = format!(
-                "rows of one week have the offsets {one} and {other}, which no one zone has, so days begin at midnight \
-                 UTC; ingest the rows of each exchange from a file of its own, or if they are of one, state its zone \
-                 with --zone"
+                "rows of one week have the offsets {one} and {other}, which no one zone has: dates of actions and \
+                 sessions are taken as UTC; ingest the rows of each exchange from a file of its own, or if they are of \
+                 one, state its zone with --zone"
             );
             let note = LayerNote {
                 count: 1,

@@ -23,7 +23,7 @@ impl fmt::Display for ColumnRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Name(name) => f.write_str(name),
-            Self::Place(place) => write!(f, "column {place}"),
+            Self::Place(place) => write!(f, "{place}"),
             Self::Absent => f.write_str("null"),
         }
     }

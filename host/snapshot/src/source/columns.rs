@@ -242,10 +242,11 @@ impl CommonColumns {
             return Err(RowError {
                 code: RowErrorCode::Fields,
                 message: format!(
-                    "{}, {} has {}",
+                    "{}, {} has {}{}",
                     fields_text(fields.len()),
                     self.counted_by,
-                    self.count
+                    self.count,
+                    grouping_hint(fields, self.count)
                 ),
             });
         }
@@ -284,6 +285,29 @@ impl TimeColumns {
             code: RowErrorCode::Time,
             message: format!("column {}: {message}", self.name),
         })
+    }
+}
+
+/// What a row with too many fields looks like, if numbers with commas between their thousands made it so.
+fn grouping_hint(fields: &[&str], count: usize) -> &'static str {
+    let is_group =
+        |text: &str| text.len() >= 3 && text.as_bytes().iter().take(3).all(u8::is_ascii_digit);
+    let is_lead = |text: &str| {
+        (1..=3).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    // `1,234.50`: one to three digits, and a field behind it that begins with three and goes on with its decimals.
+    let is_grouped = |pair: &[&str]| match pair {
+        [lead, group] => {
+            is_lead(lead.trim())
+                && is_group(group)
+                && matches!(group.as_bytes().get(3), None | Some(b'.'))
+        }
+        _ => false,
+    };
+    if fields.len() > count && fields.windows(2).any(is_grouped) {
+        "; numbers with commas between their thousands must stand in quotes, or the fields be separated by another sign"
+    } else {
+        ""
     }
 }
 
@@ -560,6 +584,7 @@ impl<'a> HeaderColumns<'a> {
         let way_on = match meaning {
             "symbol" => "; or state the symbol with --symbol",
             "volume" => "; or name it in a mapping, or state --no-volume",
+            "time" => "; or name it in a mapping: \"time\": {\"columns\": [\"Day\"]}",
             _ => "; or name it in a mapping",
         };
         IngestError::MissingColumn {

@@ -39,7 +39,7 @@ macro_rules! mapping {
 }
 
 /// Every format, by name.
-pub const FORMATS: [SourceFormat; 23] = [
+pub const FORMATS: [SourceFormat; 24] = [
     SourceFormat {
         name: "alphavantage",
         writer: "Alpha Vantage: intraday (with adjusted=false), daily and daily adjusted with datatype=csv; dividends \
@@ -178,6 +178,13 @@ pub const FORMATS: [SourceFormat; 23] = [
         writer: "Polygon.io (Massive): flat files of minute and day aggregates",
         times: "in ns, days of New York (of crypto and currencies state --zone UTC); opens",
         mapping: mapping!("polygon"),
+        row: None,
+    },
+    SourceFormat {
+        name: "polygon-rest",
+        writer: "Polygon.io (Massive): aggregates of the REST API, its results written as CSV, of one symbol",
+        times: "in ms, days of New York (of crypto and currencies state --zone UTC); opens",
+        mapping: mapping!("polygon-rest"),
         row: None,
     },
     SourceFormat {

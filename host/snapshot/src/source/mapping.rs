@@ -109,7 +109,7 @@ impl ColumnMapping {
             reason,
         };
         let mapping: Self = serde_json::from_slice(&file.bytes)
-            .map_err(|problem| error(problem.line(), problem.to_string()))?;
+            .map_err(|problem| error(problem.line(), shape_of(&problem)))?;
         mapping.check_columns().map_err(|reason| error(1, reason))?;
         let mut stated = mapping.fill(&IngestOptions::default());
         if stated.zone.as_deref() == Some(ZONE_REQUIRED) {
@@ -138,6 +138,11 @@ impl ColumnMapping {
             // A misspelled meaning would be no meaning: its column would be found by its usual name,
             // or ignored, and the user would not know.
             if !MEANINGS.contains(&meaning.as_str()) {
+                if matches!(meaning.as_str(), "time" | "date" | "timestamp") {
+                    return Err(format!(
+                        "columns: {meaning:?}: the columns of times are \"time\": {{\"columns\": [\"{column}\"]}}"
+                    ));
+                }
                 let known = MEANINGS.join(", ");
                 return Err(format!("columns: unknown meaning {meaning:?}; use {known}"));
             }
@@ -240,10 +245,11 @@ impl ColumnMapping {
             (None, Some("date")) => TimeFormat::Date,
             (None, Some("iso")) => TimeFormat::Iso,
             (None, Some("epoch")) => TimeFormat::Epoch(None),
+            (None, Some("epoch-rows")) => TimeFormat::EpochRows,
             (None, Some(pattern)) if pattern.contains('%') => TimeFormat::Pattern(pattern.to_owned()),
             (None, Some(text)) => TimeFormat::Epoch(Some(text.parse::<EpochUnit>().map_err(|_| {
                 format!(
-                    "time.format: unknown format {text:?}; use date, iso, epoch, s, ms, us, ns, or a pattern such as %d.%m.%Y %H:%M"
+                    "time.format: unknown format {text:?}; use date, iso, epoch, epoch-rows, s, ms, us, ns, or a pattern such as %d.%m.%Y %H:%M"
                 )
             })?)),
         };
@@ -283,6 +289,29 @@ impl ColumnMapping {
             century_from: time.century_from,
         })
     }
+}
+
+/// What is wrong with a mapping's JSON, in the words of a mapping.
+fn shape_of(problem: &serde_json::Error) -> String {
+    let text = problem.to_string();
+    let place = format!(" at line {} column {}", problem.line(), problem.column());
+    let text = text.strip_suffix(&place).unwrap_or(&text);
+    let hint = if text.contains("struct TimeMapping") {
+        "; \"time\" is an object such as {\"columns\": [\"Date\"], \"format\": \"%d.%m.%Y\"}"
+    } else if text.contains("struct NumberMapping") {
+        "; \"prices\" and \"volumes\" are objects such as {\"scale\": 2}"
+    } else if ["open", "high", "low", "close", "volume"]
+        .iter()
+        .any(|name| text.starts_with(&format!("unknown field `{name}`")))
+    {
+        "; the names of columns are \"columns\": {\"open\": \"O\", \"close\": \"C\"}"
+    } else {
+        ""
+    };
+    let text = text
+        .replace("struct TimeMapping", "an object")
+        .replace("struct NumberMapping", "an object");
+    format!("{text}{hint}")
 }
 
 /// The byte between two fields of a text file.

@@ -72,6 +72,14 @@ pub(crate) fn price_scale(
             Some(decimals) if decimals >= seen.decimals => {
                 (chosen(decimals, 1, GridSource::AssetClass), 0)
             }
+            _ if options.prices_as.fractions.is_some() => {
+                // One over a power of two has as many decimals as the power: 1/32 is 0.03125, and never 0.00001.
+                let step = 5_i64.checked_pow(u32::from(seen.decimals)).unwrap_or(1);
+                (
+                    chosen(seen.decimals, step, GridSource::Fractions),
+                    seen.line,
+                )
+            }
             _ => (chosen(seen.decimals, 1, GridSource::Prices), seen.line),
         });
     };

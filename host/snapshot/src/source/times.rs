@@ -32,6 +32,8 @@ pub(crate) enum TimeFormat {
     Iso,
     /// Numbers since 1970 alone; without a unit their size decides.
     Epoch(Option<EpochUnit>),
+    /// Numbers since 1970 alone, each in the unit that its size shows: a vendor changed the unit between two files.
+    EpochRows,
     /// A pattern of strptime, such as `%d.%m.%Y %H:%M`.
     Pattern(String),
 }
@@ -74,6 +76,8 @@ impl TimeParser {
     pub(crate) fn new(reader: TimeReader) -> Self {
         let given = match &reader.format {
             TimeFormat::Epoch(unit) => *unit,
+            // What a row's own unit makes of its number.
+            TimeFormat::EpochRows => Some(EpochUnit::Nanos),
             TimeFormat::Any | TimeFormat::Date | TimeFormat::Iso | TimeFormat::Pattern(_) => None,
         };
         Self {
@@ -101,8 +105,10 @@ impl TimeParser {
         // The wording of these errors goes into the quarantine: it is part of what names a snapshot.
         let number = is_epoch(text);
         let kind = match (&self.reader.format, number) {
-            (TimeFormat::Any | TimeFormat::Epoch(_), true) => TimeNotation::Epoch,
-            (TimeFormat::Epoch(_), false) => {
+            (TimeFormat::Any | TimeFormat::Epoch(_) | TimeFormat::EpochRows, true) => {
+                TimeNotation::Epoch
+            }
+            (TimeFormat::Epoch(_) | TimeFormat::EpochRows, false) => {
                 return Err(format!("{text:?} is not a number since 1970"));
             }
             _ => TimeNotation::Text,
@@ -128,6 +134,14 @@ impl TimeParser {
             TimeNotation::Epoch => None,
             TimeNotation::Text => self.reader.offset(text, time),
         };
+        // A trading date is the one that the row shows, whatever zone the row is of: rows of several exchanges may stand
+        // in one file.
+        let (time, offset) = match offset {
+            Some(ahead) if self.reader.is_dates && self.reader.zone.is_none() => {
+                (time.checked_add(ahead).ok_or_else(|| too_far(text))?, None)
+            }
+            offset => (time, offset),
+        };
         Ok(TimeKey {
             time,
             kind,
@@ -148,6 +162,9 @@ impl TimeParser {
         let too_large = || format!("{text:?} is too large a number");
         let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
         let fraction = fraction.trim_end_matches('0');
+        if self.reader.format == TimeFormat::EpochRows {
+            return by_size(text);
+        }
         let Some(unit) = self.given else {
             if !fraction.is_empty() {
                 return Err(format!(
@@ -234,9 +251,7 @@ impl TimeParser {
             self.first = Some((line, time));
         }
         for (unit, telling) in EpochUnit::ALL.iter().zip(&mut self.telling) {
-            let units = 1_000_000_000_i64.checked_div(unit.nanos()).unwrap_or(1);
-            let (from, to) = TELLING_SECONDS;
-            if (from.saturating_mul(units)..to.saturating_mul(units)).contains(&time) {
+            if is_telling(*unit, time) {
                 *telling = Some(telling.map_or(line, |first| first.min(line)));
             }
         }
@@ -287,6 +302,60 @@ impl TimeParser {
     }
 }
 
+/// How a time is written, or how to state the form of this one.
+fn time_hint(text: &str) -> String {
+    let date = text.split([' ', 'T']).next().unwrap_or(text);
+    let parts: Vec<&str> = date.split('/').collect();
+    let [first, second, last] = parts.as_slice() else {
+        return "YYYY-MM-DD, ISO 8601 such as 2003-01-02T09:30:00Z, or a number since 1970; another form is stated in a \
+                mapping as time.format"
+            .to_owned();
+    };
+    let stated = |pattern: &str| format!("\"time\": {{\"format\": \"{pattern}\"}}");
+    let year = if last.len() == 2 { "%y" } else { "%Y" };
+    let is_month = |part: &str| {
+        part.parse::<u8>()
+            .is_ok_and(|number| (1..=12).contains(&number))
+    };
+    let (american, other) = (format!("%m/%d/{year}"), format!("%d/%m/{year}"));
+    let way = if first.len() == 4 {
+        stated("%Y/%m/%d")
+    } else if is_month(first) && is_month(second) {
+        // Both read it, and the wrong one moves each bar by months.
+        format!(
+            "{} if the month comes first, {} if the day does",
+            stated(&american),
+            stated(&other)
+        )
+    } else if is_month(first) {
+        stated(&american)
+    } else {
+        stated(&other)
+    };
+    format!("state its form in a mapping, with the clock behind it if there is one: {way}")
+}
+
+/// Whether a number of this unit is a time of our days, which no number of another unit is.
+fn is_telling(unit: EpochUnit, number: i64) -> bool {
+    let units = 1_000_000_000_i64.checked_div(unit.nanos()).unwrap_or(1);
+    let (from, to) = TELLING_SECONDS;
+    (from.saturating_mul(units)..to.saturating_mul(units)).contains(&number)
+}
+
+/// The nanoseconds of a number in the unit that its size shows.
+fn by_size(text: &str) -> Result<i64, String> {
+    let number: i64 = text
+        .parse()
+        .map_err(|_| format!("{text:?} is not a whole number since 1970"))?;
+    let unit = EpochUnit::ALL
+        .into_iter()
+        .find(|unit| is_telling(*unit, number));
+    let nanos = unit.and_then(|unit| number.checked_mul(unit.nanos()));
+    nanos.ok_or_else(|| {
+        format!("{text:?} could be s, ms, us or ns since 1970; state the unit with --epoch-unit")
+    })
+}
+
 /// A pattern that does not read a date, and one that does.
 #[derive(Debug)]
 pub(crate) struct SwappedPattern {
@@ -335,9 +404,9 @@ impl TimeReader {
         let unreadable = || match &self.format {
             TimeFormat::Date => format!("{text:?} is not a time: a date is YYYY-MM-DD"),
             TimeFormat::Pattern(pattern) => format!("{text:?} is not a time of the form {pattern}"),
-            TimeFormat::Any | TimeFormat::Iso | TimeFormat::Epoch(_) => format!(
-                "{text:?} is not a time: YYYY-MM-DD, ISO 8601 such as 2003-01-02T09:30:00Z, or a number since 1970; another form is stated in a mapping as time.format"
-            ),
+            TimeFormat::Any | TimeFormat::Iso | TimeFormat::Epoch(_) | TimeFormat::EpochRows => {
+                format!("{text:?} is not a time: {}", time_hint(text))
+            }
         };
         // A zone in brackets is refused: it can contradict the offset before it.
         if text.len() > TIME_BYTES_MAX || text.contains('[') || !text.is_ascii() {

@@ -263,6 +263,8 @@ pub enum GridSource {
     AssetClass,
     /// The decimals that prices are written with.
     Prices,
+    /// The finest fraction that prices are written with, such as a 32nd.
+    Fractions,
     /// The decimals of the volumes.
     Volumes,
     /// Nothing: whole units.
@@ -274,9 +276,10 @@ impl GridSource {
     #[must_use]
     pub const fn reason(self) -> &'static str {
         match self {
-            Self::Stated => "as stated",
+            Self::Stated => "stated by a flag, the mapping or the format",
             Self::AssetClass => "of the asset class",
             Self::Prices => "the decimals of the prices; change it with --tick or --asset-class",
+            Self::Fractions => "the finest fraction of the prices; change it with --tick",
             Self::Volumes => "the decimals of the volumes; change it with --lot or --asset-class",
             Self::WholeUnits => "whole units; change it with --lot or --asset-class",
         }

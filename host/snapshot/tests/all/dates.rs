@@ -459,14 +459,29 @@ fn a_file_of_another_timeframe_or_of_several_zones_is_refused_or_said() {
         "2024-01-05T00:00:00-05:00",
         "2024-01-06T00:00:00-05:00",
     ];
+    let refused = data.ingest(rows_at(&zones).as_bytes(), &options("1d", ""));
+    let says = "rows of one week have the offsets +09:00 and -05:00";
+    let error = refused.unwrap_err().to_string();
+    assert!(
+        error.contains(says) && error.contains(r#"{"dates": true}"#),
+        "{error}"
+    );
+    // As the error says: the dates that the rows show, those of Tokyo too.
+    let dates = r#"{"time": {"dates": true}}"#;
     let done = data
-        .ingest(rows_at(&zones).as_bytes(), &options("1d", ""))
+        .ingest(rows_at(&zones).as_bytes(), &options("1d", dates))
         .unwrap();
+    let days = (2..7).map(|day| format!("2024-01-0{day} 2024-01-0{}", day + 1));
+    assert_eq!(spans(&data, &done), days.collect::<Vec<_>>());
     let found = &done.report.findings.rules;
-    assert!(found.contains_key("several-zones"), "{found:?}");
+    assert!(!found.contains_key("several-zones"), "{found:?}");
+    // Shorter bars are moments, whatever the zone of their rows.
+    let hours = zones.map(|time| time.replace("T00", "T10"));
+    let done = data
+        .ingest(rows_at(&hours).as_bytes(), &options("1h", ""))
+        .unwrap();
     let notes = &done.report.notes;
     let note = notes.iter().find(|note| note.rule == "several-zones");
-    let says = "rows of one week have the offsets +09:00 and -05:00";
     assert!(note.unwrap().message.starts_with(says), "{notes:?}");
     // Two files in one: no timeframe is that of all.
     let mixed = |days: usize| {

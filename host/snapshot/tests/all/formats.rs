@@ -182,6 +182,27 @@ const CASES: &[FormatCase] = &[
         ],
     },
     FormatCase {
+        format: "polygon-rest",
+        flags: NO_FLAGS,
+        file: "v,vw,o,c,h,l,t,n\n4930,200.31,200.29,200.5,200.63,200.29,1709874000000,129\n\
+            4930,200.31,200.29,200.5,200.63,200.29,1710129600000,129\n",
+        bars: &[
+            "2024-03-08 200.29 200.63 200.29 200.50 4930",
+            "2024-03-11 200.29 200.63 200.29 200.50 4930",
+        ],
+    },
+    FormatCase {
+        // Two months of the archive in one file: the unit changed between them.
+        format: "binance-klines",
+        flags: ["BTCUSDT", "1h", ""],
+        file: "1735686000000,1.5,2.5,1.5,2.5,3,1735689599999,4,5,6,7,0\n\
+            1735689600000000,1.5,2.5,1.5,2.5,3,1735693199999999,4,5,6,7,0\n",
+        bars: &[
+            "2024-12-31T23:00:00Z 1.5 2.5 1.5 2.5 3",
+            "2025-01-01 1.5 2.5 1.5 2.5 3",
+        ],
+    },
+    FormatCase {
         format: "stooq",
         flags: NO_FLAGS,
         file: "Date,Open,High,Low,Close,Volume\n2024-01-02,187.15,188.44,183.885,185.64,82488674\n",

@@ -154,7 +154,7 @@ impl CsvRecords {
         }
         let places = 1..=first.len();
         self.is_row_read = true;
-        Ok(places.map(|place| format!("column {place}")).collect())
+        Ok(places.map(|place| place.to_string()).collect())
     }
 
     /// The names of a wide table's rows if the next lines are names as well, and the first line's names if not.
