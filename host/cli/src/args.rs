@@ -203,6 +203,8 @@ Exit codes: 1 if a decision differs.")]
     /// Create, read, search and prove the signed audit trail of people's acts
     #[command(subcommand)]
     Ledger(LedgerCommand),
+    /// Check what this machine, its folders and its ledger have and lack; exit 1 if something is bad
+    Doctor,
     /// Print a shell's completion script
     #[command(after_help = "\
 Examples:

@@ -18,6 +18,7 @@ pub(crate) mod data;
 pub(crate) mod decode;
 pub(crate) mod delegate;
 pub(crate) mod demo;
+pub(crate) mod doctor;
 pub(crate) mod drift;
 pub(crate) mod exception;
 pub(crate) mod fetch;

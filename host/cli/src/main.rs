@@ -167,6 +167,11 @@ fn run(args: CliArgs) -> anyhow::Result<CommandAnswer> {
     if matches!(args.command, Command::Version) {
         return Ok(commands::version::run(args.global.json));
     }
+    // A folder that no command uses is an answer here.
+    if matches!(args.command, Command::Doctor) {
+        let opened = CliContext::new(&args.global);
+        return Ok(commands::doctor::run(args.global.json, opened.as_ref()));
+    }
     if let Command::Completions { shell } = args.command {
         return Ok(commands::completions::run(shell));
     }
@@ -204,6 +209,7 @@ fn dispatch(cli: &CliContext, command: Command) -> anyhow::Result<CommandAnswer>
         Command::Policy(args) => commands::policy::run(cli, &args),
         Command::Ledger(args) => commands::ledger::run(cli, &args),
         Command::Completions { shell } => Ok(commands::completions::run(shell)),
+        Command::Doctor => Ok(commands::doctor::run(cli.json, Ok(cli))),
         Command::Version => Ok(commands::version::run(cli.json)),
         Command::CompileComponent(args) => Ok(commands::compile::run(&args)),
         Command::DecodeFile(args) => Ok(commands::decode::run(&args)),

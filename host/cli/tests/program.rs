@@ -1,6 +1,7 @@
 //! The program as people and scripts use it: arguments in, JSON and exit codes out.
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -597,6 +598,52 @@ fn a_stop_keeps_live_runs_from_starting_until_it_is_lifted() {
 }
 
 /// A file of columns is decoded by a child of a process that is confined by then.
+/// The findings of `doctor` by the name of what was looked at: state and text.
+#[track_caller]
+fn examined(place: &Place, code: i32) -> BTreeMap<String, (String, String)> {
+    let all = place.json(code, &["doctor"]);
+    let one = |found: &Value| {
+        let [check, state, says] =
+            ["check", "state", "found"].map(|field| text(found, field).to_owned());
+        (check, (state, says))
+    };
+    all.as_array().unwrap().iter().map(one).collect()
+}
+
+#[test]
+fn the_doctor_names_what_would_fail_and_repairs_nothing() {
+    let place = Place::new();
+    let healthy = examined(&place, 0);
+    for (check, says) in [
+        ("ledger", "none"),
+        ("locks", "files can be locked"),
+        ("disk", "MiB free"),
+    ] {
+        let (state, found) = &healthy[check];
+        assert!(state == "good" && found.contains(says), "{check}: {found}");
+    }
+    assert_eq!(healthy["keys"].0, "lacking");
+    // Where the kernel has no Landlock it says so, and that is no failure.
+    let (state, wall) = &healthy["second wall"];
+    assert_eq!(
+        state == "good",
+        wall.starts_with("files, sockets"),
+        "{wall}"
+    );
+    assert!(!place.path("keys").join("log-signing.key").exists());
+    // A ledger that is none.
+    let ledger = place.path("data").join("ledger");
+    std::fs::create_dir(&ledger).unwrap();
+    std::fs::write(ledger.join("desk.ledger"), "no ledger").unwrap();
+    place.run(&["people", "key", "new", "ann"]);
+    assert_eq!(examined(&place, 1)["ledger"].0, "bad");
+    // A folder that others write: every other command refuses it.
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+    std::fs::set_permissions(place.path("data"), mode).unwrap();
+    let (state, found) = &examined(&place, 1)["data directory"];
+    assert!(state == "bad" && found.contains("chmod o-w"), "{found}");
+}
+
 #[test]
 fn a_columnar_file_is_ingested_behind_the_second_wall() {
     let place = Place::new();

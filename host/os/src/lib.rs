@@ -6,6 +6,8 @@ pub mod clock;
 #[cfg(feature = "confine")]
 pub mod confine;
 #[cfg(feature = "files")]
+pub mod disk;
+#[cfg(feature = "files")]
 pub mod file_path;
 #[cfg(feature = "files")]
 pub mod files;

@@ -37,7 +37,7 @@ pub(super) const GROUPS: [(&str, &[&str]); 5] = [
             "ledger",
         ],
     ),
-    ("Setup", &["completions", "version"]),
+    ("Setup", &["doctor", "completions", "version"]),
 ];
 
 /// The command tree, with the top level's help in groups: clap itself shows subcommands in one list.

@@ -58,15 +58,7 @@ fn every_command_is_shown_once_in_a_group() {
 
 #[test]
 fn names_of_later_releases_are_free() {
-    let later = [
-        "inspect",
-        "pack",
-        "doctor",
-        "toolchain",
-        "sdk",
-        "login",
-        "mcp",
-    ];
+    let later = ["inspect", "pack", "toolchain", "sdk", "login", "mcp"];
     for name in later {
         assert!(command().find_subcommand(name).is_none(), "{name}");
     }
