@@ -1,11 +1,14 @@
 //! The second wall around a command that reads what others have made: its process reaches the data and what it needs to
 //! start, and nothing else. It must never loosen what it has set.
 
+use core::net::SocketAddr;
+
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use counterfoil_approval::seen_place::SEEN_FOLDER;
-use counterfoil_os::confine::{NeededAccess, confine};
+use counterfoil_os::confine::{ConfinedBy, NeededAccess, NeededPorts, confine};
+use counterfoil_runner::orders::venues::Venues;
 use counterfoil_runner::store::keys::PUBLIC_FILE;
 
 use crate::cli_context::CliContext;
@@ -20,6 +23,29 @@ const SYSTEM: [&str; 6] = [
     "/nix/store",
     "/etc/ld.so.cache",
 ];
+
+/// Where the system keeps how names of machines are looked up.
+const NAMES: [&str; 6] = [
+    "/etc/resolv.conf",
+    "/etc/hosts",
+    "/etc/host.conf",
+    "/etc/nsswitch.conf",
+    "/etc/gai.conf",
+    "/run/systemd/resolve",
+];
+
+/// Where systems keep the certificates that they trust.
+const CERTIFICATES: [&str; 6] = [
+    "/etc/ssl",
+    "/etc/pki",
+    "/etc/ca-certificates",
+    "/usr/share/ca-certificates",
+    "/usr/local/share/ca-certificates",
+    "/usr/lib/ssl",
+];
+
+/// The port of long answers about names.
+const DNS: u16 = 53;
 
 /// Where the system keeps its zones of time.
 const ZONES: &str = "/usr/share/zoneinfo";
@@ -50,8 +76,9 @@ pub(crate) fn to_reading(cli: &CliContext) -> Result<()> {
         ],
         write,
         start: own_program()?,
+        network: None,
     };
-    apply(&needed)
+    apply(&needed).map(drop)
 }
 
 /// Confines this process to the data directory, and to this program as a child: the one that decodes files. Files that the
@@ -69,6 +96,49 @@ pub(crate) fn to_data(cli: &CliContext) -> Result<()> {
             PathBuf::from("/dev/null"),
         ],
         start: own_program()?,
+        network: None,
+    })
+    .map(drop)
+}
+
+/// Confines this process to what the runner needs: data, keys, the venues' file of a key, certificates and names of
+/// machines; this program as a child; and the ports that it listens at and connects to. Called before it has a second
+/// thread.
+///
+/// # Errors
+///
+/// As [`to_reading`].
+pub(crate) fn to_serving(
+    cli: &CliContext,
+    listen: SocketAddr,
+    venues: &Venues,
+    feed_ports: &[u16],
+) -> Result<ConfinedBy> {
+    let (mut ports, key) = venues.reach();
+    ports.extend(feed_ports);
+    ports.insert(DNS);
+    let stated = ["SSL_CERT_FILE", "SSL_CERT_DIR"].map(std::env::var_os);
+    let certificates = stated.into_iter().flatten().map(PathBuf::from);
+    let code = cli.code_folder().map(PathBuf::from);
+    let keys = cli.keys.path();
+    let seen = keys.join(SEEN_FOLDER);
+    let read = NAMES.into_iter().chain(CERTIFICATES).chain([ZONES]);
+    let read = read.map(PathBuf::from).chain(certificates);
+    let own = [keys.path().to_path_buf()].into_iter();
+    apply(&NeededAccess {
+        read: read.chain(own).chain(key.map(PathBuf::from)).collect(),
+        write: vec![
+            cli.data.root().path().to_path_buf(),
+            // What was seen of the ledger: the one thing that is written beside the keys.
+            seen.path().to_path_buf(),
+            code.unwrap_or_else(std::env::temp_dir),
+            PathBuf::from("/dev/null"),
+        ],
+        start: own_program()?,
+        network: Some(NeededPorts {
+            listen: vec![listen.port()],
+            connect: ports.into_iter().collect(),
+        }),
     })
 }
 
@@ -79,8 +149,8 @@ fn own_program() -> Result<Vec<PathBuf>> {
     Ok([own].into_iter().chain(system).collect())
 }
 
-fn apply(needed: &NeededAccess) -> Result<()> {
+fn apply(needed: &NeededAccess) -> Result<ConfinedBy> {
     let by = confine(needed).context("cannot confine this process")?;
     print_detail(&format!("second wall: {}", by.text()));
-    Ok(())
+    Ok(by)
 }

@@ -16,6 +16,17 @@ pub struct NeededAccess {
     pub write: Vec<PathBuf>,
     /// Programs that are started, with their libraries; none denies every start.
     pub start: Vec<PathBuf>,
+    /// Ports of TCP; `None` denies every socket.
+    pub network: Option<NeededPorts>,
+}
+
+/// The ports of TCP that a process needs. Names are looked up by other means, which stay open.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct NeededPorts {
+    /// Where it listens; 0 is any free port.
+    pub listen: Vec<u16>,
+    /// Where it connects to, on any machine: the kernel compares no addresses.
+    pub connect: Vec<u16>,
 }
 
 /// How much of the confinement the kernel enforces.
@@ -24,6 +35,8 @@ pub struct NeededAccess {
 pub enum ConfinedBy {
     /// Files, sockets and system calls.
     FilesAndCalls,
+    /// Files and system calls, and not the ports that the process needs: the kernel's Landlock is older than Linux 6.7.
+    NotPorts,
     /// System calls alone: the kernel has no Landlock, or it is switched off.
     CallsOnly,
     /// Nothing: this is no Linux.
@@ -36,6 +49,9 @@ impl ConfinedBy {
     pub const fn text(self) -> &'static str {
         match self {
             Self::FilesAndCalls => "files, sockets and system calls are confined",
+            Self::NotPorts => {
+                "files and system calls are confined, ports are not: that needs Linux 6.7 or newer"
+            }
             Self::CallsOnly => {
                 "system calls are confined, files are not: this kernel has no Landlock, or has it switched off"
             }
@@ -67,25 +83,19 @@ mod linux {
     use std::io;
 
     use landlock::{
-        ABI, Access as _, AccessFs, AccessNet, BitFlags, RulesetAttr as _, RulesetCreatedAttr as _,
-        RulesetStatus, Scope, path_beneath_rules,
+        ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible as _, NetPort,
+        RulesetAttr as _, RulesetCreatedAttr as _, RulesetStatus, Scope, path_beneath_rules,
     };
     use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 
-    use super::{ConfinedBy, NeededAccess};
+    use super::{ConfinedBy, NeededAccess, NeededPorts};
 
     /// The newest kernel interface whose rights are handled. An older kernel enforces those that it knows.
     const INTERFACE: ABI = ABI::V6;
 
     /// Calls that no process of this program makes once it reads untrusted data, and that a process which was taken over
     /// would make first: other machines and processes, namespaces, the kernel's own code, and ways around a filter.
-    const DENIED: [libc::c_long; 38] = [
-        libc::SYS_socket,
-        libc::SYS_connect,
-        libc::SYS_bind,
-        libc::SYS_listen,
-        libc::SYS_accept,
-        libc::SYS_accept4,
+    const DENIED: [libc::c_long; 32] = [
         libc::SYS_ptrace,
         libc::SYS_process_vm_readv,
         libc::SYS_process_vm_writev,
@@ -120,12 +130,22 @@ mod linux {
         libc::SYS_swapon,
     ];
 
+    /// Calls that reach other machines and processes.
+    const SOCKETS: [libc::c_long; 6] = [
+        libc::SYS_socket,
+        libc::SYS_connect,
+        libc::SYS_bind,
+        libc::SYS_listen,
+        libc::SYS_accept,
+        libc::SYS_accept4,
+    ];
+
     /// Calls that start a program.
     const STARTS: [libc::c_long; 2] = [libc::SYS_execve, libc::SYS_execveat];
 
     pub(super) fn confine(needed: &NeededAccess) -> io::Result<ConfinedBy> {
         let by = restrict_files(needed).map_err(io::Error::other)?;
-        let filter = filter(!needed.start.is_empty()).map_err(io::Error::other)?;
+        let filter = filter(needed).map_err(io::Error::other)?;
         // All threads: one that was started earlier would be a way around.
         seccompiler::apply_filter_all_threads(&filter).map_err(io::Error::other)?;
         Ok(by)
@@ -145,9 +165,15 @@ mod linux {
                 AccessFs::from_all(INTERFACE) & !AccessFs::Execute,
             ))?
             .add_rules(path_beneath_rules(&needed.start, start))?
+            .add_rules(ports(needed.network.as_ref()))?
             .restrict_self()?;
         Ok(match status.ruleset {
             RulesetStatus::NotEnforced => ConfinedBy::CallsOnly,
+            RulesetStatus::PartiallyEnforced | RulesetStatus::FullyEnforced
+                if needed.network.is_some() && !knows_ports() =>
+            {
+                ConfinedBy::NotPorts
+            }
             // Partly: an older kernel, which knows files and no sockets. Those are denied below in any case.
             RulesetStatus::PartiallyEnforced | RulesetStatus::FullyEnforced => {
                 ConfinedBy::FilesAndCalls
@@ -155,9 +181,38 @@ mod linux {
         })
     }
 
-    fn filter(may_start: bool) -> Result<BpfProgram, seccompiler::BackendError> {
+    /// The rules of the ports that a process needs.
+    fn ports(
+        needed: Option<&NeededPorts>,
+    ) -> impl Iterator<Item = Result<NetPort, landlock::RulesetError>> {
+        let ports = needed.cloned().unwrap_or_default();
+        let listen = ports
+            .listen
+            .into_iter()
+            .map(|port| (port, AccessNet::BindTcp));
+        let connect = ports
+            .connect
+            .into_iter()
+            .map(|port| (port, AccessNet::ConnectTcp));
+        listen
+            .chain(connect)
+            .map(|(port, access)| Ok(NetPort::new(port, access)))
+    }
+
+    /// Whether the kernel's Landlock has rules for ports.
+    fn knows_ports() -> bool {
+        landlock::Ruleset::default()
+            .set_compatibility(CompatLevel::HardRequirement)
+            .handle_access(AccessNet::from_all(INTERFACE))
+            .is_ok()
+    }
+
+    fn filter(needed: &NeededAccess) -> Result<BpfProgram, seccompiler::BackendError> {
         let mut calls = DENIED.to_vec();
-        if !may_start {
+        if needed.network.is_none() {
+            calls.extend(SOCKETS);
+        }
+        if needed.start.is_empty() {
             calls.extend(STARTS);
         }
         // No rules beside a number: it is denied whatever its arguments.

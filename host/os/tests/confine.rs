@@ -8,22 +8,18 @@ use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use counterfoil_os::confine::{ConfinedBy, NeededAccess, confine};
+use counterfoil_os::confine::{ConfinedBy, NeededAccess, NeededPorts, confine};
 
 /// Names the folder to a child, which is confined to it.
 const FOLDER: &str = "COUNTERFOIL_TESTS_CONFINED_FOLDER";
+/// Names the one port that the child may connect to.
+const PORT: &str = "COUNTERFOIL_TESTS_CONFINED_PORT";
 /// Says that the child may start programs.
 const STARTS: &str = "COUNTERFOIL_TESTS_CONFINED_STARTS";
 
-/// The child's side. Without a folder it is an ordinary test that has nothing to do.
-#[test]
-fn the_confined_process_tries() {
-    let Some(folder) = std::env::var_os(FOLDER) else {
-        return;
-    };
-    let folder = Path::new(&folder);
+/// What the parent says that the child may do.
+fn allowed(folder: &Path, port: Option<u16>) -> NeededAccess {
     let can_start = std::env::var_os(STARTS).is_some();
-    let program = PathBuf::from("/usr/bin/true");
     let start = [
         "/usr/bin",
         "/bin",
@@ -32,7 +28,12 @@ fn the_confined_process_tries() {
         "/usr/lib",
         "/etc/ld.so.cache",
     ];
-    let by = confine(&NeededAccess {
+    let network = port.map(|port| NeededPorts {
+        listen: vec![0],
+        connect: vec![port],
+    });
+    NeededAccess {
+        network,
         read: vec![folder.join("read")],
         write: vec![folder.join("write")],
         start: if can_start {
@@ -40,8 +41,21 @@ fn the_confined_process_tries() {
         } else {
             Vec::new()
         },
-    })
-    .unwrap();
+    }
+}
+
+/// The child's side. Without a folder it is an ordinary test that has nothing to do.
+#[test]
+fn the_confined_process_tries() {
+    let Some(folder) = std::env::var_os(FOLDER) else {
+        return;
+    };
+    let folder = Path::new(&folder);
+    let port: Option<u16> = std::env::var(PORT).ok().map(|port| port.parse().unwrap());
+    let program = PathBuf::from("/usr/bin/true");
+    // Bound before, so that somebody answers there.
+    let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
+    let by = confine(&allowed(folder, port)).unwrap();
     let tried = [
         ("read inside", fs::read(folder.join("read/a")).is_ok()),
         ("read outside", fs::read(folder.join("outside")).is_ok()),
@@ -60,7 +74,14 @@ fn the_confined_process_tries() {
         ),
         ("write outside", fs::write(folder.join("new"), "x").is_ok()),
         ("listen", TcpListener::bind("127.0.0.1:0").is_ok()),
-        ("connect", TcpStream::connect("127.0.0.1:9").is_ok()),
+        (
+            "connect",
+            TcpStream::connect(("127.0.0.1", port.unwrap_or(9))).is_ok(),
+        ),
+        (
+            "connect elsewhere",
+            TcpStream::connect(elsewhere.local_addr().unwrap()).is_ok(),
+        ),
         (
             "start",
             Command::new(program)
@@ -81,7 +102,7 @@ fn the_confined_process_tries() {
 }
 
 /// What the confined process said, after the line with the kind of confinement.
-fn child(can_start: bool) -> (String, String) {
+fn child(can_start: bool, port: Option<u16>) -> (String, String) {
     let folder = tempfile::tempdir().unwrap();
     for name in ["read", "write"] {
         fs::create_dir(folder.path().join(name)).unwrap();
@@ -96,9 +117,13 @@ fn child(can_start: bool) -> (String, String) {
     if can_start {
         command.env(STARTS, "1");
     }
+    if let Some(port) = port {
+        command.env(PORT, port.to_string());
+    }
     let said = String::from_utf8(command.output().unwrap().stderr).unwrap();
     let begin = said
         .find("FilesAndCalls")
+        .or_else(|| said.find("NotPorts"))
         .or_else(|| said.find("CallsOnly"));
     let (by, tried) = said[begin.unwrap()..].split_once('\n').unwrap();
     (by.to_owned(), tried.to_owned())
@@ -107,9 +132,11 @@ fn child(can_start: bool) -> (String, String) {
 #[test]
 fn a_confined_process_reaches_its_files_and_nothing_else() {
     for can_start in [false, true] {
-        let (by, tried) = child(can_start);
+        let (by, tried) = child(can_start, None);
         let start = if can_start { "yes" } else { "no" };
-        let calls = format!("listen: no\nconnect: no\nstart: {start}\nthread: yes\n");
+        let calls = format!(
+            "listen: no\nconnect: no\nconnect elsewhere: no\nstart: {start}\nthread: yes\n"
+        );
         assert!(tried.contains(&calls), "{tried}");
         if by == format!("{:?}", ConfinedBy::CallsOnly) {
             let said = "SKIPPED: this kernel has no Landlock, so files are not confined\n";
@@ -120,4 +147,18 @@ fn a_confined_process_reaches_its_files_and_nothing_else() {
                      write inside: yes\nremove inside: yes\nwrite outside: no\n";
         assert!(tried.contains(files), "{tried}");
     }
+}
+
+#[test]
+fn a_confined_process_connects_to_its_ports_alone() {
+    let venue = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (by, tried) = child(false, Some(venue.local_addr().unwrap().port()));
+    if by != format!("{:?}", ConfinedBy::FilesAndCalls) {
+        let said = "SKIPPED: this kernel has no Landlock for ports\n";
+        std::io::stderr().write_all(said.as_bytes()).unwrap();
+        return;
+    }
+    let calls = "listen: yes\nconnect: yes\nconnect elsewhere: no\nstart: no\n";
+    assert!(tried.contains(calls), "{tried}");
+    assert!(tried.contains("read outside: no"), "{tried}");
 }

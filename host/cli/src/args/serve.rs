@@ -43,6 +43,10 @@ pub(crate) struct ServeArgs {
     /// JSON file with the venues' addresses and key files, see docs/reference/FEEDS.md
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) venues: Option<PathBuf>,
+    // The process confines itself to its ports: an address that a start names later cannot open one.
+    /// Port of this machine at which runs may read bars (`run start --tcp`); may be repeated
+    #[arg(long, value_name = "PORT")]
+    pub(crate) feed_port: Vec<u16>,
     /// Compiler: cranelift, cranelift-none or pulley (results are the same)
     #[arg(long, default_value = "cranelift", value_name = "NAME")]
     pub(crate) backend: String,

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use counterfoil_approval::ledger_view::{self, LedgerView, LedgerViewError};
 use counterfoil_build::Toolchain;
 use counterfoil_os::clock::kernel_clock;
-use counterfoil_os::confine::{ConfinedBy, NeededAccess, confine};
+use counterfoil_os::confine::{ConfinedBy, NeededAccess, NeededPorts, confine};
 use counterfoil_os::disk::free_bytes;
 use counterfoil_os::files::unnamed_in;
 use counterfoil_os::folder_guard::private_folder;
@@ -263,10 +263,15 @@ fn compiler_target() -> CheckUp {
 
 fn second_wall() -> CheckUp {
     let what = "second wall";
-    let hint = "use Linux 5.13 or newer with Landlock enabled: a strategy or file that breaks the sandbox meets less";
-    match confine(&NeededAccess::default()) {
+    let hint = "use Linux 6.7 or newer with Landlock enabled: a strategy or file that breaks the sandbox meets less";
+    // As `serve` does, which needs ports as well.
+    let needed = NeededAccess {
+        network: Some(NeededPorts::default()),
+        ..NeededAccess::default()
+    };
+    match confine(&needed) {
         Ok(by @ ConfinedBy::FilesAndCalls) => CheckUp::good(what, by.text()),
-        Ok(by @ (ConfinedBy::CallsOnly | ConfinedBy::Nothing)) => {
+        Ok(by @ (ConfinedBy::NotPorts | ConfinedBy::CallsOnly | ConfinedBy::Nothing)) => {
             CheckUp::lacking(what, by.text(), hint)
         }
         Err(error) => CheckUp::bad(what, &error.into(), ""),

@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 use counterfoil_approval::ledger_client::LedgerActor;
 use counterfoil_approval::ledger_seen::LedgerSeen;
 use counterfoil_approval::permit::Records;
+use counterfoil_os::confine::ConfinedBy;
 use counterfoil_os::lock::FileLock;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::store::keys::PeopleKeys;
@@ -19,6 +20,7 @@ use serde_json::json;
 use super::live::venues_of;
 use crate::args::ServeArgs;
 use crate::cli_context::CliContext;
+use crate::confinement;
 use crate::output::{CommandAnswer, note, print_json, print_line, short_digest};
 use crate::people::ledger_access;
 
@@ -63,13 +65,21 @@ pub(crate) fn run(cli: &CliContext, args: &ServeArgs) -> Result<CommandAnswer> {
     let ledger = ledger.with_seen(seen);
     let ledger = Arc::new(ledger.with_trusted_clock(cli.trusts_clock));
     let records: Arc<dyn Records> = Arc::clone(&ledger) as Arc<dyn Records>;
+    let engine = cli.engine(&args.backend)?;
+    let venues = venues_of(args.venues.as_deref())?;
+    // Everything that was named is open or read by now, and there is no second thread yet: what follows reads feeds,
+    // strategies and requests of others.
+    let by = confinement::to_serving(cli, args.listen, &venues, &args.feed_port)?;
+    if by != ConfinedBy::FilesAndCalls {
+        note(by.text());
+    }
     let supervisor = Supervisor::new(SupervisorConfig {
         data: cli.data.clone(),
-        engine: cli.engine(&args.backend)?,
+        engine,
         signers,
         runs_per_account: args.runs_per_account,
         records,
-        venues: Arc::new(venues_of(args.venues.as_deref())?),
+        venues: Arc::new(venues),
     });
     // Requests are signed but not encrypted, so other machines are refused unless the operator says
     // so.

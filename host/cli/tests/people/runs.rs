@@ -217,6 +217,16 @@ impl Office {
         let refused = String::from_utf8_lossy(&second.stderr);
         assert_eq!(second.status.code(), Some(2), "{refused}");
         assert!(refused.contains("another serve process"), "{refused}");
+        // The second wall is around every thread.
+        let tasks = fs::read_dir(format!("/proc/{}/task", child.id())).unwrap();
+        for task in tasks {
+            let status = task.unwrap().path().join("status");
+            let status = fs::read_to_string(status).unwrap_or_default();
+            assert!(
+                status.is_empty() || status.contains("Seccomp:\t2"),
+                "{status}"
+            );
+        }
         Served { child, said, base }
     }
 
@@ -454,6 +464,12 @@ fn a_run_survives_the_death_of_its_process_and_its_end_is_in_the_ledger() {
         "--speed",
         "1728000",
     ];
+    // A port that was not named when the runner started is closed to it.
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = other.local_addr().unwrap().to_string();
+    let from_other = [&start[..4], &["--tcp", &address]].concat();
+    let refused = office.ask(&served, 1, &from_other)["refused"].to_string();
+    assert!(refused.contains("--feed-port"), "{refused}");
     let begun = office.ask(&served, 0, &start);
     let run = text(&begun, "run").to_owned();
     assert_eq!(

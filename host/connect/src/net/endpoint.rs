@@ -101,7 +101,9 @@ impl Endpoint {
         is_here(&self.host)
     }
 
-    pub(crate) const fn port(&self) -> u16 {
+    /// Its port of TCP.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
         self.port
     }
 

@@ -2,7 +2,7 @@
 //! in its manifest, and must never be in this file.
 
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -29,6 +29,8 @@ use crate::clock;
 const DIAL_MAX: Duration = Duration::from_secs(10);
 /// Alpaca's bars of one exchange, which every account may use.
 const ALPACA_SOURCE: &str = "iex";
+/// The port of every public address.
+const HTTPS: u16 = 443;
 
 /// Addresses and keys of the venues. A missing address is the venue's public one.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -206,6 +208,29 @@ impl Venues {
             credentials,
             feed: self.alpaca_source(),
         })
+    }
+
+    /// The ports that feeds and brokers of these venues are reached at, and the file with a key. An address that is none
+    /// has no port here; the run that needs it names it.
+    #[must_use]
+    pub fn reach(&self) -> (BTreeSet<u16>, Option<&Path>) {
+        let Self { binance, alpaca } = self;
+        let streams = [&binance.stream, &alpaca.data.stream, &alpaca.order_updates];
+        let requests = [&binance.history, &alpaca.data.history, &alpaca.orders];
+        let port = |kind: EndpointKind| {
+            move |address: &Option<String>| {
+                let endpoint = Endpoint::parse(address.as_deref()?, kind).ok()?;
+                Some(endpoint.port())
+            }
+        };
+        // Order updates without an address of their own come from where orders go.
+        let stated = streams
+            .into_iter()
+            .filter_map(port(EndpointKind::WebSocket))
+            .chain(requests.into_iter().filter_map(port(EndpointKind::Http)));
+        // Whatever is not stated is a public address.
+        let ports = stated.chain([HTTPS]).collect();
+        (ports, alpaca.credentials.as_deref())
     }
 
     fn alpaca_source(&self) -> String {

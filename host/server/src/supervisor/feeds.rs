@@ -46,7 +46,10 @@ pub enum FeedOpenError {
     #[error(transparent)]
     Venue(#[from] Box<VenuesError>),
     /// The server could not be reached.
-    #[error("cannot connect to the feed at {address}: {source}")]
+    #[error(
+        "cannot connect to the feed at {address}: {source}{}",
+        port_hint(source, address)
+    )]
     Connect {
         address: SocketAddr,
         source: std::io::Error,
@@ -54,6 +57,18 @@ pub enum FeedOpenError {
     /// The system could not start a thread.
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
+}
+
+/// What to do where the runner may not connect to a port.
+fn port_hint(source: &std::io::Error, address: &SocketAddr) -> String {
+    if source.kind() == std::io::ErrorKind::PermissionDenied {
+        format!(
+            "; start `counterfoil serve` with --feed-port {}",
+            address.port()
+        )
+    } else {
+        String::new()
+    }
 }
 
 /// A feed that was checked and opened, and puts no line into an inlet yet.
