@@ -147,7 +147,7 @@ impl LedgerSeen {
         // Unreadable is refused and not taken for absent: a torn file would otherwise accept any ledger.
         let seen: SeenFile = serde_json::from_slice(&bytes).map_err(|error| self.file(&error))?;
         let mark = seen.mark();
-        let mark = mark.ok_or_else(|| self.file(&"its root or its digest is none"))?;
+        let mark = mark.ok_or_else(|| self.file(&"the root or the digest in it is not one"))?;
         Ok(Some(mark))
     }
 
@@ -162,6 +162,7 @@ impl LedgerSeen {
 /// What was seen of a ledger before it was read.
 #[derive(Clone, Debug)]
 pub struct SeenBefore {
+    /// What was seen; `None` before the first look.
     pub mark: Option<LedgerMark>,
     /// Where it was seen.
     pub seen: LedgerSeen,

@@ -101,9 +101,9 @@ pub(crate) fn to_data(cli: &CliContext) -> Result<()> {
     .map(drop)
 }
 
-/// Confines this process to what the runner needs: data, keys, the venues' file of a key, certificates and names of
-/// machines; this program as a child; and the ports that it listens at and connects to. Called before it has a second
-/// thread.
+/// Confines this process to what the runner needs: data, the log's public key, the venues' file of a key, certificates and
+/// how names of machines are looked up; this program as a child; and the ports that it listens at and connects to. Called
+/// before it has a second thread, which would stay outside.
 ///
 /// # Errors
 ///
@@ -120,11 +120,13 @@ pub(crate) fn to_serving(
     let stated = ["SSL_CERT_FILE", "SSL_CERT_DIR"].map(std::env::var_os);
     let certificates = stated.into_iter().flatten().map(PathBuf::from);
     let code = cli.code_folder().map(PathBuf::from);
+    // As in [`to_reading`]: the runner's own secrets are in memory by now, and nobody else's are its business.
     let keys = cli.keys.path();
+    let _missing = keys.open_root();
     let seen = keys.join(SEEN_FOLDER);
     let read = NAMES.into_iter().chain(CERTIFICATES).chain([ZONES]);
     let read = read.map(PathBuf::from).chain(certificates);
-    let own = [keys.path().to_path_buf()].into_iter();
+    let own = [keys.join(PUBLIC_FILE).path().to_path_buf()].into_iter();
     apply(&NeededAccess {
         read: read.chain(own).chain(key.map(PathBuf::from)).collect(),
         write: vec![

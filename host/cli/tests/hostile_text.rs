@@ -124,7 +124,7 @@ fn a_replay_and_a_look_ahead_test_run_behind_a_second_wall() {
         let shown = printed(folder, &[command.as_slice(), &[run], &cache].concat());
         assert!(shown.contains("\nsecond wall: "), "{command:?}: {shown}");
         assert!(shown.contains("identical"), "{command:?}: {shown}");
-        if !shown.contains("second wall: files, sockets and system calls are confined") {
+        if !shown.contains("second wall: files, TCP ports and system calls are confined") {
             std::io::Write::write_all(
                 &mut std::io::stderr(),
                 b"SKIPPED: this kernel has no Landlock, so files are not confined\n",

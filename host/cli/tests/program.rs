@@ -597,7 +597,6 @@ fn a_stop_keeps_live_runs_from_starting_until_it_is_lifted() {
     assert_eq!(place.run(&["kill", "ab12"]).status.code(), Some(2));
 }
 
-/// A file of columns is decoded by a child of a process that is confined by then.
 /// The findings of `doctor` by the name of what was looked at: state and text.
 #[track_caller]
 fn examined(place: &Place, code: i32) -> BTreeMap<String, (String, String)> {
@@ -627,7 +626,7 @@ fn the_doctor_names_what_would_fail_and_repairs_nothing() {
     let (state, wall) = &healthy["second wall"];
     assert_eq!(
         state == "good",
-        wall.starts_with("files, sockets"),
+        wall.starts_with("files, TCP ports"),
         "{wall}"
     );
     assert!(!place.path("keys").join("log-signing.key").exists());
@@ -644,6 +643,7 @@ fn the_doctor_names_what_would_fail_and_repairs_nothing() {
     assert!(state == "bad" && found.contains("chmod o-w"), "{found}");
 }
 
+/// A file of columns is decoded by a child of a process that is confined by then.
 #[test]
 fn a_columnar_file_is_ingested_behind_the_second_wall() {
     let place = Place::new();

@@ -20,7 +20,8 @@ pub struct NeededAccess {
     pub network: Option<NeededPorts>,
 }
 
-/// The ports of TCP that a process needs. Names are looked up by other means, which stay open.
+/// The ports of TCP that a process needs. Datagrams stay open, by which names of machines are looked up; sockets of this
+/// machine are denied.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct NeededPorts {
     /// Where it listens; 0 is any free port.
@@ -33,7 +34,7 @@ pub struct NeededPorts {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use]
 pub enum ConfinedBy {
-    /// Files, sockets and system calls.
+    /// Files, TCP ports and system calls.
     FilesAndCalls,
     /// Files and system calls, and not the ports that the process needs: the kernel's Landlock is older than Linux 6.7.
     NotPorts,
@@ -48,7 +49,7 @@ impl ConfinedBy {
     #[must_use]
     pub const fn text(self) -> &'static str {
         match self {
-            Self::FilesAndCalls => "files, sockets and system calls are confined",
+            Self::FilesAndCalls => "files, TCP ports and system calls are confined",
             Self::NotPorts => {
                 "files and system calls are confined, ports are not: that needs Linux 6.7 or newer"
             }
@@ -86,7 +87,10 @@ mod linux {
         ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible as _, NetPort,
         RulesetAttr as _, RulesetCreatedAttr as _, RulesetStatus, Scope, path_beneath_rules,
     };
-    use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
+    use seccompiler::{
+        BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+        SeccompRule,
+    };
 
     use super::{ConfinedBy, NeededAccess, NeededPorts};
 
@@ -207,6 +211,16 @@ mod linux {
             .is_ok()
     }
 
+    /// Sockets that are neither of IPv4 nor of IPv6: by those of this machine a process could ask others to start programs
+    /// or open files for it.
+    fn other_families() -> Result<SeccompRule, seccompiler::BackendError> {
+        let is_not = |family: libc::c_int| {
+            let family = u64::from(family.unsigned_abs());
+            SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, family)
+        };
+        SeccompRule::new(vec![is_not(libc::AF_INET)?, is_not(libc::AF_INET6)?])
+    }
+
     fn filter(needed: &NeededAccess) -> Result<BpfProgram, seccompiler::BackendError> {
         let mut calls = DENIED.to_vec();
         if needed.network.is_none() {
@@ -216,7 +230,11 @@ mod linux {
             calls.extend(STARTS);
         }
         // No rules beside a number: it is denied whatever its arguments.
-        let denied: BTreeMap<i64, _> = calls.into_iter().map(|call| (call, Vec::new())).collect();
+        let mut denied: BTreeMap<i64, _> =
+            calls.into_iter().map(|call| (call, Vec::new())).collect();
+        if needed.network.is_some() {
+            denied.insert(libc::SYS_socket, vec![other_families()?]);
+        }
         let arch = std::env::consts::ARCH.try_into()?;
         // An error and not a signal: a library that asks for such a call has a way without it, and a caller says what it
         // could not do.

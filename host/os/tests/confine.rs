@@ -4,7 +4,8 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::net::{TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -82,6 +83,8 @@ fn the_confined_process_tries() {
             "connect elsewhere",
             TcpStream::connect(elsewhere.local_addr().unwrap()).is_ok(),
         ),
+        ("local socket", UnixDatagram::unbound().is_ok()),
+        ("datagram", UdpSocket::bind("127.0.0.1:0").is_ok()),
         (
             "start",
             Command::new(program)
@@ -135,7 +138,7 @@ fn a_confined_process_reaches_its_files_and_nothing_else() {
         let (by, tried) = child(can_start, None);
         let start = if can_start { "yes" } else { "no" };
         let calls = format!(
-            "listen: no\nconnect: no\nconnect elsewhere: no\nstart: {start}\nthread: yes\n"
+            "listen: no\nconnect: no\nconnect elsewhere: no\nlocal socket: no\ndatagram: no\nstart: {start}\nthread: yes\n"
         );
         assert!(tried.contains(&calls), "{tried}");
         if by == format!("{:?}", ConfinedBy::CallsOnly) {
@@ -158,7 +161,7 @@ fn a_confined_process_connects_to_its_ports_alone() {
         std::io::stderr().write_all(said.as_bytes()).unwrap();
         return;
     }
-    let calls = "listen: yes\nconnect: yes\nconnect elsewhere: no\nstart: no\n";
+    let calls = "listen: yes\nconnect: yes\nconnect elsewhere: no\nlocal socket: no\ndatagram: yes\nstart: no\n";
     assert!(tried.contains(calls), "{tried}");
     assert!(tried.contains("read outside: no"), "{tried}");
 }
