@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use counterfoil_os::child::{ChildBounds, ChildEnd, OwnLimits, ask_child, lower_own_limits};
+use counterfoil_os::confine::{NeededAccess, confine};
 use counterfoil_trading::cbor::{self, CborReader};
 
 use crate::bundle::{BUNDLE_BYTES_MAX, Bundle, BundleError};
@@ -223,6 +224,8 @@ pub fn child_main(
         cpu_seconds: limits.cpu_seconds,
     })
     .map_err(|error| setup(&error))?;
+    // And confined: a rule that breaks its engine has a process without files, sockets or programs.
+    let _by = confine(&NeededAccess::default()).map_err(|error| setup(&error))?;
     // The question's own bounds and its frame. More is not a question of ours, and would be read into limited
     // memory.
     let most = u64::try_from(BUNDLE_BYTES_MAX + INPUT_BYTES_MAX + 1_024).unwrap_or(u64::MAX);
