@@ -674,4 +674,28 @@ mod tests {
         check("2003-01-02,1,2,3,4,5", a, "line 1: no header");
         check("", a, "line 1: no header");
     }
+
+    #[test]
+    fn a_row_with_too_many_fields_is_told_of_commas_between_thousands() {
+        //  row, whether it looks like numbers with commas
+        let table = [
+            (vec!["2024-01-02", "1", "234.50", "1", "240"], true),
+            (vec!["2024-01-02", "12", "345"], true),
+            (vec!["2024-01-02", "1", "2345", "9"], false),
+            (vec!["2024-01-02", "1.5", "234.50", "9"], false),
+            (vec!["2024-01-02", "a", "b", "c"], false),
+        ];
+        for (fields, is_grouped) in table {
+            assert_eq!(
+                !grouping_hint(&fields, 2).is_empty(),
+                is_grouped,
+                "{fields:?}"
+            );
+            assert_eq!(
+                grouping_hint(&fields, fields.len()),
+                "",
+                "as many as the header has"
+            );
+        }
+    }
 }

@@ -446,6 +446,10 @@ fn exponent_of(text: &str) -> Option<i32> {
 
 /// What a number shows about the meaning of the point in its column.
 fn point_meaning(body: &str) -> PointMeaning {
+    // Nobody groups thousands in front of an exponent.
+    if body.contains(['e', 'E']) {
+        return PointMeaning::Clear;
+    }
     match body.split_once('.') {
         Some((whole, fraction)) => {
             let could_group =
@@ -648,6 +652,8 @@ mod tests {
     fn a_point_that_could_group_thousands_is_ambiguous() {
         for (text, expect) in [
             ("1.234", PointMeaning::Ambiguous),
+            ("1.5e3", PointMeaning::Clear),
+            ("1.234E2", PointMeaning::Clear),
             ("999.000", PointMeaning::Ambiguous),
             ("0.123", PointMeaning::Clear),
             ("1.23", PointMeaning::Clear),

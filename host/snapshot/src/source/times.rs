@@ -735,6 +735,38 @@ mod tests {
     }
 
     #[test]
+    fn a_slashed_date_names_the_patterns_that_read_it() {
+        let month_first = "%m/%d/%Y";
+        //  text, patterns that the hint names
+        let table = [
+            ("01/02/2024", vec![month_first, "%d/%m/%Y"]),
+            ("01/31/2024", vec![month_first]),
+            ("31/01/2024 09:30", vec!["%d/%m/%Y"]),
+            ("2024/01/31", vec!["%Y/%m/%d"]),
+            ("1/31/24", vec!["%m/%d/%y"]),
+            ("today", vec!["time.format"]),
+        ];
+        for (text, patterns) in table {
+            let hint = time_hint(text);
+            let all = [
+                "%m/%d/%Y",
+                "%d/%m/%Y",
+                "%Y/%m/%d",
+                "%m/%d/%y",
+                "%d/%m/%y",
+                "time.format",
+            ];
+            for pattern in all {
+                assert_eq!(
+                    hint.contains(pattern),
+                    patterns.contains(&pattern),
+                    "{text}: {hint}"
+                );
+            }
+        }
+    }
+
+    #[test]
     fn a_time_is_a_date_a_moment_or_a_number() {
         use TimeMeaning::{Close, Open};
         check("2003-01-02", Open, "2003-01-02T00:00:00Z");
