@@ -25,7 +25,7 @@ use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_server::client::{ApiClient, ClientError, ServerSentEvent};
 use counterfoil_server::login::login_message;
 use counterfoil_server::problem::Problem;
-use counterfoil_server::serve::{ListenReach, Server, check_address};
+use counterfoil_server::serve::{ListenReach, ListeningSocket, Server, check_address};
 use counterfoil_server::service_ledger::ServiceLedger;
 use counterfoil_server::supervisor::inlet::EndCommand;
 use counterfoil_server::supervisor::status::RunStatus;
@@ -81,7 +81,8 @@ fn server(data: &DataDir, venues: Arc<Venues>) -> (Server, Supervisor) {
     let address = "127.0.0.1:0".parse().unwrap();
     let supervisor = supervisor(data, Arc::clone(&ledger) as Arc<dyn Records>, venues);
     let own = supervisor.clone();
-    let server = Server::bind(address, ListenReach::Loopback, supervisor, ledger).unwrap();
+    let listening = ListeningSocket::open(address, ListenReach::Loopback).unwrap();
+    let server = Server::new(listening, supervisor, ledger).unwrap();
     (server, own)
 }
 

@@ -24,7 +24,7 @@ use counterfoil_os::clock::Stopwatch;
 use counterfoil_runner::store::data_dir::DataDir;
 use counterfoil_sandbox::engine::EngineSettings;
 use counterfoil_server::client::ApiClient;
-use counterfoil_server::serve::{ListenReach, Server};
+use counterfoil_server::serve::{ListenReach, ListeningSocket, Server};
 use counterfoil_server::service_ledger::ServiceLedger;
 use counterfoil_server::supervisor::inlet::EndCommand;
 use counterfoil_server::supervisor::{Supervisor, SupervisorConfig};
@@ -206,7 +206,8 @@ fn serve(folder: &Path) {
         venues: Arc::default(),
     });
     let address = "127.0.0.1:0".parse().unwrap();
-    let server = Server::bind(address, ListenReach::Loopback, supervisor, ledger).unwrap();
+    let listening = ListeningSocket::open(address, ListenReach::Loopback).unwrap();
+    let server = Server::new(listening, supervisor, ledger).unwrap();
     println!("http://{}", server.address());
     std::io::stdout().flush().unwrap();
     let (end, ended) = tokio::sync::oneshot::channel();

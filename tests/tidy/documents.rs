@@ -12,7 +12,9 @@ mod tests {
     use std::collections::BTreeSet;
     use std::fs;
     use std::path::{Path, PathBuf};
+    use std::process::Command;
 
+    use counterfoil_approval::seen_place::SEEN_FOLDER;
     use counterfoil_runner::study::parity::ParityCause;
     use counterfoil_snapshot::quality::findings::QualityRule;
     use counterfoil_snapshot::source::asset_class::AssetClass;
@@ -67,6 +69,56 @@ mod tests {
             }
         }
         assert!(missing.is_empty(), "not there: {missing:#?}");
+    }
+
+    /// The values of a setting in the systemd unit.
+    fn unit_values<'a>(unit: &'a str, setting: &str) -> Vec<&'a str> {
+        let begins = format!("{setting}=");
+        let lines = unit.lines();
+        let values = lines.filter_map(|line| line.strip_prefix(begins.as_str()));
+        values.collect()
+    }
+
+    /// With a system that is read-only, a folder that is not named here cannot be written, and nothing would be noticed of
+    /// an older copy of all data.
+    #[test]
+    fn the_systemd_unit_lets_serve_keep_what_it_has_seen() {
+        let unit = read("docs/howto/counterfoil-serve.service");
+        assert_eq!(unit_values(&unit, "ProtectSystem"), ["strict"]);
+        let keys = unit_values(&unit, "Environment")
+            .into_iter()
+            .find_map(|one| one.strip_prefix("COUNTERFOIL_KEY_DIR="));
+        let seen = format!("{}/{SEEN_FOLDER}", keys.unwrap());
+        assert_eq!(unit_values(&unit, "ReadWritePaths"), [&seen]);
+        assert!(unit.contains(&format!(" {seen}\n")), "not made");
+    }
+
+    #[test]
+    fn systemd_reads_the_unit() {
+        let name = "counterfoil-serve.service";
+        let unit = read(&format!("docs/howto/{name}"));
+        // systemd looks whether the program is there.
+        let (program, here) = (
+            "ExecStart=/usr/bin/counterfoil serve",
+            "ExecStart=/bin/true",
+        );
+        assert!(unit.contains(program));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        fs::write(&path, unit.replace(program, here)).unwrap();
+        let verified = Command::new("systemd-analyze")
+            .arg("verify")
+            .arg(&path)
+            .output();
+        let Ok(verified) = verified else {
+            let said = "SKIPPED: no systemd-analyze on this machine\n";
+            std::io::Write::write_all(&mut std::io::stderr(), said.as_bytes()).unwrap();
+            return;
+        };
+        // What it ignores is a warning, and it goes on.
+        let said = String::from_utf8_lossy(&verified.stderr);
+        let about: Vec<&str> = said.lines().filter(|line| line.contains(name)).collect();
+        assert!(verified.status.success() && about.is_empty(), "{said}");
     }
 
     #[test]

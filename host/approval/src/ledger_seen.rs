@@ -8,7 +8,7 @@ use counterfoil_base::digest::Digest;
 use counterfoil_governance::ledger::{LedgerMark, PrefixDigests};
 use counterfoil_journal::hash::Hash;
 use counterfoil_os::file_path::FilePath;
-use counterfoil_os::files::{FileError, facts_of, open_plain, read_plain, write_whole};
+use counterfoil_os::files::{FileError, facts_of, open_plain, read_plain, unnamed_in, write_whole};
 use counterfoil_os::lock::FileLock;
 use counterfoil_runner::store::data_dir::DataDir;
 use counterfoil_runner::store::keys::KeyDir;
@@ -127,6 +127,17 @@ impl LedgerSeen {
         }
     }
 
+    /// Whether what is seen can be kept. Nothing is left behind.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`LedgerSeenError`] if the folder is missing or cannot be written.
+    pub fn can_keep(&self) -> Result<(), LedgerSeenError> {
+        let folder = self.path.parent();
+        let tried = folder.map_or(Ok(()), |folder| unnamed_in(&folder).map(drop));
+        tried.map_err(|error| self.file(&error.source))
+    }
+
     fn write(&self, size: u64, text: &[u8]) -> Result<(), LedgerSeenError> {
         let failed = |error: FileError| self.file(&error.source);
         make_folder_of(&self.path).map_err(failed)?;
@@ -237,6 +248,18 @@ mod tests {
 
     fn check(seen: &LedgerSeen, ledger: &[u8]) -> Result<(), LedgerSeenError> {
         seen.look()?.check(&mut PrefixDigests::new(ledger))
+    }
+
+    #[test]
+    fn a_folder_that_is_missing_keeps_nothing_and_trying_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let inside = folder.path().join("seen");
+        let seen = LedgerSeen::new(FilePath::named(inside.join("seen.json")));
+        let error = seen.can_keep().unwrap_err().to_string();
+        assert!(error.contains("seen.json"), "{error}");
+        fs::create_dir(&inside).unwrap();
+        seen.can_keep().unwrap();
+        assert_eq!(fs::read_dir(&inside).unwrap().count(), 0);
     }
 
     /// An old copy of the ledger, put back while the server was down, revived a revoked key.

@@ -1,13 +1,11 @@
 //! The second wall around a command that reads what others have made: its process reaches the data and what it needs to
 //! start, and nothing else. It must never loosen what it has set.
 
-use core::net::SocketAddr;
-
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use counterfoil_approval::seen_place::SEEN_FOLDER;
-use counterfoil_os::confine::{ConfinedBy, NeededAccess, NeededPorts, confine};
+use counterfoil_os::confine::{ConfinedBy, NeededAccess, confine};
 use counterfoil_runner::orders::venues::Venues;
 use counterfoil_runner::store::keys::PUBLIC_FILE;
 
@@ -76,7 +74,7 @@ pub(crate) fn to_reading(cli: &CliContext) -> Result<()> {
         ],
         write,
         start: own_program()?,
-        network: None,
+        connect: None,
     };
     apply(&needed).map(drop)
 }
@@ -96,21 +94,20 @@ pub(crate) fn to_data(cli: &CliContext) -> Result<()> {
             PathBuf::from("/dev/null"),
         ],
         start: own_program()?,
-        network: None,
+        connect: None,
     })
     .map(drop)
 }
 
 /// Confines this process to what the runner needs: data, the log's public key, the venues' file of a key, certificates and
-/// how names of machines are looked up; this program as a child; and the ports that it listens at and connects to. Called
-/// before it has a second thread, which would stay outside.
+/// how names of machines are looked up; this program as a child; and the ports that it connects to. Called before it has a
+/// second thread, and after it listens.
 ///
 /// # Errors
 ///
 /// As [`to_reading`].
 pub(crate) fn to_serving(
     cli: &CliContext,
-    listen: SocketAddr,
     venues: &Venues,
     feed_ports: &[u16],
 ) -> Result<ConfinedBy> {
@@ -137,10 +134,7 @@ pub(crate) fn to_serving(
             PathBuf::from("/dev/null"),
         ],
         start: own_program()?,
-        network: Some(NeededPorts {
-            listen: vec![listen.port()],
-            connect: ports.into_iter().collect(),
-        }),
+        connect: Some(ports.into_iter().collect()),
     })
 }
 

@@ -622,6 +622,7 @@ fn the_doctor_names_what_would_fail_and_repairs_nothing() {
         assert!(state == "good" && found.contains(says), "{check}: {found}");
     }
     assert_eq!(healthy["keys"].0, "lacking");
+    assert_eq!(healthy["keys of people"].1, "0 keys");
     // Where the kernel has no Landlock it says so, and that is no failure.
     let (state, wall) = &healthy["second wall"];
     assert_eq!(
@@ -635,7 +636,16 @@ fn the_doctor_names_what_would_fail_and_repairs_nothing() {
     std::fs::create_dir(&ledger).unwrap();
     std::fs::write(ledger.join("desk.ledger"), "no ledger").unwrap();
     place.run(&["people", "key", "new", "ann"]);
-    assert_eq!(examined(&place, 1)["ledger"].0, "bad");
+    let found = examined(&place, 1);
+    assert_eq!(found["ledger"].0, "bad");
+    assert_eq!(found["keys of people"].1, "1 key");
+    // A key that others can read: no act would take it.
+    let key = std::fs::read_dir(place.path("keys").join("people"));
+    let key = key.unwrap().next().unwrap().unwrap().path();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    std::fs::set_permissions(&key, mode).unwrap();
+    let (state, says) = &examined(&place, 1)["keys of people"];
+    assert!(state == "bad" && says.contains("ann"), "{says}");
     // A folder that others write: every other command refuses it.
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o777);
     std::fs::set_permissions(place.path("data"), mode).unwrap();

@@ -6,6 +6,7 @@ use core::future::Future;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::io::{self, Write};
+use std::net::TcpListener as StdTcpListener;
 use std::sync::Arc;
 
 use axum::Router;
@@ -17,6 +18,7 @@ use counterfoil_runner::clock;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::{Domain, Socket, Type};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
@@ -40,6 +42,8 @@ pub const CONNECTIONS_MAX: usize = 512;
 const REFUSALS_MAX: usize = 64;
 /// Tasks of connections, with those that end because another has taken their place.
 const TASKS_MAX: usize = 2 * CONNECTIONS_MAX;
+/// Connections that the kernel holds until they are accepted.
+const UNACCEPTED_MAX: i32 = 1024;
 /// Bytes of a request's head: a token and a few headers take less than one KiB.
 pub const HEAD_BYTES_MAX: usize = 32 << 10;
 /// Headers of a request.
@@ -93,6 +97,14 @@ pub enum ListenReach {
     AnyHost,
 }
 
+/// A socket that listens, opened before the process confines itself: behind the second wall none can be.
+#[derive(Debug)]
+pub struct ListeningSocket {
+    socket: StdTcpListener,
+    address: SocketAddr,
+    reach: ListenReach,
+}
+
 /// A server that listens but does not serve yet.
 #[derive(Debug)]
 pub struct Server {
@@ -128,27 +140,56 @@ pub fn check_address(address: SocketAddr, reach: ListenReach) -> Result<(), Serv
     Err(ServeError::Remote { address })
 }
 
-impl Server {
-    /// Listens at `address`; port 0 takes a free port.
+impl ListeningSocket {
+    /// Listens at `address`; port 0 takes a free port. No thread is started.
     ///
     /// # Errors
     ///
-    /// Returns [`ServeError`] if the address is not allowed, or the listener cannot be opened there.
-    pub fn bind(
-        address: SocketAddr,
-        reach: ListenReach,
+    /// Returns [`ServeError`] if the address is not allowed, or cannot be listened at.
+    pub fn open(address: SocketAddr, reach: ListenReach) -> Result<Self, ServeError> {
+        check_address(address, reach)?;
+        let listen = || {
+            let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+            // Connections that a process before this one closed keep nobody from its port.
+            socket.set_reuse_address(true)?;
+            socket.bind(&address.into())?;
+            socket.listen(UNACCEPTED_MAX)?;
+            socket.set_nonblocking(true)?;
+            let socket = StdTcpListener::from(socket);
+            let address = socket.local_addr()?;
+            Ok(Self {
+                socket,
+                address,
+                reach,
+            })
+        };
+        listen().map_err(|source| ServeError::Listen { address, source })
+    }
+}
+
+impl Server {
+    /// A server at a socket, with its threads.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ServeError`] if the runtime or the shared state cannot be made.
+    pub fn new(
+        listening: ListeningSocket,
         supervisor: Supervisor,
         ledger: Arc<ServiceLedger>,
     ) -> Result<Self, ServeError> {
-        check_address(address, reach)?;
+        let ListeningSocket {
+            socket,
+            address,
+            reach,
+        } = listening;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()?;
-        let listen = |source| ServeError::Listen { address, source };
-        let listener = runtime
-            .block_on(TcpListener::bind(address))
-            .map_err(listen)?;
-        let address = listener.local_addr()?;
+        let listener = {
+            let _registers_there = runtime.enter();
+            TcpListener::from_std(socket)?
+        };
         let (ending, ended) = watch::channel(false);
         // On loopback the server has only these names: a request under any other may be DNS rebinding. A
         // remote listener has whatever name the operator gave it.

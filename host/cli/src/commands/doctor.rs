@@ -5,18 +5,20 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use counterfoil_approval::ledger_view::{self, LedgerView, LedgerViewError};
+use counterfoil_approval::record_search;
 use counterfoil_build::Toolchain;
 use counterfoil_os::clock::kernel_clock;
-use counterfoil_os::confine::{ConfinedBy, NeededAccess, NeededPorts, confine};
+use counterfoil_os::confine::{ConfinedBy, NeededAccess, confine};
 use counterfoil_os::disk::free_bytes;
-use counterfoil_os::files::unnamed_in;
+use counterfoil_os::files::{is_there, unnamed_in};
 use counterfoil_os::folder_guard::private_folder;
 use counterfoil_os::lock::FileLock;
 use counterfoil_runner::build::host_build;
+use counterfoil_runner::store::keys::{PEOPLE_FOLDER, PeopleKeys};
 use serde_json::{Value, json};
 
 use crate::cli_context::CliContext;
-use crate::output::{CommandAnswer, print_json, print_line, print_table};
+use crate::output::{CommandAnswer, counted, print_json, print_line, print_table};
 
 /// A journal of a day of minutes of a few instruments is far below this, and a full disk ends every run.
 const FREE_BYTES_MIN: u64 = 1 << 30;
@@ -160,8 +162,9 @@ fn of_folders(cli: &CliContext) -> Vec<CheckUp> {
         |()| CheckUp::good("locks", "files can be locked and synced"),
     ));
     found.push(keys(cli));
+    found.push(people_keys(cli));
     found.push(code_folder(cli.code_folder()));
-    found.push(ledger(cli));
+    found.extend(ledger(cli));
     found
 }
 
@@ -203,6 +206,27 @@ fn keys(cli: &CliContext) -> CheckUp {
     }
 }
 
+/// Each key that people sign with is read as an act would read it.
+fn people_keys(cli: &CliContext) -> CheckUp {
+    let what = "keys of people";
+    let keys = PeopleKeys::unchecked(&cli.keys);
+    let read = || -> Result<usize> {
+        if !is_there(&cli.keys.path().join(PEOPLE_FOLDER))? {
+            return Ok(0);
+        }
+        let all = keys.all()?;
+        for key in &all {
+            let signer = keys.signer(&key.name, &key.public);
+            let _good = signer.with_context(|| format!("the key of {}", key.name))?;
+        }
+        Ok(all.len())
+    };
+    match read() {
+        Ok(count) => CheckUp::good(what, counted(count, "key")),
+        Err(error) => CheckUp::bad(what, &error, "its principal cannot act with it"),
+    }
+}
+
 fn code_folder(folder: Option<&Path>) -> CheckUp {
     let Some(folder) = folder else {
         return CheckUp::lacking(
@@ -217,25 +241,41 @@ fn code_folder(folder: Option<&Path>) -> CheckUp {
     }
 }
 
-fn ledger(cli: &CliContext) -> CheckUp {
+/// The ledger, what was seen of it, and its index.
+fn ledger(cli: &CliContext) -> Vec<CheckUp> {
     // Before the key is looked for, which is only there with a first run or a ledger.
     if let Err(LedgerViewError::Missing { .. }) = ledger_view::find(&cli.data) {
-        return CheckUp::good("ledger", "none");
+        return vec![CheckUp::good("ledger", "none")];
     }
-    match LedgerView::open(&cli.data, &cli.keys) {
-        Ok(view) => {
-            let count = view.verified.records.len();
-            CheckUp::good(
-                "ledger",
-                format!("{}, {count} records, verified", view.name),
-            )
+    let view = match LedgerView::open(&cli.data, &cli.keys) {
+        Ok(view) => view,
+        Err(error) => {
+            let hint = "see it with `counterfoil verify ledger`";
+            return vec![CheckUp::bad("ledger", &error.into(), hint)];
         }
-        Err(error) => CheckUp::bad(
-            "ledger",
-            &error.into(),
-            "see it with `counterfoil verify ledger`",
+    };
+    let records = counted(view.verified.mark().size, "record");
+    let mut found = vec![CheckUp::good(
+        "ledger",
+        format!("{}, {records}, verified", view.name),
+    )];
+    // Without the log's keys nothing is kept, and nothing is indexed under a seal.
+    let Some(seen) = &view.seen else {
+        return found;
+    };
+    found.push(match seen.can_keep() {
+        Ok(()) => CheckUp::good("seen of the ledger", "kept beside the keys"),
+        Err(error) => CheckUp::lacking(
+            "seen of the ledger",
+            causes(&error.into()),
+            "let this user write the folder `seen` of the key directory: an older copy of all data is not noticed",
         ),
-    }
+    });
+    found.push(match record_search::indexed_records(&cli.data, &cli.keys) {
+        Some(count) => CheckUp::good("index", counted(count, "record")),
+        None => CheckUp::good("index", "none yet: `ledger search` makes it"),
+    });
+    found
 }
 
 fn clock() -> CheckUp {
@@ -266,7 +306,7 @@ fn second_wall() -> CheckUp {
     let hint = "use Linux 6.7 or newer with Landlock enabled: a strategy or file that breaks the sandbox meets less";
     // As `serve` does, which needs ports as well.
     let needed = NeededAccess {
-        network: Some(NeededPorts::default()),
+        connect: Some(Vec::new()),
         ..NeededAccess::default()
     };
     match confine(&needed) {

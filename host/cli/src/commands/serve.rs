@@ -10,7 +10,7 @@ use counterfoil_os::confine::ConfinedBy;
 use counterfoil_os::lock::FileLock;
 use counterfoil_runner::clock::now;
 use counterfoil_runner::store::keys::PeopleKeys;
-use counterfoil_server::serve::{ListenReach, LogForm, Server, log, signal};
+use counterfoil_server::serve::{ListenReach, ListeningSocket, LogForm, Server, log, signal};
 use counterfoil_server::service_ledger::ServiceLedger;
 use counterfoil_server::supervisor::inlet::EndCommand;
 use counterfoil_server::supervisor::status::RunStatus;
@@ -36,15 +36,7 @@ const FILES_MAX: u64 = 65_536;
 
 pub(crate) fn run(cli: &CliContext, args: &ServeArgs) -> Result<CommandAnswer> {
     let _only_one = only_process(cli)?;
-    // Raised before the first connection: at the limit, accepting fails, and so does opening a
-    // lease or a journal.
-    let files = rlimit::increase_nofile_limit(FILES_MAX)?;
-    if files < FILES_MAX {
-        note(&format!(
-            "this process may open {files} files, enough for {} runs; raise the limit with `ulimit -n`",
-            files / FILES_PER_RUN
-        ));
-    }
+    raise_file_limit()?;
     log(if args.log_json {
         LogForm::Json
     } else {
@@ -59,6 +51,12 @@ pub(crate) fn run(cli: &CliContext, args: &ServeArgs) -> Result<CommandAnswer> {
     let service = LedgerActor::with_best_key(&people, view.state(), principal, now())?;
     let signer = cli.keys.signer()?;
     let signers: Signers = Arc::new(move || Box::new(signer.clone()));
+    // Acts go on without it, so it is said once and here.
+    if let Some(Err(error)) = view.seen.as_ref().map(LedgerSeen::can_keep) {
+        note(&format!(
+            "an older copy of all data will not be noticed: {error}"
+        ));
+    }
     let mut seen = vec![LedgerSeen::new(cli.data.root().join(LEDGER_SEEN_FILE))];
     seen.extend(view.seen);
     let ledger = ServiceLedger::new(view.path, view.name, Arc::clone(&signers), service);
@@ -67,9 +65,19 @@ pub(crate) fn run(cli: &CliContext, args: &ServeArgs) -> Result<CommandAnswer> {
     let records: Arc<dyn Records> = Arc::clone(&ledger) as Arc<dyn Records>;
     let engine = cli.engine(&args.backend)?;
     let venues = venues_of(args.venues.as_deref())?;
+    // Requests are signed but not encrypted, so other machines are refused unless the operator says
+    // so.
+    let reach = if args.allow_remote {
+        ListenReach::AnyHost
+    } else {
+        ListenReach::Loopback
+    };
+    // Bound before runs are resumed: if another runner has the port, this process must end without
+    // having touched a run.
+    let listening = ListeningSocket::open(args.listen, reach)?;
     // Everything that was named is open or read by now, and there is no second thread yet: what follows reads feeds,
     // strategies and requests of others.
-    let by = confinement::to_serving(cli, args.listen, &venues, &args.feed_port)?;
+    let by = confinement::to_serving(cli, &venues, &args.feed_port)?;
     if by != ConfinedBy::FilesAndCalls {
         note(by.text());
     }
@@ -81,27 +89,12 @@ pub(crate) fn run(cli: &CliContext, args: &ServeArgs) -> Result<CommandAnswer> {
         records,
         venues: Arc::new(venues),
     });
-    // Requests are signed but not encrypted, so other machines are refused unless the operator says
-    // so.
-    let reach = if args.allow_remote {
-        ListenReach::AnyHost
-    } else {
-        ListenReach::Loopback
-    };
-    // Bound before runs are resumed: if another runner has the port, this process must end without
-    // having touched a run.
-    let server = Server::bind(args.listen, reach, supervisor, ledger)?;
+    let server = Server::new(listening, supervisor, ledger)?;
     note(&format!(
         "the runner listens at http://{}",
         server.address()
     ));
-    for taken in server.take_over()? {
-        let run = short_digest(&taken.left.run.hex());
-        match taken.refused {
-            None => note(&format!("run {run} resumed")),
-            Some(problem) => note(&format!("run {run} not resumed: {problem}")),
-        }
-    }
+    resume_runs(&server)?;
     // A service manager's signal suspends by default: journals stay open and the next process
     // resumes them. Closing them would end every run at each restart.
     let order = if args.close {
@@ -117,6 +110,29 @@ pub(crate) fn run(cli: &CliContext, args: &ServeArgs) -> Result<CommandAnswer> {
     } else {
         CommandAnswer::Yes
     })
+}
+
+/// Raised before the first connection: at the limit, accepting fails, and so does opening a lease or a journal.
+fn raise_file_limit() -> Result<()> {
+    let files = rlimit::increase_nofile_limit(FILES_MAX)?;
+    if files < FILES_MAX {
+        note(&format!(
+            "this process may open {files} files, enough for {} runs; raise the limit with `ulimit -n`",
+            files / FILES_PER_RUN
+        ));
+    }
+    Ok(())
+}
+
+fn resume_runs(server: &Server) -> Result<()> {
+    for taken in server.take_over()? {
+        let run = short_digest(&taken.left.run.hex());
+        match taken.refused {
+            None => note(&format!("run {run} resumed")),
+            Some(problem) => note(&format!("run {run} not resumed: {problem}")),
+        }
+    }
+    Ok(())
 }
 
 /// The lock that is held until the process ends: a second one on the same data would resume the runs that this one
