@@ -66,8 +66,6 @@ impl Default for EvaluationLimits {
 pub struct Evaluator {
     pub program: PathBuf,
     pub arguments: Vec<OsString>,
-    /// Variables of its environment; it gets no others.
-    pub environment: Vec<(OsString, OsString)>,
     /// What it may use.
     pub limits: EvaluationLimits,
 }
@@ -161,8 +159,7 @@ impl Evaluator {
             .args(&self.arguments)
             // No variable reaches the process: keys and tokens of the caller's environment stay out of an
             // evaluation, and two machines evaluate alike.
-            .env_clear()
-            .envs(self.environment.iter().map(|(name, value)| (name, value)));
+            .env_clear();
         let bounds = ChildBounds {
             wall_time: Duration::from_millis(self.limits.wall_ms),
             answer_bytes_max: ANSWER_BYTES_MAX,

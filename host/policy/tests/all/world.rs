@@ -1,42 +1,15 @@
-//! What the tests share: bundles of one file, an evaluator, and the evaluating process itself.
+//! What the tests share: bundles of one file, and an evaluator.
 
 use counterfoil_base::gate::Gate;
 use counterfoil_policy::bundle::Bundle;
-use counterfoil_policy::child::{EvaluationLimits, Evaluator, child_main};
+use counterfoil_policy::child::{EvaluationLimits, Evaluator};
 use counterfoil_policy::verdict::PolicyVerdict;
 use serde_json::{Value, json};
 
-const CHILD: &str = "COUNTERFOIL_TEST_POLICY_MEMORY";
-
-/// The evaluating process. Without the variable it is an ordinary test that has nothing to do.
-#[test]
-fn the_child_evaluates_what_it_is_told_to() {
-    let Ok(memory) = std::env::var(CHILD) else {
-        return;
-    };
-    let limits = EvaluationLimits {
-        memory_bytes: memory.parse().unwrap(),
-        cpu_seconds: 5,
-        ..EvaluationLimits::default()
-    };
-    let answer = child_main(limits, &mut std::io::stdin(), &mut std::io::stderr());
-    if let Err((code, text)) = answer {
-        use std::io::Write as _;
-        write!(std::io::stderr(), "{text}").unwrap();
-        std::process::exit(code.into());
-    }
-}
-
 pub(crate) fn evaluator(limits: EvaluationLimits) -> Evaluator {
-    let arguments = [
-        "--exact",
-        "world::the_child_evaluates_what_it_is_told_to",
-        "--nocapture",
-    ];
     Evaluator {
-        program: std::env::current_exe().unwrap(),
-        arguments: arguments.map(Into::into).into(),
-        environment: vec![(CHILD.into(), limits.memory_bytes.to_string().into())],
+        program: env!("CARGO_BIN_EXE_counterfoil-policy-child").into(),
+        arguments: vec![limits.memory_bytes.to_string().into()],
         limits,
     }
 }

@@ -1,4 +1,4 @@
-//! Compilation in a child process, and the code that it leaves: the test program calls itself as the child.
+//! Compilation in a child process, and the code that it leaves.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,32 +13,18 @@ use counterfoil_sandbox::engine::{Backend, EngineSettings};
 
 use crate::support::component;
 
-/// The child's side. Without a class among its arguments it is an ordinary test that has nothing to do.
-#[test]
-fn the_child_compiles_what_it_is_told_to() {
-    let arguments: Vec<String> = std::env::args().collect();
-    let class = |argument: &String| CompileClass::from_name(argument).is_some();
-    let Some(first) = arguments.iter().position(class) else {
-        return;
-    };
-    if let Err((code, reason)) = compile_child_main(&arguments[first..], std::io::stdin()) {
-        use std::io::Write as _;
-        writeln!(std::io::stderr(), "{reason}").unwrap();
-        std::process::exit(code.into());
-    }
-}
-
-fn program(test: &str) -> CompileProgram {
+/// This crate's compiling process.
+fn compiler() -> CompileProgram {
     CompileProgram {
-        file: std::env::current_exe().unwrap(),
-        arguments: ["--exact", test, "--nocapture"].map(str::to_owned).to_vec(),
+        file: env!("CARGO_BIN_EXE_counterfoil-compile-child").into(),
+        arguments: Vec::new(),
     }
 }
 
 fn settings(cache: Option<&Path>) -> EngineSettings {
     EngineSettings {
         cache: cache.map(|folder| CodeCache::open(folder, Digest::of(b"program")).unwrap()),
-        child: Some(program("child::the_child_compiles_what_it_is_told_to")),
+        child: Some(compiler()),
         ..EngineSettings::default()
     }
 }
@@ -308,8 +294,12 @@ fn a_child_that_panics_when_it_is_told_to() {
 
 #[test]
 fn a_panic_of_the_compiler_is_told_as_one() {
+    let test = "child::a_child_that_panics_when_it_is_told_to";
     let settings = EngineSettings {
-        child: Some(program("child::a_child_that_panics_when_it_is_told_to")),
+        child: Some(CompileProgram {
+            file: std::env::current_exe().unwrap(),
+            arguments: [test, "--exact", "--nocapture"].map(str::to_owned).into(),
+        }),
         ..EngineSettings::default()
     };
     let error = load(settings, &component("")).unwrap_err();

@@ -13,7 +13,6 @@ pub(super) fn evaluator() -> Result<Evaluator> {
     Ok(Evaluator {
         program: std::env::current_exe().context("this program's own path")?,
         arguments: vec!["evaluate-policy".into()],
-        environment: Vec::new(),
         limits: EvaluationLimits::default(),
     })
 }
