@@ -4,15 +4,17 @@
 use alloc::{
     format,
     string::{String, ToString},
+    vec::Vec,
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use ed25519_dalek::Signature;
 
 use crate::{
     consistency::TreeHead,
     decimal,
     hash::Hash,
-    key::{SignatureType, VerifierKey, VerifierKeyError, check_name},
+    key::{SignatureType, SignedMessages, VerifierKey, VerifierKeyError, check_name},
     note::{Note, NoteError},
     signer::{SignError, Signer},
 };
@@ -176,6 +178,17 @@ pub struct OpenedNote<'k> {
     pub(crate) opened: Result<Checkpoint, CheckpointError>,
 }
 
+/// How the signatures of many notes are checked.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum SignatureCheck {
+    /// Each on its own, as every other verifier does. Verdicts for others take this one.
+    #[default]
+    Each,
+    /// Together, in a third of the time. The holder of the key can make signatures that hold together and not alone; so
+    /// this is for those who hold the key: a process that reads its own log.
+    Together,
+}
+
 impl<'k> OpenedNote<'k> {
     /// The outcome of [`Checkpoint::open_own`].
     #[must_use]
@@ -183,6 +196,53 @@ impl<'k> OpenedNote<'k> {
         let opened = Checkpoint::open_own(note, key);
         Self { key, opened }
     }
+
+    /// The same of several notes, in sequence.
+    #[must_use]
+    pub fn open_all(notes: &[&[u8]], key: &'k VerifierKey, check: SignatureCheck) -> Vec<Self> {
+        match check {
+            SignatureCheck::Each => {}
+            SignatureCheck::Together => {
+                if let Some(all) = open_together(notes, key) {
+                    let opened = all.into_iter().map(Ok);
+                    return opened.map(|opened| Self { key, opened }).collect();
+                }
+            }
+        }
+        notes.iter().map(|note| Self::open(note, key)).collect()
+    }
+}
+
+/// The checkpoints of several notes, if every one of them holds. `None` says nothing about any of them.
+fn open_together(notes: &[&[u8]], key: &VerifierKey) -> Option<Vec<Checkpoint>> {
+    let parsed: Option<Vec<Note>> = notes.iter().map(|note| Note::parse(note).ok()).collect();
+    let parsed = parsed?;
+    let mut signed = SignedMessages::default();
+    for note in &parsed {
+        signed.messages.push(note.text().as_bytes());
+        signed.signatures.push(own_signature(note, key)?);
+    }
+    // Before the texts: until all signatures hold, none of them may decide anything.
+    if !key.signed_all(&signed) {
+        return None;
+    }
+    let checkpoint = |note: &Note| {
+        let parsed = Checkpoint::parse(note.text()).ok();
+        parsed.filter(|checkpoint| checkpoint.origin == key.name())
+    };
+    parsed.iter().map(checkpoint).collect()
+}
+
+/// The signature of a note that has one, the log's.
+fn own_signature(note: &Note, key: &VerifierKey) -> Option<Signature> {
+    let [line] = note.signatures() else {
+        return None;
+    };
+    let is_own = key.signature_type() == SignatureType::Ed25519
+        && line.id() == key.id()
+        && line.name() == key.name();
+    let signature = line.signature().try_into().ok()?;
+    is_own.then(|| Signature::from_bytes(signature))
 }
 
 /// Checks that `origin` can name a log: it is also the name of the log's key.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use counterfoil_journal::audit::{AuditError, AuditedFrame, Auditor};
-use counterfoil_journal::checkpoint::{Checkpoint, OpenedNote};
+use counterfoil_journal::checkpoint::{Checkpoint, OpenedNote, SignatureCheck};
 use counterfoil_journal::entry::{self, EntryError};
 use counterfoil_journal::frame::Frame;
 use counterfoil_journal::hash::{Hash, leaf_hash};
@@ -38,6 +38,7 @@ pub(crate) struct ChainCheck {
     auditor: Auditor,
     /// The key of the journal's checkpoints.
     key: VerifierKey,
+    signatures: SignatureCheck,
     names: InstrumentNames,
     cadence: u64,
     /// How many entries the opening takes.
@@ -63,10 +64,11 @@ struct SuspectEntry {
 }
 
 impl ChainCheck {
-    pub(crate) fn new(opened: &OpenedJournal) -> Self {
+    pub(crate) fn new(opened: &OpenedJournal, signatures: SignatureCheck) -> Self {
         Self {
             auditor: Auditor::new(opened.key.clone()),
             key: opened.key.clone(),
+            signatures,
             names: opened.names.clone(),
             cadence: opened.setup.cadence,
             opening: opened.entries,
@@ -114,7 +116,8 @@ impl ChainCheck {
         // At cadence 1 nearly all of the time goes into signatures. What stands at each place is judged below, in the
         // journal's sequence, whichever thread opened the note.
         let key = self.key.clone();
-        let mut notes = open_notes(chunk, &key).into_iter();
+        let notes: Vec<&[u8]> = chunk.notes().collect();
+        let mut notes = open_notes(&notes, &key, self.signatures).into_iter();
         for frame in chunk.frames() {
             // One entry late: which of two neighbours was changed shows only in what the next frame links to.
             if let Some(suspect) = self.suspect.take() {

@@ -57,6 +57,14 @@ impl JournalChunk {
         (self.first..).zip(entries)
     }
 
+    /// The notes of its checkpoints.
+    pub(crate) fn notes(&self) -> impl Iterator<Item = &[u8]> {
+        self.frames().filter_map(|frame| match frame {
+            Frame::Checkpoint(note) => Some(note),
+            Frame::Entry(_) => None,
+        })
+    }
+
     /// The body of one entry, if it is in here.
     pub(crate) fn body(&self, index: u64) -> Option<&[u8]> {
         let (_, entry) = self.entries().find(|(at, _)| *at == index)?;

@@ -33,6 +33,7 @@ pub use finding::{Finding, FindingCause};
 pub use key_file::{KeyFileError, parse_key_file};
 pub use ledger::{LEDGER_ORIGIN, LedgerProofError, ProvedAct, is_of_ledger, verify_ledger_proof};
 pub use ledger_file::{LedgerFinding, LedgerReport, verify_ledger, verify_ledger_state};
+pub use note_threads::open_notes;
 pub use orders::{
     LimitsJoin, OrderLogFacts, OrderLogFinding, OrderLogReport, OrderLogSubject, OrdersJoin,
     verify_order_log,

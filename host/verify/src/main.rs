@@ -14,6 +14,7 @@ use arguments::{VerifyArguments, VerifyCommand};
 use counterfoil_base::digest::Digest;
 use counterfoil_base::text::harmless_line;
 use counterfoil_governance::state::LedgerState;
+use counterfoil_journal::checkpoint::SignatureCheck;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_trading::manifest::Manifest;
 use counterfoil_verify::{
@@ -165,6 +166,7 @@ fn journal(job: &VerifyArguments, path: &Path, file: File, key: &PublicKey) -> C
     });
     let options = VerifyOptions {
         integrity_only: job.integrity_only,
+        signatures: SignatureCheck::Each,
         bytes_total,
         orders,
         account_limits: account_limits.collect::<Result<_, _>>()?,

@@ -8,6 +8,7 @@ use std::thread;
 
 use counterfoil_base::digest::Digest;
 use counterfoil_governance::state::LedgerState;
+use counterfoil_journal::checkpoint::SignatureCheck;
 use counterfoil_journal::public_key::PublicKey;
 use counterfoil_trading::record::RunRecord;
 
@@ -54,6 +55,8 @@ pub struct VerifyOptions<'a> {
     /// Only hashes, signatures and the places of checkpoints: no record is run again, and
     /// completeness stays unknown.
     pub integrity_only: bool,
+    /// How the checkpoints' signatures are checked.
+    pub signatures: SignatureCheck,
     /// The journal's length in bytes, for the progress.
     pub bytes_total: Option<u64>,
     /// What the run's order log holds, to compare the journal with.
@@ -100,7 +103,7 @@ pub fn verify_journal<S: JournalSource>(
         Ok(opened) => opened,
         Err(finding) => return Ok(VerifyReport::unopened(*finding)),
     };
-    let chain = ChainCheck::new(&opened);
+    let chain = ChainCheck::new(&opened, options.signatures);
     let (send, receive) = sync_channel(CHUNKS_WAITING_MAX);
     let (chained, walked) = thread::scope(|scope| {
         let checker = thread::Builder::new()

@@ -10,6 +10,7 @@ use core::fmt;
 use std::io::Read as _;
 
 use counterfoil_connect::broker::bridge::BrokerBridge;
+use counterfoil_journal::checkpoint::SignatureCheck;
 use counterfoil_journal::consistency::TreeHead;
 use counterfoil_journal::hash::Hash;
 use counterfoil_journal::key::{VerifierKey, VerifierKeyError};
@@ -223,7 +224,12 @@ pub fn open(
         let key = PublicKey(key);
         // Only the signed prefix is verified. Behind it a crash may leave anything, which is cut and never read as
         // a record.
-        let report = verify_journal(file.take(covered.end), &key, VerifyOptions::default())?;
+        let options = VerifyOptions {
+            // This process holds the key and reads its own log.
+            signatures: SignatureCheck::Together,
+            ..VerifyOptions::default()
+        };
+        let report = verify_journal(file.take(covered.end), &key, options)?;
         if let Some(finding) = report.findings.first() {
             return Ok(halted(ResumeBlocked::Broken(finding.clone())));
         }

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 
 use counterfoil_journal::audit::{AuditError, AuditedFrame, Auditor};
+use counterfoil_journal::checkpoint::{OpenedNote, SignatureCheck};
 use counterfoil_journal::consistency::TreeHead;
-use counterfoil_journal::frame::{FrameError, FrameReader};
+use counterfoil_journal::frame::{Frame, FrameError, FrameReader};
 use counterfoil_journal::key::{VerifierKey, VerifierKeyError};
 use counterfoil_journal::salt::LogSigner;
 use counterfoil_os::file_path::FilePath;
@@ -17,11 +18,15 @@ use counterfoil_trading::gateway::{
 };
 use counterfoil_trading::journal::{RecordBytes, RecordSeal};
 use counterfoil_trading::time::UnixNanos;
+use counterfoil_verify::open_notes;
 
 use crate::run::journal::{JournalError, JournalFile, JournalHead, Sealer, SignedHead, head_of};
 use crate::run::resume::keep_tail;
 use crate::run::signed_prefix::SignedPrefix;
 use crate::store::data_dir::Execution;
+
+/// Frames whose checkpoints are opened at once: enough that checking them together is cheap, and few enough to hold.
+const FRAMES_AT_ONCE: usize = 4_096;
 
 /// The log's file in an execution's folder.
 pub const ORDERS_FILE: &str = "orders";
@@ -198,7 +203,11 @@ fn read(
             .read_to_end(&mut bytes)
             .map_err(FileError::at("read", path))?;
     }
-    audit_records(&mut auditor, &bytes, |record| known.add(record))?;
+    // Its readers hold the key.
+    let together = SignatureCheck::Together;
+    audit_records(&mut auditor, key, &bytes, together, |record| {
+        known.add(record)
+    })?;
     let summary = auditor.finish(0);
     let sealed = JournalHead {
         chain: summary.chain,
@@ -249,7 +258,7 @@ pub fn records(
     let bytes = read_whole(&path)?;
     let mut auditor = Auditor::new(key.clone());
     let mut all = Vec::new();
-    audit_records(&mut auditor, &bytes, |record| {
+    audit_records(&mut auditor, key, &bytes, SignatureCheck::Each, |record| {
         all.push(record);
         Ok(())
     })?;
@@ -257,28 +266,60 @@ pub fn records(
 }
 
 /// Verifies a log and passes on each of its records.
+fn audit_records(
+    auditor: &mut Auditor,
+    key: &VerifierKey,
+    bytes: &[u8],
+    check: SignatureCheck,
+    mut accept: impl FnMut(OrderLogRecord) -> Result<(), CborError>,
+) -> Result<(), OrderLogError> {
+    let (frames, end) = frames_of(bytes);
+    for part in frames.chunks(FRAMES_AT_ONCE) {
+        let notes = part.iter().filter_map(|frame| match frame {
+            Frame::Checkpoint(note) => Some(*note),
+            Frame::Entry(_) => None,
+        });
+        let notes: Vec<&[u8]> = notes.collect();
+        // Nearly all of the time goes into signatures. What stands at each place is judged in the log's sequence.
+        let mut opened = open_notes(&notes, key, check).into_iter();
+        for frame in part {
+            match frame {
+                Frame::Entry(_) => {
+                    if let AuditedFrame::Entry { body, .. } = auditor.frame(*frame)? {
+                        accept(OrderLogRecord::decode(body)?)?;
+                    }
+                }
+                Frame::Checkpoint(note) => {
+                    let opened = opened.next().unwrap_or_else(|| OpenedNote::open(note, key));
+                    auditor.opened_note(opened)?;
+                }
+            }
+        }
+    }
+    // What the frames before it hold was judged first.
+    Ok(end?)
+}
+
+/// The frames of a log, up to the end or the first bytes that are none.
 #[expect(
     clippy::expect_used,
     reason = "with a default in its place, a log cut short by a defect would read as complete"
 )]
-fn audit_records(
-    auditor: &mut Auditor,
-    bytes: &[u8],
-    mut accept: impl FnMut(OrderLogRecord) -> Result<(), CborError>,
-) -> Result<(), OrderLogError> {
-    let mut frames = FrameReader::new();
-    let mut rest = bytes;
+fn frames_of(bytes: &[u8]) -> (Vec<Frame<'_>>, Result<(), FrameError>) {
+    let mut reader = FrameReader::new();
+    let (mut rest, mut frames) = (bytes, Vec::new());
     loop {
-        let parsed = frames.parse(rest)?;
+        let parsed = match reader.parse(rest) {
+            Ok(parsed) => parsed,
+            Err(error) => return (frames, Err(error)),
+        };
         rest = rest
             .get(parsed.consumed..)
             .expect("invariant: a frame lies within the bytes that it was parsed from");
         let Some(frame) = parsed.frame else {
-            return Ok(());
+            return (frames, Ok(()));
         };
-        if let AuditedFrame::Entry { body, .. } = auditor.frame(frame)? {
-            accept(OrderLogRecord::decode(body)?)?;
-        }
+        frames.push(frame);
     }
 }
 
