@@ -244,6 +244,7 @@ fn take_over_quarantine(layer: &Snapshot, out: &mut CurationOutput<'_>) -> Resul
             .map_err(|error| ReadError::malformed(&name, error.to_string()))?;
         out.add_finding(QualityFinding {
             accepted_by: None,
+            count: None,
             date: None,
             file: Some(row.file.clone()),
             instrument: None,
@@ -282,7 +283,7 @@ fn noted_finding(note: &LayerNote, source: &LayerSource) -> Result<QualityFindin
     };
     Ok(QualityFinding {
         file: Some(source.name.clone()),
-        ..QualityFinding::new(rule, message)
+        ..QualityFinding::new(rule, message).counting(note.count)
     })
 }
 
@@ -298,8 +299,8 @@ fn report_sources(
             for note in &source.notes {
                 out.add_finding(noted_finding(note, source)?)?;
             }
-            let mut report = |rule, message: String| {
-                let finding = QualityFinding::new(rule, message);
+            let mut report = |rule, message: String, count: u64| {
+                let finding = QualityFinding::new(rule, message).counting(count);
                 out.add_finding(QualityFinding {
                     file: Some(source.name.clone()),
                     ..finding
@@ -313,12 +314,14 @@ fn report_sources(
                         "rows came after a later one of their instrument and were put in their place"
                     }
                 };
-                report(QualityRule::OutOfOrder, format!("{count} {what}"))?;
+                report(QualityRule::OutOfOrder, format!("{count} {what}"), count)?;
             }
             if !source.ignored_columns.is_empty() {
+                let columns = &source.ignored_columns;
                 report(
                     QualityRule::IgnoredColumn,
-                    format!("not read: {}", source.ignored_columns.join(", ")),
+                    format!("not read: {}", columns.join(", ")),
+                    u64::try_from(columns.len()).unwrap_or(u64::MAX),
                 )?;
             }
             if source.timeframe_inferred {
@@ -326,7 +329,7 @@ fn report_sources(
                     "{}: the commonest gap between two bars of one instrument",
                     inputs.timeframe
                 );
-                report(QualityRule::InferredTimeframe, message)?;
+                report(QualityRule::InferredTimeframe, message, 1)?;
             }
         }
     }

@@ -239,7 +239,9 @@ impl<'a> BarChecker<'a> {
             if bars > 0 {
                 let finding = QualityFinding {
                     quarantined: rule.severity() == Severity::Error,
-                    ..QualityFinding::new(rule, message).about(self.symbol, None)
+                    ..QualityFinding::new(rule, message)
+                        .about(self.symbol, None)
+                        .counting(bars)
                 };
                 found.push(finding.of_row(row));
             }

@@ -242,6 +242,9 @@ impl QualityRule {
 pub struct QualityFinding {
     /// The person who accepted it, if one did.
     pub accepted_by: Option<String>,
+    /// How many bars, rows or values it is about, if several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
     /// The UTC date on which the bar opens, if it is about one.
     pub date: Option<String>,
     /// The source's name, if it is about a row.
@@ -264,9 +267,9 @@ pub struct QualityFinding {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct RuleCount {
-    /// Findings that were accepted.
+    /// Those of accepted findings.
     pub accepted: u64,
-    /// All findings.
+    /// The bars, rows or values of all findings; a finding about none of them counts as one.
     pub count: u64,
     /// How bad they are.
     pub severity: Severity,
@@ -326,6 +329,7 @@ impl QualityFinding {
     pub(crate) fn new(rule: QualityRule, message: String) -> Self {
         Self {
             accepted_by: None,
+            count: None,
             date: None,
             file: None,
             instrument: None,
@@ -334,6 +338,14 @@ impl QualityFinding {
             quarantined: false,
             rule: rule.name().to_owned(),
             severity: rule.severity(),
+        }
+    }
+
+    /// The same, about so many bars, rows or values.
+    pub(crate) fn counting(self, count: u64) -> Self {
+        Self {
+            count: Some(count).filter(|count| *count > 1),
+            ..self
         }
     }
 

@@ -23,6 +23,7 @@ pub(crate) struct FindingsWriter {
     rules: BTreeMap<String, RuleCount>,
     /// The first errors that are not accepted.
     pub(crate) errors: Vec<QualityFinding>,
+    /// The bars and rows of all of them.
     pub(crate) errors_count: u64,
     accepted: AcceptanceList,
 }
@@ -58,10 +59,14 @@ impl FindingsWriter {
             count: 0,
             severity: finding.severity,
         });
-        count.count = count.count.saturating_add(1);
-        count.accepted = count.accepted.saturating_add(accepted.into());
+        // One finding may list a hundred bars that are left out: counted once, they would look like one.
+        let concerned = finding.count.unwrap_or(1);
+        count.count = count.count.saturating_add(concerned);
+        if accepted {
+            count.accepted = count.accepted.saturating_add(concerned);
+        }
         if !usable {
-            self.errors_count = self.errors_count.saturating_add(1);
+            self.errors_count = self.errors_count.saturating_add(concerned);
             // Bounded, as a source may have as many errors as rows; the file has all of them.
             if self.errors.len() < EXAMPLES_MAX {
                 self.errors.push(finding);

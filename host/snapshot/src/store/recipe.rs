@@ -11,7 +11,7 @@ use counterfoil_base::digest::Digest;
 
 /// The version of the rules by which this program normalizes and curates. A change of a rule
 /// changes it, so that no older result is taken for one of the new rule.
-pub const RULES: u32 = 4;
+pub const RULES: u32 = 5;
 
 /// The role of the snapshot that bars were drawn from.
 pub(crate) const DRAWN_FROM: &str = "snapshot";

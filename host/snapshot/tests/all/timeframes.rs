@@ -3,6 +3,7 @@
 use core::fmt::Write as _;
 
 use counterfoil_snapshot::layers::ingest::IngestOutcome;
+use counterfoil_snapshot::quality::findings::Severity;
 use counterfoil_snapshot::source::choices::{SourceKind, TimeMeaning};
 use counterfoil_snapshot::source::options::{IngestOptions, SideFile};
 use counterfoil_snapshot::store::selection::BarSelection;
@@ -198,4 +199,25 @@ fn the_caller_may_state_opens_where_a_mapping_states_closes() {
     assert_eq!(hour(None), "2024-01-02T09:00:00Z 2024-01-02T10:00:00Z");
     let opens = Some(TimeMeaning::Open);
     assert_eq!(hour(opens), "2024-01-02T10:00:00Z 2024-01-02T11:00:00Z");
+}
+
+/// Bars that are left out are listed by one finding, and `data report` counted one.
+#[test]
+fn a_rule_counts_bars_and_not_findings() {
+    let data = TestStore::new();
+    let hours = ["10:00", "11:07", "12:00", "13:09", "14:00", "15:00"];
+    let rows = hours.map(|clock| format!("A,2024-03-04T{clock}Z,9,9,9,9,0\n"));
+    let done = data.ingest_rows(&rows.concat(), &of("1h")).unwrap();
+    let rules = &done.report.findings.rules;
+    let count = |rule: &str| rules.get(rule).map(|found| found.count);
+    assert_eq!(
+        (count("off-grid"), count("zero-volume")),
+        (Some(2), Some(4))
+    );
+    assert_eq!(done.report.findings.open(Severity::Error), 2);
+    let snapshot = data.store.load(&done.id).unwrap();
+    let found = snapshot.findings(usize::MAX).unwrap();
+    let off_grid: Vec<_> = found.iter().filter(|one| one.rule == "off-grid").collect();
+    assert_eq!(off_grid.len(), 1);
+    assert_eq!(off_grid[0].count, Some(2));
 }
