@@ -15,6 +15,7 @@ pub(crate) mod day_first;
 pub(crate) mod deferred;
 pub(crate) mod encoding;
 pub(crate) mod fields;
+pub(crate) mod footer;
 pub(crate) mod gaps;
 pub(crate) mod interval;
 pub(crate) mod lines;

@@ -122,6 +122,9 @@ pub(crate) struct IngestArgs {
     /// Lines of a CSV file before its header or first row
     #[arg(long, value_name = "LINES")]
     pub(crate) skip: Option<u64>,
+    /// Lines of a CSV file behind its last row, such as a total; they are listed and kept apart
+    #[arg(long, value_name = "LINES")]
+    pub(crate) skip_footer: Option<u64>,
     /// What prices are adjusted for, if the file has columns of splits and dividends: none (they become corporate
     /// actions), splits or all
     #[arg(long, value_name = "none|splits|all")]

@@ -159,6 +159,7 @@ fn options(cli: &CliContext, args: &IngestArgs) -> Result<IngestOptions> {
         zone: args.zone.clone(),
         adjusted: args.adjusted.as_deref().map(str::parse).transpose()?,
         skip: args.skip,
+        skip_footer: args.skip_footer,
         member: args.member.clone(),
         has_no_volume: args.no_volume,
         actions: side_file(args.actions.as_deref())?,

@@ -264,7 +264,8 @@ fn take_over_quarantine(layer: &Snapshot, out: &mut CurationOutput<'_>) -> Resul
 /// How bad it is that a row was quarantined.
 fn quarantine_severity(reason: &str) -> Severity {
     // The caller's own rule left these out. As errors they would have to be accepted each time.
-    if reason == RowErrorCode::Replaced.code() {
+    let stated = [RowErrorCode::Replaced, RowErrorCode::Footer];
+    if stated.iter().any(|code| code.code() == reason) {
         Severity::Note
     } else {
         Severity::Error

@@ -26,6 +26,7 @@ use crate::source::number::NumberColumn;
 use crate::source::number_rules::NumberRules;
 use crate::source::options::IngestOptions;
 use crate::source::records::{self, SourceRecord};
+use crate::source::row_error::RowErrorCode;
 use crate::source::times::{TimeParser, date};
 
 /// Decimals at which adjusted closes are compared: with closes up to 10^5 at scale 9 the product
@@ -99,6 +100,7 @@ pub(crate) fn derive_actions(
         let (line, fields) = match records.next()? {
             SourceRecord::End => break,
             SourceRecord::Blank => continue,
+            SourceRecord::Invalid { error, .. } if error.code == RowErrorCode::Footer => continue,
             SourceRecord::Invalid { line, error, .. } => {
                 let message = format!("line {line}: {}", error.message);
                 derived.unexplained.push(message);

@@ -16,6 +16,7 @@ use crate::layers::ticker_history::TickerHistory;
 use crate::layout::DataLayer;
 use crate::quality::actions::{SymbolAction, parse_actions};
 use crate::quality::calendar::parse_calendar;
+use crate::source::footer::footer_lines;
 use crate::source::mapping::{ColumnMapping, delimiter};
 use crate::source::number_rules::NumberRules;
 use crate::source::options::{IngestLimits, IngestOptions, SideFile};
@@ -168,6 +169,7 @@ fn ticker_history(
 fn check_options(mapping: &ColumnMapping, options: &IngestOptions) -> Result<(), IngestError> {
     NumberRules::of(options)?;
     delimiter(options)?;
+    footer_lines(options)?;
     mapping
         .times(options)
         .map_err(|reason| IngestError::Option {

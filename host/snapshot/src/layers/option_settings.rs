@@ -5,7 +5,7 @@ use crate::source::asset_class::AssetClass;
 use crate::source::options::IngestOptions;
 
 /// The options that can change how a file is normalized, by name.
-pub(crate) fn option_settings(options: &IngestOptions) -> [(&'static str, Option<String>); 26] {
+pub(crate) fn option_settings(options: &IngestOptions) -> [(&'static str, Option<String>); 27] {
     let negative: Vec<&str> = options.negative_prices.iter().map(String::as_str).collect();
     let without_volume: Vec<&str> = options.without_volume.iter().map(String::as_str).collect();
     let class = |(symbol, class): (&String, &AssetClass)| format!("{symbol}={class}");
@@ -50,6 +50,10 @@ pub(crate) fn option_settings(options: &IngestOptions) -> [(&'static str, Option
         ("round-prices", options.round_prices.clone()),
         ("round-volumes", options.round_volumes.clone()),
         ("skip", options.skip.map(|lines| lines.to_string())),
+        (
+            "skip-footer",
+            options.skip_footer.map(|lines| lines.to_string()),
+        ),
         ("symbol", options.symbol.clone()),
         ("thousands", options.thousands.clone()),
         ("tick", options.tick.clone()),

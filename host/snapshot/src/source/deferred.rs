@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::IngestError;
 use crate::layout::QUARANTINE;
+use crate::source::footer::LikelyFooter;
 use crate::source::row_error::{RowError, RowErrorCode};
 use crate::source::shown::shown;
 use crate::spool::sort::ExternalSorter;
@@ -94,6 +95,7 @@ impl<'a> DeferredRows<'a> {
         self,
         file: &str,
         quarantine: &mut QuarantineWriter,
+        footer: Option<LikelyFooter>,
     ) -> Result<u64, IngestError> {
         let Some(entries) = self.entries else {
             return Ok(0);
@@ -103,7 +105,7 @@ impl<'a> DeferredRows<'a> {
         let mut repeat = repeats.next()?;
         while let Some(entry) = entries.next()? {
             let error = match (entry.error, repeat) {
-                (Some(error), _) => error,
+                (Some(error), _) => with_footer_hint(error, footer, entry.line),
                 // Both lists are in sequence of lines, so one look at the next repeat is enough.
                 (None, Some(known)) if known.line == entry.line => {
                     repeat = repeats.next()?;
@@ -115,6 +117,18 @@ impl<'a> DeferredRows<'a> {
             quarantine_row(quarantine, file, entry.line, error, entry.row)?;
         }
         Ok(self.late)
+    }
+}
+
+/// The error of a line, with the way on if it seems to be one of a footer.
+fn with_footer_hint(error: RowError, footer: Option<LikelyFooter>, line: u64) -> RowError {
+    let hint = footer.and_then(|footer| footer.hint(line));
+    match hint.filter(|_| error.code != RowErrorCode::Footer) {
+        Some(hint) => RowError {
+            message: error.message + &hint,
+            ..error
+        },
+        None => error,
     }
 }
 

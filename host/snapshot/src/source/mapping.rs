@@ -17,6 +17,7 @@ use crate::source::choices::{
     EpochUnit, HeaderRule, PriceAdjustment, RepeatRule, TextEncoding, TimeMeaning,
 };
 use crate::source::column_ref::ColumnRef;
+use crate::source::footer::footer_lines;
 use crate::source::number_rules::NumberRules;
 use crate::source::options::{IngestOptions, NumberScaling, SideFile};
 use crate::source::pattern_zone::check_pattern_zone;
@@ -49,6 +50,8 @@ pub(crate) struct ColumnMapping {
     pub(crate) schema: Option<String>,
     /// Lines before the header, or before the first row.
     skip: Option<u64>,
+    /// Lines behind the last row.
+    skip_footer: Option<u64>,
     /// The symbol of every row.
     pub(crate) symbol: Option<String>,
     thousands: Option<String>,
@@ -119,6 +122,7 @@ impl ColumnMapping {
         mapping.times(&stated).map_err(|reason| error(1, reason))?;
         // Here, where the error names the mapping and not an option that was not given.
         let checked = delimiter(&stated)
+            .and_then(|_| footer_lines(&stated))
             .and_then(|_| NumberRules::of(&stated))
             .map(|_| ());
         checked.map_err(|problem| error(1, problem.to_string()))?;
@@ -216,6 +220,7 @@ impl ColumnMapping {
             round_prices: text(&options.round_prices, &self.prices.round),
             round_volumes: text(&options.round_volumes, &self.volumes.round),
             skip: options.skip.or(self.skip),
+            skip_footer: options.skip_footer.or(self.skip_footer),
             thousands: text(&options.thousands, &self.thousands),
             tick: text(&options.tick, &prices.tick),
             volume_scale: options.volume_scale.or(volumes.scale),

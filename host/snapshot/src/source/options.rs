@@ -101,6 +101,8 @@ pub struct IngestOptions {
     pub encoding: Option<TextEncoding>,
     /// Lines of a text file before its header, or before its first row.
     pub skip: Option<u64>,
+    /// Lines of a text file behind its last row.
+    pub skip_footer: Option<u64>,
     /// The file of a ZIP archive that is read; without it all tables in it.
     pub member: Option<String>,
     /// Whether a text file has a header; without it there must be one.

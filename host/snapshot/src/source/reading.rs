@@ -3,6 +3,7 @@
 
 use crate::error::IngestError;
 use crate::source::deferred::DeferredRows;
+use crate::source::footer::LikelyFooter;
 use crate::source::mapping::ColumnMapping;
 use crate::source::number_rules::NumberRules;
 use crate::source::options::{INSTRUMENTS_MAX, IngestOptions};
@@ -42,6 +43,8 @@ pub(crate) struct RowCounts {
     /// Rows, usable or not.
     pub(crate) rows: u64,
     pub(crate) blank_lines: u64,
+    /// What the file seems to end with.
+    pub(crate) footer: Option<LikelyFooter>,
 }
 
 impl SourceContext<'_> {
@@ -83,6 +86,7 @@ pub(crate) fn read_rows(
 ) -> Result<RowCounts, IngestError> {
     let rows_max = context.options.limits.rows_max;
     let mut counts = RowCounts::default();
+    let mut last_row = 0;
     loop {
         let (line, fields, raw) = match records.next()? {
             SourceRecord::End => break,
@@ -102,6 +106,9 @@ pub(crate) fn read_rows(
             Ok(fields) => take(line, &fields)?,
             Err(error) => RowOutcome::Invalid(error),
         };
+        if !matches!(&outcome, RowOutcome::Invalid(error) if error.code.may_be_footer()) {
+            last_row = line;
+        }
         match outcome {
             RowOutcome::Taken => {}
             RowOutcome::TakenLate => deferred.add_late(line, raw)?,
@@ -118,5 +125,7 @@ pub(crate) fn read_rows(
         rows: counts.rows,
         bytes: records.bytes(),
     });
+    let lines = records.text_lines();
+    counts.footer = lines.and_then(|lines| LikelyFooter::between(last_row, lines));
     Ok(counts)
 }

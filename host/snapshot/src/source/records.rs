@@ -58,6 +58,10 @@ pub(crate) trait SourceRecords {
     fn next(&mut self) -> Result<SourceRecord<'_>, IngestError>;
     /// Bytes read so far, after decompression.
     fn bytes(&self) -> u64;
+    /// Lines read so far, if the source is text.
+    fn text_lines(&self) -> Option<u64> {
+        None
+    }
     /// By place, whether a column's values are numbers in the file; empty for text.
     fn typed(&self) -> &[bool] {
         &[]

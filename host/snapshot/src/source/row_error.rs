@@ -44,6 +44,8 @@ pub(crate) enum RowErrorCode {
     Replaced,
     /// The bar closes with one before it.
     Overlap,
+    /// The caller states that it is in the footer.
+    Footer,
 }
 
 impl RowErrorCode {
@@ -69,6 +71,34 @@ impl RowErrorCode {
             Self::Duplicate => "duplicate",
             Self::Replaced => "replaced",
             Self::Overlap => "overlap",
+            Self::Footer => "footer",
+        }
+    }
+}
+
+impl RowErrorCode {
+    /// Whether a line of a footer can be refused for this: it is no row at all, and not a row with a wrong price.
+    pub(crate) const fn may_be_footer(self) -> bool {
+        match self {
+            Self::NotUtf8
+            | Self::RowTooLong
+            | Self::Quotes
+            | Self::Fields
+            | Self::Symbol
+            | Self::Time
+            | Self::Footer => true,
+            Self::Number
+            | Self::NoVolume
+            | Self::TooFine
+            | Self::OffTick
+            | Self::Interval
+            | Self::Crossed
+            | Self::OutsideRange
+            | Self::NotPositive
+            | Self::NegativeVolume
+            | Self::Duplicate
+            | Self::Replaced
+            | Self::Overlap => false,
         }
     }
 }

@@ -122,7 +122,7 @@ pub(crate) fn read_table<'a>(
         ignored: columns.common.ignored,
         series,
         times,
-        out_of_order: deferred.settle(context.name, &mut quarantine)?,
+        out_of_order: deferred.settle(context.name, &mut quarantine, counts.footer)?,
         quarantine,
         counts,
         without_volume,

@@ -143,7 +143,7 @@ pub(crate) fn read_trades<'a>(
         precision,
         repeated,
     } = keep_used_trades(context, sorter, &symbols, repeats, &mut times)?;
-    deferred.settle(name, &mut quarantine)?;
+    deferred.settle(name, &mut quarantine, counts.footer)?;
     let scales = TradeScales {
         timeframe,
         nanos_per_key: times.nanos_per_key(name, &columns.common.time.name)?,

@@ -100,6 +100,18 @@ fn the_tables_of_an_archive_are_read_as_one_file() {
         &daily_a(),
         "5: column close: \"x\" is not a decimal number",
     );
+    // Each table has its footer.
+    let total = |table: &str| format!("{table}Total,,,,,9\n");
+    let footers = IngestOptions {
+        skip_footer: Some(1),
+        ..daily_a()
+    };
+    let footer = "the last line, which is stated to be a footer";
+    check(
+        &[("a.csv", &total(FIRST)), ("b.csv", &total(SECOND))],
+        &footers,
+        &format!("3: {footer}|6: {footer}"),
+    );
 }
 
 #[test]

@@ -173,7 +173,7 @@ fn a_wide_file_is_read_as_rows_of_its_instruments() {
     let done = data.ingest(short.as_bytes(), &format).unwrap();
     assert_eq!(
         done.report.examples[0].message,
-        "9 fields, the header has 11"
+        "9 fields, the header has 11; if the file ends with a footer, state --skip-footer 1"
     );
     // Dividends of several instruments side by side; pandas fills those of a date without a bar with 0.
     let actions_wide = "Price,Close,Close,High,High,Low,Low,Open,Open,Volume,Volume,Dividends,Dividends\n\

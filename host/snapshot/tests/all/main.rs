@@ -8,6 +8,7 @@ mod bounded;
 mod column_actions;
 mod columnar;
 mod dates;
+mod footers;
 mod formats;
 mod instruments;
 mod layers;

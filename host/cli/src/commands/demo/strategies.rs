@@ -90,6 +90,7 @@ pub(super) fn ingest_data(cli: &CliContext, folder: &Path) -> Result<String> {
         zone: None,
         adjusted: None,
         skip: None,
+        skip_footer: None,
         member: None,
         no_volume: false,
         actions: Some(actions),

@@ -124,6 +124,10 @@ impl SourceRecords for ArchivedRecords {
         })
     }
 
+    fn text_lines(&self) -> Option<u64> {
+        Some(self.lines_before.saturating_add(self.current.lines_read()))
+    }
+
     fn bytes(&self) -> u64 {
         self.bytes_before.saturating_add(self.current.bytes())
     }

@@ -8,6 +8,7 @@ use super::{SourceRecord, SourceRecords};
 use crate::error::IngestError;
 use crate::source::choices::HeaderRule;
 use crate::source::fields::{FieldSplitter, begins_with_digit};
+use crate::source::footer::{FooterLines, footer_lines};
 use crate::source::formats;
 use crate::source::lines::{LineReader, SourceLine};
 use crate::source::mapping::delimiter;
@@ -17,7 +18,7 @@ use crate::source::row_error::{RowError, RowErrorCode};
 /// The lines of a CSV file.
 pub(super) struct CsvRecords {
     name: String,
-    lines: LineReader<'static>,
+    lines: FooterLines,
     delimiter: u8,
     fields: FieldSplitter,
     buffer: Vec<u8>,
@@ -37,10 +38,13 @@ impl CsvRecords {
         options: &IngestOptions,
     ) -> Result<Self, IngestError> {
         let delimiter = delimiter(options)?;
+        let footer = footer_lines(options)?;
+        let mut lines =
+            LineReader::open(source, options.encoding).map_err(IngestError::source(name, 0))?;
+        lines.bytes_max = options.limits.bytes_max;
         let mut csv = Self {
             name: name.to_owned(),
-            lines: LineReader::open(source, options.encoding)
-                .map_err(IngestError::source(name, 0))?,
+            lines: FooterLines::new(lines, footer),
             delimiter,
             fields: FieldSplitter::new(delimiter),
             buffer: Vec::new(),
@@ -51,7 +55,6 @@ impl CsvRecords {
             wide: None,
             limits: options.limits,
         };
-        csv.lines.bytes_max = options.limits.bytes_max;
         csv.skip(options.skip.unwrap_or(0))?;
         csv.header = csv.read_header(options.header.unwrap_or_default())?;
         Ok(csv)
@@ -65,7 +68,7 @@ impl CsvRecords {
             if read == SourceLine::End {
                 return Err(IngestError::NoHeader {
                     file: self.name.clone(),
-                    line: self.lines.number,
+                    line: self.lines.number(),
                     reason: format!("the file ends within the {count} lines to skip"),
                 });
             }
@@ -74,7 +77,7 @@ impl CsvRecords {
     }
 
     fn read_line(&mut self) -> Result<SourceLine, IngestError> {
-        let before = self.lines.number;
+        let before = self.lines.number();
         let read = self
             .lines
             .next_into(&mut self.buffer)
@@ -82,30 +85,49 @@ impl CsvRecords {
         // After decompression, and on every line: a gzip bomb of some megabytes ends here.
         let lines = &self.lines;
         self.limits
-            .check_unpacked(&self.name, lines.number, lines.bytes)?;
+            .check_unpacked(&self.name, lines.number(), lines.bytes())?;
         Ok(read)
     }
 
-    /// The names of the columns, from the first line that is not blank.
-    fn read_header(&mut self, rule: HeaderRule) -> Result<Vec<String>, IngestError> {
+    /// Reads up to the first line that is not blank.
+    fn read_first_line(&mut self) -> Result<(), IngestError> {
         let read = loop {
             let read = self.read_line()?;
             if read != SourceLine::Whole || !self.buffer.iter().all(u8::is_ascii_whitespace) {
                 break read;
             }
         };
-        self.header_line = self.lines.number.max(1);
+        self.header_line = self.lines.number().max(1);
+        match read {
+            SourceLine::Whole if self.lines.is_footer() => {
+                let count = self.lines.footer_count();
+                Err(self.no_header(&format!(
+                    "the file ends within the {count} lines of its footer"
+                )))
+            }
+            SourceLine::Whole => Ok(()),
+            SourceLine::TooLong(_) => Err(self.no_header("the line is too long")),
+            SourceLine::End => Err(self.no_header("the file is empty")),
+        }
+    }
+
+    fn no_header(&self, reason: &str) -> IngestError {
+        IngestError::NoHeader {
+            file: self.name.clone(),
+            line: self.header_line,
+            reason: reason.to_owned(),
+        }
+    }
+
+    /// The names of the columns, from the first line that is not blank.
+    fn read_header(&mut self, rule: HeaderRule) -> Result<Vec<String>, IngestError> {
+        self.read_first_line()?;
         let (file, line) = (self.name.clone(), self.header_line);
         let none = |reason: &str| IngestError::NoHeader {
             file: file.clone(),
             line,
             reason: reason.to_owned(),
         };
-        match read {
-            SourceLine::Whole => {}
-            SourceLine::TooLong(_) => return Err(none("the line is too long")),
-            SourceLine::End => return Err(none("the file is empty")),
-        }
         if let Some(reason) = foreign(&self.buffer) {
             return Err(IngestError::Unsupported {
                 file,
@@ -188,7 +210,7 @@ impl CsvRecords {
             // It is no line of names, and is reported with the rows.
             SourceLine::TooLong(_) => Err(IngestError::NoHeader {
                 file: self.name.clone(),
-                line: self.lines.number,
+                line: self.lines.number(),
                 reason: "the line is too long".to_owned(),
             }),
             SourceLine::Whole => {
@@ -205,7 +227,7 @@ impl CsvRecords {
         if self.is_row_read || self.wide.as_ref().is_some_and(WideTable::has_row) {
             return Ok(false);
         }
-        let before = self.lines.number;
+        let before = self.lines.number();
         self.lines
             .is_at_end()
             .map_err(IngestError::source(&self.name, before))
@@ -213,7 +235,7 @@ impl CsvRecords {
 
     /// Lines read so far.
     pub(super) fn lines_read(&self) -> u64 {
-        self.lines.number
+        self.lines.number()
     }
 
     /// Whether the line in the buffer is one of a wide table, whose cells were taken.
@@ -232,7 +254,7 @@ impl CsvRecords {
 
     /// The row of the next instrument of the line last read.
     fn wide_row(&mut self) -> SourceRecord<'_> {
-        let line = self.lines.number;
+        let line = self.lines.number();
         match self.wide.as_mut().map(WideTable::row) {
             Some(WideRow::Fields(fields)) => SourceRecord::Row {
                 line,
@@ -241,6 +263,13 @@ impl CsvRecords {
             },
             Some(WideRow::Blank) | None => SourceRecord::Blank,
         }
+    }
+}
+
+fn in_footer(count: usize) -> String {
+    match count {
+        1 => "the last line, which is stated to be a footer".to_owned(),
+        count => format!("one of the last {count} lines, which are stated to be a footer"),
     }
 }
 
@@ -293,8 +322,9 @@ impl SourceRecords for CsvRecords {
         } else {
             self.read_line()?
         };
-        let line = self.lines.number;
-        if read == SourceLine::Whole && self.take_wide() {
+        let line = self.lines.number();
+        let is_footer = self.lines.is_footer();
+        if read == SourceLine::Whole && !is_footer && self.take_wide() {
             return Ok(self.wide_row());
         }
         let raw = self.buffer.as_slice();
@@ -302,15 +332,19 @@ impl SourceRecords for CsvRecords {
             let error = RowError { code, message };
             Ok(SourceRecord::Invalid { line, error, raw })
         };
+        let is_blank = raw.iter().all(u8::is_ascii_whitespace);
         match read {
             SourceLine::End => return Ok(SourceRecord::End),
+            // Kept with the rows that cannot be used: a row that was left out by mistake can be found.
+            SourceLine::Whole | SourceLine::TooLong(_) if is_footer && !is_blank => {
+                let count = self.lines.footer_count();
+                return invalid(RowErrorCode::Footer, in_footer(count));
+            }
             SourceLine::TooLong(bytes) => {
                 let message = format!("the row has {bytes} bytes; its beginning is kept");
                 return invalid(RowErrorCode::RowTooLong, message);
             }
-            SourceLine::Whole if raw.iter().all(u8::is_ascii_whitespace) => {
-                return Ok(SourceRecord::Blank);
-            }
+            SourceLine::Whole if is_blank => return Ok(SourceRecord::Blank),
             SourceLine::Whole => {}
         }
         // One bad line in a file of millions is quarantined; it must not cost the file.
@@ -338,11 +372,15 @@ impl SourceRecords for CsvRecords {
         Ok(SourceRecord::Row { line, fields, raw })
     }
 
+    fn text_lines(&self) -> Option<u64> {
+        Some(self.lines.number())
+    }
+
     fn bytes(&self) -> u64 {
-        self.lines.bytes
+        self.lines.bytes()
     }
 
     fn format(&self) -> (&'static str, &'static str) {
-        ("csv", self.lines.packing)
+        ("csv", self.lines.packing())
     }
 }
