@@ -58,7 +58,8 @@ pub enum BarMisfit {
 /// Checks that a bar of an exchange fits a timeframe, after the instrument's last bar.
 ///
 /// Bars of seconds, minutes and hours are exactly as long, on a grid from the calendar's anchor; the last one of a
-/// session may end with it. Bars of days, weeks and months span as many calendar days or months: from midnight UTC,
+/// session may end with it, or be whole: where trading goes on after sessions it holds that trade too, and only the
+/// source of the bars knows. Bars of days, weeks and months span as many calendar days or months: from midnight UTC,
 /// which stands for a trading date wherever the exchange is, or in local time from midnight or the anchor. Weeks begin
 /// on Monday, or on Sunday where the exchange opens then; months on their first day. A daily bar may also be the session
 /// alone.

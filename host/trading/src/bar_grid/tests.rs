@@ -207,6 +207,13 @@ fn only_the_last_bar_of_a_session_may_be_short() {
     check("york 1h 2024-03-08T14:30 2024-03-08T15:30", "fits");
     check("york 1h 2024-03-11T13:30 2024-03-11T14:30", "fits");
     check("york 4h 2024-03-11T13:30 2024-03-11T17:30", "fits");
+    // Cut at the session's end, or with the trade after it.
+    check("york 4h 2024-03-11T17:30 2024-03-11T20:00", "fits");
+    check("york 4h 2024-03-11T17:30 2024-03-11T21:30", "fits");
+    check(
+        "york 4h 2024-03-11T17:30 2024-03-11T20:30",
+        "until 2024-03-11T21:30:00Z",
+    );
     check(
         "york 4h 2024-03-11T14:30 2024-03-11T18:30",
         "after 2024-03-11T13:30:00Z",
