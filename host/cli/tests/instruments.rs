@@ -222,7 +222,7 @@ fn a_lineage_without_its_raw_file_is_an_error() {
     let (code, said) = place.text(&["data", "lineage", snapshot]);
     assert_eq!(code, Some(2));
     assert!(
-        said.contains("1 of the snapshot's raw files are no longer in the raw layer"),
+        said.contains("the raw layer lacks 1 raw file of the snapshot"),
         "{said}"
     );
 }

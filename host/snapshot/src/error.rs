@@ -137,7 +137,8 @@ pub enum IngestError {
     },
     /// The unit of numeric times is ambiguous.
     #[error(
-        "{file}, line {line}, column {column}: {text} could be s, ms, us or ns since 1970; state the unit, or write the time as YYYY-MM-DD or ISO 8601; dates of eight digits are \"time\": {{\"format\": \"%Y%m%d\"}} in a mapping"
+        "{file}, line {line}, column {column}: {text} could be s, ms, us or ns since 1970; state the unit, or write the time as YYYY-MM-DD or ISO 8601; dates of eight digits are \"time\": {{\"format\": \"%Y%m%d\"}} in a mapping{}",
+        day_number(text)
     )]
     AmbiguousEpoch {
         file: String,
@@ -398,6 +399,18 @@ fn date_and_clock(column: &str, first: &str, second: &str) -> String {
     )
 }
 
+/// What a number of five digits is where a spreadsheet wrote its dates as numbers: 20000 to 80000 are 1954 to 2119.
+fn day_number(text: &str) -> &'static str {
+    let is_one = text
+        .parse()
+        .is_ok_and(|number: u32| (20_000..80_000).contains(&number));
+    if is_one {
+        "; if it is a spreadsheet's number of a day, save the column as dates"
+    } else {
+        ""
+    }
+}
+
 /// Why a file has no bars.
 fn no_bars(rows: u64, first: &str) -> String {
     match rows {
@@ -442,8 +455,11 @@ impl IngestError {
             | Self::Unsupported { reason, .. } => vec![reason],
             Self::Headerless { found, hint, .. } => vec![found, hint],
             Self::MissingColumn {
-                accepted, found, ..
-            } => vec![accepted, found],
+                accepted,
+                found,
+                hint,
+                ..
+            } => vec![accepted, found, hint],
             Self::TwoColumns { first, second, .. } => vec![first, second],
             Self::SymbolTwice { column, .. } => vec![column],
             Self::Repeats {

@@ -24,7 +24,7 @@ use crate::args::{
 };
 use crate::cli_context::CliContext;
 use crate::output::{
-    CommandAnswer, print_block, print_fields, print_json, print_line, print_table,
+    CommandAnswer, counted, print_block, print_fields, print_json, print_line, print_table,
 };
 
 pub(crate) fn run(cli: &CliContext, args: &DataCommand) -> Result<CommandAnswer> {
@@ -211,8 +211,8 @@ fn lineage(cli: &CliContext, args: &DataLineageArgs) -> Result<CommandAnswer> {
 fn whole(missing: usize) -> Result<CommandAnswer> {
     ensure!(
         missing == 0,
-        "{missing} of the snapshot's raw files are no longer in the raw layer; put them back into the data \
-         directory's raw folder"
+        "the raw layer lacks {} of the snapshot; put what is missing back into the data directory's raw folder",
+        counted(missing, "raw file")
     );
     Ok(CommandAnswer::Yes)
 }

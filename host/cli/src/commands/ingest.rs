@@ -1,5 +1,7 @@
 //! `data ingest`: makes a snapshot of a vendor's file.
 
+use core::fmt::Display;
+use core::str::FromStr;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -126,8 +128,8 @@ fn options(cli: &CliContext, args: &IngestArgs) -> Result<IngestOptions> {
     Ok(IngestOptions {
         symbol: args.symbol.clone(),
         timeframe: args.timeframe,
-        time: args.time.as_deref().map(str::parse).transpose()?,
-        epoch_unit: args.epoch_unit.as_deref().map(str::parse).transpose()?,
+        time: word("--time", args.time.as_deref())?,
+        epoch_unit: word("--epoch-unit", args.epoch_unit.as_deref())?,
         price_scale: args.price_scale,
         asset_class: classes.common,
         asset_classes: classes.own,
@@ -141,8 +143,8 @@ fn options(cli: &CliContext, args: &IngestArgs) -> Result<IngestOptions> {
         delimiter: args.delimiter.clone(),
         decimal: args.decimal.clone(),
         thousands: args.thousands.clone(),
-        encoding: args.encoding.as_deref().map(str::parse).transpose()?,
-        repeats: args.repeats.as_deref().map(str::parse).transpose()?,
+        encoding: word("--encoding", args.encoding.as_deref())?,
+        repeats: word("--repeats", args.repeats.as_deref())?,
         vendor: args.vendor.clone(),
         // The time of receipt is stored with the raw file, not in the snapshot: the same bytes and
         // settings give the same snapshot id whenever they are ingested.
@@ -157,7 +159,7 @@ fn options(cli: &CliContext, args: &IngestArgs) -> Result<IngestOptions> {
             None => side_file(args.mapping.as_deref())?,
         },
         zone: args.zone.clone(),
-        adjusted: args.adjusted.as_deref().map(str::parse).transpose()?,
+        adjusted: word("--adjusted", args.adjusted.as_deref())?,
         skip: args.skip,
         skip_footer: args.skip_footer,
         member: args.member.clone(),
@@ -174,6 +176,16 @@ fn options(cli: &CliContext, args: &IngestArgs) -> Result<IngestOptions> {
         },
         ..IngestOptions::default()
     })
+}
+
+/// The word of a flag, if it is given.
+fn word<T: FromStr<Err: Display>>(flag: &str, text: Option<&str>) -> Result<Option<T>> {
+    text.map(|text| word_of(flag, text)).transpose()
+}
+
+fn word_of<T: FromStr<Err: Display>>(flag: &str, text: &str) -> Result<T> {
+    text.parse()
+        .map_err(|error: T::Err| CommandLineError::new(format!("{flag}: {error}")))
 }
 
 /// The calendars of the command line.
@@ -228,8 +240,10 @@ fn asset_classes(given: &[String]) -> Result<GivenClasses> {
     let mut all = GivenClasses::default();
     for text in given {
         let before = match text.rsplit_once('=') {
-            Some((symbol, class)) => all.own.insert(symbol.to_owned(), class.parse()?),
-            None => all.common.replace(text.parse()?),
+            Some((symbol, class)) => all
+                .own
+                .insert(symbol.to_owned(), word_of("--asset-class", class)?),
+            None => all.common.replace(word_of("--asset-class", text)?),
         };
         // The second would silently replace the first.
         if before.is_some() {

@@ -170,10 +170,15 @@ fn check_options(mapping: &ColumnMapping, options: &IngestOptions) -> Result<(),
     NumberRules::of(options)?;
     delimiter(options)?;
     footer_lines(options)?;
+    // A mapping was checked as it stands: what is wrong now is the zone that a flag states for it, or none.
     mapping
         .times(options)
         .map_err(|reason| IngestError::Option {
-            option: "time",
+            option: if options.zone.is_some() {
+                "zone"
+            } else {
+                "time"
+            },
             reason,
         })?;
     stated_lot(options)?;

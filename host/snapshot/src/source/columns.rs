@@ -1,7 +1,11 @@
 //! Which column means what, by its usual names or a mapping. It must never look at a row.
 
 use crate::error::IngestError;
+use crate::source::column_hints::{
+    PRICES, header_hint, number_hint, symbols_hint, time_column_hint,
+};
 use crate::source::column_ref::ColumnRef;
+use crate::source::field_count::{fields_text, wrong_count};
 use crate::source::fields::begins_with_digit;
 use crate::source::formats;
 use crate::source::mapping::ColumnMapping;
@@ -239,16 +243,7 @@ impl CommonColumns {
     ) -> Result<(&'a str, TimeKey), RowError> {
         // First of all: with a field more or less, every later field may mean another column.
         if fields.len() != self.count {
-            return Err(RowError {
-                code: RowErrorCode::Fields,
-                message: format!(
-                    "{}, {} has {}{}",
-                    fields_text(fields.len()),
-                    self.counted_by,
-                    self.count,
-                    grouping_hint(fields, self.count)
-                ),
-            });
+            return Err(wrong_count(fields, self.count, self.counted_by));
         }
         let symbol = match (self.symbol, symbol) {
             (Some(place), _) => field(fields, place)?,
@@ -285,36 +280,6 @@ impl TimeColumns {
             code: RowErrorCode::Time,
             message: format!("column {}: {message}", self.name),
         })
-    }
-}
-
-/// What a row with too many fields looks like, if numbers with commas between their thousands made it so.
-fn grouping_hint(fields: &[&str], count: usize) -> &'static str {
-    let is_group =
-        |text: &str| text.len() >= 3 && text.as_bytes().iter().take(3).all(u8::is_ascii_digit);
-    let is_lead = |text: &str| {
-        (1..=3).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
-    };
-    // `1,234.50`: one to three digits, and a field behind it that begins with three and goes on with its decimals.
-    let is_grouped = |pair: &[&str]| match pair {
-        [lead, group] => {
-            is_lead(lead.trim())
-                && is_group(group)
-                && matches!(group.as_bytes().get(3), None | Some(b'.'))
-        }
-        _ => false,
-    };
-    if fields.len() > count && fields.windows(2).any(is_grouped) {
-        "; numbers with commas between their thousands must stand in quotes, or the fields be separated by another sign"
-    } else {
-        ""
-    }
-}
-
-fn fields_text(count: usize) -> String {
-    match count {
-        1 => "1 field".to_owned(),
-        count => format!("{count} fields"),
     }
 }
 
@@ -486,7 +451,9 @@ impl<'a> HeaderColumns<'a> {
                 reason: format!(
                     "no known column among {}{}",
                     header.join(", "),
-                    self.format_hint()
+                    Some(self.format_hint())
+                        .filter(|hint| !hint.is_empty())
+                        .unwrap_or_else(|| header_hint(header))
                 ),
             };
         };
@@ -581,11 +548,21 @@ impl<'a> HeaderColumns<'a> {
 
     fn missing(&self, meaning: &'static str) -> IngestError {
         let names = self.meanings.iter().find(|(known, _)| *known == meaning);
+        let format_hint = self.format_hint();
+        let has_price = || PRICES.iter().any(|price| self.place(price).is_some());
         let way_on = match meaning {
-            "symbol" => "; or state the symbol with --symbol",
-            "volume" => "; or name it in a mapping, or state --no-volume",
-            "time" => "; or name it in a mapping: \"time\": {\"columns\": [\"Day\"]}",
-            _ => "; or name it in a mapping",
+            "symbol" => "; or state the symbol with --symbol".to_owned(),
+            "volume" => format!(
+                "{}, or state --no-volume",
+                number_hint(meaning, &self.ignored)
+            ),
+            // A ready mapping names the columns.
+            _ if !format_hint.is_empty() => "; or name it in a mapping".to_owned(),
+            "time" => time_column_hint(&self.ignored),
+            price => Some(&self.ignored)
+                .filter(|_| PRICES.contains(&price) && !has_price())
+                .and_then(|others| symbols_hint(others))
+                .unwrap_or_else(|| number_hint(price, &self.ignored)),
         };
         IngestError::MissingColumn {
             file: self.context.file.to_owned(),
@@ -593,7 +570,7 @@ impl<'a> HeaderColumns<'a> {
             column: meaning,
             accepted: names.map_or_else(String::new, |(_, names)| names.join(", ")),
             found: self.context.header.join(", "),
-            hint: format!("{way_on}{}", self.format_hint()),
+            hint: format!("{way_on}{format_hint}"),
         }
     }
 }
@@ -673,29 +650,5 @@ mod tests {
         );
         check("2003-01-02,1,2,3,4,5", a, "line 1: no header");
         check("", a, "line 1: no header");
-    }
-
-    #[test]
-    fn a_row_with_too_many_fields_is_told_of_commas_between_thousands() {
-        //  row, whether it looks like numbers with commas
-        let table = [
-            (vec!["2024-01-02", "1", "234.50", "1", "240"], true),
-            (vec!["2024-01-02", "12", "345"], true),
-            (vec!["2024-01-02", "1", "2345", "9"], false),
-            (vec!["2024-01-02", "1.5", "234.50", "9"], false),
-            (vec!["2024-01-02", "a", "b", "c"], false),
-        ];
-        for (fields, is_grouped) in table {
-            assert_eq!(
-                !grouping_hint(&fields, 2).is_empty(),
-                is_grouped,
-                "{fields:?}"
-            );
-            assert_eq!(
-                grouping_hint(&fields, fields.len()),
-                "",
-                "as many as the header has"
-            );
-        }
     }
 }

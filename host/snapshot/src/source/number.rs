@@ -1,6 +1,7 @@
 //! A number as people and spreadsheets write it, as an exact decimal: `1.234,56`, `$1,234.56`, `69.47K`, `1e-05`.
 //! It must never go through a float, and never read a sign in one of two ways.
 
+use core::ops::RangeInclusive;
 use std::borrow::Cow;
 
 use counterfoil_trading::decimal;
@@ -165,16 +166,11 @@ impl NumberSigns {
             message: format!("column {}: {reason}", column.name),
         };
         let text = text.trim();
-        let (outer, unsigned) = sign_of(text);
-        let (currency, body) = currency_of(unsigned);
-        // `-$5` and `$-5` are both written, `-$-5` is not.
-        let has_one_sign = currency.is_some() && unsigned.len() == text.len();
-        let (inner, body) = if has_one_sign {
-            sign_of(body)
-        } else {
-            (false, body)
-        };
-        let negative = outer || inner;
+        let BareNumber {
+            negative,
+            currency,
+            body,
+        } = BareNumber::of(text);
         let (body, thousandfold) = if column.is_volume() {
             abbreviation_of(body)
         } else {
@@ -268,7 +264,7 @@ impl NumberSigns {
             // A sign that is not there would only make the way on longer.
             let is_there = thousands.is_none_or(has)
                 && (has(*decimal) || *decimal == '.' || *thousands == Some('.'));
-            let (_, body) = currency_of(sign_of(text).1);
+            let body = BareNumber::of(text).body;
             let body = if column.is_volume() {
                 abbreviation_of(body).0
             } else {
@@ -281,7 +277,13 @@ impl NumberSigns {
         };
         let ways: Vec<String> = OTHER_SIGNS.iter().filter_map(way).take(2).collect();
         let ways = ways.join(", or ");
-        (!ways.is_empty()).then(|| format!("if its signs are others, state them: {ways}"))
+        if !ways.is_empty() {
+            return Some(format!("if its signs are others, state them: {ways}"));
+        }
+        let affix = foreign_affix(text).filter(|_| !column.is_volume())?;
+        Some(format!(
+            "a number may have one sign of a currency, such as $ or €: write the column without {affix:?}"
+        ))
     }
 }
 
@@ -373,6 +375,57 @@ impl NumberParts<'_> {
             decimals,
         })
     }
+}
+
+/// A number apart from its signs.
+pub(crate) struct BareNumber<'a> {
+    negative: bool,
+    currency: Option<char>,
+    pub(crate) body: &'a str,
+}
+
+impl<'a> BareNumber<'a> {
+    pub(crate) fn of(text: &'a str) -> Self {
+        let (outer, unsigned) = sign_of(text);
+        let (currency, body) = currency_of(unsigned);
+        // `-$5` and `$-5` are both written, `-$-5` is not.
+        let has_one_sign = currency.is_some() && unsigned.len() == text.len();
+        let (inner, body) = if has_one_sign {
+            sign_of(body)
+        } else {
+            (false, body)
+        };
+        Self {
+            negative: outer || inner,
+            currency,
+            body,
+        }
+    }
+}
+
+/// Letters of an affix that may name a currency: one alone may be an exponent or stand for thousands.
+const AFFIX_LETTERS: RangeInclusive<usize> = 2..=5;
+
+/// What stands before or behind the digits of a text, if it may be a currency's name: `US$1.50`, `1.50 EUR`.
+fn foreign_affix(text: &str) -> Option<&str> {
+    let of_number =
+        |letter: char| letter.is_ascii_digit() || matches!(letter, '.' | ',' | '-' | '+');
+    let start = text.find(of_number)?;
+    let end = text.rfind(of_number)?;
+    let (before, number) = text.split_at_checked(start)?;
+    let (number, behind) = number.split_at_checked(end.checked_sub(start)?.checked_add(1)?)?;
+    let (("", affix) | (affix, "")) = (before.trim(), behind.trim()) else {
+        return None;
+    };
+    let is_name = |affix: &str| {
+        let letters = affix.chars().count();
+        let may_name = |letter: char| letter.is_alphabetic() || CURRENCIES.contains(&letter);
+        AFFIX_LETTERS.contains(&letters) && affix.chars().all(may_name)
+    };
+    (is_name(affix)
+        && number.chars().all(of_number)
+        && number.contains(|it: char| it.is_ascii_digit()))
+    .then_some(affix)
 }
 
 fn is_digits(text: &str) -> bool {
@@ -615,6 +668,20 @@ mod tests {
             ("1.234.567", "state them: --decimal \",\" --thousands \".\""),
             ("1'234.5", "state them: --decimal \".\" --thousands \"'\""),
             ("1 234,5", "state them: --decimal \",\" --thousands \" \""),
+            ("-4,170.88", "state them: --decimal \".\" --thousands \",\""),
+            (
+                "-$4,170.88",
+                "state them: --decimal \".\" --thousands \",\"",
+            ),
+            (
+                "$-4,170.88",
+                "state them: --decimal \".\" --thousands \",\"",
+            ),
+            ("US$4,170.88", "write the column without \"US$\""),
+            ("-17.5 USD", "write the column without \"USD\""),
+            ("17,5 zł", "write the column without \"zł\""),
+            ("N/A", "\"N/A\" is not a decimal number"),
+            ("see 2.5 below", "\"see 2.5 below\" is not a decimal number"),
         ] {
             let got = read("", text, PRICE);
             assert!(got.ends_with(expect), "{text:?}: {got}");

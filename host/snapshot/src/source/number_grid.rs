@@ -44,7 +44,7 @@ struct NearestStep {
 impl NumberGrid {
     /// The grid of prices, or what is wrong with the options.
     pub(crate) fn of_prices(options: &IngestOptions) -> Result<Self, IngestError> {
-        let scale = checked_scale("price_scale", options.price_scale)?;
+        let scale = checked_scale("price-scale", options.price_scale)?;
         let tick = options.tick.as_deref().map(|text| {
             let error = |reason| IngestError::Option {
                 option: "tick",
@@ -78,7 +78,7 @@ impl NumberGrid {
 
     /// The grid of volumes, or what is wrong with the options.
     pub(crate) fn of_volumes(options: &IngestOptions) -> Result<Self, IngestError> {
-        let scale = checked_scale("volume_scale", options.volume_scale)?;
+        let scale = checked_scale("volume-scale", options.volume_scale)?;
         let round = round_away("round-volumes", options.round_volumes.as_deref())?;
         if round.is_some() && scale.is_none() {
             return Err(IngestError::Option {
@@ -366,6 +366,6 @@ mod tests {
             "1",
             "option round-prices: \"x\" is not a decimal number",
         );
-        check("19 - -", "1", "option price_scale: at most 18 decimals");
+        check("19 - -", "1", "option price-scale: at most 18 decimals");
     }
 }

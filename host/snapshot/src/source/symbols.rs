@@ -7,7 +7,7 @@ use crate::error::IngestError;
 use crate::source::row_error::{RowError, RowErrorCode};
 
 /// Bytes of a symbol: longer than any vendor's, short enough for a line of a table.
-const SYMBOL_BYTES_MAX: usize = 64;
+pub(crate) const SYMBOL_BYTES_MAX: usize = 64;
 
 /// Symbols by name.
 #[derive(Debug)]

@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 use crate::error::IngestError;
 use crate::source::choices::{EpochUnit, TimeMeaning};
 use crate::source::row_offsets::{RowClock, RowOffsets, stated_offset};
+use crate::source::time_hint::time_hint;
 use crate::source::zone::{SourceZone, narrow, too_far};
 
 /// The longest text of a time: ISO 8601 with nanoseconds and offset has 35 characters.
@@ -300,39 +301,6 @@ impl TimeParser {
             }),
         }
     }
-}
-
-/// How a time is written, or how to state the form of this one.
-fn time_hint(text: &str) -> String {
-    let date = text.split([' ', 'T']).next().unwrap_or(text);
-    let parts: Vec<&str> = date.split('/').collect();
-    let [first, second, last] = parts.as_slice() else {
-        return "YYYY-MM-DD, ISO 8601 such as 2003-01-02T09:30:00Z, or a number since 1970; another form is stated in a \
-                mapping as time.format"
-            .to_owned();
-    };
-    let stated = |pattern: &str| format!("\"time\": {{\"format\": \"{pattern}\"}}");
-    let year = if last.len() == 2 { "%y" } else { "%Y" };
-    let is_month = |part: &str| {
-        part.parse::<u8>()
-            .is_ok_and(|number| (1..=12).contains(&number))
-    };
-    let (american, other) = (format!("%m/%d/{year}"), format!("%d/%m/{year}"));
-    let way = if first.len() == 4 {
-        stated("%Y/%m/%d")
-    } else if is_month(first) && is_month(second) {
-        // Both read it, and the wrong one moves each bar by months.
-        format!(
-            "{} if the month comes first, {} if the day does",
-            stated(&american),
-            stated(&other)
-        )
-    } else if is_month(first) {
-        stated(&american)
-    } else {
-        stated(&other)
-    };
-    format!("state its form in a mapping, with the clock behind it if there is one: {way}")
 }
 
 /// Whether a number of this unit is a time of our days, which no number of another unit is.
@@ -735,38 +703,6 @@ mod tests {
     }
 
     #[test]
-    fn a_slashed_date_names_the_patterns_that_read_it() {
-        let month_first = "%m/%d/%Y";
-        //  text, patterns that the hint names
-        let table = [
-            ("01/02/2024", vec![month_first, "%d/%m/%Y"]),
-            ("01/31/2024", vec![month_first]),
-            ("31/01/2024 09:30", vec!["%d/%m/%Y"]),
-            ("2024/01/31", vec!["%Y/%m/%d"]),
-            ("1/31/24", vec!["%m/%d/%y"]),
-            ("today", vec!["time.format"]),
-        ];
-        for (text, patterns) in table {
-            let hint = time_hint(text);
-            let all = [
-                "%m/%d/%Y",
-                "%d/%m/%Y",
-                "%Y/%m/%d",
-                "%m/%d/%y",
-                "%d/%m/%y",
-                "time.format",
-            ];
-            for pattern in all {
-                assert_eq!(
-                    hint.contains(pattern),
-                    patterns.contains(&pattern),
-                    "{text}: {hint}"
-                );
-            }
-        }
-    }
-
-    #[test]
     fn a_time_is_a_date_a_moment_or_a_number() {
         use TimeMeaning::{Close, Open};
         check("2003-01-02", Open, "2003-01-02T00:00:00Z");
@@ -838,6 +774,11 @@ mod tests {
             "line 2, column ts: 60 could be s, ms, us or ns",
         );
         check_unit(&["20030102"], None, "write the time as YYYY-MM-DD");
+        check_unit(
+            &["45293", "45294"],
+            None,
+            "if it is a spreadsheet's number of a day, save the column as dates",
+        );
         check_unit(&["60", "120"], Some(EpochUnit::Millis), "1 ns");
         check_unit(&["1041379200.0", "1041379260."], None, "1000000000 ns");
         check_unit(

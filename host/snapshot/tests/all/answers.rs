@@ -167,6 +167,55 @@ fn a_file_that_is_no_table_and_columns_of_date_and_clock_say_what_to_do() {
     assert!(error.to_string().len() < 600, "{error}");
 }
 
+/// Headers as spreadsheets and programs write them had no way on, and a column was named "Day" that was not there.
+#[test]
+fn a_header_of_other_names_has_a_way_on() {
+    let plain = by_format("");
+    let check = |file: &str, expect: &str| check_refused(file, &plain, expect);
+    check("sep=;\nDate;Open\n", "state --skip 1 --delimiter \";\"");
+    check(
+        "sep=,\nDate,Open\n",
+        "sign between fields: state --skip 1; the first line",
+    );
+    check(
+        "# Source: Acme\nDate,Open,High,Low,Close,Volume\n",
+        "if the names are further down, state --skip LINES",
+    );
+    check(
+        "Day,O,H,L,C,V\n2024-01-02,9,9,9,9,5\n",
+        "or name them in a mapping: \"time\": {\"columns\": [\"Day\"]}, \"columns\": {\"open\": \"O\"",
+    );
+    check(
+        "Trade Date,Open,High,Low,Close,Volume\n",
+        "no column for time: name it time, timestamp, ts, date, datetime; the header has Trade Date, Open, High, Low, \
+         Close, Volume; or name it in a mapping: \"time\": {\"columns\": [\"Trade Date\"]}",
+    );
+    // One column for each symbol; the way on is one that works.
+    let closes = "Date,AAPL,MSFT\n2024-01-02,185,370\n2024-01-03,186,371\n";
+    let way_on = r#""columns": {"open": "AAPL", "high": "AAPL", "low": "AAPL", "close": "AAPL", "volume": null}"#;
+    check(closes, way_on);
+    let data = TestStore::new();
+    let done = data
+        .ingest(closes.as_bytes(), &by_mapping(&format!("{{{way_on}}}")))
+        .unwrap();
+    assert_eq!(
+        bars(&data, &done),
+        [
+            "2024-01-02 185 185 185 185 0",
+            "2024-01-03 186 186 186 186 0"
+        ]
+    );
+    // Rows that end with the sign between fields.
+    let ends = "Date,Open,High,Low,Close,Volume\n2024-01-02,10,11,9,10,7,\n";
+    check(ends, "with \"header\": false and \"skip\": 1");
+    let by_place = by_mapping(
+        r#"{"header": false, "skip": 1, "time": {"columns": [1]}, "columns":
+            {"open": 2, "high": 3, "low": 4, "close": 5, "volume": 6}}"#,
+    );
+    let done = data.ingest(ends.as_bytes(), &by_place).unwrap();
+    assert_eq!(bars(&data, &done), ["2024-01-02 10 11 9 10 7"]);
+}
+
 /// pandas writes two levels of columns into Parquet as names that are tuples.
 #[test]
 fn parquet_with_tuples_as_names_is_a_row_for_each_instrument() {

@@ -7,6 +7,7 @@ use super::wide::{self, WideRow, WideTable};
 use super::{SourceRecord, SourceRecords};
 use crate::error::IngestError;
 use crate::source::choices::HeaderRule;
+use crate::source::field_count::wrong_count;
 use crate::source::fields::{FieldSplitter, begins_with_digit};
 use crate::source::footer::{FooterLines, footer_lines};
 use crate::source::formats;
@@ -148,6 +149,9 @@ impl CsvRecords {
         let text = core::str::from_utf8(&self.buffer).map_err(|_| {
             none("the line is not valid UTF-8; state --encoding, such as latin-1 or windows-1252")
         })?;
+        if let Some(way) = spreadsheet_hint(text) {
+            return Err(none(&way));
+        }
         let first = self.fields.split(text).map_err(|bad| none(&bad.message))?;
         // No source of bars or trades has one column: the line is cut at the wrong sign, and every name
         // that is missed now would be blamed on the header.
@@ -266,6 +270,17 @@ impl CsvRecords {
     }
 }
 
+/// The way on where the first line tells spreadsheets the sign between fields.
+fn spreadsheet_hint(text: &str) -> Option<String> {
+    let delimiter = match text.trim().strip_prefix("sep=")? {
+        "" | "," => String::new(),
+        sign => format!(" --delimiter {sign:?}"),
+    };
+    Some(format!(
+        "the line tells spreadsheets the sign between fields: state --skip 1{delimiter}"
+    ))
+}
+
 fn in_footer(count: usize) -> String {
     match count {
         1 => "the last line, which is stated to be a footer".to_owned(),
@@ -363,11 +378,8 @@ impl SourceRecords for CsvRecords {
             Err(error) => return Ok(SourceRecord::Invalid { line, error, raw }),
         };
         if let Some(table) = &self.wide {
-            let (found, count) = (fields.len(), table.count());
-            return invalid(
-                RowErrorCode::Fields,
-                format!("{found} fields, the header has {count}"),
-            );
+            let error = wrong_count(&fields, table.count(), "the header");
+            return Ok(SourceRecord::Invalid { line, error, raw });
         }
         Ok(SourceRecord::Row { line, fields, raw })
     }

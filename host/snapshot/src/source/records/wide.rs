@@ -8,11 +8,10 @@
 //! 2024-01-02,185.64,370.87,187.15,373.86
 //! ```
 
+use crate::source::column_hints::PRICES;
+
 /// What the first cell of a line of names is; pandas leaves it empty where a level has no name.
 const LEVELS: [&str; 5] = ["", "attributes", "price", "symbols", "ticker"];
-
-/// Fields without which a row is no bar.
-const PRICES: [&str; 4] = ["open", "high", "low", "close"];
 
 /// The name of the time column where the file names none.
 const TIME: &str = "time";
