@@ -432,7 +432,9 @@ fn nobody_starts_what_the_ledger_does_not_let_start() {
     let key = signer().verifying_key();
     let key = counterfoil_journal::key::VerifierKey::new("counterfoil/ledger/test", &key).unwrap();
     let held = counterfoil_governance::ledger::read(&desk.path, &key).unwrap();
-    let acts = held.records.iter().map(|signed| &signed.signed);
+    let bytes = std::fs::read(&desk.path).unwrap();
+    let records = held.places.records(&bytes, 0).map(Result::unwrap);
+    let acts = records.map(|(_, record)| record.signed);
     let refused: Vec<_> = acts
         .filter(|signed| matches!(signed.act, Act::Refused(_)))
         .collect();

@@ -6,6 +6,7 @@ use counterfoil_governance::id::{Id, IdError};
 use counterfoil_governance::ledger::{
     LedgerError, LedgerMark, PrefixDigests, VerifiedLedger, origin, verify_behind,
 };
+use counterfoil_governance::record::LedgerRecord;
 use counterfoil_governance::state::LedgerState;
 use counterfoil_index::{IndexSecret, read_mark, write_mark};
 use counterfoil_journal::key::{VerifierKey, VerifierKeyError};
@@ -68,8 +69,10 @@ pub struct LedgerView {
     pub path: FilePath,
     /// The key that verified it.
     pub key: VerifierKey,
-    /// The records and the state after them.
+    /// Where the records stand and what they add up to.
     pub verified: VerifiedLedger,
+    /// The file's bytes.
+    bytes: Vec<u8>,
     /// What was seen of it here; `None` without the keys of its log.
     pub seen: Option<LedgerSeen>,
 }
@@ -111,11 +114,45 @@ impl LedgerView {
         UnverifiedLedger::open_with_key(data, &key)?.verified(None)
     }
 
-    /// When the record of this index was made.
+    /// The number of records.
     #[must_use]
-    pub fn time_of(&self, index: u64) -> Option<UnixNanos> {
-        let place = usize::try_from(index).ok()?;
-        Some(self.verified.records.get(place)?.signed.time)
+    pub const fn count(&self) -> usize {
+        self.verified.places.count()
+    }
+
+    /// The record of this index; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`LedgerViewError::Verify`] if the bytes changed in memory since they were verified.
+    pub fn record(&self, index: u64) -> Result<Option<LedgerRecord>, LedgerViewError> {
+        let record = self.verified.places.record(&self.bytes, index);
+        record.map_err(|source| self.not_verified(source))
+    }
+
+    /// The records from `first` on with their indexes, the oldest first.
+    pub fn records(
+        &self,
+        first: u64,
+    ) -> impl Iterator<Item = Result<(u64, LedgerRecord), LedgerViewError>> + '_ {
+        let all = self.verified.places.records(&self.bytes, first);
+        all.map(|record| record.map_err(|source| self.not_verified(source)))
+    }
+
+    fn not_verified(&self, source: LedgerError) -> LedgerViewError {
+        LedgerViewError::Verify {
+            path: self.path.display().to_string(),
+            source,
+        }
+    }
+
+    /// When the record of this index was made.
+    ///
+    /// # Errors
+    ///
+    /// As [`LedgerView::record`].
+    pub fn time_of(&self, index: u64) -> Result<Option<UnixNanos>, LedgerViewError> {
+        Ok(self.record(index)?.map(|record| record.signed.time))
     }
 
     /// The state after the last record.
@@ -183,7 +220,7 @@ impl UnverifiedLedger {
             path,
             key,
             seen,
-            ..
+            bytes,
         } = self;
         if let Some(before) = &seen {
             before.keep_read(&verified.mark(), &path)?;
@@ -193,6 +230,7 @@ impl UnverifiedLedger {
             path,
             key,
             verified,
+            bytes,
             seen: seen.map(|before| before.seen),
         })
     }

@@ -12,7 +12,7 @@ use counterfoil_journal::public_key::PublicKey;
 use counterfoil_trading::time::UnixNanos;
 use serde_json::{Map, Value, json};
 
-use crate::ledger_view::LedgerView;
+use crate::ledger_view::{LedgerView, LedgerViewError};
 use crate::value_text::short;
 
 mod runs;
@@ -71,20 +71,24 @@ pub fn set(set: &DigestSet) -> Value {
 }
 
 /// Every record of a ledger in JSON, the oldest first.
-#[must_use]
-pub fn all(view: &LedgerView) -> Vec<Value> {
-    let records = view.verified.records.iter().zip(0..);
-    records.map(|(one, index)| record(index, one)).collect()
+///
+/// # Errors
+///
+/// As [`LedgerView::records`].
+pub fn all(view: &LedgerView) -> Result<Vec<Value>, LedgerViewError> {
+    last(view, usize::MAX)
 }
 
 /// The last `count` records of a ledger in JSON, the oldest first.
-#[must_use]
-pub fn last(view: &LedgerView, count: usize) -> Vec<Value> {
-    let records = view.verified.records.iter().zip(0..);
-    let before = view.verified.records.len().saturating_sub(count);
+///
+/// # Errors
+///
+/// As [`LedgerView::records`].
+pub fn last(view: &LedgerView, count: usize) -> Result<Vec<Value>, LedgerViewError> {
+    let before = view.count().saturating_sub(count);
+    let records = view.records(u64::try_from(before).unwrap_or(u64::MAX));
     records
-        .skip(before)
-        .map(|(one, index)| record(index, one))
+        .map(|one| one.map(|(index, one)| record(index, &one)))
         .collect()
 }
 

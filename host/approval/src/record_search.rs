@@ -106,11 +106,13 @@ pub fn find(
         }
     };
     ledger.check_seen(&mut digests)?;
-    let records = verified.records.iter().zip(0..);
-    let fits = records.filter(|(one, index)| candidates.contains(index) && query.fits(one));
-    let found = fits
-        .map(|(one, index)| record_json::record(index, one))
-        .collect();
+    let mut found = Vec::new();
+    for index in candidates {
+        let record = verified.places.record(&ledger.bytes, index)?;
+        if let Some(one) = record.filter(|one| query.fits(one)) {
+            found.push(record_json::record(index, &one));
+        }
+    }
     Ok(FoundRecords {
         records: field_condition::filter(found, &query.fields),
         index_failure,

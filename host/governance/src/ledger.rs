@@ -30,12 +30,13 @@ use counterfoil_os::file_path::AsFilePath;
 use counterfoil_os::files::{FileError, read_whole};
 
 mod known;
+mod places;
 mod prefix;
 mod reopen;
 mod walk;
 
 pub use known::KnownLedger;
-
+pub use places::RecordPlaces;
 pub use prefix::PrefixDigests;
 pub use walk::{LedgerMark, VerifiedLedger, verify, verify_after, verify_behind};
 
@@ -485,7 +486,7 @@ impl Ledger {
                 Ok(index)
             }
             Some(denial) => {
-                state.deny(record.signed.time);
+                state.deny(&record.signed);
                 Err(LedgerError::Denied { denial, index })
             }
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use counterfoil_trading::time::UnixNanos;
 
-use crate::act::{ApprovalClass, ApprovalClassRules};
+use crate::act::{ActName, ApprovalClass, ApprovalClassRules};
 use crate::id::Id;
 use crate::record::SignedAct;
 use crate::registry::{ComponentRegistry, RecordRef};
@@ -48,6 +48,13 @@ pub struct PrincipalRecord {
     pub kind: PrincipalKind,
     /// What it may do.
     pub roles: Roles,
+}
+
+/// What a principal did last.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct LastAct {
+    pub act: ActName,
+    pub time: UnixNanos,
 }
 
 /// A key as recorded.
@@ -96,6 +103,7 @@ pub struct LedgerState {
     kills: BTreeMap<u64, KillRecord>,
     books: BudgetBooks,
     drifts: BTreeMap<u64, DriftRecord>,
+    last_acts: BTreeMap<Id, LastAct>,
     denials: u64,
     clock: LedgerClock,
 }
@@ -126,6 +134,7 @@ impl LedgerState {
             kills: BTreeMap::new(),
             books: BudgetBooks::default(),
             drifts: BTreeMap::new(),
+            last_acts: BTreeMap::new(),
             denials: 0,
             clock: LedgerClock::default(),
         }
@@ -204,6 +213,12 @@ impl LedgerState {
         &self.exceptions
     }
 
+    /// What this principal did last, done or denied; `None` if nothing yet.
+    #[must_use]
+    pub fn last_act(&self, id: &Id) -> Option<&LastAct> {
+        self.last_acts.get(id)
+    }
+
     /// The number of acts denied by the ledger or refused by the host.
     #[must_use]
     pub const fn denials(&self) -> u64 {
@@ -229,15 +244,25 @@ impl LedgerState {
         if judged.is_ok() {
             self.apply(index, signed);
         } else {
-            self.deny(signed.time);
+            self.deny(signed);
         }
         judged
     }
 
-    /// Counts a denied act of this time.
-    pub(crate) fn deny(&mut self, time: UnixNanos) {
-        self.clock.pass(time);
+    /// Counts a denied act.
+    pub(crate) fn deny(&mut self, signed: &SignedAct) {
+        self.clock.pass(signed.time);
+        self.note_act(signed);
         self.count_denial();
+    }
+
+    /// Notes an act as its actor's last one, whether it took effect or not.
+    fn note_act(&mut self, signed: &SignedAct) {
+        let last = LastAct {
+            act: signed.act.act_name(),
+            time: signed.time,
+        };
+        self.last_acts.insert(signed.actor.clone(), last);
     }
 
     const fn count_denial(&mut self) {

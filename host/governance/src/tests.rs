@@ -205,15 +205,15 @@ impl Desk {
 
     fn act_with(&mut self, who: &str, act: Act, seed: u8) -> Result<u64, Denial> {
         self.time += 1;
-        let before = self.verified().records.len() as u64;
+        let before = self.verified().places.count() as u64;
         let result = self
             .ledger
             .act(UnixNanos(self.time), &id(who), act, &signing_key(seed));
         // Done or denied, there is one record more, and the file adds up to the state.
         let verified = self.verified();
-        assert_eq!(verified.records.len() as u64, before + 1);
+        assert_eq!(verified.places.count() as u64, before + 1);
         assert_eq!(&verified.state, self.ledger.state());
-        let last = verified.records.last().unwrap();
+        let last = self.record(before);
         match result {
             Ok(index) => {
                 assert_eq!((index, last.denied), (before, None));
@@ -229,6 +229,12 @@ impl Desk {
 
     fn verified(&self) -> VerifiedLedger {
         ledger::read(&self.path(), &Self::log_key()).unwrap()
+    }
+
+    fn record(&self, index: u64) -> LedgerRecord {
+        let bytes = std::fs::read(self.path()).unwrap();
+        let found = self.verified().places.record(&bytes, index);
+        found.unwrap().unwrap()
     }
 
     /// Asserts that a rule denies the act, and gives the whole answer.

@@ -73,7 +73,9 @@ pub fn search(
     } else {
         Ok(store)
     };
-    match store.and_then(|store| find_candidates(store, &verified, terms, wanted)) {
+    let found =
+        store.and_then(|store| find_candidates(store, ledger.bytes(), &verified, terms, wanted));
+    match found {
         Ok(candidates) => Ok(SearchCandidates {
             verified,
             candidates,
@@ -127,15 +129,16 @@ fn all(verified: &VerifiedLedger) -> BTreeSet<u64> {
 /// Brings the index up to the ledger, searches it, and closes it.
 fn find_candidates(
     mut store: IndexStore,
+    bytes: &[u8],
     verified: &VerifiedLedger,
     terms: &dyn Fn(u64, &LedgerRecord) -> BTreeSet<SearchTerm>,
     wanted: &[AnyTerm],
 ) -> Result<BTreeSet<u64>, IndexError> {
     let known = store.mark().map_or(0, |mark| mark.size);
-    let records = verified.records.iter().zip(0..);
     // Only records that are new: a search of a long ledger costs no more than those.
-    let new = records.filter(|(_, index)| *index >= known);
-    store.add(new.map(|(record, index)| (index, terms(index, record))))?;
+    let new = verified.places.records(bytes, known);
+    let new = new.map(|one| one.map(|(index, record)| (index, terms(index, &record))));
+    store.add(new)?;
     let mut found = all(verified);
     for want in wanted {
         let mut fits = BTreeSet::new();

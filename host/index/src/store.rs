@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use counterfoil_governance::ledger::LedgerMark;
+use counterfoil_governance::ledger::{LedgerError, LedgerMark};
 use counterfoil_os::file_path::{FilePath, OpenedFolder};
 use counterfoil_os::files::{FileError, make_folder, read_plain, write_whole_unsynced};
 use counterfoil_os::lock::FileLock;
@@ -34,6 +34,9 @@ pub enum IndexError {
     /// The caller has no secret to seal one with.
     #[error("an index needs the salt key of the key folder")]
     NoSecret,
+    /// A record that was verified cannot be read.
+    #[error(transparent)]
+    Record(#[from] LedgerError),
     /// The database could not be read or written.
     #[error("the index database failed: {0}")]
     Database(#[from] sled::Error),
@@ -107,10 +110,11 @@ impl IndexStore {
     /// Adds the terms of records, each with its number.
     pub(crate) fn add(
         &mut self,
-        records: impl Iterator<Item = (u64, BTreeSet<String>)>,
+        records: impl Iterator<Item = Result<(u64, BTreeSet<String>), LedgerError>>,
     ) -> Result<(), IndexError> {
         let (mut batch, mut count) = (sled::Batch::default(), 0_usize);
-        for (index, terms) in records {
+        for record in records {
+            let (index, terms) = record?;
             for term in terms {
                 let mut key = cut(&term).to_vec();
                 // Ends the term, so that "a" followed by a number is not the beginning of "ab".

@@ -35,7 +35,7 @@ pub(crate) fn run(cli: &CliContext, args: &AccessReviewArgs) -> Result<CommandAn
         .principals()
         .keys()
         .map(|id| principal::row(&view, id))
-        .collect();
+        .collect::<Result<_>>()?;
     let keys: Vec<Value> = key::rows(view.state());
     let findings = findings(&view, now, UnixNanos(soon));
     if cli.json {
@@ -93,12 +93,7 @@ fn findings(view: &LedgerView, now: UnixNanos, soon: UnixNanos) -> Vec<Value> {
         if !own.any(|key| key.counts(now)) {
             find("no-key", id.as_str(), "has no valid key".to_owned());
         }
-        if !view
-            .verified
-            .records
-            .iter()
-            .any(|one| one.signed.actor == *id)
-        {
+        if state.last_act(id).is_none() {
             find("never-acted", id.as_str(), "never acted".to_owned());
         }
     }

@@ -7,7 +7,7 @@ use counterfoil_approval::ledger_view;
 use counterfoil_governance::act::{Act, ActName, KillScope};
 use counterfoil_governance::id::Id;
 use counterfoil_governance::rule::AccessDenial;
-use counterfoil_governance::state::Access;
+use counterfoil_governance::state::{Access, LedgerState};
 use counterfoil_os::files::is_folder;
 use counterfoil_runner::orders::kill::{KillTarget, is_set, lift, set_switch};
 use counterfoil_runner::store::data_dir::{DataDirError, Execution};
@@ -32,6 +32,13 @@ struct KillPlan {
     name: String,
 }
 
+/// A stop that the ledger has recorded.
+struct RecordedKill {
+    index: u64,
+    /// Whether the ledger knows limits of the account.
+    has_limits: bool,
+}
+
 pub(crate) fn run(cli: &CliContext, args: &KillArgs) -> Result<CommandAnswer> {
     if let Some(address) = &args.runner {
         return run::kill(cli, address.as_deref(), args);
@@ -50,7 +57,7 @@ pub(crate) fn run(cli: &CliContext, args: &KillArgs) -> Result<CommandAnswer> {
     // Its own error is returned after the record: where no file can be made, as on a full disk, the
     // record in the ledger may still stop the run.
     set.with_context(|| format!("{} may not be stopped", aim.name))?;
-    if !aim.is_known(cli)? {
+    if !aim.is_known(cli, recorded.as_ref().ok())? {
         // A mistyped name stops nothing that exists, so this must be seen even with --quiet.
         warn(&format!(
             "no run or limits for {}; check the name",
@@ -58,7 +65,7 @@ pub(crate) fn run(cli: &CliContext, args: &KillArgs) -> Result<CommandAnswer> {
         ));
     }
     let (record, why) = match recorded {
-        Ok(record) => (Some(record), None),
+        Ok(recorded) => (Some(recorded.index), None),
         Err(why) => (None, Some(format!("{why:#}"))),
     };
     if cli.json {
@@ -107,18 +114,28 @@ impl KillPlan {
         })
     }
 
-    /// Records the stop in the name of the acting principal; returns the record's index.
-    fn record(&self, cli: &CliContext, reason: &str) -> Result<u64> {
+    /// Records the stop in the name of the acting principal.
+    fn record(&self, cli: &CliContext, reason: &str) -> Result<RecordedKill> {
         let mut client = ledger_access::open(cli)?;
         let act = Act::Kill {
             scope: self.scope.clone(),
             reason: reason.to_owned(),
         };
-        Ok(client.act(act)?.index()?)
+        let index = client.act(act)?.index()?;
+        let has_limits = self.has_limits(client.state());
+        Ok(RecordedKill { index, has_limits })
+    }
+
+    /// Whether the ledger knows limits of the account that is stopped.
+    fn has_limits(&self, state: &LedgerState) -> bool {
+        match &self.target {
+            KillTarget::Account(account) => state.limits().contains_key(account),
+            KillTarget::Run(_) | KillTarget::Installation => false,
+        }
     }
 
     /// Whether there is a run, or an account with limits, of that name.
-    fn is_known(&self, cli: &CliContext) -> Result<bool> {
+    fn is_known(&self, cli: &CliContext, recorded: Option<&RecordedKill>) -> Result<bool> {
         let account = match &self.target {
             KillTarget::Installation => return Ok(true),
             KillTarget::Run(execution) => {
@@ -126,9 +143,12 @@ impl KillPlan {
             }
             KillTarget::Account(account) => account,
         };
-        // An unreadable ledger is not an error here: this only catches a mistyped name.
-        let view = ledger_access::view(cli).ok();
-        if view.is_some_and(|view| view.state().limits().contains_key(account)) {
+        let has_limits = match recorded {
+            Some(recorded) => recorded.has_limits,
+            // An unreadable ledger is not an error here: this only catches a mistyped name.
+            None => ledger_access::view(cli).is_ok_and(|view| self.has_limits(view.state())),
+        };
+        if has_limits {
             return Ok(true);
         }
         let is_its = |execution: &Execution| {

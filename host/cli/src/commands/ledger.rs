@@ -135,7 +135,7 @@ pub(crate) fn tell_records(cli: &CliContext, mut found: Vec<Value>) {
 }
 
 fn tail(cli: &CliContext, args: &LedgerTailArgs) -> Result<CommandAnswer> {
-    let last = record_json::last(&ledger_access::view(cli)?, args.count);
+    let last = record_json::last(&ledger_access::view(cli)?, args.count)?;
     tell_records(cli, last);
     Ok(CommandAnswer::Yes)
 }
@@ -191,11 +191,10 @@ fn index(cli: &CliContext, args: &LedgerIndexArgs) -> Result<CommandAnswer> {
 
 fn show(cli: &CliContext, args: &LedgerShowArgs) -> Result<CommandAnswer> {
     let view = ledger_access::view(cli)?;
-    let count = view.verified.records.len();
-    let place = usize::try_from(args.record).ok();
-    let record = place.and_then(|place| view.verified.records.get(place));
+    let count = view.count();
+    let record = view.record(args.record)?;
     let record = record.with_context(|| format!("no record {}; there are {count}", args.record))?;
-    let value = record_json::record(args.record, record);
+    let value = record_json::record(args.record, &record);
     if cli.json {
         print_json(&value);
         return Ok(CommandAnswer::Yes);

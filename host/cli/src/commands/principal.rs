@@ -71,7 +71,7 @@ pub(super) fn roles(cli: &CliContext, args: &PrincipalRolesArgs) -> Result<Comma
 pub(super) fn list(cli: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {
     let view = ledger_access::view(cli)?;
     let all = view.state().principals().keys();
-    let all = all.map(|id| row(&view, id)).collect();
+    let all = all.map(|id| row(&view, id)).collect::<Result<_>>()?;
     let columns = [
         "principal",
         "kind",
@@ -88,7 +88,7 @@ pub(super) fn show(cli: &CliContext, args: &PrincipalArg) -> Result<CommandAnswe
     let view = ledger_access::view(cli)?;
     let id = people::id("the name", &args.name)?;
     view.state().principal(&id).map_err(DeniedRequest::from)?;
-    let mut value = row(&view, &id);
+    let mut value = row(&view, &id)?;
     let keys = key::rows(view.state());
     let own = |one: &&Value| one["principal"] == json!(id.as_str());
     let keys: Vec<Value> = keys.iter().filter(own).cloned().collect();
@@ -118,23 +118,23 @@ pub(super) fn show(cli: &CliContext, args: &PrincipalArg) -> Result<CommandAnswe
 }
 
 /// What a list says of a principal.
-pub(crate) fn row(view: &LedgerView, id: &Id) -> Value {
+pub(crate) fn row(view: &LedgerView, id: &Id) -> Result<Value> {
     let state = view.state();
-    let records = &view.verified.records;
-    let last = records.iter().rev().find(|one| one.signed.actor == *id);
+    let last = state.last_act(id);
     let principal = state.principals().get(id);
     let time = now();
     let own = |one: &&counterfoil_governance::state::KeyRecord| one.owner == *id;
     let since = state.keys().values().filter(own).map(|one| one.added).min();
-    json!({
+    let since = since.map(|index| view.time_of(index)).transpose()?;
+    Ok(json!({
         "principal": id.as_str(),
         "kind": principal.map(|one| one.kind.name()),
         "roles": principal.map(|one| record_json::roles(&one.roles)),
         "keys": state.keys().values().filter(own).filter(|one| one.counts(time)).count(),
-        "since": since.and_then(|index| view.time_of(index)).map(UnixNanos::date_or_time),
-        "last-act": last.map(|one| one.signed.act.name()),
-        "last-time": last.map(|one| one.signed.time.date_or_time()),
-    })
+        "since": since.flatten().map(UnixNanos::date_or_time),
+        "last-act": last.map(|one| one.act.as_str()),
+        "last-time": last.map(|one| one.time.date_or_time()),
+    }))
 }
 
 pub(super) fn set_class(cli: &CliContext, args: &ClassSetArgs) -> Result<CommandAnswer> {

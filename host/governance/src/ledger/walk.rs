@@ -15,6 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::LedgerError;
 use super::known::{KnownLedger, tail_of};
+use super::places::RecordPlaces;
 use super::prefix::PrefixDigests;
 use crate::act::Act;
 use crate::record::{LedgerRecord, SignedAct};
@@ -27,7 +28,7 @@ use counterfoil_journal::public_key::PublicKey;
 #[derive(Clone, Debug)]
 pub struct VerifiedLedger {
     /// Every record, in order.
-    pub records: Vec<LedgerRecord>,
+    pub places: RecordPlaces,
     /// What they add up to.
     pub state: LedgerState,
     /// The last checkpoint.
@@ -92,7 +93,6 @@ pub struct LedgerMark {
 /// Applies records to a state, one by one.
 struct RecordFold {
     state: LedgerState,
-    records: Vec<LedgerRecord>,
 }
 
 impl RecordFold {
@@ -104,9 +104,8 @@ impl RecordFold {
         if record.denied.is_none() {
             self.state.apply(index, &record.signed);
         } else {
-            self.state.deny(record.signed.time);
+            self.state.deny(&record.signed);
         }
-        self.records.push(record);
         Ok(())
     }
 
@@ -135,7 +134,6 @@ impl RecordFold {
                 judged: judged.map_or_else(|| outcome(None), |denial| denial.to_string()),
             });
         }
-        self.records.push(record);
         Ok(())
     }
 }
@@ -207,8 +205,8 @@ pub(super) fn verify_rest(
         auditor,
         fold: RecordFold {
             state: Arc::unwrap_or_clone(known.state),
-            records: Vec::new(),
         },
+        places: RecordPlaces::default(),
         last,
         sealed: begin,
         head: (known.chain, known.tree),
@@ -258,12 +256,24 @@ pub fn verify_behind(
     }
 }
 
+/// An entry that no checkpoint covers yet.
+struct WaitingRecord<'a> {
+    previous: Hash,
+    index: u64,
+    body: &'a [u8],
+    /// Where its frame ends, and the bytes of its payload.
+    end: u64,
+    length: usize,
+}
+
 /// A walk over a ledger's bytes, at some position.
 struct LedgerWalk<'a> {
     frames: FrameReader,
     rest: &'a [u8],
     auditor: Auditor,
     fold: RecordFold,
+    /// Where the records stand that were applied.
+    places: RecordPlaces,
     /// The leaf hash of the last entry.
     last: Hash,
     /// The number of bytes that a checkpoint covers.
@@ -284,8 +294,8 @@ impl<'a> LedgerWalk<'a> {
             auditor,
             fold: RecordFold {
                 state: LedgerState::new(key.name(), first),
-                records: Vec::new(),
             },
+            places: RecordPlaces::default(),
             last: GENESIS,
             sealed: 0,
             head: (Chain::new(), Tree::new()),
@@ -315,6 +325,7 @@ impl<'a> LedgerWalk<'a> {
                     tree.push(leaf);
                     sealing = self.fold.state.log_key();
                     self.fold.take(self.last, index, body)?;
+                    self.places.add(self.frames.offset(), entry.len());
                     self.last = leaf;
                 }
             }
@@ -351,19 +362,30 @@ impl<'a> LedgerWalk<'a> {
 
     /// Verifies the rest.
     fn rest(&mut self) -> Result<(), LedgerError> {
-        let mut waiting: Option<(Hash, u64, &[u8])> = None;
+        let mut waiting: Option<WaitingRecord<'_>> = None;
         while let Some(frame) = self.frame()? {
+            let end = self.frames.offset();
+            let (Frame::Entry(payload) | Frame::Checkpoint(payload)) = frame;
+            let length = payload.len();
             match self.auditor.frame(frame)? {
                 AuditedFrame::Entry { index, leaf, body } => {
-                    waiting = Some((self.last, index, body));
+                    waiting = Some(WaitingRecord {
+                        previous: self.last,
+                        index,
+                        body,
+                        end,
+                        length,
+                    });
                     self.last = leaf;
                 }
                 // A record counts only once the log has signed a checkpoint over it: entries that a
                 // crash, or an attacker without the log's key, appended change no state.
                 AuditedFrame::Checkpoint(_) => {
-                    if let Some((previous, index, body)) = waiting.take() {
+                    if let Some(waiting) = waiting.take() {
                         let before = self.fold.state.log_key();
-                        self.fold.add(previous, index, body)?;
+                        self.fold
+                            .add(waiting.previous, waiting.index, waiting.body)?;
+                        self.places.add(waiting.end, waiting.length);
                         let now = self.fold.state.log_key();
                         if now != before {
                             // From the next checkpoint on only the new key verifies. The old key may have been
@@ -386,7 +408,7 @@ impl<'a> LedgerWalk<'a> {
         self.rest()?;
         let bytes = digests.bytes();
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        if self.fold.records.is_empty() {
+        if self.places.count() == 0 {
             return Err(LedgerError::Empty);
         }
         // The walk began with whatever key the file itself names. A forger can write a whole ledger under
@@ -409,7 +431,7 @@ impl<'a> LedgerWalk<'a> {
             length: self.sealed,
             bytes: hashed,
             tail: tail_of(bytes.get(..sealed).unwrap_or(bytes)),
-            records: self.fold.records,
+            places: self.places,
             state: self.fold.state,
             checkpoint: self.auditor.finish(0).last,
             torn_bytes: length.saturating_sub(self.sealed),

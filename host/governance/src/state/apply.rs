@@ -33,6 +33,7 @@ impl LedgerState {
         };
         // Before the act, which may set the clock back.
         self.clock.pass(signed.time);
+        self.note_act(signed);
         self.apply_act(record_ref, &signed.act);
     }
 

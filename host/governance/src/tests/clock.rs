@@ -22,7 +22,7 @@ fn fast(desk: &mut Desk, nanos: i64) -> u64 {
     desk.time += nanos;
     desk.denied("bob", validate("one"), Rule::RoleMissing);
     desk.time = right;
-    u64::try_from(desk.verified().records.len()).unwrap() - 1
+    u64::try_from(desk.verified().places.count()).unwrap() - 1
 }
 
 /// Asserts that the act is too old to be written at all.

@@ -64,7 +64,7 @@ fn a_walk_behind_any_mark_finds_what_the_whole_walk_finds() {
                     let part = &bytes[..bytes.len().min(end + torn)];
                     let found = verify_after(&mut PrefixDigests::new(part), &verifier(seed), &mark)
                         .unwrap();
-                    assert_eq!(found.records, expected.records);
+                    assert_eq!(found.places, expected.places);
                     assert_eq!(found.state, expected.state);
                     assert_eq!(found.checkpoint, expected.checkpoint);
                     assert_eq!(found.mark(), expected.mark());

@@ -21,8 +21,8 @@ use crate::people::{self, table};
 pub(super) fn history(cli: &CliContext, args: &ComponentArg) -> Result<CommandAnswer> {
     let view = ledger_access::view(cli)?;
     let component = people::component(view.state(), &args.component)?;
-    let names = names(&view, &component);
-    let mut found = record_json::all(&view);
+    let names = names(&view, &component)?;
+    let mut found = record_json::all(&view)?;
     // What was refused before the ledger was asked, and drift, name it as their subject; verdicts name
     // the set or the authorization that they are on, and ends and uses the run.
     let fields = ["component", "subject", "run"];
@@ -40,11 +40,12 @@ pub(super) fn history(cli: &CliContext, args: &ComponentArg) -> Result<CommandAn
 
 /// Every digest by which records speak of a component: its own first, then those of its sets, its
 /// authorizations and its runs.
-fn names(view: &LedgerView, component: &Digest) -> Vec<Value> {
+fn names(view: &LedgerView, component: &Digest) -> Result<Vec<Value>> {
     let mut names = vec![record_json::digest(component)];
     let of =
         |set: &DigestSet| (set.component == *component).then(|| record_json::digest(&set.digest()));
-    for record in &view.verified.records {
+    for record in view.records(0) {
+        let (_, record) = record?;
         #[expect(
             clippy::wildcard_enum_match_arm,
             reason = "no other act has a set whose digest a verdict is on"
@@ -59,7 +60,7 @@ fn names(view: &LedgerView, component: &Digest) -> Vec<Value> {
         };
         names.extend(name);
     }
-    names
+    Ok(names)
 }
 
 pub(super) fn list(cli: &CliContext, filter: &RowFilter) -> Result<CommandAnswer> {

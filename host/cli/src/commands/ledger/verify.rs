@@ -58,7 +58,7 @@ pub(in crate::commands) fn verify(
             Ok(found) => json!({
                 "good": answer == CommandAnswer::Yes,
                 "ledger": key.name(),
-                "records": found.records.len(),
+                "records": found.places.count(),
                 "denials": found.state.denials(),
                 "torn-bytes": found.torn_bytes,
                 "older": older,
@@ -80,7 +80,7 @@ pub(in crate::commands) fn verify(
             };
             print_answer(answer, &format!("{state}: {}", key.name()));
             print_fields(&[
-                ("records", found.records.len().to_string()),
+                ("records", found.places.count().to_string()),
                 ("denials", found.state.denials().to_string()),
                 ("torn bytes", found.torn_bytes.to_string()),
             ]);
