@@ -206,14 +206,21 @@ impl Desk {
     fn act_with(&mut self, who: &str, act: Act, seed: u8) -> Result<u64, Denial> {
         self.time += 1;
         let before = self.verified().places.count() as u64;
-        let result = self
-            .ledger
-            .act(UnixNanos(self.time), &id(who), act, &signing_key(seed));
+        let result = self.ledger.act(
+            UnixNanos(self.time),
+            &id(who),
+            act.clone(),
+            &signing_key(seed),
+        );
         // Done or denied, there is one record more, and the file adds up to the state.
         let verified = self.verified();
         assert_eq!(verified.places.count() as u64, before + 1);
         assert_eq!(&verified.state, self.ledger.state());
         let last = self.record(before);
+        let noted = verified.state.last_act(&id(who)).unwrap();
+        assert_eq!((noted.act, noted.time.0), (act.act_name(), self.time));
+        let found = (last.signed.act, last.signed.actor);
+        assert_eq!(found, (act, id(who)));
         match result {
             Ok(index) => {
                 assert_eq!((index, last.denied), (before, None));
